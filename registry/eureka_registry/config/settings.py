@@ -1,0 +1,240 @@
+"""Every setting of one peer, in one table: name, type, default, bounds, meaning.
+
+`docs/configuration.md` is made from this table. Files, environment and flags are read by
+`eureka_registry.config.load`; nothing else of the program reads the environment.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+PortNumber = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400 * 365)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Rules(StrEnum):
+    """Whose way a thing is done: ours, or exactly the Java server's."""
+
+    EUREKUBE = "eurekube"
+    JAVA = "java"
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def _about(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One peer's settings; see the descriptions, which are also the reference page."""
+
+    # -- Identity
+    name: Annotated[
+        str, _about("this peer's name, shown on dashboards and in logs"), Meta(min_length=1)
+    ] = "peer1"
+    hostname: Annotated[
+        str, _about("host name other peers and clients know this peer by; empty: `name`")
+    ] = ""
+    app_name: Annotated[
+        str, _about("application under which the peers list themselves"), Meta(min_length=1)
+    ] = "EUREKA"
+    region: Annotated[str, _about("Eureka region of this peer")] = "us-east-1"
+    zone: Annotated[
+        str, _about("Eureka zone of this peer (metadata `zone` of its own instance)")
+    ] = "defaultZone"
+    environment: Annotated[str, _about("environment shown on the dashboard")] = "test"
+    datacenter: Annotated[str, _about("data center shown on the dashboard")] = "default"
+
+    # -- Listening
+    host: Annotated[
+        str, _about("address to listen on; `0.0.0.0` or `::` for every network")
+    ] = "127.0.0.1"
+    port: Annotated[
+        PortNumber, _about("port of the Eureka API and the dashboard; 0: any free one")
+    ] = 8761
+    management_host: Annotated[
+        str, _about("address of the management port; empty: the same as `host`")
+    ] = ""
+    management_port: Annotated[
+        PortNumber, _about("port of health, metrics and `/peers`; 0: any free one")
+    ] = 8763
+    context_path: Annotated[
+        str,
+        _about("a further path the API and the dashboard are served under, such as `/registry`"),
+        Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*$"),
+    ] = ""
+
+    # -- Peers
+    peers: Annotated[
+        list[str], _about("service URLs of the peers; a URL that leads to this peer is recognised")
+    ] = []
+    peers_file: Annotated[
+        str, _about("a `peers.json` to watch: peers join, drain and leave while everything runs")
+    ] = ""
+    peers_dns: Annotated[
+        str, _about("a DNS name whose addresses are the peers, as `http://name:port/eureka/`")
+    ] = ""
+    peers_refresh_s: Annotated[
+        Seconds, _about("seconds between two looks at `peers_file` or `peers_dns`")
+    ] = 2.0
+    my_url: Annotated[
+        str, _about("the service URL by which others know this peer; empty: made from `hostname`")
+    ] = ""
+    register_with_eureka: Annotated[
+        bool, _about("list this peer as an instance of `app_name`, here and at its peers")
+    ] = True
+    fetch_registry: Annotated[
+        bool, _about("copy the registry from a peer at the start, before being ready")
+    ] = True
+    sync_timeout_s: Annotated[
+        Seconds, _about("longest wait at the start for peers that neither answer nor refuse")
+    ] = 10.0
+    replication_batch_size: Annotated[
+        Count, _about("most changes in one request to a peer (Java: 250)")
+    ] = 250
+    replication_queue_limit: Annotated[
+        Count, _about("most changes waiting for one peer; beyond it the oldest is dropped")
+    ] = 10_000
+    replication_max_age_s: Annotated[
+        Seconds, _about("a change not delivered after so long is dropped; digests repair it")
+    ] = 30.0
+    peer_connect_timeout_s: Annotated[Seconds, _about("longest wait for a connection")] = 1.0
+    peer_read_timeout_s: Annotated[Seconds, _about("longest wait for a peer's answer")] = 5.0
+    digest_interval_s: Annotated[
+        Seconds, _about("seconds between two comparisons of contents with each peer")
+    ] = 5.0
+
+    # -- Leases
+    lease_expiry: Annotated[
+        Rules,
+        _about("`eurekube`: a lease ends when its duration is over; `java`: twice that, once renewed"),
+    ] = Rules.EUREKUBE
+    eviction_interval_s: Annotated[
+        Seconds, _about("seconds between two looks for expired leases")
+    ] = 5.0
+    self_preservation: Annotated[
+        bool, _about("keep expired leases when too many stop renewing at once")
+    ] = True
+    self_preservation_rules: Annotated[
+        Rules,
+        _about("`eurekube`: judged from each lease's own interval, per application and in total; "
+               "`java`: one interval for everybody, counted in minutes"),
+    ] = Rules.EUREKUBE
+    renewal_threshold: Annotated[
+        Share, _about("share of the expected renewals that must arrive (Java: "
+                      "`renewalPercentThreshold`); its rest is also the most that is evicted a minute")
+    ] = 0.85
+    application_threshold: Annotated[
+        Share, _about("share of one application's renewals that must arrive, else its leases are kept")
+    ] = 0.5
+    self_preservation_floor: Annotated[
+        Count, _about("fewer missing leases than this are never a reason for self-preservation")
+    ] = 3
+    expected_renewal_interval_s: Annotated[
+        Seconds, _about("with `java` rules: the interval expected of everybody")
+    ] = 30.0
+    threshold_update_interval_s: Annotated[
+        Seconds, _about("with `java` rules: seconds between two recounts of the expected clients")
+    ] = 900.0
+    sticky_out_of_service: Annotated[
+        bool, _about("a client that registered OUT_OF_SERVICE stays so until an operator's override "
+                     "or a new lease (Java's LeaseExistsRule)")
+    ] = False
+    sync_when_timestamp_differs: Annotated[
+        bool, _about("answer 404 or 409 to a renewal whose lastDirtyTimestamp is not the stored one")
+    ] = True
+
+    # -- Reads
+    delta_retention_s: Annotated[Seconds, _about("seconds a change stays in the delta")] = 180.0
+    disable_delta: Annotated[bool, _about("answer 403 to fetches of the delta")] = False
+    short_departures: Annotated[
+        bool, _about("departures in deltas carry only what clients read; `false`: whole documents")
+    ] = True
+    read_only_cache_s: Annotated[
+        Annotated[float, Meta(ge=0, le=3600)],
+        _about("serve lists up to so many seconds old, as Java does with 30; 0: never stale"),
+    ] = 0.0
+    wait_when_sync_empty_s: Annotated[
+        Annotated[float, Meta(ge=0, le=3600)],
+        _about("refuse reads with 403 for so long after a start that found no peer to copy "
+               "(Netflix's server: 300)"),
+    ] = 0.0
+
+    # -- Remote regions
+    remote_regions: Annotated[
+        dict[str, str], _about("other regions' registries: region name to service URL")
+    ] = {}
+    remote_region_applications: Annotated[
+        dict[str, list[str]],
+        _about("applications taken from a region (key: its name, or `global`); none named: all"),
+    ] = {}
+    remote_region_fetch_interval_s: Annotated[Seconds, _about("seconds between two fetches")] = 30.0
+    remote_region_fallback: Annotated[
+        bool, _about("show other regions' instances to clients that name no region")
+    ] = True
+
+    # -- Limits
+    rate_limit: Annotated[
+        bool, _about("answer 503 to fetches beyond the rates below")
+    ] = False
+    rate_limit_standard_clients: Annotated[
+        bool, _about("limit Java's standard clients and peers, too")
+    ] = False
+    rate_limit_privileged: Annotated[
+        list[str], _about("further `DiscoveryIdentity-Name`s that are never limited")
+    ] = []
+    rate_limit_burst: Annotated[Count, _about("fetches at once")] = 10
+    rate_limit_fetches_per_s: Annotated[Count, _about("fetches a second")] = 500
+    rate_limit_full_fetches_per_s: Annotated[Count, _about("full fetches a second")] = 100
+    max_body_bytes: Annotated[
+        Count, _about("largest registration accepted")
+    ] = 1_048_576
+    max_batch_bytes: Annotated[
+        Count, _about("largest replication batch accepted")
+    ] = 16_777_216
+    max_instances: Annotated[
+        Count, _about("most instances held; a further registration is answered 503")
+    ] = 100_000
+    max_connections: Annotated[
+        Count, _about("most connections; further ones are closed at once")
+    ] = 20_000
+    request_timeout_s: Annotated[
+        Seconds, _about("longest a client may take to send a request or to read an answer")
+    ] = 20.0
+    keepalive_timeout_s: Annotated[
+        Seconds, _about("seconds an idle connection is kept")
+    ] = 120.0
+
+    # -- Start and stop
+    snapshot_path: Annotated[
+        str, _about("file that keeps the registry for a start when all peers were down; empty: none")
+    ] = ""
+    snapshot_interval_s: Annotated[Seconds, _about("seconds between two snapshots")] = 30.0
+    drain_s: Annotated[
+        Annotated[float, Meta(ge=0, le=600)],
+        _about("seconds between not ready and no longer listening, for load balancers to notice"),
+    ] = 0.0
+    stop_timeout_s: Annotated[
+        Seconds, _about("longest wait for queues and connections when stopping")
+    ] = 10.0
+
+    # -- Logs
+    log_level: Annotated[
+        str, _about("DEBUG, INFO, WARNING or ERROR"), Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    ] = "INFO"
+    log_format: Annotated[LogFormat, _about("`text` or `json`")] = LogFormat.TEXT
+    dashboard: Annotated[bool, _about("serve the dashboard at `/`")] = True
+    dashboard_actions: Annotated[
+        bool, _about("let the dashboard take instances out of service and remove them")
+    ] = True
