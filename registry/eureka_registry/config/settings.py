@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 PortNumber = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400 * 365)]
+ShortWait = Annotated[float, Meta(ge=0, le=3600)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 
@@ -36,10 +37,23 @@ def _about(text: str) -> Meta:
     return Meta(description=text)
 
 
+SECTIONS: Final[dict[str, str]] = {
+    "name": "Identity",
+    "host": "Listening",
+    "peers": "Peers",
+    "lease_expiry": "Leases",
+    "delta_retention_s": "Reads",
+    "remote_regions": "Remote regions",
+    "rate_limit": "Limits",
+    "snapshot_path": "Start and stop",
+    "log_level": "Logs and dashboard",
+}
+"""Sections of the reference page: the setting each begins with, and its title."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One peer's settings; see the descriptions, which are also the reference page."""
 
-    # -- Identity
     name: Annotated[
         str, _about("this peer's name, shown on dashboards and in logs"), Meta(min_length=1)
     ] = "peer1"
@@ -56,10 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     environment: Annotated[str, _about("environment shown on the dashboard")] = "test"
     datacenter: Annotated[str, _about("data center shown on the dashboard")] = "default"
 
-    # -- Listening
-    host: Annotated[
-        str, _about("address to listen on; `0.0.0.0` or `::` for every network")
-    ] = "127.0.0.1"
+    host: Annotated[str, _about("address to listen on; `0.0.0.0` or `::` for every network")] = (
+        "127.0.0.1"
+    )
     port: Annotated[
         PortNumber, _about("port of the Eureka API and the dashboard; 0: any free one")
     ] = 8761
@@ -75,7 +88,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*$"),
     ] = ""
 
-    # -- Peers
     peers: Annotated[
         list[str], _about("service URLs of the peers; a URL that leads to this peer is recognised")
     ] = []
@@ -115,10 +127,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Seconds, _about("seconds between two comparisons of contents with each peer")
     ] = 5.0
 
-    # -- Leases
     lease_expiry: Annotated[
         Rules,
-        _about("`eurekube`: a lease ends when its duration is over; `java`: twice that, once renewed"),
+        _about(
+            "`eurekube`: a lease ends when its duration is over; `java`: twice that, once renewed"
+        ),
     ] = Rules.EUREKUBE
     eviction_interval_s: Annotated[
         Seconds, _about("seconds between two looks for expired leases")
@@ -128,15 +141,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = True
     self_preservation_rules: Annotated[
         Rules,
-        _about("`eurekube`: judged from each lease's own interval, per application and in total; "
-               "`java`: one interval for everybody, counted in minutes"),
+        _about(
+            "`eurekube`: judged from each lease's own interval, per application and in total; "
+            "`java`: one interval for everybody, counted in minutes"
+        ),
     ] = Rules.EUREKUBE
     renewal_threshold: Annotated[
-        Share, _about("share of the expected renewals that must arrive (Java: "
-                      "`renewalPercentThreshold`); its rest is also the most that is evicted a minute")
+        Share,
+        _about(
+            "share of the expected renewals that must arrive (Java: `renewalPercentThreshold`); "
+            "its rest is also the most that is evicted a minute"
+        ),
     ] = 0.85
     application_threshold: Annotated[
-        Share, _about("share of one application's renewals that must arrive, else its leases are kept")
+        Share,
+        _about("share of one application's renewals that must arrive, else its leases are kept"),
     ] = 0.5
     self_preservation_floor: Annotated[
         Count, _about("fewer missing leases than this are never a reason for self-preservation")
@@ -148,30 +167,34 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Seconds, _about("with `java` rules: seconds between two recounts of the expected clients")
     ] = 900.0
     sticky_out_of_service: Annotated[
-        bool, _about("a client that registered OUT_OF_SERVICE stays so until an operator's override "
-                     "or a new lease (Java's LeaseExistsRule)")
+        bool,
+        _about(
+            "a client that registered OUT_OF_SERVICE stays so until an operator's override "
+            "or a new lease (Java's LeaseExistsRule)"
+        ),
     ] = False
     sync_when_timestamp_differs: Annotated[
-        bool, _about("answer 404 or 409 to a renewal whose lastDirtyTimestamp is not the stored one")
+        bool,
+        _about("answer 404 or 409 to a renewal whose lastDirtyTimestamp is not the stored one"),
     ] = True
 
-    # -- Reads
     delta_retention_s: Annotated[Seconds, _about("seconds a change stays in the delta")] = 180.0
     disable_delta: Annotated[bool, _about("answer 403 to fetches of the delta")] = False
     short_departures: Annotated[
         bool, _about("departures in deltas carry only what clients read; `false`: whole documents")
     ] = True
     read_only_cache_s: Annotated[
-        Annotated[float, Meta(ge=0, le=3600)],
+        ShortWait,
         _about("serve lists up to so many seconds old, as Java does with 30; 0: never stale"),
     ] = 0.0
     wait_when_sync_empty_s: Annotated[
-        Annotated[float, Meta(ge=0, le=3600)],
-        _about("refuse reads with 403 for so long after a start that found no peer to copy "
-               "(Netflix's server: 300)"),
+        ShortWait,
+        _about(
+            "refuse reads with 403 for so long after a start that found no peer to copy "
+            "(Netflix's server: 300)"
+        ),
     ] = 0.0
 
-    # -- Remote regions
     remote_regions: Annotated[
         dict[str, str], _about("other regions' registries: region name to service URL")
     ] = {}
@@ -184,10 +207,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         bool, _about("show other regions' instances to clients that name no region")
     ] = True
 
-    # -- Limits
-    rate_limit: Annotated[
-        bool, _about("answer 503 to fetches beyond the rates below")
-    ] = False
+    rate_limit: Annotated[bool, _about("answer 503 to fetches beyond the rates below")] = False
     rate_limit_standard_clients: Annotated[
         bool, _about("limit Java's standard clients and peers, too")
     ] = False
@@ -197,12 +217,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rate_limit_burst: Annotated[Count, _about("fetches at once")] = 10
     rate_limit_fetches_per_s: Annotated[Count, _about("fetches a second")] = 500
     rate_limit_full_fetches_per_s: Annotated[Count, _about("full fetches a second")] = 100
-    max_body_bytes: Annotated[
-        Count, _about("largest registration accepted")
-    ] = 1_048_576
-    max_batch_bytes: Annotated[
-        Count, _about("largest replication batch accepted")
-    ] = 16_777_216
+    max_body_bytes: Annotated[Count, _about("largest registration accepted")] = 1_048_576
+    max_batch_bytes: Annotated[Count, _about("largest replication batch accepted")] = 16_777_216
     max_instances: Annotated[
         Count, _about("most instances held; a further registration is answered 503")
     ] = 100_000
@@ -212,13 +228,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     request_timeout_s: Annotated[
         Seconds, _about("longest a client may take to send a request or to read an answer")
     ] = 20.0
-    keepalive_timeout_s: Annotated[
-        Seconds, _about("seconds an idle connection is kept")
-    ] = 120.0
+    keepalive_timeout_s: Annotated[Seconds, _about("seconds an idle connection is kept")] = 120.0
 
-    # -- Start and stop
     snapshot_path: Annotated[
-        str, _about("file that keeps the registry for a start when all peers were down; empty: none")
+        str,
+        _about("file that keeps the registry for a start when all peers were down; empty: none"),
     ] = ""
     snapshot_interval_s: Annotated[Seconds, _about("seconds between two snapshots")] = 30.0
     drain_s: Annotated[
@@ -229,7 +243,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Seconds, _about("longest wait for queues and connections when stopping")
     ] = 10.0
 
-    # -- Logs
     log_level: Annotated[
         str, _about("DEBUG, INFO, WARNING or ERROR"), Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     ] = "INFO"

@@ -1,0 +1,1 @@
+"""The registry as values and rules, without input, output or a clock."""

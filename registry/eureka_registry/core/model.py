@@ -45,6 +45,16 @@ class Origin(Enum):
     PEER = "peer"
 
 
+class PeerAction(StrEnum):
+    """What one peer tells another about a lease (Netflix `PeerRegistryHandler.Action`)."""
+
+    REGISTER = "Register"
+    HEARTBEAT = "Heartbeat"
+    CANCEL = "Cancel"
+    STATUS_UPDATE = "StatusUpdate"
+    DELETE_STATUS_OVERRIDE = "DeleteStatusOverride"
+
+
 class Port(msgspec.Struct, frozen=True):
     """A port number and whether it is in use."""
 

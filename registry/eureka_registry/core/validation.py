@@ -10,18 +10,14 @@ def problem(instance: Instance, app: str) -> str | None:
 
     `app` is the upper-cased name from the request's path. Blank means empty, not white space.
     """
-    if not instance.id:
-        return "Missing instanceId"
-    if not instance.host_name:
-        return "Missing hostname"
-    if not instance.ip_addr:
-        return "Missing ip address"
-    if not instance.app:
-        return "Missing appName"
-    if instance.app != app:
-        return f"Mismatched appName, expecting {app} but was {instance.app}"
-    if instance.data_center is None:
-        return "Missing dataCenterInfo"
-    if not instance.data_center.name:
-        return "Missing dataCenterInfo Name"
-    return None
+    center = instance.data_center
+    checks = (
+        (not instance.id, "Missing instanceId"),
+        (not instance.host_name, "Missing hostname"),
+        (not instance.ip_addr, "Missing ip address"),
+        (not instance.app, "Missing appName"),
+        (instance.app != app, f"Mismatched appName, expecting {app} but was {instance.app}"),
+        (center is None, "Missing dataCenterInfo"),
+        (center is not None and not center.name, "Missing dataCenterInfo Name"),
+    )
+    return next((sentence for wrong, sentence in checks if wrong), None)

@@ -1,0 +1,1 @@
+"""The HTTP server: the Eureka API, the management port, the dashboard."""

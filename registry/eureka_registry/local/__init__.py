@@ -1,0 +1,1 @@
+"""Peers as processes on this machine: `up` and `drill`."""

@@ -1,0 +1,1 @@
+"""Documents of the wire: JSON, XML, and bodies assembled from them."""

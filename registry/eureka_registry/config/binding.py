@@ -1,0 +1,94 @@
+"""Finding a property in the table of names, however it is spelt.
+
+Names are compared without case, `-`, `_` and `.`, as Spring's relaxed binding does:
+`enable-self-preservation`, `enableSelfPreservation` and `ENABLE_SELF_PRESERVATION` are one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from eureka_registry.config.names import MAPPED, UNMAPPED, Row
+
+_SEPARATORS: Final = re.compile(r"[-_.\[\]]+")
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A row, and for a family the key that the name carries, as it was written."""
+
+    row: Row
+    key: str = ""
+
+
+def compact(name: str) -> str:
+    """Return the form in which names are compared: lower case, without separators."""
+    return _SEPARATORS.sub("", name).lower()
+
+
+def _single() -> dict[str, Row]:
+    rows = (row for row in (*UNMAPPED, *MAPPED) if not row.family)
+    return {compact(name): row for row in rows for name in row.names}
+
+
+def _families() -> dict[str, Row]:
+    rows = (row for row in (*UNMAPPED, *MAPPED) if row.family)
+    return {compact(name[:-2]): row for row in rows for name in row.names}
+
+
+_SINGLE: Final[Mapping[str, Row]] = MappingProxyType(_single())
+_FAMILIES: Final[Mapping[str, Row]] = MappingProxyType(_families())
+
+_NETFLIX_FAMILIES: Final = (
+    (
+        re.compile(r"eureka\.([^.]+)\.availabilityzones", re.IGNORECASE),
+        _FAMILIES["eurekaclientavailabilityzones"],
+    ),
+    (
+        re.compile(r"eureka\.remoteregion\.([^.]+)\.appwhitelist", re.IGNORECASE),
+        _FAMILIES["eurekaserverremoteregionappwhitelist"],
+    ),
+)
+"""Netflix's names with the key in the middle (`DefaultEurekaClientConfig`)."""
+
+
+@lru_cache(maxsize=1)
+def known() -> tuple[str, ...]:
+    """Return every name of the table without its `.*`, to compare misspelt ones with."""
+    rows = (*MAPPED, *UNMAPPED)
+    return tuple(name.removesuffix(".*") for row in rows for name in row.names)
+
+
+def _cut(name: str, prefix: str) -> str:
+    """Return what stands in `name` behind the compact `prefix` and a separator; empty: nothing."""
+    taken = 0
+    for position, character in enumerate(name):
+        if taken == len(prefix):
+            return name[position:].strip("_.[]") if character in "_.[" else ""
+        taken += character not in "-_.[]"
+    return ""
+
+
+def find(name: str) -> Found | None:
+    """Look a property or a Spring environment variable up; `None` for a name nobody knows."""
+    flat = compact(name)
+    if row := _SINGLE.get(flat):
+        return Found(row)
+    fitting = (prefix for prefix in _FAMILIES if flat.startswith(prefix))
+    for prefix in sorted(fitting, key=len, reverse=True):
+        if key := _cut(name, prefix):
+            return Found(_FAMILIES[prefix], key)
+    for pattern, row in _NETFLIX_FAMILIES:
+        if match := pattern.fullmatch(name):
+            return Found(row, match[1])
+    return None
+
+
+def spring_names(setting: str) -> tuple[str, ...]:
+    """Return the Spring and Netflix names of a setting, as the reference page lists them."""
+    return tuple(name for row in MAPPED if row.setting == setting for name in row.names)

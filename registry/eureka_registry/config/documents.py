@@ -1,0 +1,160 @@
+"""Reading YAML, JSON and plain text with errors that name the file and the line."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from eureka_registry.config.errors import ConfigurationError
+
+_MAX_DEPTH: Final = 50
+_MAX_NODES: Final = 100_000
+_MAX_BYTES: Final = 4_194_304
+
+
+def read_text(path: Path, *, fallback: str | None = None) -> str:
+    """Return a file's text without byte order mark, with a line feed at the end of each line.
+
+    `fallback` names the encoding of files that are not UTF-8; `None` refuses them.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is too large or not UTF-8.
+    """
+    source = f"file {path}"
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigurationError(source, f"is larger than {_MAX_BYTES} bytes")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(source, f"cannot be read: {error.strerror}") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if fallback is None:
+            raise ConfigurationError(source, f"is not UTF-8 (byte {error.start})") from None
+        text = content.decode(fallback)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class _TypedLoader(yaml.SafeLoader):
+    """YAML as PyYAML reads it, but for keys that are there twice: the second is an error."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._checked: set[int] = set()
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Refuse double keys before `<<` brings in those that may be overridden."""
+        if id(node) not in self._checked:
+            self._checked.add(id(node))
+            _refuse_double_keys(node)
+        super().flatten_mapping(node)
+
+
+class _TextLoader(_TypedLoader):
+    """YAML whose scalars stay the texts that were written: Spring converts them by itself."""
+
+
+_TextLoader.yaml_implicit_resolvers = {
+    "<": [("tag:yaml.org,2002:merge", re.compile(r"<<\Z"))],
+}
+
+
+def _refuse_double_keys(node: yaml.MappingNode) -> None:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+            continue
+        if key.value in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {key.value!r} is there twice", key.start_mark
+            )
+        seen.add(key.value)
+
+
+def _refuse_boundless(root: yaml.Node | None) -> None:
+    """Refuse what grows beyond measure when aliases are followed, or never ends."""
+    waiting = [(root, 1)] if root else []
+    visited = 0
+    while waiting:
+        node, depth = waiting.pop()
+        visited += 1
+        if depth > _MAX_DEPTH or visited > _MAX_NODES:
+            raise yaml.constructor.ConstructorError(
+                None, None, "nested too deeply, or too large", node.start_mark
+            )
+        if isinstance(node, yaml.MappingNode):
+            waiting += [(part, depth + 1) for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += [(part, depth + 1) for part in node.value]
+
+
+def _construct_all(loader: _TypedLoader) -> list[object]:
+    documents: list[object] = []
+    while loader.check_node():
+        node = loader.get_node()
+        _refuse_boundless(node)
+        documents.append(loader.construct_document(node))
+    return documents
+
+
+def _yaml_problem(error: yaml.YAMLError, text: str, source: str) -> ConfigurationError:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        line = error.problem_mark.line
+        problem = error.problem or "is not YAML"
+        written = text.split("\n")[line] if line < text.count("\n") + 1 else ""
+        if "\t" in written[: len(written) - len(written.lstrip())]:
+            problem = "a line begins with a tab, YAML wants blanks"
+        return ConfigurationError(f"{source}, line {line + 1}", problem)
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position)
+        return ConfigurationError(f"{source}, line {line + 1}", "holds a control character")
+    return ConfigurationError(source, "is not YAML")
+
+
+def yaml_documents(text: str, source: str, *, texts_only: bool = False) -> list[object]:
+    """Read every document of a YAML text; empty ones are `None`, or an empty text.
+
+    With `texts_only` every scalar stays a text, as `8761` or `on`.
+
+    Raises:
+        ConfigurationError: the text is not YAML, a key is there twice, or it nests too deeply.
+    """
+    try:
+        return _construct_all(_TextLoader(text) if texts_only else _TypedLoader(text))
+    except yaml.YAMLError as error:
+        raise _yaml_problem(error, text, source) from None
+    except RecursionError:
+        raise ConfigurationError(source, "nested too deeply, or too large") from None
+    except ValueError as error:
+        raise ConfigurationError(source, f"holds a value that is none: {error}") from None
+
+
+def _single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"key {double!r} is there twice")
+    return members
+
+
+def json_document(text: str, source: str) -> object:
+    """Read a JSON text.
+
+    Raises:
+        ConfigurationError: the text is not JSON, a key is there twice, or it nests too deeply.
+    """
+    try:
+        document: object = json.loads(text, object_pairs_hook=_single_keys)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(f"{source}, line {error.lineno}", error.msg) from None
+    except RecursionError:
+        raise ConfigurationError(source, "nested too deeply, or too large") from None
+    except ValueError as error:
+        raise ConfigurationError(source, str(error)) from None
+    return document

@@ -1,0 +1,92 @@
+"""Settings from environment variables: our names, Spring's, and Kubernetes' service links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from eureka_registry.config import placeholders
+from eureka_registry.config.binding import find, known
+from eureka_registry.config.errors import nearest
+from eureka_registry.config.layer import Layer
+from eureka_registry.config.table import SETTINGS
+from eureka_registry.config.translate import translate, without_lines
+from eureka_registry.config.values import convert
+
+_LINK_NAME: Final = re.compile(
+    r"[A-Z0-9_]+?(_SERVICE_HOST|_SERVICE_PORT(_[A-Z0-9_]+)?"
+    r"|_PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)"
+)
+_LINK_VALUE: Final = re.compile(r"(tcp|udp|sctp)://.*")
+_OURS: Final[Mapping[str, str]] = {row.environment: row.name for row in SETTINGS.values()}
+
+
+def from_environment(environ: Mapping[str, str]) -> Layer:
+    """Read the variables that mean settings; our own names win over Spring's.
+
+    A variable that is empty counts as not set. Spring's may hold placeholders, which other
+    variables fill, as in `EUREKA_INSTANCE_HOSTNAME=${HOSTNAME}.eureka`.
+
+    Raises:
+        ConfigurationError: a value is not possible.
+    """
+    named = {name: environ[name] for name in sorted(environ) if environ[name].strip()}
+    links = [name for name, value in named.items() if _is_service_link(name, value)]
+    ours = {name: value for name, value in named.items() if name in _OURS}
+    spring = {name: value for name, value in named.items() if name not in ours and find(name)}
+    for link in links:
+        ours.pop(link, None)
+        spring.pop(link, None)
+    layer = _from_spring(spring, environ)
+    for name, value in ours.items():
+        setting = SETTINGS[_OURS[name]]
+        layer.values[setting.name] = convert(setting, value, f"environment {name}")
+    layer.warnings += _link_warning(links)
+    layer.warnings += _unknown(set(named) - set(links) - set(ours) - set(spring))
+    return layer
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    """Whether the kubelet made this variable for a Service called `eureka`, `eureka-...` or such.
+
+    Names that mean nothing here are of no interest.
+    """
+    if name.startswith("EUREKA_") and name not in _OURS and _LINK_NAME.fullmatch(name):
+        return True
+    return bool(_LINK_VALUE.fullmatch(value)) and _is_of_interest(name) and name.endswith("_PORT")
+
+
+def _is_of_interest(name: str) -> bool:
+    return name.startswith("EUREKA_") or find(name) is not None
+
+
+def _from_spring(spring: Mapping[str, str], environ: Mapping[str, str]) -> Layer:
+    filled = {name: placeholders.resolve(value, environ.get).text for name, value in spring.items()}
+    translation = translate(filled, lambda name: f"environment {name}")
+    warnings = [*translation.warnings]
+    warnings += [f"environment: {line}" for line in without_lines(translation.without)]
+    return Layer(translation.values, warnings)
+
+
+def _link_warning(links: Iterable[str]) -> list[str]:
+    names = ", ".join(links)
+    if not names:
+        return []
+    return [
+        f"environment: Kubernetes' service links are ignored ({names}); "
+        "set enableServiceLinks: false in the pod to be rid of them"
+    ]
+
+
+def _unknown(names: Iterable[str]) -> list[str]:
+    spelt = [*_OURS, *(_as_variable(name) for name in known())]
+    return [
+        f"environment {name}: unknown, ignored{nearest(name, spelt)}"
+        for name in sorted(names)
+        if name.upper().startswith(("EUREKA_", "EUREKA."))
+    ]
+
+
+def _as_variable(name: str) -> str:
+    return name.replace(".", "_").replace("-", "_").upper()

@@ -1,0 +1,14 @@
+"""What one source of settings gives."""
+
+from __future__ import annotations
+
+import msgspec
+
+from eureka_registry.config.values import Given
+
+
+class Layer(msgspec.Struct):
+    """Values by the name of their setting, and what a person should know of the source."""
+
+    values: dict[str, Given] = {}
+    warnings: list[str] = []

@@ -1,0 +1,134 @@
+"""One peer's settings from flags, environment and a file, the first one that has a value.
+
+A value keeps its source until everything is put together, so that each error says where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from eureka_registry.config.binding import compact
+from eureka_registry.config.documents import json_document, read_text, yaml_documents
+from eureka_registry.config.environment import from_environment
+from eureka_registry.config.errors import ConfigurationError, nearest
+from eureka_registry.config.flags import add_flags, from_arguments
+from eureka_registry.config.layer import Layer
+from eureka_registry.config.settings import Settings
+from eureka_registry.config.table import SETTINGS
+from eureka_registry.config.urls import redact
+from eureka_registry.config.validate import validate
+from eureka_registry.config.values import Given, convert
+
+__all__ = [
+    "ConfigurationError",
+    "Loaded",
+    "add_flags",
+    "from_file",
+    "load",
+    "redact",
+    "settings_of",
+    "validate",
+]
+
+_BY_COMPACT: Final[Mapping[str, str]] = {compact(name): name for name in SETTINGS}
+_SPRING_KEYS: Final = frozenset({"eureka", "spring", "server", "management", "logging"})
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """Settings, and what a person should know about where they came from, one line each."""
+
+    settings: Settings
+    warnings: list[str]
+
+
+def load(arguments: Mapping[str, object], environ: Mapping[str, str], file: Path | None) -> Loaded:
+    """Put one peer's settings together: flags, else environment, else `file`, else defaults.
+
+    `arguments` are those of a parser that got `add_flags`; other names in it are passed over.
+    `file` is JSON (`.json`) or YAML, a mapping of the settings' names; `None`: no file.
+
+    Raises:
+        ConfigurationError: a value is not possible, or the file cannot be read.
+    """
+    layers = [
+        from_file(file) if file else Layer(),
+        from_environment(environ),
+        from_arguments(arguments),
+    ]
+    values = {name: given for layer in layers for name, given in layer.values.items()}
+    warnings = [line for layer in layers for line in layer.warnings]
+    return Loaded(settings_of(values), warnings)
+
+
+def settings_of(values: Mapping[str, Given]) -> Settings:
+    """Return the settings with these values, defaults for the rest.
+
+    Raises:
+        ConfigurationError: values that are possible alone contradict each other.
+    """
+    plain = {name: given.value for name, given in values.items()}
+    settings = msgspec.structs.replace(Settings(), **plain)
+    validate(settings, {name: given.source for name, given in values.items()})
+    return settings
+
+
+def from_file(path: Path) -> Layer:
+    """Read a file of settings; a key without a value counts as not set.
+
+    Raises:
+        ConfigurationError: it cannot be read, a key is unknown or a value not possible.
+    """
+    source = f"file {path}"
+    document = _document(path, source)
+    if document is None:
+        return Layer()
+    if not isinstance(document, dict):
+        raise ConfigurationError(source, "is not a mapping of settings' names to values")
+    values: dict[str, Given] = {}
+    for key, raw in document.items():
+        name = _setting_name(key, source)
+        if name in values:
+            raise ConfigurationError(source, f"{name} is there twice, in two spellings")
+        if raw is not None:
+            values[name] = _value(name, raw, f"{source}: key {key}")
+    return Layer(values)
+
+
+def _document(path: Path, source: str) -> object:
+    text = read_text(path)
+    if path.suffix.lower() == ".json":
+        return json_document(text, source)
+    documents = [document for document in yaml_documents(text, source) if document is not None]
+    if len(documents) > 1:
+        raise ConfigurationError(source, "holds several documents", "one mapping of settings")
+    return documents[0] if documents else None
+
+
+def _setting_name(key: object, source: str) -> str:
+    name = _BY_COMPACT.get(compact(str(key)))
+    if name:
+        return name
+    if str(key) in _SPRING_KEYS or "." in str(key):
+        raise ConfigurationError(
+            f"{source}: key {key}",
+            "is Spring's; `eureka-registry up -f` reads application.yml, this file holds settings",
+        )
+    if key in {"apiVersion", "kind"}:
+        raise ConfigurationError(
+            f"{source}: key {key}",
+            "is Kubernetes'; `eureka-registry up -f` reads an EurekaCluster, "
+            "this file holds settings",
+        )
+    raise ConfigurationError(f"{source}: key {key}", f"unknown{nearest(str(key), SETTINGS)}")
+
+
+def _value(name: str, raw: object, source: str) -> Given:
+    """Convert a value, naming the member of a mapping that is at fault."""
+    if isinstance(raw, dict):
+        for key, part in raw.items():
+            convert(SETTINGS[name], {key: part}, f"{source}.{key}")
+    return convert(SETTINGS[name], raw, source)

@@ -1,0 +1,115 @@
+"""Spring's `${name}` and `${name:default}`, nested ones included.
+
+Pure: what a name stands for is asked of a function. A placeholder that nobody can fill is left
+as it was written, as Spring's `PropertySourcesPlaceholdersResolver` leaves it, and reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+Lookup = Callable[[str], str | None]
+"""Gives what a name stands for, with its own placeholders; `None` if nothing is known."""
+
+_OPEN: Final = "${"
+_MAX_DEPTH: Final = 32
+_MAX_LOOKUPS: Final = 1000
+_MAX_LENGTH: Final = 65_536
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """A text with its placeholders filled in, and the names that could not be."""
+
+    text: str
+    missing: tuple[str, ...] = ()
+
+
+class _Run:
+    """One resolution: its budget, and the names that are being looked up (against circles)."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self.lookup = lookup
+        self.missing: list[str] = []
+        self.lookups_left = _MAX_LOOKUPS
+        self.length_left = _MAX_LENGTH
+
+    def fill(self, text: str, open_names: tuple[str, ...]) -> str:
+        done: list[str] = []
+        position = 0
+        while (start := text.find(_OPEN, position)) >= 0:
+            end = _closing(text, start)
+            if end is None:
+                break
+            done += [text[position:start], self._value(text[start + 2 : end], open_names)]
+            position = end + 1
+        return "".join([*done, text[position:]])
+
+    def _value(self, written: str, open_names: tuple[str, ...]) -> str:
+        """Return what `${written}` stands for, or itself."""
+        if len(open_names) >= _MAX_DEPTH:
+            return self._give_up(written)
+        deeper = (*open_names, "")
+        colon = _colon(written)
+        value = self._look_up(self.fill(written[:colon], deeper), open_names)
+        if value is not None:
+            return value
+        if colon < len(written):
+            return self.fill(written[colon + 1 :], deeper)
+        return self._give_up(written)
+
+    def _look_up(self, name: str, open_names: tuple[str, ...]) -> str | None:
+        if name in open_names or self.lookups_left <= 0:
+            return None
+        self.lookups_left -= 1
+        found = self.lookup(name)
+        if found is None:
+            return None
+        value = self.fill(found, (*open_names, name))
+        self.length_left -= len(value)
+        return value if self.length_left > 0 else None
+
+    def _give_up(self, written: str) -> str:
+        self.missing.append(written[: _colon(written)])
+        return _OPEN + written + "}"
+
+
+def _closing(text: str, start: int) -> int | None:
+    """Return where the brace stands that closes the placeholder at `start`."""
+    depth = 0
+    position = start + len(_OPEN)
+    while position < len(text):
+        if text.startswith(_OPEN, position):
+            depth += 1
+            position += 1
+        elif text[position] == "}":
+            if depth == 0:
+                return position
+            depth -= 1
+        position += 1
+    return None
+
+
+def _colon(written: str) -> int:
+    """Return where the default begins: at the first colon outside of inner placeholders."""
+    position = 0
+    while position < len(written):
+        if written.startswith(_OPEN, position):
+            position = _closing(written, position) or len(written)
+        elif written[position] == ":":
+            return position
+        position += 1
+    return len(written)
+
+
+def resolve(text: str, lookup: Lookup) -> Resolved:
+    """Fill the placeholders of `text` in.
+
+    A circle (`a=${b}`, `b=${a}`), more than 1,000 look-ups or 64 KiB leave the placeholder as
+    it is and count as missing.
+    """
+    run = _Run(lookup)
+    filled = run.fill(text, ())
+    return Resolved(filled, tuple(dict.fromkeys(run.missing)))

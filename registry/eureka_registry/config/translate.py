@@ -1,0 +1,212 @@
+"""From Spring's and Netflix's properties to settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from eureka_registry.config import urls
+from eureka_registry.config.binding import Found, compact, find, known
+from eureka_registry.config.errors import ConfigurationError, nearest
+from eureka_registry.config.names import MAPPED, Row
+from eureka_registry.config.settings import Settings
+from eureka_registry.config.table import SETTINGS, Kind
+from eureka_registry.config.values import Given, convert, number
+
+SourceOf = Callable[[str], str]
+"""Says where a property stands, for messages: `file application.yml: key server.port`."""
+
+_DEFAULT_ZONE: Final = "defaultZone"
+_DEFAULT_KEYS: Final = frozenset({"defaultzone", "default"})
+_ORDER: Final = {id(row): place for place, row in enumerate(MAPPED)}
+
+
+class Translation(msgspec.Struct):
+    """What properties mean here.
+
+    `without` holds the names without meaning here, by the reason why.
+    """
+
+    values: dict[str, Given] = {}
+    warnings: list[str] = []
+    without: dict[str, list[str]] = {}
+
+
+class _Property(msgspec.Struct, frozen=True):
+    name: str
+    value: str
+    source: str
+    found: Found
+
+    @property
+    def row(self) -> Row:
+        return self.found.row
+
+
+def translate(properties: Mapping[str, str], source_of: SourceOf) -> Translation:
+    """Translate properties whose placeholders are filled in.
+
+    Names outside of the table are passed over, but those that begin with `eureka.` get a warning
+    with the nearest known name. Empty values count as not set.
+
+    Raises:
+        ConfigurationError: a value is not of its setting's type, or holds a placeholder that
+            nobody could fill.
+    """
+    translation = Translation()
+    mapped: list[_Property] = []
+    for name, value in properties.items():
+        found = find(name)
+        if found is None:
+            _warn_if_eureka(name, source_of(name), translation.warnings)
+        elif not found.row.setting:
+            translation.without.setdefault(found.row.reason, []).append(name)
+        elif value.strip():
+            mapped.append(_Property(name, _filled(value, source_of(name)), source_of(name), found))
+    mapped.sort(key=lambda item: _ORDER[id(item.row)])
+    _translate_singles(mapped, translation)
+    _translate_families(mapped, translation)
+    return translation
+
+
+def _warn_if_eureka(name: str, source: str, warnings: list[str]) -> None:
+    if name.lower().startswith("eureka."):
+        warnings.append(f"{source}: unknown, ignored{nearest(name, known())}")
+
+
+def _filled(value: str, source: str) -> str:
+    start = value.find("${")
+    if start >= 0:
+        unknown = value[start : value.find("}", start) + 1] or value[start:]
+        raise ConfigurationError(
+            source, f"{unknown} is not known", "a variable that is set, or a default: ${NAME:value}"
+        )
+    return value
+
+
+def _translate_singles(mapped: Iterable[_Property], translation: Translation) -> None:
+    for item in mapped:
+        if not item.row.family:
+            translation.values[item.row.setting] = _single(item)
+
+
+def _single(item: _Property) -> Given:
+    setting = SETTINGS[item.row.setting]
+    if item.row.inverted:
+        given = convert(setting, item.value, item.source)
+        return Given(not given.value, item.source)
+    return convert(setting, _raw(item), item.source)
+
+
+def _raw(item: _Property) -> object:
+    setting = SETTINGS[item.row.setting]
+    if item.row.scale != 1:
+        return _scaled(item)
+    if setting.kind is Kind.PAIRS:
+        return item.value.replace(";", "=")
+    if setting.name == "app_name":
+        return item.value.upper()  # InstanceInfo.Builder.setAppName
+    if setting.name == "context_path":
+        return item.value.strip().rstrip("/")
+    return item.value
+
+
+def _scaled(item: _Property) -> float:
+    try:
+        return round(number(item.value) * item.row.scale, 6)
+    except ValueError as error:
+        raise ConfigurationError(item.source, str(error), "a number of milliseconds") from None
+
+
+def _translate_families(mapped: Iterable[_Property], translation: Translation) -> None:
+    members: dict[str, list[_Property]] = {}
+    for item in mapped:
+        if item.row.family:
+            members.setdefault(item.row.setting, []).append(item)
+    for setting in ("remote_regions", "remote_region_applications"):
+        if items := members.get(setting):
+            raw = {_key(item): item.value for item in items}
+            given = convert(SETTINGS[setting], raw, items[0].source)
+            translation.values[setting] = given
+    _translate_zones(members.get("zone", []), members.get("peers", []), translation)
+
+
+def _key(item: _Property) -> str:
+    """Return the family's key; from an environment variable in lower case, as Spring does."""
+    key = item.found.key
+    if compact(key) == compact(_DEFAULT_ZONE):
+        return _DEFAULT_ZONE
+    return key.lower() if key.isupper() else key
+
+
+def _translate_zones(
+    zones: list[_Property], service_urls: list[_Property], translation: Translation
+) -> None:
+    """Find the peers by way of region and zones, as `EndpointUtils.getServiceUrlsMapFromConfig`.
+
+    The zones of the region (`defaultZone` if it has none) in order, for each its own service URLs
+    or else those of `defaultZone`.
+    """
+    region = translation.values.get("region")
+    wanted = compact(str(region.value if region else Settings().region))
+    own = next((item for item in zones if compact(item.found.key) == wanted), None)
+    names = [name.strip() for name in own.value.split(",")] if own else [_DEFAULT_ZONE]
+    if own:
+        zone = convert(SETTINGS["zone"], names[0], own.source)
+        translation.values["zone"] = translation.values.get("zone", zone)
+    if service_urls:
+        translation.values["peers"] = _peers(names, service_urls)
+        translation.warnings += _zone_warnings(names, service_urls)
+
+
+def _zone_key(item: _Property) -> str:
+    flat = compact(item.found.key)
+    return compact(_DEFAULT_ZONE) if flat in _DEFAULT_KEYS else flat
+
+
+def _peers(zones: list[str], service_urls: list[_Property]) -> Given:
+    by_zone = {_zone_key(item): item for item in service_urls}
+    fallback = by_zone.get(compact(_DEFAULT_ZONE))
+    used = [item for zone in zones if (item := by_zone.get(compact(zone), fallback))]
+    peers: dict[str, None] = {}
+    for item in used:
+        given = convert(SETTINGS["peers"], item.value, item.source)
+        if isinstance(given.value, list):
+            peers |= dict.fromkeys(given.value)
+    return Given(list(peers), (used or service_urls)[0].source)
+
+
+def _zone_warnings(zones: list[str], service_urls: list[_Property]) -> list[str]:
+    known_zones = {compact(zone) for zone in zones} | {compact(_DEFAULT_ZONE)}
+    warnings = []
+    for item in service_urls:
+        key = item.found.key
+        if _zone_key(item) not in known_zones:
+            warnings.append(
+                f"{item.source}: not used, {key} is none of this region's availability-zones "
+                f"({', '.join(zones)})"
+            )
+        elif compact(key) == compact(_DEFAULT_ZONE) and key != _DEFAULT_ZONE and key.islower():
+            warnings.append(f"{item.source}: read as {_DEFAULT_ZONE}; Java reads no other spelling")
+    return warnings
+
+
+def without_lines(without: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return one line for each reason, with the names that have no meaning here because of it."""
+    return [
+        f"without meaning here ({reason}): {', '.join(dict.fromkeys(names))}"
+        for reason, names in without.items()
+    ]
+
+
+def checked_url(url: str, source: str) -> str:
+    """Return a service URL as peers use it.
+
+    Raises:
+        ConfigurationError: it is not an http(s) URL with a host.
+    """
+    if said := urls.problem(url):
+        raise ConfigurationError(source, said, "http(s)://host:port/eureka/")
+    return urls.service_url(url)

@@ -1,0 +1,71 @@
+"""What settings must be together, and what a type cannot say of one alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from eureka_registry.config import urls
+from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.config.settings import Settings
+
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%a-z]*")
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104
+_URL: Final = "http(s)://host:port/eureka/"
+
+
+def validate(settings: Settings, sources: Mapping[str, str] | None = None) -> None:
+    """Check settings against each other.
+
+    `sources` says of a setting where its value was given, for the message.
+
+    Raises:
+        ConfigurationError: for the first thing that cannot be.
+    """
+    checks = (_ports, _peer_sources, _service_urls, _hosts)
+    for check in checks:
+        for names, problem, allowed in check(settings):
+            raise ConfigurationError(_source(names, sources or {}), problem, allowed)
+
+
+_Problem = tuple[tuple[str, ...], str, str]
+"""The settings that are at fault, what is wrong, what is allowed."""
+
+
+def _source(names: tuple[str, ...], sources: Mapping[str, str]) -> str:
+    given = [sources[name] for name in names if name in sources]
+    return " and ".join(dict.fromkeys(given)) or f"setting {' and '.join(names)}"
+
+
+def _ports(settings: Settings) -> Iterator[_Problem]:
+    hosts = {settings.host, settings.management_host or settings.host}
+    meet = len(hosts) == 1 or hosts & _EVERYWHERE
+    if meet and settings.port and settings.port == settings.management_port:
+        problem = f"port and management_port are both {settings.port}"
+        yield ("port", "management_port"), problem, "two different ports, or 0 for any free one"
+
+
+def _peer_sources(settings: Settings) -> Iterator[_Problem]:
+    if settings.peers_file and settings.peers_dns:
+        problem = "peers_file and peers_dns are both set"
+        yield ("peers_file", "peers_dns"), problem, "one of them"
+
+
+def _service_urls(settings: Settings) -> Iterator[_Problem]:
+    written = [("peers", url) for url in settings.peers]
+    written += [("remote_regions", url) for url in settings.remote_regions.values()]
+    written += [("my_url", settings.my_url)] if settings.my_url else []
+    for name, url in written:
+        if said := urls.problem(url):
+            yield (name,), said, _URL
+
+
+def _hosts(settings: Settings) -> Iterator[_Problem]:
+    for name in ("host", "management_host", "hostname", "peers_dns"):
+        value: str = getattr(settings, name)
+        if value and not _HOST.fullmatch(value):
+            said = f"{urls.redact(value)!r} is not a host name"
+            yield (name,), said, "a name or an address, without scheme, port and path"
+    if not settings.host:
+        yield ("host",), "is empty", "a name or an address"

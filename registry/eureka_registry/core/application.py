@@ -1,0 +1,47 @@
+"""The leases of one application, and the hash that clients compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from eureka_registry.core.lease import Lease
+from eureka_registry.core.model import Instance
+from eureka_registry.core.rate import MINUTE_MS
+from eureka_registry.core.selfpreservation import Turnout
+
+
+class Application:
+    """One application's leases.
+
+    `version` changes with every visible change; `digest` sums up the contents.
+    """
+
+    __slots__ = ("digest", "leases", "name", "version")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.version = 0
+        self.digest = 0
+        self.leases: dict[str, Lease] = {}
+
+    def instances(self) -> Iterator[Instance]:
+        """The documents as of their last change."""
+        return (lease.instance for lease in self.leases.values())
+
+    def turnout(self, now_ms: int) -> Turnout:
+        """How the application renews."""
+        expected = arriving = 0.0
+        missing = 0
+        for lease in self.leases.values():
+            per_minute = MINUTE_MS / lease.interval_ms
+            expected += per_minute
+            if lease.is_missing(now_ms):
+                missing += 1
+            else:
+                arriving += per_minute
+        return Turnout(self.name, expected, arriving, missing)
+
+
+def hashcode(counts: Iterable[tuple[str, int]]) -> str:
+    """The `apps__hashcode` of so many instances by status (Netflix `getReconcileHashCode`)."""
+    return "".join(f"{status}_{count}_" for status, count in sorted(counts) if count)

@@ -1,0 +1,394 @@
+"""What one peer has not been told yet, and when it may be told.
+
+A task says *that* something happened to an instance; what is sent is read when the batch is
+encoded. So a pending task always speaks of the newest state, and most of them can be merged.
+
+Order. At most one batch is under way, and an instance's tasks leave in the order in which they
+wait, so the changes of one instance never overtake each other (Java's twenty workers per peer do
+let them, `eureka-protocol.md` 5.4). A batch leaves as soon as none is under way; what happens
+meanwhile gathers for the next one. Changes of different instances have no order among them.
+
+Merging, of one instance's pending tasks, oldest first; at most three remain:
+
+* Cancel removes everything pending.
+* Register after a pending Cancel stays behind it: the Cancel also ends the override.
+* Register removes a pending Heartbeat. Where a Register waits already, that one carries the new
+  document, too; staying in its place it is still before an override that came after it.
+* Heartbeat replaces a pending one, and adds nothing to a pending Register but time to live.
+* StatusUpdate and DeleteStatusOverride replace each other and go behind a pending Register.
+
+A batch that fails goes back to the front: what waited meanwhile is merged onto it by the same
+rules, so that nothing superseded is sent again.
+
+Age and number. A task that is not delivered in time is dropped (the caller sets the time: one
+renewal interval for Register and Heartbeat, since the next renewal repairs them). Beyond the limit
+the oldest is dropped. A batch the peer refuses for good is dropped, as in Java (5.5).
+
+Pacing. A failure is followed by a pause, 1 s after congestion and 100 ms otherwise, doubled with
+every further failure in a row up to 30 s (Java: `TrafficShaper`, which does not double). Refusals
+count as well: a peer that rejects our credentials must not get a request for every renewal.
+
+Circuit. After `OPEN_AFTER` failures in a row the peer is taken for dead and must cost nothing.
+*Renewals* are then not kept: they are nearly all of the traffic, they are out of date at the next
+interval, and what they lead to (404, then Register) the first renewal after recovery leads to as
+well. *Everything else* is kept, within age and limit: it is rare; a Java peer learns of a Cancel
+or of an override in no other way (renewals with an equal timestamp carry no override, cancelled
+instances have no renewals, digests exist only between our own peers); and a Cancel kept
+without the Register behind it would take a living instance away. When the pause is over one batch
+is tried (half open), made of what was kept, or else of the first renewal to come. Its success
+closes the circuit, its failure begins the next pause.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from functools import reduce
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from eureka_registry.core.model import PeerAction
+
+CONGESTION_PAUSE_MS: Final = 1_000
+"""First pause after a 503 or a read time-out (Java `SERVER_UNAVAILABLE_SLEEP_TIME_MS`)."""
+
+FAILURE_PAUSE_MS: Final = 100
+"""First pause after any other failure (Java `RETRY_SLEEP_TIME_MS`)."""
+
+LONGEST_PAUSE_MS: Final = 30_000
+"""Upper bound of either pause, before it is spread (Java `TrafficShaper`)."""
+
+OPEN_AFTER: Final = 5
+"""Failures in a row after which the circuit is open."""
+
+_MOST_DOUBLINGS: Final = 9  # 100 ms doubled so often is beyond the longest pause
+_OVERRIDES: Final = frozenset({PeerAction.STATUS_UPDATE, PeerAction.DELETE_STATUS_OVERRIDE})
+_REPLACES: Final[Mapping[PeerAction, frozenset[PeerAction]]] = MappingProxyType(
+    {
+        PeerAction.REGISTER: frozenset({PeerAction.HEARTBEAT}),
+        PeerAction.HEARTBEAT: frozenset({PeerAction.HEARTBEAT}),
+        PeerAction.CANCEL: frozenset(PeerAction),
+        PeerAction.STATUS_UPDATE: _OVERRIDES,
+        PeerAction.DELETE_STATUS_OVERRIDE: _OVERRIDES,
+    }
+)
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One thing to tell a peer about one instance; its contents are read when it is sent.
+
+    `queued_at_ms` is the moment since which this peer has been behind on the instance: a task
+    that joins or replaces waiting ones takes theirs over. At `expires_at_ms` it is too late.
+    """
+
+    action: PeerAction
+    app: str
+    id: str
+    queued_at_ms: int
+    expires_at_ms: int
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """The peer took the batch, whatever it says of single items."""
+
+
+class Congested(msgspec.Struct, frozen=True):
+    """The peer is there and has too much to do: 503 or a read time-out. `reason` in words."""
+
+    reason: str
+
+
+class Unreachable(msgspec.Struct, frozen=True):
+    """The batch did not arrive, or no usable answer came back. `reason` in words."""
+
+    reason: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The peer answered with an HTTP status that no retry changes."""
+
+    status: int
+
+
+class Interrupted(msgspec.Struct, frozen=True):
+    """We gave the batch up ourselves; it says nothing about the peer."""
+
+
+Outcome = Delivered | Congested | Unreachable | Refused | Interrupted
+"""What became of a batch."""
+
+Failure = Congested | Unreachable | Refused
+"""An outcome that speaks against the peer."""
+
+
+class DropReason(StrEnum):
+    """Why a task was given up."""
+
+    EXPIRED = "expired"
+    OVERFLOW = "overflow"
+    REFUSED = "refused"
+    CIRCUIT_OPEN = "circuit_open"
+
+
+class Outbox:
+    """One peer's pending tasks and the pace at which it gets them; rules: see the module.
+
+    Needs the most tasks of a batch and the most tasks kept waiting, both at least 1; `ValueError`
+    otherwise. Every `now_ms` is a moment of one clock that never goes back.
+    """
+
+    def __init__(self, batch_size: int, limit: int) -> None:
+        if batch_size < 1 or limit < 1:
+            raise ValueError("batch size and limit must be at least 1")
+        self._batch_size = batch_size
+        self._limit = limit
+        self._waiting: OrderedDict[tuple[str, str], tuple[Task, ...]] = OrderedDict()
+        self._backlog = 0
+        self._in_flight: list[Task] = []
+        self._pace = _Pace()
+        self._dropped: Counter[DropReason] = Counter()
+        self._last_delivered_ms: int | None = None
+
+    @property
+    def backlog(self) -> int:
+        """Tasks that wait, without those under way."""
+        return self._backlog
+
+    @property
+    def in_flight(self) -> int:
+        """Tasks under way."""
+        return len(self._in_flight)
+
+    @property
+    def dropped(self) -> Mapping[DropReason, int]:
+        """Tasks given up so far, by reason; those merged into newer ones are not among them."""
+        return MappingProxyType({reason: self._dropped[reason] for reason in DropReason})
+
+    @property
+    def last_delivered_ms(self) -> int | None:
+        """When the peer last took a batch; `None`: never."""
+        return self._last_delivered_ms
+
+    @property
+    def failing_since_ms(self) -> int | None:
+        """When the failures in a row began; `None`: the last batch arrived, or there was none."""
+        return self._pace.failing_since_ms
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the circuit is open, that is the peer taken for dead."""
+        return self._pace.is_open
+
+    def lag_ms(self, now_ms: int) -> int:
+        """Tell for how long the peer has been behind: the age of its oldest task, 0 without one."""
+        if self._in_flight:
+            return now_ms - self._in_flight[0].queued_at_ms
+        if not self._waiting:
+            return 0
+        return now_ms - next(iter(self._waiting.values()))[0].queued_at_ms
+
+    def reason(self, now_ms: int) -> str | None:
+        """Say why the peer is not available, and when it is tried again; `None`: it is."""
+        since_ms = self._pace.failing_since_ms
+        if since_ms is None:
+            return None
+        return f"{self._pace.trouble} for {_span(now_ms - since_ms)}, {self._next_try(now_ms)}"
+
+    def add(
+        self, action: PeerAction, app: str, instance_id: str, now_ms: int, max_age_ms: int
+    ) -> None:
+        """Queue a change that is worth delivering for `max_age_ms`."""
+        if action is PeerAction.HEARTBEAT and self._is_closed_to_renewals(now_ms):
+            self._dropped[DropReason.CIRCUIT_OPEN] += 1
+            return
+        key = (app, instance_id)
+        pending = self._waiting.get(key, ())
+        merged = _merge(pending, Task(action, app, instance_id, now_ms, now_ms + max_age_ms))
+        self._waiting[key] = merged
+        self._backlog += len(merged) - len(pending)
+        self._drop_beyond_limit()
+
+    def take(self, now_ms: int) -> list[Task]:
+        """Hand out the next batch, which is then under way until `settle`.
+
+        Empty while one is under way, during a pause, and when nothing is worth sending.
+        """
+        if self._in_flight or now_ms < self._pace.next_try_ms:
+            return []
+        batch: list[Task] = []
+        while self._waiting and len(batch) < self._batch_size:
+            key, pending = self._waiting.popitem(last=False)
+            self._backlog -= len(pending)
+            live = self._without_expired(pending, now_ms)
+            room = self._batch_size - len(batch)
+            batch.extend(live[:room])
+            if len(live) > room:
+                self._put_first(key, live[room:])
+        self._in_flight = batch
+        return list(batch)
+
+    def wait_ms(self, now_ms: int) -> int | None:
+        """Tell after how many milliseconds `take` may give something.
+
+        `None`: not before the next `add` or, with a batch under way, `settle`.
+        """
+        if self._in_flight or not self._waiting:
+            return None
+        return max(0, self._pace.next_try_ms - now_ms)
+
+    def hurry(self) -> None:
+        """End a pause: somebody has just heard from the peer."""
+        self._pace.next_try_ms = 0
+
+    def retain(self, tasks: Sequence[Task]) -> None:
+        """Keep only these of the tasks under way; the others turned out to be pointless.
+
+        With none kept nothing is under way any more, and nothing has been learned of the peer.
+        """
+        self._in_flight = list(tasks)
+
+    def settle(self, outcome: Outcome, now_ms: int, spread: float = 0.0) -> None:
+        """Record what became of the batch under way.
+
+        A pause that follows is longer by the share `spread` of it, so that peers who lost the
+        same one do not come back to it together. `ValueError`: nothing is under way.
+        """
+        if not self._in_flight:
+            raise ValueError("no batch is under way")
+        tasks, self._in_flight = self._in_flight, []
+        match outcome:
+            case Delivered():
+                self._pace.succeeded()
+                self._last_delivered_ms = now_ms
+            case Interrupted():
+                self._put_back(tasks, now_ms)
+            case Refused():
+                self._dropped[DropReason.REFUSED] += len(tasks)
+                self._failed(outcome, now_ms, spread)
+            case Congested() | Unreachable():
+                self._put_back(tasks, now_ms)
+                self._failed(outcome, now_ms, spread)
+
+    def _failed(self, outcome: Failure, now_ms: int, spread: float) -> None:
+        self._pace.failed(outcome, now_ms, spread)
+        if self._pace.is_open:
+            self._drop_renewals()
+
+    def _is_closed_to_renewals(self, now_ms: int) -> bool:
+        if not self._pace.is_open:
+            return False
+        return bool(self._in_flight) or now_ms < self._pace.next_try_ms
+
+    def _put_back(self, tasks: Sequence[Task], now_ms: int) -> None:
+        failed: dict[tuple[str, str], tuple[Task, ...]] = {}
+        for task in self._without_expired(tasks, now_ms):
+            key = (task.app, task.id)
+            failed[key] = (*failed.get(key, ()), task)
+        for key in reversed(failed):
+            newer = self._waiting.pop(key, ())
+            self._backlog -= len(newer)
+            self._put_first(key, reduce(_merge, newer, failed[key]))
+        self._drop_beyond_limit()
+
+    def _put_first(self, key: tuple[str, str], tasks: tuple[Task, ...]) -> None:
+        self._waiting[key] = tasks
+        self._waiting.move_to_end(key, last=False)
+        self._backlog += len(tasks)
+
+    def _without_expired(self, tasks: Sequence[Task], now_ms: int) -> tuple[Task, ...]:
+        live = tuple(task for task in tasks if task.expires_at_ms > now_ms)
+        self._dropped[DropReason.EXPIRED] += len(tasks) - len(live)
+        return live
+
+    def _drop_beyond_limit(self) -> None:
+        while self._backlog > self._limit:
+            key, pending = self._waiting.popitem(last=False)
+            self._backlog -= len(pending)
+            if len(pending) > 1:
+                self._put_first(key, pending[1:])
+            self._dropped[DropReason.OVERFLOW] += 1
+
+    def _drop_renewals(self) -> None:
+        kept: OrderedDict[tuple[str, str], tuple[Task, ...]] = OrderedDict()
+        for key, pending in self._waiting.items():
+            rest = tuple(task for task in pending if task.action is not PeerAction.HEARTBEAT)
+            if rest:
+                kept[key] = rest
+        backlog = sum(map(len, kept.values()))
+        self._dropped[DropReason.CIRCUIT_OPEN] += self._backlog - backlog
+        self._waiting, self._backlog = kept, backlog
+
+    def _next_try(self, now_ms: int) -> str:
+        if self._in_flight:
+            return "trying now"
+        wait_ms = self._pace.next_try_ms - now_ms
+        if wait_ms > 0:
+            return f"next try in {_span(wait_ms)}"
+        return "trying now" if self._waiting else "next try with the next change"
+
+
+class _Pace:
+    """When the next batch may leave, judged from the failures in a row."""
+
+    __slots__ = ("_failures", "failing_since_ms", "next_try_ms", "trouble")
+
+    def __init__(self) -> None:
+        self.succeeded()
+
+    @property
+    def is_open(self) -> bool:
+        return self._failures >= OPEN_AFTER
+
+    def succeeded(self) -> None:
+        self._failures = 0
+        self.failing_since_ms: int | None = None
+        self.next_try_ms = 0
+        self.trouble = ""
+
+    def failed(self, outcome: Failure, now_ms: int, spread: float) -> None:
+        first_ms = CONGESTION_PAUSE_MS if isinstance(outcome, Congested) else FAILURE_PAUSE_MS
+        pause_ms = min(LONGEST_PAUSE_MS, first_ms << min(self._failures, _MOST_DOUBLINGS))
+        self._failures += 1
+        self.next_try_ms = now_ms + pause_ms + int(pause_ms * spread)
+        self.trouble = _trouble(outcome)
+        if self.failing_since_ms is None:
+            self.failing_since_ms = now_ms
+
+
+def _merge(pending: tuple[Task, ...], new: Task) -> tuple[Task, ...]:
+    """Add a task to one instance's pending ones by the rules on top of this module."""
+    if not pending:
+        return (new,)
+    if new.action in (PeerAction.REGISTER, PeerAction.HEARTBEAT) and _has_register(pending):
+        return tuple(_living_as_long_as(task, new) for task in pending)
+    replaced = _REPLACES[new.action]
+    kept = (task for task in pending if task.action not in replaced)
+    return (*kept, msgspec.structs.replace(new, queued_at_ms=pending[0].queued_at_ms))
+
+
+def _has_register(tasks: tuple[Task, ...]) -> bool:
+    return any(task.action is PeerAction.REGISTER for task in tasks)
+
+
+def _living_as_long_as(task: Task, newer: Task) -> Task:
+    """A Register lives as long as the newest change it stands for; other tasks are left alone."""
+    if task.action is not PeerAction.REGISTER or task.expires_at_ms >= newer.expires_at_ms:
+        return task
+    return msgspec.structs.replace(task, expires_at_ms=newer.expires_at_ms)
+
+
+def _trouble(outcome: Failure) -> str:
+    if isinstance(outcome, Refused):
+        return f"refused with status {outcome.status}"
+    return outcome.reason
+
+
+def _span(span_ms: int) -> str:
+    seconds = -(-span_ms // 1_000)
+    if seconds < 120:  # noqa: PLR2004 - two minutes
+        return f"{seconds} s"
+    minutes = seconds // 60
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"  # noqa: PLR2004

@@ -1,0 +1,426 @@
+"""The registry: applications, their leases, and everything that may happen to them.
+
+Every operation takes the time and is complete when it returns; what others must be told is in
+its result. The rules follow `eureka-protocol.md` 3, with the differences of `design.md` 3:
+
+* A lease ends exactly when its duration is over (`lease_expiry_java` brings Java's back).
+* An override belongs to the lease (Java: to the instance id, in whatever application).
+* What changes an instance's status always enters the delta (Java: not when a renewal changes it).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+
+from eureka_registry.core.application import Application, hashcode
+from eureka_registry.core.delta import Delta
+from eureka_registry.core.lease import Lease, content_digest
+from eureka_registry.core.model import ActionType, DataCenter, Instance, Origin, Status
+from eureka_registry.core.rate import EvictionBudget, MinuteRate
+from eureka_registry.core.selfpreservation import (
+    JavaThreshold,
+    Preservation,
+    Verdict,
+    judge,
+)
+from eureka_registry.core.status import SWITCHABLE, resolve
+from eureka_registry.core.vips import VipIndex
+
+LAST_N: Final = 1000
+"""Registrations and departures remembered for the dashboard (Netflix `CircularQueue`)."""
+
+Shuffle = Callable[[list[Lease]], None]
+"""Brings a list into random order in place, as `random.shuffle` does."""
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What of the settings the registry itself needs; lengths in milliseconds."""
+
+    preservation: Preservation = Preservation()
+    java_interval_s: float | None = None
+    """Judge self-preservation by Netflix's rules, expecting this interval of everybody."""
+    java_expected_clients: int = 1
+    lease_expiry_java: bool = False
+    sticky_out_of_service: bool = False
+    sync_when_timestamp_differs: bool = True
+    delta_retention_ms: int = 180_000
+    own_id: str = ""
+    """The id of this peer's own instance, which is shown as the coordinating server."""
+
+
+class Renewal(msgspec.Struct, frozen=True):
+    """What a renewal came to.
+
+    `found` is false for a client that has to register (again). `renewed` says whether the lease
+    was renewed, which peers are then told, even if the client has to register (Java does so, too).
+    `newer_here` is our document where the caller's is older.
+    """
+
+    found: bool
+    renewed: bool
+    newer_here: Instance | None = None
+
+
+RENEWED: Final = Renewal(found=True, renewed=True)
+NOT_FOUND: Final = Renewal(found=False, renewed=False)
+OUTDATED_HERE: Final = Renewal(found=False, renewed=True)
+
+
+class Registry:
+    """All leases of one peer."""
+
+    def __init__(self, rules: Rules, now_ms: int) -> None:
+        self.rules = rules
+        self.applications: dict[str, Application] = {}
+        self.version = 1
+        self.counts: Counter[Status] = Counter()
+        self.delta = Delta(rules.delta_retention_ms)
+        self.vips = VipIndex()
+        self.size = 0
+        self.renewals = 0
+        self.renewal_rate = MinuteRate(now_ms)
+        self.last_registered: deque[tuple[int, str]] = deque(maxlen=LAST_N)
+        self.last_departed: deque[tuple[int, str, bool]] = deque(maxlen=LAST_N)
+        self._budget = EvictionBudget(rules.preservation.threshold)
+        self.java: JavaThreshold | None = None
+        if rules.java_interval_s is not None:
+            self.java = JavaThreshold(
+                rules.java_expected_clients, rules.java_interval_s, rules.preservation
+            )
+
+    # -- Looking up
+
+    def lease(self, app: str, instance_id: str) -> Lease | None:
+        """The lease of one instance, expired or not."""
+        application = self.applications.get(app)
+        return application.leases.get(instance_id) if application else None
+
+    def visible(self, app: str, instance_id: str, now_ms: int) -> Lease | None:
+        """The lease as single look-ups see it: not if it is over and may expire."""
+        lease = self.lease(app, instance_id)
+        if lease is None or not self._is_over(lease, now_ms):
+            return lease
+        return lease if self.verdict(now_ms).keeps(app) else None
+
+    def by_id(self, instance_id: str, now_ms: int) -> Lease | None:
+        """The first lease of that id in any application."""
+        for app in self.applications:
+            lease = self.visible(app, instance_id, now_ms)
+            if lease is not None:
+                return lease
+        return None
+
+    def leases(self) -> Iterator[Lease]:
+        """All leases."""
+        for application in self.applications.values():
+            yield from application.leases.values()
+
+    def hashcode(self) -> str:
+        """The `apps__hashcode` that clients compare with their own copy's."""
+        return hashcode(self.counts.items())
+
+    # -- What clients and peers do
+
+    def register(self, instance: Instance, origin: Origin, now_ms: int) -> Instance:
+        """Begin a lease (`AbstractInstanceRegistry.register`).
+
+        A document older than the one we hold begins a new lease of the one we hold.
+
+        Args:
+            instance: a document that `validation.problem` finds nothing wrong with.
+            origin: whether a client registers, or a peer tells us.
+            now_ms: the present moment.
+
+        Returns:
+            The document as it is now held.
+        """
+        instance = _with_amazon_id(instance)
+        instance_id = instance.id
+        held = self.lease(instance.app, instance_id)
+        lease = Lease(instance, now_ms)
+        if held is None and self.java is not None:
+            self.java.came()
+        if held is not None:
+            lease.service_up_at_ms = held.service_up_at_ms
+            lease.override = held.override
+            if held.instance.last_dirty_ms > instance.last_dirty_ms:
+                instance = held.instance
+        if lease.override is None and instance.overridden_status is not Status.UNKNOWN:
+            lease.override = instance.overridden_status
+        status = resolve(
+            instance.status,
+            lease.override,
+            held.instance.status if held else None,
+            origin,
+            sticky=self.rules.sticky_out_of_service,
+        )
+        self.last_registered.append((now_ms, f"{instance.app}({instance_id})"))
+        if status is Status.UP and not lease.service_up_at_ms:
+            lease.service_up_at_ms = now_ms
+        lease.instance = msgspec.structs.replace(
+            instance,
+            status=status,
+            overridden_status=lease.override or Status.UNKNOWN,
+            action=ActionType.ADDED,
+            last_updated_ms=now_ms,
+            is_coordinating=instance_id == self.rules.own_id,
+        )
+        self._put(lease, held, now_ms)
+        return lease.instance
+
+    def copy(self, instance: Instance, now_ms: int) -> None:
+        """Take over another peer's lease as it is, in place of ours if there is one.
+
+        Nothing is decided anew: status and override are the document's, and the lease ends when it
+        ends there. The moments of `instance.lease` are by our clock.
+        """
+        held = self.lease(instance.app, instance.id)
+        if held is None and self.java is not None:
+            self.java.came()
+        lease = Lease(instance, now_ms)
+        lease.renewed_at_ms = min(now_ms, instance.lease.renewed_at_ms)
+        lease.registered_at_ms = min(now_ms, instance.lease.registered_at_ms)
+        lease.service_up_at_ms = instance.lease.service_up_at_ms
+        if instance.overridden_status is not Status.UNKNOWN:
+            lease.override = instance.overridden_status
+        lease.instance = msgspec.structs.replace(
+            instance,
+            action=ActionType.ADDED,
+            is_coordinating=instance.id == self.rules.own_id,
+        )
+        self._put(lease, held, now_ms)
+
+    def renew(
+        self,
+        app: str,
+        instance_id: str,
+        now_ms: int,
+        last_dirty_ms: int | None = None,
+    ) -> Renewal:
+        """Renew a lease (`InstanceResource.renewLease`); an expired one is revived.
+
+        Args:
+            app: the application's name in upper case.
+            instance_id: the lease's id.
+            now_ms: the present moment.
+            last_dirty_ms: the caller's version of the document, if it names one.
+        """
+        application = self.applications.get(app)
+        lease = application.leases.get(instance_id) if application else None
+        if lease is None or lease.instance.status is Status.UNKNOWN:
+            return NOT_FOUND
+        self.renewals += 1
+        lease.renewed_at_ms = now_ms
+        held_dirty_ms = lease.instance.last_dirty_ms
+        if last_dirty_ms is None or last_dirty_ms == held_dirty_ms:
+            return RENEWED
+        if not self.rules.sync_when_timestamp_differs:
+            return RENEWED
+        if last_dirty_ms > held_dirty_ms:
+            return OUTDATED_HERE
+        return Renewal(found=True, renewed=True, newer_here=lease.instance)
+
+    def adopt_override(self, app: str, instance_id: str, override: Status, now_ms: int) -> None:
+        """Take over the override of a peer's renewal (`storeOverriddenStatusIfRequired`)."""
+        lease = self.lease(app, instance_id)
+        if lease is None or override is Status.UNKNOWN or lease.override is override:
+            return
+        lease.override = override
+        status = lease.instance.status
+        self._modify(
+            lease,
+            now_ms,
+            status=override if status in SWITCHABLE else status,
+            overridden_status=override,
+        )
+
+    def cancel(self, app: str, instance_id: str, now_ms: int) -> bool:
+        """End a lease; false if there is none (`AbstractInstanceRegistry.internalCancel`)."""
+        lease = self.lease(app, instance_id)
+        if lease is None:
+            return False
+        self._remove(lease, now_ms, expired=False)
+        return True
+
+    def set_status(
+        self,
+        app: str,
+        instance_id: str,
+        status: Status,
+        now_ms: int,
+        last_dirty_ms: int | None = None,
+    ) -> bool:
+        """Override an instance's status, which also renews its lease; false if there is no lease.
+
+        Nothing is overridden if the instance has that status already (Netflix `statusUpdate`).
+        `last_dirty_ms` replaces the document's if it is newer.
+        """
+        lease = self.visible(app, instance_id, now_ms)
+        if lease is None:
+            return False
+        lease.renewed_at_ms = now_ms
+        if lease.instance.status is status:
+            return True
+        if status is Status.UP and not lease.service_up_at_ms:
+            lease.service_up_at_ms = now_ms
+        lease.override = status
+        self._modify(
+            lease,
+            now_ms,
+            status=status,
+            overridden_status=status,
+            last_dirty_ms=max(lease.instance.last_dirty_ms, last_dirty_ms or 0),
+        )
+        return True
+
+    def clear_status(
+        self,
+        app: str,
+        instance_id: str,
+        status: Status,
+        now_ms: int,
+        last_dirty_ms: int | None = None,
+    ) -> bool:
+        """Remove an override, which also renews the lease; false if there is no lease.
+
+        The instance then has `status`. UNKNOWN makes its client register anew with what it is by
+        itself, because renewals of an UNKNOWN instance are not found (`deleteStatusOverride`).
+        """
+        lease = self.visible(app, instance_id, now_ms)
+        if lease is None:
+            return False
+        lease.renewed_at_ms = now_ms
+        if lease.override is None:
+            return True
+        lease.override = None
+        self._modify(
+            lease,
+            now_ms,
+            status=status,
+            overridden_status=Status.UNKNOWN,
+            last_dirty_ms=max(lease.instance.last_dirty_ms, last_dirty_ms or 0),
+        )
+        return True
+
+    def update_metadata(
+        self, app: str, instance_id: str, added: dict[str, str], now_ms: int
+    ) -> bool:
+        """Add metadata and begin the lease anew, as Netflix does; false if there is no lease."""
+        lease = self.visible(app, instance_id, now_ms)
+        if lease is None:
+            return False
+        metadata = {**lease.instance.metadata, **added}
+        self.register(
+            msgspec.structs.replace(lease.instance, metadata=metadata), Origin.CLIENT, now_ms
+        )
+        return True
+
+    # -- Time
+
+    def verdict(self, now_ms: int) -> Verdict:
+        """Whether leases may expire now."""
+        if self.java is not None:
+            return self.java.judge(self.renewal_rate.last_minute())
+        turnouts = [application.turnout(now_ms) for application in self.applications.values()]
+        return judge(turnouts, self.rules.preservation)
+
+    def evict(self, now_ms: int, shuffle: Shuffle) -> list[Instance]:
+        """Remove expired leases, in random order, unless self-preservation keeps them.
+
+        At most `1 - threshold` of the registry goes within a minute (Netflix's `evict`, whose timer
+        runs once a minute), so that a mistaken clock or network does not empty it at once.
+
+        Returns:
+            The documents that left. Peers are not told: each judges by its own leases.
+        """
+        over = [lease for lease in self.leases() if self._is_over(lease, now_ms)]
+        if not over:
+            return []
+        verdict = self.verdict(now_ms)
+        victims = [lease for lease in over if not verdict.keeps(lease.instance.app)]
+        shuffle(victims)
+        victims = victims[: self._budget.take(len(victims), self.size, now_ms)]
+        return [self._remove(lease, now_ms, expired=True) for lease in victims]
+
+    def tick(self, now_ms: int) -> None:
+        """Let time pass: call it about once a second."""
+        self.renewal_rate.sample(self.renewals, now_ms)
+        self.delta.forget_old(now_ms)
+
+    # -- How
+
+    def _is_over(self, lease: Lease, now_ms: int) -> bool:
+        return now_ms > lease.ends_at_ms(java=self.rules.lease_expiry_java)
+
+    def _put(self, lease: Lease, held: Lease | None, now_ms: int) -> None:
+        """Let `lease` take the place of `held`, or be a new one."""
+        instance = lease.instance
+        application = self.applications.get(instance.app)
+        if application is None:
+            application = self.applications[instance.app] = Application(instance.app)
+        lease.instance = msgspec.structs.replace(instance, lease=lease.info())
+        lease.digest = content_digest(lease.instance)
+        application.leases[instance.id] = lease
+        self._changed(application, held.instance if held else None, lease.instance)
+        application.digest ^= lease.digest ^ (held.digest if held else 0)
+        self.delta.add(lease.instance, now_ms)
+
+    def _modify(self, lease: Lease, now_ms: int, **changes: object) -> None:
+        before, digest = lease.instance, lease.digest
+        lease.instance = msgspec.structs.replace(
+            before,
+            **changes,
+            action=ActionType.MODIFIED,
+            last_updated_ms=now_ms,
+            lease=lease.info(),
+        )
+        lease.digest = content_digest(lease.instance)
+        application = self.applications[before.app]
+        application.digest ^= digest ^ lease.digest
+        self._changed(application, before, lease.instance)
+        self.delta.add(lease.instance, now_ms)
+
+    def _remove(self, lease: Lease, now_ms: int, *, expired: bool) -> Instance:
+        before = lease.instance
+        application = self.applications[before.app]
+        del application.leases[before.id]
+        application.digest ^= lease.digest
+        self._changed(application, before, None)
+        if not application.leases:
+            del self.applications[before.app]
+        if self.java is not None:
+            self.java.went()
+        self.last_departed.append((now_ms, f"{before.app}({before.id})", expired))
+        gone = msgspec.structs.replace(
+            before,
+            action=ActionType.DELETED,
+            last_updated_ms=now_ms,
+            lease=msgspec.structs.replace(lease.info(), evicted_at_ms=now_ms),
+        )
+        self.delta.add(gone, now_ms, expired=expired)
+        self.delta.bound(self.size)
+        return gone
+
+    def _changed(
+        self, application: Application, before: Instance | None, after: Instance | None
+    ) -> None:
+        self.version += 1
+        application.version = self.version
+        for instance, step in ((before, -1), (after, 1)):
+            if instance is not None:
+                self.counts[instance.status] += step
+                self.size += step
+        self.vips.replace(before, after, self.version)
+
+
+def _with_amazon_id(instance: Instance) -> Instance:
+    """Give Amazon's metadata the instance id it lacks (`ApplicationResource.addInstance`)."""
+    center = instance.data_center
+    if center is None or center.amazon is None or "instance-id" in center.amazon:
+        return instance
+    amazon = {**center.amazon, "instance-id": instance.id}
+    return msgspec.structs.replace(instance, data_center=DataCenter(center.name, amazon))

@@ -1,0 +1,190 @@
+"""When expired leases are kept: too many clients went silent at once to believe they are all gone.
+
+The rules here (Netflix's are in `JavaThreshold`):
+
+* Expected are the renewals a minute that the leases promise, each by its own interval.
+* Arriving are those of leases whose renewal is not overdue (`Lease.is_missing`). A client that
+  renews more often than it promised does not make up for one that is silent.
+* If not more than `threshold` of all expected renewals arrive, no lease expires.
+* If less than `application_threshold` of one application's arrive, its leases do not expire.
+* Fewer than `floor` missing leases are no reason for either: a fleet of two of which one died must
+  lose the dead one (Netflix issue 722).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+_NAMED: Final = 5
+"""How many applications a sentence names before it only counts them."""
+
+
+class Turnout(msgspec.Struct, frozen=True):
+    """How one application renews: renewals a minute expected and arriving, leases overdue."""
+
+    app: str
+    expected: float
+    arriving: float
+    missing: int
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Whether leases may expire, and why.
+
+    `expected`, `arriving` and `threshold` are renewals a minute. `kept` holds the applications
+    whose leases do not expire although the registry as a whole is well; `short` all that miss
+    renewals.
+    """
+
+    enabled: bool
+    expiration_enabled: bool
+    expected: float
+    arriving: float
+    threshold: float
+    missing: int
+    short: tuple[Turnout, ...]
+    kept: frozenset[str]
+    sentence: str
+
+    @property
+    def active(self) -> bool:
+        """Whether any lease is being kept beyond its end."""
+        return not self.expiration_enabled or bool(self.kept)
+
+    def keeps(self, app: str) -> bool:
+        """Whether expired leases of `app` are kept."""
+        return not self.expiration_enabled or app in self.kept
+
+
+class Preservation(msgspec.Struct, frozen=True):
+    """The settings of self-preservation; shares are 0 to 1."""
+
+    enabled: bool = True
+    threshold: float = 0.85
+    application_threshold: float = 0.5
+    floor: int = 3
+
+
+def judge(turnouts: Sequence[Turnout], rules: Preservation) -> Verdict:
+    """Decide from how each application renews whether leases may expire."""
+    expected = sum(turnout.expected for turnout in turnouts)
+    arriving = sum(turnout.arriving for turnout in turnouts)
+    missing = sum(turnout.missing for turnout in turnouts)
+    short = tuple(sorted((t for t in turnouts if t.missing), key=lambda t: (-t.missing, t.app)))
+    threshold = expected * rules.threshold
+    held = rules.enabled and missing >= rules.floor and arriving <= threshold
+    kept = frozenset(t.app for t in short if rules.enabled and _is_short(t, rules))
+    verdict = Verdict(
+        enabled=rules.enabled,
+        expiration_enabled=not held,
+        expected=expected,
+        arriving=arriving,
+        threshold=threshold,
+        missing=missing,
+        short=short,
+        kept=kept,
+        sentence="",
+    )
+    return msgspec.structs.replace(verdict, sentence=_sentence(verdict))
+
+
+def _is_short(turnout: Turnout, rules: Preservation) -> bool:
+    few = turnout.arriving < turnout.expected * rules.application_threshold
+    return few and turnout.missing >= rules.floor
+
+
+def _sentence(verdict: Verdict) -> str:
+    came = f"{verdict.arriving:.0f} of {verdict.expected:.0f} expected renewals a minute arrive"
+    if not verdict.enabled:
+        return (
+            f"Self-preservation is switched off: {came}, and every lease expires when it is over."
+        )
+    if not verdict.expiration_enabled:
+        return (
+            f"Self-preservation is on: {came}, and more than {verdict.threshold:.0f} are needed. "
+            f"Missing are {_named(verdict.short)}. No lease expires until enough renewals arrive, "
+            f"or until the missing instances are removed by hand."
+        )
+    if verdict.kept:
+        kept = [turnout for turnout in verdict.short if turnout.app in verdict.kept]
+        return (
+            f"Self-preservation is on for some applications: {_named(kept)}. Their leases do "
+            f"not expire until more of their renewals arrive, or until the missing instances are "
+            f"removed by hand; all others expire as usual ({came})."
+        )
+    if verdict.missing:
+        return (
+            f"Self-preservation is not needed: {came}. Missing are {_named(verdict.short)}; their "
+            f"leases expire when they are over."
+        )
+    return f"Self-preservation is not needed: {came}."
+
+
+def _named(short: Sequence[Turnout]) -> str:
+    names = [
+        f"{t.app} ({t.missing} overdue, {t.arriving:.0f} of {t.expected:.0f} renewals a minute)"
+        for t in short[:_NAMED]
+    ]
+    more = len(short) - _NAMED
+    if more > 0:
+        names.append(f"{more} more applications")
+    return ", ".join(names)
+
+
+class JavaThreshold:
+    """Netflix's arithmetic: one interval for everybody (`PeerAwareInstanceRegistryImpl`).
+
+    `expected_clients` grows by one with a new lease and shrinks by one with a cancelled or evicted
+    one; `recount` sets it anew, every quarter of an hour there. Netflix recounts what its own
+    discovery client holds; here it is the registry itself.
+    """
+
+    def __init__(self, clients: int, interval_s: float, rules: Preservation) -> None:
+        self.expected_clients = clients
+        self._per_minute = 60.0 / interval_s
+        self._rules = rules
+
+    @property
+    def threshold(self) -> int:
+        """Renewals a minute that must be exceeded (`numberOfRenewsPerMinThreshold`)."""
+        return int(self.expected_clients * self._per_minute * self._rules.threshold)
+
+    def came(self) -> None:
+        """A new lease; not counted while nobody is expected, as in Netflix's server."""
+        if self.expected_clients > 0:
+            self.expected_clients += 1
+
+    def went(self) -> None:
+        """A lease was cancelled or evicted."""
+        if self.expected_clients > 0:
+            self.expected_clients -= 1
+
+    def recount(self, clients: int) -> None:
+        """Expect `clients` from now on, unless they are suspiciously few."""
+        if clients > self._rules.threshold * self.expected_clients or not self._rules.enabled:
+            self.expected_clients = clients
+
+    def judge(self, renewals_last_minute: int) -> Verdict:
+        """Decide whether leases may expire (`isLeaseExpirationEnabled`)."""
+        threshold = self.threshold
+        enough = threshold > 0 and renewals_last_minute > threshold
+        expected = self.expected_clients * self._per_minute
+        expire = enough or not self._rules.enabled
+        return Verdict(
+            enabled=self._rules.enabled,
+            expiration_enabled=expire,
+            expected=expected,
+            arriving=float(renewals_last_minute),
+            threshold=float(threshold),
+            missing=0,
+            short=(),
+            kept=frozenset(),
+            sentence=(
+                f"By the Java server's rules: {renewals_last_minute} renewals came in the last "
+                f"minute, {threshold} must be exceeded ({self.expected_clients} clients expected); "
+                f"leases {'expire' if expire else 'do not expire'}."
+            ),
+        )

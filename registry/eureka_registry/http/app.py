@@ -1,0 +1,284 @@
+"""One peer's life: the composition root.
+
+Start: listen, load the snapshot, copy from a peer, become ready. Then timers: evict, tick, compare,
+watch the peer list. Stop: not ready, cancel our own lease, flush, stop listening, exit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from aiohttp import web
+
+from eureka_registry.config.settings import Settings
+from eureka_registry.core.lease import Lease
+from eureka_registry.core.model import Origin, PeerAction
+from eureka_registry.http.api import Api, methods
+from eureka_registry.http.connection import Server
+from eureka_registry.http.dashboard import Dashboard
+from eureka_registry.http.fastlane import FastLane
+from eureka_registry.http.gate import Stage
+from eureka_registry.http.management import Management
+from eureka_registry.http.node import Node, own_instance, with_ports
+from eureka_registry.http.serving import Serving, fast_renewals
+from eureka_registry.peers import discovery, snapshot
+from eureka_registry.peers.bootstrap import copy_registry
+from eureka_registry.peers.client import open_session
+
+_log = logging.getLogger(__name__)
+_BACKLOG = 1024
+_LOGGED_AT_ONCE = 20
+
+
+class PortInUseError(OSError):
+    """A port cannot be had; the sentence says which, and how to find out who has it."""
+
+
+async def serve(settings: Settings, on_ready: Callable[[Node], None] | None = None) -> None:
+    """Run one peer until SIGTERM or SIGINT; `on_ready` is called once when it serves lists.
+
+    Raises:
+        PortInUseError: a port is taken.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    api_sockets = bind(settings.host, settings.port)
+    management_sockets = bind(settings.management_host or settings.host, settings.management_port)
+    settings = with_ports(settings, _port_of(api_sockets), _port_of(management_sockets))
+    async with open_session() as session:
+        peer = Peer(Node(settings, session))
+        await peer.run(api_sockets, management_sockets, stop, on_ready)
+
+
+class Peer:
+    """A node with its sockets and timers."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        dashboard = Dashboard(node)
+        handlers = methods(node.reads, node.writes, node.peer_api, dashboard.status, dashboard.page)
+        serving = Serving(node, Api(handlers, node.counters))
+        settings = node.settings
+        self._server = Server(
+            serving.handle,
+            FastLane(fast_renewals(node)),
+            keepalive_timeout_s=settings.keepalive_timeout_s,
+            request_timeout_s=settings.request_timeout_s,
+            max_connections=settings.max_connections,
+        )
+        self._timers: list[asyncio.Task[None]] = []
+
+    async def run(
+        self,
+        api_sockets: Sequence[socket.socket],
+        management_sockets: Sequence[socket.socket],
+        stop: asyncio.Event,
+        on_ready: Callable[[Node], None] | None,
+    ) -> None:
+        """Serve until `stop` is set; an unexpected death of any part ends it with its error."""
+        loop = asyncio.get_running_loop()
+        runner = web.AppRunner(Management(self.node).application(), access_log=None)
+        await runner.setup()
+        listening = [
+            await loop.create_server(self._server, sock=each, backlog=_BACKLOG)
+            for each in api_sockets
+        ]
+        for each in management_sockets:
+            await web.SockSite(runner, each).start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self.node.mesh.run_in(group)
+                self._start_timers(group)
+                starting = group.create_task(self._become_ready(on_ready))
+                await stop.wait()
+                starting.cancel()
+                await self._stop(listening)
+                self._cancel_timers()
+        finally:
+            await self._server.shutdown(self.node.settings.stop_timeout_s)
+            await runner.cleanup()
+
+    # -- Start
+
+    async def _become_ready(self, on_ready: Callable[[Node], None] | None) -> None:
+        node, settings = self.node, self.node.settings
+        if settings.snapshot_path:
+            sentence = snapshot.load(Path(settings.snapshot_path), node.registry, node.now_ms())
+            _log.info("snapshot: %s", sentence)
+        copied = node.registry.size > 0
+        if settings.fetch_registry:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(settings.sync_timeout_s):
+                    await node.mesh.listed.wait()
+            outcome = await copy_registry(
+                lambda: list(node.mesh.links.values()),
+                node.registry,
+                node.id,
+                settings.sync_timeout_s,
+                node.now_ms,
+            )
+            copied = copied or outcome.source is not None
+            _log.info("start: %s", outcome.sentence)
+        if node.registry.java is not None:
+            node.registry.java.expected_clients = max(1, node.registry.size)
+        node.gate.open(node.now_ms(), copied=copied)
+        if settings.register_with_eureka:
+            self._register_self()
+        _log.info(
+            "ready name=%s port=%d instances=%d", settings.name, settings.port, node.registry.size
+        )
+        if on_ready is not None:
+            on_ready(node)
+
+    def _register_self(self) -> None:
+        node = self.node
+        instance = own_instance(node.settings, node.now_ms())
+        node.registry.register(instance, Origin.CLIENT, node.now_ms())
+        node.mesh.publish(PeerAction.REGISTER, instance.app, instance.id)
+
+    # -- Timers
+
+    def _start_timers(self, group: asyncio.TaskGroup) -> None:
+        settings, node = self.node.settings, self.node
+        loop = asyncio.get_running_loop()
+        start = group.create_task
+        self._timers = [
+            start(_every(1.0, lambda: node.registry.tick(node.now_ms()))),
+            start(_every(settings.eviction_interval_s, self._evict)),
+            start(_every(5.0, lambda: self._server.cut_off_overdue(loop.time()))),
+            start(self._watch_peers()),
+        ]
+        if settings.register_with_eureka:
+            self._timers.append(start(_every(30.0, self._renew_self)))
+        if node.registry.java is not None:
+            self._timers.append(start(_every(settings.threshold_update_interval_s, self._recount)))
+        if settings.snapshot_path:
+            path = Path(settings.snapshot_path)
+            keep = snapshot.keep(
+                path, node.registry, node.id, settings.snapshot_interval_s, node.now_ms
+            )
+            self._timers.append(start(keep))
+
+    def _cancel_timers(self) -> None:
+        for task in self._timers:
+            task.cancel()
+        self.node.mesh.stop()
+
+    def _evict(self) -> None:
+        if self.node.gate.stage is not Stage.READY:
+            return
+        gone = self.node.registry.evict(self.node.now_ms(), _shuffle)
+        self.node.counters.expired += len(gone)
+        for instance in gone[:_LOGGED_AT_ONCE]:
+            _log.info("lease expired app=%s id=%s", instance.app, instance.id)
+        if len(gone) > _LOGGED_AT_ONCE:
+            _log.info("leases expired more=%d", len(gone) - _LOGGED_AT_ONCE)
+
+    def _renew_self(self) -> None:
+        if self.node.gate.stage is not Stage.READY:
+            return
+        instance = own_instance(self.node.settings, 0)
+        renewed = self.node.registry.renew(instance.app, instance.id, self.node.now_ms())
+        if not renewed.found:
+            self._register_self()
+            return
+        self.node.mesh.publish(PeerAction.HEARTBEAT, instance.app, instance.id)
+
+    def _recount(self) -> None:
+        if self.node.registry.java is not None:
+            self.node.registry.java.recount(self.node.registry.size)
+
+    async def _watch_peers(self) -> None:
+        settings, mesh = self.node.settings, self.node.mesh
+        look = _look(settings)
+        await discovery.watch(look, settings.peers_refresh_s, mesh.update, mesh.set_problem)
+
+    # -- Stop
+
+    async def _stop(self, listening: Sequence[asyncio.Server]) -> None:
+        node, settings = self.node, self.node.settings
+        _log.info("stopping name=%s", settings.name)
+        node.gate.stage = Stage.STOPPING
+        node.gate.why_not_ready = "it was told to stop"
+        if settings.snapshot_path:
+            await snapshot.save(Path(settings.snapshot_path), node.registry, node.id, node.now_ms())
+        if settings.register_with_eureka:
+            instance = own_instance(settings, 0)
+            if node.registry.cancel(instance.app, instance.id, node.now_ms()):
+                node.mesh.publish(PeerAction.CANCEL, instance.app, instance.id)
+        await asyncio.sleep(settings.drain_s)
+        for server in listening:
+            server.close()
+        self._server.pre_shutdown()
+        if not await node.mesh.flush(settings.stop_timeout_s):
+            _log.warning("stopping with changes that some peer did not take")
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Sockets listening on every address of `host`; port 0 is any free one.
+
+    Raises:
+        PortInUseError: it is taken, or the address is not this machine's.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise PortInUseError(f"cannot listen on {host!r}: {error.strerror}") from error
+    sockets: list[socket.socket] = []
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        wanted = (address[0], _port_of(sockets) if sockets else port, *address[2:])
+        sockets.append(_bound(family, kind, protocol, wanted))
+    return sockets
+
+
+def _bound(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
+    each = socket.socket(family, kind, protocol)
+    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        each.bind(address)
+    except OSError as error:
+        each.close()
+        raise PortInUseError(_why_not_bound(address, error)) from error
+    return each
+
+
+def _why_not_bound(address: tuple[object, ...], error: OSError) -> str:
+    host, port = address[:2]
+    return (
+        f"cannot listen on {host} port {port}: {(error.strerror or str(error)).lower()}. "
+        f"`ss -ltnp 'sport = :{port}'` (Linux) or `lsof -nP -iTCP:{port} -sTCP:LISTEN` shows who "
+        f"has it; choose another with --port"
+    )
+
+
+def _port_of(sockets: Sequence[socket.socket]) -> int:
+    return int(sockets[0].getsockname()[1])
+
+
+def _look(settings: Settings) -> discovery.Look:
+    if settings.peers_file:
+        return discovery.in_file(Path(settings.peers_file))
+    if settings.peers_dns:
+        return discovery.in_dns(settings.peers_dns, settings.port)
+    return discovery.listed(settings.peers)
+
+
+async def _every(interval_s: float, do: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(interval_s)
+        do()
+
+
+def _shuffle(leases: list[Lease]) -> None:
+    random.shuffle(leases)

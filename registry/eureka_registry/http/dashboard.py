@@ -1,0 +1,290 @@
+"""What the dashboard shows, as data. The pages themselves are in `static/`."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from importlib.resources import files
+from typing import Final
+
+import msgspec
+
+from eureka_registry import __version__
+from eureka_registry.core.lease import Lease
+from eureka_registry.core.model import Status
+from eureka_registry.http.gate import Stage
+from eureka_registry.http.messages import NOT_FOUND, Answer, Call
+from eureka_registry.http.node import Node, own_id, own_url
+from eureka_registry.http.routes import Route
+from eureka_registry.peers.link import Link
+from eureka_registry.peers.urls import shown
+from eureka_registry.wire import jsoncodec, xmlcodec
+from eureka_registry.wire.copies import Sight
+from eureka_registry.wire.documents import StatusInfo
+from eureka_registry.wire.negotiate import Format
+from eureka_registry.wire.segments import compress, join
+
+_SECURITY: Final = (
+    (
+        "Content-Security-Policy",
+        (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        ),
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-cache"),
+)
+_TYPES: Final = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+_JSON: Final = "application/json"
+_COLUMNS: Final = (
+    "app", "id", "host", "ip", "port", "secure_port", "status", "overridden", "zone", "ami",
+    "status_url", "home_url", "vip", "updated_ms", "registered_ms", "renewal_interval_s",
+    "duration_s",
+)  # fmt: skip
+_MIB: Final = 1_048_576
+
+
+class Dashboard:
+    """Serves the pages and their data."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._files: dict[str, Answer] = {}
+
+    def page(self, call: Call, route: Route) -> Answer:
+        """A page, an asset or data, by the segments of its path."""
+        if not self._node.settings.dashboard:
+            return NOT_FOUND
+        match route.names:
+            case ():
+                return self._static("index.html")
+            case ("lastn",):
+                return self._static("lastn.html")
+            case ("static", name):
+                return self._static(name)
+            case ("dashboard", "state"):
+                return _fresh(self._state(call.now_ms))
+            case ("dashboard", "instances"):
+                return self._instances(call)
+            case ("dashboard", "lastn"):
+                return _fresh(self._last())
+            case _:
+                return NOT_FOUND
+
+    def status(self, call: Call, route: Route) -> Answer:
+        """The status document of Java's servers (E15)."""
+        form = call.form(v1=route.v1)
+        node = self._node
+        lease = node.registry.lease(node.settings.app_name.upper(), own_id(node.settings))
+        registered, available, unavailable = self._replicas(call.now_ms)
+        info = StatusInfo(
+            general_stats={"environment": node.settings.environment, **_general(node)},
+            application_stats={
+                "registered-replicas": ", ".join(registered),
+                "available-replicas": "".join(f"{url}," for url in available),
+                "unavailable-replicas": "".join(f"{url}," for url, _ in unavailable),
+            },
+            instance=lease.document() if lease else None,
+        )
+        encode = jsoncodec if form.format is Format.JSON else xmlcodec
+        return Answer(200, encode.encode_status(info), form.content_type)
+
+    # -- Files
+
+    def _static(self, name: str) -> Answer:
+        if name not in self._files:
+            self._files[name] = _read(name)
+        return self._files[name]
+
+    # -- Data
+
+    def _state(self, now_ms: int) -> dict[str, object]:
+        node, settings, registry = self._node, self._node.settings, self._node.registry
+        verdict = node.verdict()
+        registered, available, unavailable = self._replicas(now_ms)
+        own = registry.lease(settings.app_name.upper(), own_id(settings))
+        return {
+            "now_ms": now_ms,
+            "version": registry.version,
+            "peer": {
+                "name": settings.name,
+                "node": node.id,
+                "url": shown(own_url(settings)),
+                "state": node.gate.stage.value,
+                "why": node.gate.why_not_ready if node.gate.stage is Stage.STARTING else None,
+                "version": __version__,
+            },
+            "environment": settings.environment,
+            "datacenter": settings.datacenter,
+            "region": settings.region,
+            "zone": settings.zone,
+            "uptime_s": (now_ms - node.started_ms) // 1000,
+            "started_ms": node.started_ms,
+            "lease_expiration_enabled": verdict.expiration_enabled,
+            "renews_threshold": round(verdict.threshold),
+            "renews_expected": round(verdict.expected),
+            "renews_last_minute": registry.renewal_rate.last_minute(),
+            "self_preservation": {
+                "enabled": verdict.enabled,
+                "active": verdict.active,
+                "sentence": verdict.sentence,
+                "short": [
+                    {
+                        "app": t.app,
+                        "expected": round(t.expected),
+                        "arriving": round(t.arriving),
+                        "missing": t.missing,
+                    }
+                    for t in verdict.short
+                ],
+            },
+            "totals": {
+                "applications": len(registry.applications),
+                "instances": registry.size,
+                "by_status": {s.value: n for s, n in registry.counts.items() if n},
+            },
+            "replicas": {
+                "registered": registered,
+                "available": available,
+                "unavailable": [{"url": url, "why": why} for url, why in unavailable],
+            },
+            "peers": [_peer(link, now_ms) for link in node.mesh.others()],
+            "general": _general(node),
+            "instance": _own(own) if own else None,
+            "actions": settings.dashboard_actions,
+            "links": [],
+        }
+
+    def _instances(self, call: Call) -> Answer:
+        registry = self._node.registry
+        tag = f'W/"{self._node.id}-rows-{registry.version}"'
+        headers: tuple[tuple[str, str], ...] = (("ETag", tag), *_SECURITY)
+        if tag in call.headers.get("If-None-Match", ""):
+            return Answer(304, headers=headers)
+        rows = [_row(lease) for lease in registry.leases()]
+        table = {"version": registry.version, "columns": _COLUMNS, "rows": rows}
+        body = msgspec.json.encode(table)
+        if call.gzip:
+            body = join([compress(body)])
+            headers = (("Content-Encoding", "gzip"), *headers)
+        return Answer(200, body, _JSON, headers)
+
+    def _last(self) -> dict[str, object]:
+        registry = self._node.registry
+        return {
+            "registered": list(reversed(registry.last_registered)),
+            "cancelled": [
+                (at_ms, name, "expired" if expired else "cancelled")
+                for at_ms, name, expired in reversed(registry.last_departed)
+            ],
+        }
+
+    def _replicas(self, now_ms: int) -> tuple[list[str], list[str], list[tuple[str, str]]]:
+        """Peers by URL: all, those that take changes, and why the others do not."""
+        registered, available, unavailable = [], [], []
+        for link in self._node.mesh.others():
+            registered.append(link.client.url)
+            why = link.why_unavailable(now_ms)
+            if why is None:
+                available.append(link.client.url)
+            else:
+                unavailable.append((link.client.url, why))
+        return registered, available, unavailable
+
+
+def _fresh(value: object) -> Answer:
+    return Answer(200, msgspec.json.encode(value), _JSON, _SECURITY)
+
+
+def _read(name: str) -> Answer:
+    kind = _TYPES.get(name.rpartition(".")[2])
+    if kind is None or "/" in name or name.startswith("."):
+        return NOT_FOUND
+    path = files("eureka_registry.http").joinpath("static", name)
+    if not path.is_file():
+        return NOT_FOUND
+    return Answer(200, path.read_bytes(), kind, _SECURITY)
+
+
+def _peer(link: Link, now_ms: int) -> dict[str, object]:
+    sight = link.sight(now_ms)
+    sees = link.digest.sees if link.digest is not None else None
+    return {
+        "name": link.name,
+        "url": link.client.url,
+        "kind": link.kind.value,
+        "available": sight.available,
+        "why": sight.why,
+        "lag_ms": sight.lag_ms,
+        "backlog": sight.backlog,
+        "agreement": sight.agreement,
+        "diverged": [{"app": app, "ids": ids} for app, ids in link.diverged.items()],
+        "sees": None if sees is None else {name: _sight(each) for name, each in sees.items()},
+    }
+
+
+def _sight(sight: Sight) -> dict[str, object]:
+    return {n: v for n, v in msgspec.structs.asdict(sight).items() if n != "why"}
+
+
+def _row(lease: Lease) -> tuple[object, ...]:
+    instance = lease.instance
+    amazon = instance.data_center.amazon if instance.data_center else None
+    zone = (amazon or {}).get("availability-zone") or instance.metadata.get("zone")
+    return (
+        instance.app,
+        instance.id,
+        instance.host_name,
+        instance.ip_addr,
+        instance.port.number if instance.port.enabled else None,
+        instance.secure_port.number if instance.secure_port.enabled else None,
+        instance.status,
+        lease.override if lease.override is not None else None,
+        zone or "defaultZone",
+        (amazon or {}).get("ami-id"),
+        instance.status_page_url,
+        instance.home_page_url,
+        instance.vip_address,
+        instance.last_updated_ms,
+        lease.registered_at_ms,
+        lease.interval_ms // 1000,
+        lease.duration_ms // 1000,
+    )
+
+
+def _own(lease: Lease) -> dict[str, object]:
+    instance = lease.instance
+    return {
+        "ipAddr": instance.ip_addr,
+        "status": instance.status or Status.UNKNOWN,
+        "instanceId": instance.id,
+    }
+
+
+def _general(node: Node) -> dict[str, str]:
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    used_mib = used // (_MIB if sys.platform == "darwin" else 1024)
+    total_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
+    return {
+        "num-of-cpus": str(os.cpu_count() or 1),
+        "total-avail-memory": f"{total_mib}mb",
+        "current-memory-usage": f"{used_mib}mb ({100 * used_mib // max(1, total_mib)}%)",
+        "server-uptime": _uptime((node.now_ms() - node.started_ms) // 60_000),
+    }
+
+
+def _uptime(minutes: int) -> str:
+    """Netflix's way: `hh:mm`, with the days in front (`StatusInfo.getUpTime`)."""
+    days, rest = divmod(minutes, 24 * 60)
+    clock = f"{rest // 60:02d}:{rest % 60:02d}"
+    if not days:
+        return clock
+    return f"{days} day{'' if days == 1 else 's'} {clock}"

@@ -1,0 +1,68 @@
+"""When lists may be read: not before the registry is complete, and not too often."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from eureka_registry.config.settings import Settings
+from eureka_registry.core.ratelimit import TokenBucket
+from eureka_registry.http.messages import Answer, Call
+
+STANDARD_CLIENTS: Final = frozenset({"DefaultClient", "DefaultServer"})
+"""Identities that are not limited (Netflix `RateLimitingFilter`)."""
+
+
+class Stage(Enum):
+    """Where a peer is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+
+
+class Gate:
+    """Says which look-ups are refused, and why. Writes always pass."""
+
+    def __init__(self, settings: Settings, now_ms: int) -> None:
+        self.stage = Stage.STARTING
+        self.why_not_ready = "the registry has not been copied from a peer yet"
+        self.region_fallback = settings.remote_region_fallback
+        self.limited = 0
+        self._settings = settings
+        self._closed_until_ms = 0
+        burst = settings.rate_limit_burst
+        self._fetches = TokenBucket(burst, settings.rate_limit_fetches_per_s, now_ms)
+        self._full_fetches = TokenBucket(burst, settings.rate_limit_full_fetches_per_s, now_ms)
+
+    def open(self, now_ms: int, *, copied: bool) -> None:
+        """Become ready. Without a copy, reads may have to wait (`waitTimeInMsWhenSyncEmpty`)."""
+        self.stage = Stage.READY
+        if not copied:
+            self._closed_until_ms = now_ms + int(self._settings.wait_when_sync_empty_s * 1000)
+
+    def list_refusal(self, call: Call, *, full: bool = False) -> Answer | None:
+        """The answer to a look-up that may not be served now, else `None`."""
+        if self.stage is Stage.STARTING:
+            return Answer(503, headers=(("Retry-After", "1"),))
+        if call.now_ms < self._closed_until_ms:
+            return Answer(403)
+        if self._settings.rate_limit and not self._admit(call, full=full):
+            self.limited += 1
+            return Answer(503)
+        return None
+
+    def delta_refusal(self, call: Call) -> Answer | None:
+        """Likewise for the delta, which may be switched off."""
+        return Answer(403) if self._settings.disable_delta else self.list_refusal(call)
+
+    def _admit(self, call: Call, *, full: bool) -> bool:
+        identity = call.headers.get("DiscoveryIdentity-Name", "")
+        privileged = (
+            identity in STANDARD_CLIENTS or identity in self._settings.rate_limit_privileged
+        )
+        if privileged and not self._settings.rate_limit_standard_clients:
+            return True
+        if not self._fetches.take(call.now_ms):
+            return False
+        return not full or self._full_fetches.take(call.now_ms)

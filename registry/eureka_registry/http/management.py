@@ -1,0 +1,99 @@
+"""The management port: health for Kubernetes, metrics for Prometheus, `/peers` for people."""
+
+from __future__ import annotations
+
+import msgspec
+from aiohttp import web
+
+from eureka_registry.http.gate import Stage
+from eureka_registry.http.metrics import CONTENT_TYPE, exposition
+from eureka_registry.http.node import Node
+from eureka_registry.peers.link import Link
+
+
+class Management:
+    """Serves one node's management port."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def application(self) -> web.Application:
+        """The aiohttp application."""
+        application = web.Application()
+        application.add_routes(
+            [
+                web.get("/livez", self.livez),
+                web.get("/readyz", self.readyz),
+                web.get("/startupz", self.startupz),
+                web.get("/metrics", self.metrics),
+                web.get("/peers", self.peers),
+            ]
+        )
+        return application
+
+    async def livez(self, _request: web.Request) -> web.Response:
+        """Whether the loop turns: that it answers says so. Never depends on peers."""
+        return web.Response(text="ok\n")
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """Whether lists may be read here: copied, or nothing to copy, and not stopping."""
+        gate = self._node.gate
+        if gate.stage is Stage.READY:
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text=f"{gate.stage.value}: {gate.why_not_ready}\n")
+
+    async def startupz(self, _request: web.Request) -> web.Response:
+        """Whether the start is over."""
+        gate = self._node.gate
+        if gate.stage is not Stage.STARTING:
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text=f"starting: {gate.why_not_ready}\n")
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """Prometheus' metrics."""
+        return web.Response(body=exposition(self._node), headers={"Content-Type": CONTENT_TYPE})
+
+    async def peers(self, _request: web.Request) -> web.Response:
+        """Who we are, what we hold, and how each peer does."""
+        node = self._node
+        now_ms = node.now_ms()
+        document = {
+            "node": node.id,
+            "name": node.settings.name,
+            "stage": node.gate.stage.value,
+            "why": node.gate.why_not_ready if node.gate.stage is not Stage.READY else None,
+            "version": node.registry.version,
+            "instances": node.registry.size,
+            "hash": node.registry.hashcode(),
+            "generation": node.mesh.generation,
+            "problem": node.mesh.problem,
+            "selfPreservation": node.verdict().sentence,
+            "applications": {
+                name: f"{application.digest:016x}"
+                for name, application in sorted(node.registry.applications.items())
+            },
+            "peers": [_peer(link, now_ms) for link in node.mesh.links.values()],
+        }
+        body = msgspec.json.format(msgspec.json.encode(document), indent=2)
+        return web.Response(body=body, content_type="application/json")
+
+
+def _peer(link: Link, now_ms: int) -> dict[str, object]:
+    outbox = link.sender.outbox
+    return {
+        "name": link.name,
+        "url": link.client.url,
+        "state": link.peer.state,
+        "kind": link.kind,
+        "node": link.node,
+        "self": link.sender.is_self,
+        "aliasOf": link.alias_of,
+        **msgspec.structs.asdict(link.sight(now_ms)),
+        "lastDeliveredMsAgo": (
+            None if outbox.last_delivered_ms is None else now_ms - outbox.last_delivered_ms
+        ),
+        "dropped": {reason.value: count for reason, count in outbox.dropped.items()},
+        "mismatches": link.sender.mismatches,
+        "diverged": link.diverged,
+        "repaired": link.repaired,
+    }

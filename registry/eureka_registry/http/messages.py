@@ -1,0 +1,97 @@
+"""A request and an answer, apart from any server: what the handlers work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from eureka_registry.wire.negotiate import Form, form_for, wants_gzip
+
+REPLICATION: Final = "x-netflix-discovery-replication"
+NODE_HEADER: Final = "X-Eurekube-Node"
+MAX_QUERY_FIELDS: Final = 256
+MAX_DIGITS: Final = 19
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A status, a body and headers. Most bodies are empty and must be: clients read what comes."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class RequestError(ValueError):
+    """A request that cannot be served; the sentence says what is wrong with it."""
+
+
+class Call:
+    """One request: what was asked for, and when it came (epoch ms)."""
+
+    def __init__(
+        self, method: str, query: str, headers: Mapping[str, str], body: bytes, now_ms: int
+    ) -> None:
+        self.method = method
+        self.headers = headers
+        self.body = body
+        self.now_ms = now_ms
+        self._query = query
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The query's fields; of one that is given twice the first, as in Java."""
+        try:
+            fields = parse_qsl(
+                self._query,
+                keep_blank_values=True,
+                errors="replace",
+                max_num_fields=MAX_QUERY_FIELDS,
+            )
+        except ValueError as error:
+            message = f"the query has more than {MAX_QUERY_FIELDS} fields"
+            raise RequestError(message) from error
+        return {name: value for name, value in reversed(fields) if name}
+
+    @property
+    def from_peer(self) -> bool:
+        """Whether a peer passes on what a client did."""
+        return self.headers.get(REPLICATION) == "true"
+
+    @property
+    def gzip(self) -> bool:
+        """Whether the answer may be compressed."""
+        return wants_gzip(self.headers.get("Accept-Encoding"))
+
+    def form(self, *, v1: bool) -> Form:
+        """The form of document that the client wants."""
+        accept = self.headers.get("Accept")
+        return form_for(accept, self.headers.get("X-Eureka-Accept"), v1)
+
+    def moment(self, name: str) -> int | None:
+        """A moment (epoch ms) from the query, `None` if it is not given.
+
+        Raises:
+            RequestError: it is not a whole number.
+        """
+        text = self.query.get(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) <= MAX_DIGITS):
+            message = f"{name} is {text[:40]!r}; it must be a whole number of milliseconds"
+            raise RequestError(message)
+        return int(text)
+
+
+OK: Final = Answer(200)
+NO_CONTENT: Final = Answer(204)
+NOT_FOUND: Final = Answer(404)
+
+
+def text(status: int, sentence: str) -> Answer:
+    """An answer that says something to a person."""
+    return Answer(status, sentence.encode(), "text/plain; charset=utf-8")

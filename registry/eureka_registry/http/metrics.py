@@ -1,0 +1,135 @@
+"""Prometheus metrics: names that users of Eureka know, and what they lacked.
+
+From Spring: `eureka_server_instances{application,status}`. From Netflix's `EurekaMonitors`: renew,
+cancel, register, expired, getAll and their kin, as `eureka_server_*_total`. Ours: lag, queues, full
+versus delta fetches and their bytes, agreement between peers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from eureka_registry.core.model import Status
+from eureka_registry.http.gate import Stage
+from eureka_registry.http.node import Node
+from eureka_registry.http.routes import Resource
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+_EVENTS: Final = (
+    ("register", "registrations", Resource.APP, "POST", (204,)),
+    ("renew", "renewals", Resource.INSTANCE, "PUT", (200,)),
+    ("renew_not_found", "renewals of unknown leases", Resource.INSTANCE, "PUT", (404,)),
+    ("cancel", "cancellations", Resource.INSTANCE, "DELETE", (200,)),
+    ("cancel_not_found", "cancellations of unknown leases", Resource.INSTANCE, "DELETE", (404,)),
+    ("status_update", "status overrides", Resource.STATUS_OVERRIDE, "PUT", (200,)),
+    ("status_override_delete", "removed overrides", Resource.STATUS_OVERRIDE, "DELETE", (200,)),
+    ("get_all", "full fetches", Resource.APPS, "GET", ()),
+    ("get_all_delta", "delta fetches", Resource.DELTA, "GET", ()),
+    ("get_application", "fetches of one application", Resource.APP, "GET", ()),
+    ("rejected_replications", "batches that could not be read", Resource.BATCH, "POST", (400,)),
+)
+
+
+def exposition(node: Node) -> bytes:
+    """All metrics of one peer in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_NodeCollector(node))
+    ProcessCollector(registry=registry)
+    return generate_latest(registry)
+
+
+class _NodeCollector(Collector):
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._leases()
+        yield from self._preservation()
+        yield from self._requests()
+        yield from self._peers()
+
+    def _leases(self) -> Iterator[Metric]:
+        registry = self._node.registry
+        instances = GaugeMetricFamily(
+            "eureka_server_instances", "registered instances", labels=["application", "status"]
+        )
+        for application in registry.applications.values():
+            for status, count in Counter(i.status for i in application.instances()).items():
+                instances.add_metric([application.name, status.value], count)
+        yield instances
+        yield _gauge("registry_size", "registered instances", registry.size)
+        yield _gauge("instances_up", "instances that are UP", registry.counts[Status.UP])
+        yield _gauge("ready", "1 when lists are served", self._node.gate.stage is Stage.READY)
+        yield _counter("expired", "evicted leases", self._node.counters.expired)
+
+    def _preservation(self) -> Iterator[Metric]:
+        verdict = self._node.verdict()
+        yield _gauge("self_preservation_enabled", "1 when switched on", verdict.enabled)
+        yield _gauge("self_preservation_active", "1 when leases are kept", verdict.active)
+        yield _gauge("renews_expected", "renewals a minute that leases promise", verdict.expected)
+        yield _gauge("renews_arriving", "of these, not overdue", verdict.arriving)
+        yield _gauge("renews_threshold", "below it nothing expires", verdict.threshold)
+        last_minute = self._node.registry.renewal_rate.last_minute()
+        yield _gauge("renews_last_minute", "renewals that came", last_minute)
+
+    def _requests(self) -> Iterator[Metric]:
+        counters = self._node.counters
+        for name, about, resource, method, statuses in _EVENTS:
+            yield _counter(name, about, counters.of(resource, method, *statuses))
+        yield _counter("rate_limited", "fetches refused as too many", self._node.gate.limited)
+        yield _counter("replicated_items", "items peers sent", self._node.peer_api.items)
+        requests = CounterMetricFamily(
+            "eureka_server_requests", "answers", labels=["resource", "method", "status"]
+        )
+        for (resource, method, status), count in counters.requests.items():
+            requests.add_metric([resource.value, method, str(status)], count)
+        yield requests
+        sent = CounterMetricFamily(
+            "eureka_server_response_bytes", "bytes of bodies", labels=["resource"]
+        )
+        for resource, size in counters.bytes.items():
+            sent.add_metric([resource.value], size)
+        yield sent
+
+    def _peers(self) -> Iterator[Metric]:
+        now_ms = self._node.now_ms()
+        available = _by_peer("peer_available", "1 when the peer takes changes")
+        lag = _by_peer("peer_lag_seconds", "age of the oldest change it has not got")
+        backlog = _by_peer("peer_backlog", "changes waiting for it")
+        diverged = _by_peer("peer_diverged_applications", "applications that differ there")
+        repaired = CounterMetricFamily(
+            "eureka_server_peer_repaired", "leases repaired by digests", labels=["peer"]
+        )
+        dropped = CounterMetricFamily(
+            "eureka_server_peer_dropped", "changes given up", labels=["peer", "reason"]
+        )
+        for link in self._node.mesh.others():
+            sight = link.sight(now_ms)
+            available.add_metric([link.name], sight.available)
+            lag.add_metric([link.name], sight.lag_ms / 1000)
+            backlog.add_metric([link.name], sight.backlog)
+            diverged.add_metric([link.name], len(link.diverged))
+            repaired.add_metric([link.name], link.repaired)
+            for reason, count in link.sender.outbox.dropped.items():
+                dropped.add_metric([link.name, reason.value], count)
+        yield from (available, lag, backlog, diverged, repaired, dropped)
+
+
+def _gauge(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"eureka_server_{name}", about, value=value)
+
+
+def _counter(name: str, about: str, value: float) -> Metric:
+    return CounterMetricFamily(f"eureka_server_{name}", about, value=value)
+
+
+def _by_peer(name: str, about: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"eureka_server_{name}", about, labels=["peer"])

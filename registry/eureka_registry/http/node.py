@@ -1,0 +1,150 @@
+"""One peer put together: what it holds, whom it knows, how it stands. No server in here."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+import aiohttp
+import msgspec
+
+from eureka_registry.config.settings import Rules as Whose
+from eureka_registry.config.settings import Settings
+from eureka_registry.core.model import (
+    DataCenter,
+    Instance,
+    LeaseInfo,
+    Port,
+    Status,
+)
+from eureka_registry.core.registry import Registry, Rules
+from eureka_registry.core.selfpreservation import Preservation, Verdict
+from eureka_registry.http.counters import Counters
+from eureka_registry.http.gate import Gate
+from eureka_registry.http.peer_api import PeerApi
+from eureka_registry.http.reads import Reads
+from eureka_registry.http.writes import Writes
+from eureka_registry.peers.client import Limits
+from eureka_registry.peers.client import Node as Identity
+from eureka_registry.peers.mesh import Mesh, Pace
+from eureka_registry.wire.bodies import Bodies, Source
+
+
+def steady_clock() -> Callable[[], int]:
+    """A clock in epoch milliseconds that never jumps: wall time at its start, then monotonic."""
+    offset_ms = time.time_ns() // 1_000_000 - time.monotonic_ns() // 1_000_000
+    return lambda: offset_ms + time.monotonic_ns() // 1_000_000
+
+
+class Node:
+    """Everything one peer consists of, except for its sockets and tasks."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        session: aiohttp.ClientSession,
+        now_ms: Callable[[], int] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.id = uuid.uuid4().hex
+        self.now_ms = now_ms or steady_clock()
+        self.started_ms = self.now_ms()
+        self.counters = Counters()
+        self.gate = Gate(settings, self.started_ms)
+        self.registry = Registry(_rules(settings), self.started_ms)
+        self.regions: dict[str, Source] = {}
+        self.mesh = Mesh(
+            self.registry, Identity(self.id, settings.host), _pace(settings), session, self.now_ms
+        )
+        self.bodies = Bodies(
+            short_departures=settings.short_departures,
+            max_age_ms=int(settings.read_only_cache_s * 1000),
+        )
+        self.reads = Reads(self.registry, self.bodies, self.regions, self.gate, self.id)
+        self.writes = Writes(self.registry, self.mesh.publish, self.gate, settings.max_instances)
+        self.peer_api = PeerApi(self.registry, self.gate, (self.id, settings.name), self.mesh.sees)
+        self._verdict: tuple[int, Verdict] | None = None
+
+    def verdict(self) -> Verdict:
+        """Whether leases may expire, looked at no more than once a second."""
+        now_ms = self.now_ms()
+        if self._verdict is None or now_ms - self._verdict[0] >= 1000:  # noqa: PLR2004
+            self._verdict = (now_ms, self.registry.verdict(now_ms))
+        return self._verdict[1]
+
+
+def hostname(settings: Settings) -> str:
+    """The host name by which others know this peer."""
+    return settings.hostname or settings.name
+
+
+def own_id(settings: Settings) -> str:
+    """The id of this peer's own instance, in Spring's way of naming."""
+    return f"{hostname(settings)}:{settings.app_name.lower()}:{settings.port}"
+
+
+def own_url(settings: Settings) -> str:
+    """The service URL by which others know this peer."""
+    return settings.my_url or f"http://{hostname(settings)}:{settings.port}/eureka/"
+
+
+def own_instance(settings: Settings, now_ms: int) -> Instance:
+    """This peer as an instance of its own registry, as a Spring server lists itself.
+
+    Java peers look for it by host name to call this peer available (`StatusUtil`).
+    """
+    host = hostname(settings)
+    address = settings.host if settings.host not in ("", "0.0.0.0", "::") else host  # noqa: S104
+    vip = settings.app_name.lower()
+    return Instance(
+        instance_id=own_id(settings),
+        host_name=host,
+        app=settings.app_name.upper(),
+        ip_addr=address,
+        status=Status.UP,
+        port=Port(settings.port, enabled=True),
+        secure_port=Port(443, enabled=False),
+        data_center=DataCenter("MyOwn"),
+        lease=LeaseInfo(),
+        metadata={"zone": settings.zone, "management.port": str(settings.management_port)},
+        home_page_url=f"http://{host}:{settings.port}/",
+        status_page_url=f"http://{host}:{settings.port}/",
+        health_check_url=f"http://{host}:{settings.management_port}/readyz",
+        vip_address=vip,
+        secure_vip_address=vip,
+        last_dirty_ms=now_ms,
+    )
+
+
+def _rules(settings: Settings) -> Rules:
+    java = settings.self_preservation_rules is Whose.JAVA
+    return Rules(
+        preservation=Preservation(
+            enabled=settings.self_preservation,
+            threshold=settings.renewal_threshold,
+            application_threshold=settings.application_threshold,
+            floor=settings.self_preservation_floor,
+        ),
+        java_interval_s=settings.expected_renewal_interval_s if java else None,
+        lease_expiry_java=settings.lease_expiry is Whose.JAVA,
+        sticky_out_of_service=settings.sticky_out_of_service,
+        sync_when_timestamp_differs=settings.sync_when_timestamp_differs,
+        delta_retention_ms=int(settings.delta_retention_s * 1000),
+        own_id=own_id(settings) if settings.register_with_eureka else "",
+    )
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(
+        batch_size=settings.replication_batch_size,
+        queue_limit=settings.replication_queue_limit,
+        max_age_ms=int(settings.replication_max_age_s * 1000),
+        digest_interval_s=settings.digest_interval_s,
+        limits=Limits(settings.peer_connect_timeout_s, settings.peer_read_timeout_s),
+    )
+
+
+def with_ports(settings: Settings, port: int, management_port: int) -> Settings:
+    """The settings once port 0 has become a real one."""
+    return msgspec.structs.replace(settings, port=port, management_port=management_port)

@@ -1,0 +1,155 @@
+"""Look-ups: E1-E3, E5, E11-E13 and E17 of `eureka-protocol.md` 1.2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from eureka_registry.core.model import Instance
+from eureka_registry.core.registry import Registry
+from eureka_registry.http.gate import Gate
+from eureka_registry.http.messages import NOT_FOUND, Answer, Call
+from eureka_registry.http.routes import Route
+from eureka_registry.wire.bodies import Bodies, Body, Source
+from eureka_registry.wire.codecs import codec_for
+from eureka_registry.wire.negotiate import Form
+
+VARY: Final = ("Vary", "Accept, Accept-Encoding, X-Eureka-Accept")
+NOT_MODIFIED: Final = 304
+
+
+class Reads:
+    """Answers look-ups from this peer's registry and the mirrors of other regions."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        bodies: Bodies,
+        regions: Mapping[str, Source],
+        gate: Gate,
+        node: str,
+    ) -> None:
+        """Serve `registry`.
+
+        Args:
+            registry: this peer's.
+            bodies: encodes the lists.
+            regions: mirrors of other regions by name; may fill up later.
+            gate: says when lists may not be read.
+            node: this process's id, which makes its tags its own.
+        """
+        self._registry = registry
+        self._bodies = bodies
+        self._regions = regions
+        self._gate = gate
+        self._node = node
+
+    def apps(self, call: Call, route: Route) -> Answer:
+        """All applications (E1)."""
+        shut = self._gate.list_refusal(call, full=True)
+        if shut is not None:
+            return shut
+        form = call.form(v1=route.v1)
+        body = self._bodies.full(self._sources(call), form, call.now_ms, gzip=call.gzip)
+        return self._list(call, form, body)
+
+    def delta(self, call: Call, route: Route) -> Answer:
+        """What changed lately (E2)."""
+        shut = self._gate.delta_refusal(call)
+        if shut is not None:
+            return shut
+        form = call.form(v1=route.v1)
+        body = self._bodies.delta(self._sources(call), form, call.now_ms, gzip=call.gzip)
+        return self._list(call, form, body)
+
+    def app(self, call: Call, route: Route) -> Answer:
+        """One application (E3)."""
+        shut = self._gate.list_refusal(call)
+        if shut is not None:
+            return shut
+        form = call.form(v1=route.v1)
+        (name,) = route.names
+        sources = self._everywhere()
+        body = self._bodies.application(sources, name, form, call.now_ms, gzip=call.gzip)
+        return NOT_FOUND if body is None else self._list(call, form, body)
+
+    def vip(self, call: Call, route: Route) -> Answer:
+        """The instances of a virtual address (E12)."""
+        return self._by_address(call, route, secure=False)
+
+    def svip(self, call: Call, route: Route) -> Answer:
+        """The instances of a secure virtual address (E13)."""
+        return self._by_address(call, route, secure=True)
+
+    def instance(self, call: Call, route: Route) -> Answer:
+        """One instance, with its lease as it is this moment (E5)."""
+        app, instance_id = route.names
+        lease = self._registry.visible(app, instance_id, call.now_ms)
+        if lease is not None:
+            return document(lease.document(), call.form(v1=route.v1))
+        remote = self._remote(app, instance_id)
+        return NOT_FOUND if remote is None else document(remote, call.form(v1=route.v1))
+
+    def by_id(self, call: Call, route: Route) -> Answer:
+        """One instance, whatever its application (E11)."""
+        lease = self._registry.by_id(route.names[0], call.now_ms)
+        if lease is None:
+            return NOT_FOUND
+        return document(lease.document(), call.form(v1=route.v1))
+
+    def overrides(self, _call: Call, _route: Route) -> Answer:
+        """Operators' overrides by instance id (E17)."""
+        found = {
+            lease.instance.id: lease.override.value
+            for lease in self._registry.leases()
+            if lease.override is not None
+        }
+        return Answer(200, msgspec.json.encode(found), "application/json")
+
+    # -- How
+
+    def _by_address(self, call: Call, route: Route, *, secure: bool) -> Answer:
+        shut = self._gate.list_refusal(call)
+        if shut is not None:
+            return shut
+        form = call.form(v1=route.v1)
+        sources = self._everywhere()
+        body = self._bodies.vip(sources, route.names[0], form, call.now_ms, secure=secure)
+        return self._list(call, form, body)
+
+    def _sources(self, call: Call) -> Sequence[Source]:
+        """The registries a list is drawn from (`eureka-protocol.md` 6.4)."""
+        wanted = call.query.get("regions", "")
+        if not wanted:
+            return self._everywhere()
+        names = sorted({name.strip().lower() for name in wanted.split(",")})
+        return [self._registry, *(self._regions[n] for n in names if n in self._regions)]
+
+    def _everywhere(self) -> Sequence[Source]:
+        if not self._gate.region_fallback:
+            return [self._registry]
+        return [self._registry, *self._regions.values()]
+
+    def _remote(self, app: str, instance_id: str) -> Instance | None:
+        for source in self._everywhere()[1:]:
+            application = source.applications.get(app)
+            for instance in application.instances() if application else ():
+                if instance.id == instance_id:
+                    return instance
+        return None
+
+    def _list(self, call: Call, form: Form, body: Body) -> Answer:
+        tag = f'W/"{self._node}-{body.tag}"'
+        headers: tuple[tuple[str, str], ...] = (VARY, ("ETag", tag), ("Cache-Control", "no-cache"))
+        if tag in call.headers.get("If-None-Match", ""):
+            return Answer(NOT_MODIFIED, headers=headers)
+        if body.gzipped:
+            headers = (*headers, ("Content-Encoding", "gzip"))
+        return Answer(200, body.content, form.content_type, headers)
+
+
+def document(instance: Instance, form: Form, status: int = 200) -> Answer:
+    """One instance's document."""
+    return Answer(status, codec_for(form).single(instance), form.content_type)

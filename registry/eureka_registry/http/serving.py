@@ -1,0 +1,119 @@
+"""From aiohttp's requests to calls, and from answers to aiohttp's responses."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+from aiohttp.helpers import rfc822_formatted_time
+
+from eureka_registry.http.api import Api
+from eureka_registry.http.messages import NODE_HEADER, Answer, Call
+from eureka_registry.http.node import Node
+from eureka_registry.http.routes import Resource, Route, find
+
+_log = logging.getLogger(__name__)
+
+SERVER_NAME: Final = "eurekube"
+
+_TOO_LARGE: Final = Answer(413, headers=(("Connection", "close"),))
+_TOO_SLOW: Final = Answer(408, headers=(("Connection", "close"),))
+_CHUNK_BYTES: Final = 65_536
+
+
+class _TooLargeError(Exception):
+    """A body is larger than its limit."""
+
+
+class Serving:
+    """Answers aiohttp's requests from a node's API."""
+
+    def __init__(self, node: Node, api: Api) -> None:
+        self._node = node
+        self._api = api
+        self._own_headers = {NODE_HEADER: node.id, "Server": SERVER_NAME}
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        path, _, query = request.raw_path.partition("?")
+        route = find(path, self._node.settings.context_path)
+        try:
+            body = await self._body(request, route)
+        except _TooLargeError:
+            return self._response(_TOO_LARGE)
+        except TimeoutError:
+            return self._response(_TOO_SLOW)
+        except (web.RequestPayloadError, ConnectionError):
+            return self._response(Answer(400, headers=(("Connection", "close"),)))
+        call = Call(request.method, query, request.headers, body, self._node.now_ms())
+        return self._response(self._api.answer(call, route))
+
+    async def _body(self, request: web.BaseRequest, route: Route | None) -> bytes:
+        """The body where one matters; whatever else clients send is read and forgotten."""
+        if not request.can_read_body:
+            return b""
+        settings = self._node.settings
+        wanted = self._api.takes_body(request.method, route)
+        batch = route is not None and route.resource is Resource.BATCH
+        limit = settings.max_batch_bytes if batch else settings.max_body_bytes
+        body = bytearray()
+        async with asyncio.timeout(settings.request_timeout_s):
+            size = 0
+            async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
+                size += len(chunk)
+                if size > limit:
+                    raise _TooLargeError
+                if wanted:
+                    body += chunk
+        return bytes(body)
+
+    def _response(self, answer: Answer) -> web.Response:
+        response = web.Response(status=answer.status, headers=self._own_headers)
+        if answer.body:
+            response.body = answer.body
+        if answer.content_type:
+            response.headers["Content-Type"] = answer.content_type
+        for name, value in answer.headers:
+            response.headers[name] = value
+        if ("Connection", "close") in answer.headers:
+            response.force_close()
+        return response
+
+
+def fast_renewals(node: Node) -> Callable[[str, str, int | None], bytes]:
+    """What the fast lane does with a renewal: the same as `Writes.renew`, and the bytes of it."""
+    templates = {status: _Template(node.id, status) for status in _REASONS}
+
+    def renew(app: str, instance_id: str, last_dirty_ms: int | None) -> bytes:
+        now_ms = node.now_ms()
+        status = node.writes.renew_for_client(app, instance_id, last_dirty_ms, now_ms)
+        node.counters.note(Resource.INSTANCE, "PUT", status, 0)
+        return templates[status].text()
+
+    return renew
+
+
+class _Template:
+    """An empty answer as aiohttp writes it, made anew each second for its date."""
+
+    def __init__(self, node_id: str, status: int) -> None:
+        self._head = (
+            f"HTTP/1.1 {status} {_REASONS[status]}\r\n{NODE_HEADER}: {node_id}\r\n"
+            f"Server: {SERVER_NAME}\r\nContent-Length: 0\r\n"
+        )
+        self._date = ""
+        self._text = b""
+
+    def text(self) -> bytes:
+        """The answer, dated now."""
+        date = rfc822_formatted_time()
+        if date != self._date:
+            self._date = date
+            self._text = f"{self._head}Date: {date}\r\n\r\n".encode("ascii")
+        return self._text
+
+
+_REASONS: Final = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}

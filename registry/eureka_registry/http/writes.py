@@ -1,0 +1,188 @@
+"""What clients and peers write one by one: E4 and E6 to E10 of `eureka-protocol.md` 1.2.
+
+Each is complete when it returns, and then the peers are told, unless a peer told us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from eureka_registry.core.model import Instance, Origin, PeerAction, Status
+from eureka_registry.core.registry import Registry
+from eureka_registry.core.validation import problem
+from eureka_registry.http.gate import Gate, Stage
+from eureka_registry.http.messages import (
+    NO_CONTENT,
+    NOT_FOUND,
+    OK,
+    Answer,
+    Call,
+    RequestError,
+    text,
+)
+from eureka_registry.http.reads import document
+from eureka_registry.http.routes import Route
+from eureka_registry.peers.exchange import parse_status
+from eureka_registry.wire import jsoncodec, xmlcodec
+from eureka_registry.wire.documents import BadDocument
+from eureka_registry.wire.negotiate import Format, body_format
+
+Publish = Callable[[PeerAction, str, str], None]
+"""Tells the peers what happened to a lease: action, application, instance id."""
+
+_CONFLICT: Final = 409
+_REASON: Final = "X-Eurekube-Reason"
+
+
+class Writes:
+    """Changes leases, and tells the peers."""
+
+    def __init__(
+        self, registry: Registry, publish: Publish, gate: Gate, max_instances: int
+    ) -> None:
+        self._registry = registry
+        self._publish = publish
+        self._gate = gate
+        self._max_instances = max_instances
+
+    def register(self, call: Call, route: Route) -> Answer:
+        """Begin a lease (E4)."""
+        form = body_format(call.headers.get("Content-Type"))
+        if form is None:
+            return Answer(415)
+        try:
+            instance = _decode(call, form)
+        except BadDocument as error:
+            return _unreadable(call, error)
+        (app,) = route.names
+        wrong = problem(instance, app)
+        if wrong is not None:
+            return text(400, wrong)
+        if self._full(instance):
+            return text(503, f"this registry holds its {self._max_instances} instances already")
+        origin = Origin.PEER if call.from_peer else Origin.CLIENT
+        self._registry.register(instance, origin, call.now_ms)
+        self._tell(call, PeerAction.REGISTER, (app, instance.id))
+        return NO_CONTENT
+
+    def renew(self, call: Call, route: Route) -> Answer:
+        """Renew a lease (E6). Clients read any body as an instance: there is none but for 409."""
+        app, instance_id = route.names
+        last_dirty_ms = call.moment("lastDirtyTimestamp")
+        if not call.from_peer:
+            return Answer(self.renew_for_client(app, instance_id, last_dirty_ms, call.now_ms))
+        renewal = self._registry.renew(app, instance_id, call.now_ms, last_dirty_ms)
+        if renewal.newer_here is not None:
+            return document(renewal.newer_here, call.form(v1=route.v1), _CONFLICT)
+        if renewal.found:
+            return OK
+        if renewal.renewed:
+            override = parse_status(call.query.get("overriddenstatus")) or Status.UNKNOWN
+            self._registry.adopt_override(app, instance_id, override, call.now_ms)
+        return NOT_FOUND
+
+    def renew_for_client(
+        self, app: str, instance_id: str, last_dirty_ms: int | None, now_ms: int
+    ) -> int:
+        """Renew a lease at its client's wish, tell the peers, and give the status to answer.
+
+        Before the copy is complete nobody can know that a lease is unknown: 503 sends the client to
+        another peer, where 404 would make it register.
+        """
+        renewal = self._registry.renew(app, instance_id, now_ms, last_dirty_ms)
+        if renewal.renewed:
+            self._publish(PeerAction.HEARTBEAT, app, instance_id)
+        if renewal.found:
+            return 200
+        return 503 if self._gate.stage is Stage.STARTING else 404
+
+    def cancel(self, call: Call, route: Route) -> Answer:
+        """End a lease (E7)."""
+        app, instance_id = route.names
+        if not self._registry.cancel(app, instance_id, call.now_ms):
+            return NOT_FOUND
+        self._tell(call, PeerAction.CANCEL, (app, instance_id))
+        return OK
+
+    def set_status(self, call: Call, route: Route) -> Answer:
+        """Override a status (E8)."""
+        app, instance_id = route.names
+        status = _wanted_status(call)
+        dirty_ms = call.moment("lastDirtyTimestamp")
+        if not self._registry.set_status(app, instance_id, status, call.now_ms, dirty_ms):
+            return NOT_FOUND
+        self._tell(call, PeerAction.STATUS_UPDATE, (app, instance_id))
+        return OK
+
+    def clear_status(self, call: Call, route: Route) -> Answer:
+        """Remove an override (E9)."""
+        app, instance_id = route.names
+        status = _wanted_status(call) if "value" in call.query else Status.UNKNOWN
+        dirty_ms = call.moment("lastDirtyTimestamp")
+        if not self._registry.clear_status(app, instance_id, status, call.now_ms, dirty_ms):
+            return NOT_FOUND
+        self._tell(call, PeerAction.DELETE_STATUS_OVERRIDE, (app, instance_id))
+        return OK
+
+    def update_metadata(self, call: Call, route: Route) -> Answer:
+        """Add metadata (E10)."""
+        app, instance_id = route.names
+        _check_metadata(call.query)
+        if not self._registry.update_metadata(app, instance_id, call.query, call.now_ms):
+            return NOT_FOUND
+        self._tell(call, PeerAction.REGISTER, (app, instance_id))
+        return OK
+
+    # -- How
+
+    def _tell(self, call: Call, action: PeerAction, key: tuple[str, str]) -> None:
+        if not call.from_peer:
+            self._publish(action, *key)
+
+    def _full(self, instance: Instance) -> bool:
+        if self._registry.size < self._max_instances:
+            return False
+        return self._registry.lease(instance.app, instance.id) is None
+
+
+def _decode(call: Call, form: Format) -> Instance:
+    if form is Format.JSON:
+        return jsoncodec.decode_instance(call.body, call.now_ms)
+    return xmlcodec.decode_instance(call.body, call.now_ms)
+
+
+def _unreadable(call: Call, error: BadDocument) -> Answer:
+    """Java's answer to a document that cannot be read (`DiscoveryJerseyProvider`).
+
+    What exactly is wrong goes into a header, because Java's sentence never says.
+    """
+    reason = ((_REASON, _header_text(str(error))),)
+    if error.sentence is not None:
+        return Answer(400, error.sentence.encode(), "text/plain; charset=utf-8", reason)
+    content_type = call.headers.get("Content-Type", "")
+    if content_type == "application/json":
+        return Answer(400, b'{"error": "cannot parse request body"}', content_type, reason)
+    body = b"<error><message>cannot parse request body</message></error>"
+    return Answer(400, body, "application/xml", reason)
+
+
+def _header_text(sentence: str) -> str:
+    return "".join(c if " " <= c <= "~" else "?" for c in sentence)[:400]
+
+
+def _wanted_status(call: Call) -> Status:
+    value = call.query.get("value")
+    status = parse_status(value)
+    if status is None:
+        known = ", ".join(Status)
+        message = f"value is {(value or '')[:40]!r}; it must be one of {known}"
+        raise RequestError(message)
+    return status
+
+
+def _check_metadata(added: dict[str, str]) -> None:
+    for key, value in added.items():
+        if any(c < " " or c == "\x7f" for c in key + value):
+            message = f"metadata {key[:80]!r} holds a control character"
+            raise RequestError(message)

@@ -1,0 +1,227 @@
+"""One peer over HTTP, and in plain words what went wrong with it.
+
+Time-outs, the size of answers and redirects are bounded here; pauses and retries are the outbox's
+business. To a Java server this is a Java peer (`eureka-protocol.md` 5.2), with one header more.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import ssl
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import unquote, urljoin, urlsplit
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from eureka_registry.core.outbox import Congested, Delivered, Outcome, Refused, Unreachable
+from eureka_registry.peers import urls
+
+NODE_HEADER: Final = "X-Eurekube-Node"
+"""Names, both ways, the process that speaks; Java peers neither send nor read it."""
+
+BATCH_PATH: Final = "peerreplication/batch/"
+"""Where a peer takes batches, below its service URL."""
+
+_KEEPALIVE_S: Final = 15.0  # below Tomcat's 20 s, so that a Java peer is never the first to close
+_CHUNK_BYTES: Final = 65_536
+_UNAVAILABLE: Final = 503
+_WORDS: Final[Mapping[int, str]] = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ECONNRESET: "connection reset",
+    errno.EPIPE: "connection reset",
+    errno.EHOSTUNREACH: "no route to the host",
+    errno.ENETUNREACH: "no route to the network",
+    errno.ETIMEDOUT: "connection timed out",
+}
+_WORDS_BY_KIND: Final = (
+    (aiohttp.ClientConnectorDNSError, "name not known"),
+    (aiohttp.ServerDisconnectedError, "connection closed before the answer"),
+    (aiohttp.ClientPayloadError, "answer broken off or damaged"),
+    (aiohttp.ClientResponseError, "answer is not HTTP"),
+)
+
+
+class Node(msgspec.Struct, frozen=True):
+    """Who we are: our node id, and the address by which logs of Java peers name us."""
+
+    id: str
+    address: str
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bounds of one request: seconds, and bytes of an answer after decompression.
+
+    An answer may take `read_timeout_s` between two of its parts and four times that in all.
+    """
+
+    connect_timeout_s: float = 1.0
+    read_timeout_s: float = 5.0
+    answer_bytes: int = 67_108_864
+
+    @property
+    def total_s(self) -> float:
+        """Longest time for all of a request."""
+        return self.connect_timeout_s + 4 * self.read_timeout_s
+
+
+class Answer(NamedTuple):
+    """What came of a request: `body` only if it was a 2xx, `node` where the peer names itself."""
+
+    outcome: Outcome
+    body: bytes | None = None
+    node: str | None = None
+
+
+def open_session(tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
+    """Open the session that all peers share; the caller closes it.
+
+    `tls` holds whom to trust and our own certificate; `None`: the system's authorities. Names are
+    resolved for every new connection, as a peer comes back from a restart with another address.
+    """
+    connector = aiohttp.TCPConnector(
+        ssl=tls or True, limit=0, use_dns_cache=False, keepalive_timeout=_KEEPALIVE_S
+    )
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
+class PeerClient:
+    """One peer's service URL over a shared session.
+
+    User and password of the URL become Basic credentials and appear nowhere else.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        node: Node,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
+        normal = urls.normalise(url)
+        self.url = urls.redact(normal)
+        self.node = node
+        self._session = session
+        self._limits = limits
+        self._headers = _headers(node) | _credentials(normal)
+        self._timeout = aiohttp.ClientTimeout(
+            total=limits.total_s,
+            connect=limits.connect_timeout_s,
+            sock_read=limits.read_timeout_s,
+        )
+
+    async def post_batch(self, body: bytes) -> Answer:
+        """Send an encoded batch; a `Delivered` answer holds the replies to its items."""
+        return await self._request("POST", BATCH_PATH, body=body)
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        """Fetch the JSON document at `path` below the service URL."""
+        return await self._request("GET", path, params=params)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        headers = self._headers
+        if body is not None:
+            headers = headers | {"Content-Type": "application/json"}
+        try:
+            async with self._session.request(
+                method,
+                URL(urljoin(self.url, path), encoded=True),
+                params=params,
+                data=body,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+            ) as response:
+                return await self._answer(response)
+        except (aiohttp.ClientError, OSError) as error:  # OSError: also TimeoutError
+            return Answer(_outcome_of(error, self._limits))
+
+    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
+        node = response.headers.get(NODE_HEADER)
+        if response.status == _UNAVAILABLE:
+            return Answer(Congested("answered 503"), node=node)
+        if not 200 <= response.status < 300:  # noqa: PLR2004 - redirects are refusals, too
+            return Answer(Refused(response.status), node=node)
+        body = await _read(response, self._limits.answer_bytes)
+        if body is None:
+            reason = f"answer larger than {self._limits.answer_bytes} bytes"
+            return Answer(Unreachable(reason), node=node)
+        return Answer(Delivered(), body, node)
+
+
+async def _read(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes | None:
+    """The body; `None` if it is larger than the limit, and then the connection is closed."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > limit_bytes:
+            response.close()
+            return None
+    return bytes(body)
+
+
+def _headers(node: Node) -> dict[str, str]:
+    """Headers of `EurekaServerIdentity`, which exempt a peer from Java's rate limits."""
+    return {
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip",
+        "DiscoveryIdentity-Name": "DefaultServer",
+        "DiscoveryIdentity-Version": "1.0",
+        "DiscoveryIdentity-Id": node.address,
+        "User-Agent": "eurekube",
+        NODE_HEADER: node.id,
+    }
+
+
+def _credentials(url: str) -> dict[str, str]:
+    """Preemptive Basic credentials, as Jersey sends for user info in a URL (5.12)."""
+    user_info, at, _ = urlsplit(url).netloc.rpartition("@")
+    if not at:
+        return {}
+    user, _, password = user_info.partition(":")
+    plain = f"{unquote(user)}:{unquote(password)}".encode()
+    return {"Authorization": "Basic " + base64.b64encode(plain).decode("ascii")}
+
+
+def _outcome_of(error: Exception, limits: Limits) -> Outcome:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return Unreachable(f"no connection within {limits.connect_timeout_s:g} s")
+    if isinstance(error, aiohttp.SocketTimeoutError):
+        return Congested(f"no answer within {limits.read_timeout_s:g} s")
+    if isinstance(error, TimeoutError):
+        return Congested(f"answer not complete within {limits.total_s:g} s")
+    return Unreachable(_words(error))
+
+
+def _words(error: Exception) -> str:
+    """Say briefly what a failed request met."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"TLS certificate not trusted: {_tls_words(error.certificate_error)}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {_tls_words(error)}"
+    for kind, words in _WORDS_BY_KIND:
+        if isinstance(error, kind):
+            return words
+    return _os_words(error) if isinstance(error, OSError) else type(error).__name__
+
+
+def _os_words(error: OSError) -> str:
+    known = _WORDS.get(error.errno or 0)
+    return known or (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def _tls_words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    reason = getattr(error, "reason", None)
+    return str(reason or error).replace("_", " ").lower()

@@ -1,0 +1,189 @@
+"""Who the peers are: from a list of URLs, a watched `peers.json`, or a DNS name.
+
+`peers.json` comes from a ConfigMap mounted as a directory. The kubelet swaps its `..data` link,
+which inotify on the file does not see, so its contents are looked at again and again; so is DNS.
+What cannot be read or resolved changes nothing: the last good list stays, the problem is shown.
+Nobody is taken out of a list here for being this process itself: peers find that out by node id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from eureka_registry.peers import urls
+
+FILE_LIMIT_BYTES: Final = 1_048_576
+"""A ConfigMap is never larger."""
+
+
+class PeerState(StrEnum):
+    """Where a peer is in its life, as the operator says (`operator.md` 4.4)."""
+
+    JOINING = "joining"
+    ACTIVE = "active"
+    DRAINING = "draining"
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """One entry of a peer list; `url` is a normalised service URL, `zone` is empty if unknown."""
+
+    name: Annotated[str, Meta(min_length=1)]
+    url: str
+    zone: str = ""
+    state: PeerState = PeerState.ACTIVE
+
+    @property
+    def takes_changes(self) -> bool:
+        """Whether changes are still sent to it; a draining peer only sends its own."""
+        return self.state is not PeerState.DRAINING
+
+
+class PeerList(msgspec.Struct, frozen=True):
+    """All peers, each URL once; `generation` counts the operator's versions, 0 without one."""
+
+    peers: tuple[Peer, ...] = ()
+    generation: Annotated[int, Meta(ge=0)] = 0
+
+
+Look = Callable[[], Awaitable[PeerList | str]]
+"""Looks once for the peers: the list, or in a sentence what is wrong."""
+
+
+class _File(msgspec.Struct, frozen=True):
+    generation: Annotated[int, Meta(ge=0)]
+    peers: tuple[Peer, ...]
+
+
+def parse_peers(text: bytes | str) -> PeerList | str:
+    """Read a `peers.json`; a `str` says in a sentence why it cannot be used.
+
+    Keys it does not know are left alone: the operator may be newer than this peer.
+    """
+    try:
+        file = msgspec.json.decode(text, type=_File)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return f"not a valid peer list: {error}"
+    return _checked(file.peers, file.generation)
+
+
+def parse_urls(service_urls: Iterable[str]) -> PeerList | str:
+    """Make a peer list of bare URLs; `str`: see `parse_peers`.
+
+    A peer is named by its host, and by host and port where several share one host.
+    """
+    listed = [url for url in service_urls if url.strip()]
+    wrong = next(filter(None, map(urls.problem, listed)), None)
+    if wrong is not None:
+        return wrong
+    places = {url: urls.host_and_port(url) for url in map(urls.normalise, listed)}
+    sharers = Counter(host for host, _ in places.values())
+    peers = tuple(
+        Peer(host if sharers[host] == 1 else place, url) for url, (host, place) in places.items()
+    )
+    return PeerList(peers)
+
+
+def listed(service_urls: Sequence[str]) -> Look:
+    """Look for peers in a list that never changes."""
+
+    async def look() -> PeerList | str:
+        return parse_urls(service_urls)
+
+    return look
+
+
+def in_file(path: Path) -> Look:
+    """Look for peers in a `peers.json`."""
+
+    async def look() -> PeerList | str:
+        content = await asyncio.to_thread(_read, path)
+        found = parse_peers(content) if isinstance(content, bytes) else content
+        return f"{path}: {found}" if isinstance(found, str) else found
+
+    return look
+
+
+def in_dns(name: str, port: int) -> Look:
+    """Look for peers behind every address of `name`, all on `port` and below `/eureka/`."""
+
+    async def look() -> PeerList | str:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:  # UnicodeError: no name IDNA can encode
+            return f"{name}: {_dns_trouble(error)}"
+        addresses = sorted({str(place[0]) for *_, place in found})
+        return PeerList(tuple(Peer(each, _service_url(each, port)) for each in addresses))
+
+    return look
+
+
+async def watch(
+    look: Look,
+    refresh_s: float,
+    on_change: Callable[[PeerList], None],
+    on_problem: Callable[[str | None], None],
+) -> None:
+    """Look now and then every `refresh_s` seconds, for ever.
+
+    `on_change` hears of the first list and of every other one, `on_problem` of every new problem
+    and, with `None`, of its end. While there is a problem the last list holds.
+    """
+    last: PeerList | None = None
+    trouble: str | None = None
+    while True:
+        found = await look()
+        problem = found if isinstance(found, str) else None
+        if problem != trouble:
+            trouble = problem
+            on_problem(problem)
+        if not isinstance(found, str) and found != last:
+            last = found
+            on_change(found)
+        await asyncio.sleep(refresh_s)
+
+
+def _checked(peers: Iterable[Peer], generation: int) -> PeerList | str:
+    by_url: dict[str, Peer] = {}
+    for peer in peers:
+        wrong = urls.problem(peer.url)
+        if wrong is not None:
+            return f"peer {peer.name!r}: {wrong}"
+        url = urls.normalise(peer.url)
+        by_url.setdefault(url, msgspec.structs.replace(peer, url=url))
+    name, times = next(iter(Counter(p.name for p in by_url.values()).most_common(1)), ("", 0))
+    if times > 1:
+        return f"the name {name!r} stands for {times} peers; give each its own"
+    return PeerList(tuple(by_url.values()), generation)
+
+
+def _read(path: Path) -> bytes | str:
+    """The file's content, or what is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_LIMIT_BYTES + 1)
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    if len(content) > FILE_LIMIT_BYTES:
+        return f"larger than {FILE_LIMIT_BYTES} bytes"
+    return content
+
+
+def _dns_trouble(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return f"name not known ({error.strerror})"
+    return str(error)
+
+
+def _service_url(address: str, port: int) -> str:
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}:{port}/eureka/"

@@ -1,0 +1,116 @@
+"""What one item of a replication batch does to a registry, and how a change becomes an item.
+
+`eureka-protocol.md` 5.2 to 5.6; Netflix `PeerReplicationResource`, `PeerEurekaNode`. Nothing here
+waits or sends, so that whole stories of several peers can be told with it in a test.
+"""
+
+from __future__ import annotations
+
+from eureka_registry.core.model import Instance, Origin, PeerAction, Status
+from eureka_registry.core.outbox import Task
+from eureka_registry.core.registry import Registry
+from eureka_registry.core.validation import problem
+from eureka_registry.wire import jsoncodec
+from eureka_registry.wire.replication import Item, Reply, encode_item
+
+Key = tuple[str, str]
+"""Application and instance id."""
+
+OK = Reply(200)
+NOT_FOUND = Reply(404)
+BROKEN = Reply(500)
+
+
+def apply(registry: Registry, item: Item, now_ms: int) -> Reply:
+    """Do what a peer tells, and say how it went. Never passed on to other peers."""
+    if item.problem is not None or item.action is None or not item.app or not item.id:
+        return BROKEN
+    key = (item.app.upper(), item.id)
+    match item.action:
+        case PeerAction.REGISTER:
+            return _register(registry, key[0], item.instance, now_ms)
+        case PeerAction.HEARTBEAT:
+            return _renew(registry, key, item, now_ms)
+        case PeerAction.CANCEL:
+            return OK if registry.cancel(*key, now_ms) else NOT_FOUND
+        case PeerAction.STATUS_UPDATE:
+            return _set_status(registry, key, item, now_ms)
+        case PeerAction.DELETE_STATUS_OVERRIDE:
+            return _clear_status(registry, key, item, now_ms)
+
+
+def adopt(registry: Registry, entity: Instance, now_ms: int) -> bool:
+    """Take over the newer document that a peer answered with (`PeerEurekaNode.syncInstances`)."""
+    if problem(entity, entity.app) is not None:
+        return False
+    registry.register(entity, Origin.PEER, now_ms)
+    registry.adopt_override(entity.app, entity.id, entity.overridden_status, now_ms)
+    return True
+
+
+def encode(registry: Registry, task: Task) -> bytes | None:
+    """The item that tells a peer of `task`, with the lease as it is now; `None` if it is gone."""
+    if task.action is PeerAction.CANCEL:
+        return encode_item(task.action, task.app, task.id)
+    lease = registry.lease(task.app, task.id)
+    if lease is None:
+        return None
+    instance = lease.instance
+    if task.action is PeerAction.REGISTER:
+        return encode_item(
+            task.action,
+            task.app,
+            task.id,
+            last_dirty_ms=instance.last_dirty_ms,
+            status=instance.status,
+            instance=jsoncodec.encode_instance(lease.document()),
+        )
+    return encode_item(
+        task.action,
+        task.app,
+        task.id,
+        last_dirty_ms=instance.last_dirty_ms,
+        status=instance.status,
+        overridden=lease.override if task.action is PeerAction.HEARTBEAT else None,
+    )
+
+
+def _register(registry: Registry, app: str, instance: Instance | None, now_ms: int) -> Reply:
+    if instance is None:
+        return BROKEN
+    if problem(instance, app) is None:
+        registry.register(instance, Origin.PEER, now_ms)
+    # Java answers 200 whatever the validation says, and so must we: a sender drops the rest.
+    return OK
+
+
+def _renew(registry: Registry, key: Key, item: Item, now_ms: int) -> Reply:
+    renewal = registry.renew(*key, now_ms, item.last_dirty_ms)
+    if renewal.newer_here is not None:
+        return Reply(409, renewal.newer_here)
+    if renewal.found:
+        return OK
+    if renewal.renewed and item.overridden is not None:
+        registry.adopt_override(*key, item.overridden, now_ms)
+    return NOT_FOUND
+
+
+def _set_status(registry: Registry, key: Key, item: Item, now_ms: int) -> Reply:
+    status = parse_status(item.status)
+    if status is None:
+        return BROKEN
+    found = registry.set_status(*key, status, now_ms, item.last_dirty_ms)
+    return OK if found else NOT_FOUND
+
+
+def _clear_status(registry: Registry, key: Key, item: Item, now_ms: int) -> Reply:
+    status = parse_status(item.status) if item.status is not None else Status.UNKNOWN
+    if status is None or item.last_dirty_ms is None:
+        return BROKEN
+    found = registry.clear_status(*key, status, now_ms, item.last_dirty_ms)
+    return OK if found else NOT_FOUND
+
+
+def parse_status(text: str | None) -> Status | None:
+    """The status of that exact name, else `None`."""
+    return Status.__members__.get(text) if text else None

@@ -1,0 +1,166 @@
+"""One peer as we know it: what we send it, what it says it holds, and whether the two agree."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+from typing import Final
+
+from eureka_registry.core.model import PeerAction
+from eureka_registry.core.outbox import Congested, Delivered, Outcome, Refused, Unreachable
+from eureka_registry.core.registry import Registry
+from eureka_registry.peers.client import PeerClient
+from eureka_registry.peers.discovery import Peer
+from eureka_registry.peers.merge import differing, merge
+from eureka_registry.peers.sender import Sender
+from eureka_registry.wire.copies import Digest, Sight, decode_copy, decode_digest
+from eureka_registry.wire.documents import BadDocument
+
+_log = logging.getLogger(__name__)
+
+DIGEST_PATH: Final = "peerreplication/digest"
+COPY_PATH: Final = "peerreplication/copy"
+NAMED_PER_APPLICATION: Final = 20
+REPAIRED_AT_ONCE: Final = 20
+_CANCEL_AGE_MS: Final = 30_000
+
+
+class Kind(StrEnum):
+    """What a peer turned out to be."""
+
+    UNKNOWN = "unknown"
+    EUREKUBE = "eurekube"
+    JAVA = "java"
+
+
+class Agreement(StrEnum):
+    """Whether a peer holds what we hold."""
+
+    UNKNOWN = "unknown"
+    AGREED = "agreed"
+    DIVERGED = "diverged"
+
+
+class Link:
+    """Our end of the connection to one peer."""
+
+    def __init__(self, peer: Peer, client: PeerClient, sender: Sender, registry: Registry) -> None:
+        self.peer = peer
+        self.client = client
+        self.sender = sender
+        self.kind = Kind.UNKNOWN
+        self.node: str | None = None
+        self.digest: Digest | None = None
+        self.why_silent: str | None = "not asked yet"
+        self.alias_of: str | None = None
+        self.repaired = 0
+        self.diverged: dict[str, list[str]] = {}
+        self._registry = registry
+        self._suspected: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The name the peer gives itself, else the one it is listed under."""
+        return self.digest.name if self.digest is not None else self.peer.name
+
+    @property
+    def counts(self) -> bool:
+        """Whether this is another peer and not ourselves, nor one we know by another URL."""
+        return not self.sender.is_self and self.alias_of is None
+
+    @property
+    def takes_changes(self) -> bool:
+        """Whether the peer is to be told of changes."""
+        return self.counts and self.peer.takes_changes
+
+    def why_unavailable(self, now_ms: int) -> str | None:
+        """Why changes do not reach the peer, else `None`."""
+        return self.sender.outbox.reason(now_ms) or self.why_silent
+
+    def agreement(self) -> Agreement:
+        """Whether the peer held what we hold when last asked."""
+        if self.kind is not Kind.EUREKUBE or self.why_silent is not None:
+            return Agreement.UNKNOWN
+        return Agreement.DIVERGED if self.diverged else Agreement.AGREED
+
+    def sight(self, now_ms: int) -> Sight:
+        """How we see the peer."""
+        outbox = self.sender.outbox
+        why = self.why_unavailable(now_ms)
+        return Sight(
+            available=why is None,
+            lag_ms=outbox.lag_ms(now_ms),
+            backlog=outbox.backlog + outbox.in_flight,
+            agreement=self.agreement().value,
+            why=why,
+        )
+
+    async def compare(self, now_ms: int) -> None:
+        """Ask the peer what it holds; call it again and again.
+
+        Applications that differ twice in a row while nothing is under way have diverged. What the
+        peer knows better is then taken over.
+        """
+        answer = await self.client.get(DIGEST_PATH)
+        if answer.node is not None:
+            self.node = answer.node
+        if isinstance(answer.outcome, Refused):
+            # A Java server knows nothing of digests; that it answers is all we can ask for.
+            self.kind = Kind.JAVA
+            self.why_silent = None
+            return
+        if not isinstance(answer.outcome, Delivered) or answer.body is None:
+            self.why_silent = self.sender.outbox.reason(now_ms) or _words(answer.outcome)
+            return
+        try:
+            self.digest = decode_digest(answer.body)
+        except BadDocument as error:
+            self.why_silent = str(error)
+            return
+        self.kind = Kind.EUREKUBE
+        self.why_silent = None
+        self.sender.hurry()
+        await self._repair(self._differing_applications(self.digest), now_ms)
+
+    def _differing_applications(self, digest: Digest) -> frozenset[str]:
+        mine = {n: f"{a.digest:016x}" for n, a in self._registry.applications.items()}
+        names = mine.keys() | digest.applications.keys()
+        return frozenset(n for n in names if mine.get(n) != digest.applications.get(n))
+
+    async def _repair(self, different: frozenset[str], now_ms: int) -> None:
+        outbox = self.sender.outbox
+        settled = outbox.backlog == 0 and outbox.in_flight == 0
+        certain = sorted(different & self._suspected) if settled else []
+        self._suspected = different
+        self.diverged = {app: ids for app, ids in self.diverged.items() if app in different}
+        for app in certain[:REPAIRED_AT_ONCE]:
+            await self._repair_application(app, now_ms)
+
+    async def _repair_application(self, app: str, now_ms: int) -> None:
+        answer = await self.client.get(COPY_PATH, {"app": app})
+        if answer.body is None:
+            return
+        try:
+            copy = decode_copy(answer.body, now_ms)
+        except BadDocument as error:
+            _log.warning("copy not readable peer=%s app=%s reason=%s", self.name, app, error)
+            return
+        ids = differing(self._registry, app, copy.instances)
+        if not ids:
+            self.diverged.pop(app, None)
+            return
+        if app not in self.diverged:
+            _log.warning("peers diverged peer=%s app=%s instances=%s", self.name, app, ids[:5])
+        self.diverged[app] = ids[:NAMED_PER_APPLICATION]
+        merged = merge(self._registry, copy.instances, now_ms)
+        self.repaired += len(merged.taken) + len(merged.to_cancel)
+        for key in merged.to_cancel:
+            self.sender.add(PeerAction.CANCEL, *key, _CANCEL_AGE_MS)
+
+
+def _words(outcome: Outcome) -> str:
+    match outcome:
+        case Congested(reason) | Unreachable(reason):
+            return reason
+        case _:
+            return "no answer"

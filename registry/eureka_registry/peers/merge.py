@@ -1,0 +1,87 @@
+"""Which of another peer's leases to take over. Pure; used at the start and to repair divergence.
+
+Replication loses things: a peer was away, a batch was refused. For each lease that the other peer
+has and we do not have likewise:
+
+* We cancelled it, and the other peer heard nothing from its client since: the other peer missed
+  the cancellation and must be told. (Without this a cancelled instance would come back.)
+* We evicted it and nobody renewed it since, or it is over by the other peer's own account: leave
+  it, the other peer evicts it by itself. (Without this two peers would keep a dead one alive.)
+* We do not have it: take it over, and with it the time it has left.
+* Both have it with different content: the larger `lastDirtyTimestamp` wins, then the later change,
+  then the larger digest, so that both peers decide alike. Each peer only ever takes over; what the
+  other lacks the other takes over by itself.
+* Both have the same: the later renewal counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from eureka_registry.core.lease import Lease, content_digest
+from eureka_registry.core.model import Instance
+from eureka_registry.core.registry import Registry
+from eureka_registry.core.validation import problem
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """What merging did: instance ids taken over, and leases the other peer must cancel."""
+
+    taken: list[str]
+    to_cancel: list[tuple[str, str]]
+
+
+def merge(registry: Registry, theirs: Iterable[Instance], now_ms: int) -> Merged:
+    """Take over what another peer knows better; moments of the leases are by our clock."""
+    merged = Merged([], [])
+    for instance in theirs:
+        if problem(instance, instance.app) is not None:
+            continue
+        held = registry.lease(instance.app, instance.id)
+        if held is None:
+            _add(registry, instance, merged, now_ms)
+        else:
+            _update(registry, held, instance, merged, now_ms)
+    return merged
+
+
+def _add(registry: Registry, instance: Instance, merged: Merged, now_ms: int) -> None:
+    renewed_at_ms = instance.lease.renewed_at_ms
+    recent = registry.delta.get(instance.app, instance.id)
+    if recent is not None and recent.departed and recent.at_ms >= renewed_at_ms:
+        if not recent.expired:
+            merged.to_cancel.append((instance.app, instance.id))
+        return
+    if now_ms > renewed_at_ms + instance.lease.duration_s * 1000:
+        return
+    registry.copy(instance, now_ms)
+    merged.taken.append(instance.id)
+
+
+def _update(
+    registry: Registry, held: Lease, instance: Instance, merged: Merged, now_ms: int
+) -> None:
+    renewed_at_ms = max(held.renewed_at_ms, min(now_ms, instance.lease.renewed_at_ms))
+    digest = content_digest(instance)
+    if digest == held.digest:
+        held.renewed_at_ms = renewed_at_ms
+        return
+    if _rank(instance, digest) <= _rank(held.instance, held.digest):
+        return
+    lease = msgspec.structs.replace(instance.lease, renewed_at_ms=renewed_at_ms)
+    registry.copy(msgspec.structs.replace(instance, lease=lease), now_ms)
+    merged.taken.append(instance.id)
+
+
+def _rank(instance: Instance, digest: int) -> tuple[int, int, int]:
+    return instance.last_dirty_ms, instance.last_updated_ms, digest
+
+
+def differing(registry: Registry, app: str, theirs: Iterable[Instance]) -> list[str]:
+    """Ids of one application that only one of the two has, or that the two have differently."""
+    application = registry.applications.get(app)
+    mine = {i: lease.digest for i, lease in application.leases.items()} if application else {}
+    other = {instance.id: content_digest(instance) for instance in theirs}
+    return sorted(i for i in mine.keys() | other.keys() if mine.get(i) != other.get(i))

@@ -1,0 +1,189 @@
+"""All peers together: every change goes to each of them, and peers may come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from eureka_registry.core.model import PeerAction
+from eureka_registry.core.outbox import Outbox, Task
+from eureka_registry.core.registry import Registry
+from eureka_registry.peers.client import Limits, Node, PeerClient
+from eureka_registry.peers.discovery import Peer, PeerList
+from eureka_registry.peers.exchange import adopt, encode
+from eureka_registry.peers.link import Link
+from eureka_registry.peers.sender import Hooks, Sender
+from eureka_registry.wire.copies import Sight
+from eureka_registry.wire.replication import Reply
+
+_log = logging.getLogger(__name__)
+_FAREWELL_S: Final = 5.0
+_NOT_FOUND: Final = 404
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How changes travel: see the settings of the same names."""
+
+    batch_size: int
+    queue_limit: int
+    max_age_ms: int
+    digest_interval_s: float
+    limits: Limits
+
+
+class Mesh:
+    """The links to all peers, kept by URL; needs a running `asyncio.TaskGroup` for its tasks."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        node: Node,
+        pace: Pace,
+        session: aiohttp.ClientSession,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.links: dict[str, Link] = {}
+        self.generation = 0
+        self.problem: str | None = None
+        """Why the peer list cannot be read at present; the last good one holds."""
+        self.listed = asyncio.Event()
+        self._registry = registry
+        self._node = node
+        self._pace = pace
+        self._session = session
+        self._now_ms = now_ms
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    def run_in(self, group: asyncio.TaskGroup) -> None:
+        """Let tasks for present and future peers run in `group`."""
+        self._group = group
+        for link in self.links.values():
+            self._start(link)
+
+    def update(self, peers: PeerList) -> None:
+        """Take over a new peer list: new peers get a link, those that left lose theirs."""
+        wanted = {peer.url: peer for peer in peers.peers}
+        self.generation = peers.generation
+        for url in [url for url in self.links if url not in wanted]:
+            self._drop(self.links.pop(url))
+        for url, peer in wanted.items():
+            if url in self.links:
+                self.links[url].peer = peer
+                continue
+            self.links[url] = link = self._link(peer)
+            _log.info("peer listed peer=%s url=%s state=%s", peer.name, link.client.url, peer.state)
+            if self._group is not None:
+                self._start(link)
+        self.listed.set()
+
+    def set_problem(self, problem: str | None) -> None:
+        """Remember what is wrong with the peer list, `None` when it is well again."""
+        self.problem = problem
+        if problem is not None:
+            _log.warning("peer list not readable, the last good one stays reason=%s", problem)
+            self.listed.set()
+
+    def others(self) -> Iterator[Link]:
+        """Links to other peers, each once: not to ourselves, not to aliases."""
+        return (link for link in self.links.values() if link.counts)
+
+    def publish(self, action: PeerAction, app: str, instance_id: str) -> None:
+        """Tell every peer what a client did."""
+        max_age_ms = self._pace.max_age_ms
+        if action in (PeerAction.HEARTBEAT, PeerAction.REGISTER):
+            lease = self._registry.lease(app, instance_id)
+            if lease is not None:
+                max_age_ms = lease.interval_ms
+        for link in self.links.values():
+            if link.takes_changes:
+                link.sender.add(action, app, instance_id, max_age_ms)
+
+    def sees(self, now_ms: int) -> dict[str, Sight]:
+        """How we see every other peer, by name."""
+        return {link.name: link.sight(now_ms) for link in self.others()}
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Send what waits, for a clean stop; says whether everything was sent."""
+        flushed = await asyncio.gather(*(link.sender.flush(timeout_s) for link in self.others()))
+        return all(flushed)
+
+    def stop(self) -> None:
+        """End all tasks; nothing is sent any more."""
+        for tasks in self._tasks.values():
+            for task in tasks:
+                task.cancel()
+
+    # -- How
+
+    def _link(self, peer: Peer) -> Link:
+        client = PeerClient(self._session, peer.url, self._node, self._pace.limits)
+
+        def on_reply(task: Task, reply: Reply) -> None:
+            self._on_reply(sender, task, reply)
+
+        hooks = Hooks(
+            encode=lambda task: encode(self._registry, task),
+            on_reply=on_reply,
+            on_self=lambda: None,
+        )
+        outbox = Outbox(self._pace.batch_size, self._pace.queue_limit)
+        sender = Sender(client, outbox, hooks, self._now_ms)
+        return Link(peer, client, sender, self._registry)
+
+    def _on_reply(self, sender: Sender, task: Task, reply: Reply) -> None:
+        """What a peer says to one item (`PeerEurekaNode`): it lacks the lease, or knows better."""
+        if task.action is not PeerAction.HEARTBEAT:
+            return
+        if reply.status == _NOT_FOUND:
+            sender.add(PeerAction.REGISTER, task.app, task.id, self._pace.max_age_ms)
+        elif reply.entity is not None:
+            adopt(self._registry, reply.entity, self._now_ms())
+
+    def _start(self, link: Link) -> None:
+        if self._group is None:
+            return
+        self._tasks[link.peer.url] = [
+            self._group.create_task(link.sender.run(), name=f"send to {link.client.url}"),
+            self._group.create_task(self._compare(link), name=f"compare with {link.client.url}"),
+        ]
+
+    async def _compare(self, link: Link) -> None:
+        while not link.sender.is_self:
+            await link.compare(self._now_ms())
+            self._recognise(link)
+            await asyncio.sleep(self._pace.digest_interval_s)
+
+    def _recognise(self, link: Link) -> None:
+        """Notice that a URL leads to ourselves, or to a peer that has another link already."""
+        if link.node is None:
+            return
+        if link.node == self._node.id:
+            link.sender.is_self = True
+            return
+        for other in self.links.values():
+            if other is link:
+                break
+            if other.node == link.node:
+                link.alias_of = other.name
+                return
+        link.alias_of = None
+
+    def _drop(self, link: Link) -> None:
+        _log.info("peer left the list peer=%s url=%s", link.name, link.client.url)
+        for task in self._tasks.pop(link.peer.url, []):
+            task.cancel()
+        if self._group is not None and link.takes_changes:
+            self._group.create_task(_say_farewell(link))
+
+
+async def _say_farewell(link: Link) -> None:
+    """Send a peer that leaves what still waits for it."""
+    with suppress(TimeoutError):
+        await link.sender.flush(_FAREWELL_S)
