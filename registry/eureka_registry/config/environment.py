@@ -73,10 +73,8 @@ def _link_warning(links: Iterable[str]) -> list[str]:
     names = ", ".join(links)
     if not names:
         return []
-    return [
-        f"environment: Kubernetes' service links are ignored ({names}); "
-        "set enableServiceLinks: false in the pod to be rid of them"
-    ]
+    advice = "set enableServiceLinks: false in the pod to be rid of them"
+    return [f"environment: Kubernetes' service links are ignored ({names}); {advice}"]
 
 
 def _unknown(names: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ as it was written, as Spring's `PropertySourcesPlaceholdersResolver` leaves it, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -113,3 +113,17 @@ def resolve(text: str, lookup: Lookup) -> Resolved:
     run = _Run(lookup)
     filled = run.fill(text, ())
     return Resolved(filled, tuple(dict.fromkeys(run.missing)))
+
+
+def variables(environ: Mapping[str, str]) -> Lookup:
+    """Look names up among environment variables, `server.port` as `SERVER_PORT`, too.
+
+    As Spring's `SystemEnvironmentPropertySource` does.
+    """
+
+    def lookup(name: str) -> str | None:
+        plain = name.replace(".", "_").replace("-", "_")
+        spellings = (name, plain, plain.upper())
+        return next((environ[spelt] for spelt in spellings if spelt in environ), None)
+
+    return lookup

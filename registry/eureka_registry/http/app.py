@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -41,8 +43,8 @@ class PortInUseError(OSError):
     """A port cannot be had; the sentence says which, and how to find out who has it."""
 
 
-async def serve(settings: Settings, on_ready: Callable[[Node], None] | None = None) -> None:
-    """Run one peer until SIGTERM or SIGINT; `on_ready` is called once when it serves lists.
+async def serve(settings: Settings, *, stop_with_stdin: bool = False) -> None:
+    """Run one peer until SIGTERM or SIGINT, or until standard input ends if that is wished.
 
     Raises:
         PortInUseError: a port is taken.
@@ -51,12 +53,21 @@ async def serve(settings: Settings, on_ready: Callable[[Node], None] | None = No
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if stop_with_stdin:
+        loop.add_reader(sys.stdin.fileno(), _stop_at_end_of_input, stop)
     api_sockets = bind(settings.host, settings.port)
     management_sockets = bind(settings.management_host or settings.host, settings.management_port)
     settings = with_ports(settings, _port_of(api_sockets), _port_of(management_sockets))
     async with open_session() as session:
         peer = Peer(Node(settings, session))
-        await peer.run(api_sockets, management_sockets, stop, on_ready)
+        await peer.run(api_sockets, management_sockets, stop)
+
+
+def _stop_at_end_of_input(stop: asyncio.Event) -> None:
+    """Stop when the process that started us is gone, whatever became of it."""
+    if not os.read(sys.stdin.fileno(), 1024):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()
 
 
 class Peer:
@@ -82,7 +93,7 @@ class Peer:
         api_sockets: Sequence[socket.socket],
         management_sockets: Sequence[socket.socket],
         stop: asyncio.Event,
-        on_ready: Callable[[Node], None] | None,
+        on_ready: Callable[[Node], None] | None = None,
     ) -> None:
         """Serve until `stop` is set; an unexpected death of any part ends it with its error."""
         loop = asyncio.get_running_loop()

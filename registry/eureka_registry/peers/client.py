@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import io
 import ssl
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -137,7 +138,7 @@ class PeerClient:
                 method,
                 URL(urljoin(self.url, path), encoded=True),
                 params=params,
-                data=body,
+                data=None if body is None else io.BytesIO(body),  # in parts, unlike `bytes`
                 headers=headers,
                 timeout=self._timeout,
                 allow_redirects=False,

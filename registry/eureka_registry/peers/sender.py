@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from eureka_registry.core.model import PeerAction
 from eureka_registry.core.outbox import Delivered, Interrupted, Outbox, Outcome, Task, Unreachable
 from eureka_registry.peers.client import Answer, PeerClient
-from eureka_registry.wire.documents import BadDocument
+from eureka_registry.wire.fields import BadDocument
 from eureka_registry.wire.replication import Reply, decode_replies, encode_batch
 
 _log = logging.getLogger(__name__)

@@ -47,7 +47,7 @@ def _json_data_center(value: object) -> DataCenter | None:
         return None
     if not isinstance(value, dict):
         raise BadDocument("dataCenterInfo is not an object")
-    kind = value.get("@class")
+    kind = text(value.get("@class"), "dataCenterInfo.@class")
     if kind == AMAZON_CLASS:
         return _json_amazon(value)
     if kind not in _DEFAULT_CLASSES:

@@ -37,6 +37,7 @@ from eureka_registry.wire.fields import (
 
 __all__ = [
     "EMPTY_MAP",
+    "UNSAFE",
     "BadDocument",
     "Envelope",
     "StatusInfo",
@@ -45,12 +46,11 @@ __all__ = [
     "envelope",
     "instance",
     "refuse_unsafe",
-    "unsafe",
 ]
 
 EMPTY_MAP: Final = "java.util.Collections$EmptyMap"
 
-unsafe: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+UNSAFE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """A character that no XML document can hold: control characters, surrogates, U+FFFE, U+FFFF."""
 
 _ACTIONS: Final = {action.value: action for action in ActionType}
@@ -148,7 +148,7 @@ def refuse_unsafe(read: Instance) -> None:
     everything = "".join(
         (*texts, *read.metadata, *read.metadata.values(), *amazon, *amazon.values())
     )
-    if unsafe.search(everything):
+    if UNSAFE.search(everything):
         raise _blame(read, amazon)
 
 
@@ -276,12 +276,12 @@ def _lease(value: object, dialect: Dialect) -> LeaseInfo:
 
 def _blame(read: Instance, amazon: Mapping[str, str]) -> BadDocument:
     for key, value in (*read.metadata.items(), *amazon.items()):
-        if unsafe.search(key):
+        if UNSAFE.search(key):
             return told(f"metadata key {shown(key)} holds a control character")
-        if unsafe.search(value):
+        if UNSAFE.search(value):
             return told(f"metadata value of key {shown(key)} holds a control character")
     for name, value in msgspec.structs.asdict(read).items():
-        if isinstance(value, str) and unsafe.search(value):
+        if isinstance(value, str) and UNSAFE.search(value):
             return told(f"{_wire_name(name)} holds a control character")
     raise AssertionError("nothing to blame")  # pragma: no cover
 

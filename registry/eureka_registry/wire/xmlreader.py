@@ -47,8 +47,9 @@ def parse(body: bytes, *, element_limit: int) -> Node:
     parser.StartDoctypeDeclHandler = _doctype
     parser.ProcessingInstructionHandler = _instruction
     try:
+        body.decode()  # expat follows a UTF-16 byte order mark whatever it is told
         parser.Parse(body, True)  # noqa: FBT003 - the last piece; a positional-only argument
-    except expat.ExpatError as error:
+    except (expat.ExpatError, UnicodeDecodeError) as error:
         raise BadDocument(f"malformed XML: {error}") from None
     return tree.root
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from eureka_registry.wire.documents import unsafe
+from eureka_registry.wire.documents import UNSAFE
 
 _LETTERS: Final = (
     "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff\u0391-\u03a1\u03a3-\u03ce\u0410-\u044f"
@@ -20,7 +20,7 @@ _LETTERS: Final = (
 )
 _NOT_IN_NAME: Final = re.compile(f"[^{_LETTERS}0-9.\\-]|^[0-9.\\-]")
 _ESCAPE_IN_NAME: Final = re.compile(r"_(?:(_)|(-)|\.([0-9a-fA-F]{4}))")
-_SPECIAL: Final = re.compile(f"[&<>\"'\r]|{unsafe.pattern}")
+_SPECIAL: Final = re.compile(f"[&<>\"'\r]|{UNSAFE.pattern}")
 _ENTITIES: Final = {
     "&": "&amp;",
     "<": "&lt;",

@@ -1,6 +1,7 @@
 """Data centers and ports in JSON and XML (`eureka-protocol.md` 2.5)."""
 
 import pytest
+
 from eureka_registry.core.model import DataCenter, Port
 from eureka_registry.wire.dialects import AMAZON_CLASS, DEFAULT_CLASS, JSON, XML
 from eureka_registry.wire.fields import BadDocument
@@ -64,7 +65,11 @@ def test_nothing_given_beside_the_known_keys_is_no_reason_to_refuse() -> None:
 
 def test_amazon_keeps_its_metadata_and_loses_any_other_name() -> None:
     """2.5: the name is ignored, unknown keys are kept."""
-    value = {"@class": AMAZON_CLASS, "name": "Other", "metadata": {"instance-id": "i", "x": 5, "y": None}}
+    value = {
+        "@class": AMAZON_CLASS,
+        "name": "Other",
+        "metadata": {"instance-id": "i", "x": 5, "y": None},
+    }
 
     assert JSON.data_center(value) == DataCenter("Amazon", {"instance-id": "i", "x": "5"})
 

@@ -1,6 +1,7 @@
 """Single values, read as Jackson reads them (`eureka-protocol.md` 2.2)."""
 
 import pytest
+
 from eureka_registry.core.model import Status
 from eureka_registry.wire.fields import (
     INT_MAX,

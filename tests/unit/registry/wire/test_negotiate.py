@@ -1,6 +1,7 @@
 """Which form is asked for, and which one comes (`eureka-protocol.md` 1.3, Appendix E)."""
 
 import pytest
+
 from eureka_registry.wire.negotiate import Form, Format, body_format, form_for, wants_gzip
 
 

@@ -1,6 +1,7 @@
 """The tree of an XML document, and what is not let in (`design.md` 7)."""
 
 import pytest
+
 from eureka_registry.wire.fields import BadDocument
 from eureka_registry.wire.xmlreader import parse
 

@@ -3,9 +3,10 @@
 from xml.etree import ElementTree as ET
 
 import pytest
-from eureka_registry.wire.xmltext import escape, key_of, name_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from eureka_registry.wire.xmltext import escape, key_of, name_of
 
 ANY_TEXT = st.text(st.characters(), min_size=1)
 

@@ -1,0 +1,59 @@
+# Everything needs only Python 3.11 or newer and make; the rest is installed into .venv.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help up drill test check fmt bench docs clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(VENV)/.registry ## run three peers on this machine: peer1 on 8761, peer2 on 8762, peer3 on 8763
+	@exec $(BIN)/eureka-registry up $(ARGS)
+
+drill: $(VENV)/.registry ## kill one of three peers under real clients and show what it costs
+	@exec $(BIN)/eureka-registry drill $(ARGS)
+
+test: $(VENV)/.test ## run all tests; what cannot run here is listed at the end with the reason
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.test ## lint, types, import contracts, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+	$(BIN)/vulture
+
+fmt: $(VENV)/.test ## format the code
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.test ## measure heartbeats, memory, time to ready, time to sight
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: $(VENV)/.registry ## make docs/configuration.md from the table of settings
+	$(BIN)/python -m eureka_registry.config.reference > docs/configuration.md
+
+clean: ## remove what make made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found as python3 or \
+	python3.11 to python3.14. Name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "'$(PYTHON) -m venv' failed; on Debian and \
+	Ubuntu it needs the package python3-venv" >&2; exit 1; }
+
+$(VENV)/.registry: pyproject.toml | $(BIN)/python
+	@echo "installing the registry into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[registry]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	@echo "installing the registry and its test tools into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $(VENV)/.registry $@

@@ -1,0 +1,79 @@
+"""The command line: `serve` one peer, run several with `up`, try a failure with `drill`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from eureka_registry import __version__, logs
+from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.config.load import add_flags, load
+from eureka_registry.http.app import PortInUseError, serve
+from eureka_registry.local import arguments
+
+_log = logging.getLogger(__name__)
+_WRONG_USAGE = 2
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the program; returns its exit code."""
+    parser = _parser()
+    options = parser.parse_args(words)
+    try:
+        return int(options.run(options))
+    except (ConfigurationError, PortInUseError) as error:
+        print(f"eureka-registry: {error}", file=sys.stderr)  # noqa: T201
+        return _WRONG_USAGE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="eureka-registry", description="A Netflix-Eureka-compatible registry."
+    )
+    parser.add_argument("--version", action="version", version=f"eureka-registry {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser("serve", help="run one peer until SIGTERM or Ctrl-C")
+    one.add_argument("--config", type=Path, metavar="FILE", help="settings as JSON or YAML")
+    one.add_argument("--stop-with-stdin", action="store_true", help=argparse.SUPPRESS)
+    add_flags(one)
+    one.set_defaults(run=_serve)
+    several = commands.add_parser("up", help="run several peers on this machine")
+    arguments.up(several)
+    several.set_defaults(run=_up)
+    failure = commands.add_parser("drill", help="kill one of three peers, show what it costs")
+    arguments.drill(failure)
+    failure.set_defaults(run=_drill)
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    loaded = load(vars(options), os.environ, options.config)
+    logs.set_up(loaded.settings)
+    for warning in loaded.warnings:
+        _log.warning("%s", warning)
+    uvloop.run(serve(loaded.settings, stop_with_stdin=options.stop_with_stdin))
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    from eureka_registry.local import up  # noqa: PLC0415 - a peer must not pay for its imports
+
+    return up.run(options)
+
+
+def _drill(options: argparse.Namespace) -> int:
+    from eureka_registry.local import drill  # noqa: PLC0415 - likewise
+
+    return drill.run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

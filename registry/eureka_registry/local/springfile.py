@@ -1,0 +1,306 @@
+"""Peers from the files that Eureka tutorials write: `application.yml` with its profiles.
+
+A profile that sets a port, a host name or service URLs is a peer, as in
+`java -jar eureka.jar --spring.profiles.active=peer1`. A configuration without such profiles is
+one peer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import javaproperties
+import msgspec
+
+from eureka_registry.config.documents import read_text, yaml_documents
+from eureka_registry.config.errors import ConfigurationError, nearest
+from eureka_registry.config.placeholders import resolve, variables
+from eureka_registry.local.profiles import Document, Profiles, Property, canonical, words
+
+SUFFIXES: Final = (".yml", ".yaml", ".properties")
+"""Of Spring's files, in the order in which they are read: what comes later wins."""
+
+_BASES: Final = ("eureka-client", "eureka-server", "application")
+_SEPARATOR: Final = re.compile(r"^[#!]---[ \t]*$", re.MULTILINE)
+_INDEXED: Final = re.compile(r"(.+)\[([0-9]{1,4})\]")
+_PEER_NAMES: Final = ("server.port", "eureka.instance.hostname")
+_PEER_FAMILY: Final = "eureka.client.serviceurl."
+_ACTIVE: Final = "spring.profiles.active"
+_ROOTS: Final = ("eureka.", "server.", "spring.")
+
+
+class SpringPeer(msgspec.Struct, frozen=True):
+    """One peer: its profile's name, and its properties as they count for it.
+
+    Placeholders are filled in, but those that nobody could fill.
+    """
+
+    name: str
+    properties: dict[str, str]
+
+
+class SpringSource(msgspec.Struct, frozen=True):
+    """The peers of Spring's files, and what a person should know of how they were read."""
+
+    path: str
+    peers: list[SpringPeer]
+    lines: list[str]
+
+
+def read(path: Path, environ: Mapping[str, str], profiles: Sequence[str] = ()) -> SpringSource:
+    """Read a file, with `application-<profile>` files beside it, or a folder of such files.
+
+    `environ` fills placeholders and nothing else. `profiles` names the peers wanted, none: all;
+    a profile among them that is no peer is laid over every peer.
+
+    Raises:
+        ConfigurationError: a file cannot be read, or a profile is not there.
+    """
+    files = _files(path)
+    documents = [document for file, profile in files for document in _documents(file, profile)]
+    configuration = Configuration(path, documents, environ)
+    wanted = profiles or _profile_of(path)
+    return SpringSource(
+        str(path), configuration.peers(wanted), [*_ignored(path), *configuration.lines]
+    )
+
+
+# What is read
+
+
+def _profile_of(path: Path) -> list[str]:
+    """Return the profile of a file that was named alone, as `application-peer1.yml`."""
+    profile = path.stem.removeprefix("application-")
+    return [profile] if path.is_file() and profile != path.stem else []
+
+
+def _files(path: Path) -> list[tuple[Path, str]]:
+    """Return the files to read with their profiles, those without one first."""
+    if path.is_file() and path.stem.startswith("bootstrap"):
+        raise ConfigurationError(
+            f"file {path}", "bootstrap files are not read", "application.yml or .properties"
+        )
+    if path.is_file() and path.stem != "application" and not _profile_of(path):
+        return [(path, "")]
+    folder = path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        raise ConfigurationError(f"file {path}", "cannot be read: no such file or folder")
+    found = [*_bases(folder), *_siblings(folder)]
+    if not found or (not path.is_dir() and path not in [file for file, _ in found]):
+        raise ConfigurationError(
+            f"file {path}", "there is no such file", "application.yml or .properties"
+        )
+    return found
+
+
+def _bases(folder: Path) -> Iterator[tuple[Path, str]]:
+    for stem in _BASES:
+        for suffix in SUFFIXES:
+            if (file := folder / f"{stem}{suffix}").is_file():
+                yield file, ""
+
+
+def _siblings(folder: Path) -> list[tuple[Path, str]]:
+    files = [file for file in folder.glob("application-*") if file.suffix in SUFFIXES]
+    files.sort(key=lambda file: (_natural(file.stem), SUFFIXES.index(file.suffix)))
+    return [(file, file.stem.removeprefix("application-")) for file in files]
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Return a key that sorts `peer10` behind `peer2`."""
+    return [(int(digits or 0), word) for word, digits in re.findall(r"([^0-9]*)([0-9]*)", text)]
+
+
+def _ignored(path: Path) -> list[str]:
+    folder = path if path.is_dir() else path.parent
+    names = sorted(file.name for file in folder.glob("bootstrap*") if file.suffix in SUFFIXES)
+    return [f"{name} is not read: there is no Spring Cloud Config here" for name in names]
+
+
+def _documents(path: Path, profile: str) -> Iterator[Document]:
+    if path.suffix == ".properties":
+        text = read_text(path, fallback="iso-8859-1")
+        parts = [_properties(part, f"file {path}") for part in _SEPARATOR.split(text)]
+    else:
+        parts = list(_yaml(read_text(path), f"file {path}"))
+    for part in parts:
+        properties = {canonical(name): Property(name, value) for name, value in part}
+        if properties:
+            yield Document(profile, properties)
+
+
+def _properties(text: str, source: str) -> Iterator[tuple[str, str]]:
+    try:
+        pairs = javaproperties.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(source, f"is not a properties file: {error}") from None
+    indexed: dict[str, dict[int, str]] = {}
+    for name, value in pairs.items():
+        if match := _INDEXED.fullmatch(name):
+            indexed.setdefault(match[1], {})[int(match[2])] = value
+        else:
+            yield name, value
+    for name, items in indexed.items():
+        yield name, ",".join(items[place] for place in sorted(items))
+
+
+def _yaml(text: str, source: str) -> Iterator[Iterator[tuple[str, str]]]:
+    for number, document in enumerate(yaml_documents(text, source, texts_only=True), 1):
+        if isinstance(document, dict):
+            yield _flat("", document)
+        elif document not in ("", None):
+            raise ConfigurationError(f"{source}: document {number}", "is not a mapping")
+
+
+def _flat(prefix: str, node: object) -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _flat(f"{prefix}.{key}" if prefix else str(key), value)
+    elif isinstance(node, list) and not any(isinstance(item, dict | list) for item in node):
+        yield prefix, ",".join(str(item) for item in node)
+    elif isinstance(node, list):
+        for place, value in enumerate(node):
+            yield from _flat(f"{prefix}[{place}]", value)
+    else:
+        yield prefix, "" if node in (None, "~", "null") else str(node)
+
+
+# What it means
+
+
+class Configuration:
+    """Documents, and the peers in them; `lines` says what was chosen and left out."""
+
+    def __init__(
+        self, path: Path, documents: Sequence[Document], environ: Mapping[str, str]
+    ) -> None:
+        self._source = f"file {path}"
+        self._profiles = Profiles(documents)
+        self._variables = variables(environ)
+        self.lines: list[str] = []
+        names = (name for document in documents for name in document.properties)
+        if not any(name.startswith(_ROOTS) for name in names):
+            raise ConfigurationError(
+                self._source, "holds nothing of eureka, server or spring", "Spring's properties"
+            )
+
+    def peers(self, wanted: Sequence[str]) -> list[SpringPeer]:
+        """Return the peers: those wanted, else all that the profiles describe, else one."""
+        try:
+            return self._peers(wanted)
+        except ValueError as error:
+            if isinstance(error, ConfigurationError):
+                raise
+            raise ConfigurationError(self._source, str(error)) from None
+
+    def _peers(self, wanted: Sequence[str]) -> list[SpringPeer]:
+        candidates = self._candidates()
+        self._check(wanted)
+        laid_over = [name for name in wanted if name not in candidates]
+        chosen = [name for name in wanted if name in candidates] or candidates
+        if not chosen:
+            return [self._lone(wanted)]
+        self._explain(chosen, laid_over, wanted)
+        peers = [SpringPeer(name, self._effective([name, *laid_over])) for name in chosen]
+        if not wanted and (base := self._base_peer(peers)):
+            peers.insert(0, base)
+        return peers
+
+    def _candidates(self) -> list[str]:
+        parts = self._profiles.parts()
+        names = dict.fromkeys([*self._profiles.names(), *self._profiles.groups()])
+        return [name for name in names if name not in parts and self._is_peer(name)]
+
+    def _is_peer(self, profile: str) -> bool:
+        return any(
+            found.value.strip() and (name in _PEER_NAMES or name.startswith(_PEER_FAMILY))
+            for document in self._profiles.own_documents(profile)
+            for name, found in document.properties.items()
+        )
+
+    def _check(self, wanted: Iterable[str]) -> None:
+        known = [*self._profiles.names(), *self._profiles.groups()]
+        for name in wanted:
+            if name not in known:
+                raise ConfigurationError(
+                    self._source,
+                    f"has no profile {name}{nearest(name, known)}",
+                    ", ".join(known) or "none, it has no profiles",
+                )
+
+    def _lone(self, wanted: Sequence[str]) -> SpringPeer:
+        base = self._effective([])
+        written = next((base[name] for name in base if canonical(name) == _ACTIVE), "")
+        properties = self._effective(list(wanted) or words(written))
+        hostname = _value(properties, "eureka.instance.hostname")
+        name = hostname if hostname and hostname != "localhost" and "$" not in hostname else "peer1"
+        return SpringPeer(name, properties)
+
+    def _explain(
+        self, chosen: Sequence[str], laid_over: Sequence[str], wanted: Sequence[str]
+    ) -> None:
+        left_out = [name for name in self._profiles.names() if name not in (*chosen, *laid_over)]
+        left_out = [name for name in left_out if name not in self._profiles.parts()]
+        self.lines.append(
+            f"peers: the profiles {', '.join(chosen)}"
+            + (f", each with {', '.join(laid_over)}" if laid_over else "")
+        )
+        if left_out and not wanted:
+            self.lines.append(
+                f"left out: the profiles {', '.join(left_out)} set no port, host name or service "
+                "URL; --profile lays them over the peers"
+            )
+        active = _value(self._effective([]), _ACTIVE)
+        if active and not wanted:
+            self.lines.append(
+                f"spring.profiles.active ({active}) does not choose here: all peers of the file "
+                "run, --profile names single ones"
+            )
+
+    def _effective(self, active: Sequence[str]) -> dict[str, str]:
+        """Return the properties that count while `active` are, with placeholders filled in."""
+        merged: dict[str, Property] = {}
+        for document in self._profiles.active_documents(self._profiles.expand(active)):
+            merged |= document.properties
+
+        def lookup(name: str) -> str | None:
+            found = merged.get(canonical(name))
+            return found.value if found else self._variables(name)
+
+        return {found.name: resolve(found.value, lookup).text for found in merged.values()}
+
+    def _base_peer(self, peers: Sequence[SpringPeer]) -> SpringPeer | None:
+        """Return the configuration without profiles, if a peer has it for its own peer.
+
+        So do tutorials whose first server is `application.yml` and whose second is a profile.
+        """
+        base = self._effective([])
+        port, host = (_value(base, name) for name in _PEER_NAMES)
+        own = f"{host or 'localhost'}:{port}"
+        taken = {_address(peer.properties) for peer in peers}
+        if not port or own in taken:
+            return None
+        urls = (
+            url
+            for peer in peers
+            for name, text in peer.properties.items()
+            if canonical(name).startswith(_PEER_FAMILY)
+            for url in words(text)
+        )
+        if not any(f"//{own}/" in f"{url}/" or f"@{own}/" in f"{url}/" for url in urls):
+            return None
+        self.lines.append(f"peers: the part without a profile, too: a peer lists {own}")
+        return SpringPeer("default", base)
+
+
+def _value(properties: Mapping[str, str], canonical_name: str) -> str:
+    found = (text for name, text in properties.items() if canonical(name) == canonical_name)
+    return next(found, "").strip()
+
+
+def _address(properties: Mapping[str, str]) -> str:
+    port, host = (_value(properties, name) for name in _PEER_NAMES)
+    return f"{host or 'localhost'}:{port}"

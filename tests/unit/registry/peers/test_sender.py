@@ -1,0 +1,351 @@
+"""From an outbox to a peer and back, against a peer that really listens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from eureka_registry.core.model import PeerAction
+from eureka_registry.core.outbox import DropReason, Outbox, Task
+from eureka_registry.peers.client import Limits, Node, PeerClient, open_session
+from eureka_registry.peers.sender import Hooks, Sender
+from eureka_registry.wire.replication import Reply, encode_item
+
+REGISTER = PeerAction.REGISTER
+HEARTBEAT = PeerAction.HEARTBEAT
+CANCEL = PeerAction.CANCEL
+SET = PeerAction.STATUS_UPDATE
+
+NODE = Node("node-1", "10.0.0.1")
+LIMITS = Limits(connect_timeout_s=5, read_timeout_s=0.1)
+
+Item = tuple[str, str]
+"""Action and instance id of an item that arrived."""
+
+
+class FakePeer:
+    """A peer that answers as the script says, then 200 to all; what arrives can be waited for."""
+
+    def __init__(self) -> None:
+        self.arrived: asyncio.Queue[list[Item]] = asyncio.Queue()
+        self.script: list[Callable[[int], web.Response | None]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def batch(self, request: web.Request) -> web.Response:
+        """Take one batch; a script's `None` closes the connection instead of answering."""
+        items = [
+            (item["action"], item["id"])
+            for item in json.loads(await request.read())["replicationList"]
+        ]
+        self.arrived.put_nowait(items)
+        await self.gate.wait()
+        answer = self.script.pop(0) if self.script else replies(200)
+        response = answer(len(items))
+        if response is None:
+            assert request.transport
+            request.transport.abort()
+            raise web.HTTPInternalServerError
+        return response
+
+
+def replies(*statuses: int) -> Callable[[int], web.Response]:
+    """These item answers, the last one as often as there are items."""
+
+    def answer(count: int) -> web.Response:
+        filled = [*statuses, *statuses[-1:] * count][:count]
+        return web.json_response({"responseList": [{"statusCode": status} for status in filled]})
+
+    return answer
+
+
+def status(code: int) -> Callable[[int], web.Response]:
+    """An answer to the whole batch."""
+    return lambda _: web.Response(status=code)
+
+
+def text(body: str) -> Callable[[int], web.Response]:
+    """A 200 with this body."""
+    return lambda _: web.Response(text=body)
+
+
+class Stage(NamedTuple):
+    """A fake peer, the sender that talks to it, and what the sender told its owner."""
+
+    peer: FakePeer
+    sender: Sender
+    server: TestServer
+    told: asyncio.Queue[tuple[Task, Reply] | str]
+    gone: set[str]
+
+    def add(self, action: PeerAction, instance_id: str = "a") -> None:
+        """Queue a change for the peer."""
+        self.sender.add(action, "APP", instance_id, 60_000)
+
+    async def next_batch(self) -> list[Item]:
+        """What the peer got."""
+        return await self.peer.arrived.get()
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    """A sender that does not run yet, and its peer."""
+    peer = FakePeer()
+    app = web.Application()
+    app.router.add_post("/eureka/peerreplication/batch/", peer.batch)
+    async with TestServer(app) as server, open_session() as session, asyncio.timeout(20):
+        told: asyncio.Queue[tuple[Task, Reply] | str] = asyncio.Queue()
+        gone: set[str] = set()
+        client = PeerClient(session, str(server.make_url("/eureka/")), NODE, LIMITS)
+        hooks = Hooks(
+            lambda task: None if task.id in gone else item(task),
+            lambda task, reply: told.put_nowait((task, reply)),
+            lambda: told.put_nowait("self"),
+        )
+        yield Stage(peer, Sender(client, Outbox(2, 100), hooks, now_ms), server, told, gone)
+        peer.gate.set()
+
+
+@pytest.fixture
+async def running(stage: Stage) -> AsyncIterator[Stage]:
+    """A sender that runs, and its peer."""
+    task = asyncio.create_task(stage.sender.run())
+    yield stage
+    await stop(task)
+
+
+async def stop(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def now_ms() -> int:
+    """The sender's clock."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def item(task: Task) -> bytes:
+    """An item as the wire wants it."""
+    document = b'{"leaseInfo":{}}' if task.action is REGISTER else None
+    return encode_item(task.action, task.app, task.id, last_dirty_ms=1, instance=document)
+
+
+async def test_change_is_sent_at_once(running: Stage) -> None:
+    """Nothing is under way, so there is nothing to wait for."""
+    running.add(REGISTER)
+
+    assert await running.next_batch() == [("Register", "a")]
+
+
+async def test_changes_gather_while_a_batch_is_under_way(running: Stage) -> None:
+    """One batch at a time, so that a cancel cannot overtake a registration."""
+    running.peer.gate.clear()
+    running.add(REGISTER, "a")
+    first = await running.next_batch()
+    for instance_id in "abc":
+        running.add(CANCEL, instance_id)
+    assert running.peer.arrived.empty()
+    running.peer.gate.set()
+
+    assert first == [("Register", "a")]
+    assert await running.next_batch() == [("Cancel", "a"), ("Cancel", "b")]
+    assert await running.next_batch() == [("Cancel", "c")]
+
+
+async def test_unknown_renewal_becomes_a_registration(running: Stage) -> None:
+    """A peer that lost a lease says 404 to its renewal, and its owner then sends all of it."""
+    running.peer.script = [replies(404)]
+    running.add(HEARTBEAT)
+    told = await running.told.get()
+    assert not isinstance(told, str)
+    task, reply = told
+    running.add(REGISTER, task.id)
+
+    assert (task.action, reply.status) == (HEARTBEAT, 404)
+    assert await running.next_batch() == [("Heartbeat", "a")]
+    assert await running.next_batch() == [("Register", "a")]
+
+
+async def test_only_items_that_failed_are_told_of(running: Stage) -> None:
+    """Each answer belongs to the item at its place."""
+    running.peer.script = [replies(200), replies(200, 409)]
+    running.peer.gate.clear()
+    running.add(SET, "a")
+    await running.next_batch()
+    running.add(HEARTBEAT, "b")
+    running.add(HEARTBEAT, "c")
+    running.peer.gate.set()
+    told = await running.told.get()
+
+    assert not isinstance(told, str)
+    assert (told[0].id, told[1].status) == ("c", 409)
+    assert running.told.empty()
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [status(503), lambda _: None, text("garbage"), text("{}"), text('{"responseList": 1}')],
+)
+async def test_batch_is_sent_again_until_it_is_answered(
+    running: Stage, trouble: Callable[[int], web.Response | None]
+) -> None:
+    """Nobody knows whether it arrived, and to arrive twice does no harm."""
+    running.peer.script = [trouble]
+    running.add(REGISTER)
+
+    assert await running.next_batch() == [("Register", "a")]
+    assert await running.next_batch() == [("Register", "a")]
+
+
+async def test_hanging_peer_gets_the_batch_again(running: Stage) -> None:
+    """A time-out is congestion: nobody knows whether the batch took effect."""
+    running.peer.gate.clear()
+    running.add(REGISTER)
+    await running.next_batch()
+
+    assert await running.next_batch() == [("Register", "a")]
+    assert "no answer within 0.1 s" in (running.sender.outbox.reason(now_ms()) or "")
+
+
+async def test_refused_batch_is_dropped_and_the_next_one_sent(running: Stage) -> None:
+    """A Java peer refuses a whole batch for one bad item; it must not block the rest."""
+    running.peer.script = [status(400)]
+    running.add(REGISTER, "bad")
+    await running.next_batch()
+    running.add(REGISTER, "good")
+
+    assert await running.next_batch() == [("Register", "good")]
+    assert running.sender.outbox.dropped[DropReason.REFUSED] == 1
+
+
+@pytest.mark.parametrize("body", ['{"responseList": []}', '{"responseList": [{}, {}]}'])
+async def test_answer_of_another_size_is_ignored(running: Stage, body: str) -> None:
+    """Nobody knows which reply is whose; Java ignores all of them, too."""
+    running.peer.script = [text(body)]
+    running.add(HEARTBEAT)
+    await running.next_batch()
+    running.add(CANCEL)
+
+    assert await running.next_batch() == [("Cancel", "a")]
+    assert running.sender.mismatches == 1
+    assert running.told.empty()
+
+
+async def test_task_whose_lease_is_gone_is_not_sent(stage: Stage) -> None:
+    """An evicted instance must not come to life at a peer."""
+    stage.gone.update("ab")
+    for instance_id in "abc":
+        stage.add(REGISTER, instance_id)
+
+    assert await stage.sender.flush(10)
+    assert await stage.next_batch() == [("Register", "c")]
+    assert stage.peer.arrived.empty()
+
+
+async def test_peer_that_is_ourselves_gets_nothing_more(stage: Stage) -> None:
+    """Any name may lead to us; the node id in the answer is what tells."""
+    stage.peer.script = [
+        lambda _: web.Response(status=409, headers={"X-Eurekube-Node": NODE.id}),
+    ]
+    stage.add(REGISTER)
+    await stage.sender.run()
+    stage.add(CANCEL)
+
+    assert stage.told.get_nowait() == "self"
+    assert stage.sender.is_self
+    assert await stage.sender.flush(10)
+    assert stage.peer.arrived.qsize() == 1
+
+
+async def test_another_node_is_not_ourselves(running: Stage) -> None:
+    """Every peer of our own names itself."""
+    running.peer.script = [
+        lambda _: web.json_response(
+            {"responseList": [{"statusCode": 200}]}, headers={"X-Eurekube-Node": "node-2"}
+        )
+    ]
+    running.add(REGISTER)
+    await running.next_batch()
+    running.add(CANCEL)
+
+    assert await running.next_batch() == [("Cancel", "a")]
+    assert not running.sender.is_self
+
+
+async def test_flush_sends_everything_beside_a_running_sender(running: Stage) -> None:
+    """At a clean stop the last cancels must reach the peers, those under way included."""
+    running.peer.gate.clear()
+    for instance_id in "abcde":
+        running.add(CANCEL, instance_id)
+    flush = asyncio.create_task(running.sender.flush(10))
+    sent = await running.next_batch()
+    running.peer.gate.set()
+
+    assert await flush
+    while not running.peer.arrived.empty():
+        sent += running.peer.arrived.get_nowait()
+    assert [instance_id for _, instance_id in sent] == list("abcde")
+
+
+async def test_flush_sends_the_batch_a_stopped_sender_left(stage: Stage) -> None:
+    """Whoever stops us cancels `run` in the middle of a batch."""
+    stage.peer.gate.clear()
+    task = asyncio.create_task(stage.sender.run())
+    stage.add(CANCEL)
+    await stage.next_batch()
+    await stop(task)
+    stage.peer.gate.set()
+
+    assert await stage.sender.flush(10)
+    assert await stage.next_batch() == [("Cancel", "a")]
+
+
+async def test_flush_tries_again(stage: Stage) -> None:
+    """A peer may be busy for a moment just then."""
+    stage.peer.script = [lambda _: None]
+    stage.add(CANCEL)
+
+    assert await stage.sender.flush(10)
+    assert stage.peer.arrived.qsize() == 2
+
+
+async def test_flush_gives_up_in_time(stage: Stage) -> None:
+    """A peer that hangs must not keep us from stopping."""
+    stage.peer.gate.clear()
+    stage.add(CANCEL)
+
+    assert not await stage.sender.flush(0.01)
+    assert stage.sender.outbox.backlog == 1
+
+
+async def test_flush_gives_up_on_a_dead_peer(stage: Stage) -> None:
+    """Waiting for it would only delay the stop."""
+    await stage.server.close()
+    stage.add(CANCEL)
+
+    assert not await stage.sender.flush(60)
+    assert stage.sender.outbox.is_open
+
+
+async def test_a_failing_peer_is_logged_once(
+    running: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line for every retry would fill the log of every healthy peer."""
+    caplog.set_level(logging.INFO, "eureka_registry.peers")
+    running.peer.script = [lambda _: None, lambda _: None, replies(404)]
+    running.add(HEARTBEAT)
+    await running.told.get()
+
+    lines = [record.getMessage().split(" peer=")[0] for record in caplog.records]
+    assert lines == ["peer unavailable", "peer available again"]
