@@ -37,5 +37,6 @@ async def start() -> AsyncIterator[Callable[..., object]]:
 def no_traceback(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
     """Whatever a client sends, the log holds no traceback and no error."""
     yield
-    bad = [r for r in caplog.records if r.exc_info or r.levelname in ("ERROR", "CRITICAL")]
+    records = caplog.get_records("call")
+    bad = [r for r in records if r.exc_info or r.levelname in ("ERROR", "CRITICAL")]
     assert not bad, [r.getMessage() for r in bad]

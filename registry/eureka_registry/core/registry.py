@@ -1,4 +1,4 @@
-"""The registry: applications, their leases, and everything that may happen to them.
+"""The registry: everything that may happen to a lease, and by which rules.
 
 Every operation takes the time and is complete when it returns; what others must be told is in
 its result. The rules follow `eureka-protocol.md` 3, with the differences of `design.md` 3:
@@ -10,15 +10,14 @@ its result. The rules follow `eureka-protocol.md` 3, with the differences of `de
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
-from eureka_registry.core.application import Application, hashcode
-from eureka_registry.core.delta import Delta
-from eureka_registry.core.lease import Lease, content_digest
+from eureka_registry.core.holdings import Holdings
+from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import ActionType, DataCenter, Instance, Origin, Status
 from eureka_registry.core.rate import EvictionBudget, MinuteRate
 from eureka_registry.core.selfpreservation import (
@@ -28,7 +27,6 @@ from eureka_registry.core.selfpreservation import (
     judge,
 )
 from eureka_registry.core.status import SWITCHABLE, resolve
-from eureka_registry.core.vips import VipIndex
 
 LAST_N: Final = 1000
 """Registrations and departures remembered for the dashboard (Netflix `CircularQueue`)."""
@@ -70,17 +68,12 @@ NOT_FOUND: Final = Renewal(found=False, renewed=False)
 OUTDATED_HERE: Final = Renewal(found=False, renewed=True)
 
 
-class Registry:
-    """All leases of one peer."""
+class Registry(Holdings):
+    """All leases of one peer. What it holds and derives from that is in `Holdings`."""
 
     def __init__(self, rules: Rules, now_ms: int) -> None:
+        super().__init__(rules.delta_retention_ms)
         self.rules = rules
-        self.applications: dict[str, Application] = {}
-        self.version = 1
-        self.counts: Counter[Status] = Counter()
-        self.delta = Delta(rules.delta_retention_ms)
-        self.vips = VipIndex()
-        self.size = 0
         self.renewals = 0
         self.renewal_rate = MinuteRate(now_ms)
         self.last_registered: deque[tuple[int, str]] = deque(maxlen=LAST_N)
@@ -93,11 +86,6 @@ class Registry:
             )
 
     # -- Looking up
-
-    def lease(self, app: str, instance_id: str) -> Lease | None:
-        """The lease of one instance, expired or not."""
-        application = self.applications.get(app)
-        return application.leases.get(instance_id) if application else None
 
     def visible(self, app: str, instance_id: str, now_ms: int) -> Lease | None:
         """The lease as single look-ups see it: not if it is over and may expire."""
@@ -113,15 +101,6 @@ class Registry:
             if lease is not None:
                 return lease
         return None
-
-    def leases(self) -> Iterator[Lease]:
-        """All leases."""
-        for application in self.applications.values():
-            yield from application.leases.values()
-
-    def hashcode(self) -> str:
-        """The `apps__hashcode` that clients compare with their own copy's."""
-        return hashcode(self.counts.items())
 
     # -- What clients and peers do
 
@@ -243,7 +222,7 @@ class Registry:
         lease = self.lease(app, instance_id)
         if lease is None:
             return False
-        self._remove(lease, now_ms, expired=False)
+        self._depart(lease, now_ms, expired=False)
         return True
 
     def set_status(
@@ -344,7 +323,7 @@ class Registry:
         victims = [lease for lease in over if not verdict.keeps(lease.instance.app)]
         shuffle(victims)
         victims = victims[: self._budget.take(len(victims), self.size, now_ms)]
-        return [self._remove(lease, now_ms, expired=True) for lease in victims]
+        return [self._depart(lease, now_ms, expired=True) for lease in victims]
 
     def tick(self, now_ms: int) -> None:
         """Let time pass: call it about once a second."""
@@ -356,65 +335,12 @@ class Registry:
     def _is_over(self, lease: Lease, now_ms: int) -> bool:
         return now_ms > lease.ends_at_ms(java=self.rules.lease_expiry_java)
 
-    def _put(self, lease: Lease, held: Lease | None, now_ms: int) -> None:
-        """Let `lease` take the place of `held`, or be a new one."""
-        instance = lease.instance
-        application = self.applications.get(instance.app)
-        if application is None:
-            application = self.applications[instance.app] = Application(instance.app)
-        lease.instance = msgspec.structs.replace(instance, lease=lease.info())
-        lease.digest = content_digest(lease.instance)
-        application.leases[instance.id] = lease
-        self._changed(application, held.instance if held else None, lease.instance)
-        application.digest ^= lease.digest ^ (held.digest if held else 0)
-        self.delta.add(lease.instance, now_ms)
-
-    def _modify(self, lease: Lease, now_ms: int, **changes: object) -> None:
-        before, digest = lease.instance, lease.digest
-        lease.instance = msgspec.structs.replace(
-            before,
-            **changes,
-            action=ActionType.MODIFIED,
-            last_updated_ms=now_ms,
-            lease=lease.info(),
-        )
-        lease.digest = content_digest(lease.instance)
-        application = self.applications[before.app]
-        application.digest ^= digest ^ lease.digest
-        self._changed(application, before, lease.instance)
-        self.delta.add(lease.instance, now_ms)
-
-    def _remove(self, lease: Lease, now_ms: int, *, expired: bool) -> Instance:
-        before = lease.instance
-        application = self.applications[before.app]
-        del application.leases[before.id]
-        application.digest ^= lease.digest
-        self._changed(application, before, None)
-        if not application.leases:
-            del self.applications[before.app]
+    def _depart(self, lease: Lease, now_ms: int, *, expired: bool) -> Instance:
         if self.java is not None:
             self.java.went()
-        self.last_departed.append((now_ms, f"{before.app}({before.id})", expired))
-        gone = msgspec.structs.replace(
-            before,
-            action=ActionType.DELETED,
-            last_updated_ms=now_ms,
-            lease=msgspec.structs.replace(lease.info(), evicted_at_ms=now_ms),
-        )
-        self.delta.add(gone, now_ms, expired=expired)
-        self.delta.bound(self.size)
-        return gone
-
-    def _changed(
-        self, application: Application, before: Instance | None, after: Instance | None
-    ) -> None:
-        self.version += 1
-        application.version = self.version
-        for instance, step in ((before, -1), (after, 1)):
-            if instance is not None:
-                self.counts[instance.status] += step
-                self.size += step
-        self.vips.replace(before, after, self.version)
+        name = f"{lease.instance.app}({lease.instance.id})"
+        self.last_departed.append((now_ms, name, expired))
+        return self._remove(lease, now_ms, expired=expired)
 
 
 def _with_amazon_id(instance: Instance) -> Instance:

@@ -97,16 +97,18 @@ def _is_short(turnout: Turnout, rules: Preservation) -> bool:
 
 
 def _sentence(verdict: Verdict) -> str:
-    came = f"{verdict.arriving:.0f} of {verdict.expected:.0f} expected renewals a minute arrive"
+    came = (
+        f"{_rate(verdict.arriving)} of {_rate(verdict.expected)} expected renewals a minute arrive"
+    )
     if not verdict.enabled:
         return (
             f"Self-preservation is switched off: {came}, and every lease expires when it is over."
         )
     if not verdict.expiration_enabled:
         return (
-            f"Self-preservation is on: {came}, and more than {verdict.threshold:.0f} are needed. "
-            f"Missing are {_named(verdict.short)}. No lease expires until enough renewals arrive, "
-            f"or until the missing instances are removed by hand."
+            f"Self-preservation is on: {came}, and more than {_rate(verdict.threshold)} are "
+            f"needed. Missing are {_named(verdict.short)}. No lease expires until enough renewals "
+            f"arrive, or until the missing instances are removed by hand."
         )
     if verdict.kept:
         kept = [turnout for turnout in verdict.short if turnout.app in verdict.kept]
@@ -125,13 +127,19 @@ def _sentence(verdict: Verdict) -> str:
 
 def _named(short: Sequence[Turnout]) -> str:
     names = [
-        f"{t.app} ({t.missing} overdue, {t.arriving:.0f} of {t.expected:.0f} renewals a minute)"
+        f"{t.app} ({t.missing} overdue, "
+        f"{_rate(t.arriving)} of {_rate(t.expected)} renewals a minute)"
         for t in short[:_NAMED]
     ]
     more = len(short) - _NAMED
     if more > 0:
-        names.append(f"{more} more applications")
+        names.append(f"{more} more application{'s' if more > 1 else ''}")
     return ", ".join(names)
+
+
+def _rate(per_minute: float) -> str:
+    """Slow clients renew less than once a minute: show a tenth where there is one."""
+    return f"{per_minute:.1f}".removesuffix(".0")
 
 
 class JavaThreshold:

@@ -15,6 +15,8 @@ from eureka_registry.http.writes import Writes
 Handler = Callable[[Call, Route], Answer]
 """Answers one request; complete when it returns."""
 
+_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"})
+
 Methods = Mapping[Resource, Mapping[str, Handler]]
 
 
@@ -58,7 +60,9 @@ class Api:
         if route is None:
             return Answer(404)
         answer = self._answer(call, route)
-        self._counters.note(route.resource, call.method, answer.status, len(answer.body))
+        # Clients may invent methods; the counters must not grow with them.
+        method = call.method if call.method in _METHODS else "other"
+        self._counters.note(route.resource, method, answer.status, len(answer.body))
         return answer
 
     def takes_body(self, method: str, route: Route | None) -> bool:
@@ -82,7 +86,3 @@ class Api:
 def _asg(_call: Call, _route: Route) -> Answer:
     """Amazon's auto scaling groups; Java answers so wherever it does not run there (E14)."""
     return Answer(400)
-
-
-BODILESS: Final = frozenset({204, 304})
-"""Statuses whose answers have no body and no length."""

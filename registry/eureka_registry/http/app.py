@@ -168,6 +168,7 @@ class Peer:
             start(_every(5.0, lambda: self._server.cut_off_overdue(loop.time()))),
             start(self._watch_peers()),
         ]
+        self._timers += [start(region.run()) for region in node.remotes]
         if settings.register_with_eureka:
             self._timers.append(start(_every(30.0, self._renew_self)))
         if node.registry.java is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -10,11 +11,20 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from eureka_registry.http.fastlane import FastLane
+from eureka_registry.http.messages import SERVER_NAME
+
+_log = logging.getLogger(__name__)
 
 MAX_LINE_BYTES: Final = 8190
 MAX_HEADERS: Final = 100
 _SLOW_READER_FACTOR: Final = 10
 """A client that does read, but slowly, gets so many time-outs before it is cut off."""
+
+_REFUSAL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
+    b"Connection: close\r\n\r\n"
+)
+_END: Final = b"\r\n\r\n"
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -22,7 +32,14 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class Connection(RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_began_at", "_fast", "_unread_bytes", "_unread_since", "_writing_since")
+    __slots__ = (
+        "_at_boundary",
+        "_began_at",
+        "_fast",
+        "_unread_bytes",
+        "_unread_since",
+        "_writing_since",
+    )
 
     def __init__(self, server: Server, fast: FastLane | None, keepalive_timeout_s: float) -> None:
         super().__init__(
@@ -35,6 +52,7 @@ class Connection(RequestHandler):
             max_headers=MAX_HEADERS,
         )
         self._fast = fast
+        self._at_boundary = True
         self._began_at: float | None = None
         self._unread_bytes = 0
         self._unread_since = 0.0
@@ -42,18 +60,41 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Answer a plain renewal at once; leave everything else to aiohttp."""
-        if self._fast is not None and self._began_at is None and self._is_waiting():
+        if self._fast is not None and self._at_boundary and self._is_waiting():
             answer = self._fast.answer(data)
             if answer is not None and self.transport is not None:
                 self.transport.write(answer)
                 self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
                 return
+        count = self._request_count
         super().data_received(data)
+        self._at_boundary = self._request_count > count and self._ends_request(data)
         whole = not self._is_waiting()
         if whole:
             self._began_at = None
         elif self._began_at is None and data:
             self._began_at = self._loop.time()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP with one line, and without a traceback in the log.
+
+        An error of our own goes to aiohttp, which logs it; the client learns nothing of it.
+        """
+        if status >= 500:  # noqa: PLR2004
+            super().handle_error(request, status, exc, message)
+            message = None
+        else:
+            _log.debug("no HTTP from=%s reason=%s", request.remote, message)
+        line = next(iter((message or "").splitlines()), "")
+        response = web.Response(status=status, text=line, headers={"Server": SERVER_NAME})
+        response.force_close()
+        return response
 
     def overdue(self, now: float, timeout_s: float) -> bool:
         """Whether the client takes too long to send a request or to read an answer."""
@@ -75,6 +116,18 @@ class Connection(RequestHandler):
         """Close at once, whatever is on its way."""
         if self.transport is not None:
             self.transport.abort()
+
+    def _ends_request(self, data: bytes) -> bool:
+        """Whether the parser, which has just made requests of `data`, holds no piece of another.
+
+        After a request that is complete, what follows it can only end with an empty line if it
+        is empty itself, or another whole request, or a fault. Bodies may end with anything, so
+        after a request with a body the answer is no, unless it looks like the end of a head.
+        """
+        if self._buffer_paused or self._upgraded or not self._messages:
+            return False
+        _, payload = self._messages[-1]
+        return data.endswith(_END) and payload.is_eof()
 
     def _is_waiting(self) -> bool:
         """Whether no whole request is here: nothing queued, nothing in progress."""
@@ -118,7 +171,8 @@ class Server(web.Server):
         super().connection_made(handler, transport)
         if len(self._connections) > self._max_connections:
             self.refused += 1
-            transport.abort()
+            transport.write(_REFUSAL)
+            transport.close()
 
     def cut_off_overdue(self, now: float) -> None:
         """Close what takes too long; call it every few seconds with the loop's time."""

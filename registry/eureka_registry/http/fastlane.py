@@ -35,6 +35,9 @@ _HARMLESS: Final = frozenset(
 )
 """Headers that do not change what becomes of a renewal."""
 
+_EMPTY_WORDS: Final = frozenset({(b"content-length", b"0"), (b"connection", b"keep-alive")})
+"""Headers that change nothing if they say this. Java's clients keep connections in so many words."""
+
 _MAX_BYTES: Final = 4096
 _MAX_SEEN: Final = 4096
 _END: Final = b"\r\n\r\n"
@@ -79,18 +82,20 @@ class FastLane:
 def is_harmless(block: bytes) -> bool:
     """Whether a header block is whole, well formed and changes nothing about a renewal.
 
-    `Content-Length: 0` is harmless, any other length is a body; exactly one `Host` is needed.
+    `Content-Length: 0` is harmless, any other length is a body. `Host` is needed, and no header may
+    come twice: which of two counts is not ours to say.
     """
     if block.find(_END) != len(block) - len(_END):
         return False
-    hosts = position = 0
+    names = set()
+    position = 0
     while position < len(block) - 2:
         header = _HEADER.match(block, position)
         if header is None:
             return False
         name, value = header[1].lower(), header[2] or b""
-        if name not in _HARMLESS and (name, value) != (b"content-length", b"0"):
+        if name in names or (name not in _HARMLESS and (name, value.lower()) not in _EMPTY_WORDS):
             return False
-        hosts += name == b"host"
+        names.add(name)
         position = header.end()
-    return hosts == 1
+    return b"host" in names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
@@ -41,12 +42,20 @@ class Gate:
         if not copied:
             self._closed_until_ms = now_ms + int(self._settings.wait_when_sync_empty_s * 1000)
 
-    def list_refusal(self, call: Call, *, full: bool = False) -> Answer | None:
-        """The answer to a look-up that may not be served now, else `None`."""
+    def closed(self, call: Call) -> Answer | None:
+        """The answer to a look-up while the registry is not complete, else `None`."""
         if self.stage is Stage.STARTING:
             return Answer(503, headers=(("Retry-After", "1"),))
-        if call.now_ms < self._closed_until_ms:
-            return Answer(403)
+        return Answer(403) if call.now_ms < self._closed_until_ms else None
+
+    def list_refusal(self, call: Call, *, full: bool = False) -> Answer | None:
+        """The answer to a fetch that may not be served now, or not so often, else `None`.
+
+        Of lists all but those of addresses are limited, as in Java (`eureka-protocol.md` 7.6).
+        """
+        shut = self.closed(call)
+        if shut is not None:
+            return shut
         if self._settings.rate_limit and not self._admit(call, full=full):
             self.limited += 1
             return Answer(503)
@@ -55,6 +64,10 @@ class Gate:
     def delta_refusal(self, call: Call) -> Answer | None:
         """Likewise for the delta, which may be switched off."""
         return Answer(403) if self._settings.disable_delta else self.list_refusal(call)
+
+    def regions_refusal(self, ready: Iterable[bool]) -> Answer | None:
+        """The answer to a look-up that names regions not all of which were ever fetched."""
+        return None if all(ready) else Answer(403)
 
     def _admit(self, call: Call, *, full: bool) -> bool:
         identity = call.headers.get("DiscoveryIdentity-Name", "")

@@ -9,6 +9,7 @@ from eureka_registry.http.gate import Stage
 from eureka_registry.http.metrics import CONTENT_TYPE, exposition
 from eureka_registry.http.node import Node
 from eureka_registry.peers.link import Link
+from eureka_registry.peers.regions import Region
 
 
 class Management:
@@ -73,9 +74,24 @@ class Management:
                 for name, application in sorted(node.registry.applications.items())
             },
             "peers": [_peer(link, now_ms) for link in node.mesh.links.values()],
+            "regions": [_region(region, now_ms) for region in node.remotes],
         }
         body = msgspec.json.format(msgspec.json.encode(document), indent=2)
         return web.Response(body=body, content_type="application/json")
+
+
+def _region(region: Region, now_ms: int) -> dict[str, object]:
+    fetched_ms = region.fetched_ms
+    return {
+        "name": region.name,
+        "url": region.client.url,
+        "ready": region.mirror.ready,
+        "instances": region.mirror.size,
+        "lastFetchMsAgo": None if fetched_ms is None else now_ms - fetched_ms,
+        "fullFetches": region.full_fetches,
+        "deltaFetches": region.delta_fetches,
+        "problem": region.problem,
+    }
 
 
 def _peer(link: Link, now_ms: int) -> dict[str, object]:

@@ -13,8 +13,11 @@ from eureka_registry.wire.negotiate import Form, form_for, wants_gzip
 
 REPLICATION: Final = "x-netflix-discovery-replication"
 NODE_HEADER: Final = "X-Eurekube-Node"
+SERVER_NAME: Final = "eurekube"
 MAX_QUERY_FIELDS: Final = 256
-MAX_DIGITS: Final = 19
+MAX_MOMENT_MS: Final = 2**63 - 1
+"""Java keeps moments in a `long`; a larger one could be sent to no Java peer."""
+_MAX_DIGITS: Final = 20
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -81,7 +84,9 @@ class Call:
         text = self.query.get(name)
         if text is None:
             return None
-        if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) <= MAX_DIGITS):
+        digits = text.removeprefix("-")
+        number = len(text) <= _MAX_DIGITS and digits.isascii() and digits.isdigit()
+        if not number or abs(int(text)) > MAX_MOMENT_MS:
             message = f"{name} is {text[:40]!r}; it must be a whole number of milliseconds"
             raise RequestError(message)
         return int(text)

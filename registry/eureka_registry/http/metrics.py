@@ -55,6 +55,7 @@ class _NodeCollector(Collector):
         yield from self._preservation()
         yield from self._requests()
         yield from self._peers()
+        yield from self._regions()
 
     def _leases(self) -> Iterator[Metric]:
         registry = self._node.registry
@@ -123,6 +124,21 @@ class _NodeCollector(Collector):
         yield from (available, lag, backlog, diverged, repaired, dropped)
 
 
+    def _regions(self) -> Iterator[Metric]:
+        now_ms = self._node.now_ms()
+        ready = _by_region("region_ready", "1 when the region was ever fetched")
+        instances = _by_region("region_instances", "instances shown of the region")
+        age = _by_region("region_age_seconds", "time since the last good fetch")
+        troubled = _by_region("region_problem", "1 when something is wrong with its fetches")
+        for region in self._node.remotes:
+            ready.add_metric([region.name], region.mirror.ready)
+            instances.add_metric([region.name], region.mirror.size)
+            troubled.add_metric([region.name], region.problem is not None)
+            if region.fetched_ms is not None:
+                age.add_metric([region.name], (now_ms - region.fetched_ms) / 1000)
+        yield from (ready, instances, age, troubled)
+
+
 def _gauge(name: str, about: str, value: float) -> Metric:
     return GaugeMetricFamily(f"eureka_server_{name}", about, value=value)
 
@@ -133,3 +149,7 @@ def _counter(name: str, about: str, value: float) -> Metric:
 
 def _by_peer(name: str, about: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"eureka_server_{name}", about, labels=["peer"])
+
+
+def _by_region(name: str, about: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"eureka_server_{name}", about, labels=["region"])

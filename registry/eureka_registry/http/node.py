@@ -11,6 +11,7 @@ import msgspec
 
 from eureka_registry.config.settings import Rules as Whose
 from eureka_registry.config.settings import Settings
+from eureka_registry.core.mirror import Mirror
 from eureka_registry.core.model import (
     DataCenter,
     Instance,
@@ -28,7 +29,8 @@ from eureka_registry.http.writes import Writes
 from eureka_registry.peers.client import Limits
 from eureka_registry.peers.client import Node as Identity
 from eureka_registry.peers.mesh import Mesh, Pace
-from eureka_registry.wire.bodies import Bodies, Source
+from eureka_registry.peers.regions import Bounds, Region, RegionClient
+from eureka_registry.wire.bodies import Bodies
 
 
 def steady_clock() -> Callable[[], int]:
@@ -53,7 +55,8 @@ class Node:
         self.counters = Counters()
         self.gate = Gate(settings, self.started_ms)
         self.registry = Registry(_rules(settings), self.started_ms)
-        self.regions: dict[str, Source] = {}
+        self.remotes = _remotes(settings, session, Identity(self.id, settings.host), self.now_ms)
+        self.regions: dict[str, Mirror] = {each.name: each.mirror for each in self.remotes}
         self.mesh = Mesh(
             self.registry, Identity(self.id, settings.host), _pace(settings), session, self.now_ms
         )
@@ -143,6 +146,30 @@ def _pace(settings: Settings) -> Pace:
         digest_interval_s=settings.digest_interval_s,
         limits=Limits(settings.peer_connect_timeout_s, settings.peer_read_timeout_s),
     )
+
+
+def _remotes(
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    identity: Identity,
+    now_ms: Callable[[], int],
+) -> list[Region]:
+    """The other regions, by name in lower case, in which order they take precedence."""
+    limits = Limits(settings.peer_connect_timeout_s, settings.peer_read_timeout_s)
+    bounds = Bounds(settings.remote_region_fetch_interval_s, settings.max_instances)
+    retention_ms = int(settings.delta_retention_s * 1000)
+    shown = {name.lower(): apps for name, apps in settings.remote_region_applications.items()}
+    urls = {name.strip().lower(): url for name, url in settings.remote_regions.items()}
+    return [
+        Region(
+            name,
+            RegionClient(session, urls[name], identity, limits),
+            Mirror(retention_ms, shown.get(name) or shown.get("global") or None),
+            bounds,
+            now_ms,
+        )
+        for name in sorted(urls)
+    ]
 
 
 def with_ports(settings: Settings, port: int, management_port: int) -> Settings:

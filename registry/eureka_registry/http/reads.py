@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from eureka_registry.core.mirror import Earlier, Mirror
 from eureka_registry.core.model import Instance
 from eureka_registry.core.registry import Registry
 from eureka_registry.http.gate import Gate
@@ -18,6 +19,8 @@ from eureka_registry.wire.negotiate import Form
 
 VARY: Final = ("Vary", "Accept, Accept-Encoding, X-Eureka-Accept")
 NOT_MODIFIED: Final = 304
+_REGION_AGENT: Final = "Java-EurekaClient-RemoteRegion"
+_SERVER: Final = "DefaultServer"
 
 
 class Reads:
@@ -27,7 +30,7 @@ class Reads:
         self,
         registry: Registry,
         bodies: Bodies,
-        regions: Mapping[str, Source],
+        regions: Mapping[str, Mirror],
         gate: Gate,
         node: str,
     ) -> None:
@@ -36,7 +39,7 @@ class Reads:
         Args:
             registry: this peer's.
             bodies: encodes the lists.
-            regions: mirrors of other regions by name; may fill up later.
+            regions: mirrors of other regions by name in lower case, in the order of precedence.
             gate: says when lists may not be read.
             node: this process's id, which makes its tags its own.
         """
@@ -48,7 +51,7 @@ class Reads:
 
     def apps(self, call: Call, route: Route) -> Answer:
         """All applications (E1)."""
-        shut = self._gate.list_refusal(call, full=True)
+        shut = self._gate.list_refusal(call, full=True) or self._unready(call)
         if shut is not None:
             return shut
         form = call.form(v1=route.v1)
@@ -57,7 +60,7 @@ class Reads:
 
     def delta(self, call: Call, route: Route) -> Answer:
         """What changed lately (E2)."""
-        shut = self._gate.delta_refusal(call)
+        shut = self._gate.delta_refusal(call) or self._unready(call)
         if shut is not None:
             return shut
         form = call.form(v1=route.v1)
@@ -71,7 +74,7 @@ class Reads:
             return shut
         form = call.form(v1=route.v1)
         (name,) = route.names
-        sources = self._everywhere()
+        sources = self._everywhere(call)
         body = self._bodies.application(sources, name, form, call.now_ms, gzip=call.gzip)
         return NOT_FOUND if body is None else self._list(call, form, body)
 
@@ -89,15 +92,17 @@ class Reads:
         lease = self._registry.visible(app, instance_id, call.now_ms)
         if lease is not None:
             return document(lease.document(), call.form(v1=route.v1))
-        remote = self._remote(app, instance_id)
-        return NOT_FOUND if remote is None else document(remote, call.form(v1=route.v1))
+        # Other regions are looked into even if lists leave them out, as in Java.
+        found = (mirror.get(app, instance_id) for mirror in self._regions.values())
+        return _first(found, call.form(v1=route.v1))
 
     def by_id(self, call: Call, route: Route) -> Answer:
         """One instance, whatever its application (E11)."""
         lease = self._registry.by_id(route.names[0], call.now_ms)
-        if lease is None:
-            return NOT_FOUND
-        return document(lease.document(), call.form(v1=route.v1))
+        if lease is not None:
+            return document(lease.document(), call.form(v1=route.v1))
+        found = (mirror.by_id(route.names[0]) for mirror in self._regions.values())
+        return _first(found, call.form(v1=route.v1))
 
     def overrides(self, _call: Call, _route: Route) -> Answer:
         """Operators' overrides by instance id (E17)."""
@@ -111,43 +116,62 @@ class Reads:
     # -- How
 
     def _by_address(self, call: Call, route: Route, *, secure: bool) -> Answer:
-        shut = self._gate.list_refusal(call)
+        shut = self._gate.closed(call)
         if shut is not None:
             return shut
         form = call.form(v1=route.v1)
-        sources = self._everywhere()
+        sources = self._everywhere(call)
         body = self._bodies.vip(sources, route.names[0], form, call.now_ms, secure=secure)
         return self._list(call, form, body)
 
     def _sources(self, call: Call) -> Sequence[Source]:
         """The registries a list is drawn from (`eureka-protocol.md` 6.4)."""
-        wanted = call.query.get("regions", "")
-        if not wanted:
-            return self._everywhere()
-        names = sorted({name.strip().lower() for name in wanted.split(",")})
-        return [self._registry, *(self._regions[n] for n in names if n in self._regions)]
+        if not call.query.get("regions"):
+            # A server that mirrors this region must not get its own instances back.
+            return [self._registry] if _is_server(call) else self._everywhere(call)
+        self._settle(call.now_ms)
+        return [self._registry, *self._named(call)]
 
-    def _everywhere(self) -> Sequence[Source]:
+    def _everywhere(self, call: Call) -> Sequence[Source]:
         if not self._gate.region_fallback:
             return [self._registry]
+        self._settle(call.now_ms)
         return [self._registry, *self._regions.values()]
 
-    def _remote(self, app: str, instance_id: str) -> Instance | None:
-        for source in self._everywhere()[1:]:
-            application = source.applications.get(app)
-            for instance in application.instances() if application else ():
-                if instance.id == instance_id:
-                    return instance
-        return None
+    def _named(self, call: Call) -> list[Mirror]:
+        """The mirrors that a request asks for by name; unknown names mean nothing."""
+        wanted = {name.strip().lower() for name in call.query.get("regions", "").split(",")}
+        return [mirror for name, mirror in self._regions.items() if name in wanted]
+
+    def _unready(self, call: Call) -> Answer | None:
+        return self._gate.regions_refusal(mirror.ready for mirror in self._named(call))
+
+    def _settle(self, now_ms: int) -> None:
+        """Let no mirror list what this peer or a mirror before it lists."""
+        earlier: list[Earlier] = [self._registry]
+        for mirror in self._regions.values():
+            mirror.defer_to(earlier, now_ms)
+            earlier.append(mirror)
 
     def _list(self, call: Call, form: Form, body: Body) -> Answer:
         tag = f'W/"{self._node}-{body.tag}"'
         headers: tuple[tuple[str, str], ...] = (VARY, ("ETag", tag), ("Cache-Control", "no-cache"))
-        if tag in call.headers.get("If-None-Match", ""):
+        # Compared weakly, as RFC 9110, 13.1.2 wants it: a proxy may have dropped the `W/`.
+        if tag.removeprefix("W/") in call.headers.get("If-None-Match", ""):
             return Answer(NOT_MODIFIED, headers=headers)
         if body.gzipped:
             headers = (*headers, ("Content-Encoding", "gzip"))
         return Answer(200, body.content, form.content_type, headers)
+
+
+def _first(found: Iterable[Instance | None], form: Form) -> Answer:
+    instance = next((each for each in found if each is not None), None)
+    return NOT_FOUND if instance is None else document(instance, form)
+
+
+def _is_server(call: Call) -> bool:
+    agent = call.headers.get("User-Agent", "")
+    return agent.startswith(_REGION_AGENT) or call.headers.get("DiscoveryIdentity-Name") == _SERVER
 
 
 def document(instance: Instance, form: Form, status: int = 200) -> Answer:

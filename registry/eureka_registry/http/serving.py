@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import re
 from collections.abc import Callable
 from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 
 from eureka_registry.http.api import Api
-from eureka_registry.http.messages import NODE_HEADER, Answer, Call
+from eureka_registry.http.messages import NODE_HEADER, SERVER_NAME, Answer, Call
 from eureka_registry.http.node import Node
 from eureka_registry.http.routes import Resource, Route, find
-
-_log = logging.getLogger(__name__)
-
-SERVER_NAME: Final = "eurekube"
 
 _TOO_LARGE: Final = Answer(413, headers=(("Connection", "close"),))
 _TOO_SLOW: Final = Answer(408, headers=(("Connection", "close"),))
 _CHUNK_BYTES: Final = 65_536
+_ORIGIN: Final = re.compile("https?://[^/?#]*", re.IGNORECASE)
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class _TooLargeError(Exception):
@@ -38,7 +36,8 @@ class Serving:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        path, _, query = request.raw_path.partition("?")
+        # A proxy's request names the whole URL (RFC 9112, 3.2.2).
+        path, _, query = _ORIGIN.sub("", request.raw_path, count=1).partition("?")
         route = find(path, self._node.settings.context_path)
         try:
             body = await self._body(request, route)
@@ -59,6 +58,9 @@ class Serving:
         wanted = self._api.takes_body(request.method, route)
         batch = route is not None and route.resource is Resource.BATCH
         limit = settings.max_batch_bytes if batch else settings.max_body_bytes
+        if (request.content_length or 0) > limit:
+            raise _TooLargeError
+        await _invite(request)
         body = bytearray()
         async with asyncio.timeout(settings.request_timeout_s):
             size = 0
@@ -81,6 +83,14 @@ class Serving:
         if ("Connection", "close") in answer.headers:
             response.force_close()
         return response
+
+
+async def _invite(request: web.BaseRequest) -> None:
+    """Tell a client that waits for it to send the body (curl, .NET)."""
+    expected = request.headers.get("Expect", "").lower()
+    if expected == "100-continue" and request.version >= HttpVersion11:
+        await request.writer.write(_CONTINUE)
+        request.writer.output_size = 0  # it is no answer: errors may still get one
 
 
 def fast_renewals(node: Node) -> Callable[[str, str, int | None], bytes]:

@@ -25,11 +25,15 @@ from eureka_registry.http.reads import document
 from eureka_registry.http.routes import Route
 from eureka_registry.peers.exchange import parse_status
 from eureka_registry.wire import jsoncodec, xmlcodec
-from eureka_registry.wire.documents import BadDocument
+from eureka_registry.wire.documents import UNSAFE, BadDocument
 from eureka_registry.wire.negotiate import Format, body_format
 
 Publish = Callable[[PeerAction, str, str], None]
 """Tells the peers what happened to a lease: action, application, instance id."""
+
+MAX_METADATA: Final = 262_144
+"""Characters of metadata that one instance may gather: else small updates without end would grow
+what every client has to fetch."""
 
 _CONFLICT: Final = 409
 _REASON: Final = "X-Eurekube-Reason"
@@ -128,8 +132,11 @@ class Writes:
     def update_metadata(self, call: Call, route: Route) -> Answer:
         """Add metadata (E10)."""
         app, instance_id = route.names
-        _check_metadata(call.query)
-        if not self._registry.update_metadata(app, instance_id, call.query, call.now_ms):
+        added = _checked_metadata(call.query)
+        lease = self._registry.lease(app, instance_id)
+        if lease is not None and _size(lease.instance.metadata | added) > MAX_METADATA:
+            return text(413, f"the metadata would hold more than {MAX_METADATA} characters\n")
+        if not self._registry.update_metadata(app, instance_id, added, call.now_ms):
             return NOT_FOUND
         self._tell(call, PeerAction.REGISTER, (app, instance_id))
         return OK
@@ -181,8 +188,14 @@ def _wanted_status(call: Call) -> Status:
     return status
 
 
-def _check_metadata(added: dict[str, str]) -> None:
-    for key, value in added.items():
-        if any(c < " " or c == "\x7f" for c in key + value):
-            message = f"metadata {key[:80]!r} holds a control character"
+def _checked_metadata(fields: dict[str, str]) -> dict[str, str]:
+    """What may be added; `@class` is Java's and no metadata, as in a document that is read."""
+    for key, value in fields.items():
+        if UNSAFE.search(key + value):
+            message = f"metadata key {key[:80]!r} or its value holds a control character"
             raise RequestError(message)
+    return {key: value for key, value in fields.items() if key != "@class"}
+
+
+def _size(metadata: dict[str, str]) -> int:
+    return sum(len(key) + len(value) for key, value in metadata.items())

@@ -63,12 +63,7 @@ class ClusterSource(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[str] = []
 
 
-def documents(path: Path) -> list[object]:
-    """Return the documents of a YAML or JSON file that are not empty.
-
-    Raises:
-        ConfigurationError: the file cannot be read.
-    """
+def _documents(path: Path) -> list[object]:
     text, source = read_text(path), f"file {path}"
     if path.suffix.lower() == ".json":
         return [json_document(text, source)]
@@ -87,7 +82,7 @@ def read(path: Path) -> ClusterSource:
         ConfigurationError: there is none or more than one, or a field is unknown or wrong.
     """
     source = f"file {path}"
-    found = documents(path)
+    found = _documents(path)
     clusters = [item for item in found if isinstance(item, dict) and item.get("kind") == KIND]
     others = [_kind(item) for item in found if not any(item is cluster for cluster in clusters)]
     if len(clusters) != 1:

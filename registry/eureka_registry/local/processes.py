@@ -39,6 +39,8 @@ class Process:
     ) -> None:
         self.settings = settings
         self.restarts = 0
+        self.has_answered = False
+        """Whether somebody has seen the process at work since it was started."""
         self._file = directory / f"{settings.name}.json"
         self._on_line = on_line
         self._on_event = on_event
@@ -60,6 +62,7 @@ class Process:
     async def start(self) -> None:
         """Start the process; settings go through a file only we can read."""
         self._stopping = False
+        self.has_answered = False
         self._file.touch(mode=0o600)
         self._file.write_bytes(msgspec.json.encode(self.settings))
         self._process = await asyncio.create_subprocess_exec(
@@ -141,7 +144,8 @@ class Process:
                 continue
             if not line:
                 return
-            self._on_line(self.name, line.decode(errors="replace").rstrip())
+            if not self._stopping:  # what peers say of each other while all go is of no use
+                self._on_line(self.name, line.decode(errors="replace").rstrip())
 
 
 @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ from collections import deque
 from typing import Protocol, TextIO
 
 import msgspec
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -18,7 +19,7 @@ from eureka_registry.local.sight import Edge, Overview, Sight, base_url, service
 
 _KEPT_LINES = 6
 _SHOWN_APPLICATIONS = 15
-_COLOURS = {"ready": "green", "starting": "yellow", "stopping": "yellow", "down": "red"}
+_COLOURS = {"ready": "green", "starting": "yellow", "stopping": "yellow"}
 
 
 class Screen(Protocol):
@@ -184,7 +185,8 @@ class LiveScreen:
         parts: list[RenderableType] = [peer_table(self._peers, self._overview)]
         if self._overview.applications:
             parts.append(application_table(self._overview))
-        parts.append(Text(client_line(self._peers)))
+        parts.append(agreement(self._overview))
+        parts.append(Text(client_line(self._peers), overflow="fold"))
         parts += [Text(line, style="yellow") for line in self._lines]
         parts.append(Text("Ctrl-C stops all peers.", style="dim"))
         return Group(*parts)
@@ -192,40 +194,50 @@ class LiveScreen:
 
 def peer_table(peers: list[Settings], overview: Overview) -> Table:
     """Peers, their addresses, and how each sees the others."""
-    table = Table(title="Peers", title_justify="left", title_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("peer", "state", "dashboard", "management", "instances", "sees the others"):
         table.add_column(heading, justify="right" if heading == "instances" else "left")
     for settings, sight in zip(peers, overview.peers, strict=False):
         table.add_row(
             settings.name,
-            Text(sight.stage, style=_COLOURS.get(sight.stage, "")),
+            Text(sight.stage, style=_COLOURS.get(sight.stage, "red")),
             base_url(settings),
             str(settings.management_port),
-            str(sight.instances) if sight.stage != "down" else "",
+            str(sight.instances) if sight.hash or sight.instances else "",
             Text("\n").join(_edge(edge) for edge in sight.peers if edge.counts),
         )
     return table
 
 
 def application_table(overview: Overview) -> Table:
-    """Instances by application and status."""
-    agreement = "all peers agree" if overview.agreed else "the peers do not agree yet"
-    table = Table(title=f"Applications ({agreement})", title_justify="left", title_style="bold")
+    """Instances by application and status, the largest applications first."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("application")
     table.add_column("instances")
-    names = sorted(overview.applications)
-    for name in names[:_SHOWN_APPLICATIONS]:
-        statuses = sorted(overview.applications[name].items())
-        table.add_row(name, ", ".join(f"{status} {count}" for status, count in statuses))
-    if len(names) > _SHOWN_APPLICATIONS:
-        table.add_row(f"and {len(names) - _SHOWN_APPLICATIONS} more", "")
+    by_size = sorted(overview.applications.items(), key=lambda each: (-each[1].total(), each[0]))
+    for name, counts in by_size[:_SHOWN_APPLICATIONS]:
+        statuses = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+        table.add_row(Text(name), statuses)
+    if len(by_size) > _SHOWN_APPLICATIONS:
+        rest = by_size[_SHOWN_APPLICATIONS:]
+        count = sum(counts.total() for _, counts in rest)
+        table.add_row(f"{len(rest)} more", f"{count}", style="dim")
     return table
+
+
+def agreement(overview: Overview) -> Text:
+    """Whether the peers hold the same."""
+    if overview.agreed:
+        return Text("All peers agree.", style="green")
+    if all(peer.stage == "ready" for peer in overview.peers):
+        return Text("The peers do not agree yet.", style="yellow")
+    return Text("Not all peers are ready.", style="yellow")
 
 
 def client_line(peers: list[Settings]) -> str:
     """What to put into a client's configuration."""
     urls = ",".join(service_url(peer) for peer in peers)
-    return f"for clients: eureka.client.service-url.defaultZone={urls}"
+    return f"For clients: eureka.client.service-url.defaultZone={urls}"
 
 
 def is_worth_showing(line: str) -> bool:

@@ -18,7 +18,7 @@ import msgspec
 from eureka_registry.config.documents import read_text, yaml_documents
 from eureka_registry.config.errors import ConfigurationError, nearest
 from eureka_registry.config.placeholders import resolve, variables
-from eureka_registry.local.profiles import Document, Profiles, Property, canonical, words
+from eureka_registry.local.profiles import DEFAULT, Document, Profiles, Property, canonical, words
 
 SUFFIXES: Final = (".yml", ".yaml", ".properties")
 """Of Spring's files, in the order in which they are read: what comes later wins."""
@@ -43,10 +43,14 @@ class SpringPeer(msgspec.Struct, frozen=True):
 
 
 class SpringSource(msgspec.Struct, frozen=True):
-    """The peers of Spring's files, and what a person should know of how they were read."""
+    """The peers of Spring's files, and what a person should know of how they were read.
+
+    `chosen` names the peers to run; the others are known because service URLs lead to them.
+    """
 
     path: str
     peers: list[SpringPeer]
+    chosen: list[str]
     lines: list[str]
 
 
@@ -63,9 +67,8 @@ def read(path: Path, environ: Mapping[str, str], profiles: Sequence[str] = ()) -
     documents = [document for file, profile in files for document in _documents(file, profile)]
     configuration = Configuration(path, documents, environ)
     wanted = profiles or _profile_of(path)
-    return SpringSource(
-        str(path), configuration.peers(wanted), [*_ignored(path), *configuration.lines]
-    )
+    peers, chosen = configuration.peers(wanted)
+    return SpringSource(str(path), peers, chosen, [*_ignored(path), *configuration.lines])
 
 
 # What is read
@@ -187,27 +190,29 @@ class Configuration:
                 self._source, "holds nothing of eureka, server or spring", "Spring's properties"
             )
 
-    def peers(self, wanted: Sequence[str]) -> list[SpringPeer]:
-        """Return the peers: those wanted, else all that the profiles describe, else one."""
+    def peers(self, wanted: Sequence[str]) -> tuple[list[SpringPeer], list[str]]:
+        """Return all peers that the profiles describe, or the one without; and who is to run."""
         try:
             return self._peers(wanted)
+        except ConfigurationError:
+            raise
         except ValueError as error:
-            if isinstance(error, ConfigurationError):
-                raise
             raise ConfigurationError(self._source, str(error)) from None
 
-    def _peers(self, wanted: Sequence[str]) -> list[SpringPeer]:
+    def _peers(self, wanted: Sequence[str]) -> tuple[list[SpringPeer], list[str]]:
         candidates = self._candidates()
         self._check(wanted)
         laid_over = [name for name in wanted if name not in candidates]
-        chosen = [name for name in wanted if name in candidates] or candidates
-        if not chosen:
-            return [self._lone(wanted)]
+        if not candidates:
+            lone = self._lone(wanted)
+            return [lone], [lone.name]
+        chosen = [name for name in dict.fromkeys(wanted) if name in candidates] or candidates
         self._explain(chosen, laid_over, wanted)
-        peers = [SpringPeer(name, self._effective([name, *laid_over])) for name in chosen]
-        if not wanted and (base := self._base_peer(peers)):
-            peers.insert(0, base)
-        return peers
+        peers = [SpringPeer(name, self._effective([name, *laid_over])) for name in candidates]
+        base = self._base_peer(peers)
+        if base is None:
+            return peers, chosen
+        return [base, *peers], chosen if wanted else [base.name, *chosen]
 
     def _candidates(self) -> list[str]:
         parts = self._profiles.parts()
@@ -235,9 +240,7 @@ class Configuration:
         base = self._effective([])
         written = next((base[name] for name in base if canonical(name) == _ACTIVE), "")
         properties = self._effective(list(wanted) or words(written))
-        hostname = _value(properties, "eureka.instance.hostname")
-        name = hostname if hostname and hostname != "localhost" and "$" not in hostname else "peer1"
-        return SpringPeer(name, properties)
+        return SpringPeer(_host_name(properties) or "peer1", properties)
 
     def _explain(
         self, chosen: Sequence[str], laid_over: Sequence[str], wanted: Sequence[str]
@@ -292,13 +295,21 @@ class Configuration:
         )
         if not any(f"//{own}/" in f"{url}/" or f"@{own}/" in f"{url}/" for url in urls):
             return None
-        self.lines.append(f"peers: the part without a profile, too: a peer lists {own}")
-        return SpringPeer("default", base)
+        self.lines.append(f"a peer lists {own}: the part without a profile is a peer, too")
+        name = _host_name(base)
+        taken_names = {"", *(peer.name for peer in peers)}
+        return SpringPeer(DEFAULT if name in taken_names else name, base)
 
 
 def _value(properties: Mapping[str, str], canonical_name: str) -> str:
     found = (text for name, text in properties.items() if canonical(name) == canonical_name)
     return next(found, "").strip()
+
+
+def _host_name(properties: Mapping[str, str]) -> str:
+    """Return a host name that tells peers apart, or an empty text."""
+    name = _value(properties, "eureka.instance.hostname")
+    return "" if name == "localhost" or "$" in name else name
 
 
 def _address(properties: Mapping[str, str]) -> str:

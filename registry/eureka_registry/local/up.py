@@ -9,14 +9,15 @@ import os
 import signal
 
 import aiohttp
+import msgspec
 
 from eureka_registry.config.settings import Settings
 from eureka_registry.http.app import PortInUseError, bind
 from eureka_registry.local import screen as screens
 from eureka_registry.local.plan import LocalPlan, plan, read_source
-from eureka_registry.local.processes import running
+from eureka_registry.local.processes import Process, running
 from eureka_registry.local.screen import Screen
-from eureka_registry.local.sight import look
+from eureka_registry.local.sight import Overview, Sight, look
 
 LOOK_EVERY_S = 1.0
 
@@ -42,7 +43,7 @@ async def _up(local: LocalPlan, screen: Screen, *, restart: bool) -> int:
             running(local.peers, screen.log, screen.event) as processes,
         ):
             watchers = [asyncio.create_task(p.watch(restart=restart)) for p in processes]
-            looker = asyncio.create_task(_look_for_ever(session, local.peers, screen))
+            looker = asyncio.create_task(_look_for_ever(session, processes, screen))
             await _until(stop, watchers)
             looker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -64,11 +65,25 @@ async def _until(stop: asyncio.Event, watchers: list[asyncio.Task[None]]) -> Non
 
 
 async def _look_for_ever(
-    session: aiohttp.ClientSession, peers: list[Settings], screen: Screen
+    session: aiohttp.ClientSession, processes: list[Process], screen: Screen
 ) -> None:
+    peers = [process.settings for process in processes]
     while True:
-        screen.overview(await look(session, peers))
+        overview = await look(session, peers)
+        sights = [_told_apart(p, s) for p, s in zip(processes, overview.peers, strict=True)]
+        screen.overview(Overview(sights, overview.applications))
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _told_apart(process: Process, sight: Sight) -> Sight:
+    """A peer that does not answer has no process, or is being started, or is stuck."""
+    if sight.stage != "down":
+        process.has_answered = True
+        return sight
+    if process.pid is None:
+        return sight
+    stage = "not answering" if process.has_answered else "starting"
+    return msgspec.structs.replace(sight, stage=stage)
 
 
 def _farewell(stop: asyncio.Event) -> str:

@@ -6,6 +6,7 @@ waits or sends, so that whole stories of several peers can be told with it in a 
 
 from __future__ import annotations
 
+from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Instance, Origin, PeerAction, Status
 from eureka_registry.core.outbox import Task
 from eureka_registry.core.registry import Registry
@@ -40,8 +41,11 @@ def apply(registry: Registry, item: Item, now_ms: int) -> Reply:
 
 
 def adopt(registry: Registry, entity: Instance, now_ms: int) -> bool:
-    """Take over the newer document that a peer answered with (`PeerEurekaNode.syncInstances`)."""
-    if problem(entity, entity.app) is not None:
+    """Take over the newer document that a peer answered with (`PeerEurekaNode.syncInstances`).
+
+    False if it is unfit, or if our lease has ended meanwhile: Java brings such an instance back.
+    """
+    if problem(entity, entity.app) is not None or registry.lease(entity.app, entity.id) is None:
         return False
     registry.register(entity, Origin.PEER, now_ms)
     registry.adopt_override(entity.app, entity.id, entity.overridden_status, now_ms)
@@ -70,9 +74,16 @@ def encode(registry: Registry, task: Task) -> bytes | None:
         task.app,
         task.id,
         last_dirty_ms=instance.last_dirty_ms,
-        status=instance.status,
+        status=_told_status(task, lease),
         overridden=lease.override if task.action is PeerAction.HEARTBEAT else None,
     )
+
+
+def _told_status(task: Task, lease: Lease) -> Status:
+    """What a StatusUpdate must say is the override, even while the client says it is DOWN."""
+    if task.action is PeerAction.STATUS_UPDATE and lease.override is not None:
+        return lease.override
+    return lease.instance.status
 
 
 def _register(registry: Registry, app: str, instance: Instance | None, now_ms: int) -> Reply:

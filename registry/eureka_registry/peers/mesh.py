@@ -24,6 +24,7 @@ from eureka_registry.wire.replication import Reply
 
 _log = logging.getLogger(__name__)
 _FAREWELL_S: Final = 5.0
+_ASK_SOON_S: Final = 1.0
 _NOT_FOUND: Final = 404
 
 
@@ -158,7 +159,9 @@ class Mesh:
         while not link.sender.is_self:
             await link.compare(self._now_ms())
             self._recognise(link)
-            await asyncio.sleep(self._pace.digest_interval_s)
+            patient = link.why_silent is None
+            interval_s = self._pace.digest_interval_s
+            await asyncio.sleep(interval_s if patient else min(interval_s, _ASK_SOON_S))
 
     def _recognise(self, link: Link) -> None:
         """Notice that a URL leads to ourselves, or to a peer that has another link already."""

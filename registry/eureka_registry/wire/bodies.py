@@ -94,7 +94,7 @@ class _Part(msgspec.Struct):
     name: str
     version: Hashable
     fragments: dict[int, tuple[Instance, bytes]]
-    segment: Segment
+    segment: Segment | None = None
 
 
 class Bodies:
@@ -143,9 +143,10 @@ class Bodies:
         self, sources: Sequence[Source], name: str, form: Form, now_ms: int, *, gzip: bool
     ) -> Body | None:
         """One application of the first source that has it (E3); `None` if none has."""
-        listed = next((s.applications[name] for s in sources if name in s.applications), None)
-        if listed is None:
+        place = next((i for i, s in enumerate(sources) if name in s.applications), None)
+        if place is None:
             return None
+        listed = sources[place].applications[name]
         codec = codec_for(form)
 
         def build() -> bytes:
@@ -154,7 +155,7 @@ class Bodies:
             return join([compress(text)]) if gzip else text
 
         key = ("application", name, _key(sources), form, gzip)
-        return self._kept(key, listed.version, now_ms, build)
+        return self._kept(key, (place, listed.version), now_ms, build)
 
     def vip(
         self, sources: Sequence[Source], name: str, form: Form, now_ms: int, *, secure: bool
@@ -162,7 +163,7 @@ class Bodies:
         """The instances of one address, of every status (E12, E13); perhaps none."""
         indexes = [source.vips.secure if secure else source.vips.plain for source in sources]
         groups = [index[name] for index in indexes if name in index]
-        version = tuple(group.version for group in groups)
+        version = tuple(index[name].version if name in index else None for index in indexes)
         key = ("vip", secure, name, _key(sources), form)
         return self._kept(key, version, now_ms, lambda: _encode_group(codec_for(form), groups))
 
@@ -176,8 +177,7 @@ class Bodies:
             self._bodies.move_to_end(key)
             return kept[2]
         content = build()
-        tag = f"{crc32(repr((key, version)).encode()):08x}-{version}".replace(" ", "")
-        body = Body(content, tag, gzipped=content[:2] == b"\x1f\x8b")
+        body = Body(content, _tag(key, version), gzipped=content[:2] == b"\x1f\x8b")
         self._bodies[key] = (version, now_ms, body)
         while len(self._bodies) > _KEPT_BODIES:
             self._bodies.popitem(last=False)
@@ -220,7 +220,8 @@ class Bodies:
         parts: dict[str, _Part] = {}
         for name in dict.fromkeys(name for source in applications for name in source):
             same = [source[name] for source in applications if name in source]
-            version = tuple(application.version for application in same)
+            # Versions of two sources are not to be compared, so absence must show, too.
+            version = tuple(s[name].version if name in s else None for s in applications)
             part = kept.get(name)
             if part is None or part.version != version:
                 part = _encode(codec, name, version, entries(same), part)
@@ -241,9 +242,7 @@ def _encode(
     fragments: dict[int, tuple[Instance, bytes]] = {}
     for instance, encode in entries:
         fragments[id(instance)] = old.get(id(instance)) or (instance, encode(instance))
-    part = _Part(name, version, fragments, Segment(b"", 0, 0))
-    part.segment = compress(_text(codec, part))
-    return part
+    return _Part(name, version, fragments)
 
 
 def _text(codec: Codec, part: _Part) -> bytes:
@@ -260,6 +259,8 @@ def _assemble(
     separator = [compress(codec.separator)] if codec.separator else []
     segments = [compress(head)]
     for part in parts:
+        if part.segment is None:
+            part.segment = compress(_text(codec, part))
         segments += (part.segment, *separator)
     if parts and separator:
         segments.pop()
@@ -279,6 +280,13 @@ def _encode_group(codec: Codec, groups: Sequence[VipGroup]) -> bytes:
         texts.append(head + codec.separator.join(map(codec.instance, instances)) + tail)
     head, tail = codec.applications(VIP_VERSION, hashcode(counts.items()))
     return head + codec.separator.join(texts) + tail
+
+
+def _tag(key: Hashable, version: Hashable) -> str:
+    """What was asked for, as a number, and its version, in characters a header may hold."""
+    numbers = version if isinstance(version, tuple) else (version,)
+    shown = ".".join("x" if number is None else str(number) for number in numbers)
+    return f"{crc32(repr(key).encode()):08x}-{shown}"
 
 
 def _hash_of(sources: Iterable[Source]) -> str:

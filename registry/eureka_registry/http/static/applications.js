@@ -1,10 +1,10 @@
-/* The overview: one line per application, as Spring's page has it, in pages of a hundred. */
+/* The overview: one line per application, as Spring's page has it, in pages of forty. */
 
 import { el, link, refill, statusMark } from "./dom.js";
 import { count } from "./format.js";
 import { group, summary } from "./model.js";
 
-const PAGE = 100;
+const PAGE = 40;
 const MOST_IDS = 12;
 
 /** The table of applications over `root`, which holds a table and the button `more`. */

@@ -6,9 +6,9 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pytest
 from aiohttp import web
@@ -27,6 +27,8 @@ SET = PeerAction.STATUS_UPDATE
 
 NODE = Node("node-1", "10.0.0.1")
 LIMITS = Limits(connect_timeout_s=5, read_timeout_s=0.1)
+
+T = TypeVar("T")
 
 Item = tuple[str, str]
 """Action and instance id of an item that arrived."""
@@ -93,7 +95,13 @@ class Stage(NamedTuple):
 
     async def next_batch(self) -> list[Item]:
         """What the peer got."""
-        return await self.peer.arrived.get()
+        return await soon(self.peer.arrived.get())
+
+    async def next_reply(self) -> tuple[Task, Reply]:
+        """What the owner was told of an item."""
+        told = await soon(self.told.get())
+        assert not isinstance(told, str)
+        return told
 
 
 @pytest.fixture
@@ -102,7 +110,7 @@ async def stage() -> AsyncIterator[Stage]:
     peer = FakePeer()
     app = web.Application()
     app.router.add_post("/eureka/peerreplication/batch/", peer.batch)
-    async with TestServer(app) as server, open_session() as session, asyncio.timeout(20):
+    async with TestServer(app) as server, open_session() as session:
         told: asyncio.Queue[tuple[Task, Reply] | str] = asyncio.Queue()
         gone: set[str] = set()
         client = PeerClient(session, str(server.make_url("/eureka/")), NODE, LIMITS)
@@ -121,6 +129,11 @@ async def running(stage: Stage) -> AsyncIterator[Stage]:
     task = asyncio.create_task(stage.sender.run())
     yield stage
     await stop(task)
+
+
+async def soon(event: Awaitable[T]) -> T:
+    """Wait for what must come, and fail instead of hanging if it does not."""
+    return await asyncio.wait_for(event, 10)
 
 
 async def stop(task: asyncio.Task[None]) -> None:
@@ -167,9 +180,7 @@ async def test_unknown_renewal_becomes_a_registration(running: Stage) -> None:
     """A peer that lost a lease says 404 to its renewal, and its owner then sends all of it."""
     running.peer.script = [replies(404)]
     running.add(HEARTBEAT)
-    told = await running.told.get()
-    assert not isinstance(told, str)
-    task, reply = told
+    task, reply = await running.next_reply()
     running.add(REGISTER, task.id)
 
     assert (task.action, reply.status) == (HEARTBEAT, 404)
@@ -186,10 +197,9 @@ async def test_only_items_that_failed_are_told_of(running: Stage) -> None:
     running.add(HEARTBEAT, "b")
     running.add(HEARTBEAT, "c")
     running.peer.gate.set()
-    told = await running.told.get()
+    task, reply = await running.next_reply()
 
-    assert not isinstance(told, str)
-    assert (told[0].id, told[1].status) == ("c", 409)
+    assert (task.id, reply.status) == ("c", 409)
     assert running.told.empty()
 
 
@@ -259,7 +269,7 @@ async def test_peer_that_is_ourselves_gets_nothing_more(stage: Stage) -> None:
         lambda _: web.Response(status=409, headers={"X-Eurekube-Node": NODE.id}),
     ]
     stage.add(REGISTER)
-    await stage.sender.run()
+    await soon(stage.sender.run())
     stage.add(CANCEL)
 
     assert stage.told.get_nowait() == "self"
@@ -336,6 +346,7 @@ async def test_flush_gives_up_on_a_dead_peer(stage: Stage) -> None:
 
     assert not await stage.sender.flush(60)
     assert stage.sender.outbox.is_open
+    assert (stage.sender.outbox.wait_ms(now_ms()) or 0) < 2_000  # it has not gone on trying
 
 
 async def test_a_failing_peer_is_logged_once(
@@ -345,7 +356,7 @@ async def test_a_failing_peer_is_logged_once(
     caplog.set_level(logging.INFO, "eureka_registry.peers")
     running.peer.script = [lambda _: None, lambda _: None, replies(404)]
     running.add(HEARTBEAT)
-    await running.told.get()
+    await running.next_reply()
 
     lines = [record.getMessage().split(" peer=")[0] for record in caplog.records]
     assert lines == ["peer unavailable", "peer available again"]

@@ -1,0 +1,104 @@
+"""What a peer holds: leases by application, and everything that is derived from them.
+
+Counts, virtual addresses, digests, versions and the delta change together with the leases, in
+`_put`, `_modify` and `_remove`, and nowhere else. Which of them happens when is the business of
+`eureka_registry.core.registry`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+from eureka_registry.core.application import Application, hashcode
+from eureka_registry.core.delta import Delta
+from eureka_registry.core.lease import Lease, content_digest
+from eureka_registry.core.model import ActionType, Instance, Status
+from eureka_registry.core.vips import VipIndex
+
+
+class Holdings:
+    """Leases, and what lists, deltas, hashes and digests are made of."""
+
+    def __init__(self, delta_retention_ms: int) -> None:
+        self.applications: dict[str, Application] = {}
+        self.version = 1
+        self.counts: Counter[Status] = Counter()
+        self.delta = Delta(delta_retention_ms)
+        self.vips = VipIndex()
+        self.size = 0
+
+    def lease(self, app: str, instance_id: str) -> Lease | None:
+        """The lease of one instance, expired or not."""
+        application = self.applications.get(app)
+        return application.leases.get(instance_id) if application else None
+
+    def leases(self) -> Iterator[Lease]:
+        """All leases."""
+        for application in self.applications.values():
+            yield from application.leases.values()
+
+    def hashcode(self) -> str:
+        """The `apps__hashcode` that clients compare with their own copy's."""
+        return hashcode(self.counts.items())
+
+    # -- How
+
+    def _put(self, lease: Lease, held: Lease | None, now_ms: int) -> None:
+        """Let `lease` take the place of `held`, or be a new one."""
+        instance = lease.instance
+        application = self.applications.get(instance.app)
+        if application is None:
+            application = self.applications[instance.app] = Application(instance.app)
+        lease.instance = msgspec.structs.replace(instance, lease=lease.info())
+        lease.digest = content_digest(lease.instance)
+        application.leases[instance.id] = lease
+        self._changed(application, held.instance if held else None, lease.instance)
+        application.digest ^= lease.digest ^ (held.digest if held else 0)
+        self.delta.add(lease.instance, now_ms)
+
+    def _modify(self, lease: Lease, now_ms: int, **changes: object) -> None:
+        before, digest = lease.instance, lease.digest
+        lease.instance = msgspec.structs.replace(
+            before,
+            **changes,
+            action=ActionType.MODIFIED,
+            last_updated_ms=now_ms,
+            lease=lease.info(),
+        )
+        lease.digest = content_digest(lease.instance)
+        application = self.applications[before.app]
+        application.digest ^= digest ^ lease.digest
+        self._changed(application, before, lease.instance)
+        self.delta.add(lease.instance, now_ms)
+
+    def _remove(self, lease: Lease, now_ms: int, *, expired: bool) -> Instance:
+        before = lease.instance
+        application = self.applications[before.app]
+        del application.leases[before.id]
+        application.digest ^= lease.digest
+        self._changed(application, before, None)
+        if not application.leases:
+            del self.applications[before.app]
+        gone = msgspec.structs.replace(
+            before,
+            action=ActionType.DELETED,
+            last_updated_ms=now_ms,
+            lease=msgspec.structs.replace(lease.info(), evicted_at_ms=now_ms),
+        )
+        self.delta.add(gone, now_ms, expired=expired)
+        self.delta.bound(self.size)
+        return gone
+
+    def _changed(
+        self, application: Application, before: Instance | None, after: Instance | None
+    ) -> None:
+        self.version += 1
+        application.version = self.version
+        for instance, step in ((before, -1), (after, 1)):
+            if instance is not None:
+                self.counts[instance.status] += step
+                self.size += step
+        self.vips.replace(before, after, self.version)

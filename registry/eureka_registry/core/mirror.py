@@ -1,0 +1,281 @@
+"""A read-only copy of another region's registry, from which lists are drawn as from our own.
+
+Nothing expires here: the other region says who is there. What each of its peers stamps by itself,
+such as moments of leases, is no change, so that an unchanged instance stays the same object, its
+encoded form stays good, and it does not enter the delta again, however often it is fetched.
+
+An id that an earlier source lists in the same application, our own registry above all, is hidden
+here: clients hold one instance per id, and a hash that counts it twice never matches theirs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from eureka_registry.core.application import hashcode
+from eureka_registry.core.delta import Delta
+from eureka_registry.core.model import ActionType, Instance, Status
+from eureka_registry.core.vips import VipIndex
+
+ABSENT: Final = 0
+"""Stands for the version of an application that a source does not have."""
+
+Key = tuple[str, str]
+"""Application and instance id."""
+
+
+class Listed(Protocol):
+    """One application of an earlier source."""
+
+    @property
+    def version(self) -> int:
+        """Changes with every visible change."""
+
+    def instances(self) -> Iterable[Instance]:
+        """The documents."""
+
+
+class Earlier(Protocol):
+    """A source whose instances hide ours of the same id."""
+
+    @property
+    def version(self) -> int:
+        """Changes with every visible change."""
+
+    @property
+    def applications(self) -> Mapping[str, Listed]:
+        """Applications by name."""
+
+
+class MirroredApplication:
+    """One application's visible documents by id; `version` changes with every one of them."""
+
+    __slots__ = ("documents", "name", "version")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.version = 0
+        self.documents: dict[str, Instance] = {}
+
+    def instances(self) -> Iterator[Instance]:
+        """The documents as of their last change."""
+        return iter(self.documents.values())
+
+
+class _MirrorDelta(Delta):
+    def forget(self, app: str, instance_id: str) -> None:
+        """Drop what is known of an instance, as if it had not changed lately."""
+        if self.get(app, instance_id) is not None:
+            self._remove(app, instance_id)
+
+
+class Mirror:
+    """What we hold of one other region (Netflix `RemoteRegionRegistry`).
+
+    `ready` is whether the region was ever fetched, `size` how many instances are visible, and
+    `known` how many the region has.
+    """
+
+    def __init__(self, retention_ms: int, applications: Collection[str] | None = None) -> None:
+        """Begin empty.
+
+        Args:
+            retention_ms: how long a change stays in the delta.
+            applications: names of those to show (`appWhiteList`); `None`: all.
+        """
+        self.ready = False
+        self.applications: dict[str, MirroredApplication] = {}
+        self.version = 1
+        self.counts: Counter[Status] = Counter()
+        self.delta: _MirrorDelta = _MirrorDelta(retention_ms)
+        self.vips = VipIndex()
+        self.size = 0
+        self._shown_names = (
+            None if applications is None else frozenset(name.upper() for name in applications)
+        )
+        # What the region's hash counts: everything, shown or not.
+        self._statuses: dict[Key, Status] = {}
+        self._totals: Counter[Status] = Counter()
+        self._hidden: dict[str, dict[str, Instance]] = {}
+        self._unsettled: set[str] = set()
+        self._settled: dict[str, tuple[int, ...]] = {}
+        self._deferred_at: tuple[int, ...] = ()
+
+    @property
+    def known(self) -> int:
+        """How many instances the region has, shown or not."""
+        return len(self._statuses)
+
+    def get(self, app: str, instance_id: str) -> Instance | None:
+        """The visible document of one instance."""
+        application = self.applications.get(app)
+        return application.documents.get(instance_id) if application else None
+
+    def by_id(self, instance_id: str) -> Instance | None:
+        """The first visible document of that id in any application."""
+        found = (self.get(app, instance_id) for app in self.applications)
+        return next((instance for instance in found if instance is not None), None)
+
+    def hashcode(self) -> str:
+        """What the region's `apps__hashcode` must be if we hold what it holds."""
+        return hashcode(self._totals.items())
+
+    # -- What the region says
+
+    def replace(self, instances: Iterable[Instance], now_ms: int) -> None:
+        """Hold exactly these; who is not among them has departed. From then on we are `ready`."""
+        gone = dict.fromkeys(self._statuses)
+        for instance in instances:
+            gone.pop((instance.app, instance.id), None)
+            self._take(instance, now_ms)
+        for app, instance_id in gone:
+            self._drop(app, instance_id, now_ms)
+        self.ready = True
+        self._trim(now_ms)
+
+    def apply(self, changes: Iterable[Instance], hashcode: str, now_ms: int) -> bool:
+        """Take over a delta, in its order; what it repeats changes nothing.
+
+        Returns:
+            Whether we now hold what `hashcode` sums up. If not, only `replace` helps (3.15).
+        """
+        for instance in changes:
+            if instance.action is ActionType.DELETED:
+                self._drop(instance.app, instance.id, now_ms)
+            else:
+                self._take(instance, now_ms)
+        self._trim(now_ms)
+        return hashcode == self.hashcode()
+
+    def defer_to(self, earlier: Sequence[Earlier], now_ms: int) -> None:
+        """Hide what earlier sources list, and show again what they no longer do.
+
+        Call it before every look at what is visible, always with the same sources. It costs next to
+        nothing if none of them has changed, else what encoding the changed applications costs.
+        """
+        at = tuple(source.version for source in earlier)
+        if at == self._deferred_at and not self._unsettled:
+            return
+        for name in {**self.applications, **self._hidden}:
+            same = [source.applications.get(name) for source in earlier]
+            versions = tuple(ABSENT if each is None else each.version for each in same)
+            if name in self._unsettled or versions != self._settled.get(name):
+                self._settle(name, [each for each in same if each is not None], now_ms)
+                self._settled[name] = versions
+        self._unsettled.clear()
+        self._deferred_at = at
+
+    # -- How
+
+    def _take(self, fresh: Instance, now_ms: int) -> None:
+        app, instance_id = fresh.app, fresh.id
+        if not app or not instance_id:
+            return
+        self._count((app, instance_id), fresh.status)
+        if self._shown_names is not None and app not in self._shown_names:
+            return
+        hidden = self._hidden.get(app, {})
+        before = self.get(app, instance_id) or hidden.get(instance_id)
+        if before is not None and _same(before, fresh):
+            return
+        action = ActionType.ADDED if before is None else ActionType.MODIFIED
+        fresh = msgspec.structs.replace(fresh, action=action, is_coordinating=False)
+        if instance_id in hidden:
+            hidden[instance_id] = fresh
+            return
+        self._show(fresh, now_ms)
+        self._unsettled.add(app)
+
+    def _drop(self, app: str, instance_id: str, now_ms: int) -> None:
+        self._count((app, instance_id), None)
+        if self._hidden.get(app, {}).pop(instance_id, None) is not None:
+            self._unsettled.add(app)
+            return
+        before = self.get(app, instance_id)
+        if before is None:
+            return
+        self._put(before, None)
+        self.delta.add(
+            msgspec.structs.replace(before, action=ActionType.DELETED, last_updated_ms=now_ms),
+            now_ms,
+        )
+
+    def _settle(self, name: str, earlier: Sequence[Listed], now_ms: int) -> None:
+        taken = {instance.id for listed in earlier for instance in listed.instances()}
+        hidden = self._hidden.pop(name, {})
+        for instance_id in hidden.keys() - taken:
+            self._show(hidden.pop(instance_id), now_ms)
+        application = self.applications.get(name)
+        documents = application.documents if application else {}
+        for instance_id in documents.keys() & taken:
+            hidden[instance_id] = documents[instance_id]
+            self._put(documents[instance_id], None)
+            # Not a departure: the earlier source's delta says what the instance is now.
+            self.delta.forget(name, instance_id)
+        if hidden:
+            self._hidden[name] = hidden
+
+    def _show(self, instance: Instance, now_ms: int) -> None:
+        self._put(self.get(instance.app, instance.id), instance)
+        self.delta.add(instance, now_ms)
+
+    def _put(self, before: Instance | None, after: Instance | None) -> None:
+        """Let `after` take the place of `before`; one of them may be `None`."""
+        self.version += 1
+        for instance, step in ((before, -1), (after, 1)):
+            if instance is None:
+                continue
+            self.counts[instance.status] += step
+            self.size += step
+            application = self._application(instance.app)
+            application.version = self.version
+            if step > 0:
+                application.documents[instance.id] = instance
+            elif after is None:
+                del application.documents[instance.id]
+            if not application.documents:
+                del self.applications[instance.app]
+        self.vips.replace(before, after, self.version)
+
+    def _application(self, name: str) -> MirroredApplication:
+        application = self.applications.get(name)
+        if application is None:
+            application = self.applications[name] = MirroredApplication(name)
+        return application
+
+    def _count(self, key: Key, status: Status | None) -> None:
+        before = self._statuses.pop(key, None)
+        if before is not None:
+            self._totals[before] -= 1
+        if status is not None:
+            self._statuses[key] = status
+            self._totals[status] += 1
+
+    def _trim(self, now_ms: int) -> None:
+        self.delta.forget_old(now_ms)
+        self.delta.bound(self.size)
+        self._settled = {
+            name: versions
+            for name, versions in self._settled.items()
+            if name in self.applications or name in self._hidden
+        }
+
+
+def _same(held: Instance, fresh: Instance) -> bool:
+    """Whether they differ in nothing but what each peer of the region stamps by itself."""
+    lease = msgspec.structs.replace(
+        held.lease,
+        renewal_interval_s=fresh.lease.renewal_interval_s,
+        duration_s=fresh.lease.duration_s,
+    )
+    return held == msgspec.structs.replace(
+        fresh,
+        action=held.action,
+        is_coordinating=held.is_coordinating,
+        last_updated_ms=held.last_updated_ms,
+        lease=lease,
+    )

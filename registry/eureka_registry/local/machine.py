@@ -1,0 +1,49 @@
+"""What a plan has to know of the machine its peers will run on."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Answers about a machine, asked while a plan is made.
+
+    `resolve` gives an address of a host name, `None` if there is none; `is_free` says whether
+    nobody listens on a port of the loopback address; peers keep snapshots below `state_folder`.
+    """
+
+    resolve: Callable[[str], str | None]
+    is_free: Callable[[int], bool]
+    state_folder: str
+
+
+def _resolve(host: str) -> str | None:
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except (OSError, UnicodeError):
+        return None
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _state_folder() -> str:
+    base = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
+    return str(Path(base) / "eurekube")
+
+
+THIS_MACHINE: Final = Machine(_resolve, _is_free, _state_folder())
+"""The machine we run on; a name server may be asked."""

@@ -1,0 +1,85 @@
+"""Which port each peer listens on when all of them share one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain
+from typing import Final
+
+import msgspec
+
+MANAGEMENT_OFFSET: Final = 1000
+"""How far a peer's management port is above its own, unless that one is taken."""
+
+_HIGHEST: Final = 65535
+_LOWEST: Final = 1024
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """The ports a peer would have alone; a `management` of 0 leaves the choice to us."""
+
+    peer: str
+    port: int
+    management: int = 0
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """The ports a peer gets."""
+
+    port: int
+    management: int
+
+
+def _next(start: int, taken: Collection[int], is_free: Callable[[int], bool]) -> int:
+    """Return the first port from `start` on, round the end, that nobody has."""
+    for port in chain(range(start, _HIGHEST + 1), range(_LOWEST, start)):
+        if port not in taken and is_free(port):
+            return port
+    raise ValueError("no port is free")
+
+
+def assign(wishes: Sequence[Wish], is_free: Callable[[int], bool]) -> tuple[list[Ports], list[str]]:
+    """Give every peer two ports that no other has, and say in a line where a wish was not met.
+
+    `is_free` is asked about ports that nobody wished for. A wish is granted unseen: whether the
+    port is free shows when the peer starts.
+    """
+    wished = {wish.port for wish in wishes} | {wish.management for wish in wishes}
+    holders: dict[int, str] = {}
+    ports: list[int] = []
+    lines: list[str] = []
+    for wish in wishes:
+        port = wish.port
+        if holder := holders.get(port):
+            port = _next(wish.port + 1, {*wished, *holders}, is_free)
+            lines.append(
+                f"{wish.peer}: port {wish.port} is {holder}'s already (Java would fail to bind), "
+                f"so {port}"
+            )
+        holders[port] = wish.peer
+        ports.append(port)
+    managements = [
+        _management(wish, port, {*wished, *holders}, holders, is_free)
+        for wish, port in zip(wishes, ports, strict=True)
+    ]
+    pairs = zip(ports, managements, strict=True)
+    return [Ports(port, management) for port, management in pairs], lines
+
+
+def _management(
+    wish: Wish,
+    port: int,
+    avoid: Collection[int],
+    holders: dict[int, str],
+    is_free: Callable[[int], bool],
+) -> int:
+    """Choose a management port and enter it among the `holders`."""
+    usual = port + MANAGEMENT_OFFSET
+    if wish.management and wish.management not in holders:
+        chosen = wish.management
+    elif usual <= _HIGHEST and usual not in avoid and usual not in holders:
+        chosen = usual
+    else:
+        chosen = _next(min(usual, _HIGHEST) + 1, {*avoid, *holders}, is_free)
+    holders[chosen] = wish.peer
+    return chosen
