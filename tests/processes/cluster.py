@@ -34,8 +34,10 @@ FAST: Mapping[str, object] = {
     "sync_timeout_s": 3.0,
     "snapshot_interval_s": 0.5,
     "stop_timeout_s": 3.0,
-    # A handful of instances stands for a fleet: what self-preservation does has its own tests.
+    # A handful of instances stands for a fleet: what self-preservation does has its own tests,
+    # and so has the share of the registry that may go within a minute.
     "self_preservation": False,
+    "renewal_threshold": 0.0,
 }
 """Settings of every peer here unless a test says otherwise: all that happens in time is soon."""
 

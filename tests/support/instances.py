@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,17 +18,23 @@ DIRTY: Final = 1_000
 NO_PRESERVATION: Final = Rules(preservation=Preservation(enabled=False))
 
 
-def instance(instance_id: str = "a", app: str = APP, /, **fields: Any) -> Instance:
-    """A document that may be registered; `interval_s` and `duration_s` are its lease's."""
-    lease = LeaseInfo(fields.pop("interval_s", 30), fields.pop("duration_s", 90))
-    given: dict[str, Any] = {
-        "host_name": f"h-{instance_id}",
-        "ip_addr": "10.0.0.1",
-        "data_center": DataCenter("MyOwn"),
-        "last_dirty_ms": DIRTY,
-        "lease": lease,
-    }
-    return Instance(instance_id=instance_id, app=app, **(given | fields))
+_PLAIN: Final = Instance(
+    host_name="", app=APP, ip_addr="10.0.0.1", data_center=DataCenter("MyOwn"), last_dirty_ms=DIRTY
+)
+
+
+def instance(
+    instance_id: str = "a",
+    app: str = APP,
+    /,
+    *,
+    interval_s: int = 30,
+    duration_s: int = 90,
+    **fields: object,
+) -> Instance:
+    """A document that may be registered, with a lease of that interval and duration."""
+    named = changed(_PLAIN, instance_id=instance_id, app=app, host_name=f"h-{instance_id}")
+    return changed(named, lease=LeaseInfo(interval_s, duration_s), **fields)
 
 
 def registry(rules: Rules | None = None, now_ms: int = 0) -> Registry:
@@ -44,13 +50,13 @@ def register(
     *,
     at: int = 0,
     origin: Origin = Origin.CLIENT,
-    **fields: Any,
+    **fields: object,
 ) -> Instance:
     """Register a document and give what the registry made of it."""
-    return held.register(instance(instance_id, app, **fields), origin, at)
+    return held.register(instance(instance_id, app, **fields), origin, at)  # type: ignore[arg-type]
 
 
-def fleet(held: Registry, count: int, app: str = APP, /, *, at: int = 0, **fields: Any) -> None:
+def fleet(held: Registry, count: int, app: str = APP, /, *, at: int = 0, **fields: object) -> None:
     """Register `count` instances, named 0, 1, 2 ..."""
     for number in range(count):
         register(held, str(number), app, at=at, **fields)
@@ -79,6 +85,6 @@ def in_order(leases: list[Lease]) -> None:
     """A shuffle that leaves everything in its place."""
 
 
-def changed(document: Instance, **fields: Any) -> Instance:
+def changed(document: Instance, **fields: object) -> Instance:
     """The document with some fields changed."""
     return msgspec.structs.replace(document, **fields)

@@ -224,7 +224,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 100_000
     max_connections: Annotated[
         Count, _about("most connections; further ones are closed at once")
-    ] = 20_000
+    ] = 16_000
     request_timeout_s: Annotated[
         Seconds, _about("longest a client may take to send a request or to read an answer")
     ] = 20.0

@@ -67,10 +67,14 @@ class MirroredApplication:
 
 
 class _MirrorDelta(Delta):
+    def changed(self, app: str) -> set[str]:
+        """The ids of an application that changed lately."""
+        application = self.applications.get(app)
+        return set(application.changes) if application else set()
+
     def forget(self, app: str, instance_id: str) -> None:
         """Drop what is known of an instance, as if it had not changed lately."""
-        if self.get(app, instance_id) is not None:
-            self._remove(app, instance_id)
+        self._remove(app, instance_id)
 
 
 class Mirror:
@@ -160,7 +164,7 @@ class Mirror:
         at = tuple(source.version for source in earlier)
         if at == self._deferred_at and not self._unsettled:
             return
-        for name in {**self.applications, **self._hidden}:
+        for name in {**self.applications, **self._hidden, **self.delta.applications}:
             same = [source.applications.get(name) for source in earlier]
             versions = tuple(ABSENT if each is None else each.version for each in same)
             if name in self._unsettled or versions != self._settled.get(name):
@@ -214,7 +218,8 @@ class Mirror:
         for instance_id in documents.keys() & taken:
             hidden[instance_id] = documents[instance_id]
             self._put(documents[instance_id], None)
-            # Not a departure: the earlier source's delta says what the instance is now.
+        # The earlier source's delta says what the instance is; a departure here would undo it.
+        for instance_id in self.delta.changed(name) & taken:
             self.delta.forget(name, instance_id)
         if hidden:
             self._hidden[name] = hidden
@@ -258,11 +263,8 @@ class Mirror:
     def _trim(self, now_ms: int) -> None:
         self.delta.forget_old(now_ms)
         self.delta.bound(self.size)
-        self._settled = {
-            name: versions
-            for name, versions in self._settled.items()
-            if name in self.applications or name in self._hidden
-        }
+        present = {**self.applications, **self._hidden, **self.delta.applications}
+        self._settled = {name: at for name, at in self._settled.items() if name in present}
 
 
 def _same(held: Instance, fresh: Instance) -> bool:

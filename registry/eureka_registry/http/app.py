@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import random
+import resource
 import signal
 import socket
 import sys
@@ -37,6 +38,7 @@ from eureka_registry.peers.client import open_session
 _log = logging.getLogger(__name__)
 _BACKLOG = 1024
 _LOGGED_AT_ONCE = 20
+_OTHER_FILES = 256
 
 
 class PortInUseError(OSError):
@@ -49,6 +51,7 @@ async def serve(settings: Settings, *, stop_with_stdin: bool = False) -> None:
     Raises:
         PortInUseError: a port is taken.
     """
+    _allow_files(settings.max_connections)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,6 +64,17 @@ async def serve(settings: Settings, *, stop_with_stdin: bool = False) -> None:
     async with open_session() as session:
         peer = Peer(Node(settings, session))
         await peer.run(api_sockets, management_sockets, stop)
+
+
+def _allow_files(connections: int) -> None:
+    """Let the process hold as many connections as it accepts, if the machine lets it."""
+    wanted = connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        _log.info("max_connections=%d, but this process may only open %d files", connections, hard)
+        wanted = hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop_at_end_of_input(stop: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from eureka_registry import __version__
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Status
+from eureka_registry.http import routes
 from eureka_registry.http.gate import Stage
 from eureka_registry.http.messages import NOT_FOUND, Answer, Call
 from eureka_registry.http.node import Node, own_id, own_url
@@ -43,6 +44,7 @@ _TYPES: Final = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
+_PAGES: Final[dict[tuple[str, ...], str]] = {(): "index.html", ("lastn",): "lastn.html"}
 _JSON: Final = "application/json"
 _COLUMNS: Final = (
     "app", "id", "host", "ip", "port", "secure_port", "status", "overridden", "zone", "ami",
@@ -64,17 +66,22 @@ class Dashboard:
         if not self._node.settings.dashboard:
             return NOT_FOUND
         match route.names:
-            case ():
-                return self._static("index.html")
-            case ("lastn",):
-                return self._static("lastn.html")
+            case ("dashboard", what):
+                return self._data(what, call)
+            case (routes.MOVED, place):
+                return Answer(302, headers=(("Location", place),))
             case ("static", name):
                 return self._static(name)
-            case ("dashboard", "state"):
+            case names:
+                return self._static(_PAGES.get(names, ""))
+
+    def _data(self, what: str, call: Call) -> Answer:
+        match what:
+            case "state":
                 return _fresh(self._state(call.now_ms))
-            case ("dashboard", "instances"):
+            case "instances":
                 return self._instances(call)
-            case ("dashboard", "lastn"):
+            case "lastn":
                 return _fresh(self._last())
             case _:
                 return NOT_FOUND

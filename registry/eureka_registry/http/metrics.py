@@ -123,7 +123,6 @@ class _NodeCollector(Collector):
                 dropped.add_metric([link.name, reason.value], count)
         yield from (available, lag, backlog, diverged, repaired, dropped)
 
-
     def _regions(self) -> Iterator[Metric]:
         now_ms = self._node.now_ms()
         ready = _by_region("region_ready", "1 when the region was ever fetched")

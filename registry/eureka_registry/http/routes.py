@@ -2,7 +2,8 @@
 
 The Eureka API is below `/eureka`, `/eureka/v2`, `/eureka/v1`, `/v2`, `/v1`, and all of that again
 below a configured prefix, which also works by itself. Slashes at the end and double ones do not
-matter; nothing is ever redirected, because Java clients do not follow.
+matter. Nothing of the API is ever redirected, because Java clients do not follow; pages are for
+browsers, which do.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from urllib.parse import unquote
 import msgspec
 
 MAX_SEGMENTS: Final = 12
+MOVED: Final = "->"
+"""Stands before the place a page has moved to; links in pages are relative, so it matters."""
+
+_NETFLIX_PAGES: Final = {"status.jsp": "../", "lastN.jsp": "../lastn"}
 
 
 class Resource(Enum):
@@ -60,6 +65,8 @@ def find(path: str, prefix: str = "") -> Route | None:
     rest, v1 = _without_base(segments)
     if len(rest) == len(segments) and not below:
         return _page(segments) or _server_info(segments)
+    if below and not segments and not path.endswith("/"):
+        return Route(Resource.PAGE, (MOVED, f"{own[-1]}/"))
     return _resource(rest, v1=v1) or (_page(segments) if below else None)
 
 
@@ -77,6 +84,8 @@ def _page(segments: list[str]) -> Route | None:
     top = segments[0] if segments else ""
     if top in ("", "lastn", "static", "dashboard"):
         return Route(Resource.PAGE, tuple(segments))
+    if top == "jsp" and segments[-1] in _NETFLIX_PAGES:
+        return Route(Resource.PAGE, (MOVED, _NETFLIX_PAGES[segments[-1]]))
     return None
 
 

@@ -37,6 +37,7 @@ TRUSTED_MS: Final = 150_000
 """After so long a pause a delta, which holds 180 s, may be short of a change that no hash shows."""
 
 FIRST_PAUSE_S: Final = 1.0
+"""The pause after a first failure; it doubles with each further one, up to the interval."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -83,12 +84,15 @@ class Region:
 
     async def run(self) -> None:
         """Fetch now and then every interval, for ever; after failures at first sooner."""
-        pause_s = FIRST_PAUSE_S
+        interval_s = self._bounds.interval_s
+        pause_s = first_pause_s = min(FIRST_PAUSE_S, interval_s)
         while True:
-            succeeded = await self.fetch()
-            await asyncio.sleep(self._bounds.interval_s if succeeded else pause_s)
-            doubled_s = min(2 * pause_s, self._bounds.interval_s)
-            pause_s = min(FIRST_PAUSE_S, self._bounds.interval_s) if succeeded else doubled_s
+            if await self.fetch():
+                pause_s = first_pause_s
+                await asyncio.sleep(interval_s)
+                continue
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, interval_s)
 
     async def fetch(self) -> bool:
         """Bring the mirror up to date once; false if nothing usable came, and `problem` says why.

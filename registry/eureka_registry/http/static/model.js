@@ -14,10 +14,11 @@ const SORTS = {
   registered: (row) => row.registered_ms,
 };
 
-/** Host (or address) and port by which others call an instance. */
+/** IP address and port; the host name, which most ids repeat, is in the details. */
 function address(row) {
   const port = row.port ?? row.secure_port;
-  return port === null ? row.host : `${row.host}:${port}`;
+  const ip = row.ip || row.host;
+  return port === null ? ip : `${ip}:${port}`;
 }
 
 /** One row of the document as an object, with what search and tables need worked out once. */

@@ -5,7 +5,7 @@ import { count } from "./format.js";
 
 const MOST_IDS = 5;
 
-/** A peer's own page, from its service URL: what lies above `/eureka/` or `/eureka/v2/`. */
+/** A peer's own page, from its service URL: what lies above `eureka/` or `eureka/v2/`. */
 const pageOf = (url) => url.replace(/eureka\/(v2\/)?$/, "");
 
 /** What one peer says of another; undefined where nothing is known. */

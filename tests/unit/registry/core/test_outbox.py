@@ -287,6 +287,17 @@ def test_success_ends_the_pauses() -> None:
     assert box.last_delivered_ms == now_ms + AGE_MS
 
 
+def test_peer_heard_from_is_tried_before_the_pause_is_over() -> None:
+    """It stays failing until a batch arrives, but nothing is gained by waiting any longer."""
+    box = outbox()
+    now_ms = fail(box, REFUSED_CONNECTION, OPEN_AFTER)
+    box.hurry()
+
+    assert box.wait_ms(now_ms) == 0
+    assert box.is_open
+    assert box.take(now_ms)
+
+
 def test_refused_batch_is_dropped_and_counted() -> None:
     """A Java peer answers 400 to the whole batch for one bad item; a retry changes nothing."""
     box = outbox()

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from eureka_registry.core.outbox import Congested, Delivered, Outcome, Refused, Unreachable
 from eureka_registry.peers.client import Answer, Limits, Node, PeerClient, open_session
@@ -35,7 +35,9 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @asynccontextmanager
-async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]):  # noqa: ANN201
+async def serving(
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> AsyncIterator[BaseTestServer]:
     """A peer that answers every request with this handler."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)

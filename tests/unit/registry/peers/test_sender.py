@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from eureka_registry.core.model import PeerAction
 from eureka_registry.core.outbox import DropReason, Outbox, Task
@@ -85,7 +85,7 @@ class Stage(NamedTuple):
 
     peer: FakePeer
     sender: Sender
-    server: TestServer
+    server: BaseTestServer
     told: asyncio.Queue[tuple[Task, Reply] | str]
     gone: set[str]
 
@@ -347,6 +347,18 @@ async def test_flush_gives_up_on_a_dead_peer(stage: Stage) -> None:
     assert not await stage.sender.flush(60)
     assert stage.sender.outbox.is_open
     assert (stage.sender.outbox.wait_ms(now_ms()) or 0) < 2_000  # it has not gone on trying
+
+
+async def test_peer_heard_from_is_tried_at_once(stage: Stage) -> None:
+    """A digest it answered says more than the pause its last failures earned."""
+    stage.peer.script = [status(503)]
+    stage.add(REGISTER)
+    await stage.sender._send_next()
+    stage.sender.hurry()
+
+    assert stage.sender.outbox.wait_ms(now_ms()) == 0
+    assert await stage.sender.flush(10)
+    assert stage.peer.arrived.qsize() == 2
 
 
 async def test_a_failing_peer_is_logged_once(

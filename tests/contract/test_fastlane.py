@@ -1,0 +1,322 @@
+"""The fast lane for renewals: exactly the answers of the slow way, whatever comes.
+
+Everything is sent to two servers with the same contents, of which one has no fast lane.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.server import DIRTY, Running, request, running
+
+OFTEN = settings(
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+PLAIN = request("PUT", f"/eureka/apps/FOO/i1?status=UP&lastDirtyTimestamp={DIRTY}")
+_CHANGING = re.compile(rb"(?m)^(Date|X-Eurekube-Node): [^\r]*")
+
+Twins = tuple[Running, Running]
+
+
+@pytest_asyncio.fixture
+async def twins() -> AsyncIterator[Twins]:
+    """A server with the fast lane and one without."""
+    async with running() as fast, running(fast=False) as slow:
+        for peer in (fast, slow):
+            await peer.reg()
+            await peer.reg("B.a-r_1", "host:b:8080")
+            await peer.reg("FOO", "lost", status="UNKNOWN")
+        yield fast, slow
+
+
+async def both(twins: Twins, pieces: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """What each of them answers until it closes the connection.
+
+    A question with `Connection: close` comes last, because nothing else ends a connection.
+    """
+    answers = [await _talk(peer, pieces) for peer in twins]
+    return answers[0], answers[1]
+
+
+async def _talk(peer: Running, pieces: Sequence[bytes]) -> bytes:
+    last = request("GET", "/eureka/apps/NOPE", {"Connection": "close"})
+    async with await peer.connect() as wire:
+        try:
+            for piece in (*pieces, last):
+                await wire.send(piece)
+                await _until_read(peer)
+        except ConnectionError:
+            pass
+        return _CHANGING.sub(rb"\1: ?", await wire.rest())
+
+
+async def _until_read(peer: Running) -> None:
+    """Let the server see a piece by itself: a question of another connection goes round once."""
+    await peer.ask("GET", "/eureka/x")
+
+
+def renewal(
+    path: str = "/eureka/apps/FOO/i1",
+    *headers: str,
+    start: str = "PUT {} HTTP/1.1",
+    end: str = "\r\n",
+) -> bytes:
+    """The bytes of a renewal, odd as you like."""
+    lines = [start.format(path), *headers, "", ""]
+    return end.join(lines).encode("utf-8", "surrogateescape")
+
+
+HOST = "Host: x"
+CORPUS = [
+    PLAIN,
+    *(
+        renewal(path, HOST)
+        for path in (
+            "/eureka/apps/FOO/i1",
+            "/eureka/v2/apps/foo/i1",
+            "/eureka/v1/apps/foo/i1",
+            "/eureka/V2/apps/foo/i1",
+            "/v2/apps/foo/i1",
+            "/eureka/apps/B.a-r_1/host:b:8080",
+            "/eureka/apps/FOO/host%3Ab",
+            "/eureka/apps/FOO/%691",
+            "/eureka/apps/FOO/i1/",
+            "/eureka//apps/FOO/i1",
+            "/eureka/apps/FOO/i1;a=b",
+            "/eureka/apps/FOO/i1?",
+            "/eureka/apps/FOO/i1?status=UP",
+            "/eureka/apps/FOO/i1?status=up",
+            "/eureka/apps/FOO/i1?status=",
+            f"/eureka/apps/FOO/i1?status=UP&lastDirtyTimestamp={DIRTY + 1}",
+            f"/eureka/apps/FOO/i1?status=UP&lastDirtyTimestamp={DIRTY - 1}",
+            f"/eureka/apps/FOO/i1?lastDirtyTimestamp={DIRTY}&status=UP",
+            "/eureka/apps/FOO/i1?status=UP&lastDirtyTimestamp=abc",
+            "/eureka/apps/FOO/i1?status=UP&lastDirtyTimestamp=",
+            "/eureka/apps/FOO/i1?status=UP&lastDirtyTimestamp=" + "9" * 18,
+            "/eureka/apps/FOO/i1?status=UP&lastDirtyTimestamp=" + "9" * 19,
+            "/eureka/apps/FOO/i1?status=UP&lastDirtyTimestamp=0000",
+            "/eureka/apps/FOO/i1?status=UP&lastDirtyTimestamp=1&x=1",
+            "/eureka/apps/FOO/i1?status=UP&overriddenstatus=DOWN",
+            "/eureka/apps/FOO/i1#x",
+            "/eureka/apps/FOO/nope",
+            "/eureka/apps/FOO/lost",
+            "/eureka/apps/FOO/status",
+            "/eureka/apps/FOO/metadata",
+            "/eureka/apps/delta/i1",
+            "/eureka/apps/../i1",
+            "/eureka/apps/./..",
+            "/eureka/apps/FOO/" + "x" * 201,
+            "http://x/eureka/apps/FOO/i1",
+            "/eureka/apps/FOO/ü",
+            "/eureka/apps/FOO/\udcff",
+            "/eureka/apps/FOO/i 1",
+            "/EUREKA/apps/FOO/i1",
+            "/eureka/Apps/FOO/i1",
+        )
+    ),
+    *(
+        renewal("/eureka/apps/FOO/i1", *headers)
+        for headers in (
+            (),
+            ("Host:",),
+            ("Host: a", "Host: a"),
+            ("host: x",),
+            ("Host:x",),
+            ("Host:  x",),
+            ("Host: x ",),
+            ("Host : x",),
+            (" Host: x",),
+            (HOST, " folded"),
+            (HOST, "Accept: a", "\tfolded"),
+            (HOST, "Content-Length: 0"),
+            (HOST, "Content-Length: 00"),
+            (HOST, "Content-Length: 0", "Content-Length: 0"),
+            (HOST, "Content-Length: +0"),
+            (HOST, "Content-Length: -1"),
+            (HOST, "Content-Length: 2"),
+            (HOST, "Transfer-Encoding: chunked"),
+            (HOST, "Transfer-Encoding: identity"),
+            (HOST, "Content-Length: 0", "Transfer-Encoding: chunked"),
+            (HOST, "Expect: 100-continue"),
+            (HOST, "Expect: x", "Content-Length: 0"),
+            (HOST, "Connection: close"),
+            (HOST, "Connection: keep-alive"),
+            (HOST, "Connection: Keep-Alive"),
+            (HOST, "Connection: keep-alive, close"),
+            (HOST, "Connection: upgrade", "Upgrade: websocket"),
+            (HOST, "x-netflix-discovery-replication: true"),
+            (HOST, "X-Netflix-Discovery-Replication: TRUE"),
+            (HOST, "Accept: application/json", "Accept-Encoding: gzip"),
+            (HOST, "Accept: a", "Accept: b"),
+            (HOST, "Content-Type: application/json"),
+            (HOST, "Content-Encoding: gzip"),
+            (HOST, "X-Unknown: 1"),
+            (HOST, "Accept: \x7f"),
+            (HOST, "Accept: \x00"),
+            (HOST, "Accept: ü"),
+            (HOST, "Accept:\tx"),
+            (HOST, "Accept"),
+            (HOST, ": x"),
+            (HOST, *("Pragma: x" for _ in range(150))),
+            (HOST, "Pragma: " + "x" * 4096),
+            (HOST, "Pragma: " + "x" * 9000),
+        )
+    ),
+    *(
+        renewal("/eureka/apps/FOO/i1", HOST, start=start)
+        for start in (
+            "put {} HTTP/1.1",
+            "PUT {} HTTP/1.0",
+            "PUT {} HTTP/1.2",
+            "PUT {} HTTP/2.0",
+            "PUT {} http/1.1",
+            "PUT  {} HTTP/1.1",
+            "PUT {}  HTTP/1.1",
+            "PUT {}",
+            "POST {} HTTP/1.1",
+            "DELETE {} HTTP/1.1",
+            "GET {} HTTP/1.1",
+            "\r\nPUT {} HTTP/1.1",
+            "PUT\t{} HTTP/1.1",
+        )
+    ),
+    renewal("/eureka/apps/FOO/i1", HOST, end="\n"),
+    renewal("/eureka/apps/FOO/i1", HOST, end="\r"),
+    PLAIN + b"\r\n",
+    PLAIN + b"\r\n\r\n",
+    PLAIN + b"x",
+    PLAIN.replace(b"\r\n\r\n", b"\r\n\n"),
+    request("PUT", "/eureka/apps/FOO/i1", {"Content-Type": "application/json"}, b"{}"),
+    request("PUT", "/eureka/apps/FOO/i1", {}, b"\r\n\r\n"),
+    request("PUT", "/eureka/apps/FOO/i1", {}, PLAIN),
+]
+
+
+@pytest.mark.parametrize("data", CORPUS, ids=range(len(CORPUS)))
+async def test_both_ways_answer_alike(twins: Twins, data: bytes) -> None:
+    """Alone, twice in one piece, and after another that took the fast lane."""
+    for pieces in ([data], [data + data], [PLAIN, data, PLAIN], [data + PLAIN[:40], PLAIN[40:]]):
+        fast, slow = await both(twins, pieces)
+        assert fast == slow
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+async def test_split_anywhere_the_answers_are_the_same(twins: Twins, count: int) -> None:
+    """In two pieces, at each byte of up to three renewals in a row."""
+    data = request("PUT", "/eureka/apps/FOO/i1", {"Accept": "a"}) * count
+    expected, _ = await both(twins, [data])
+    for position in range(1, len(data), 1 if count == 1 else 3):
+        fast, slow = await both(twins, [data[:position], data[position:]])
+        assert fast == slow == expected
+
+
+async def test_a_piece_of_a_request_is_never_skipped(twins: Twins) -> None:
+    """What looks like a renewal may be the rest of a header: two servers must not disagree.
+
+    After a whole request and the beginning of another, the server waits for its next request, but
+    the parser is in the middle of one.
+    """
+    get = request("GET", "/eureka/apps/NOPE")
+    begun = get + b"PUT /eureka/apps/FOO/nope HTTP/1.1\r\nHost: x\r\nX-Rest: "
+
+    fast, slow = await both(twins, [begun, PLAIN])
+
+    assert fast == slow
+    assert b" 200 " not in fast.partition(b"Connection: close")[0]
+
+
+async def test_the_rest_of_a_declined_upgrade_is_never_skipped(twins: Twins) -> None:
+    """aiohttp keeps what follows an upgrade aside, and parses it later."""
+    upgrade = request("GET", "/eureka/apps/NOPE", {"Connection": "upgrade", "Upgrade": "websocket"})
+    begun = upgrade + b"PUT /eureka/apps/FOO/nope HTTP/1.1\r\nHost: x\r\nX-Rest: "
+
+    fast, slow = await both(twins, [begun, PLAIN])
+
+    assert fast == slow
+
+
+_NAMES = st.sampled_from(
+    ["Host", "host", "Accept", "Content-Length", "Content-Type", "Connection", "Expect", "Pragma",
+     "Transfer-Encoding", "User-Agent", "X-Eureka-Accept", "DiscoveryIdentity-Name", "X-Other",
+     "x-netflix-discovery-replication", "Content-Encoding", "Upgrade"]
+)  # fmt: skip
+_VALUES = st.one_of(
+    st.sampled_from(["0", "1", "true", "x", "chunked", "close", "keep-alive", "", " x", "gzip"]),
+    st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=8),
+)
+_HEADERS = st.lists(st.tuples(_NAMES, st.sampled_from([": ", ":", ":  "]), _VALUES), max_size=5)
+_PATHS = st.one_of(
+    st.sampled_from(["/eureka/apps/FOO/i1", "/eureka/v2/apps/foo/i1", "/eureka/apps/FOO/x"]),
+    st.text("/eurkapsFO12%;:.?=&", max_size=40).map("/eureka/apps/FOO/".__add__),
+)
+
+
+@st.composite
+def conversations(draw: Any) -> list[bytes]:  # noqa: ANN401 - hypothesis' own
+    """One to three renewals in a row, cut anywhere into pieces."""
+    data = b""
+    for _ in range(draw(st.integers(1, 3))):
+        headers = [f"{n}{c}{v}" for n, c, v in draw(_HEADERS)]
+        hosts = [] if draw(st.booleans()) and headers else [HOST]
+        body = draw(st.sampled_from([b"", b"", b"{}", b"0\r\n\r\n", PLAIN]))
+        data += renewal(draw(_PATHS), *hosts, *headers) + body
+    cuts = sorted(draw(st.sets(st.integers(0, len(data)), max_size=3)))
+    return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True) if a < b]
+
+
+@OFTEN
+@given(pieces=conversations())
+async def test_both_ways_answer_alike_whatever_is_sent(twins: Twins, pieces: list[bytes]) -> None:
+    """Found by chance what the corpus leaves out."""
+    fast, slow = await both(twins, pieces)
+
+    assert fast == slow
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Accept": "application/json", "Content-Length": "0"},
+        {"Connection": "keep-alive", "User-Agent": "Jersey/3.1.10 (HttpUrlConnection 21)",
+         "Content-Type": "application/json", "X-Eureka-Accept": "[compact]",
+         "DiscoveryIdentity-Name": "Jersey3DefaultClient", "Accept-Encoding": "gzip"},
+    ],
+)  # fmt: skip
+async def test_a_plain_renewal_takes_the_fast_lane(twins: Twins, headers: dict[str, str]) -> None:
+    """Not merely the same answer: aiohttp never sees the request, yet it is counted."""
+    fast, slow = twins
+    before = [peer.server.requests_count for peer in twins]
+    for peer in twins:
+        async with await peer.connect() as wire:
+            for _ in range(3):
+                await wire.send(request("PUT", "/eureka/apps/FOO/i1", headers))
+                assert (await wire.response()).status == 200
+
+    taken = [peer.server.requests_count - n for peer, n in zip(twins, before, strict=True)]
+    assert taken == [0, 3]
+    assert fast.node.counters.requests == slow.node.counters.requests
+    assert fast.node.registry.renewals == slow.node.registry.renewals
+
+
+async def test_the_fast_lane_opens_again_after_other_requests(twins: Twins) -> None:
+    """A client registers and then renews for hours on the same connection."""
+    fast, _ = twins
+    async with await fast.connect() as wire:
+        for data in (request("PUT", "/eureka/apps/FOO/i1", {}, b"{}"), PLAIN, PLAIN, PLAIN):
+            await wire.send(data)
+            assert (await wire.response()).status == 200
+
+        before = fast.server.requests_count
+        await wire.send(PLAIN)
+        await wire.response()
+
+    assert fast.server.requests_count == before

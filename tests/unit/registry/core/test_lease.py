@@ -1,0 +1,161 @@
+"""How long a lease lasts, when a renewal is overdue, and what a digest tells apart."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eureka_registry.core.lease import Lease, content_digest
+from eureka_registry.core.model import (
+    ActionType,
+    DataCenter,
+    Instance,
+    LeaseInfo,
+    Port,
+    Status,
+)
+from support.instances import changed, instance
+
+
+def test_lease_is_as_long_as_its_document_wishes() -> None:
+    """Clients choose their own durations; only documents without one get 90 s (case 39)."""
+    lease = Lease(instance(duration_s=45, interval_s=5), 1_000)
+
+    assert lease.ends_at_ms(java=False) == 46_000
+    assert (lease.duration_ms, lease.interval_ms) == (45_000, 5_000)
+
+
+def test_renewed_lease_lasts_one_duration() -> None:
+    """Java's counts the duration twice, so that dead instances are listed for three minutes."""
+    lease = Lease(instance(), 0)
+    lease.renewed_at_ms = 30_000
+
+    assert lease.ends_at_ms(java=False) == 120_000
+
+
+def test_java_counts_the_duration_of_a_renewed_lease_twice() -> None:
+    """`Lease.renew` and `Lease.isExpired` both add it (case 142)."""
+    lease = Lease(instance(), 0)
+    never_renewed = lease.ends_at_ms(java=True)
+    lease.renewed_at_ms = 30_000
+
+    assert never_renewed == 90_000
+    assert lease.ends_at_ms(java=True) == 30_000 + 180_000
+
+
+def test_longest_duration_of_a_java_int_does_not_overflow() -> None:
+    """In Java such a lease is over at once (section 11, 25)."""
+    lease = Lease(instance(duration_s=2**31 - 1), 0)
+
+    assert lease.ends_at_ms(java=True) == (2**31 - 1) * 1000
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "duration_s", "silent_s", "missing"),
+    [
+        (30, 90, 60, False),
+        (30, 90, 60.001, True),
+        (5, 90, 10, False),
+        (5, 90, 10.001, True),
+        (60, 90, 90, False),
+        (60, 90, 90.001, True),
+    ],
+)
+def test_renewal_is_overdue_after_two_intervals_or_the_whole_lease(
+    interval_s: int, duration_s: int, silent_s: float, *, missing: bool
+) -> None:
+    """One lost packet is nothing; but whose lease is over is missing whatever its interval."""
+    lease = Lease(instance(interval_s=interval_s, duration_s=duration_s), 0)
+
+    assert lease.is_missing(int(silent_s * 1000)) is missing
+
+
+def test_document_shows_the_lease_as_it_is_now() -> None:
+    """Look-ups of one instance show the last renewal; lists show that of the last change."""
+    lease = Lease(instance(), 1_000)
+    lease.renewed_at_ms = 31_000
+    lease.service_up_at_ms = 2_000
+
+    assert lease.document().lease == LeaseInfo(30, 90, 1_000, 31_000, 0, 2_000)
+    assert lease.instance.lease == LeaseInfo(30, 90)
+
+
+OWN_STAMPS: list[dict[str, Any]] = [
+    {"last_updated_ms": 77},
+    {"action": ActionType.MODIFIED},
+    {"is_coordinating": True},
+    {"lease": LeaseInfo(30, 90, 1, 2, 3, 4)},
+]
+
+
+@pytest.mark.parametrize("stamp", OWN_STAMPS, ids=lambda stamp: next(iter(stamp)))
+def test_digest_leaves_out_what_each_peer_stamps_by_itself(stamp: dict[str, Any]) -> None:
+    """Otherwise two peers that agree would seem to disagree for ever."""
+    document = instance()
+
+    assert content_digest(changed(document, **stamp)) == content_digest(document)
+
+
+VISIBLE: dict[str, Any] = {
+    "instance_id": "other",
+    "host_name": "other",
+    "app": "OTHER",
+    "ip_addr": "10.9.9.9",
+    "status": Status.DOWN,
+    "overridden_status": Status.DOWN,
+    "port": Port(1, enabled=True),
+    "secure_port": Port(7002, enabled=True),
+    "country_id": 2,
+    "data_center": DataCenter("Amazon", {"instance-id": "i"}),
+    "lease": LeaseInfo(30, 91),
+    "metadata": {"k": "v"},
+    "app_group_name": "G",
+    "home_page_url": "u",
+    "status_page_url": "u",
+    "health_check_url": "u",
+    "secure_health_check_url": "u",
+    "vip_address": "v",
+    "secure_vip_address": "v",
+    "last_dirty_ms": 1_001,
+    "asg_name": "g",
+}
+
+
+@pytest.mark.parametrize("field", VISIBLE)
+def test_digest_tells_apart_what_clients_see(field: str) -> None:
+    """A difference that no digest shows is never repaired."""
+    document = instance()
+
+    assert content_digest(changed(document, **{field: VISIBLE[field]})) != content_digest(document)
+
+
+def test_every_field_is_either_in_the_digest_or_a_stamp() -> None:
+    """A field added to the model must be put on one of the two lists above."""
+    stamps = {name for stamp in OWN_STAMPS for name in stamp}
+
+    assert VISIBLE.keys() | stamps == set(Instance.__struct_fields__)
+
+
+def test_digest_does_not_confuse_neighbouring_texts() -> None:
+    """Fields are packed with their lengths, not joined."""
+    one = instance(home_page_url="a", status_page_url=None)
+    other = instance(home_page_url=None, status_page_url="a")
+
+    assert content_digest(one) != content_digest(other)
+
+
+@given(st.dictionaries(st.text(), st.text(), max_size=6), st.randoms())
+def test_digest_does_not_depend_on_the_order_of_metadata(
+    metadata: dict[str, str], random: Random
+) -> None:
+    """JSON objects have no order, and peers of other make may write them in another."""
+    items = list(metadata.items())
+    random.shuffle(items)
+    center = DataCenter("Amazon", metadata)
+    mixed = instance(metadata=dict(items), data_center=DataCenter("Amazon", dict(items)))
+
+    assert content_digest(mixed) == content_digest(instance(metadata=metadata, data_center=center))
