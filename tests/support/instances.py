@@ -59,7 +59,7 @@ def register(
 def fleet(held: Registry, count: int, app: str = APP, /, *, at: int = 0, **fields: object) -> None:
     """Register `count` instances, named 0, 1, 2 ..."""
     for number in range(count):
-        register(held, str(number), app, at=at, **fields)
+        register(held, str(number), app, at=at, **fields)  # type: ignore[arg-type]
 
 
 def renew(held: Registry, *names: str, at: int, app: str = APP) -> None:

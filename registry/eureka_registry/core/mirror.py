@@ -197,7 +197,6 @@ class Mirror:
     def _drop(self, app: str, instance_id: str, now_ms: int) -> None:
         self._count((app, instance_id), None)
         if self._hidden.get(app, {}).pop(instance_id, None) is not None:
-            self._unsettled.add(app)
             return
         before = self.get(app, instance_id)
         if before is None:

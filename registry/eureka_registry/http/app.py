@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import random
 import resource
@@ -38,6 +39,8 @@ from eureka_registry.peers.client import open_session
 _log = logging.getLogger(__name__)
 _BACKLOG = 1024
 _LOGGED_AT_ONCE = 20
+_STALL_S = 1.0
+_LONGEST_PATIENCE_S = 90.0
 _OTHER_FILES = 256
 
 
@@ -101,6 +104,8 @@ class Peer:
             max_connections=settings.max_connections,
         )
         self._timers: list[asyncio.Task[None]] = []
+        self._evict_due_s = math.inf
+        self._patient_until_s = 0.0
 
     async def run(
         self,
@@ -200,7 +205,8 @@ class Peer:
         self.node.mesh.stop()
 
     def _evict(self) -> None:
-        if self.node.gate.stage is not Stage.READY:
+        patient = self._is_patient(asyncio.get_running_loop().time())
+        if self.node.gate.stage is not Stage.READY or patient:
             return
         gone = self.node.registry.evict(self.node.now_ms(), _shuffle)
         self.node.counters.expired += len(gone)
@@ -208,6 +214,18 @@ class Peer:
             _log.info("lease expired app=%s id=%s", instance.app, instance.id)
         if len(gone) > _LOGGED_AT_ONCE:
             _log.info("leases expired more=%d", len(gone) - _LOGGED_AT_ONCE)
+
+    def _is_patient(self, now_s: float) -> bool:
+        """Whether this process stood still lately: its leases get that time on top.
+
+        They were renewed meanwhile, but not here (`EvictionTask.getCompensationTimeMs`).
+        """
+        stood_still_s = now_s - self._evict_due_s
+        self._evict_due_s = now_s + self.node.settings.eviction_interval_s
+        if stood_still_s > _STALL_S:
+            self._patient_until_s = now_s + min(stood_still_s, _LONGEST_PATIENCE_S)
+            _log.warning("process stood still, leases wait for it seconds=%.1f", stood_still_s)
+        return now_s < self._patient_until_s
 
     def _renew_self(self) -> None:
         if self.node.gate.stage is not Stage.READY:
@@ -233,9 +251,10 @@ class Peer:
     async def _stop(self, listening: Sequence[asyncio.Server]) -> None:
         node, settings = self.node, self.node.settings
         _log.info("stopping name=%s", settings.name)
+        was_ready = node.gate.stage is Stage.READY
         node.gate.stage = Stage.STOPPING
         node.gate.why_not_ready = "it was told to stop"
-        if settings.snapshot_path:
+        if settings.snapshot_path and was_ready:  # a start given up must not spoil the last one
             await snapshot.save(Path(settings.snapshot_path), node.registry, node.id, node.now_ms())
         if settings.register_with_eureka:
             instance = own_instance(settings, 0)
@@ -284,7 +303,7 @@ def _why_not_bound(address: tuple[object, ...], error: OSError) -> str:
     return (
         f"cannot listen on {host} port {port}: {(error.strerror or str(error)).lower()}. "
         f"`ss -ltnp 'sport = :{port}'` (Linux) or `lsof -nP -iTCP:{port} -sTCP:LISTEN` shows who "
-        f"has it; choose another with --port"
+        f"has it"
     )
 
 

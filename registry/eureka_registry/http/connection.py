@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from eureka_registry.http.fastlane import FastLane
 from eureka_registry.http.messages import SERVER_NAME
@@ -69,6 +69,7 @@ class Connection(RequestHandler):
         count = self._request_count
         super().data_received(data)
         self._at_boundary = self._request_count > count and self._ends_request(data)
+        self._give_up_bodies()
         whole = not self._is_waiting()
         if whole:
             self._began_at = None
@@ -116,6 +117,18 @@ class Connection(RequestHandler):
         """Close at once, whatever is on its way."""
         if self.transport is not None:
             self.transport.abort()
+
+    def _give_up_bodies(self) -> None:
+        """End bodies whose rest is no HTTP; aiohttp's parser leaves them waiting for it."""
+        if not self._messages or not isinstance(self._messages[-1][0], _ErrInfo):
+            return
+        bodies = [payload for _, payload in self._messages]
+        if self._current_request is not None:
+            bodies.append(self._current_request.content)
+        for body in bodies:
+            if not body.is_eof():
+                body.set_exception(web.RequestPayloadError("the body is malformed"))
+                body.feed_eof()
 
     def _ends_request(self, data: bytes) -> bool:
         """Whether the parser, which has just made requests of `data`, holds no piece of another.

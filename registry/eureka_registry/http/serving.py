@@ -46,6 +46,7 @@ class Serving:
         except TimeoutError:
             return self._response(_TOO_SLOW)
         except (web.RequestPayloadError, ConnectionError):
+            request.content.feed_eof()  # else aiohttp reads on, and logs the same error
             return self._response(Answer(400, headers=(("Connection", "close"),)))
         call = Call(request.method, query, request.headers, body, self._node.now_ms())
         return self._response(self._api.answer(call, route))

@@ -67,7 +67,8 @@ class PlainScreen:
     def overview(self, overview: Overview) -> None:
         """Say what has changed since the last time."""
         for peer in overview.peers:
-            self._changed(peer.name, f"{peer.name}: {peer.stage}, {_instances(peer.instances)}")
+            holds = f", {_instances(peer.instances)}" if peer.stage == "ready" else ""
+            self._changed(peer.name, f"{peer.name}: {peer.stage}{holds}")
         if all(peer.stage == "ready" for peer in overview.peers):
             words = "all peers agree" if overview.agreed else "the peers do not agree yet"
             self._changed("", words)

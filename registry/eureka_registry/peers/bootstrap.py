@@ -1,7 +1,7 @@
 """The start: copy the registry from a peer, and do not wait for ever for anybody.
 
-All peers are asked at once, again and again. A ready one's copy is complete, and so is a Java
-server's list. A peer that is itself starting gives what it has, perhaps from a snapshot. We are
+All peers are asked at once, again and again, and nobody waits for a slow one. A ready one's copy is
+complete, and so is a Java server's list. A peer that is itself starting gives what it has, perhaps from a snapshot. We are
 done when
 
 * a ready peer's copy was taken over, or
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
 from typing import Final
 
@@ -26,10 +26,10 @@ from eureka_registry.core.model import LeaseInfo
 from eureka_registry.core.outbox import Delivered, Refused, Unreachable
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import Answer
+from eureka_registry.peers.exchange import read_copy
 from eureka_registry.peers.link import COPY_PATH, Link
 from eureka_registry.peers.merge import merge
 from eureka_registry.wire import jsoncodec
-from eureka_registry.wire.copies import decode_copy
 from eureka_registry.wire.documents import BadDocument
 
 _log = logging.getLogger(__name__)
@@ -68,18 +68,48 @@ async def copy_registry(
     """Fill `registry` from the peers; `links` gives the present ones."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    while True:
-        asked = list(links())
-        heard = await asyncio.gather(*(_ask(link, registry, own_node, now_ms) for link in asked))
-        for link, what in zip(asked, heard, strict=True):
-            if what is Heard.COPIED:
-                return Outcome(link.name, f"copied {registry.size} instances from {link.name}")
-        waited = loop.time() - began
-        if _nothing_to_be_had(heard, waited):
-            return Outcome(None, _describe(asked, heard))
-        if waited > timeout_s:
-            return Outcome(None, f"gave up after {timeout_s:g} s: {_describe(asked, heard)}")
-        await asyncio.sleep(RETRY_S)
+    survey = _Survey(lambda link: _ask(link, registry, own_node, now_ms))
+    try:
+        while True:
+            asked = list(links())
+            heard = await survey.ask(asked)
+            for link, what in zip(asked, heard, strict=True):
+                if what is Heard.COPIED:
+                    return Outcome(link.name, f"copied {registry.size} instances from {link.name}")
+            waited = loop.time() - began
+            if _nothing_to_be_had(heard, waited):
+                return Outcome(None, _describe(asked, heard))
+            if waited > timeout_s:
+                return Outcome(None, f"gave up after {timeout_s:g} s: {_describe(asked, heard)}")
+            await asyncio.sleep(RETRY_S)
+    finally:
+        await survey.end()
+
+
+class _Survey:
+    """What each peer said last. One that does not answer holds up neither the others nor us."""
+
+    def __init__(self, ask: Callable[[Link], Coroutine[None, None, Heard]]) -> None:
+        self._ask = ask
+        self._asking: dict[Link, asyncio.Task[Heard]] = {}
+        self._heard: dict[Link, Heard] = {}
+
+    async def ask(self, links: Sequence[Link]) -> list[Heard]:
+        """Ask all that are not being asked already; wait a moment for their answers."""
+        for link in links:
+            if link not in self._asking:
+                self._asking[link] = asyncio.create_task(self._ask(link))
+        if self._asking:
+            await asyncio.wait(self._asking.values(), timeout=RETRY_S)
+        for link in [link for link, task in self._asking.items() if task.done()]:
+            self._heard[link] = self._asking.pop(link).result()
+        return [self._heard.get(link, Heard.SILENT) for link in links]
+
+    async def end(self) -> None:
+        """Give up the questions still open."""
+        for task in self._asking.values():
+            task.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
 
 def _nothing_to_be_had(heard: Sequence[Heard], waited_s: float) -> bool:
@@ -115,7 +145,7 @@ async def _ask(link: Link, registry: Registry, own_node: str, now_ms: Callable[[
 
 def _take_copy(link: Link, registry: Registry, answer: Answer, now_ms: int) -> Heard:
     try:
-        copy = decode_copy(answer.body or b"", now_ms)
+        copy = read_copy(answer.body or b"", now_ms)
     except BadDocument as error:
         _log.warning("copy not readable peer=%s reason=%s", link.name, error)
         return Heard.SILENT

@@ -18,7 +18,8 @@ from typing import Final
 import msgspec
 
 from eureka_registry.core.registry import Registry
-from eureka_registry.wire.copies import decode_copy, encode_copy
+from eureka_registry.peers.exchange import read_copy
+from eureka_registry.wire.copies import encode_copy
 from eureka_registry.wire.documents import BadDocument
 
 _log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class _Head(msgspec.Struct):
 
 def write(path: Path, body: bytes, saved_ms: int) -> None:
     """Put a copy on disk in one step; after an `OSError` the old one is still there."""
-    head = _Head(FORMAT, saved_ms, len(body), hashlib.sha256(body).hexdigest())
+    head = _Head(FORMAT, saved_ms, len(body), _checksum(body, saved_ms))
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("wb") as file:
@@ -72,9 +73,14 @@ def read(path: Path) -> tuple[int, bytes]:
         )
     if len(body) != head.bytes:
         raise SnapshotError(f"{path} is cut off: {len(body)} of {head.bytes} bytes are there")
-    if hashlib.sha256(body).hexdigest() != head.sha256:
+    if _checksum(body, head.saved_ms) != head.sha256:
         raise SnapshotError(f"{path} is damaged: its content does not match its SHA-256")
     return head.saved_ms, body
+
+
+def _checksum(body: bytes, saved_ms: int) -> str:
+    """SHA-256 of all that leases are made from: of the copy, and of the moment it speaks of."""
+    return hashlib.sha256(b"%d\n" % saved_ms + body).hexdigest()
 
 
 def load(path: Path, registry: Registry, now_ms: int) -> str:
@@ -85,7 +91,7 @@ def load(path: Path, registry: Registry, now_ms: int) -> str:
     """
     try:
         saved_ms, body = read(path)
-        copy = decode_copy(body, saved_ms)
+        copy = read_copy(body, saved_ms)
     except FileNotFoundError:
         return f"no snapshot at {path} yet"
     except (SnapshotError, BadDocument, OSError) as error:

@@ -5,7 +5,9 @@ import { count } from "./format.js";
 import { group, summary } from "./model.js";
 
 const PAGE = 40;
+/** Ids named per status: fewer where many applications want to be looked over. */
 const MOST_IDS = 12;
+const MOST_IDS_OF_MANY = 4;
 
 /** The table of applications over `root`, which holds a table and the button `more`. */
 export class ApplicationTable {
@@ -24,6 +26,7 @@ export class ApplicationTable {
   setRows(rows, { top = false } = {}) {
     if (top) this.limit = PAGE;
     this.groups = group(rows);
+    this.mostIds = this.groups.length > PAGE ? MOST_IDS_OF_MANY : MOST_IDS;
     this.paint();
   }
 
@@ -63,7 +66,7 @@ export class ApplicationTable {
     const line = this.lines.get(entry.app) ?? el("tr");
     line.app = entry.app;
     const said = entry.rows.map((row) => [row.id, row.status, row.overridden, row.zone, row.ami, row.status_url]);
-    refill(line, JSON.stringify(said), () => this.cells(entry));
+    refill(line, this.mostIds + JSON.stringify(said), () => this.cells(entry));
     return line;
   }
 
@@ -83,8 +86,8 @@ export class ApplicationTable {
   /** `UP (2) - id, id`, with links to the instances' status pages. */
   ofStatus(app, status, rows) {
     const line = el("div", { class: "of-status" }, statusMark(status), ` (${count(rows.length)}) - `);
-    rows.slice(0, MOST_IDS).forEach((row, place) => line.append(place ? ", " : "", link(row.id, row.status_url)));
-    const left = rows.length - MOST_IDS;
+    rows.slice(0, this.mostIds).forEach((row, place) => line.append(place ? ", " : "", link(row.id, row.status_url)));
+    const left = rows.length - this.mostIds;
     if (left <= 0) return line;
     const open = () => this.onOpen(app, status);
     line.append(", ", el("button", { type: "button", class: "link", onclick: open }, `and ${count(left)} more`));

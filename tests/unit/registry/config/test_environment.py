@@ -93,10 +93,14 @@ def test_unknown_names_get_the_nearest_one() -> None:
     )
 
     assert layer.warnings == [
-        "environment EUREKA_SELF_PRESERVTION: unknown, ignored; "
-        "did you mean EUREKA_SELF_PRESERVATION?",
-        "environment EUREKA_SERVER_RENAWAL_PERCENT_THRESHOLD: unknown, ignored; "
-        "did you mean EUREKA_SERVER_RENEWAL_PERCENT_THRESHOLD?",
+        (
+            "environment EUREKA_SELF_PRESERVTION: unknown, ignored; "
+            "did you mean EUREKA_SELF_PRESERVATION?"
+        ),
+        (
+            "environment EUREKA_SERVER_RENAWAL_PERCENT_THRESHOLD: unknown, ignored; "
+            "did you mean EUREKA_SERVER_RENEWAL_PERCENT_THRESHOLD?"
+        ),
     ]
 
 

@@ -49,7 +49,7 @@ def test_every_setting_has_a_flag_with_its_meaning(name: str) -> None:
 
 
 def test_the_help_can_be_printed() -> None:
-    """argparse trips over percent signs."""
+    """Argparse trips over percent signs."""
     parser = argparse.ArgumentParser()
     add_flags(parser)
 

@@ -215,6 +215,18 @@ def test_instance_that_registers_here_hides_the_regions_one_and_is_no_departure(
     assert mirror.apply([], "UP_2_", NOW_MS)
 
 
+def test_instance_that_comes_up_in_the_region_after_ours_is_hidden_at_once() -> None:
+    """Nothing has changed here that would make us look."""
+    registry, mirror = Registry(Rules(), NOW_MS), mirror_of(instance("i2"))
+    registry.register(instance("i1"), Origin.CLIENT, NOW_MS)
+    mirror.defer_to([registry], NOW_MS)
+
+    mirror.apply([instance("i1"), instance("i3")], "UP_3_", NOW_MS)
+    mirror.defer_to([registry], NOW_MS)
+
+    assert sorted(visible(mirror)) == [("FOO", "i2"), ("FOO", "i3")]
+
+
 def test_hidden_instance_is_shown_again_as_it_then_is() -> None:
     """The region went on changing it meanwhile."""
     registry, mirror = Registry(Rules(), NOW_MS), mirror_of(instance("i1"))

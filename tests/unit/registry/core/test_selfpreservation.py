@@ -1,0 +1,266 @@
+"""When expired leases are kept, and what a person is told about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from eureka_registry.core.selfpreservation import (
+    JavaThreshold,
+    Preservation,
+    Turnout,
+    Verdict,
+    judge,
+)
+
+RULES = Preservation()
+OFF = Preservation(enabled=False)
+
+
+def turnout(app: str = "APP", *, well: int, missing: int, per_minute: float = 2) -> Turnout:
+    """An application whose instances renew so often a minute."""
+    return Turnout(app, (well + missing) * per_minute, well * per_minute, missing)
+
+
+def verdict(*turnouts: Turnout, rules: Preservation = RULES) -> Verdict:
+    """The verdict on so many applications."""
+    return judge(turnouts, rules)
+
+
+# -- In total
+
+
+@pytest.mark.parametrize(("missing", "expires"), [(14, True), (15, False), (16, False)])
+def test_leases_expire_while_more_than_the_threshold_arrives(
+    missing: int, *, expires: bool
+) -> None:
+    """Exactly the threshold is too little, as in Java (`numberOfRenews > threshold`)."""
+    assert verdict(turnout(well=100 - missing, missing=missing)).expiration_enabled is expires
+
+
+@pytest.mark.parametrize(("well", "missing"), [(0, 1), (1, 1), (0, 2), (1, 2)])
+def test_two_silent_clients_are_never_a_network_failure(well: int, missing: int) -> None:
+    """Issue 722: one dead of two blocks Java's eviction for ever."""
+    judged = verdict(turnout(well=well, missing=missing))
+
+    assert judged.expiration_enabled
+    assert not judged.active
+
+
+def test_from_the_floor_on_a_small_fleet_is_preserved_too() -> None:
+    """Three of three silent at once looks like our own network."""
+    assert not verdict(turnout(well=0, missing=3)).expiration_enabled
+
+
+def test_floor_is_a_setting() -> None:
+    """A fleet of a thousand may want another one than a fleet of three."""
+    judged = verdict(turnout(well=0, missing=3), rules=Preservation(floor=4))
+
+    assert judged.expiration_enabled
+
+
+def test_an_empty_registry_needs_no_preservation() -> None:
+    """Java's threshold of 0 blocks eviction in a registry that never had clients (case 150)."""
+    judged = verdict()
+
+    assert judged.expiration_enabled
+    assert judged.sentence == (
+        "Self-preservation is not needed: 0 of 0 expected renewals a minute arrive."
+    )
+
+
+def test_switched_off_everything_expires() -> None:
+    """Who switches it off wants exactly that."""
+    judged = verdict(turnout(well=0, missing=50), rules=OFF)
+
+    assert judged.expiration_enabled
+    assert not judged.keeps("APP")
+
+
+def test_fast_clients_do_not_make_up_for_slow_ones_that_are_silent() -> None:
+    """Java: ten clients of 5 s send 120 a minute, so thirty dead ones of 30 s go unnoticed."""
+    fast = turnout("FAST", well=10, missing=0, per_minute=12)
+    slow = turnout("SLOW", well=0, missing=30, per_minute=2)
+
+    assert not verdict(fast, slow).expiration_enabled
+
+
+def test_slow_clients_are_not_taken_for_silent_ones() -> None:
+    """Java: clients of 60 s send half of what is expected, and nothing expires ever again."""
+    assert verdict(turnout(well=50, missing=3, per_minute=1)).expiration_enabled
+
+
+def test_mixed_intervals_add_up() -> None:
+    """5 s, 30 s and 60 s clients: 12, 2 and 1 renewals a minute each."""
+    judged = verdict(
+        turnout("FAST", well=9, missing=1, per_minute=12),
+        turnout("USUAL", well=9, missing=1, per_minute=2),
+        turnout("SLOW", well=9, missing=1, per_minute=1),
+    )
+
+    assert (judged.expected, judged.arriving, judged.missing) == (150, 135, 3)
+    assert judged.expiration_enabled
+
+
+# -- Per application
+
+
+def test_one_applications_outage_keeps_only_its_own_leases() -> None:
+    """A partition that cuts off one team's network is no reason to keep others' dead ones."""
+    judged = verdict(turnout("CUT", well=1, missing=4), turnout("BIG", well=95, missing=5))
+
+    assert judged.expiration_enabled
+    assert judged.active
+    assert (judged.keeps("CUT"), judged.keeps("BIG")) == (True, False)
+
+
+def test_half_of_an_application_may_go() -> None:
+    """Less than half of its renewals must arrive before an application is kept."""
+    judged = verdict(turnout("HALF", well=4, missing=4), turnout("BIG", well=95, missing=0))
+
+    assert not judged.keeps("HALF")
+
+
+def test_a_small_application_is_not_kept() -> None:
+    """Two of two gone is what scaling down by force looks like."""
+    judged = verdict(turnout("TWO", well=0, missing=2), turnout("BIG", well=95, missing=0))
+
+    assert not judged.keeps("TWO")
+
+
+# -- In words
+
+
+def test_says_what_came_who_is_missing_and_what_happens_next() -> None:
+    """The Java server's red banner says none of these."""
+    judged = verdict(turnout("ORDERS", well=12, missing=8), turnout("USERS", well=20, missing=0))
+
+    assert judged.sentence == (
+        "Self-preservation is on: 64 of 80 expected renewals a minute arrive, and more than 68 "
+        "are needed. Missing are ORDERS (8 overdue, 24 of 40 renewals a minute). No lease expires "
+        "until enough renewals arrive, or until the missing instances are removed by hand."
+    )
+
+
+def test_says_which_applications_are_kept() -> None:
+    """Somebody who looks for one application must find its name."""
+    judged = verdict(
+        turnout("CUT", well=1, missing=4),
+        turnout("BIG", well=94, missing=5),
+    )
+
+    assert judged.sentence == (
+        "Self-preservation is on for some applications: CUT (4 overdue, 2 of 10 renewals a "
+        "minute). Their leases do not expire until more of their renewals arrive, or until the "
+        "missing instances are removed by hand; all others expire as usual (190 of 208 expected "
+        "renewals a minute arrive)."
+    )
+
+
+def test_says_that_few_missing_are_nothing_to_worry_about() -> None:
+    """So that nobody wonders whether a dead instance will ever go."""
+    assert verdict(turnout("ORDERS", well=1, missing=1)).sentence == (
+        "Self-preservation is not needed: 2 of 4 expected renewals a minute arrive. Missing are "
+        "ORDERS (1 overdue, 2 of 4 renewals a minute); their leases expire when they are over."
+    )
+
+
+def test_says_that_it_is_switched_off() -> None:
+    """With it off a network failure empties the registry: that must be read somewhere."""
+    assert verdict(turnout(well=1, missing=1), rules=OFF).sentence == (
+        "Self-preservation is switched off: 2 of 4 expected renewals a minute arrive, and every "
+        "lease expires when it is over."
+    )
+
+
+@pytest.mark.parametrize(("short", "end"), [(6, "1 more application"), (9, "4 more applications")])
+def test_names_the_worst_and_counts_the_rest(short: int, end: str) -> None:
+    """A banner with four hundred names is read by nobody."""
+    turnouts = [turnout(f"APP{n}", well=0, missing=n + 1) for n in range(short)]
+    sentence = verdict(*turnouts).sentence
+
+    worst = f"APP{short - 1} ({short} overdue"
+    assert sentence.index(worst) < sentence.index(f"APP{short - 5} (")
+    assert f"APP{short - 6} (" not in sentence
+    assert f", {end}. No lease expires" in sentence
+
+
+def test_clients_slower_than_a_minute_are_shown_with_a_tenth() -> None:
+    """A client of 5 minutes sends 0.2 a minute: `0 of 0` explains nothing."""
+    judged = verdict(turnout("CRON", well=1, missing=1, per_minute=0.2))
+
+    assert "0.2 of 0.4 expected renewals a minute arrive" in judged.sentence
+
+
+# -- Java's arithmetic
+
+
+@pytest.mark.parametrize(
+    ("clients", "threshold"),
+    [(0, 0), (1, 1), (2, 3), (3, 5), (10, 17), (11, 18), (20, 34), (100, 170)],
+)
+def test_java_threshold_is_cut_to_a_whole_number(clients: int, threshold: int) -> None:
+    """The table of 3.10 (cases 148, 149)."""
+    assert JavaThreshold(clients, 30, RULES).threshold == threshold
+
+
+@pytest.mark.parametrize(("renewals", "expires"), [(2, False), (3, False), (4, True)])
+def test_java_threshold_must_be_exceeded(renewals: int, *, expires: bool) -> None:
+    """Cases 146 and 147."""
+    assert JavaThreshold(2, 30, RULES).judge(renewals).expiration_enabled is expires
+
+
+def test_java_expects_nobody_more_while_it_expects_nobody() -> None:
+    """Case 150: the cold start in which nothing is ever evicted."""
+    java = JavaThreshold(0, 30, RULES)
+    java.came()
+
+    assert java.expected_clients == 0
+    assert not java.judge(1_000).expiration_enabled
+
+
+def test_java_counts_arrivals_and_departures() -> None:
+    """Case 151."""
+    java = JavaThreshold(1, 30, RULES)
+    java.came()
+    java.came()
+    java.went()
+
+    assert java.expected_clients == 2
+
+
+def test_java_never_expects_less_than_nobody() -> None:
+    """A departure of a client that was never counted."""
+    java = JavaThreshold(0, 30, RULES)
+    java.went()
+
+    assert java.expected_clients == 0
+
+
+@pytest.mark.parametrize(("count", "expected"), [(8, 10), (9, 9), (30, 30)])
+def test_java_recount_distrusts_a_sudden_loss(count: int, expected: int) -> None:
+    """Case 153: 8 of 10 are below the threshold of 8.5."""
+    java = JavaThreshold(10, 30, RULES)
+    java.recount(count)
+
+    assert java.expected_clients == expected
+
+
+def test_java_recount_believes_everything_with_preservation_off() -> None:
+    """Case 154."""
+    java = JavaThreshold(10, 30, OFF)
+    java.recount(2)
+
+    assert java.expected_clients == 2
+
+
+def test_java_sentence_shows_the_figures_of_its_dashboard() -> None:
+    """`Renews threshold` and `Renews (last min)` are what users of Java compare."""
+    assert JavaThreshold(2, 30, RULES).judge(2).sentence == (
+        "By the Java server's rules: 2 renewals came in the last minute, 3 must be exceeded "
+        "(2 clients expected); leases do not expire."
+    )
+
+
+def test_java_expires_everything_with_preservation_off() -> None:
+    """`enableSelfPreservation=false`."""
+    assert JavaThreshold(10, 30, OFF).judge(0).expiration_enabled

@@ -1,0 +1,55 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eureka_registry.local.ports import Ports, Wish, assign
+
+
+def free(_: int) -> bool:
+    """Nobody else listens."""
+    return True
+
+
+def test_wishes_are_granted_and_management_is_a_thousand_above() -> None:
+    """8761, 8762, 8763: a management port of 8763 would be the third peer's."""
+    wishes = [Wish(f"peer{k}", 8760 + k) for k in (1, 2, 3)]
+
+    ports, lines = assign(wishes, free)
+
+    assert ports == [Ports(8761, 9761), Ports(8762, 9762), Ports(8763, 9763)]
+    assert lines == []
+
+
+def test_the_second_peer_with_a_port_gets_the_next_free_one() -> None:
+    """In containers all listen on 8761."""
+    ports, lines = assign([Wish("a", 8761), Wish("b", 8761), Wish("c", 8762)], lambda p: p != 8763)
+
+    assert [got.port for got in ports] == [8761, 8764, 8762]
+    assert lines == ["b: port 8761 is a's already (Java would fail to bind), so 8764"]
+
+
+def test_a_management_port_of_the_file_is_kept_unless_it_is_taken() -> None:
+    """Common to all profiles it can be only one's."""
+    ports, _ = assign([Wish("a", 1111, 9000), Wish("b", 2222, 9000)], free)
+
+    assert ports == [Ports(1111, 9000), Ports(2222, 3222)]
+
+
+def test_a_management_port_keeps_clear_of_peers() -> None:
+    """Peers a thousand apart, and at the end of the numbers."""
+    ports, _ = assign([Wish("a", 8761), Wish("b", 9761), Wish("c", 65535)], free)
+
+    assert [got.management for got in ports] == [9762, 10761, 1024]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 65535), st.just(0) | st.integers(1, 65535)), min_size=1, max_size=9
+    )
+)
+def test_no_port_is_given_twice(wishes: list[tuple[int, int]]) -> None:
+    """Whatever the files say."""
+    ports, _ = assign([Wish(str(n), *wish) for n, wish in enumerate(wishes)], free)
+
+    given_ports = [number for got in ports for number in (got.port, got.management)]
+    assert len(set(given_ports)) == len(given_ports)
+    assert ports[0].port == wishes[0][0]
