@@ -87,9 +87,7 @@ def spread(values: Sequence[float]) -> Spread:
         ValueError: there is none.
     """
     ordered = sorted(values)
-    return Spread(
-        median(ordered), percentile(ordered, 0.99), ordered[0], ordered[-1], len(ordered)
-    )
+    return Spread(median(ordered), percentile(ordered, 0.99), ordered[0], ordered[-1], len(ordered))
 
 
 def rates(counts: Sequence[int], moments: Sequence[float]) -> list[float]:

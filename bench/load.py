@@ -43,14 +43,15 @@ class Plan(msgspec.Struct, frozen=True):
 class Tally(msgspec.Struct, frozen=True):
     """What came of it: looks at the running number of answers, and answers by status.
 
-    `statuses` holds all answers, those of the warming up, too. `trouble` is `None`, or why the run
-    is worth nothing.
+    `statuses`, `body_bytes` and `took_s` are of the whole run, the warming up, too. `trouble` is
+    `None`, or why the run is worth nothing.
     """
 
     moments: list[float]
     counts: list[int]
     statuses: dict[int, int]
     body_bytes: int
+    took_s: float
     trouble: str | None = None
 
 
@@ -112,6 +113,8 @@ class _Run:
         self._statuses: Counter[int] = Counter()
         self._loop = asyncio.get_running_loop()
         self._requests = _in_turn(plan)
+        self._began_at = self._loop.time()
+        self._took_s = 0.0
         self._moments: list[float] = []
         self._counts: list[int] = []
         self.next_request: Callable[[], bytes | None] = lambda: next(self._requests, None)
@@ -121,16 +124,15 @@ class _Run:
         self.answers += 1
         self._statuses[status] += 1
         if self.answers == self._plan.total:
+            self._write_down()
             self.end()
 
     def look(self) -> None:
         """Write down how many answers there are, and do so again after a while."""
         if self.ended.is_set():
             return
-        now = self._loop.time()
-        self._moments.append(now)
-        self._counts.append(self.answers)
-        if self._plan.seconds and now - self._moments[0] >= self._plan.seconds:
+        self._write_down()
+        if self._plan.seconds and self._moments[-1] - self._moments[0] >= self._plan.seconds:
             self.end()
             return
         self._loop.call_later(SLICE_S, self.look)
@@ -140,15 +142,17 @@ class _Run:
         if self.ended.is_set():
             return
         self.trouble = trouble
+        self._took_s = self._loop.time() - self._began_at
         self.ended.set()
-        now = self._loop.time()
-        if self._moments and now - self._moments[-1] > SLICE_S / 10:
-            self._moments.append(now)
-            self._counts.append(self.answers)
 
     def tally(self, body_bytes: int) -> Tally:
         """What came of it."""
-        return Tally(self._moments, self._counts, dict(self._statuses), body_bytes, self.trouble)
+        statuses = dict(self._statuses)
+        return Tally(self._moments, self._counts, statuses, body_bytes, self._took_s, self.trouble)
+
+    def _write_down(self) -> None:
+        self._moments.append(self._loop.time())
+        self._counts.append(self.answers)
 
 
 async def carry_out(plan: Plan) -> Tally:

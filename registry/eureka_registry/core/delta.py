@@ -13,6 +13,7 @@ the `versions__delta` of the wire.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -49,13 +50,15 @@ class RecentApplication:
         self.version = 0
         self.changes: dict[str, Recent] = {}
 
-    def ordered(self) -> list[Recent]:
-        """The changes with departures last.
 
-        A Java client that does not know the application adopts all of it, departures included,
-        unless they come after the arrivals (`eureka-protocol.md` 9.4).
-        """
-        return sorted(self.changes.values(), key=lambda recent: recent.departed)
+def ordered(applications: Iterable[RecentApplication]) -> list[Recent]:
+    """The changes of one application, drawn from one or more registries, departures last.
+
+    A Java client that does not know the application adopts all of it, departures included, unless
+    they come after the arrivals (`eureka-protocol.md` 9.4).
+    """
+    changes = (change for each in applications for change in each.changes.values())
+    return sorted(changes, key=lambda change: change.departed)
 
 
 class Delta:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 import random
 import resource
@@ -104,7 +103,7 @@ class Peer:
             max_connections=settings.max_connections,
         )
         self._timers: list[asyncio.Task[None]] = []
-        self._evict_due_s = math.inf
+        self._evict_due_s = 0.0
         self._patient_until_s = 0.0
 
     async def run(
@@ -180,6 +179,7 @@ class Peer:
     def _start_timers(self, group: asyncio.TaskGroup) -> None:
         settings, node = self.node.settings, self.node
         loop = asyncio.get_running_loop()
+        self._evict_due_s = loop.time() + settings.eviction_interval_s
         start = group.create_task
         self._timers = [
             start(_every(1.0, lambda: node.registry.tick(node.now_ms()))),

@@ -180,12 +180,12 @@ class Server(web.Server):
         return Connection(self, self._fast, self._keepalive_timeout_s)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Take a connection, or close it at once if there are too many."""
+        """Take a connection, or refuse it if there are too many."""
         super().connection_made(handler, transport)
         if len(self._connections) > self._max_connections:
             self.refused += 1
-            transport.write(_REFUSAL)
-            transport.close()
+            # Not at once: aiohttp's task for it has not begun, and fails on what is closed.
+            asyncio.get_running_loop().call_soon(_refuse, transport)
 
     def cut_off_overdue(self, now: float) -> None:
         """Close what takes too long; call it every few seconds with the loop's time."""
@@ -194,3 +194,8 @@ class Server(web.Server):
             if connection.overdue(now, self._request_timeout_s):
                 self.cut_off += 1
                 connection.cut_off()
+
+
+def _refuse(transport: asyncio.Transport) -> None:
+    transport.write(_REFUSAL)
+    transport.close()

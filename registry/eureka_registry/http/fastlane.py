@@ -36,7 +36,7 @@ _HARMLESS: Final = frozenset(
 """Headers that do not change what becomes of a renewal."""
 
 _EMPTY_WORDS: Final = frozenset({(b"content-length", b"0"), (b"connection", b"keep-alive")})
-"""Headers that change nothing if they say this. Java's clients keep connections in so many words."""
+"""Headers that change nothing if they say this; Java's clients say keep-alive."""
 
 _MAX_BYTES: Final = 4096
 _MAX_SEEN: Final = 4096

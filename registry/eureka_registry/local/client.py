@@ -104,7 +104,7 @@ class LeaseClient:
         await self._request("DELETE", f"apps/{self.app}/{self.id}")
 
     async def _request(self, method: str, path: str, document: object = None) -> tuple[int, int]:
-        """The first status below 500 that a server gives (0: none does), and how many were asked."""
+        """The first status below 500 that a server gives (0: none), and how many were asked."""
         body = None if document is None else msgspec.json.encode(document)
         headers = {"Accept": "application/json"}
         if body is not None:

@@ -156,8 +156,11 @@ def _take_copy(link: Link, registry: Registry, answer: Answer, now_ms: int) -> H
 
 
 async def _ask_java(link: Link, registry: Registry, now_ms: Callable[[], int]) -> Heard:
-    """A Java server gives its list; when its leases were renewed it does not tell."""
-    answer = await link.client.get("apps/")
+    """A Java server gives its list; when its leases were renewed it does not tell.
+
+    Naming a region that nobody has leaves out the instances of its own remote regions.
+    """
+    answer = await link.client.get("apps/", {"regions": "none"})
     if answer.body is None:
         return Heard.SILENT
     now = now_ms()

@@ -19,7 +19,7 @@ import msgspec
 from isal.isal_zlib import crc32
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import Delta, RecentApplication
+from eureka_registry.core.delta import Delta, RecentApplication, ordered
 from eureka_registry.core.model import Instance, Status
 from eureka_registry.core.vips import VipGroup, VipIndex
 from eureka_registry.wire.codecs import Codec, codec_for
@@ -192,7 +192,7 @@ class Bodies:
                     yield instance, codec.instance
 
         applications = [source.applications for source in sources]
-        return self._refreshed(("full", _key(sources), form), codec, applications, entries)
+        return self._refreshed(("full", _key(sources), form), applications, entries)
 
     def _delta_parts(self, sources: Sequence[Source], form: Form) -> list[_Part]:
         codec = codec_for(form)
@@ -201,17 +201,15 @@ class Bodies:
         def entries(
             applications: Sequence[RecentApplication],
         ) -> Iterator[tuple[Instance, Encoder]]:
-            for application in applications:
-                for change in application.ordered():
-                    yield change.instance, departure if change.departed else codec.instance
+            for change in ordered(applications):
+                yield change.instance, departure if change.departed else codec.instance
 
         applications = [source.delta.applications for source in sources]
-        return self._refreshed(("delta", _key(sources), form), codec, applications, entries)
+        return self._refreshed(("delta", _key(sources), form), applications, entries)
 
     def _refreshed(
         self,
         key: Hashable,
-        codec: Codec,
         applications: Sequence[Mapping[str, _V]],
         entries: Callable[[Sequence[_V]], Iterable[tuple[Instance, Encoder]]],
     ) -> list[_Part]:
@@ -224,14 +222,13 @@ class Bodies:
             version = tuple(s[name].version if name in s else None for s in applications)
             part = kept.get(name)
             if part is None or part.version != version:
-                part = _encode(codec, name, version, entries(same), part)
+                part = _encode(name, version, entries(same), part)
             parts[name] = part
         self._parts[key] = parts
         return list(parts.values())
 
 
 def _encode(
-    codec: Codec,
     name: str,
     version: Hashable,
     entries: Iterable[tuple[Instance, Encoder]],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eureka_registry.core.delta import MIN_DEPARTURES, Delta
+from eureka_registry.core.delta import MIN_DEPARTURES, Delta, ordered
 from eureka_registry.core.model import ActionType
 from support.instances import instance
 
@@ -28,7 +28,7 @@ def shown(made: Delta, app: str = "APP") -> list[tuple[str, ActionType | None]]:
     application = made.applications.get(app)
     if application is None:
         return []
-    return [(r.instance.id, r.instance.action) for r in application.ordered()]
+    return [(r.instance.id, r.instance.action) for r in ordered([application])]
 
 
 def test_shows_each_instance_once_with_its_latest_state() -> None:

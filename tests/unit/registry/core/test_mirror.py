@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eureka_registry.core.delta import ordered
 from eureka_registry.core.application import hashcode
 from eureka_registry.core.mirror import Mirror
 from eureka_registry.core.model import (
@@ -26,7 +27,7 @@ NOW_MS = 1_700_000_000_000
 RETENTION_MS = 180_000
 
 
-def instance(instance_id: str = "i1", app: str = "FOO", **fields: object) -> Instance:
+def instance(instance_id: str = "i1", app: str = "FOO", /, **fields: object) -> Instance:
     """An instance of another region."""
     plain = Instance(
         instance_id=instance_id,
@@ -59,7 +60,7 @@ def visible(mirror: Mirror) -> dict[tuple[str, str], Instance]:
 def departed(mirror: Mirror, app: str = "FOO") -> list[str]:
     """Ids that the mirror's delta says have left."""
     application = mirror.delta.applications.get(app)
-    changes = application.ordered() if application else []
+    changes = ordered([application]) if application else []
     return [change.instance.id for change in changes if change.departed]
 
 
@@ -170,7 +171,7 @@ def test_applications_that_are_not_wanted_count_only_for_the_regions_hash() -> N
 
 def test_instances_without_a_name_are_left_out() -> None:
     """Nobody could renew, cancel or even fetch them."""
-    mirror = mirror_of(instance("", host_name=""), instance("i1", app=""))
+    mirror = mirror_of(instance("", host_name=""), instance("i1", ""))
 
     assert mirror.known == 0
 
@@ -225,6 +226,20 @@ def test_instance_that_comes_up_in_the_region_after_ours_is_hidden_at_once() -> 
     mirror.defer_to([registry], NOW_MS)
 
     assert sorted(visible(mirror)) == [("FOO", "i2"), ("FOO", "i3")]
+
+
+def test_hidden_instance_that_leaves_the_region_does_not_come_back() -> None:
+    """It is gone from both when it leaves here."""
+    registry, mirror = Registry(Rules(), NOW_MS), mirror_of(instance("i1"))
+    registry.register(instance("i1"), Origin.CLIENT, NOW_MS)
+    mirror.defer_to([registry], NOW_MS)
+
+    assert mirror.apply([instance("i1", action=ActionType.DELETED)], "", NOW_MS + 1)
+    registry.cancel("FOO", "i1", NOW_MS + 2)
+    mirror.defer_to([registry], NOW_MS + 2)
+
+    assert visible(mirror) == {}
+    assert departed(mirror) == []
 
 
 def test_hidden_instance_is_shown_again_as_it_then_is() -> None:
@@ -310,7 +325,7 @@ def changes_of(sources: Sequence[Registry | Mirror]) -> list[Instance]:
         for name in names
         for source in sources
         if name in source.delta.applications
-        for change in source.delta.applications[name].ordered()
+        for change in ordered([source.delta.applications[name]])
     ]
 
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from eureka_registry.core.mirror import Mirror
 from eureka_registry.peers.client import NODE_HEADER, Limits, Node, open_session
@@ -100,7 +100,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @asynccontextmanager
 async def serving(
     handler: Callable[[web.Request], Awaitable[web.Response]], port: int = 0
-) -> AsyncIterator[TestServer]:
+) -> AsyncIterator[BaseTestServer]:
     """A server that answers every request with this handler."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
@@ -319,6 +319,7 @@ async def test_too_many_instances_are_refused(
     place.delta = listing(entry("i3"), hashcode="UP_3_")
     assert not await region.fetch()
 
+    assert place.asked == [FULL, DELTA, FULL]
     assert ids(region) == ["i1", "i2"]
     assert region.problem == "has 3 instances, more than 2"
 

@@ -1,0 +1,104 @@
+"""`python -m bench [NAME...]`: measure what `design.md` 8 has budgets for.
+
+Nothing is judged: the exit code is 0 unless something could not be measured (1).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from rich.console import Console
+
+from bench import machine, reads, starts, table, writes
+from bench.answers import BadAnswerError
+from bench.figures import Figure
+from bench.lab import Lab, NotMeasuredError
+from bench.sight import sight
+
+Benchmark = Callable[[Lab], Awaitable[list[Figure]]]
+
+BENCHMARKS: Final[Mapping[str, Benchmark]] = MappingProxyType(
+    {
+        "heartbeats": writes.heartbeats,
+        "registrations": writes.registering,
+        "memory": reads.memory,
+        "fetch": reads.fetches,
+        "change": reads.changes,
+        "delta": reads.deltas,
+        "start": starts.starts,
+        "restart": starts.restarts,
+        "sight": sight,
+    }
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure; returns the exit code."""
+    options = _parser().parse_args(words)
+    cores = machine.cores()
+    if cores is None:
+        _say("processes cannot be tied to cores here: all figures are without, so less comparable")
+    else:
+        machine.pin(0, cores.load)
+    with tempfile.TemporaryDirectory(prefix="eurekube-bench-") as folder:
+        _keep_compiled(folder)
+        lab = Lab(cores, _say, quick=options.quick)
+        figures, problems = asyncio.run(_measure(lab, options.names or list(BENCHMARKS)))
+    _report(figures, problems, options.output)
+    return 1 if problems else 0
+
+
+async def _measure(lab: Lab, names: Sequence[str]) -> tuple[list[Figure], list[str]]:
+    figures: list[Figure] = []
+    problems: list[str] = []
+    for name in names:
+        try:
+            figures += await BENCHMARKS[name](lab)
+        except (NotMeasuredError, BadAnswerError, OSError) as error:
+            problems.append(f"{name}: {error}")
+            _say(f"not measured: {problems[-1]}")
+    return figures, problems
+
+
+def _report(figures: Sequence[Figure], problems: Sequence[str], output: str) -> None:
+    console = Console()
+    if output == "json":
+        print(table.json(figures, problems))
+    elif console.is_terminal:
+        table.show(figures, console)
+    else:
+        print(table.text(figures))
+    for problem in problems:
+        _say(f"NOT MEASURED: {problem}")
+
+
+def _keep_compiled(folder: str) -> None:
+    """Let peers start from compiled modules, as in an image, where the environment forbids them."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
+
+
+def _say(sentence: str) -> None:
+    print(f"bench: {sentence}", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", choices=[*BENCHMARKS, []],
+        help=f"what to measure (default: everything): {', '.join(BENCHMARKS)}",
+    )  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="measure for a short time only")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

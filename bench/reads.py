@@ -1,0 +1,130 @@
+"""Fetches: how many a second, how soon a change is in them, and what they leave in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from bench import machine
+from bench.answers import BadAnswerError
+from bench.figures import Budget, Figure, median, rates, spread
+from bench.lab import INSTANCES, Lab, pid_of
+from bench.line import Line
+from bench.load import Plan
+from bench.requests import APPS, DELTA, JSON_GZIP, registration, request
+from eureka_registry.local.processes import Process
+
+_FETCH: Final = request("GET", APPS)
+_DELTA: Final = request("GET", DELTA)
+_FULL: Final = Budget(1_650, at_least=True)
+_SHOWN: Final = Budget(136 / 50, aim=136 / 100)
+_MEMORY: Final = Budget(450 / 4, aim=80)
+_SHORT_RETENTION_S: Final = 2.0
+_FETCHES: Final = 20
+
+
+async def memory(lab: Lab) -> list[Figure]:
+    """What a peer occupies, empty and full."""
+    lab.say("memory")
+    async with lab.peers(1) as (peer,):
+        empty = machine.memory_mib(pid_of(peer))
+        await lab.fill(peer)
+        await asyncio.to_thread(_fetch_often, peer.settings.port)
+        full = machine.memory_mib(pid_of(peer))
+    note = f"RSS, {INSTANCES:,} instances, after {_FETCHES} JSON gzip fetches with changes between"
+    return [
+        Figure("memory, empty", "MiB", empty, note="RSS"),
+        Figure("memory, full", "MiB", full, budget=_MEMORY, note=note),
+    ]
+
+
+async def fetches(lab: Lab) -> list[Figure]:
+    """Full fetches of what does not change, with and without the tag of the last one."""
+    lab.say("full fetches")
+    async with lab.peers(1) as (peer,):
+        await lab.fill(peer)
+        with Line(peer.settings.port) as line:
+            answer = line.demand(_FETCH, 200)
+        _demand_whole(answer.text, INSTANCES)
+        tag = answer.header("ETag")
+        if tag is None:
+            raise BadAnswerError("a full fetch has no ETag")
+        sizes = f"{len(answer.text) / 1e6:.1f} MB JSON, {len(answer.body) / 1e3:,.0f} kB gzip"
+        again = request("GET", APPS, {**JSON_GZIP, "If-None-Match": tag})
+        return [
+            await _fetched(lab, peer, "full fetch, unchanged", _FETCH, 200, _FULL, sizes),
+            await _fetched(lab, peer, "full fetch, If-None-Match", again, 304, None, "304"),
+        ]
+
+
+async def changes(lab: Lab) -> list[Figure]:
+    """From before a registration to the end of the fetch that shows it."""
+    figures = []
+    for instances in (1_000, INSTANCES):
+        lab.say(f"a change, then a full fetch, {instances:,} instances")
+        async with lab.peers(1) as (peer,):
+            await lab.fill(peer, instances)
+            port, rounds = peer.settings.port, lab.rounds(200, 30)
+            times = await asyncio.to_thread(_shown_after, port, _FETCH, instances, rounds)
+        budget = _SHOWN if instances == INSTANCES else None
+        name = f"change, then full fetch, {instances:,} instances"
+        figures.append(Figure(name, "ms", median(times), spread(times), budget))
+    return figures
+
+
+async def deltas(lab: Lab) -> list[Figure]:
+    """From before a registration to the end of the delta that shows it."""
+    lab.say("a change, then a delta")
+    async with lab.peers(1, delta_retention_s=_SHORT_RETENTION_S) as (peer,):
+        await lab.fill(peer)
+        port, rounds = peer.settings.port, lab.rounds(200, 30)
+        await asyncio.sleep(_SHORT_RETENTION_S + 1.5)
+        times = await asyncio.to_thread(_shown_after, port, _DELTA, INSTANCES, rounds)
+    note = f"of {INSTANCES:,} instances; the delta grows to {rounds} changes"
+    return [Figure("change, then delta", "ms", median(times), spread(times), note=note)]
+
+
+async def _fetched(  # noqa: PLR0913 - the words of one line
+    lab: Lab, peer: Process, name: str, fetch: bytes, status: int, budget: Budget | None, note: str
+) -> Figure:
+    plan = Plan(peer.settings.port, [fetch], seconds=lab.seconds, warm_up_s=0.5)
+    tally = await lab.load(plan, status)
+    each = rates(tally.counts, tally.moments)
+    if tally.body_bytes:
+        note = f"{note}, {tally.body_bytes / tally.took_s / 1e6:,.0f} MB/s"
+    return Figure(
+        f"{name}, {INSTANCES:,} instances", "1/s", median(each), spread(each), budget, note
+    )
+
+
+def _fetch_often(port: int) -> None:
+    with Line(port) as line:
+        for number in range(_FETCHES):
+            line.demand(registration(number, f"memory-{number}"), 204)
+            _demand_whole(line.demand(_FETCH, 200).text, INSTANCES)
+
+
+def _shown_after(port: int, fetch: bytes, instances: int, rounds: int) -> list[float]:
+    """Milliseconds of each change with its fetch; the first, which builds all, does not count."""
+    with Line(port) as line:
+        line.demand(fetch, 200)
+        return [_show(line, fetch, number % instances, number) for number in range(rounds)]
+
+
+def _show(line: Line, fetch: bytes, instance: int, number: int) -> float:
+    mark = f"mark-{number}-{time.monotonic_ns()}"
+    change = registration(instance, mark)
+    began = time.perf_counter()
+    line.demand(change, 204)
+    answer = line.demand(fetch, 200)
+    took_ms = (time.perf_counter() - began) * 1e3
+    if mark.encode() not in answer.text:
+        raise BadAnswerError("a fetch did not show the change before it")
+    return took_ms
+
+
+def _demand_whole(text: bytes, instances: int) -> None:
+    found = text.count(b'"instanceId":')
+    if found not in (instances, instances + 1):  # a peer may list itself
+        raise BadAnswerError(f"a full fetch shows {found} instances, not {instances}")

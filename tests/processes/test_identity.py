@@ -1,0 +1,94 @@
+"""Peers are told apart by node id, whatever their URLs look like."""
+
+from __future__ import annotations
+
+import socket
+
+from processes.cluster import LONG, Cluster, until
+from processes.liar import Liar
+
+
+def test_two_peers_on_one_host_replicate() -> None:
+    """Java takes the same host name for itself, port or not, and never replicates (5.10)."""
+    with Cluster(2, hostname="localhost", register_with_eureka=True) as cluster:
+        one, two = cluster.start().peers
+        one.register("PORTS", "a", leaseInfo=LONG)
+
+        until(lambda: cluster.everywhere("PORTS", {"a"}))
+        own = {f"localhost:eureka:{peer.port}" for peer in cluster.peers}
+        until(lambda: cluster.everywhere("EUREKA", own))
+        assert not one.edge(two)["self"]
+
+
+def test_own_url_under_any_alias_is_recognised() -> None:
+    """A list usually names all peers, oneself by names one does not know."""
+    with Cluster(2, host="0.0.0.0") as cluster:
+        one, two = cluster.peers
+        names = ["localhost", "127.0.0.1", "127.0.0.2", socket.gethostname()]
+        aliases = [f"http://{name}:{one.port}/eureka" for name in names]
+        one.settings["peers"] = [*aliases, two.url]
+        cluster.start()
+
+        until(lambda: [e["self"] for e in one.view["peers"]] == [True] * len(aliases) + [False])
+
+        one.register("ALIAS", "a", leaseInfo=LONG)
+        until(lambda: cluster.everywhere("ALIAS", {"a"}))
+        assert all(edge["backlog"] == 0 for edge in one.view["peers"])
+
+
+def test_peer_that_knows_only_itself_is_ready_at_once() -> None:
+    """Being one's own only peer is no reason to wait for the time-out."""
+    with Cluster(1, sync_timeout_s=30) as cluster:
+        (one,) = cluster.peers
+        one.settings["peers"] = [one.url, f"http://localhost:{one.port}/eureka/"]
+        one.start()
+
+        one.ready(within_s=8)
+
+
+def test_same_peer_under_two_urls_counts_once() -> None:
+    """The second is shown as an alias, and gets nothing twice."""
+    with Cluster(2, host="0.0.0.0") as cluster:
+        one, two = cluster.peers
+        one.settings["peers"] = [two.url, f"http://localhost:{two.port}/eureka/"]
+        cluster.start()
+
+        until(lambda: one.view["peers"][1]["aliasOf"] == "peer2")
+
+        one.register("ONCE", "a", leaseInfo=LONG)
+        until(lambda: two.ids() == {"a"})
+        assert one.view["peers"][1]["lastDeliveredMsAgo"] is None
+
+
+def test_alias_takes_over_when_the_first_url_stops_working() -> None:
+    """One of two addresses of a peer fails: renewals must go through the other."""
+    with Liar() as relay, Cluster(2) as cluster:
+        one, two = cluster.peers
+        relay.forward_to(two.port)
+        one.settings["peers"] = [relay.url, two.url]
+        two.settings["peers"] = []
+        cluster.start()
+        until(lambda: one.view["peers"][1]["aliasOf"] == "peer2")
+
+        relay.close()
+
+        until(lambda: one.view["peers"][1]["aliasOf"] is None)
+        one.register("VIA", "a", leaseInfo=LONG)
+        until(lambda: two.ids() == {"a"})
+
+
+def test_url_that_led_to_ourselves_may_lead_to_another_later() -> None:
+    """Addresses of pods are used again, names move: nobody is taken for oneself for ever."""
+    with Liar() as relay, Cluster(2) as cluster:
+        one, two = cluster.peers
+        relay.forward_to(one.port)
+        one.settings["peers"] = [relay.url]
+        two.settings["peers"] = []
+        cluster.start()
+        until(lambda: one.view["peers"][0]["self"])
+
+        relay.forward_to(two.port)
+
+        until(lambda: not one.view["peers"][0]["self"])
+        one.register("MOVED", "a", leaseInfo=LONG)
+        until(lambda: two.ids() == {"a"})

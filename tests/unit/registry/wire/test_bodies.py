@@ -1,0 +1,378 @@
+"""Bodies made of kept pieces are those made from scratch, whatever happened in between."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from itertools import product
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eureka_registry.core.delta import ordered
+from eureka_registry.core.application import hashcode
+from eureka_registry.core.model import DataCenter, Instance, Origin, Status
+from eureka_registry.core.registry import Registry, Rules
+from eureka_registry.wire import bodies as module
+from eureka_registry.wire.bodies import Bodies
+from eureka_registry.wire.codecs import Codec, codec_for
+from eureka_registry.wire.negotiate import Form, Format
+
+FORMS = [
+    Form(format_, compact, v1)
+    for format_, compact, v1 in product(Format, (False, True), (False, True))
+    if not (v1 and format_ is Format.JSON)
+]
+JSON = Form(Format.JSON)
+XML = Form(Format.XML)
+
+
+def instance(app: str = "A", instance_id: str = "i", **fields: object) -> Instance:
+    """A document."""
+    given = {"vip_address": "v,w", "secure_vip_address": "s", "metadata": {"k": "<&>"}, **fields}
+    return Instance(
+        instance_id=instance_id,
+        host_name="h",
+        app=app,
+        ip_addr="1",
+        data_center=DataCenter("MyOwn"),
+        **given,
+    )
+
+
+def registry() -> Registry:
+    """An empty one."""
+    return Registry(Rules(), 0)
+
+
+def full(registry: Registry, form: Form) -> bytes:
+    """The full document without any keeping."""
+    codec = codec_for(form)
+    texts = []
+    for application in registry.applications.values():
+        head, tail = codec.application(application.name)
+        texts.append(
+            head + codec.separator.join(map(codec.instance, application.instances())) + tail
+        )
+    head, tail = codec.applications("1", registry.hashcode())
+    return head + codec.separator.join(texts) + tail
+
+
+def delta(registry: Registry, form: Form, now_ms: int) -> bytes:
+    """The delta without any keeping."""
+    registry.delta.forget_old(now_ms)
+    codec = codec_for(form)
+    texts = []
+    for application in registry.delta.applications.values():
+        head, tail = codec.application(application.name)
+        pieces = [
+            (codec.departure if change.departed else codec.instance)(change.instance)
+            for change in ordered([application])
+        ]
+        texts.append(head + codec.separator.join(pieces) + tail)
+    head, tail = codec.applications(str(registry.delta.version), registry.hashcode())
+    return head + codec.separator.join(texts) + tail
+
+
+def application(registry: Registry, name: str, form: Form) -> bytes | None:
+    """One application without any keeping."""
+    if name not in registry.applications:
+        return None
+    codec = codec_for(form)
+    head, tail = codec.alone(name)
+    instances = registry.applications[name].instances()
+    return head + codec.separator.join(map(codec.instance_alone, instances)) + tail
+
+
+def by_address(registry: Registry, name: str) -> dict[str, object]:
+    """What the instances of an address come to, looked for one by one."""
+    found = [
+        lease.instance
+        for lease in registry.leases()
+        if name in (lease.instance.vip_address or "").split(",")
+    ]
+    counts = Counter(each.status for each in found)
+    return {"hash": hashcode(counts.items()), "ids": sorted((i.app, i.id) for i in found)}
+
+
+def seen(body: bytes) -> dict[str, object]:
+    """The same of a JSON body."""
+    listed = json.loads(body)["applications"]
+    ids = [
+        (app["name"], each["instanceId"])
+        for app in listed["application"]
+        for each in app["instance"]
+    ]
+    return {"hash": listed["apps__hashcode"], "ids": sorted(ids)}
+
+
+Step = tuple[str, str, str, int]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["register", "cancel", "renew", "set", "clear", "metadata", "wait"]),
+        st.sampled_from("AB"),
+        st.sampled_from(["i", "j", "k"]),
+        st.integers(0, 4),
+    ),
+    max_size=15,
+)
+
+
+def take(registry: Registry, step: Step, now_ms: int) -> int:
+    """Do one step; gives the time afterwards."""
+    what, app, instance_id, number = step
+    status = list(Status)[number]
+    match what:
+        case "register":
+            vip = ["v", "w", "v,w", "v,v", None][number]
+            registry.register(
+                instance(app, instance_id, status=status, vip_address=vip), Origin.CLIENT, now_ms
+            )
+        case "cancel":
+            registry.cancel(app, instance_id, now_ms)
+        case "renew":
+            registry.renew(app, instance_id, now_ms)
+        case "set":
+            registry.set_status(app, instance_id, status, now_ms)
+        case "clear":
+            registry.clear_status(app, instance_id, status, now_ms)
+        case "metadata":
+            registry.update_metadata(app, instance_id, {"n": str(number)}, now_ms)
+        case _:
+            return now_ms + number * 60_000
+    return now_ms + 1
+
+
+@settings(deadline=None, max_examples=60)
+@given(steps=STEPS, looked=st.lists(st.booleans(), min_size=15, max_size=15))
+def test_kept_pieces_never_show(steps: list[Step], looked: list[bool]) -> None:
+    """After any changes, in every form, plain and compressed; looked at often or seldom."""
+    held, bodies, now_ms = registry(), Bodies(), 1000
+    for step, look in zip(
+        (*steps, ("wait", "A", "i", 0)), (*looked[: len(steps)], True), strict=True
+    ):
+        now_ms = take(held, step, now_ms)
+        if not look:
+            continue
+        for form in FORMS:
+            for packed in (False, True):
+                _compare(held, bodies, form, now_ms, packed=packed)
+            for name in ("v", "w", "v,w"):
+                vip = bodies.vip([held], name, form, now_ms, secure=False)
+                if form.format is Format.JSON:
+                    assert seen_or_compact(vip.content) == by_address(held, name)
+
+
+def seen_or_compact(body: bytes) -> dict[str, object]:
+    """Compact documents have the same envelope."""
+    return seen(body)
+
+
+def _compare(held: Registry, bodies: Bodies, form: Form, now_ms: int, *, packed: bool) -> None:
+    expected = [full(held, form), delta(held, form, now_ms), application(held, "A", form)]
+    got = [
+        bodies.full([held], form, now_ms, gzip=packed),
+        bodies.delta([held], form, now_ms, gzip=packed),
+        bodies.application([held], "A", form, now_ms, gzip=packed),
+    ]
+    for body, text in zip(got, expected, strict=True):
+        if body is None or text is None:
+            assert body is text is None
+            continue
+        assert body.gzipped == packed
+        plain = gzip.decompress(body.content) if packed else body.content
+        assert plain == text
+        assert not packed or zlib.decompress(body.content, wbits=31) == text
+
+
+@settings(deadline=None, max_examples=60)
+@given(steps=STEPS, packed=st.booleans(), form=st.sampled_from(FORMS))
+def test_a_tag_changes_exactly_when_its_body_does(
+    steps: list[Step], form: Form, *, packed: bool
+) -> None:
+    """Else a client keeps what is old, or fetches again what it has."""
+    held, bodies, now_ms = registry(), Bodies(), 1000
+    full_tags: dict[str, bytes] = {}
+    delta_tags: dict[str, bytes] = {}
+    for step in steps:
+        now_ms = take(held, step, now_ms)
+        for tags, body in (
+            (full_tags, bodies.full([held], form, now_ms, gzip=packed)),
+            (delta_tags, bodies.delta([held], form, now_ms, gzip=packed)),
+        ):
+            assert tags.setdefault(body.tag, body.content) == body.content
+    for tags in (full_tags, delta_tags):
+        # A body may come back to what it was once; a registration's moment makes that rare.
+        assert len(tags) <= len(steps)
+
+
+def test_a_renewal_changes_no_tag() -> None:
+    """Nine of ten requests are renewals."""
+    held, bodies = registry(), Bodies()
+    held.register(instance(), Origin.CLIENT, 1)
+    before = bodies.full([held], XML, 1, gzip=True)
+    held.renew("A", "i", 2)
+
+    assert bodies.full([held], XML, 2, gzip=True) is before
+
+
+class Counting:
+    """Real encoders that count how often they are asked."""
+
+    def __init__(self) -> None:
+        self.encoded = 0
+
+    def codec(self, form: Form) -> Codec:
+        """The encoders of a form."""
+        codec = codec_for(form)
+        counted = {
+            name: self._counted(getattr(codec, name))
+            for name in ("instance", "departure", "instance_alone")
+        }
+        return msgspec.structs.replace(codec, **counted)
+
+    def _counted(self, encode: Callable[[Instance], bytes]) -> Callable[[Instance], bytes]:
+        def counting(instance: Instance) -> bytes:
+            self.encoded += 1
+            return encode(instance)
+
+        return counting
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_one_change_encodes_one_instance_and_packs_one_application(
+    monkeypatch: pytest.MonkeyPatch, form: Form, *, packed: bool
+) -> None:
+    """The cost of a change does not grow with the registry."""
+    counting, packings = Counting(), Counter[bytes]()
+    compress = module.compress
+
+    def counted(text: bytes) -> object:
+        packings["application" if b"name" in text else "frame"] += 1
+        return compress(text)
+
+    monkeypatch.setattr(module, "codec_for", counting.codec)
+    monkeypatch.setattr(module, "compress", counted)
+    held, bodies = registry(), Bodies()
+    for app in "ABCDE":
+        for number in range(20):
+            held.register(instance(app, f"i{number}"), Origin.CLIENT, 1)
+    bodies.full([held], form, 1, gzip=packed)
+    assert counting.encoded == 100
+    packings.clear()
+    held.set_status("C", "i7", Status.DOWN, 2)
+
+    bodies.full([held], form, 2, gzip=packed)
+
+    assert counting.encoded == 101
+    assert packings["application"] == (1 if packed else 0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(before=STEPS, after=STEPS)
+def test_a_delta_leads_from_an_earlier_list_to_the_present_one(
+    before: list[Step], after: list[Step]
+) -> None:
+    """As Java's clients apply it (`DiscoveryClient.updateDelta`): add and replace, then remove."""
+    held, bodies, now_ms = registry(), Bodies(), 1000
+    for step in before:
+        now_ms = take(held, step, now_ms)
+    known = _listed(bodies.full([held], JSON, now_ms, gzip=False).content)
+    for step in after:
+        if step[0] != "wait":  # a client polls more often than a delta forgets
+            now_ms = take(held, step, now_ms)
+
+    changes = json.loads(bodies.delta([held], JSON, now_ms, gzip=False).content)["applications"]
+    for app in changes["application"]:
+        for each in app["instance"]:
+            key = (app["name"], each["instanceId"])
+            known.pop(key, None)
+            if each["actionType"] != "DELETED":
+                known[key] = each
+
+    assert known == _listed(bodies.full([held], JSON, now_ms, gzip=False).content)
+    counts = Counter(each["status"] for each in known.values())
+    assert changes["apps__hashcode"] == hashcode(counts.items())
+
+
+def _listed(body: bytes) -> dict[tuple[str, str], dict[str, object]]:
+    return {
+        (app["name"], each["instanceId"]): each
+        for app in json.loads(body)["applications"]["application"]
+        for each in app["instance"]
+    }
+
+
+def test_a_cache_of_old_bodies_may_be_had() -> None:
+    """As old as allowed and no older."""
+    held, bodies = registry(), Bodies(max_age_ms=30_000)
+    old = bodies.full([held], JSON, 0, gzip=False)
+    held.register(instance(), Origin.CLIENT, 1)
+
+    assert bodies.full([held], JSON, 29_999, gzip=False) is old
+    assert bodies.full([held], JSON, 30_000, gzip=False).content != old.content
+
+
+def test_departures_may_be_whole() -> None:
+    """As Java writes them."""
+    held = registry()
+    held.register(instance(metadata={"k": "v" * 500}), Origin.CLIENT, 1)
+    held.cancel("A", "i", 2)
+
+    sizes = [
+        len(Bodies(short_departures=short).delta([held], JSON, 3, gzip=False).content)
+        for short in (True, False)
+    ]
+
+    assert sizes[0] + 500 < sizes[1]
+
+
+def test_several_registries_are_one_list() -> None:
+    """Mirrors of other regions; an application of both is listed once."""
+    here, there, bodies = registry(), registry(), Bodies()
+    here.register(instance("A", "i"), Origin.CLIENT, 1)
+    there.register(instance("A", "j"), Origin.CLIENT, 1)
+    there.register(instance("B", "k", status=Status.DOWN), Origin.CLIENT, 1)
+
+    body = bodies.full([here, there], JSON, 1, gzip=False).content
+
+    assert seen(body) == {"hash": "DOWN_1_UP_2_", "ids": [("A", "i"), ("A", "j"), ("B", "k")]}
+    assert len(json.loads(body)["applications"]["application"]) == 2
+
+
+def test_versions_of_two_registries_are_not_confused() -> None:
+    """An application moves from one to the other, at the same version there as it had here."""
+    here, there, bodies = registry(), registry(), Bodies()
+    sources = [here, there]
+    here.register(instance("A", "i"), Origin.CLIENT, 1)
+
+    def look() -> list[bytes]:
+        alone = bodies.application(sources, "A", JSON, 1, gzip=False)
+        assert alone is not None
+        return [
+            bodies.full(sources, JSON, 1, gzip=False).content,
+            bodies.vip(sources, "v", JSON, 1, secure=False).content,
+            alone.content,
+        ]
+
+    before = look()
+    here.cancel("A", "i", 2)
+    there.register(instance("A", "j"), Origin.CLIENT, 2)
+
+    assert all(b'"i"' in body for body in before)
+    assert all(b'"j"' in body and b'"i"' not in body for body in look())
+
+
+def test_kept_bodies_are_bounded() -> None:
+    """Whatever addresses clients invent."""
+    held, bodies = registry(), Bodies()
+    for number in range(1000):
+        bodies.vip([held], f"v{number}", JSON, 0, secure=False)
+
+    assert len(bodies._bodies) <= 256

@@ -1,0 +1,123 @@
+"""Digests and copies: what one peer writes another reads, and nothing else passes for one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eureka_registry.core.model import DataCenter, Instance, Origin, Status
+from eureka_registry.core.registry import Registry, Rules
+from eureka_registry.wire.copies import (
+    Digest,
+    Sight,
+    decode_copy,
+    decode_digest,
+    encode_copy,
+    encode_digest,
+)
+from eureka_registry.wire.documents import BadDocument
+
+
+def registry() -> Registry:
+    """One with two leases, one of them overridden, renewed at 5000 and 7000."""
+    held = Registry(Rules(), 0)
+    for number in (1, 2):
+        held.register(
+            Instance(
+                instance_id=f"i{number}",
+                host_name="h",
+                app="A",
+                ip_addr="1",
+                data_center=DataCenter("MyOwn"),
+                metadata={"a_b": "ü"},
+                last_dirty_ms=17,
+            ),
+            Origin.CLIENT,
+            4000,
+        )
+    held.renew("A", "i1", 5000)
+    held.set_status("A", "i2", Status.OUT_OF_SERVICE, 7000)
+    return held
+
+
+def test_moments_travel_as_how_long_ago() -> None:
+    """The clocks of two machines differ: here by a million seconds."""
+    body = encode_copy(registry().leases(), "node", "ready", 10_000)
+
+    copy = decode_copy(body, 1_000_010_000)
+
+    moments = [(i.lease.registered_at_ms, i.lease.renewed_at_ms) for i in copy.instances]
+    assert moments == [(1_000_004_000, 1_000_005_000), (1_000_004_000, 1_000_007_000)]
+
+
+def test_a_copied_registry_is_the_same() -> None:
+    """Its digests say so; an override comes along."""
+    there = registry()
+    copy = decode_copy(encode_copy(there.leases(), "n", "ready", 10_000), 10_000)
+    here = Registry(Rules(), 0)
+    for instance in copy.instances:
+        here.copy(instance, 10_000)
+
+    assert (copy.node, copy.stage, copy.problems) == ("n", "ready", [])
+    assert here.applications["A"].digest == there.applications["A"].digest
+    lease = here.lease("A", "i2")
+    assert lease is not None
+    assert lease.override is Status.OUT_OF_SERVICE
+
+
+def test_a_bad_document_costs_only_itself() -> None:
+    """And is named."""
+    wire = json.loads(encode_copy(registry().leases(), "n", "ready", 10_000))
+    wire["leases"][0]["instance"]["leaseInfo"] = []
+
+    copy = decode_copy(json.dumps(wire).encode(), 10_000)
+
+    assert [i.id for i in copy.instances] == ["i2"]
+    assert copy.problems == ["leaseInfo is not an object"]
+
+
+def test_a_lease_from_the_future_was_renewed_now() -> None:
+    """A negative age would make it live too long."""
+    wire = json.loads(encode_copy(registry().leases(), "n", "ready", 10_000))
+    wire["leases"][0] |= {"renewedMsAgo": -1, "registeredMsAgo": -(2**40)}
+
+    lease = decode_copy(json.dumps(wire).encode(), 10_000).instances[0].lease
+
+    assert (lease.renewed_at_ms, lease.registered_at_ms) == (10_000, 10_000)
+
+
+def test_a_digest_is_read_as_it_was_written() -> None:
+    """With how its writer sees others."""
+    sight = Sight(available=False, lag_ms=5, backlog=2, agreement="unknown", why="refused")
+    digest = Digest("n", "peer1", "ready", {"A": "00ff"}, 3, {"peer2": sight})
+
+    assert decode_digest(encode_digest(digest)) == digest
+
+
+def test_later_versions_may_say_more() -> None:
+    """A rolling update has peers of two versions."""
+    wire = json.loads(encode_digest(Digest("n", "p", "ready", {}, 0)))
+
+    assert decode_digest(json.dumps({**wire, "new": [1]}).encode()).node == "n"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b"null", b"[" * 100_000, b"\xff", b'{"node":1}', b"<html>"]
+)
+def test_anything_else_is_refused(body: bytes) -> None:
+    """A Java server, or a proxy, may answer anything."""
+    with pytest.raises(BadDocument):
+        decode_digest(body)
+    with pytest.raises(BadDocument):
+        decode_copy(body, 0)
+
+
+@given(body=st.binary(max_size=100))
+def test_random_bytes_are_refused(body: bytes) -> None:
+    """With this error, and no other."""
+    for decode in (decode_digest, lambda b: decode_copy(b, 0)):
+        with pytest.raises(BadDocument):
+            decode(body)
