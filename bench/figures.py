@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -98,7 +99,7 @@ def rates(counts: Sequence[int], moments: Sequence[float]) -> list[float]:
     """
     if len(counts) != len(moments):
         raise ValueError("each look needs its moment")
-    if any(later <= sooner for sooner, later in zip(moments, moments[1:], strict=False)):
+    if any(later <= sooner for sooner, later in pairwise(moments)):
         raise ValueError("moments must grow")
     return [
         (counts[i + 1] - counts[i]) / (moments[i + 1] - moments[i]) for i in range(len(counts) - 1)

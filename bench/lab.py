@@ -34,7 +34,9 @@ class NotMeasuredError(Exception):
 class Lab:
     """How long to measure, on which cores, and where to say what is going on."""
 
-    def __init__(self, cores: machine.Cores | None, say: Callable[[str], None], *, quick: bool):
+    def __init__(
+        self, cores: machine.Cores | None, say: Callable[[str], None], *, quick: bool
+    ) -> None:
         self.quick = quick
         self._cores = cores
         self._say = say

@@ -47,6 +47,7 @@ class Line:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> Self:
+        """Give the connection."""
         return self
 
     def __exit__(
@@ -55,6 +56,7 @@ class Line:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        """Close it."""
         self._socket.close()
 
     def ask(self, request: bytes) -> Answer:

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 import uvloop
@@ -21,6 +21,8 @@ import uvloop
 from bench.answers import AnswerReader, BadAnswerError
 
 SLICE_S: Final = 0.5
+_SILENCE: Final = 40
+"""After so many slices without an answer a run is given up."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -71,8 +73,7 @@ class _Connection(asyncio.Protocol):
         return self._reader.body_bytes
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's are not by class
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._run.end(f"the server closed a connection ({exc or 'in order'})")
@@ -134,6 +135,9 @@ class _Run:
         self._write_down()
         if self._plan.seconds and self._moments[-1] - self._moments[0] >= self._plan.seconds:
             self.end()
+            return
+        if len(self._counts) > _SILENCE and self._counts[-1 - _SILENCE] == self.answers:
+            self.end(f"no answer for {_SILENCE * SLICE_S:g} s")
             return
         self._loop.call_later(SLICE_S, self.look)
 

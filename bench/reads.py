@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import Final
 
+import msgspec
+
 from bench import machine
 from bench.answers import BadAnswerError
 from bench.figures import Budget, Figure, median, rates, spread
@@ -52,9 +54,12 @@ async def fetches(lab: Lab) -> list[Figure]:
             raise BadAnswerError("a full fetch has no ETag")
         sizes = f"{len(answer.text) / 1e6:.1f} MB JSON, {len(answer.body) / 1e3:,.0f} kB gzip"
         again = request("GET", APPS, {**JSON_GZIP, "If-None-Match": tag})
+        words = f"full fetch, {INSTANCES:,} instances"
+        whole = Figure(f"{words}, unchanged", "1/s", 0, budget=_FULL, note=sizes)
+        held = Figure(f"{words}, If-None-Match", "1/s", 0, note="answered 304")
         return [
-            await _fetched(lab, peer, "full fetch, unchanged", _FETCH, 200, _FULL, sizes),
-            await _fetched(lab, peer, "full fetch, If-None-Match", again, 304, None, "304"),
+            await _fetched(lab, peer, _FETCH, 200, whole),
+            await _fetched(lab, peer, again, 304, held),
         ]
 
 
@@ -85,17 +90,15 @@ async def deltas(lab: Lab) -> list[Figure]:
     return [Figure("change, then delta", "ms", median(times), spread(times), note=note)]
 
 
-async def _fetched(  # noqa: PLR0913 - the words of one line
-    lab: Lab, peer: Process, name: str, fetch: bytes, status: int, budget: Budget | None, note: str
-) -> Figure:
+async def _fetched(lab: Lab, peer: Process, fetch: bytes, status: int, shown: Figure) -> Figure:
+    """The figure as it is to be shown, with its value."""
     plan = Plan(peer.settings.port, [fetch], seconds=lab.seconds, warm_up_s=0.5)
     tally = await lab.load(plan, status)
     each = rates(tally.counts, tally.moments)
+    note = shown.note
     if tally.body_bytes:
         note = f"{note}, {tally.body_bytes / tally.took_s / 1e6:,.0f} MB/s"
-    return Figure(
-        f"{name}, {INSTANCES:,} instances", "1/s", median(each), spread(each), budget, note
-    )
+    return msgspec.structs.replace(shown, value=median(each), spread=spread(each), note=note)
 
 
 def _fetch_often(port: int) -> None:

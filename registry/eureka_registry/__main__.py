@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import logging
 import os
+import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     failure = commands.add_parser("drill", help="kill one of three peers, show what it costs")
     arguments.drill(failure)
     failure.set_defaults(run=_drill)
+    hashed = commands.add_parser("hash-password", help="read a password, print what is kept of it")
+    hashed.set_defaults(run=_hash_password)
     return parser
 
 
@@ -73,6 +77,18 @@ def _drill(options: argparse.Namespace) -> int:
     from eureka_registry.local import drill  # noqa: PLC0415 - likewise
 
     return drill.run(options)
+
+
+def _hash_password(_options: argparse.Namespace) -> int:
+    from eureka_registry.http.auth import hash_password  # noqa: PLC0415 - likewise
+
+    asked = sys.stdin.isatty()
+    password = getpass.getpass() if asked else sys.stdin.readline().rstrip("\r\n")
+    if not password or (asked and getpass.getpass("Once more: ") != password):
+        print("eureka-registry: no password, or not twice the same", file=sys.stderr)  # noqa: T201
+        return _WRONG_USAGE
+    print(hash_password(password.encode(), secrets.token_bytes(16)))  # noqa: T201
+    return 0
 
 
 if __name__ == "__main__":

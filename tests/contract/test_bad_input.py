@@ -9,6 +9,7 @@ import zlib
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from support.server import JSON, Running, Wire, document, request, running
 
 OFTEN = settings(

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from support.server import DIRTY, Running, request, running
 
 OFTEN = settings(
@@ -234,7 +235,7 @@ async def test_a_piece_of_a_request_is_never_skipped(twins: Twins) -> None:
 
 
 async def test_the_rest_of_a_declined_upgrade_is_never_skipped(twins: Twins) -> None:
-    """aiohttp keeps what follows an upgrade aside, and parses it later."""
+    """The parser keeps what follows an upgrade aside, and parses it later."""
     upgrade = request("GET", "/eureka/apps/NOPE", {"Connection": "upgrade", "Upgrade": "websocket"})
     begun = upgrade + b"PUT /eureka/apps/FOO/nope HTTP/1.1\r\nHost: x\r\nX-Rest: "
 

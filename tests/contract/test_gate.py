@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
-from support.server import Running
 
 from eureka_registry.http.gate import Stage
+from support.server import Running
 
 Start = Callable[..., Awaitable[Running]]
 LISTS = ("/apps", "/apps/delta", "/apps/FOO", "/vips/x", "/svips/x")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from prometheus_client.parser import text_string_to_metric_families
-from support.server import JSON, Running, running
 
 from eureka_registry.http.gate import Stage
+from support.server import JSON, Running, running
 
 PROBES = ("/livez", "/readyz", "/startupz")
 
@@ -48,9 +46,9 @@ async def test_a_peer_that_drains_is_not_ready_but_serves() -> None:
     """Load balancers need time to notice."""
     async with running(drain_s=0.2) as node:
         node.stop.set()
-        while node.node.gate.stage is not Stage.STOPPING:
-            await asyncio.sleep(0)
+        await node.ask("GET", "/livez", management=True)
 
+        assert node.node.gate.stage is Stage.STOPPING
         assert await probes(node) == [200, 503, 200]
         assert (await node.reg()).status == 204
         assert (await node.get("/apps")).status == 200

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 import pytest
+
 from support.server import JSON, Running, document, request
 
 Start = Callable[..., Awaitable[Running]]
@@ -172,7 +173,7 @@ async def test_each_form_has_a_tag_of_its_own(node: Running) -> None:
 
 
 async def test_a_body_is_invited(node: Running) -> None:
-    """curl and .NET wait for `100 Continue` before they send a large body."""
+    """Programs like curl and .NET wait for `100 Continue` before they send a large body."""
     body = b'{"instance":%b}' % _minimal()
     head = (
         b"POST /eureka/apps/FOO HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -201,4 +202,4 @@ async def test_old_clients_without_a_host_are_served(node: Running) -> None:
         await wire.send(b"GET /eureka/apps/FOO/i1 HTTP/1.0\r\n\r\n")
         text = await wire.rest()
 
-    assert text.startswith(b"HTTP/1.0 200") or text.startswith(b"HTTP/1.1 200")
+    assert text.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200"))

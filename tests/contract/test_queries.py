@@ -6,6 +6,7 @@ import gzip
 import zlib
 
 import pytest
+
 from support.server import JSON, Running
 
 OOS = "OUT_OF_SERVICE"

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+
 from support.server import (
     AMAZON_CLASS,
     DEFAULT_CLASS,

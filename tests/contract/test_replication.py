@@ -6,6 +6,7 @@ import gzip
 import json
 
 import pytest
+
 from support.server import DIRTY, JSON, REPLICATION, Running, document, instance
 
 D = DIRTY

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from processes.cluster import LONG, Cluster, throughout, until
 from processes.fleet import Fleet
 

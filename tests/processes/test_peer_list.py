@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from processes.cluster import LONG, Cluster, PeerProcess, throughout, until
 
 
@@ -137,9 +138,10 @@ def test_peer_that_returns_to_the_list_gets_what_it_missed(
     one, two, _, _ = cluster.peers
     mount.list(1, one, two)
     cluster.start([one, two])
-    mount.list(2, one)
+    mount.list(2)
     until(lambda: one.view["generation"] == two.view["generation"] == 2)
     one.register("LISTED", "a", leaseInfo=LONG)
+    assert one.view["peers"] == []
     throughout(lambda: two.ids() == set(), 0.8)
 
     mount.list(3, one, two)

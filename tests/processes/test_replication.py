@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+
 from processes.cluster import LONG, REPLICATION, Cluster, document, throughout, until
 from processes.fleet import Fleet
 
@@ -97,9 +98,7 @@ def test_lease_that_ends_is_evicted_everywhere_and_stays_away(cluster: Cluster) 
 def test_divergence_is_shown_by_name_and_repaired(cluster: Cluster) -> None:
     """A change only one peer was told of: named on /peers, then taken over by the others."""
     one, two, _ = cluster.peers
-    reply = one.ask(
-        "POST", "/apps/ODD", document("ODD", "only-here", leaseInfo=LONG), REPLICATION
-    )
+    reply = one.ask("POST", "/apps/ODD", document("ODD", "only-here", leaseInfo=LONG), REPLICATION)
     assert reply.status == 204
 
     shown = until(lambda: two.edge(one)["diverged"] or one.edge(two)["diverged"])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from processes.cluster import LONG, Cluster, PeerProcess, free_port, until
 from processes.fleet import Fleet
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from processes.cluster import LONG, Cluster, ask, environment, free_port, until
 
 
@@ -135,7 +136,7 @@ def _serve(directory: Path, text: str | None) -> tuple[int, str]:
     file = directory / "config.json"
     if text is not None:
         file.write_text(text)
-    run = subprocess.run(  # noqa: S603 - our own program
+    run = subprocess.run(
         [sys.executable, "-m", "eureka_registry", "serve", "--config", str(file)],
         capture_output=True,
         stdin=subprocess.DEVNULL,

@@ -98,6 +98,7 @@ class Wire:
             head = await self.reader.readuntil(b"\r\n\r\n")
             lines = head.decode("latin-1").split("\r\n")
             status = int(lines[0].split(" ", 2)[1])
+            assert status == 304 or not 300 <= status < 400, "Java clients do not follow"
             pairs = [line.partition(":") for line in lines[1:] if line]
             headers = {name.lower(): value.strip() for name, _, value in pairs}
             size = 0 if head_only or status in (204, 304) else int(headers["content-length"])

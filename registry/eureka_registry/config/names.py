@@ -194,7 +194,7 @@ UNMAPPED: Final[tuple[Row, ...]] = (
         """,
     ),
     *_without(
-        "NOT APPLIED: peers run here without passwords and without TLS",
+        "NOT APPLIED: set tls_cert, auth_file and their like instead (docs/security.md)",
         """
         spring.security.* security.basic.* security.user.* server.ssl.* eureka.client.tls.*
         eureka.instance.secure-port-enabled eureka.securePort.enabled

@@ -26,6 +26,14 @@ class Rules(StrEnum):
     JAVA = "java"
 
 
+class ClientCertificate(StrEnum):
+    """Whether clients show a certificate."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 class LogFormat(StrEnum):
     """How log lines are written."""
 
@@ -46,6 +54,7 @@ SECTIONS: Final[dict[str, str]] = {
     "remote_regions": "Remote regions",
     "rate_limit": "Limits",
     "snapshot_path": "Start and stop",
+    "tls_cert": "Security",
     "log_level": "Logs and dashboard",
 }
 """Sections of the reference page: the setting each begins with, and its title."""
@@ -242,6 +251,45 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stop_timeout_s: Annotated[
         Seconds, _about("longest wait for queues and connections when stopping")
     ] = 10.0
+
+    tls_cert: Annotated[
+        str,
+        _about(
+            "PEM file of this peer's certificate and those that vouch for it; with it the port of "
+            "the API speaks HTTPS only. Certificates, keys and the files below are watched"
+        ),
+    ] = ""
+    tls_key: Annotated[str, _about("PEM file of the certificate's key")] = ""
+    tls_client_ca: Annotated[
+        str,
+        _about(
+            "PEM file of the authorities that clients' certificates are checked by; with it this "
+            "peer shows its own certificate to its peers; empty: clients show none"
+        ),
+    ] = ""
+    tls_client_auth: Annotated[
+        ClientCertificate, _about("with `tls_client_ca`: whether clients must show a certificate")
+    ] = ClientCertificate.REQUIRED
+    peer_ca: Annotated[
+        str,
+        _about(
+            "PEM file of the authorities by which peers and remote regions are checked; "
+            "empty: the system's"
+        ),
+    ] = ""
+    auth_file: Annotated[
+        str,
+        _about(
+            "JSON or YAML file that says who may do what (docs/security.md); "
+            "empty: everybody may do everything"
+        ),
+    ] = ""
+    peer_credentials_file: Annotated[
+        str,
+        _about(
+            "file with `user:password` or `Bearer token`, sent to peers whose URL names no user"
+        ),
+    ] = ""
 
     log_level: Annotated[
         str, _about("DEBUG, INFO, WARNING or ERROR"), Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")

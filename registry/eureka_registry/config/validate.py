@@ -23,7 +23,7 @@ def validate(settings: Settings, sources: Mapping[str, str] | None = None) -> No
     Raises:
         ConfigurationError: for the first thing that cannot be.
     """
-    checks = (_ports, _peer_sources, _service_urls, _hosts)
+    checks = (_ports, _peer_sources, _service_urls, _hosts, _certificates)
     for check in checks:
         for names, problem, allowed in check(settings):
             raise ConfigurationError(_source(names, sources or {}), problem, allowed)
@@ -50,6 +50,13 @@ def _peer_sources(settings: Settings) -> Iterator[_Problem]:
     if settings.peers_file and settings.peers_dns:
         problem = "peers_file and peers_dns are both set"
         yield ("peers_file", "peers_dns"), problem, "one of them"
+
+
+def _certificates(settings: Settings) -> Iterator[_Problem]:
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        yield ("tls_cert", "tls_key"), "only one of tls_cert and tls_key is set", "both, or none"
+    if settings.tls_client_ca and not settings.tls_cert:
+        yield ("tls_client_ca",), "tls_client_ca is set without tls_cert", "all of TLS, or none"
 
 
 def _service_urls(settings: Settings) -> Iterator[_Problem]:

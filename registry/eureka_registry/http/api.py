@@ -60,10 +60,16 @@ class Api:
         if route is None:
             return Answer(404)
         answer = self._answer(call, route)
-        # Clients may invent methods; the counters must not grow with them.
-        method = call.method if call.method in _METHODS else "other"
-        self._counters.note(route.resource, method, answer.status, len(answer.body))
+        self.count(call.method, route, answer)
         return answer
+
+    def count(self, method: str, route: Route | None, answer: Answer) -> None:
+        """Count an answer that may be another's."""
+        if route is None:
+            return
+        # Clients may invent methods; the counters must not grow with them.
+        known = method if method in _METHODS else "other"
+        self._counters.note(route.resource, known, answer.status, len(answer.body))
 
     def takes_body(self, method: str, route: Route | None) -> bool:
         """Whether a request's body matters; that of any other is read and forgotten."""

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -27,10 +28,13 @@ from eureka_registry.http.api import Api, methods
 from eureka_registry.http.connection import Server
 from eureka_registry.http.dashboard import Dashboard
 from eureka_registry.http.fastlane import FastLane
+from eureka_registry.http.files import LOOK_EVERY_S, Watched
 from eureka_registry.http.gate import Stage
+from eureka_registry.http.guard import Guard
 from eureka_registry.http.management import Management
-from eureka_registry.http.node import Node, own_instance, with_ports
+from eureka_registry.http.node import Node, own_instance, scheme, with_ports
 from eureka_registry.http.serving import Serving, fast_renewals
+from eureka_registry.http.tls import Tls
 from eureka_registry.peers import discovery, snapshot
 from eureka_registry.peers.bootstrap import copy_registry
 from eureka_registry.peers.client import open_session
@@ -39,6 +43,7 @@ _log = logging.getLogger(__name__)
 _BACKLOG = 1024
 _LOGGED_AT_ONCE = 20
 _STALL_S = 1.0
+_GOODBYE_S = 2.0
 _LONGEST_PATIENCE_S = 90.0
 _OTHER_FILES = 256
 
@@ -54,6 +59,7 @@ async def serve(settings: Settings, *, stop_with_stdin: bool = False) -> None:
         PortInUseError: a port is taken.
     """
     _allow_files(settings.max_connections)
+    tls = Tls(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,8 +69,8 @@ async def serve(settings: Settings, *, stop_with_stdin: bool = False) -> None:
     api_sockets = bind(settings.host, settings.port)
     management_sockets = bind(settings.management_host or settings.host, settings.management_port)
     settings = with_ports(settings, _port_of(api_sockets), _port_of(management_sockets))
-    async with open_session() as session:
-        peer = Peer(Node(settings, session))
+    async with open_session(tls.client) as session:
+        peer = Peer(Node(settings, session), tls)
         await peer.run(api_sockets, management_sockets, stop)
 
 
@@ -87,17 +93,19 @@ def _stop_at_end_of_input(stop: asyncio.Event) -> None:
 
 
 class Peer:
-    """A node with its sockets and timers."""
+    """A node with its sockets and timers; without `tls`, that of its settings."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, tls: Tls | None = None) -> None:
         self.node = node
+        self._tls = tls or Tls(node.settings)
+        self._guard = Guard(node.settings.auth_file) if node.settings.auth_file else None
         dashboard = Dashboard(node)
         handlers = methods(node.reads, node.writes, node.peer_api, dashboard.status, dashboard.page)
-        serving = Serving(node, Api(handlers, node.counters))
+        serving = Serving(node, Api(handlers, node.counters), self._guard)
         settings = node.settings
         self._server = Server(
             serving.handle,
-            FastLane(fast_renewals(node)),
+            None if self._guard else FastLane(fast_renewals(node)),
             keepalive_timeout_s=settings.keepalive_timeout_s,
             request_timeout_s=settings.request_timeout_s,
             max_connections=settings.max_connections,
@@ -118,7 +126,7 @@ class Peer:
         runner = web.AppRunner(Management(self.node).application(), access_log=None)
         await runner.setup()
         listening = [
-            await loop.create_server(self._server, sock=each, backlog=_BACKLOG)
+            await loop.create_server(self._server, sock=each, backlog=_BACKLOG, **self._secure())
             for each in api_sockets
         ]
         for each in management_sockets:
@@ -134,12 +142,27 @@ class Peer:
                 self._cancel_timers()
         finally:
             await self._server.shutdown(self.node.settings.stop_timeout_s)
+            if self._guard is not None:
+                self._guard.close()
             await runner.cleanup()
+
+    def _secure(self) -> dict[str, Any]:
+        """What makes a server speak HTTPS, if it is to."""
+        if self._tls.server is None:
+            return {}
+        wait_s = self.node.settings.request_timeout_s
+        return {
+            "ssl": self._tls.server,
+            "ssl_handshake_timeout": wait_s,
+            "ssl_shutdown_timeout": _GOODBYE_S,
+        }
 
     # -- Start
 
     async def _become_ready(self, on_ready: Callable[[Node], None] | None) -> None:
         node, settings = self.node, self.node.settings
+        if settings.auth_file and not settings.tls_cert:
+            _log.warning("auth_file without tls_cert: passwords and tokens can be read on the way")
         if settings.snapshot_path:
             sentence = snapshot.load(Path(settings.snapshot_path), node.registry, node.now_ms())
             _log.info("snapshot: %s", sentence)
@@ -187,6 +210,7 @@ class Peer:
             start(_every(5.0, lambda: self._server.cut_off_overdue(loop.time()))),
             start(self._watch_peers()),
         ]
+        self._timers += [start(_every(LOOK_EVERY_S, each.look)) for each in self._watched()]
         self._timers += [start(region.run()) for region in node.remotes]
         if settings.register_with_eureka:
             self._timers.append(start(_every(30.0, self._renew_self)))
@@ -198,6 +222,11 @@ class Peer:
                 path, node.registry, node.id, settings.snapshot_interval_s, node.now_ms
             )
             self._timers.append(start(keep))
+
+    def _watched(self) -> list[Watched]:
+        holders = (self._tls, self.node.credentials, self._guard)
+        found = [each.watched for each in holders if each is not None]
+        return [each for each in found if each is not None]
 
     def _cancel_timers(self) -> None:
         for task in self._timers:
@@ -315,7 +344,7 @@ def _look(settings: Settings) -> discovery.Look:
     if settings.peers_file:
         return discovery.in_file(Path(settings.peers_file))
     if settings.peers_dns:
-        return discovery.in_dns(settings.peers_dns, settings.port)
+        return discovery.in_dns(settings.peers_dns, settings.port, scheme(settings))
     return discovery.listed(settings.peers)
 
 

@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 MAX_LINE_BYTES: Final = 8190
 MAX_HEADERS: Final = 100
+_LINGER_S: Final = 2.0
+"""Time for a client to read 413 while it still sends; what it sends is decompressed meanwhile."""
 _SLOW_READER_FACTOR: Final = 10
 """A client that does read, but slowly, gets so many time-outs before it is cut off."""
 
@@ -50,6 +52,7 @@ class Connection(RequestHandler):
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_LINE_BYTES,
             max_headers=MAX_HEADERS,
+            lingering_time=_LINGER_S,
         )
         self._fast = fast
         self._at_boundary = True

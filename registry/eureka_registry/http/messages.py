@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from eureka_registry.http.auth import Identity
 from eureka_registry.wire.negotiate import Form, form_for, wants_gzip
 
 REPLICATION: Final = "x-netflix-discovery-replication"
@@ -34,7 +35,10 @@ class RequestError(ValueError):
 
 
 class Call:
-    """One request: what was asked for, and when it came (epoch ms)."""
+    """One request: what was asked for, by whom, and when it came (epoch ms).
+
+    `identity` is `None` where everybody may do everything.
+    """
 
     def __init__(
         self, method: str, query: str, headers: Mapping[str, str], body: bytes, now_ms: int
@@ -43,6 +47,7 @@ class Call:
         self.headers = headers
         self.body = body
         self.now_ms = now_ms
+        self.identity: Identity | None = None
         self._query = query
 
     @cached_property

@@ -22,6 +22,7 @@ from eureka_registry.core.model import (
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.core.selfpreservation import Preservation, Verdict
 from eureka_registry.http.counters import Counters
+from eureka_registry.http.files import PeerCredentials
 from eureka_registry.http.gate import Gate
 from eureka_registry.http.peer_api import PeerApi
 from eureka_registry.http.reads import Reads
@@ -57,9 +58,9 @@ class Node:
         self.registry = Registry(_rules(settings), self.started_ms)
         self.remotes = _remotes(settings, session, Identity(self.id, settings.host), self.now_ms)
         self.regions: dict[str, Mirror] = {each.name: each.mirror for each in self.remotes}
-        self.mesh = Mesh(
-            self.registry, Identity(self.id, settings.host), _pace(settings), session, self.now_ms
-        )
+        self.credentials = PeerCredentials(settings.peer_credentials_file)
+        identity = Identity(self.id, settings.host, self.credentials)
+        self.mesh = Mesh(self.registry, identity, _pace(settings), session, self.now_ms)
         self.bodies = Bodies(
             short_departures=settings.short_departures,
             max_age_ms=int(settings.read_only_cache_s * 1000),
@@ -89,7 +90,12 @@ def own_id(settings: Settings) -> str:
 
 def own_url(settings: Settings) -> str:
     """The service URL by which others know this peer."""
-    return settings.my_url or f"http://{hostname(settings)}:{settings.port}/eureka/"
+    return settings.my_url or f"{scheme(settings)}://{hostname(settings)}:{settings.port}/eureka/"
+
+
+def scheme(settings: Settings) -> str:
+    """Which of `http` and `https` the port of the API speaks."""
+    return "https" if settings.tls_cert else "http"
 
 
 def own_instance(settings: Settings, now_ms: int) -> Instance:
@@ -100,19 +106,21 @@ def own_instance(settings: Settings, now_ms: int) -> Instance:
     host = hostname(settings)
     address = settings.host if settings.host not in ("", "0.0.0.0", "::") else host  # noqa: S104
     vip = settings.app_name.lower()
+    secure = scheme(settings) == "https"
+    page = f"{scheme(settings)}://{host}:{settings.port}/"
     return Instance(
         instance_id=own_id(settings),
         host_name=host,
         app=settings.app_name.upper(),
         ip_addr=address,
         status=Status.UP,
-        port=Port(settings.port, enabled=True),
-        secure_port=Port(443, enabled=False),
+        port=Port(settings.port, enabled=not secure),
+        secure_port=Port(settings.port if secure else 443, enabled=secure),
         data_center=DataCenter("MyOwn"),
         lease=LeaseInfo(),
         metadata={"zone": settings.zone, "management.port": str(settings.management_port)},
-        home_page_url=f"http://{host}:{settings.port}/",
-        status_page_url=f"http://{host}:{settings.port}/",
+        home_page_url=page,
+        status_page_url=page,
         health_check_url=f"http://{host}:{settings.management_port}/readyz",
         vip_address=vip,
         secure_vip_address=vip,

@@ -11,6 +11,8 @@ from aiohttp import HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 
 from eureka_registry.http.api import Api
+from eureka_registry.http.auth import Identity, Request
+from eureka_registry.http.guard import Guard
 from eureka_registry.http.messages import NODE_HEADER, SERVER_NAME, Answer, Call
 from eureka_registry.http.node import Node
 from eureka_registry.http.routes import Resource, Route, find
@@ -29,9 +31,10 @@ class _TooLargeError(Exception):
 class Serving:
     """Answers aiohttp's requests from a node's API."""
 
-    def __init__(self, node: Node, api: Api) -> None:
+    def __init__(self, node: Node, api: Api, guard: Guard | None = None) -> None:
         self._node = node
         self._api = api
+        self._guard = guard
         self._own_headers = {NODE_HEADER: node.id, "Server": SERVER_NAME}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -39,8 +42,13 @@ class Serving:
         # A proxy's request names the whole URL (RFC 9112, 3.2.2).
         path, _, query = _ORIGIN.sub("", request.raw_path, count=1).partition("?")
         route = find(path, self._node.settings.context_path)
+        call = Call(request.method, query, request.headers, b"", 0)
+        if self._guard is not None:
+            refusal = await self._refusal(self._guard, request, call, route)
+            if refusal is not None:
+                return self._response(refusal)
         try:
-            body = await self._body(request, route)
+            call.body = await self._body(request, route)
         except _TooLargeError:
             return self._response(_TOO_LARGE)
         except TimeoutError:
@@ -48,8 +56,23 @@ class Serving:
         except (web.RequestPayloadError, ConnectionError):
             request.content.feed_eof()  # else aiohttp reads on, and logs the same error
             return self._response(Answer(400, headers=(("Connection", "close"),)))
-        call = Call(request.method, query, request.headers, body, self._node.now_ms())
+        call.now_ms = self._node.now_ms()
         return self._response(self._api.answer(call, route))
+
+    async def _refusal(
+        self, guard: Guard, request: web.BaseRequest, call: Call, route: Route | None
+    ) -> Answer | None:
+        """The answer to who may not do this, before a body is read; else `call` learns who asks."""
+        asked = Request(call.method, route, call.from_peer, call.headers.get("Sec-Fetch-Site", ""))
+        certificate = request.transport.get_extra_info("peercert") if request.transport else None
+        found = await guard.admit(call.headers.get("Authorization"), certificate, asked)
+        if isinstance(found, Identity):
+            call.identity = found
+            return None
+        self._api.count(call.method, route, found)
+        if request.can_read_body:
+            return Answer(found.status, headers=(*found.headers, ("Connection", "close")))
+        return found
 
     async def _body(self, request: web.BaseRequest, route: Route | None) -> bytes:
         """The body where one matters; whatever else clients send is read and forgotten."""

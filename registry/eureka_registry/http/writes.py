@@ -63,6 +63,8 @@ class Writes:
         wrong = problem(instance, app)
         if wrong is not None:
             return text(400, wrong)
+        if call.identity is not None and not call.identity.may_offer(instance):
+            return Answer(403)
         if self._full(instance):
             return text(503, f"this registry holds its {self._max_instances} instances already")
         origin = Origin.PEER if call.from_peer else Origin.CLIENT

@@ -165,8 +165,8 @@ async def running(
 
 def _environment() -> dict[str, str]:
     """The environment without settings: a peer's are in its file."""
-    foreign = ("EUREKA_", "SPRING_", "SERVER_")
-    return {name: text for name, text in os.environ.items() if not name.startswith(foreign)}
+    foreign = ("EUREKA", "SPRING", "SERVER", "MANAGEMENT")
+    return {n: text for n, text in os.environ.items() if not n.upper().startswith(foreign)}
 
 
 def _ended(code: int) -> str:

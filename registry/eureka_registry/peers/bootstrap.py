@@ -1,8 +1,8 @@
 """The start: copy the registry from a peer, and do not wait for ever for anybody.
 
 All peers are asked at once, again and again, and nobody waits for a slow one. A ready one's copy is
-complete, and so is a Java server's list. A peer that is itself starting gives what it has, perhaps from a snapshot. We are
-done when
+complete, and so is a Java server's list. A peer that is itself starting gives what it has, perhaps
+from a snapshot. We are done when
 
 * a ready peer's copy was taken over, or
 * every peer is either starting like us, or is ourselves, or refuses connections for a second: then

@@ -10,7 +10,7 @@ import base64
 import errno
 import io
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -47,10 +47,14 @@ _WORDS_BY_KIND: Final = (
 
 
 class Node(msgspec.Struct, frozen=True):
-    """Who we are: our node id, and the address by which logs of Java peers name us."""
+    """Who we are: our node id, and the address by which logs of Java peers name us.
+
+    `authorization` gives the header that proves it where the URL names no user; empty: none.
+    """
 
     id: str
     address: str
+    authorization: Callable[[], str] = str  # gives ""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -131,6 +135,8 @@ class PeerClient:
         params: Mapping[str, str] | None = None,
     ) -> Answer:
         headers = self._headers
+        if "Authorization" not in headers and (proof := self.node.authorization()):
+            headers = headers | {"Authorization": proof}
         if body is not None:
             headers = headers | {"Content-Type": "application/json"}
         try:

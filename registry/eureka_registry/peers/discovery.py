@@ -112,7 +112,7 @@ def in_file(path: Path) -> Look:
     return look
 
 
-def in_dns(name: str, port: int) -> Look:
+def in_dns(name: str, port: int, scheme: str = "http") -> Look:
     """Look for peers behind every address of `name`, all on `port` and below `/eureka/`."""
 
     async def look() -> PeerList | str:
@@ -122,7 +122,7 @@ def in_dns(name: str, port: int) -> Look:
         except (OSError, UnicodeError) as error:  # UnicodeError: no name IDNA can encode
             return f"{name}: {_dns_trouble(error)}"
         addresses = sorted({str(place[0]) for *_, place in found})
-        return PeerList(tuple(Peer(each, _service_url(each, port)) for each in addresses))
+        return PeerList(tuple(Peer(each, _service_url(scheme, each, port)) for each in addresses))
 
     return look
 
@@ -184,6 +184,6 @@ def _dns_trouble(error: Exception) -> str:
     return str(error)
 
 
-def _service_url(address: str, port: int) -> str:
+def _service_url(scheme: str, address: str, port: int) -> str:
     host = f"[{address}]" if ":" in address else address
-    return f"http://{host}:{port}/eureka/"
+    return f"{scheme}://{host}:{port}/eureka/"

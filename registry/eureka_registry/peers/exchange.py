@@ -6,9 +6,9 @@ waits or sends, so that whole stories of several peers can be told with it in a 
 
 from __future__ import annotations
 
-from eureka_registry.core.lease import Lease
 import msgspec
 
+from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Instance, Origin, PeerAction, Status
 from eureka_registry.core.outbox import Task
 from eureka_registry.core.registry import Registry

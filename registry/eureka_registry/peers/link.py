@@ -6,7 +6,7 @@ import logging
 from enum import StrEnum
 from typing import Final
 
-from eureka_registry.core.model import PeerAction
+from eureka_registry.core.model import Instance, PeerAction
 from eureka_registry.core.outbox import Congested, Delivered, Outcome, Refused, Unreachable
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import PeerClient
@@ -24,6 +24,8 @@ COPY_PATH: Final = "peerreplication/copy"
 NAMED_PER_APPLICATION: Final = 20
 REPAIRED_AT_ONCE: Final = 20
 _CANCEL_AGE_MS: Final = 30_000
+_SETTLING_MS: Final = 2_000
+"""A change younger than this may still be on its way to the other peer, or from it."""
 
 
 class Kind(StrEnum):
@@ -70,6 +72,11 @@ class Link:
         return not self.sender.is_self and self.alias_of is None
 
     @property
+    def is_heard(self) -> bool:
+        """Whether it answered when last asked."""
+        return self.why_silent is None
+
+    @property
     def takes_changes(self) -> bool:
         """Whether the peer is to be told of changes."""
         return self.counts and self.peer.takes_changes
@@ -99,12 +106,16 @@ class Link:
     async def compare(self, now_ms: int) -> None:
         """Ask the peer what it holds; call it again and again.
 
-        Applications that differ twice in a row while nothing is under way have diverged. What the
-        peer knows better is then taken over.
+        What the peer knows better in applications that differ twice in a row is taken over.
+        Instances have diverged if they differ although nobody has changed them for a while: what
+        changed just now may be under way, and in a busy registry something always is.
         """
         answer = await self.client.get(DIGEST_PATH)
         if answer.node is not None:
             self.node = answer.node
+        if isinstance(answer.outcome, Refused) and answer.outcome.status in _NOT_ALLOWED:
+            self.why_silent = f"does not accept our credentials ({answer.outcome.status})"
+            return
         if isinstance(answer.outcome, Refused):
             # A Java server knows nothing of digests; that it answers is all we can ask for.
             self.kind = Kind.JAVA
@@ -123,15 +134,18 @@ class Link:
         self.sender.hurry()
         await self._repair(self._differing_applications(self.digest), now_ms)
 
+    async def leads_to(self, node: str) -> bool:
+        """Whether the URL's peer is the process `node`; so it is taken for while none answers."""
+        answer = await self.client.get(DIGEST_PATH)
+        return answer.node == node or not isinstance(answer.outcome, Delivered | Refused)
+
     def _differing_applications(self, digest: Digest) -> frozenset[str]:
         mine = {n: f"{a.digest:016x}" for n, a in self._registry.applications.items()}
         names = mine.keys() | digest.applications.keys()
         return frozenset(n for n in names if mine.get(n) != digest.applications.get(n))
 
     async def _repair(self, different: frozenset[str], now_ms: int) -> None:
-        outbox = self.sender.outbox
-        settled = outbox.backlog == 0 and outbox.in_flight == 0
-        certain = sorted(different & self._suspected) if settled else []
+        certain = sorted(different & self._suspected)
         self._suspected = different
         self.diverged = {app: ids for app, ids in self.diverged.items() if app in different}
         for app in certain[:REPAIRED_AT_ONCE]:
@@ -146,17 +160,21 @@ class Link:
         except BadDocument as error:
             _log.warning("copy not readable peer=%s app=%s reason=%s", self.name, app, error)
             return
-        ids = differing(self._registry, app, copy.instances)
+        self._show_divergence(app, copy.instances, now_ms)
+        merged = merge(self._registry, copy.instances, now_ms)
+        self.repaired += len(merged.taken) + len(merged.to_cancel)
+        for key in merged.to_cancel:
+            self.sender.add(PeerAction.CANCEL, *key, _CANCEL_AGE_MS)
+
+    def _show_divergence(self, app: str, theirs: list[Instance], now_ms: int) -> None:
+        settled_ms = now_ms - _SETTLING_MS - self.sender.outbox.lag_ms(now_ms)
+        ids = differing(self._registry, app, theirs, settled_ms)
         if not ids:
             self.diverged.pop(app, None)
             return
         if app not in self.diverged:
             _log.warning("peers diverged peer=%s app=%s instances=%s", self.name, app, ids[:5])
         self.diverged[app] = ids[:NAMED_PER_APPLICATION]
-        merged = merge(self._registry, copy.instances, now_ms)
-        self.repaired += len(merged.taken) + len(merged.to_cancel)
-        for key in merged.to_cancel:
-            self.sender.add(PeerAction.CANCEL, *key, _CANCEL_AGE_MS)
 
 
 def _words(outcome: Outcome) -> str:

@@ -79,9 +79,30 @@ def _rank(instance: Instance, digest: int) -> tuple[int, int, int]:
     return instance.last_dirty_ms, instance.last_updated_ms, digest
 
 
-def differing(registry: Registry, app: str, theirs: Iterable[Instance]) -> list[str]:
-    """Ids of one application that only one of the two has, or that the two have differently."""
+def differing(
+    registry: Registry, app: str, theirs: Iterable[Instance], settled_ms: int
+) -> list[str]:
+    """Ids of one application that only one of two peers has, or that they have differently.
+
+    Left out are instances that either peer changed after `settled_ms`, and those we evicted: the
+    other evicts them by itself.
+    """
     application = registry.applications.get(app)
-    mine = {i: lease.digest for i, lease in application.leases.items()} if application else {}
-    other = {instance.id: content_digest(instance) for instance in theirs}
-    return sorted(i for i in mine.keys() | other.keys() if mine.get(i) != other.get(i))
+    mine = application.leases if application else {}
+    other = {instance.id: instance for instance in theirs}
+
+    def differs(instance_id: str) -> bool:
+        held, told = mine.get(instance_id), other.get(instance_id)
+        if held is not None and told is not None and held.digest == content_digest(told):
+            return False
+        recent = registry.delta.get(app, instance_id)
+        if recent is not None and recent.expired:
+            return False
+        changed = (
+            recent.at_ms if recent else 0,
+            told.last_updated_ms if told else 0,
+            told.lease.registered_at_ms if told else 0,
+        )
+        return max(changed) <= settled_ms
+
+    return sorted(filter(differs, mine.keys() | other.keys()))

@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 _FAREWELL_S: Final = 5.0
 _ASK_SOON_S: Final = 1.0
 _NOT_FOUND: Final = 404
+_SELF_INTERVALS: Final = 5
+"""How many comparisons with another peer there are to one look whether a URL is still our own."""
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -144,8 +146,10 @@ class Mesh:
             return
         if reply.status == _NOT_FOUND:
             sender.add(PeerAction.REGISTER, task.app, task.id, self._pace.max_age_ms)
-        elif reply.entity is not None:
-            adopt(self._registry, reply.entity, self._now_ms())
+            return
+        entity = reply.entity
+        if entity is not None and (entity.app, entity.id) == (task.app, task.id):
+            adopt(self._registry, entity, self._now_ms())
 
     def _start(self, link: Link) -> None:
         if self._group is None:
@@ -162,6 +166,17 @@ class Mesh:
             patient = link.why_silent is None
             interval_s = self._pace.digest_interval_s
             await asyncio.sleep(interval_s if patient else min(interval_s, _ASK_SOON_S))
+        await self._begin_anew_with_another(link)
+
+    async def _begin_anew_with_another(self, link: Link) -> None:
+        """Wait until a URL that led to ourselves leads elsewhere: names and addresses move on."""
+        own = True
+        while own:
+            await asyncio.sleep(_SELF_INTERVALS * self._pace.digest_interval_s)
+            own = await link.leads_to(self._node.id)
+        _log.info("peer is no longer this process peer=%s", link.client.url)
+        self.links[link.peer.url] = other = self._link(link.peer)
+        self._start(other)
 
     def _recognise(self, link: Link) -> None:
         """Notice that a URL leads to ourselves, or to a peer that has another link already."""
@@ -173,7 +188,7 @@ class Mesh:
         for other in self.links.values():
             if other is link:
                 break
-            if other.node == link.node:
+            if other.node == link.node and (other.is_heard or not link.is_heard):
                 link.alias_of = other.name
                 return
         link.alias_of = None

@@ -43,7 +43,9 @@ def write(path: Path, body: bytes, saved_ms: int) -> None:
     """Put a copy on disk in one step; after an `OSError` the old one is still there."""
     head = _Head(FORMAT, saved_ms, len(body), _checksum(body, saved_ms))
     beside = path.with_name(f".{path.name}.{os.getpid()}")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        beside.touch(mode=0o600)  # metadata may hold what is nobody else's business
         with beside.open("wb") as file:
             file.write(msgspec.json.encode(head) + b"\n" + body)
             file.flush()

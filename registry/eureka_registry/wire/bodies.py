@@ -33,6 +33,9 @@ VIP_VERSION: Final = "-1"
 """`versions__delta` of the instances of one address, as in Java."""
 
 _KEPT_BODIES: Final = 256
+_KEPT_LISTS: Final = 24
+"""Lists whose encoded instances are kept: full and delta in six forms, of two sets of registries.
+Clients choose form and regions, so there could be very many."""
 
 
 class Versioned(Protocol):
@@ -109,7 +112,7 @@ class Bodies:
         """
         self._short_departures = short_departures
         self._max_age_ms = max_age_ms
-        self._parts: dict[Hashable, dict[str, _Part]] = {}
+        self._parts: OrderedDict[Hashable, dict[str, _Part]] = OrderedDict()
         self._bodies: OrderedDict[Hashable, tuple[Hashable, int, Body]] = OrderedDict()
 
     def full(self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool) -> Body:
@@ -225,6 +228,9 @@ class Bodies:
                 part = _encode(name, version, entries(same), part)
             parts[name] = part
         self._parts[key] = parts
+        self._parts.move_to_end(key)
+        while len(self._parts) > _KEPT_LISTS:
+            self._parts.popitem(last=False)
         return list(parts.values())
 
 

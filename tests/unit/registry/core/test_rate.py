@@ -94,3 +94,11 @@ def test_a_registry_that_shrank_by_itself_is_not_overdrawn() -> None:
     budget.take(15, 100, 0)
 
     assert budget.take(5, 10, 1) == 0
+
+
+def test_budget_is_a_share_of_what_there_was_a_minute_ago() -> None:
+    """What is evicted in two passes is as much as in one."""
+    budget = EvictionBudget(0.85)
+    first = budget.take(10, 100, 0)
+
+    assert (first, budget.take(90, 90, 5_000)) == (10, 5)

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,3 +54,9 @@ def test_no_port_is_given_twice(wishes: list[tuple[int, int]]) -> None:
     given_ports = [number for got in ports for number in (got.port, got.management)]
     assert len(set(given_ports)) == len(given_ports)
     assert ports[0].port == wishes[0][0]
+
+
+def test_a_machine_without_a_free_port_is_told() -> None:
+    """It ends instead of looking for ever."""
+    with pytest.raises(ValueError, match="no port is free"):
+        assign([Wish("a", 8761), Wish("b", 8761)], lambda _: False)

@@ -80,6 +80,7 @@ def test_names_of_other_machines_lead_here_too() -> None:
 
     assert wiring.links[0] == [1]
     assert wiring.outside[0] == []
+    assert wiring.hosts[1] == "127.0.0.1"
     assert "elsewhere it is 192.0.2.7" in wiring.lines[0]
 
 
@@ -91,6 +92,14 @@ def test_names_from_the_hosts_file_are_kept() -> None:
     )
 
     assert wiring.hosts[1] == "hosts-file"
+
+
+def test_a_moved_port_of_this_machine_is_told() -> None:
+    """`localhost:8761` may be another peer's port now."""
+    moved = Node(name="b", host_name="localhost", wanted_port=1, port=2, urls=[])
+    wiring = wire([node("a", "a", 7, "http://localhost:1/eureka/"), moved], MACHINE)
+
+    assert "localhost:1 -> 127.0.0.1:2" in wiring.lines
 
 
 def test_urls_of_nobody_are_outside_peers() -> None:

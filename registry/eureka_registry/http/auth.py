@@ -1,0 +1,196 @@
+"""Who may do what: identities, and the one rule for every request. Pure; who it is finds `guard`.
+
+The rule is about routes, not paths: what serves a request and what it may do cannot differ by a
+spelling. Nothing is allowed that is not named here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+import msgspec
+
+from eureka_registry.core.model import Instance
+from eureka_registry.http.routes import Resource, Route
+
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OF_APPLICATIONS: Final = frozenset(
+    {Resource.APP, Resource.INSTANCE, Resource.STATUS_OVERRIDE, Resource.METADATA}
+)
+_BETWEEN_PEERS: Final = frozenset({Resource.BATCH, Resource.DIGEST, Resource.COPY})
+_FOREIGN_PAGES: Final = frozenset({"cross-site", "same-site"})
+
+_LOG2_N: Final = 14
+_BLOCK: Final = 8
+_PASSES: Final = 5
+"""OWASP's figures for scrypt in 16 MiB; peers have little memory."""
+_MOST_LOG2_N: Final = 17
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Somebody whom we know, or `name` "" for anybody.
+
+    `applications` are patterns of applications that may be registered, renewed, overridden and
+    cancelled, `vips` of the VIP addresses that their instances may have; `None`: as `applications`.
+    A `peer` may do everything.
+    """
+
+    name: str = ""
+    applications: tuple[str, ...] = ()
+    vips: tuple[str, ...] | None = None
+    peer: bool = False
+    read: bool = True
+
+    def may_write(self, app: str) -> bool:
+        """Whether it may change leases of an application (upper-cased)."""
+        return self.peer or matches(app, self.applications)
+
+    def may_offer(self, instance: Instance) -> bool:
+        """Whether it may register an instance with such VIP addresses.
+
+        Clients look instances up by VIP address: who could take any could answer for everybody.
+        """
+        patterns = self.applications if self.vips is None else self.vips
+        listed = f"{instance.vip_address or ''},{instance.secure_vip_address or ''}".split(",")
+        names = [name.strip().upper() for name in listed]
+        return self.peer or all(matches(name, patterns) for name in names if name)
+
+
+class Verdict(Enum):
+    """What becomes of a request; the value is its status."""
+
+    ALLOWED = 200
+    UNAUTHORISED = 401
+    FORBIDDEN = 403
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What matters of a request; `site` is the browser's `Sec-Fetch-Site`, empty for programs."""
+
+    method: str
+    route: Route | None
+    from_peer: bool = False
+    site: str = ""
+
+
+def authorise(identity: Identity, request: Request) -> Verdict:
+    """Judge a request; anybody without a name is asked for one instead of being refused.
+
+    A browser sends a password it remembers along with what any page makes it send, so pages from
+    elsewhere may change nothing.
+    """
+    if request.method not in _READS and request.site in _FOREIGN_PAGES:
+        return Verdict.FORBIDDEN
+    if _may(identity, request):
+        return Verdict.ALLOWED
+    return Verdict.FORBIDDEN if identity.name else Verdict.UNAUTHORISED
+
+
+def _may(identity: Identity, request: Request) -> bool:
+    route = request.route
+    if identity.peer:
+        return True
+    if request.from_peer or (route is not None and route.resource in _BETWEEN_PEERS):
+        return False
+    if request.method in _READS:
+        return identity.read
+    if route is None or route.resource not in _OF_APPLICATIONS:
+        return False
+    return identity.may_write(route.names[0])
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether `name` is matched by a shell pattern; case does not matter."""
+    return any(fnmatchcase(name.upper(), pattern.upper()) for pattern in patterns)
+
+
+# -- Credentials
+
+
+class Basic(msgspec.Struct, frozen=True):
+    """A user and a password as sent."""
+
+    user: str
+    password: bytes
+
+
+class Bearer(msgspec.Struct, frozen=True):
+    """A token as sent."""
+
+    token: bytes
+
+
+def parse_credentials(header: str) -> Basic | Bearer | None:
+    """Read an `Authorization` header; `None` if it is neither Basic nor Bearer, or malformed."""
+    scheme, _, text = header.strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return Bearer(text.strip().encode("utf-8", "surrogateescape"))
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(text.strip(), validate=True).partition(b":")
+        return Basic(user.decode(), password) if colon else None
+    except ValueError:  # also what is no base64 and no UTF-8
+        return None
+
+
+def certificate_names(certificate: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of a verified client certificate, in lower case: DNS names and URIs, else its CN."""
+    alternatives = certificate.get("subjectAltName", ())
+    names = [value for kind, value in alternatives if kind in ("DNS", "URI")]
+    if not names:
+        parts = [part for group in certificate.get("subject", ()) for part in group]
+        names = [value for kind, value in parts if kind == "commonName"]
+    return tuple(name.lower() for name in names)
+
+
+# -- Passwords
+
+
+def hash_password(password: bytes, salt: bytes) -> str:
+    """Give the form in which a password is kept; `salt` is 16 bytes of chance."""
+    return kept(salt, _scrypt(password, salt, (_LOG2_N, _BLOCK, _PASSES)))
+
+
+def kept(salt: bytes, key: bytes) -> str:
+    """Write down a salt and scrypt's result; made of chance, a password that nobody has."""
+    parts = (base64.b64encode(part).decode("ascii") for part in (salt, key))
+    return "$".join(("scrypt", str(_LOG2_N), str(_BLOCK), str(_PASSES), *parts))
+
+
+def problem(stored: str) -> str | None:
+    """Say why `stored` is no kept password, without showing it; `None` if it is one."""
+    try:
+        (log2_n, block, passes), _, key = _parts(stored)
+    except ValueError:
+        return "is not what `eureka-registry hash-password` prints"
+    if not (1 <= log2_n <= _MOST_LOG2_N and 1 <= block <= _BLOCK and 1 <= passes <= 2 * _PASSES):
+        return "asks for more work than this registry does"
+    return None if len(key) >= 16 else "is too short"  # noqa: PLR2004
+
+
+def is_password(stored: str, password: bytes) -> bool:
+    """Whether `password` is the one kept as `stored`; takes its time by design."""
+    work, salt, key = _parts(stored)
+    return hmac.compare_digest(_scrypt(password, salt, work, len(key)), key)
+
+
+def _parts(stored: str) -> tuple[tuple[int, int, int], bytes, bytes]:
+    kind, log2_n, block, passes, salt, key = stored.split("$")
+    if kind != "scrypt":
+        raise ValueError(kind)
+    decode = [base64.b64decode(text, validate=True) for text in (salt, key)]
+    return (int(log2_n), int(block), int(passes)), decode[0], decode[1]
+
+
+def _scrypt(password: bytes, salt: bytes, work: tuple[int, int, int], size: int = 32) -> bytes:
+    log2_n, block, passes = work
+    n = 1 << log2_n
+    limit = 256 * n * block + 1_048_576
+    return hashlib.scrypt(password, salt=salt, n=n, r=block, p=passes, maxmem=limit, dklen=size)

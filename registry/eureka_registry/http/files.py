@@ -1,0 +1,122 @@
+"""Small files that are looked at again and again: certificates, passwords, tokens.
+
+They are mounted Secrets: the kubelet swaps a link, which inotify on the file does not see.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from eureka_registry.config.errors import ConfigurationError
+
+_log = logging.getLogger(__name__)
+LOOK_EVERY_S: Final = 3.0
+_LIMIT_BYTES: Final = 1_048_576
+
+
+def read(path: Path) -> bytes:
+    """A file's content.
+
+    Raises:
+        ValueError: it cannot be read or is too large; the sentence holds nothing of its content.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    if len(content) > _LIMIT_BYTES:
+        raise ValueError(f"{path}: larger than {_LIMIT_BYTES} bytes")
+    return content
+
+
+def secret(path: Path) -> str:
+    """The one line of text in a file, without the white space around it.
+
+    Raises:
+        ValueError: see `read`; or there is no such line.
+    """
+    try:
+        text = read(path).decode().strip()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: is not UTF-8") from None
+    if not text or not text.isprintable():
+        raise ValueError(f"{path}: must hold one line of text")
+    return text
+
+
+class Watched:
+    """Calls `load` whenever one of the files has changed; what is broken changes nothing.
+
+    `load` raises `ValueError` with a sentence fit for a log, and then has changed nothing. `paths`
+    is asked each time, as one file may name others.
+    """
+
+    def __init__(
+        self, what: str, paths: Callable[[], Iterable[Path]], load: Callable[[], None]
+    ) -> None:
+        self._what = what
+        self._paths = paths
+        self._load = load
+        load()
+        self._seen = self._contents()
+
+    def look(self) -> None:
+        """Look once."""
+        found = self._contents()
+        if found == self._seen:
+            return
+        self._seen = found
+        try:
+            self._load()
+        except ValueError as error:
+            _log.warning("%s not usable, the last good ones stay reason=%s", self._what, error)
+            return
+        _log.info("%s read again", self._what)
+
+    def _contents(self) -> list[bytes]:
+        return [_digest(path) for path in self._paths()]
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        return hashlib.sha256(read(path)).digest()
+    except ValueError:
+        return b""
+
+
+class PeerCredentials:
+    """What proves to peers who we are: `peer_credentials_file`, watched; a path "" proves nothing.
+
+    Raises:
+        ConfigurationError: the file cannot be used.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._header = ""
+        self.watched: Watched | None = None
+        if not path:
+            return
+        try:
+            self.watched = Watched("peer_credentials_file", lambda: [self._path], self._load)
+        except ValueError as error:
+            raise ConfigurationError("setting peer_credentials_file", str(error)) from None
+
+    def __call__(self) -> str:
+        """The `Authorization` header, empty for none."""
+        return self._header
+
+    def _load(self) -> None:
+        text = secret(self._path)
+        if text.lower().startswith("bearer "):
+            self._header = text
+            return
+        if ":" not in text:
+            raise ValueError(f"{self._path}: must hold `user:password` or `Bearer token`")
+        self._header = "Basic " + base64.b64encode(text.encode()).decode("ascii")

@@ -1,0 +1,219 @@
+"""Who asks: `auth_file` read and watched, credentials checked, verified ones remembered.
+
+scrypt takes a quarter of a second, in a thread of its own; a password once verified is known by
+its digest, so that renewals do not pay for it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from eureka_registry.config.documents import json_document, read_text, yaml_documents
+from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.http import auth
+from eureka_registry.http.auth import Basic, Bearer, Identity, Request, Verdict
+from eureka_registry.http.files import Watched, secret
+from eureka_registry.http.messages import Answer
+
+_MOST_WAITING: Final = 64
+_MOST_REMEMBERED: Final = 1024
+_BUSY: Final = Answer(503, headers=(("Retry-After", "1"),))
+_REFUSALS: Final = {
+    Verdict.UNAUTHORISED: Answer(401, headers=(("WWW-Authenticate", 'Basic realm="eureka"'),)),
+    Verdict.FORBIDDEN: Answer(403),
+}
+_NOBODY: Final = auth.kept(secrets.token_bytes(16), secrets.token_bytes(32))
+"""Stands in for the password of users who are not there: they take as long to refuse."""
+
+
+class _Rights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    applications: tuple[str, ...] = ()
+    vips: tuple[str, ...] | None = None
+    peer: bool = False
+    read: bool = True
+
+    def identity(self, name: str) -> Identity:
+        return Identity(name, self.applications, self.vips, self.peer, self.read)
+
+
+class _User(_Rights, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    password: str = ""
+    password_file: str = ""
+
+
+class _Token(_Rights, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    token_file: str
+
+
+class _Anonymous(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    read: bool = False
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    users: dict[str, _User] = {}
+    tokens: dict[str, _Token] = {}
+    certificates: dict[str, _Rights] = {}
+    anonymous: _Anonymous = _Anonymous()
+
+
+class _Policy(msgspec.Struct, frozen=True):
+    """The file made ready: `known` and `tokens` by digest; `refused` remembers wrong passwords."""
+
+    file: _File
+    tokens: list[tuple[bytes, Identity]]
+    known: dict[bytes, Identity]
+    refused: set[bytes]
+
+
+class Guard:
+    """Judges requests by `auth_file`.
+
+    Raises:
+        ConfigurationError: the file, or one that it names, cannot be used.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        self._key = secrets.token_bytes(32)
+        self._policy = _Policy(_File(), [], {}, set())
+        self._checks: dict[bytes, asyncio.Future[bool]] = {}
+        self._thread = ThreadPoolExecutor(1, "passwords")
+        try:
+            self.watched = Watched("auth_file and what it names", self._paths, self._load)
+        except ConfigurationError:
+            raise
+        except ValueError as error:
+            raise ConfigurationError("setting auth_file", str(error)) from None
+
+    async def admit(
+        self, header: str | None, certificate: Mapping[str, Any] | None, request: Request
+    ) -> Identity | Answer:
+        """Who asks, if that is allowed, else the answer: 401, 403, or 503 for too many at once.
+
+        `header` is the `Authorization` header, `certificate` the client's verified one.
+        """
+        policy = self._policy
+        if header is None:
+            identity: Identity | None = _certified(policy, certificate)
+        else:
+            try:
+                identity = await self._identify(policy, header)
+            except asyncio.QueueFull:
+                return _BUSY
+        if identity is None:
+            return _REFUSALS[Verdict.UNAUTHORISED]
+        verdict = auth.authorise(identity, request)
+        return identity if verdict is Verdict.ALLOWED else _REFUSALS[verdict]
+
+    def close(self) -> None:
+        """Check no more passwords."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    # -- How
+
+    async def _identify(self, policy: _Policy, header: str) -> Identity | None:
+        match auth.parse_credentials(header):
+            case Basic(user, password):
+                return await self._user(policy, user, password)
+            case Bearer(token):
+                digest = self._digest(token)
+                found = [i for known, i in policy.tokens if hmac.compare_digest(known, digest)]
+                return found[0] if found else None
+            case _:
+                return None
+
+    async def _user(self, policy: _Policy, user: str, password: bytes) -> Identity | None:
+        digest = self._digest(user.encode() + b":" + password)
+        if digest in policy.known:
+            return policy.known[digest]
+        listed = policy.file.users.get(user)
+        if digest in policy.refused or (listed is not None and not listed.password):
+            return None
+        # Its client may be gone, and others wait for the same check.
+        if not await asyncio.shield(self._check(digest, listed, password)) or listed is None:
+            if len(policy.refused) >= _MOST_REMEMBERED:
+                policy.refused.clear()
+            policy.refused.add(digest)
+            return None
+        return policy.known.setdefault(digest, listed.identity(user))
+
+    def _check(self, digest: bytes, listed: _User | None, password: bytes) -> asyncio.Future[bool]:
+        stored = _NOBODY if listed is None else listed.password
+        name = hashlib.sha256(digest + stored.encode()).digest()
+        if name in self._checks:
+            return self._checks[name]
+        if len(self._checks) >= _MOST_WAITING:
+            raise asyncio.QueueFull
+        loop = asyncio.get_running_loop()
+        check = loop.run_in_executor(self._thread, auth.is_password, stored, password)
+        self._checks[name] = check
+        check.add_done_callback(lambda _: self._checks.pop(name))
+        return check
+
+    def _digest(self, text: bytes) -> bytes:
+        return hmac.digest(self._key, text, "sha256")
+
+    # -- The file
+
+    def _load(self) -> None:
+        file = _read(self._path)
+        known = {
+            self._digest(f"{name}:{secret(self._beside(user.password_file))}".encode()): (
+                user.identity(name)
+            )
+            for name, user in file.users.items()
+            if user.password_file
+        }
+        tokens = [
+            (self._digest(secret(self._beside(token.token_file)).encode()), token.identity(name))
+            for name, token in file.tokens.items()
+        ]
+        self._policy = _Policy(file, tokens, known, set())
+
+    def _paths(self) -> Iterator[Path]:
+        yield self._path
+        file = self._policy.file
+        named = [user.password_file for user in file.users.values() if user.password_file]
+        named += [token.token_file for token in file.tokens.values()]
+        yield from map(self._beside, named)
+
+    def _beside(self, name: str) -> Path:
+        return self._path.parent / name
+
+
+def _certified(policy: _Policy, certificate: Mapping[str, Any] | None) -> Identity:
+    """The identity of a client that sends no credentials: by its certificate, else anybody."""
+    names = auth.certificate_names(certificate) if certificate else ()
+    for pattern, rights in policy.file.certificates.items():
+        for name in names:
+            if auth.matches(name, (pattern,)):
+                return rights.identity(name)
+    return Identity(read=policy.file.anonymous.read)
+
+
+def _read(path: Path) -> _File:
+    text, source = read_text(path), f"file {path}"
+    if path.suffix == ".json":
+        document = json_document(text, source)
+    else:
+        document = next(iter(yaml_documents(text, source)), None)
+    try:
+        file = msgspec.convert(document, _File)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(source, str(error)) from None
+    for name, user in file.users.items():
+        if bool(user.password) == bool(user.password_file) or not name or ":" in name:
+            said = f"user {name!r} needs a name without colon, and password or password_file"
+            raise ConfigurationError(source, said)
+        if user.password and (wrong := auth.problem(user.password)):
+            raise ConfigurationError(source, f"password of user {name!r} {wrong}")
+    return file

@@ -1,0 +1,191 @@
+"""eureka-js-client against three peers: each client a process of its own, renewing often."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.realclient import RealClient, not_run
+from processes.cluster import DEFAULT_CLASS, LONG, Cluster, throughout, until
+
+TIER = "node conformance"
+HERE = Path(__file__).parent
+INSTALL_S = 120
+OLDEST_NODE = 14
+
+
+@pytest.fixture(scope="module")
+def modules() -> Path:
+    """`node_modules` as the lock file says, in the user's cache, made once per lock file."""
+    for tool in ("node", "npm"):
+        if shutil.which(tool) is None:
+            not_run(TIER, f"{tool} is not installed")
+    _need_node()
+    lock = (HERE / "package-lock.json").read_bytes()
+    place = _cache() / hashlib.sha256(lock).hexdigest()[:16]
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / ".lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)  # two runs at once install once
+        if not (place / "installed").exists():
+            _install(place)
+    return place / "node_modules"
+
+
+@pytest.fixture(scope="module")
+def cluster(modules: Path) -> Iterator[Cluster]:
+    """Three peers for the module; each test has applications of its own."""
+    assert modules.is_dir()
+    with Cluster() as cluster:
+        yield cluster.start()
+
+
+@pytest.fixture(params=[False, True], ids=["full", "delta"])
+def delta(request: pytest.FixtureRequest) -> bool:
+    """Whether the client uses deltas after its first fetch."""
+    return bool(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _modules(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell the program where its modules are."""
+    monkeypatch.setenv("EUREKUBE_NODE_MODULES", str(modules))
+
+
+def client(cluster: Cluster, app: str, *, delta: bool = False) -> RealClient:
+    """A client that knows all peers, the first one first."""
+    settings: dict[str, object] = {
+        "shouldUseDelta": delta,
+        "eureka": {
+            "serviceUrls": {"default": [f"{peer.url}apps/" for peer in cluster.peers]},
+            "heartbeatInterval": 500,
+            "registryFetchInterval": 300,
+            "requestRetryDelay": 100,
+            "maxRetries": 3,
+        },
+        "instance": {
+            "app": app,
+            "instanceId": f"{app.lower()}:1",
+            "hostName": "client.example",
+            "ipAddr": "10.1.2.3",
+            "port": {"$": 9090, "@enabled": True},
+            "vipAddress": f"{app.lower()}.vip",
+            "dataCenterInfo": {"@class": DEFAULT_CLASS, "name": "MyOwn"},
+            "leaseInfo": {"renewalIntervalInSecs": 1, "durationInSecs": 2},
+        },
+    }
+    return RealClient(["node", str(HERE / "client.js")], settings)
+
+
+def test_registers_renews_and_deregisters(cluster: Cluster, *, delta: bool) -> None:
+    """204, 200, 200 exactly, or it stops trying; its lease outlives its duration everywhere."""
+    app = f"JsLife{delta}"  # it uses the name in the path as it is
+    ids = {f"{app.lower()}:1"}
+    with client(cluster, app, delta=delta) as real:
+        until(lambda: cluster.everywhere(app.upper(), ids))
+
+        throughout(lambda: cluster.everywhere(app.upper(), ids), 3.0)
+
+        real.stop()
+        until(lambda: cluster.everywhere(app.upper(), ()))
+        assert "ERROR" not in real.log()
+        assert "FAILED" not in real.log()
+
+
+def test_sees_others_come_change_and_go(cluster: Cluster, *, delta: bool) -> None:
+    """Departures reach it whether it fetches all or only changes.
+
+    With deltas it keeps instances that stop being UP, and mixes up its cache by application where
+    there are several instances; its cache by VIP is right (`eureka-protocol.md`, appendix E).
+    """
+    app = f"JSOTHER{int(delta)}"
+    one = cluster.peers[0]
+    one.register(app, "o-1", leaseInfo=LONG)
+    until(lambda: cluster.everywhere(app, {"o-1"}))
+    with client(cluster, f"JSSEES{int(delta)}", delta=delta) as real:
+        until(lambda: real.ask("apps").get(app) == {"o-1": "UP"})
+
+        one.register(app, "o-2", leaseInfo=LONG)
+        until(lambda: set(real.ask("vip", vip=app.lower())) == {"o-1", "o-2"})
+        one.ask("DELETE", f"/apps/{app}/o-1")
+        until(lambda: real.ask("vip", vip=app.lower()) == ["o-2"])
+        one.ask("PUT", f"/apps/{app}/o-2/status?value=OUT_OF_SERVICE")
+
+        until(lambda: _gone_or_out(real.ask("apps").get(app)))
+        assert "ERROR" not in real.log()
+
+
+def test_goes_on_with_the_next_server_when_its_own_is_killed(
+    cluster: Cluster, *, delta: bool
+) -> None:
+    """The lease stays at the peers that live, for longer than it lasts."""
+    app = f"JSKILL{int(delta)}"
+    first, *others = cluster.peers
+    with client(cluster, app, delta=delta) as real:
+        until(lambda: cluster.everywhere(app, {f"{app.lower()}:1"}))
+        first.kill()
+
+        throughout(lambda: all(p.ids(app) == {f"{app.lower()}:1"} for p in others), 3.0)
+
+        others[0].register(f"{app}NEW", "n-1", leaseInfo=LONG)
+        until(lambda: real.ask("apps").get(f"{app}NEW") == {"n-1": "UP"})
+        first.start()
+        first.ready()
+        real.stop()
+        until(lambda: cluster.everywhere(app, ()))
+
+
+def test_registers_again_when_all_peers_have_lost_everything(cluster: Cluster) -> None:
+    """404 to its renewal makes it register."""
+    with client(cluster, "JSLOST"):
+        until(lambda: cluster.everywhere("JSLOST", {"jslost:1"}))
+        for peer in cluster.peers:
+            peer.kill()
+
+        cluster.start()
+
+        until(lambda: cluster.everywhere("JSLOST", {"jslost:1"}))
+
+
+def _gone_or_out(instances: dict[str, Any] | None) -> bool:
+    return not instances or "UP" not in instances.values()
+
+
+def _need_node() -> None:
+    words = _output("node", "--version")
+    major = words.removeprefix("v").partition(".")[0]
+    if not major.isdigit() or int(major) < OLDEST_NODE:
+        not_run(TIER, f"node is {words or 'broken'}, {OLDEST_NODE} or newer is needed")
+
+
+def _output(*command: str) -> str:
+    run = subprocess.run(command, capture_output=True, timeout=30, check=False)
+    return run.stdout.decode(errors="replace").strip()
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "eurekube" / "node-conformance"
+
+
+def _install(place: Path) -> None:
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, place / name)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    try:
+        run = subprocess.run(
+            command, cwd=place, capture_output=True, timeout=INSTALL_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        not_run(TIER, f"npm ci took longer than {INSTALL_S} s")
+    if run.returncode != 0:
+        said = run.stderr.decode(errors="replace").strip().splitlines()
+        not_run(TIER, f"npm ci failed: {said[0] if said else run.returncode}")
+    (place / "installed").touch()

@@ -1,0 +1,56 @@
+"""A program with py_eureka_client in it: commands as lines of JSON on its standard input."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+from py_eureka_client import eureka_client
+
+
+def _apps() -> dict[str, dict[str, str]]:
+    applications = eureka_client.get_client().applications
+    return {
+        application.name: {each.instanceId: each.status for each in application.instances}
+        for application in applications.applications
+    }
+
+
+def _server() -> str:
+    """The server that answered last (kept by the client under a private name)."""
+    cached: dict[str, str] = eureka_client.get_client()._EurekaClient__cache_eureka_url
+    return next(iter(cached.values()), "").rstrip("/") + "/"
+
+
+def _do(command: dict[str, Any]) -> object:
+    match command["do"]:
+        case "apps":
+            return _apps()
+        case "server":
+            return _server()
+        case "status":
+            asyncio.run(eureka_client.get_client().status_update(command["status"]))
+            return "done"
+        case "call":
+            return eureka_client.walk_nodes(command["app"], "/hello", walker=lambda url: url)
+        case _:
+            eureka_client.stop()
+            return "stopped"
+
+
+def main() -> None:
+    """Start the client, then do what each line says until `stop`."""
+    eureka_client.init(**json.loads(sys.argv[1]))
+    print('"started"', flush=True)
+    for line in sys.stdin:
+        command = json.loads(line)
+        print(json.dumps(_do(command)), flush=True)
+        if command["do"] == "stop":
+            # Its heartbeat thread lives on and would register again within an interval.
+            os._exit(0)
+
+
+main()

@@ -1,0 +1,124 @@
+"""py_eureka_client against three peers: each client a process of its own, renewing every second."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.realclient import RealClient, not_run
+from processes.cluster import LONG, Cluster, PeerProcess, throughout, until
+
+CLIENT = Path(__file__).with_name("client.py")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Three peers for the module; each test has applications of its own."""
+    if find_spec("py_eureka_client") is None:
+        not_run("python conformance", "py_eureka_client is not installed")
+    with Cluster() as cluster:
+        yield cluster.start()
+
+
+def client(cluster: Cluster, app: str, **settings: object) -> RealClient:
+    """A client that knows all peers."""
+    given: dict[str, object] = {
+        "eureka_server": ",".join(peer.url for peer in cluster.peers),
+        "app_name": app,
+        "instance_id": f"{app.lower()}:1",
+        "instance_ip": "10.1.2.3",
+        "instance_host": "client.example",
+        "instance_port": 9090,
+        "renewal_interval_in_secs": 1,
+        "duration_in_secs": 3,
+        **settings,
+    }
+    return RealClient([sys.executable, str(CLIENT)], given)
+
+
+def test_registers_renews_and_deregisters(cluster: Cluster) -> None:
+    """Its lease outlives its duration at every peer, and is gone everywhere after `stop`."""
+    with client(cluster, "PYLIFE", metadata={"colour": "red", "a_b": "1"}) as real:
+        until(lambda: cluster.everywhere("PYLIFE", {"pylife:1"}))
+        instance: dict[str, Any] = cluster.peers[2].instance("PYLIFE", "pylife:1") or {}
+        assert instance["port"] == {"$": 9090, "@enabled": "true"}
+        assert instance["metadata"]["colour"] == "red"
+
+        throughout(lambda: cluster.everywhere("PYLIFE", {"pylife:1"}), 4.0)
+
+        real.stop()
+        until(lambda: cluster.everywhere("PYLIFE", ()))
+        assert "Traceback" not in real.log()
+
+
+def test_status_change_shows_at_every_peer(cluster: Cluster) -> None:
+    """It sends a status override, and its next renewals do not undo it."""
+    with client(cluster, "PYSTATUS") as real:
+        until(lambda: cluster.everywhere("PYSTATUS", {"pystatus:1"}))
+
+        real.ask("status", status="OUT_OF_SERVICE")
+
+        until(lambda: _statuses(cluster, "PYSTATUS", "pystatus:1") == {"OUT_OF_SERVICE"})
+        throughout(lambda: _statuses(cluster, "PYSTATUS", "pystatus:1") == {"OUT_OF_SERVICE"}, 1.5)
+
+
+def test_sees_others_come_change_and_go(cluster: Cluster) -> None:
+    """A full fetch in XML, then deltas: its own copy of the registry follows."""
+    one = cluster.peers[0]
+    one.register("PYOTHER", "o-1", leaseInfo=LONG, hostName="o-1.example", metadata={"a_b": "x"})
+    until(lambda: cluster.everywhere("PYOTHER", {"o-1"}))
+    with client(cluster, "PYSEES") as real:
+        until(lambda: real.ask("apps").get("PYOTHER") == {"o-1": "UP"})
+        assert real.ask("call", app="PYOTHER").startswith("http://o-1.example:")
+
+        one.register("PYOTHER", "o-2", leaseInfo=LONG)
+        until(lambda: real.ask("apps").get("PYOTHER") == {"o-1": "UP", "o-2": "UP"})
+        one.ask("PUT", "/apps/PYOTHER/o-2/status?value=OUT_OF_SERVICE")
+        until(lambda: real.ask("apps")["PYOTHER"]["o-2"] == "OUT_OF_SERVICE")
+        one.ask("DELETE", "/apps/PYOTHER/o-1")
+
+        until(lambda: real.ask("apps").get("PYOTHER") == {"o-2": "OUT_OF_SERVICE"})
+        assert "Traceback" not in real.log()
+
+
+def test_goes_on_with_the_next_server_when_its_own_is_killed(cluster: Cluster) -> None:
+    """The lease stays at the peers that live, for longer than it lasts."""
+    with client(cluster, "PYKILL") as real:
+        until(lambda: cluster.everywhere("PYKILL", {"pykill:1"}))
+        used = _peer_of(cluster, real.ask("server"))
+        others = [peer for peer in cluster.peers if peer is not used]
+        used.kill()
+
+        throughout(lambda: all(p.ids("PYKILL") == {"pykill:1"} for p in others), 4.0)
+
+        until(lambda: real.ask("server") in [peer.url for peer in others])
+        used.start()
+        used.ready()
+        assert used.ids("PYKILL") == {"pykill:1"}
+        real.stop()
+        until(lambda: cluster.everywhere("PYKILL", ()))
+
+
+def test_registers_again_when_all_peers_have_lost_everything(cluster: Cluster) -> None:
+    """404 to its renewal makes it register."""
+    with client(cluster, "PYLOST"):
+        until(lambda: cluster.everywhere("PYLOST", {"pylost:1"}))
+        for peer in cluster.peers:
+            peer.kill()
+
+        cluster.start()
+
+        until(lambda: cluster.everywhere("PYLOST", {"pylost:1"}))
+
+
+def _statuses(cluster: Cluster, app: str, instance_id: str) -> set[object]:
+    return {(peer.instance(app, instance_id) or {}).get("status") for peer in cluster.peers}
+
+
+def _peer_of(cluster: Cluster, url: str) -> PeerProcess:
+    return next(peer for peer in cluster.peers if peer.url == url)

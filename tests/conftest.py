@@ -1,0 +1,29 @@
+"""For all tests: what could not run here is said in the last lines, with the reason.
+
+A test that lacks a tool skips with `not_run("node conformance", "npm is not installed")`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+_NOT_RUN: Final = "not run: "
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name each tier that did not run, once."""
+    reasons = (_reason(report) for report in terminalreporter.getreports("skipped"))
+    for reason in sorted({reason for reason in reasons if _NOT_RUN in reason}):
+        terminalreporter.write_line(reason[reason.index(_NOT_RUN) :], yellow=True)
+
+
+def _reason(report: object) -> str:
+    """Why a test was skipped; pytest gives file, line and reason."""
+    where = getattr(report, "longrepr", None)
+    return str(where[2]) if isinstance(where, tuple) else ""

@@ -1,0 +1,355 @@
+"""The registry against a naive model of it, through whatever may happen in whatever order.
+
+The model is a dictionary of plain values and the rules of `eureka-protocol.md` 3 in their plainest
+form: it counts anew what the registry keeps counted, and knows nothing of indices or versions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import xor
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from eureka_registry.core.application import hashcode
+from eureka_registry.core.delta import ordered
+from eureka_registry.core.lease import content_digest
+from eureka_registry.core.model import Instance, Origin, Status
+from eureka_registry.core.registry import Registry, Renewal, Rules
+from eureka_registry.core.selfpreservation import Preservation
+from support.instances import changed, in_order, instance, registry
+
+RETENTION_MS = 180_000
+SERVING = (Status.UP, Status.OUT_OF_SERVICE)
+
+apps = st.sampled_from(["ONE", "TWO", "THREE"])
+names = st.sampled_from(["a", "b", "c"])
+statuses = st.sampled_from(Status)
+moments = st.integers(min_value=1, max_value=5)
+addresses = st.sampled_from([None, "x", "y", "x,y", "y,x", "x,x", "a,b,c"])
+origins = st.sampled_from(Origin)
+
+Key = tuple[str, str]
+Client = dict[Key, tuple[Status, str | None, tuple[tuple[str, str], ...]]]
+"""What a polling client knows of each instance."""
+
+
+@dataclass
+class Held:
+    """One instance as the model sees it."""
+
+    own: Status
+    """What the client's document says, or a decision of the server since."""
+    dirty: int
+    ends_at_ms: int
+    duration_ms: int
+    vip: str | None
+    override: Status | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def status(self) -> Status:
+        """What is shown."""
+        return self.own
+
+
+def shown_by(document: Instance) -> tuple[Status, str | None, tuple[tuple[str, str], ...]]:
+    """What a client sees of one document."""
+    return document.status, document.vip_address, tuple(sorted(document.metadata.items()))
+
+
+def full_copy(held: Registry) -> Client:
+    """What a client has after a full fetch."""
+    return {
+        (lease.instance.app, lease.instance.id): shown_by(lease.instance) for lease in held.leases()
+    }
+
+
+def client_hash(client: Client) -> str:
+    """The hash as the client computes it of its own copy."""
+    return hashcode(Counter(status for status, _, _ in client.values()).items())
+
+
+class RegistryMachine(RuleBasedStateMachine):
+    """Drives both, and compares them after each step."""
+
+    @initialize(preservation=st.booleans())
+    def begin(self, *, preservation: bool) -> None:
+        """An empty registry, with self-preservation or without."""
+        self.now_ms = 1_000
+        rules = Rules(
+            preservation=Preservation(enabled=preservation), delta_retention_ms=RETENTION_MS
+        )
+        self.registry = registry(rules, self.now_ms)
+        self.model: dict[Key, Held] = {}
+        self.client: Client = {}
+        self.fetched_at_ms = self.now_ms
+        self.seen = (self.registry.version, self.snapshot())
+
+    def snapshot(self) -> dict[Key, Instance]:
+        """Every document that clients see."""
+        return {(x.instance.app, x.instance.id): x.instance for x in self.registry.leases()}
+
+    # -- What happens
+
+    @rule(
+        app=apps,
+        name=names,
+        status=statuses,
+        override=st.sampled_from([Status.UNKNOWN] * 3 + [Status.UP, Status.OUT_OF_SERVICE]),
+        dirty=moments,
+        vip=addresses,
+        origin=origins,
+        duration_s=st.sampled_from([15, 90]),
+    )
+    def register(  # noqa: PLR0913 - what a document may differ in
+        self,
+        *,
+        app: str,
+        name: str,
+        status: Status,
+        override: Status,
+        dirty: int,
+        vip: str | None,
+        origin: Origin,
+        duration_s: int,
+    ) -> None:
+        """A client or a peer registers."""
+        document = instance(
+            name,
+            app,
+            status=status,
+            overridden_status=override,
+            last_dirty_ms=dirty,
+            vip_address=vip,
+            interval_s=5 if duration_s == 15 else 30,
+            duration_s=duration_s,
+        )
+        self.registry.register(document, origin, self.now_ms)
+
+        held = self.model.get((app, name))
+        if held is None or dirty >= held.dirty:
+            new = Held(status, dirty, 0, 0, vip, held.override if held else None)
+        else:
+            new, override = held, Status.UNKNOWN
+        new.duration_ms = duration_s * 1000
+        new.ends_at_ms = self.now_ms + new.duration_ms
+        if new.override is None and override is not Status.UNKNOWN:
+            new.override = override
+        if new.own in SERVING and new.override is not None:
+            new.own = new.override
+        self.model[app, name] = new
+
+    @rule(app=apps, name=names, dirty=st.none() | moments)
+    def renew(self, app: str, name: str, dirty: int | None) -> None:
+        """A client or a peer renews."""
+        renewal = self.registry.renew(app, name, self.now_ms, dirty)
+
+        held = self.model.get((app, name))
+        if held is None or held.own is Status.UNKNOWN:
+            assert renewal == Renewal(found=False, renewed=False)
+            return
+        held.ends_at_ms = self.now_ms + held.duration_ms
+        assert renewal.renewed
+        assert renewal.found is (dirty is None or dirty <= held.dirty)
+        assert (renewal.newer_here is not None) is (dirty is not None and dirty < held.dirty)
+
+    @rule(app=apps, name=names)
+    def cancel(self, app: str, name: str) -> None:
+        """A client leaves."""
+        assert self.registry.cancel(app, name, self.now_ms) is ((app, name) in self.model)
+        self.model.pop((app, name), None)
+
+    def findable(self, key: Key) -> Held | None:
+        """Single look-ups do not find what is over and may expire."""
+        held = self.model.get(key)
+        if held is None or self.now_ms <= held.ends_at_ms:
+            return held
+        return held if self.registry.verdict(self.now_ms).keeps(key[0]) else None
+
+    @rule(app=apps, name=names, status=statuses, dirty=st.none() | moments)
+    def set_status(self, app: str, name: str, status: Status, dirty: int | None) -> None:
+        """An operator overrides."""
+        held = self.findable((app, name))
+        done = self.registry.set_status(app, name, status, self.now_ms, dirty)
+
+        assert done is (held is not None)
+        if held is None:
+            return
+        held.ends_at_ms = self.now_ms + held.duration_ms
+        if held.own is not status:
+            held.own = held.override = status
+            held.dirty = max(held.dirty, dirty or 0)
+
+    @rule(app=apps, name=names, status=statuses, dirty=st.none() | moments)
+    def clear_status(self, app: str, name: str, status: Status, dirty: int | None) -> None:
+        """An operator takes an override back."""
+        held = self.findable((app, name))
+        done = self.registry.clear_status(app, name, status, self.now_ms, dirty)
+
+        assert done is (held is not None)
+        if held is None:
+            return
+        held.ends_at_ms = self.now_ms + held.duration_ms
+        if held.override is not None:
+            held.own, held.override = status, None
+            held.dirty = max(held.dirty, dirty or 0)
+
+    @rule(app=apps, name=names, status=statuses)
+    def adopt(self, app: str, name: str, status: Status) -> None:
+        """A peer's renewal brings an override."""
+        self.registry.adopt_override(app, name, status, self.now_ms)
+
+        held = self.model.get((app, name))
+        if held is None or status is Status.UNKNOWN:
+            return
+        if held.override is not status:
+            held.override = status
+            held.own = status if held.own in SERVING else held.own
+
+    @rule(app=apps, name=names, key=names, value=names)
+    def metadata(self, app: str, name: str, key: str, value: str) -> None:
+        """Somebody adds metadata."""
+        held = self.findable((app, name))
+        done = self.registry.update_metadata(app, name, {key: value}, self.now_ms)
+
+        assert done is (held is not None)
+        if held is None:
+            return
+        held.metadata = held.metadata | {key: value}
+        held.ends_at_ms = self.now_ms + held.duration_ms
+        if held.own in SERVING and held.override is not None:
+            held.own = held.override
+
+    @rule(seconds=st.sampled_from([0, 1, 5, 20, 31, 61, 91, 181]))
+    def wait(self, seconds: int) -> None:
+        """Time passes."""
+        self.now_ms += seconds * 1000
+        self.registry.tick(self.now_ms)
+
+    @rule()
+    def evict(self) -> None:
+        """The registry looks for expired leases."""
+        verdict = self.registry.verdict(self.now_ms)
+        before = len(self.model)
+        left = [(gone.app, gone.id) for gone in self.registry.evict(self.now_ms, in_order)]
+
+        over = {key for key, held in self.model.items() if self.now_ms > held.ends_at_ms}
+        may_go = {key for key in over if not verdict.keeps(key[0])}
+        assert set(left) <= may_go
+        assert len(left) <= before - int(before * 0.85)
+        for key in left:
+            del self.model[key]
+
+    @rule()
+    def fetch(self) -> None:
+        """A client fetches everything."""
+        self.client = full_copy(self.registry)
+        self.fetched_at_ms = self.now_ms
+
+    @precondition(lambda self: self.now_ms - self.fetched_at_ms <= RETENTION_MS)
+    @rule()
+    def poll(self) -> None:
+        """A client that is not too late applies the delta: then it has what a full fetch gives."""
+        for application in self.registry.delta.applications.values():
+            for change in ordered([application]):
+                key = (change.instance.app, change.instance.id)
+                if change.departed:
+                    self.client.pop(key, None)
+                else:
+                    self.client[key] = shown_by(change.instance)
+
+        assert self.client == full_copy(self.registry)
+        assert client_hash(self.client) == self.registry.hashcode()
+        self.fetched_at_ms = self.now_ms
+
+    # -- What is always so
+
+    @invariant()
+    def holds_what_the_model_holds(self) -> None:
+        """Every rule led to the same status, override, timestamp and end."""
+        shown = {
+            key: (document.status, document.overridden_status, document.last_dirty_ms)
+            for key, document in self.snapshot().items()
+        }
+        assert shown == {
+            key: (held.status, held.override or Status.UNKNOWN, held.dirty)
+            for key, held in self.model.items()
+        }
+        assert {
+            (lease.instance.app, lease.instance.id): lease.ends_at_ms(java=False)
+            for lease in self.registry.leases()
+        } == {key: held.ends_at_ms for key, held in self.model.items()}
+
+    @invariant()
+    def counts_what_it_holds(self) -> None:
+        """Counters are kept, never recounted; they must not drift."""
+        documents = self.snapshot().values()
+        assert +self.registry.counts == Counter(document.status for document in documents)
+        assert self.registry.size == len(documents)
+        assert all(application.leases for application in self.registry.applications.values())
+
+    @invariant()
+    def finds_by_address_what_it_holds(self) -> None:
+        """The index is what walking through all documents gives."""
+        expected: dict[str, set[Key]] = {}
+        for key, document in self.snapshot().items():
+            for name in (document.vip_address or "").split(","):
+                if name:
+                    expected.setdefault(name, set()).add(key)
+        plain = self.registry.vips.plain
+        assert {name: set(group.members) for name, group in plain.items()} == expected
+        for group in plain.values():
+            for (app, name), document in group.members.items():
+                lease = self.registry.lease(app, name)
+                assert lease is not None
+                assert document is lease.instance
+
+    @invariant()
+    def sums_up_what_it_holds(self) -> None:
+        """A digest is that of the documents, whatever happened before."""
+        for application in self.registry.applications.values():
+            assert application.digest == reduce(xor, map(content_digest, application.instances()))
+
+    @invariant()
+    def tells_every_visible_change_by_its_version(self) -> None:
+        """And never goes back."""
+        version, documents = self.seen
+        self.seen = now = (self.registry.version, self.snapshot())
+        assert now[0] >= version
+        same = documents.keys() == now[1].keys() and all(
+            documents[key] is document for key, document in now[1].items()
+        )
+        assert same is (now[0] == version)
+
+    @invariant()
+    def agrees_with_a_peer_that_holds_the_same(self) -> None:
+        """A peer that took everything over in another order, at another time, has its digests."""
+        twin = registry(Rules(), 0)
+        for document in reversed(self.snapshot().values()):
+            twin.copy(changed(document, last_updated_ms=1), 7)
+        mine = {name: each.digest for name, each in self.registry.applications.items()}
+        assert {name: each.digest for name, each in twin.applications.items()} == mine
+
+    @invariant()
+    def shows_departures_last(self) -> None:
+        """And each instance once, with its present document."""
+        for name, application in self.registry.delta.applications.items():
+            changes = ordered([application])
+            departed = [change.departed for change in changes]
+            assert departed == sorted(departed)
+            assert len({change.instance.id for change in changes}) == len(changes)
+            for change in changes:
+                lease = self.registry.lease(name, change.instance.id)
+                assert (lease is None) is change.departed
+                assert lease is None or lease.instance is change.instance
+
+
+TestRegistryMachine = RegistryMachine.TestCase
+TestRegistryMachine.settings = settings(
+    max_examples=100, stateful_step_count=40, deadline=None, derandomize=True
+)

@@ -1,0 +1,419 @@
+"""What a replication item does, and how a change becomes one: cases 159 to 189 of 10.10, 10.11.
+
+Items go through the bytes of the wire in both directions, as they do between peers.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from eureka_registry.core.lease import content_digest
+from eureka_registry.core.model import DataCenter, LeaseInfo, Origin, PeerAction, Port, Status
+from eureka_registry.core.outbox import Task
+from eureka_registry.core.registry import Registry
+from eureka_registry.peers.exchange import adopt, apply, encode
+from eureka_registry.wire import jsoncodec
+from eureka_registry.wire.replication import (
+    Reply,
+    decode_batch,
+    decode_replies,
+    encode_batch,
+    encode_replies,
+)
+from support.instances import APP, DIRTY, changed, instance, lease, register, registry, status
+
+NOW = 50_000
+UP, DOWN, OUT, UNKNOWN = Status.UP, Status.DOWN, Status.OUT_OF_SERVICE, Status.UNKNOWN
+OK, NOT_FOUND, BROKEN = Reply(200), Reply(404), Reply(500)
+
+
+def holding(**fields: object) -> Registry:
+    """A registry with one lease, that of ORDERS/a."""
+    held = registry()
+    register(held, **fields)  # type: ignore[arg-type]
+    return held
+
+
+def told(held: Registry, *items: dict[str, Any], now_ms: int = NOW) -> list[Reply]:
+    """What a registry answers to items as another server writes them."""
+    body = json.dumps({"replicationList": items}).encode()
+    replies = [apply(held, item, now_ms) for item in decode_batch(body, now_ms)]
+    return decode_replies(encode_replies(replies), now_ms)
+
+
+def item(action: str, **fields: Any) -> dict[str, Any]:
+    """One item about ORDERS/a."""
+    return {"appName": APP, "id": "a", "action": action} | fields
+
+
+def registration(**fields: object) -> dict[str, Any]:
+    """A Register item with such a document."""
+    document = instance(**fields)  # type: ignore[arg-type]
+    return item("Register", instanceInfo=json.loads(jsoncodec.encode_instance(document)))
+
+
+def sent(held: Registry, action: PeerAction, app: str = APP, name: str = "a") -> dict[str, Any]:
+    """The item a peer gets."""
+    encoded = encode(held, Task(action, app, name, 0, NOW))
+    assert encoded is not None
+    (read,) = json.loads(encode_batch([encoded]))["replicationList"]
+    return read
+
+
+def pass_on(action: PeerAction, one: Registry, other: Registry) -> Reply:
+    """Tell one peer's change to another, through the bytes of the wire."""
+    encoded = encode(one, Task(action, APP, "a", 0, NOW))
+    assert encoded is not None
+    (received,) = decode_batch(encode_batch([encoded]), NOW)
+    (reply,) = decode_replies(encode_replies([apply(other, received, NOW)]), NOW)
+    return reply
+
+
+# -- Receiving: Register
+
+
+def test_registration_of_a_peer_is_held() -> None:
+    """Case 159."""
+    held = registry()
+
+    assert told(held, registration()) == [OK]
+    assert lease(held).registered_at_ms == NOW
+
+
+def test_unfit_document_is_answered_200_and_not_held() -> None:
+    """Java says so, and its sender would repeat anything else for ever (160)."""
+    held = registry()
+
+    assert told(held, registration(host_name="", ip_addr="")) == [OK]
+    assert held.size == 0
+
+
+def test_document_of_another_application_is_not_held() -> None:
+    """Case 236."""
+    held = registry()
+    foreign = registration()
+    foreign["instanceInfo"]["app"] = "OTHER"
+
+    assert told(held, foreign) == [OK]
+    assert held.size == 0
+
+
+def test_registration_without_a_document_fails() -> None:
+    """Case 161."""
+    assert told(registry(), item("Register")) == [BROKEN]
+
+
+def test_applications_name_may_be_lower_case() -> None:
+    """Case 235."""
+    held = registry()
+
+    assert told(held, registration() | {"appName": "orders"}) == [OK]
+    assert held.lease(APP, "a") is not None
+
+
+def test_older_registration_does_not_replace_ours() -> None:
+    """Case 177: answered 200 all the same."""
+    held = holding(last_dirty_ms=2_000, metadata={"v": "new"})
+
+    assert told(held, registration(last_dirty_ms=1_000)) == [OK]
+    assert lease(held).instance.metadata == {"v": "new"}
+
+
+# -- Receiving: Heartbeat
+
+
+def test_renewal_of_the_unknown_is_not_found() -> None:
+    """The sender then registers it here (162)."""
+    assert told(registry(), item("Heartbeat", lastDirtyTimestamp=DIRTY)) == [NOT_FOUND]
+
+
+@pytest.mark.parametrize("stamp", [{"lastDirtyTimestamp": DIRTY}, {"lastDirtyTimestamp": None}, {}])
+def test_renewal_renews(stamp: dict[str, Any]) -> None:
+    """Cases 163 and 233."""
+    held = holding()
+
+    assert told(held, item("Heartbeat", **stamp)) == [OK]
+    assert lease(held).renewed_at_ms == NOW
+
+
+def test_renewal_of_an_older_document_is_answered_with_ours() -> None:
+    """Case 164: the sender has missed a registration."""
+    held = holding(metadata={"v": "new"})
+
+    (reply,) = told(held, item("Heartbeat", lastDirtyTimestamp=DIRTY - 1))
+
+    assert reply.status == 409
+    assert reply.entity is not None
+    assert content_digest(reply.entity) == lease(held).digest
+
+
+def test_renewal_of_a_newer_document_brings_its_override() -> None:
+    """Case 165."""
+    held = holding()
+    newer = item("Heartbeat", lastDirtyTimestamp=DIRTY + 1, overriddenStatus="OUT_OF_SERVICE")
+
+    assert told(held, newer) == [NOT_FOUND]
+    assert status(held) == (OUT, OUT)
+
+
+def test_renewal_of_an_equal_document_brings_no_override() -> None:
+    """As in Java: equal timestamps are equal documents; digests find it if they are not."""
+    held = holding()
+    equal = item("Heartbeat", lastDirtyTimestamp=DIRTY, overriddenStatus="OUT_OF_SERVICE")
+
+    assert told(held, equal) == [OK]
+    assert status(held) == (UP, UNKNOWN)
+
+
+def test_renewal_of_an_unknown_status_brings_no_override() -> None:
+    """Such an instance was not renewed, its client has to register first."""
+    held = holding(status=UNKNOWN)
+    newer = item("Heartbeat", lastDirtyTimestamp=DIRTY + 1, overriddenStatus="OUT_OF_SERVICE")
+
+    assert told(held, newer) == [NOT_FOUND]
+    assert status(held) == (UNKNOWN, UNKNOWN)
+
+
+# -- Receiving: Cancel, overrides
+
+
+def test_cancellation_is_found_once() -> None:
+    """Case 166."""
+    held = holding()
+
+    assert told(held, item("Cancel"), item("Cancel")) == [OK, NOT_FOUND]
+
+
+def test_override_of_a_peer_holds() -> None:
+    """Case 167."""
+    held = holding()
+    update = item("StatusUpdate", status="OUT_OF_SERVICE", lastDirtyTimestamp=DIRTY)
+
+    assert told(held, update) == [OK]
+    assert status(held) == (OUT, OUT)
+
+
+@pytest.mark.parametrize("word", ["bogus", "down", "", None])
+def test_unknown_status_fails_and_changes_nothing(word: str | None) -> None:
+    """Case 234."""
+    held = holding()
+
+    assert told(held, item("StatusUpdate", status=word)) == [BROKEN]
+    assert status(held) == (UP, UNKNOWN)
+
+
+def test_override_of_the_unknown_is_not_found() -> None:
+    """Nothing to override."""
+    clear = item("DeleteStatusOverride", lastDirtyTimestamp=1)
+
+    assert told(registry(), item("StatusUpdate", status="DOWN"), clear) == [NOT_FOUND, NOT_FOUND]
+
+
+@pytest.mark.parametrize(("given", "after"), [({"status": "UP"}, UP), ({}, UNKNOWN)])
+def test_cleared_override_leaves_the_status_told(given: dict[str, str], after: Status) -> None:
+    """Case 168; without a status it is UNKNOWN, as over HTTP."""
+    held = holding()
+    held.set_status(APP, "a", OUT, 1)
+    clear = item("DeleteStatusOverride", lastDirtyTimestamp=DIRTY, **given)
+
+    assert told(held, clear) == [OK]
+    assert status(held) == (after, UNKNOWN)
+
+
+@pytest.mark.parametrize("fields", [{"status": "UP"}, {"status": "bogus", "lastDirtyTimestamp": 1}])
+def test_clearing_needs_a_timestamp_and_a_true_status(fields: dict[str, Any]) -> None:
+    """Case 169: Java's receiver throws."""
+    held = holding()
+    held.set_status(APP, "a", OUT, 1)
+
+    assert told(held, item("DeleteStatusOverride", **fields)) == [BROKEN]
+    assert status(held) == (OUT, OUT)
+
+
+# -- Receiving: broken items
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"action": "Cancel"},
+        {"action": "Cancel", "appName": APP},
+        {"appName": APP, "id": "a"},
+        {"appName": APP, "id": "a", "action": "Explode"},
+        7,
+    ],
+)
+def test_broken_item_fails_alone(broken: Any) -> None:
+    """Java refuses the whole batch for some of these; two good items then are lost (173, 174)."""
+    held = holding()
+
+    replies = told(held, item("Heartbeat"), broken, item("Cancel"))
+
+    assert replies == [OK, BROKEN, OK]
+
+
+# -- Adopting
+
+
+def test_a_peers_newer_document_is_adopted_with_its_override() -> None:
+    """Case 189."""
+    held = holding()
+    newer = instance(last_dirty_ms=2_000, status=OUT, overridden_status=OUT, metadata={"v": "new"})
+
+    assert adopt(held, newer, NOW)
+    assert status(held) == (OUT, OUT)
+    assert lease(held).instance.metadata == {"v": "new"}
+    assert lease(held).instance.last_dirty_ms == 2_000
+
+
+def test_adopting_replaces_an_override_of_ours() -> None:
+    """`storeOverriddenStatusIfRequired`: the newer document's holds."""
+    held = holding()
+    held.set_status(APP, "a", DOWN, 1)
+    adopt(held, instance(last_dirty_ms=2_000, status=OUT, overridden_status=OUT), NOW)
+
+    assert status(held)[1] is OUT
+
+
+def test_unfit_document_is_not_adopted() -> None:
+    """A broken peer must not break this one."""
+    held = holding()
+
+    assert not adopt(held, instance(last_dirty_ms=2_000, ip_addr=""), NOW)
+    assert lease(held).instance.last_dirty_ms == DIRTY
+
+
+def test_a_lease_that_ended_meanwhile_is_not_brought_back() -> None:
+    """Its client cancelled while the answer was under way; Java has a zombie then."""
+    held = holding()
+    held.cancel(APP, "a", 1)
+
+    assert not adopt(held, instance(last_dirty_ms=2_000), NOW)
+    assert held.size == 0
+
+
+# -- Sending
+
+
+def test_registration_is_sent_with_the_bare_document_and_its_lease() -> None:
+    """Case 180: Java's receiver reads nothing else."""
+    held = registry()
+    register(held, at=10_000)
+    held.renew(APP, "a", 40_000)
+    document = sent(held, PeerAction.REGISTER)["instanceInfo"]
+
+    assert document["app"] == APP
+    assert document["leaseInfo"]["renewalIntervalInSecs"] == 30
+    assert document["leaseInfo"]["lastRenewalTimestamp"] == 40_000
+
+
+def test_renewal_is_sent_with_timestamp_status_and_override() -> None:
+    """Case 181; the stored timestamp, not the caller's (198)."""
+    held = holding()
+    held.set_status(APP, "a", OUT, 1)
+    held.renew(APP, "a", 2, DIRTY + 1)
+
+    assert sent(held, PeerAction.HEARTBEAT) == item(
+        "Heartbeat",
+        lastDirtyTimestamp=DIRTY,
+        status="OUT_OF_SERVICE",
+        overriddenStatus="OUT_OF_SERVICE",
+    )
+
+
+def test_cancellation_names_the_lease_and_nothing_else() -> None:
+    """Case 182; the lease is gone by then, or is a new one already."""
+    assert sent(registry(), PeerAction.CANCEL) == item("Cancel")
+    assert sent(holding(), PeerAction.CANCEL) == item("Cancel")
+
+
+def test_override_is_sent_with_the_new_status() -> None:
+    """Case 183."""
+    held = holding()
+    held.set_status(APP, "a", OUT, 1)
+
+    assert sent(held, PeerAction.STATUS_UPDATE)["status"] == "OUT_OF_SERVICE"
+
+
+def test_override_is_sent_as_it_is_while_the_client_is_down() -> None:
+    """The task may be read long after it was queued; DOWN would become the peer's override."""
+    one, other = holding(), holding()
+    one.set_status(APP, "a", OUT, 1)
+    register(one, last_dirty_ms=2_000, status=DOWN)
+    for action in (PeerAction.STATUS_UPDATE, PeerAction.REGISTER):
+        pass_on(action, one, other)
+
+    assert status(one) == status(other) == (DOWN, OUT)
+
+
+def test_cleared_override_is_sent_with_the_status_after_it() -> None:
+    """Case 184."""
+    held = holding()
+    held.set_status(APP, "a", OUT, 1)
+    held.clear_status(APP, "a", UNKNOWN, 2)
+
+    assert sent(held, PeerAction.DELETE_STATUS_OVERRIDE)["status"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize("action", [a for a in PeerAction if a is not PeerAction.CANCEL])
+def test_nothing_is_told_of_a_lease_that_is_gone(action: PeerAction) -> None:
+    """Its cancellation is told; a Register would bring it back at the peer."""
+    assert encode(registry(), Task(action, APP, "a", 0, NOW)) is None
+
+
+# -- Both
+
+
+RICH = changed(
+    instance(interval_s=5, duration_s=15, vip_address="a,b", secure_vip_address="s"),
+    metadata={"zone": "z1", "a_b$c": "ü <&>", "empty": ""},
+    data_center=DataCenter("Amazon", {"instance-id": "i-1", "availability-zone": "1a"}),
+    port=Port(8080, enabled=False),
+    secure_port=Port(443, enabled=True),
+    country_id=49,
+    app_group_name="GROUP",
+    home_page_url="http://h/",
+    status_page_url="http://h/info",
+    health_check_url="http://h/health",
+    secure_health_check_url="https://h/health",
+    asg_name="asg",
+    lease=LeaseInfo(5, 15),
+)
+
+
+@pytest.mark.parametrize("document", [instance(), instance(instance_id=None, host_name="a"), RICH])
+def test_a_document_passed_on_has_the_same_digest(document: Any) -> None:
+    """Or two peers would find each other different for ever."""
+    one, other = registry(), registry()
+    one.register(document, Origin.CLIENT, 0)
+    reply = pass_on(PeerAction.REGISTER, one, other)
+
+    assert reply == OK
+    assert one.applications[APP].digest == other.applications[APP].digest
+
+
+def test_every_change_passed_on_leaves_two_peers_equal() -> None:
+    """The whole life of an instance, told action by action."""
+    one, other = registry(), registry()
+    steps = [
+        (PeerAction.REGISTER, lambda: register(one)),
+        (PeerAction.HEARTBEAT, lambda: one.renew(APP, "a", 1)),
+        (PeerAction.STATUS_UPDATE, lambda: one.set_status(APP, "a", OUT, 2, 1_500)),
+        (PeerAction.REGISTER, lambda: one.update_metadata(APP, "a", {"k": "v"}, 3)),
+        (PeerAction.DELETE_STATUS_OVERRIDE, lambda: one.clear_status(APP, "a", UNKNOWN, 4, 1_600)),
+        (PeerAction.REGISTER, lambda: register(one, last_dirty_ms=1_700)),
+        (PeerAction.REGISTER, lambda: register(one, last_dirty_ms=1_800, status=DOWN)),
+    ]
+    for action, happen in steps:
+        happen()
+        assert pass_on(action, one, other) == OK
+        assert one.applications[APP].digest == other.applications[APP].digest
+        assert one.hashcode() == other.hashcode()
+
+    one.cancel(APP, "a", 9)
+    assert pass_on(PeerAction.CANCEL, one, other) == OK
+    assert other.applications == {}
