@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final, cast
@@ -45,8 +46,8 @@ class Plan(msgspec.Struct, frozen=True):
 class Tally(msgspec.Struct, frozen=True):
     """What came of it: looks at the running number of answers, and answers by status.
 
-    `statuses`, `body_bytes` and `took_s` are of the whole run, the warming up, too. `trouble` is
-    `None`, or why the run is worth nothing.
+    `statuses`, `body_bytes`, `took_s` and `cpu_s`, which is the generator's own, are of the whole
+    run, the warming up, too. `trouble` is `None`, or why the run is worth nothing.
     """
 
     moments: list[float]
@@ -54,6 +55,7 @@ class Tally(msgspec.Struct, frozen=True):
     statuses: dict[int, int]
     body_bytes: int
     took_s: float
+    cpu_s: float
     trouble: str | None = None
 
 
@@ -116,6 +118,8 @@ class _Run:
         self._requests = _in_turn(plan)
         self._began_at = self._loop.time()
         self._took_s = 0.0
+        self._cpu_before_s = time.process_time()
+        self._cpu_s = 0.0
         self._moments: list[float] = []
         self._counts: list[int] = []
         self.next_request: Callable[[], bytes | None] = lambda: next(self._requests, None)
@@ -147,12 +151,21 @@ class _Run:
             return
         self.trouble = trouble
         self._took_s = self._loop.time() - self._began_at
+        self._cpu_s = time.process_time() - self._cpu_before_s
         self.ended.set()
 
     def tally(self, body_bytes: int) -> Tally:
         """What came of it."""
         statuses = dict(self._statuses)
-        return Tally(self._moments, self._counts, statuses, body_bytes, self._took_s, self.trouble)
+        return Tally(
+            self._moments,
+            self._counts,
+            statuses,
+            body_bytes,
+            self._took_s,
+            self._cpu_s,
+            self.trouble,
+        )
 
     def _write_down(self) -> None:
         self._moments.append(self._loop.time())

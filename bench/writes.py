@@ -48,13 +48,15 @@ async def _loaded(
     """Load a server; the tally, and how busy the server was."""
     pid = pid_of(server)
     plan = Plan(server.settings.port, list(requests), seconds=lab.seconds, warm_up_s=_WARM_UP_S)
-    used = machine.cpu_s(pid)
+    before = machine.cpu_s(pid)
     tally = await lab.load(plan, status)
-    now = machine.cpu_s(pid)
-    if used is None or now is None:
-        return tally, ""
-    per = (now - used) / sum(tally.statuses.values()) * 1e6
-    return tally, f"server busy {(now - used) / tally.took_s:.0%}, {per:.1f} us of its core each"
+    after = machine.cpu_s(pid)
+    busy = f"generator busy {tally.cpu_s / tally.took_s:.0%}"
+    if before is None or after is None:
+        return tally, busy
+    used_s = after - before
+    each_us = used_s / sum(tally.statuses.values()) * 1e6
+    return tally, f"server busy {used_s / tally.took_s:.0%} ({each_us:.1f} us each), {busy}"
 
 
 def _per_second(name: str, tally: Tally, note: str, budget: Budget | None) -> Figure:

@@ -1,4 +1,7 @@
-"""A program with py_eureka_client in it: commands as lines of JSON on its standard input."""
+"""A program with py_eureka_client in it: commands as lines of JSON on its standard input.
+
+The library logs to standard output, which is therefore turned to standard error.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +46,13 @@ def _do(command: dict[str, Any]) -> object:
 
 def main() -> None:
     """Start the client, then do what each line says until `stop`."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     eureka_client.init(**json.loads(sys.argv[1]))
-    print('"started"', flush=True)
+    print('"started"', file=answers, flush=True)
     for line in sys.stdin:
         command = json.loads(line)
-        print(json.dumps(_do(command)), flush=True)
+        print(json.dumps(_do(command)), file=answers, flush=True)
         if command["do"] == "stop":
             # Its heartbeat thread lives on and would register again within an interval.
             os._exit(0)

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from eureka_registry.core.lease import content_digest
-from eureka_registry.core.model import DataCenter, LeaseInfo, Origin, PeerAction, Port, Status
+from eureka_registry.core.model import (
+    DataCenter,
+    Instance,
+    LeaseInfo,
+    Origin,
+    PeerAction,
+    Port,
+    Status,
+)
 from eureka_registry.core.outbox import Task
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.exchange import adopt, apply, encode
@@ -44,7 +52,7 @@ def told(held: Registry, *items: dict[str, Any], now_ms: int = NOW) -> list[Repl
     return decode_replies(encode_replies(replies), now_ms)
 
 
-def item(action: str, **fields: Any) -> dict[str, Any]:
+def item(action: str, **fields: object) -> dict[str, Any]:
     """One item about ORDERS/a."""
     return {"appName": APP, "id": "a", "action": action} | fields
 
@@ -247,7 +255,7 @@ def test_clearing_needs_a_timestamp_and_a_true_status(fields: dict[str, Any]) ->
         7,
     ],
 )
-def test_broken_item_fails_alone(broken: Any) -> None:
+def test_broken_item_fails_alone(broken: object) -> None:
     """Java refuses the whole batch for some of these; two good items then are lost (173, 174)."""
     held = holding()
 
@@ -386,7 +394,7 @@ RICH = changed(
 
 
 @pytest.mark.parametrize("document", [instance(), instance(instance_id=None, host_name="a"), RICH])
-def test_a_document_passed_on_has_the_same_digest(document: Any) -> None:
+def test_a_document_passed_on_has_the_same_digest(document: Instance) -> None:
     """Or two peers would find each other different for ever."""
     one, other = registry(), registry()
     one.register(document, Origin.CLIENT, 0)

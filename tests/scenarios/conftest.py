@@ -1,0 +1,8 @@
+"""Lets the stories' test import `scenarios.runner` and `support`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -1,0 +1,1 @@
+"""Tells stories of several peers from text files; `tests/scenarios/README.md` has the commands."""
