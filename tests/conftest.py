@@ -1,11 +1,12 @@
 """For all tests: what could not run here is said in the last lines, with the reason.
 
-A test that lacks a tool skips with `not_run("node conformance", "npm is not installed")`.
+A test that lacks a tool skips with the reason `not run: node conformance: npm is not installed`.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 _NOT_RUN: Final = "not run: "
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name each tier that did not run, once."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, None, None]:
+    """Name each tier that did not run, once, after everything else that is said."""
+    yield
     reasons = (_reason(report) for report in terminalreporter.getreports("skipped"))
     for reason in sorted({reason for reason in reasons if _NOT_RUN in reason}):
         terminalreporter.write_line(reason[reason.index(_NOT_RUN) :], yellow=True)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -44,8 +44,11 @@ FAST: Mapping[str, object] = {
 PATIENCE_S = 15.0
 """Longest wait for something that takes well under a second on an idle machine."""
 
+AT_ONCE_S = 1.0
+"""A look-up that takes so long waited for somebody: time-outs between peers begin there."""
+
 _POLL_S = 0.04
-_PORTS = itertools.count(random.randrange(11_000, 15_000))
+_PORTS = itertools.count(random.randrange(11_000, 15_000))  # noqa: S311 - two runs at once
 """Below the ephemeral ports of Linux and gVisor, so that no outgoing connection takes one."""
 
 _T = TypeVar("_T")
@@ -305,6 +308,20 @@ class PeerProcess:
             if app in (None, application["name"])
             for each in application["instance"]
         }
+
+
+def slowest_look_up(peers: Sequence[PeerProcess], span_s: float) -> float:
+    """Fetch the list from peers in turn for so long; the longest time in seconds one took."""
+    slowest = 0.0
+    end = time.monotonic() + span_s
+    for peer in itertools.cycle(peers):
+        began = time.monotonic()
+        assert peer.ask("GET", "/apps").status == 200
+        slowest = max(slowest, time.monotonic() - began)
+        if time.monotonic() > end:
+            break
+        time.sleep(_POLL_S)
+    return slowest
 
 
 class Cluster:

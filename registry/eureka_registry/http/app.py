@@ -19,8 +19,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
 from eureka_registry.config.settings import Settings
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Origin, PeerAction
@@ -42,6 +40,7 @@ from eureka_registry.peers.client import open_session
 _log = logging.getLogger(__name__)
 _BACKLOG = 1024
 _LOGGED_AT_ONCE = 20
+_MANAGEMENT_CONNECTIONS = 256
 _STALL_S = 1.0
 _GOODBYE_S = 2.0
 _LONGEST_PATIENCE_S = 90.0
@@ -110,6 +109,13 @@ class Peer:
             request_timeout_s=settings.request_timeout_s,
             max_connections=settings.max_connections,
         )
+        self._management = Server(
+            Management(node).handle,
+            None,
+            keepalive_timeout_s=settings.keepalive_timeout_s,
+            request_timeout_s=settings.request_timeout_s,
+            max_connections=_MANAGEMENT_CONNECTIONS,
+        )
         self._timers: list[asyncio.Task[None]] = []
         self._evict_due_s = 0.0
         self._patient_until_s = 0.0
@@ -123,14 +129,13 @@ class Peer:
     ) -> None:
         """Serve until `stop` is set; an unexpected death of any part ends it with its error."""
         loop = asyncio.get_running_loop()
-        runner = web.AppRunner(Management(self.node).application(), access_log=None)
-        await runner.setup()
         listening = [
             await loop.create_server(self._server, sock=each, backlog=_BACKLOG, **self._secure())
             for each in api_sockets
         ]
-        for each in management_sockets:
-            await web.SockSite(runner, each).start()
+        manageable = [
+            await loop.create_server(self._management, sock=each) for each in management_sockets
+        ]
         try:
             async with asyncio.TaskGroup() as group:
                 self.node.mesh.run_in(group)
@@ -144,7 +149,9 @@ class Peer:
             await self._server.shutdown(self.node.settings.stop_timeout_s)
             if self._guard is not None:
                 self._guard.close()
-            await runner.cleanup()
+            for each in manageable:
+                each.close()
+            await self._management.shutdown(_GOODBYE_S)
 
     def _secure(self) -> dict[str, Any]:
         """What makes a server speak HTTPS, if it is to."""
@@ -207,7 +214,7 @@ class Peer:
         self._timers = [
             start(_every(1.0, lambda: node.registry.tick(node.now_ms()))),
             start(_every(settings.eviction_interval_s, self._evict)),
-            start(_every(5.0, lambda: self._server.cut_off_overdue(loop.time()))),
+            start(_every(5.0, self._cut_off_overdue)),
             start(self._watch_peers()),
         ]
         self._timers += [start(_every(LOOK_EVERY_S, each.look)) for each in self._watched()]
@@ -232,6 +239,11 @@ class Peer:
         for task in self._timers:
             task.cancel()
         self.node.mesh.stop()
+
+    def _cut_off_overdue(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._server.cut_off_overdue(now_s)
+        self._management.cut_off_overdue(now_s)
 
     def _evict(self) -> None:
         patient = self._is_patient(asyncio.get_running_loop().time())

@@ -42,6 +42,15 @@ class Gate:
         if not copied:
             self._closed_until_ms = now_ms + int(self._settings.wait_when_sync_empty_s * 1000)
 
+    def why_not_serving(self, now_ms: int) -> str | None:
+        """Why this peer should not be asked for lists, else `None`."""
+        if self.stage is not Stage.READY:
+            return self.why_not_ready
+        if now_ms < self._closed_until_ms:
+            wait_s = (self._closed_until_ms - now_ms) // 1000
+            return f"no peer had a copy; lists open in {wait_s} s (wait_when_sync_empty_s)"
+        return None
+
     def closed(self, call: Call) -> Answer | None:
         """The answer to a look-up while the registry is not complete, else `None`."""
         if self.stage is Stage.STARTING:

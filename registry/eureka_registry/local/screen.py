@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections import deque
 from typing import Protocol, TextIO
@@ -92,7 +94,7 @@ class PlainScreen:
             self._say(words)
 
     def _say(self, line: str) -> None:
-        print(line, file=self._out, flush=True)
+        _write_line(self._out, line)
 
 
 class JsonScreen:
@@ -137,7 +139,7 @@ class JsonScreen:
         self._write({"event": "end", "what": sentence})
 
     def _write(self, value: object) -> None:
-        print(msgspec.json.encode(value).decode(), file=self._out, flush=True)
+        _write_line(self._out, msgspec.json.encode(value).decode())
 
 
 class LiveScreen:
@@ -244,6 +246,15 @@ def client_line(peers: list[Settings]) -> str:
 def is_worth_showing(line: str) -> bool:
     """Whether a log line is a warning or worse, or part of a traceback."""
     return not any(level in line for level in (" INFO ", " DEBUG ", '"INFO"', '"DEBUG"'))
+
+
+def _write_line(out: TextIO, line: str) -> None:
+    """Write a line; whoever read them is gone, as `head` soon is: that is a wish to stop."""
+    try:
+        print(line, file=out, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _edge(edge: Edge) -> Text:

@@ -24,6 +24,7 @@ COPY_PATH: Final = "peerreplication/copy"
 NAMED_PER_APPLICATION: Final = 20
 REPAIRED_AT_ONCE: Final = 20
 _CANCEL_AGE_MS: Final = 30_000
+_NOT_ALLOWED: Final = frozenset({401, 403})
 _SETTLING_MS: Final = 2_000
 """A change younger than this may still be on its way to the other peer, or from it."""
 

@@ -11,6 +11,7 @@ import msgspec
 from eureka_registry.core.model import DataCenter, Instance, LeaseInfo, PeerAction, Status
 from eureka_registry.core.registry import Rules
 from eureka_registry.core.selfpreservation import Preservation
+from support.instances import in_order
 from scenarios.runner.clients import Client, JavaClient, JsClient
 from scenarios.runner.cluster import Cluster, Key, Peer, Trouble
 from scenarios.runner.tables import delta_table, lease_table, pending_table, span
@@ -50,7 +51,7 @@ class Stage:
         return []
 
     def do_register(self, peer: str, name: str, **options: str) -> list[str]:
-        """A client registers: status, dirty, interval, duration, vip, override; others: metadata."""
+        """A client registers; options that are no field of the document are metadata."""
         for key in _keys(name):
             self._documents[key] = document = _document(key, options, self._documents.get(key))
             self._cluster.register(self._peer(peer), document)
@@ -236,7 +237,7 @@ class Stage:
         return {f"{peer.name} -> {other.name}" for peer, other, outbox in links if outbox.is_open}
 
     def _evict(self, peer: Peer) -> list[str]:
-        gone = peer.registry.evict(self._cluster.now_ms, lambda leases: None)
+        gone = peer.registry.evict(self._cluster.now_ms, in_order)
         return [f"{peer.name} evicts {left.app}/{left.id}" for left in gone]
 
     def _why_nothing(self, source: str | None, target: str | None) -> list[str]:
