@@ -91,7 +91,7 @@ def ask(
         connection.close()
 
 
-def until(what: Callable[[], _T], within_s: float = PATIENCE_S) -> _T:
+def until(what: Callable[[], _T | None], within_s: float = PATIENCE_S) -> _T:
     """Poll until `what` gives something true, and give that; `AssertionError` with the last."""
     end = time.monotonic() + within_s
     while True:

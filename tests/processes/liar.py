@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 from aiohttp import web
 
-Answer = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
+Answer = Callable[[web.BaseRequest, bytes], Awaitable[web.StreamResponse]]
 """Answers one request, whatever it asks; the body is read already."""
 
 NODE_HEADER = "X-Eurekube-Node"
@@ -30,7 +30,7 @@ class Liar:
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="liar")
-        self._runner: web.AppRunner | None = None
+        self._runner: web.ServerRunner | None = None
 
     def __enter__(self) -> Liar:
         """Begin to listen."""
@@ -67,16 +67,19 @@ class Liar:
 
     async def _listen(self) -> None:
         server = web.Server(self._handle, access_log=None)
-        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        self._runner = runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        self.port = runner.addresses[0][1]
 
     async def _end(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        answering = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in answering:
+            task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.asked.append(f"{request.method} {request.path}")
@@ -84,7 +87,7 @@ class Liar:
         if request.path.endswith("/peerreplication/batch/"):
             self.headers.append(dict(request.headers))
             self.batches.append(json.loads(body)["replicationList"])
-        return await self.answer(request, body)  # type: ignore[arg-type]
+        return await self.answer(request, body)
 
 
 async def _awaited(work: Awaitable[None]) -> None:
@@ -92,7 +95,7 @@ async def _awaited(work: Awaitable[None]) -> None:
 
 
 def _proxy(port: int) -> Answer:
-    async def answer(request: web.Request, body: bytes) -> web.StreamResponse:
+    async def answer(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         url = f"http://127.0.0.1:{port}{request.path_qs}"
         kept = {n: v for n, v in request.headers.items() if n in ("Content-Type", NODE_HEADER)}
         async with (
@@ -105,6 +108,6 @@ def _proxy(port: int) -> Answer:
     return answer
 
 
-async def garbage(_request: web.Request, _body: bytes) -> web.StreamResponse:
+async def garbage(_request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
     """200 and bytes that mean nothing."""
     return web.Response(body=b'{"responseList": \xff\x00', content_type="application/json")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from processes.cluster import LONG, Cluster, document, until
+from processes.cluster import LONG, Cluster, PeerProcess, document, until
 from processes.liar import Liar
 
 ITEM = {"appName", "id", "lastDirtyTimestamp", "status", "overriddenStatus", "instanceInfo"}
@@ -38,7 +38,7 @@ class JavaLike:
         self.conflict: dict[str, Any] | None = None
         """With it, heartbeats of that instance are answered 409 with this document."""
 
-    async def answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         """E16 and the full list; 404 for everything else, as Jersey answers."""
         if request.path == "/eureka/apps/":
             return self._list()
@@ -85,9 +85,9 @@ def _is_strict(item: dict[str, Any]) -> bool:
         return False
     if item["action"] != "Cancel" and type(item.get("lastDirtyTimestamp")) is not int:
         return False
-    instance = item.get("instanceInfo")
     if item["action"] != "Register":
-        return instance is None
+        return "instanceInfo" not in item
+    instance = item["instanceInfo"]
     return (
         instance.keys() <= INSTANCE
         and instance["leaseInfo"].keys() == LEASE
@@ -188,14 +188,13 @@ def test_newer_document_of_a_conflict_is_adopted(cluster: Cluster, java: JavaLik
 
     one.renew("TALE", "t")
 
-    until(lambda: (one.instance("TALE", "t") or {})["metadata"].get("v") == "2")
-    until(lambda: (two.instance("TALE", "t") or {})["metadata"].get("v") == "2")
+    until(lambda: _version(one) == _version(two) == "2")
 
 
 def test_start_copies_what_it_holds(cluster: Cluster, java: JavaLike) -> None:
     """Its list is a complete copy; leases begin now, because it does not say how old they are."""
     for number in range(3):
-        instance: dict[str, Any] = document("OLD", f"o{number}", leaseInfo=LONG)["instance"]  # type: ignore[assignment]
+        instance: Any = document("OLD", f"o{number}", leaseInfo=LONG)["instance"]
         java.held[f"o{number}"] = instance
     one, two = cluster.peers
 
@@ -204,6 +203,11 @@ def test_start_copies_what_it_holds(cluster: Cluster, java: JavaLike) -> None:
     assert one.ids() == {"o0", "o1", "o2"}
     cluster.start([two])
     assert two.ids() == {"o0", "o1", "o2"}
+
+
+def _version(peer: PeerProcess) -> object:
+    instance = peer.instance("TALE", "t") or {"metadata": {}}
+    return instance["metadata"].get("v")
 
 
 def _java_edge(cluster: Cluster, server: Liar) -> dict[str, Any] | None:

@@ -33,20 +33,20 @@ def _items(body: bytes) -> int:
     return len(json.loads(body)["replicationList"]) if body else 0
 
 
-async def honest(request: web.Request, body: bytes) -> web.StreamResponse:
+async def honest(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
     """Take every batch, and hold nothing."""
     if request.method == "GET":
         return _json(DIGEST | {"applications": {}})
     return _json({"responseList": [{"statusCode": 200}] * _items(body)})
 
 
-async def wrong_counts(request: web.Request, body: bytes) -> web.StreamResponse:
+async def wrong_counts(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
     """One reply too many, or an empty digest."""
     count = _items(body) + 1 if request.method == "POST" else 0
     return _json({"responseList": [{"statusCode": 404}] * count})
 
 
-async def nonsense_conflicts(_request: web.Request, body: bytes) -> web.StreamResponse:
+async def nonsense_conflicts(_request: web.BaseRequest, body: bytes) -> web.StreamResponse:
     """409 to everything, with entities that are no instances, or not the one that was sent."""
     replies = [
         {"statusCode": 409, "responseEntity": NONSENSE[number % len(NONSENSE)]}
@@ -55,15 +55,14 @@ async def nonsense_conflicts(_request: web.Request, body: bytes) -> web.StreamRe
     return _json({"responseList": replies})
 
 
-async def foreign_conflicts(_request: web.Request, body: bytes) -> web.StreamResponse:
-    """409 with a newer document of an instance that nobody asked about."""
-    entity = document("STRANGE", "x", lastDirtyTimestamp="9999999999999", leaseInfo=LONG)[
-        "instance"
-    ]
+async def foreign_conflicts(_request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+    """409 with a newer document of an instance that we hold and that the item was not about."""
+    fields = {"lastDirtyTimestamp": "9999999999999", "leaseInfo": LONG, "status": "DOWN"}
+    entity = document("HONEST", "foreign_conflicts", **fields)["instance"]
     return _json({"responseList": [{"statusCode": 409, "responseEntity": entity}] * _items(body)})
 
 
-async def endless(request: web.Request, _body: bytes) -> web.StreamResponse:
+async def endless(request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
     """A body without end."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
@@ -71,7 +70,7 @@ async def endless(request: web.Request, _body: bytes) -> web.StreamResponse:
         await response.write(b"[" * 65_536)
 
 
-async def drip(request: web.Request, _body: bytes) -> web.StreamResponse:
+async def drip(request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
     """A body without end, and hardly a beginning: a byte now and then."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
@@ -80,28 +79,28 @@ async def drip(request: web.Request, _body: bytes) -> web.StreamResponse:
         await asyncio.sleep(0.2)
 
 
-async def silence(_request: web.Request, _body: bytes) -> web.StreamResponse:
+async def silence(_request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
     """No answer."""
     await asyncio.sleep(3600)
     return web.Response()
 
 
-async def nesting(_request: web.Request, _body: bytes) -> web.StreamResponse:
+async def nesting(_request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
     """Deeper than any recursion."""
     return web.Response(body=b'{"responseList":' + b"[" * 200_000, content_type="application/json")
 
 
-async def failure(_request: web.Request, _body: bytes) -> web.StreamResponse:
+async def failure(_request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
     """500 with a page."""
     return web.Response(status=500, text="<html>Whitelabel Error Page</html>")
 
 
-async def redirect(request: web.Request, _body: bytes) -> web.StreamResponse:
+async def redirect(request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
     """To itself, for ever."""
     return web.Response(status=302, headers={"Location": str(request.url)})
 
 
-async def echo_of_identity(request: web.Request, body: bytes) -> web.StreamResponse:
+async def echo_of_identity(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
     """Claim to be whoever asks."""
     node = request.headers.get(NODE_HEADER, "")
     return _json({"responseList": [{"statusCode": 200}] * _items(body)}, **{NODE_HEADER: node})
@@ -112,7 +111,7 @@ def _lease(text: bytes) -> bytes:
     return whole.replace(b"h-b", text)
 
 
-async def damaged_copy(request: web.Request, body: bytes) -> web.StreamResponse:
+async def damaged_copy(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
     """Ready, of another opinion on everything, and a copy that is no text in one place."""
     if request.method == "POST":
         return _json({"responseList": [{"statusCode": 200}] * _items(body)})
@@ -122,7 +121,7 @@ async def damaged_copy(request: web.Request, body: bytes) -> web.StreamResponse:
     return web.Response(body=head + b'"instance":' + _lease(b"\xff\xfe") + b"}]}")
 
 
-async def impossible_copy(request: web.Request, body: bytes) -> web.StreamResponse:
+async def impossible_copy(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
     """Ready, with leases that cannot be: numbers out of all bounds, no id, no names."""
     if not request.path.endswith("copy"):
         return await damaged_copy(request, body)
@@ -190,6 +189,7 @@ def test_lie_changes_nothing_among_the_honest(
     one.register("HONEST", name, leaseInfo=LONG)
     until(lambda: name in two.ids("HONEST"), within_s=2.0)
     assert slowest_look_up(cluster.peers, 0.7) < AT_ONCE_S
+    assert [(peer.instance("HONEST", name) or {})["status"] for peer in (one, two)] == ["UP"] * 2
     assert one.ask("DELETE", f"/apps/HONEST/{name}").status == 200
 
     until(lambda: one.ids() == two.ids() == fleet.ids)

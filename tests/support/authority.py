@@ -76,6 +76,8 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 10 * _DAY)
             .not_valid_after(now + (_DAY if valid else -_DAY))
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
-            .add_extension(own, False)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
+            .add_extension(own, critical=False)
         )

@@ -94,8 +94,9 @@ class Connection(RequestHandler):
             super().handle_error(request, status, exc, message)
             message = None
         else:
+            message = _without_quotation(message or "")
             _log.debug("no HTTP from=%s reason=%s", request.remote, message)
-        line = next(iter((message or "").splitlines()), "")
+        line = message or ""
         response = web.Response(status=status, text=line, headers={"Server": SERVER_NAME})
         response.force_close()
         return response
@@ -197,6 +198,11 @@ class Server(web.Server):
             if connection.overdue(now, self._request_timeout_s):
                 self.cut_off += 1
                 connection.cut_off()
+
+
+def _without_quotation(message: str) -> str:
+    """What aiohttp says, without what was sent: it might be a password."""
+    return next(iter(message.splitlines()), "").partition(":")[0]
 
 
 def _refuse(transport: asyncio.Transport) -> None:

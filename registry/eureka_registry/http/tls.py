@@ -89,7 +89,7 @@ def _present(context: ssl.SSLContext, certificate: str, key: str) -> None:
 
 def _trust(context: ssl.SSLContext, path: str) -> None:
     try:
-        text = read(Path(path)).decode("ascii", "replace")
+        text = read(Path(path)).decode("ascii", "backslashreplace")
         context.load_verify_locations(cadata=text or "-")
     except ssl.SSLError as error:
         raise ValueError(f"{path}: {_why(error)}") from None

@@ -11,10 +11,10 @@ import msgspec
 from eureka_registry.core.model import DataCenter, Instance, LeaseInfo, PeerAction, Status
 from eureka_registry.core.registry import Rules
 from eureka_registry.core.selfpreservation import Preservation
-from support.instances import in_order
 from scenarios.runner.clients import Client, JavaClient, JsClient
 from scenarios.runner.cluster import Cluster, Key, Peer, Trouble
 from scenarios.runner.tables import delta_table, lease_table, pending_table, span
+from support.instances import in_order
 
 _SPAN = re.compile(r"(\d+)(ms|s|m)")
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000}
@@ -217,8 +217,8 @@ class Stage:
         ]
         open_before = self._open_circuits()
         self._cluster.deliver()
-        told += [f"{link} taken for dead" for link in self._open_circuits() - open_before]
-        told += [f"{link} reached again" for link in open_before - self._open_circuits()]
+        told += [f"{link} taken for dead" for link in sorted(self._open_circuits() - open_before)]
+        told += [f"{link} reached again" for link in sorted(open_before - self._open_circuits())]
         if not second * 1_000 % _EVICTION_INTERVAL_MS:
             told += [line for peer in self._peers(()) for line in self._evict(peer)]
         return told

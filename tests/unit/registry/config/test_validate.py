@@ -24,6 +24,8 @@ def test_the_defaults_are_possible() -> None:
         ({"host": "http://x"}, "is not a host name"),
         ({"hostname": "peer1:8761"}, "is not a host name"),
         ({"peers_dns": "a b"}, "is not a host name"),
+        ({"tls_cert": "x"}, "only one of tls_cert and tls_key"),
+        ({"tls_client_ca": "x"}, "without tls_cert"),
     ],
 )
 def test_contradictions_are_refused(changes: dict[str, object], said: str) -> None:

@@ -1,0 +1,111 @@
+"""The rule for every request, and passwords."""
+
+from __future__ import annotations
+
+import pytest
+
+from eureka_registry.http import auth
+from eureka_registry.http.auth import Identity, Request, Verdict
+from eureka_registry.http.routes import Resource, Route
+
+SALT = b"0123456789abcdef"
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "INVENTED")
+READS = METHODS[:3]
+
+
+def verdicts(identity: Identity, *, from_peer: bool = False) -> dict[tuple[str, Resource], Verdict]:
+    """What becomes of every method of every resource, of `FOO` where one is named."""
+    return {
+        (method, resource): auth.authorise(
+            identity, Request(method, Route(resource, ("FOO", "i1")), from_peer)
+        )
+        for method in METHODS
+        for resource in Resource
+    }
+
+
+def test_nobody_may_do_anything() -> None:
+    """What is not allowed is refused, be it invented tomorrow; who has no name may get one."""
+    unknown = set(verdicts(Identity(read=False)).values())
+    named = set(verdicts(Identity("a", read=False)).values())
+
+    assert unknown == {Verdict.UNAUTHORISED}
+    assert named == {Verdict.FORBIDDEN}
+
+
+def test_a_reader_reads_all_but_what_is_between_peers() -> None:
+    """And changes nothing."""
+    allowed = {
+        key for key, verdict in verdicts(Identity("a")).items() if verdict is Verdict.ALLOWED
+    }
+    between_peers = {Resource.BATCH, Resource.DIGEST, Resource.COPY}
+
+    assert allowed == {(m, r) for m in READS for r in Resource if r not in between_peers}
+
+
+def test_a_writer_changes_its_applications_only() -> None:
+    """Whatever the method is."""
+    own, other = Identity("a", ("foo",), read=False), Identity("a", ("foo-*", "F"), read=False)
+    allowed = {resource for (_, resource), v in verdicts(own).items() if v is Verdict.ALLOWED}
+
+    assert allowed == {
+        Resource.APP,
+        Resource.INSTANCE,
+        Resource.STATUS_OVERRIDE,
+        Resource.METADATA,
+    }
+    assert set(verdicts(other).values()) == {Verdict.FORBIDDEN}
+
+
+def test_only_a_peer_speaks_for_other_peers() -> None:
+    """Not even to read, and not for applications that it may write."""
+    writer = Identity("a", ("*",))
+
+    assert set(verdicts(writer, from_peer=True).values()) == {Verdict.FORBIDDEN}
+    assert set(verdicts(Identity("p", peer=True), from_peer=True).values()) == {Verdict.ALLOWED}
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Basic", "Basic !", "Basic YQ==", "Basic YTpi=x", "Basic /zpi", "Digest YTpi", "YTpi"],
+)
+def test_malformed_credentials_are_none(header: str) -> None:
+    """No base64, no colon, no UTF-8, another scheme."""
+    assert auth.parse_credentials(header) is None
+
+
+def test_credentials_are_read_as_sent() -> None:
+    """A password may hold colons; a scheme's case does not matter."""
+    assert auth.parse_credentials("basic YTpiOmM=") == auth.Basic("a", b"b:c")
+    assert auth.parse_credentials("BEARER  x ") == auth.Bearer(b"x")
+
+
+def test_a_password_is_kept_as_what_cannot_be_turned_back() -> None:
+    """With salt, so that equal ones differ."""
+    stored = auth.hash_password(b"secret", SALT)
+
+    assert auth.problem(stored) is None
+    assert auth.is_password(stored, b"secret")
+    assert not auth.is_password(stored, b"Secret")
+    assert "secret" not in stored
+    assert stored != auth.hash_password(b"secret", SALT[::-1])
+
+
+@pytest.mark.parametrize(
+    "stored",
+    ["", "secret", "scrypt$1", "scrypt$a$8$1$aGk=$aGk=", "scrypt$14$8$5$!$aGk=", "x$14$8$5$a$a"],
+)
+def test_what_is_no_kept_password_is_said(stored: str) -> None:
+    """A password in clear, above all."""
+    assert auth.problem(stored) == "is not what `eureka-registry hash-password` prints"
+
+
+def test_names_of_a_certificate_are_its_alternatives_else_its_own() -> None:
+    """A CN beside alternative names counts for nothing (RFC 6125)."""
+    subject = ((("countryName", "DE"),), (("commonName", "Peer1"),))
+    alternatives = (("DNS", "A.example"), ("IP Address", "10.0.0.1"), ("URI", "spiffe://a/b"))
+
+    assert auth.certificate_names({"subject": subject}) == ("peer1",)
+    named = auth.certificate_names({"subject": subject, "subjectAltName": alternatives})
+    assert named == ("a.example", "spiffe://a/b")
+    assert auth.certificate_names({}) == ()
