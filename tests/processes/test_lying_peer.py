@@ -184,7 +184,9 @@ def test_lie_changes_nothing_among_the_honest(
     until(lambda: all(peer.edges()[str(liar.port)]["available"] for peer in cluster.peers))
     liar.answer = LIES[name]
     batches, asked = len(liar.batches), len(liar.asked)
-    until(lambda: len(liar.batches) > batches and len(liar.asked) > asked + 2)
+    until(lambda: len(liar.asked) > asked + 2)
+    if name != "echo_of_identity":  # whom one takes for oneself one sends nothing
+        until(lambda: len(liar.batches) > batches)
 
     one.register("HONEST", name, leaseInfo=LONG)
     until(lambda: name in two.ids("HONEST"), within_s=2.0)
