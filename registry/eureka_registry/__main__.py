@@ -16,7 +16,8 @@ import uvloop
 from eureka_registry import __version__, logs
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.load import add_flags, load
-from eureka_registry.http.app import PortInUseError, serve
+from eureka_registry.http.app import serve
+from eureka_registry.http.sockets import PortInUseError
 from eureka_registry.local import arguments
 
 _log = logging.getLogger(__name__)

@@ -266,7 +266,7 @@ async def test_a_body_is_not_read_of_who_may_not_send_it(guarded: Secure) -> Non
 async def test_a_malformed_header_is_not_repeated(
     guarded: Secure, caplog: pytest.LogCaptureFixture, spoilt: bytes
 ) -> None:
-    """aiohttp quotes what it cannot read: it might be a password."""
+    """Aiohttp quotes what it cannot read: it might be a password."""
     caplog.set_level(logging.DEBUG)
     head = b"GET /eureka/apps HTTP/1.1\r\nHost: x\r\n"
     answer = await guarded.send(head + b"Authorization: Basic c2Vj" + spoilt + b"cmV0\r\n\r\n")

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.http.app import bind
 from eureka_registry.http.node import own_url
+from eureka_registry.http.sockets import bind
 from eureka_registry.http.tls import Tls
 from support.authority import Authority
 from support.secure import (

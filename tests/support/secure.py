@@ -14,8 +14,9 @@ from socket import socket
 import msgspec
 
 from eureka_registry.http import auth
-from eureka_registry.http.app import Peer, bind
+from eureka_registry.http.app import Peer
 from eureka_registry.http.node import Node
+from eureka_registry.http.sockets import bind
 from eureka_registry.http.tls import Tls
 from eureka_registry.peers.client import open_session
 from support.authority import Authority

@@ -13,9 +13,10 @@ from xml.etree import ElementTree as ET
 import msgspec
 
 from eureka_registry.config.settings import Settings
-from eureka_registry.http.app import Peer, bind
+from eureka_registry.http.app import Peer
 from eureka_registry.http.connection import Server
 from eureka_registry.http.node import Node
+from eureka_registry.http.sockets import bind
 from eureka_registry.peers.client import open_session
 
 DIRTY = 1_700_000_000_000

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 import random
-import resource
 import signal
 import socket
 import sys
@@ -32,6 +31,7 @@ from eureka_registry.http.guard import Guard
 from eureka_registry.http.management import Management
 from eureka_registry.http.node import Node, own_instance, scheme, with_ports
 from eureka_registry.http.serving import Serving, fast_renewals
+from eureka_registry.http.sockets import allow_files, bind, port_of
 from eureka_registry.http.tls import Tls
 from eureka_registry.peers import discovery, snapshot
 from eureka_registry.peers.bootstrap import copy_registry
@@ -44,11 +44,6 @@ _MANAGEMENT_CONNECTIONS = 256
 _STALL_S = 1.0
 _GOODBYE_S = 2.0
 _LONGEST_PATIENCE_S = 90.0
-_OTHER_FILES = 256
-
-
-class PortInUseError(OSError):
-    """A port cannot be had; the sentence says which, and how to find out who has it."""
 
 
 async def serve(settings: Settings, *, stop_with_stdin: bool = False) -> None:
@@ -57,7 +52,7 @@ async def serve(settings: Settings, *, stop_with_stdin: bool = False) -> None:
     Raises:
         PortInUseError: a port is taken.
     """
-    _allow_files(settings.max_connections)
+    allow_files(settings.max_connections)
     tls = Tls(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -67,21 +62,10 @@ async def serve(settings: Settings, *, stop_with_stdin: bool = False) -> None:
         loop.add_reader(sys.stdin.fileno(), _stop_at_end_of_input, stop)
     api_sockets = bind(settings.host, settings.port)
     management_sockets = bind(settings.management_host or settings.host, settings.management_port)
-    settings = with_ports(settings, _port_of(api_sockets), _port_of(management_sockets))
+    settings = with_ports(settings, port_of(api_sockets), port_of(management_sockets))
     async with open_session(tls.client) as session:
         peer = Peer(Node(settings, session), tls)
         await peer.run(api_sockets, management_sockets, stop)
-
-
-def _allow_files(connections: int) -> None:
-    """Let the process hold as many connections as it accepts, if the machine lets it."""
-    wanted = connections + _OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        _log.info("max_connections=%d, but this process may only open %d files", connections, hard)
-        wanted = hard
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop_at_end_of_input(stop: asyncio.Event) -> None:
@@ -307,49 +291,6 @@ class Peer:
         self._server.pre_shutdown()
         if not await node.mesh.flush(settings.stop_timeout_s):
             _log.warning("stopping with changes that some peer did not take")
-
-
-def bind(host: str, port: int) -> list[socket.socket]:
-    """Sockets listening on every address of `host`; port 0 is any free one.
-
-    Raises:
-        PortInUseError: it is taken, or the address is not this machine's.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise PortInUseError(f"cannot listen on {host!r}: {error.strerror}") from error
-    sockets: list[socket.socket] = []
-    for family, kind, protocol, _, address in dict.fromkeys(found):
-        wanted = (address[0], _port_of(sockets) if sockets else port, *address[2:])
-        sockets.append(_bound(family, kind, protocol, wanted))
-    return sockets
-
-
-def _bound(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
-    each = socket.socket(family, kind, protocol)
-    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if family == socket.AF_INET6:
-        each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    try:
-        each.bind(address)
-    except OSError as error:
-        each.close()
-        raise PortInUseError(_why_not_bound(address, error)) from error
-    return each
-
-
-def _why_not_bound(address: tuple[object, ...], error: OSError) -> str:
-    host, port = address[:2]
-    return (
-        f"cannot listen on {host} port {port}: {(error.strerror or str(error)).lower()}. "
-        f"`ss -ltnp 'sport = :{port}'` (Linux) or `lsof -nP -iTCP:{port} -sTCP:LISTEN` shows who "
-        f"has it"
-    )
-
-
-def _port_of(sockets: Sequence[socket.socket]) -> int:
-    return int(sockets[0].getsockname()[1])
 
 
 def _look(settings: Settings) -> discovery.Look:

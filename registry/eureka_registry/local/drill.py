@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eureka_registry.config.settings import Settings
-from eureka_registry.http.app import bind
+from eureka_registry.http.sockets import bind
 from eureka_registry.local.client import LeaseClient, Tally
 from eureka_registry.local.processes import Process, running
 from eureka_registry.local.sight import Overview, look, service_url

@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 
 from eureka_registry.config.settings import Settings
-from eureka_registry.http.app import PortInUseError, bind
+from eureka_registry.http.sockets import PortInUseError, bind
 from eureka_registry.local import screen as screens
 from eureka_registry.local.plan import LocalPlan, plan, read_source
 from eureka_registry.local.processes import Process, running

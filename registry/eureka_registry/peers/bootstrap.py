@@ -26,10 +26,10 @@ from eureka_registry.core.model import LeaseInfo
 from eureka_registry.core.outbox import Delivered, Refused, Unreachable
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import Answer
-from eureka_registry.peers.exchange import read_copy
 from eureka_registry.peers.link import COPY_PATH, Link
 from eureka_registry.peers.merge import merge
 from eureka_registry.wire import jsoncodec
+from eureka_registry.wire.copies import decode_copy
 from eureka_registry.wire.documents import BadDocument
 
 _log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ async def _ask(link: Link, registry: Registry, own_node: str, now_ms: Callable[[
 
 def _take_copy(link: Link, registry: Registry, answer: Answer, now_ms: int) -> Heard:
     try:
-        copy = read_copy(answer.body or b"", now_ms)
+        copy = decode_copy(answer.body or b"", now_ms)
     except BadDocument as error:
         _log.warning("copy not readable peer=%s reason=%s", link.name, error)
         return Heard.SILENT

@@ -6,16 +6,12 @@ waits or sends, so that whole stories of several peers can be told with it in a 
 
 from __future__ import annotations
 
-import msgspec
-
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Instance, Origin, PeerAction, Status
 from eureka_registry.core.outbox import Task
 from eureka_registry.core.registry import Registry
 from eureka_registry.core.validation import problem
 from eureka_registry.wire import jsoncodec
-from eureka_registry.wire.copies import Copy, decode_copy
-from eureka_registry.wire.documents import BadDocument
 from eureka_registry.wire.replication import Item, Reply, encode_item
 
 Key = tuple[str, str]
@@ -54,19 +50,6 @@ def adopt(registry: Registry, entity: Instance, now_ms: int) -> bool:
     registry.register(entity, Origin.PEER, now_ms)
     registry.adopt_override(entity.app, entity.id, entity.overridden_status, now_ms)
     return True
-
-
-def read_copy(body: bytes, now_ms: int) -> Copy:
-    """Read a copy of leases, whatever bytes it may hold.
-
-    Raises:
-        BadDocument: it is none, or one of its documents is no text.
-    """
-    try:
-        return decode_copy(body, now_ms)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # A lease's document is taken as raw bytes first, which are not looked at.
-        raise BadDocument(f"not a copy: {error}") from error
 
 
 def encode(registry: Registry, task: Task) -> bytes | None:

@@ -11,10 +11,9 @@ from eureka_registry.core.outbox import Congested, Delivered, Outcome, Refused, 
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import PeerClient
 from eureka_registry.peers.discovery import Peer
-from eureka_registry.peers.exchange import read_copy
 from eureka_registry.peers.merge import differing, merge
 from eureka_registry.peers.sender import Sender
-from eureka_registry.wire.copies import Digest, Sight, decode_digest
+from eureka_registry.wire.copies import Digest, Sight, decode_copy, decode_digest
 from eureka_registry.wire.documents import BadDocument
 
 _log = logging.getLogger(__name__)
@@ -157,7 +156,7 @@ class Link:
         if answer.body is None:
             return
         try:
-            copy = read_copy(answer.body, now_ms)
+            copy = decode_copy(answer.body, now_ms)
         except BadDocument as error:
             _log.warning("copy not readable peer=%s app=%s reason=%s", self.name, app, error)
             return

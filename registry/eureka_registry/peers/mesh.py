@@ -87,11 +87,13 @@ class Mesh:
         self.listed.set()
 
     def set_problem(self, problem: str | None) -> None:
-        """Remember what is wrong with the peer list, `None` when it is well again."""
+        """Remember what is wrong with the peer list, `None` when it is well again.
+
+        A start waits for a list all the same: without one nobody knows whom to copy from.
+        """
         self.problem = problem
         if problem is not None:
             _log.warning("peer list not readable, the last good one stays reason=%s", problem)
-            self.listed.set()
 
     def others(self) -> Iterator[Link]:
         """Links to other peers, each once: not to ourselves, not to aliases."""

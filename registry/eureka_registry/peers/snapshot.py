@@ -18,8 +18,7 @@ from typing import Final
 import msgspec
 
 from eureka_registry.core.registry import Registry
-from eureka_registry.peers.exchange import read_copy
-from eureka_registry.wire.copies import encode_copy
+from eureka_registry.wire.copies import decode_copy, encode_copy
 from eureka_registry.wire.documents import BadDocument
 
 _log = logging.getLogger(__name__)
@@ -93,7 +92,7 @@ def load(path: Path, registry: Registry, now_ms: int) -> str:
     """
     try:
         saved_ms, body = read(path)
-        copy = read_copy(body, saved_ms)
+        copy = decode_copy(body, saved_ms)
     except FileNotFoundError:
         return f"no snapshot at {path} yet"
     except (SnapshotError, BadDocument, OSError) as error:

@@ -104,7 +104,7 @@ def decode_copy(body: bytes, now_ms: int) -> Copy:
     instances, problems = [], []
     for lease in wire.leases:
         try:
-            instance = jsoncodec.instance_from(msgspec.json.decode(lease.instance), now_ms)
+            instance = jsoncodec.instance_from(jsoncodec.parse(bytes(lease.instance)), now_ms)
         except BadDocument as error:
             problems.append(str(error))
             continue

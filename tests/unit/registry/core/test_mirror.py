@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eureka_registry.core.delta import ordered
 from eureka_registry.core.application import hashcode
+from eureka_registry.core.delta import ordered
 from eureka_registry.core.mirror import Mirror
 from eureka_registry.core.model import (
     ActionType,

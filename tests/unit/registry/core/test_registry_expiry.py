@@ -13,6 +13,7 @@ from support.instances import (
     NO_PRESERVATION,
     fleet,
     in_order,
+    instance,
     lease,
     register,
     registry,
@@ -274,6 +275,16 @@ def test_java_counts_each_client_once() -> None:
         expected.append(held.java.expected_clients)
 
     assert expected == [3, 3, 3, 2]
+
+
+def test_java_counts_a_copied_lease_once() -> None:
+    """What was copied at the start renews here, too, and is expected to."""
+    held = java_with(0)
+    held.copy(instance(), 1)
+    held.copy(instance(), 2)
+
+    assert held.java is not None
+    assert held.java.expected_clients == 3
 
 
 def test_java_counts_evictions_as_departures() -> None:

@@ -1,0 +1,71 @@
+"""Sockets to listen on, and in words why one cannot be had."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+_log = logging.getLogger(__name__)
+_OTHER_FILES: Final = 256
+
+
+class PortInUseError(OSError):
+    """A port cannot be had; the sentence says which, and how to find out who has it."""
+
+
+def allow_files(connections: int) -> None:
+    """Let the process hold as many connections as it accepts, if the machine lets it."""
+    wanted = connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        _log.info("max_connections=%d, but this process may only open %d files", connections, hard)
+        wanted = hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Sockets listening on every address of `host`; port 0 is any free one.
+
+    Raises:
+        PortInUseError: it is taken, or the address is not this machine's.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise PortInUseError(f"cannot listen on {host!r}: {error.strerror}") from error
+    sockets: list[socket.socket] = []
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        wanted = (address[0], port_of(sockets) if sockets else port, *address[2:])
+        sockets.append(_bound(family, kind, protocol, wanted))
+    return sockets
+
+
+def _bound(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
+    each = socket.socket(family, kind, protocol)
+    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    try:
+        each.bind(address)
+    except OSError as error:
+        each.close()
+        raise PortInUseError(_why_not_bound(address, error)) from error
+    return each
+
+
+def _why_not_bound(address: tuple[object, ...], error: OSError) -> str:
+    host, port = address[:2]
+    return (
+        f"cannot listen on {host} port {port}: {(error.strerror or str(error)).lower()}. "
+        f"`ss -ltnp 'sport = :{port}'` (Linux) or `lsof -nP -iTCP:{port} -sTCP:LISTEN` shows who "
+        f"has it"
+    )
+
+
+def port_of(sockets: Sequence[socket.socket]) -> int:
+    """The port that sockets of `bind` listen on."""
+    return int(sockets[0].getsockname()[1])
