@@ -166,6 +166,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Share,
         _about("share of one application's renewals that must arrive, else its leases are kept"),
     ] = 0.5
+    application_patience_s: Annotated[
+        Seconds, _about("for so long beyond their end; a network mends, a scale-down does not")
+    ] = 900.0
     self_preservation_floor: Annotated[
         Count, _about("fewer missing leases than this are never a reason for self-preservation")
     ] = 3

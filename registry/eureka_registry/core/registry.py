@@ -90,9 +90,10 @@ class Registry(Holdings):
     def visible(self, app: str, instance_id: str, now_ms: int) -> Lease | None:
         """The lease as single look-ups see it: not if it is over and may expire."""
         lease = self.lease(app, instance_id)
-        if lease is None or not self._is_over(lease, now_ms):
+        over_ms = 0 if lease is None else self._over_ms(lease, now_ms)
+        if over_ms <= 0 or self.verdict(now_ms).keeps(app, over_ms):
             return lease
-        return lease if self.verdict(now_ms).keeps(app) else None
+        return None
 
     def by_id(self, instance_id: str, now_ms: int) -> Lease | None:
         """The first lease of that id in any application."""
@@ -316,11 +317,12 @@ class Registry(Holdings):
         Returns:
             The documents that left. Peers are not told: each judges by its own leases.
         """
-        over = [lease for lease in self.leases() if self._is_over(lease, now_ms)]
+        ended = ((lease, self._over_ms(lease, now_ms)) for lease in self.leases())
+        over = [(lease, over_ms) for lease, over_ms in ended if over_ms > 0]
         if not over:
             return []
-        verdict = self.verdict(now_ms)
-        victims = [lease for lease in over if not verdict.keeps(lease.instance.app)]
+        keeps = self.verdict(now_ms).keeps
+        victims = [lease for lease, over_ms in over if not keeps(lease.instance.app, over_ms)]
         shuffle(victims)
         victims = victims[: self._budget.take(len(victims), self.size, now_ms)]
         return [self._depart(lease, now_ms, expired=True) for lease in victims]
@@ -332,8 +334,9 @@ class Registry(Holdings):
 
     # -- How
 
-    def _is_over(self, lease: Lease, now_ms: int) -> bool:
-        return now_ms > lease.ends_at_ms(java=self.rules.lease_expiry_java)
+    def _over_ms(self, lease: Lease, now_ms: int) -> int:
+        """For how long the lease has been over; 0 or less while it is not."""
+        return now_ms - lease.ends_at_ms(java=self.rules.lease_expiry_java)
 
     def _depart(self, lease: Lease, now_ms: int, *, expired: bool) -> Instance:
         if self.java is not None:

@@ -6,7 +6,8 @@ The rules here (Netflix's are in `JavaThreshold`):
 * Arriving are those of leases whose renewal is not overdue (`Lease.is_missing`). A client that
   renews more often than it promised does not make up for one that is silent.
 * If not more than `threshold` of all expected renewals arrive, no lease expires.
-* If less than `application_threshold` of one application's arrive, its leases do not expire.
+* If less than `application_threshold` of one application's arrive, its leases are kept for
+  `application_patience_ms` beyond their end: a network mends, a scale-down does not.
 * Fewer than `floor` missing leases are no reason for either: a fleet of two of which one died must
   lose the dead one (Netflix issue 722).
 """
@@ -47,6 +48,7 @@ class Verdict(msgspec.Struct, frozen=True):
     missing: int
     short: tuple[Turnout, ...]
     kept: frozenset[str]
+    patience_ms: int
     sentence: str
 
     @property
@@ -54,9 +56,11 @@ class Verdict(msgspec.Struct, frozen=True):
         """Whether any lease is being kept beyond its end."""
         return not self.expiration_enabled or bool(self.kept)
 
-    def keeps(self, app: str) -> bool:
-        """Whether expired leases of `app` are kept."""
-        return not self.expiration_enabled or app in self.kept
+    def keeps(self, app: str, over_ms: int) -> bool:
+        """Whether a lease of `app` is kept that has been over for so long."""
+        if not self.expiration_enabled:
+            return True
+        return app in self.kept and over_ms <= self.patience_ms
 
 
 class Preservation(msgspec.Struct, frozen=True):
@@ -65,6 +69,7 @@ class Preservation(msgspec.Struct, frozen=True):
     enabled: bool = True
     threshold: float = 0.85
     application_threshold: float = 0.5
+    application_patience_ms: int = 900_000
     floor: int = 3
 
 
@@ -86,6 +91,7 @@ def judge(turnouts: Sequence[Turnout], rules: Preservation) -> Verdict:
         missing=missing,
         short=short,
         kept=kept,
+        patience_ms=rules.application_patience_ms,
         sentence="",
     )
     return msgspec.structs.replace(verdict, sentence=_sentence(verdict))
@@ -113,9 +119,10 @@ def _sentence(verdict: Verdict) -> str:
     if verdict.kept:
         kept = [turnout for turnout in verdict.short if turnout.app in verdict.kept]
         return (
-            f"Self-preservation is on for some applications: {_named(kept)}. Their leases do "
-            f"not expire until more of their renewals arrive, or until the missing instances are "
-            f"removed by hand; all others expire as usual ({came})."
+            f"Self-preservation is on for some applications: {_named(kept)}. Their leases are kept "
+            f"for {verdict.patience_ms // 60_000} minutes beyond their end, unless more of their "
+            f"renewals arrive or the missing instances are removed by hand; all others expire as "
+            f"usual ({came})."
         )
     if verdict.missing:
         return (
@@ -190,6 +197,7 @@ class JavaThreshold:
             missing=0,
             short=(),
             kept=frozenset(),
+            patience_ms=0,
             sentence=(
                 f"By the Java server's rules: {renewals_last_minute} renewals came in the last "
                 f"minute, {threshold} must be exceeded ({self.expected_clients} clients expected); "

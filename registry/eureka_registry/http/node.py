@@ -135,6 +135,7 @@ def _rules(settings: Settings) -> Rules:
             enabled=settings.self_preservation,
             threshold=settings.renewal_threshold,
             application_threshold=settings.application_threshold,
+            application_patience_ms=int(settings.application_patience_s * 1000),
             floor=settings.self_preservation_floor,
         ),
         java_interval_s=settings.expected_renewal_interval_s if java else None,

@@ -23,9 +23,9 @@ from eureka_registry.http.messages import (
 )
 from eureka_registry.http.reads import document
 from eureka_registry.http.routes import Route
-from eureka_registry.peers.exchange import parse_status
 from eureka_registry.wire import jsoncodec, xmlcodec
 from eureka_registry.wire.documents import UNSAFE, BadDocument
+from eureka_registry.wire.fields import known_status
 from eureka_registry.wire.negotiate import Format, body_format
 
 Publish = Callable[[PeerAction, str, str], None]
@@ -84,7 +84,7 @@ class Writes:
         if renewal.found:
             return OK
         if renewal.renewed:
-            override = parse_status(call.query.get("overriddenstatus")) or Status.UNKNOWN
+            override = known_status(call.query.get("overriddenstatus")) or Status.UNKNOWN
             self._registry.adopt_override(app, instance_id, override, call.now_ms)
         return NOT_FOUND
 
@@ -182,7 +182,7 @@ def _header_text(sentence: str) -> str:
 
 def _wanted_status(call: Call) -> Status:
     value = call.query.get("value")
-    status = parse_status(value)
+    status = known_status(value)
     if status is None:
         known = ", ".join(Status)
         message = f"value is {(value or '')[:40]!r}; it must be one of {known}"

@@ -6,12 +6,15 @@ waits or sends, so that whole stories of several peers can be told with it in a 
 
 from __future__ import annotations
 
+from enum import Enum
+
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Instance, Origin, PeerAction, Status
 from eureka_registry.core.outbox import Task
 from eureka_registry.core.registry import Registry
 from eureka_registry.core.validation import problem
 from eureka_registry.wire import jsoncodec
+from eureka_registry.wire.fields import known_status
 from eureka_registry.wire.replication import Item, Reply, encode_item
 
 Key = tuple[str, str]
@@ -50,6 +53,30 @@ def adopt(registry: Registry, entity: Instance, now_ms: int) -> bool:
     registry.register(entity, Origin.PEER, now_ms)
     registry.adopt_override(entity.app, entity.id, entity.overridden_status, now_ms)
     return True
+
+
+class Heeded(Enum):
+    """What a peer's reply to one item led to, or has to lead to."""
+
+    NOTHING = "nothing"
+    MUST_REGISTER = "the peer must be told the whole document"
+    ADOPTED = "the peer's newer document was taken over"
+    LEFT = "the peer's document was left: it is unfit, or our lease has ended"
+
+
+def heed(registry: Registry, task: Task, reply: Reply, now_ms: int) -> Heeded:
+    """Do what a peer's reply asks for (`PeerEurekaNode.heartbeat`, `handleFailure`).
+
+    Only renewals ask for anything: the peer lacks the lease, or knows a newer document.
+    """
+    if task.action is not PeerAction.HEARTBEAT:
+        return Heeded.NOTHING
+    if reply.status == NOT_FOUND.status:
+        return Heeded.MUST_REGISTER
+    entity = reply.entity
+    if entity is None or (entity.app, entity.id) != (task.app, task.id):
+        return Heeded.NOTHING
+    return Heeded.ADOPTED if adopt(registry, entity, now_ms) else Heeded.LEFT
 
 
 def encode(registry: Registry, task: Task) -> bytes | None:
@@ -101,13 +128,24 @@ def _renew(registry: Registry, key: Key, item: Item, now_ms: int) -> Reply:
         return Reply(409, renewal.newer_here)
     if renewal.found:
         return OK
-    if renewal.renewed and item.overridden is not None:
+    if not renewal.renewed:
+        # 404 would make the sender register what was cancelled here meanwhile.
+        return OK if _was_cancelled(registry, key, item.last_dirty_ms) else NOT_FOUND
+    if item.overridden is not None:
         registry.adopt_override(*key, item.overridden, now_ms)
     return NOT_FOUND
 
 
+def _was_cancelled(registry: Registry, key: Key, last_dirty_ms: int | None) -> bool:
+    """Whether this version of the instance was cancelled lately; a newer is another lease."""
+    recent = registry.delta.get(*key)
+    if recent is None or not recent.departed or recent.expired:
+        return False
+    return last_dirty_ms == recent.instance.last_dirty_ms
+
+
 def _set_status(registry: Registry, key: Key, item: Item, now_ms: int) -> Reply:
-    status = parse_status(item.status)
+    status = known_status(item.status)
     if status is None:
         return BROKEN
     found = registry.set_status(*key, status, now_ms, item.last_dirty_ms)
@@ -115,13 +153,8 @@ def _set_status(registry: Registry, key: Key, item: Item, now_ms: int) -> Reply:
 
 
 def _clear_status(registry: Registry, key: Key, item: Item, now_ms: int) -> Reply:
-    status = parse_status(item.status) if item.status is not None else Status.UNKNOWN
+    status = known_status(item.status) if item.status is not None else Status.UNKNOWN
     if status is None or item.last_dirty_ms is None:
         return BROKEN
     found = registry.clear_status(*key, status, now_ms, item.last_dirty_ms)
     return OK if found else NOT_FOUND
-
-
-def parse_status(text: str | None) -> Status | None:
-    """The status of that exact name, else `None`."""
-    return Status.__members__.get(text) if text else None

@@ -16,7 +16,7 @@ from eureka_registry.core.outbox import Outbox, Task
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import Limits, Node, PeerClient
 from eureka_registry.peers.discovery import Peer, PeerList
-from eureka_registry.peers.exchange import adopt, encode
+from eureka_registry.peers.exchange import Heeded, encode, heed
 from eureka_registry.peers.link import Link
 from eureka_registry.peers.sender import Hooks, Sender
 from eureka_registry.wire.copies import Sight
@@ -25,7 +25,6 @@ from eureka_registry.wire.replication import Reply
 _log = logging.getLogger(__name__)
 _FAREWELL_S: Final = 5.0
 _ASK_SOON_S: Final = 1.0
-_NOT_FOUND: Final = 404
 _SELF_INTERVALS: Final = 5
 """How many comparisons with another peer there are to one look whether a URL is still our own."""
 
@@ -143,15 +142,8 @@ class Mesh:
         return Link(peer, client, sender, self._registry)
 
     def _on_reply(self, sender: Sender, task: Task, reply: Reply) -> None:
-        """What a peer says to one item (`PeerEurekaNode`): it lacks the lease, or knows better."""
-        if task.action is not PeerAction.HEARTBEAT:
-            return
-        if reply.status == _NOT_FOUND:
+        if heed(self._registry, task, reply, self._now_ms()) is Heeded.MUST_REGISTER:
             sender.add(PeerAction.REGISTER, task.app, task.id, self._pace.max_age_ms)
-            return
-        entity = reply.entity
-        if entity is not None and (entity.app, entity.id) == (task.app, task.id):
-            adopt(self._registry, entity, self._now_ms())
 
     def _start(self, link: Link) -> None:
         if self._group is None:

@@ -9,7 +9,7 @@ from enum import Enum
 from eureka_registry.core.model import Instance, Origin, PeerAction
 from eureka_registry.core.outbox import Congested, Delivered, Outbox, Outcome, Task, Unreachable
 from eureka_registry.core.registry import Registry, Rules
-from eureka_registry.peers.exchange import adopt, apply, encode
+from eureka_registry.peers.exchange import Heeded, apply, encode, heed
 from eureka_registry.wire.replication import (
     Reply,
     decode_batch,
@@ -151,16 +151,17 @@ class Cluster:
         return Delivered(), decode_replies(answer, self.now_ms)
 
     def _heed(self, peer: Peer, outbox: Outbox, task: Task, reply: Reply) -> str:
-        """Do what a reply asks for, as `Mesh` does; says what that is."""
-        if task.action is not PeerAction.HEARTBEAT or reply.status == 200:
-            return ""
-        if reply.status == 404:
-            outbox.add(PeerAction.REGISTER, task.app, task.id, self.now_ms, DEFAULT_AGE_MS)
-            return f" ({peer.name} will register it there)"
-        if reply.entity is None:
-            return ""
-        taken = adopt(peer.registry, reply.entity, self.now_ms)
-        return f" ({peer.name} {'adopts the newer one' if taken else 'has it no more'})"
+        """Do what a reply asks for; says what that is."""
+        match heed(peer.registry, task, reply, self.now_ms):
+            case Heeded.MUST_REGISTER:
+                outbox.add(PeerAction.REGISTER, task.app, task.id, self.now_ms, DEFAULT_AGE_MS)
+                return f" ({peer.name} will register it there)"
+            case Heeded.ADOPTED:
+                return f" ({peer.name} adopts the newer one)"
+            case Heeded.LEFT:
+                return f" ({peer.name} has it no more)"
+            case Heeded.NOTHING:
+                return ""
 
 
 def _words(outcome: Outcome) -> str:

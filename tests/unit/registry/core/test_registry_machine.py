@@ -179,7 +179,8 @@ class RegistryMachine(RuleBasedStateMachine):
         held = self.model.get(key)
         if held is None or self.now_ms <= held.ends_at_ms:
             return held
-        return held if self.registry.verdict(self.now_ms).keeps(key[0]) else None
+        over_ms = self.now_ms - held.ends_at_ms
+        return held if self.registry.verdict(self.now_ms).keeps(key[0], over_ms) else None
 
     @rule(app=apps, name=names, status=statuses, dirty=st.none() | moments)
     def set_status(self, app: str, name: str, status: Status, dirty: int | None) -> None:
@@ -248,8 +249,9 @@ class RegistryMachine(RuleBasedStateMachine):
         before = len(self.model)
         left = [(gone.app, gone.id) for gone in self.registry.evict(self.now_ms, in_order)]
 
-        over = {key for key, held in self.model.items() if self.now_ms > held.ends_at_ms}
-        may_go = {key for key in over if not verdict.keeps(key[0])}
+        over = {key: self.now_ms - held.ends_at_ms for key, held in self.model.items()}
+        ended = {key: over_ms for key, over_ms in over.items() if over_ms > 0}
+        may_go = {key for key, over_ms in ended.items() if not verdict.keeps(key[0], over_ms)}
         assert set(left) <= may_go
         assert len(left) <= before - int(before * 0.85)
         for key in left:

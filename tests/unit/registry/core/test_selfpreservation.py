@@ -73,7 +73,7 @@ def test_switched_off_everything_expires() -> None:
     judged = verdict(turnout(well=0, missing=50), rules=OFF)
 
     assert judged.expiration_enabled
-    assert not judged.keeps("APP")
+    assert not judged.keeps("APP", 1)
 
 
 def test_fast_clients_do_not_make_up_for_slow_ones_that_are_silent() -> None:
@@ -110,21 +110,35 @@ def test_one_applications_outage_keeps_only_its_own_leases() -> None:
 
     assert judged.expiration_enabled
     assert judged.active
-    assert (judged.keeps("CUT"), judged.keeps("BIG")) == (True, False)
+    assert (judged.keeps("CUT", 1), judged.keeps("BIG", 1)) == (True, False)
+
+
+def test_an_applications_leases_are_kept_for_a_while_only() -> None:
+    """A scale-down that nobody announced would otherwise stay in the lists for ever."""
+    judged = verdict(turnout("CUT", well=1, missing=4), turnout("BIG", well=95, missing=0))
+
+    assert (judged.keeps("CUT", 900_000), judged.keeps("CUT", 900_001)) == (True, False)
+
+
+def test_a_registrys_leases_are_kept_without_end() -> None:
+    """When nearly everybody is silent nobody can tell how long that will last."""
+    judged = verdict(turnout("ALL", well=0, missing=4))
+
+    assert judged.keeps("ALL", 86_400_000)
 
 
 def test_half_of_an_application_may_go() -> None:
     """Less than half of its renewals must arrive before an application is kept."""
     judged = verdict(turnout("HALF", well=4, missing=4), turnout("BIG", well=95, missing=0))
 
-    assert not judged.keeps("HALF")
+    assert not judged.keeps("HALF", 1)
 
 
 def test_a_small_application_is_not_kept() -> None:
     """Two of two gone is what scaling down by force looks like."""
     judged = verdict(turnout("TWO", well=0, missing=2), turnout("BIG", well=95, missing=0))
 
-    assert not judged.keeps("TWO")
+    assert not judged.keeps("TWO", 1)
 
 
 # -- In words
@@ -150,9 +164,9 @@ def test_says_which_applications_are_kept() -> None:
 
     assert judged.sentence == (
         "Self-preservation is on for some applications: CUT (4 overdue, 2 of 10 renewals a "
-        "minute). Their leases do not expire until more of their renewals arrive, or until the "
-        "missing instances are removed by hand; all others expire as usual (190 of 208 expected "
-        "renewals a minute arrive)."
+        "minute). Their leases are kept for 15 minutes beyond their end, unless more of their "
+        "renewals arrive or the missing instances are removed by hand; all others expire as usual "
+        "(190 of 208 expected renewals a minute arrive)."
     )
 
 

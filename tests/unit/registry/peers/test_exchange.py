@@ -113,6 +113,32 @@ def test_renewal_of_the_unknown_is_not_found() -> None:
     assert told(registry(), item("Heartbeat", lastDirtyTimestamp=DIRTY)) == [NOT_FOUND]
 
 
+def test_renewal_of_what_was_cancelled_here_is_not_asked_to_register() -> None:
+    """404 makes the sender register it again, and a cancelled instance would come back."""
+    held = holding()
+    held.cancel(APP, "a", NOW)
+
+    assert told(held, item("Heartbeat", lastDirtyTimestamp=DIRTY)) == [OK]
+    assert held.size == 0
+
+
+def test_renewal_of_a_newer_version_than_the_cancelled_one_is_not_found() -> None:
+    """The client has come back at another peer, and its registration got lost on the way here."""
+    held = holding()
+    held.cancel(APP, "a", NOW)
+
+    assert told(held, item("Heartbeat", lastDirtyTimestamp=DIRTY + 1)) == [NOT_FOUND]
+
+
+def test_renewal_of_what_expired_here_is_not_found() -> None:
+    """Nobody said goodbye: it lives, and has only lost sight of us."""
+    held = holding()
+    gone = held.evict(NOW + 90_001, lambda _: None)
+
+    assert len(gone) == 1
+    assert told(held, item("Heartbeat", lastDirtyTimestamp=DIRTY)) == [NOT_FOUND]
+
+
 @pytest.mark.parametrize("stamp", [{"lastDirtyTimestamp": DIRTY}, {"lastDirtyTimestamp": None}, {}])
 def test_renewal_renews(stamp: dict[str, Any]) -> None:
     """Cases 163 and 233."""
