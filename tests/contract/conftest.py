@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest_asyncio
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.server import Running, running
+from support.server import Running, quiet, running, serving
 
 
 @pytest_asyncio.fixture
@@ -23,18 +23,18 @@ async def node() -> AsyncIterator[Running]:
 
 
 @pytest_asyncio.fixture
-async def start() -> AsyncIterator[Callable[..., object]]:
+async def start() -> AsyncIterator[Callable[..., Awaitable[Running]]]:
     """Starts peers with settings of the test's choice."""
     async with AsyncExitStack() as stack:
 
         async def begin(**settings: object) -> Running:
-            return await stack.enter_async_context(running(**settings))
+            return await stack.enter_async_context(serving(quiet(**settings)))
 
         yield begin
 
 
 @pytest.fixture(autouse=True)
-def no_traceback(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
+def no_traceback(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Whatever a client sends, the log holds no traceback and no error."""
     yield
     records = caplog.get_records("call")

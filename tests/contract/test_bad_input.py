@@ -273,7 +273,7 @@ _TREE = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
     max_leaves=6,
 )
-_FIELDS = st.sampled_from([*document()["instance"], "metadata", "overriddenstatus", "vipAddress"])  # type: ignore[call-overload]
+_FIELDS = st.sampled_from([*document()["instance"], "metadata", "overriddenstatus", "vipAddress"])
 
 
 @OFTEN
@@ -307,7 +307,7 @@ async def test_damaged_requests(node: Running, cut: int, flip: int, to: int) -> 
 @given(changes=st.dictionaries(_FIELDS, _TREE, max_size=3))
 async def test_random_documents(node: Running, changes: dict[str, object]) -> None:
     """204 or 400, and lists that can be read either way."""
-    answer = await node.post({"instance": {**document()["instance"], **changes}})  # type: ignore[dict-item]
+    answer = await node.post({"instance": {**document()["instance"], **changes}})
 
     assert answer.status in (204, 400)
     await unharmed(node, node.node.registry.version)
@@ -318,8 +318,8 @@ async def test_random_documents(node: Running, changes: dict[str, object]) -> No
 async def test_random_batches(node: Running, changes: dict[str, object], extra: object) -> None:
     """One answer for each item; a bad one harms no other."""
     known = {"appName": "FOO", "id": "i", "action": "Register", "lastDirtyTimestamp": 1}
-    bad = {**known, "instanceInfo": {**document()["instance"], **changes}}  # type: ignore[dict-item]
-    good = {**known, "instanceInfo": document(instance_id="good")["instance"]}
+    bad = {**known, "instanceInfo": {**document()["instance"], **changes}}
+    good = {**known, "instanceInfo": document("FOO", "good")["instance"]}
 
     replies = (await node.batch(bad, extra, {**known, "id": extra}, good)).json["responseList"]
 

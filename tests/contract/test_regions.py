@@ -9,9 +9,10 @@ from typing import Any
 from support.server import Running
 
 Start = Callable[..., Awaitable[Running]]
+Condition = Callable[[], Awaitable[bool]]
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+async def until(condition: Condition) -> None:
     """Ask through the public API until it is so, but not for ever."""
     async with asyncio.timeout(10):
         while not await condition():  # noqa: ASYNC110 - each look is a request
@@ -54,7 +55,7 @@ async def listed(peer: Running, path: str = "/apps") -> set[tuple[str, str]]:
     return merged((await peer.get(path)).json)
 
 
-def shows(peer: Running, *wanted: tuple[str, str], path: str = "/apps") -> Any:  # noqa: ANN401
+def shows(peer: Running, *wanted: tuple[str, str], path: str = "/apps") -> Condition:
     """Whether the list at this path holds exactly these."""
 
     async def look() -> bool:
@@ -172,7 +173,7 @@ async def test_only_who_names_a_region_that_is_not_there_is_refused(start: Start
     await here.reg("FOO", "near")
 
     async def refused() -> bool:
-        return (await regions_of(here))[0]["problem"] == "answered 404"
+        return bool((await regions_of(here))[0]["problem"] == "answered 404")
 
     await until(refused)
     assert (await here.get("/apps?regions=mars,West")).status == 403

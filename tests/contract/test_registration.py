@@ -137,7 +137,7 @@ async def test_what_java_accepts_is_accepted(
     node: Running, fields: dict[str, object], shown: dict[str, Any]
 ) -> None:
     """204 and nothing else: js and fargo take no other success, Netflix would register again."""
-    answer = await node.reg(**fields)
+    answer = await node.post(document(**fields), str(fields.get("app", "FOO")))
     state = await node.state()
 
     assert (answer.status, answer.body) == (204, b"")
@@ -302,7 +302,7 @@ async def test_the_id_falls_back(
     node: Running, fields: dict[str, object], instance_id: str
 ) -> None:
     """Instance id, Amazon's, host name."""
-    assert (await node.reg(**fields)).status == 204
+    assert (await node.post(document(**fields))).status == 204
     assert await node.state("FOO", instance_id) is not None
 
 

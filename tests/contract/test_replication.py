@@ -65,7 +65,7 @@ async def test_a_registration_is_stored(node: Running) -> None:
         ),
         pytest.param([{**register(), "extra": {"a": 1}}], [200], 1, id="172 ours: skipped"),
         pytest.param([register(), None, 5, []], [200, 500, 500, 500], 1, id="D null: Java 500"),
-        pytest.param([register(), item("Cancel", ...)], [200, 500], 1, id="D no id"),
+        pytest.param([register(), item("Cancel", id=...)], [200, 500], 1, id="D no id"),
         pytest.param(
             [register(), item("Heartbeat", lastDirtyTimestamp=None)], [200, 200], 1, id="233"
         ),

@@ -127,7 +127,7 @@ def free_port() -> int:
     raise AssertionError
 
 
-def document(app: str, instance_id: str, **fields: object) -> dict[str, object]:
+def document(app: str, instance_id: str, **fields: object) -> dict[str, dict[str, object]]:
     """What a client registers; a lease of 2 s unless `leaseInfo` says otherwise."""
     number = sum(instance_id.encode())
     return {

@@ -184,7 +184,7 @@ def test_newer_document_of_a_conflict_is_adopted(cluster: Cluster, java: JavaLik
     newer = document(
         "TALE", "t", leaseInfo=LONG, metadata={"v": "2"}, lastDirtyTimestamp="1700000009000"
     )
-    java.conflict = newer["instance"]  # type: ignore[assignment]
+    java.conflict = newer["instance"]
 
     one.renew("TALE", "t")
 

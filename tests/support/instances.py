@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 import msgspec
 
 from eureka_registry.core.lease import Lease
-from eureka_registry.core.model import DataCenter, Instance, LeaseInfo, Origin, Status
+from eureka_registry.core.model import (
+    ActionType,
+    DataCenter,
+    Instance,
+    LeaseInfo,
+    Origin,
+    Port,
+    Status,
+)
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.core.selfpreservation import Preservation
 
@@ -16,6 +24,41 @@ DIRTY: Final = 1_000
 """The `lastDirtyTimestamp` of every document that names no other."""
 
 NO_PRESERVATION: Final = Rules(preservation=Preservation(enabled=False))
+
+
+class Fields(TypedDict, total=False):
+    """What a test may say about a document."""
+
+    instance_id: str | None
+    host_name: str
+    ip_addr: str
+    status: Status
+    overridden_status: Status
+    port: Port
+    data_center: DataCenter | None
+    metadata: dict[str, str]
+    home_page_url: str | None
+    status_page_url: str | None
+    vip_address: str | None
+    secure_vip_address: str | None
+    is_coordinating: bool
+    last_updated_ms: int
+    last_dirty_ms: int
+    action: ActionType | None
+
+
+class Described(Fields, total=False):
+    """And about its lease."""
+
+    interval_s: int
+    duration_s: int
+
+
+class Registered(Described, total=False):
+    """And about its registration."""
+
+    at: int
+    origin: Origin
 
 
 _PLAIN: Final = Instance(
@@ -30,7 +73,7 @@ def instance(
     *,
     interval_s: int = 30,
     duration_s: int = 90,
-    **fields: object,
+    **fields: Unpack[Fields],
 ) -> Instance:
     """A document that may be registered, with a lease of that interval and duration."""
     named = changed(_PLAIN, instance_id=instance_id, app=app, host_name=f"h-{instance_id}")
@@ -50,16 +93,16 @@ def register(
     *,
     at: int = 0,
     origin: Origin = Origin.CLIENT,
-    **fields: object,
+    **fields: Unpack[Described],
 ) -> Instance:
     """Register a document and give what the registry made of it."""
-    return held.register(instance(instance_id, app, **fields), origin, at)  # type: ignore[arg-type]
+    return held.register(instance(instance_id, app, **fields), origin, at)
 
 
-def fleet(held: Registry, count: int, app: str = APP, /, *, at: int = 0, **fields: object) -> None:
+def fleet(held: Registry, count: int, app: str = APP, /, **fields: Unpack[Registered]) -> None:
     """Register `count` instances, named 0, 1, 2 ..."""
     for number in range(count):
-        register(held, str(number), app, at=at, **fields)  # type: ignore[arg-type]
+        register(held, str(number), app, **fields)
 
 
 def renew(held: Registry, *names: str, at: int, app: str = APP) -> None:

@@ -55,7 +55,7 @@ class Secure(Running):
 
 @asynccontextmanager
 async def secured(
-    sockets: Sequence[Sequence[socket]] | None = None, **settings: object
+    sockets: Sequence[Sequence[socket]] | None = None, /, **settings: object
 ) -> AsyncIterator[Secure]:
     """Run a peer with these settings."""
     api, management = sockets or (bind("127.0.0.1", 0), bind("127.0.0.1", 0))
@@ -67,7 +67,7 @@ async def secured(
     tls = Tls(wanted)
     async with open_session(tls.client) as session:
         peer = Peer(Node(wanted, session), tls)
-        running = Secure(peer, *ports, Clock())
+        running = Secure(peer, ports[0], ports[1], Clock())
         run = peer.run(api, management, running.stop, lambda _node: ready.set())
         task = asyncio.create_task(run)
         waiting = asyncio.create_task(ready.wait())

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -213,7 +213,7 @@ def request(
     return "\r\n".join((*lines, "", "")).encode() + (body or b"")
 
 
-def instance(app: str = "FOO", instance_id: str = "i1", **fields: object) -> dict[str, object]:
+def instance(app: str = "FOO", instance_id: str = "i1", /, **fields: object) -> dict[str, object]:
     """The fields of an instance; one that is given as `...` is left out."""
     given = {
         "instanceId": instance_id,
@@ -231,17 +231,30 @@ def instance(app: str = "FOO", instance_id: str = "i1", **fields: object) -> dic
     return {name: value for name, value in given.items() if value is not ...}
 
 
-def document(app: str = "FOO", instance_id: str = "i1", **fields: object) -> dict[str, object]:
+def document(
+    app: str = "FOO", instance_id: str = "i1", /, **fields: object
+) -> dict[str, dict[str, object]]:
     """What a client registers."""
     return {"instance": instance(app, instance_id, **fields)}
 
 
-@asynccontextmanager
-async def running(
+def quiet(**settings: object) -> Settings:
+    """Those of a peer that is alone, on free ports, with some changed."""
+    return msgspec.structs.replace(QUIET, port=0, management_port=0, **settings)
+
+
+def running(
     *, fast: bool = True, clock: Clock | None = None, **settings: object
-) -> AsyncIterator[Running]:
+) -> AbstractAsyncContextManager[Running]:
     """Run a peer with these settings on free ports."""
-    wanted = msgspec.structs.replace(QUIET, port=0, management_port=0, **settings)
+    return serving(quiet(**settings), fast=fast, clock=clock)
+
+
+@asynccontextmanager
+async def serving(
+    wanted: Settings, *, fast: bool = True, clock: Clock | None = None
+) -> AsyncIterator[Running]:
+    """Run a peer with exactly these settings."""
     api, management = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
     clock = clock or Clock()
     ready = asyncio.Event()

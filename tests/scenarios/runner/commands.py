@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from eureka_registry.core.model import DataCenter, Instance, LeaseInfo, PeerAction, Status
-from eureka_registry.core.registry import Rules
+from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.core.selfpreservation import Preservation
 from scenarios.runner.clients import Client, JavaClient, JsClient
 from scenarios.runner.cluster import Cluster, Key, Peer, Trouble
@@ -20,6 +19,9 @@ _SPAN = re.compile(r"(\d+)(ms|s|m)")
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000}
 _EVICTION_INTERVAL_MS = 5_000
 _KNOWN = frozenset({"status", "dirty", "interval", "duration", "vip", "override"})
+
+Operation = Callable[[Registry, Key, int], bool]
+"""What is done to one lease at a moment; false if there is no such lease."""
 
 
 class Stage:
@@ -64,23 +66,42 @@ class Stage:
 
     def do_cancel(self, peer: str, name: str) -> list[str]:
         """A client leaves."""
-        return self._each(peer, name, PeerAction.CANCEL)
+        return self._each(
+            peer, name, PeerAction.CANCEL, lambda held, key, now_ms: held.cancel(*key, now_ms)
+        )
 
     def do_status(self, peer: str, name: str, status: str, dirty: str | None = None) -> list[str]:
         """An operator overrides a status."""
         moment = int(dirty) if dirty else None
-        return self._each(peer, name, PeerAction.STATUS_UPDATE, Status(status), moment)
+        wanted = Status(status)
+        return self._each(
+            peer,
+            name,
+            PeerAction.STATUS_UPDATE,
+            lambda held, key, now_ms: held.set_status(*key, wanted, now_ms, moment),
+        )
 
     def do_clear(
         self, peer: str, name: str, status: str = "UNKNOWN", dirty: str | None = None
     ) -> list[str]:
         """An operator ends an override."""
         moment = int(dirty) if dirty else None
-        return self._each(peer, name, PeerAction.DELETE_STATUS_OVERRIDE, Status(status), moment)
+        wanted = Status(status)
+        return self._each(
+            peer,
+            name,
+            PeerAction.DELETE_STATUS_OVERRIDE,
+            lambda held, key, now_ms: held.clear_status(*key, wanted, now_ms, moment),
+        )
 
     def do_metadata(self, peer: str, name: str, **added: str) -> list[str]:
         """Somebody adds metadata."""
-        return self._each(peer, name, PeerAction.REGISTER, added)
+        return self._each(
+            peer,
+            name,
+            PeerAction.REGISTER,
+            lambda held, key, now_ms: held.update_metadata(*key, added, now_ms),
+        )
 
     # -- Time and network
 
@@ -188,21 +209,11 @@ class Stage:
         moment = int(dirty) if dirty else self._documents[key].last_dirty_ms
         return "200" if self._cluster.renew(peer, key, moment) else "404"
 
-    def _each(self, peer: str, name: str, action: PeerAction, *details: Any) -> list[str]:  # noqa: ANN401
+    def _each(self, peer: str, name: str, action: PeerAction, do: Operation) -> list[str]:
         """Do one thing to each instance named, and tell the peers of what was done."""
         at, found = self._peer(peer), True
-        do = {
-            PeerAction.CANCEL: lambda key, now: at.registry.cancel(*key, now),
-            PeerAction.REGISTER: lambda key, now: at.registry.update_metadata(*key, *details, now),
-            PeerAction.STATUS_UPDATE: lambda key, now: at.registry.set_status(
-                *key, details[0], now, details[1]
-            ),
-            PeerAction.DELETE_STATUS_OVERRIDE: lambda key, now: at.registry.clear_status(
-                *key, details[0], now, details[1]
-            ),
-        }[action]
         for key in _keys(name):
-            done = do(key, self._cluster.now_ms)
+            done = do(at.registry, key, self._cluster.now_ms)
             found = found and done
             if done:
                 self._cluster.publish(at, action, key)

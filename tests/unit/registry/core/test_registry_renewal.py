@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import pytest
 
 from eureka_registry.core.model import ActionType, Status
 from eureka_registry.core.registry import Registry, Renewal, Rules
 from support.instances import (
     APP,
+    Registered,
     lease,
     register,
     registry,
@@ -22,10 +25,10 @@ RENEWED = Renewal(found=True, renewed=True)
 NOT_FOUND = Renewal(found=False, renewed=False)
 
 
-def holding(rules: Rules | None = None, **fields: object) -> Registry:
+def holding(rules: Rules | None = None, **fields: Unpack[Registered]) -> Registry:
     """A registry with one lease, that of ORDERS/a."""
     held = registry(rules)
-    register(held, **fields)  # type: ignore[arg-type]
+    register(held, **fields)
     return held
 
 

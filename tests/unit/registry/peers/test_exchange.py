@@ -6,7 +6,7 @@ Items go through the bytes of the wire in both directions, as they do between pe
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 
@@ -23,21 +23,31 @@ from eureka_registry.wire.replication import (
     decode_replies,
     encode_replies,
 )
-from support.instances import APP, DIRTY, instance, lease, register, registry, status
+from support.instances import (
+    APP,
+    DIRTY,
+    Described,
+    Registered,
+    instance,
+    lease,
+    register,
+    registry,
+    status,
+)
 
 NOW = 50_000
 UP, DOWN, OUT, UNKNOWN = Status.UP, Status.DOWN, Status.OUT_OF_SERVICE, Status.UNKNOWN
 OK, NOT_FOUND, BROKEN = Reply(200), Reply(404), Reply(500)
 
 
-def holding(**fields: object) -> Registry:
+def holding(**fields: Unpack[Registered]) -> Registry:
     """A registry with one lease, that of ORDERS/a."""
     held = registry()
-    register(held, **fields)  # type: ignore[arg-type]
+    register(held, **fields)
     return held
 
 
-def told(held: Registry, *items: dict[str, Any], now_ms: int = NOW) -> list[Reply]:
+def told(held: Registry, *items: object, now_ms: int = NOW) -> list[Reply]:
     """What a registry answers to items as another server writes them."""
     body = json.dumps({"replicationList": items}).encode()
     replies = [apply(held, item, now_ms) for item in decode_batch(body, now_ms)]
@@ -49,9 +59,9 @@ def item(action: str, **fields: object) -> dict[str, Any]:
     return {"appName": APP, "id": "a", "action": action} | fields
 
 
-def registration(**fields: object) -> dict[str, Any]:
+def registration(**fields: Unpack[Described]) -> dict[str, Any]:
     """A Register item with such a document."""
-    document = instance(**fields)  # type: ignore[arg-type]
+    document = instance(**fields)
     return item("Register", instanceInfo=json.loads(jsoncodec.encode_instance(document)))
 
 

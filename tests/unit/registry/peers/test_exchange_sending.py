@@ -6,7 +6,8 @@ Items go through the bytes of the wire in both directions, as they do between pe
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Unpack
 
 import pytest
 
@@ -29,17 +30,17 @@ from eureka_registry.wire.replication import (
     encode_batch,
     encode_replies,
 )
-from support.instances import APP, DIRTY, changed, instance, register, registry, status
+from support.instances import APP, DIRTY, Registered, changed, instance, register, registry, status
 
 NOW = 50_000
 UP, DOWN, OUT, UNKNOWN = Status.UP, Status.DOWN, Status.OUT_OF_SERVICE, Status.UNKNOWN
 OK = Reply(200)
 
 
-def holding(**fields: object) -> Registry:
+def holding(**fields: Unpack[Registered]) -> Registry:
     """A registry with one lease, that of ORDERS/a."""
     held = registry()
-    register(held, **fields)  # type: ignore[arg-type]
+    register(held, **fields)
     return held
 
 
@@ -52,7 +53,8 @@ def sent(held: Registry, action: PeerAction, app: str = APP, name: str = "a") ->
     """The item a peer gets."""
     encoded = encode(held, Task(action, app, name, 0, NOW))
     assert encoded is not None
-    (read,) = json.loads(encode_batch([encoded]))["replicationList"]
+    items: list[dict[str, Any]] = json.loads(encode_batch([encoded]))["replicationList"]
+    (read,) = items
     return read
 
 
@@ -92,6 +94,42 @@ def test_renewal_is_sent_with_timestamp_status_and_override() -> None:
         status="OUT_OF_SERVICE",
         overriddenStatus="OUT_OF_SERVICE",
     )
+
+
+def test_renewal_is_written_once_for_all_peers() -> None:
+    """Nine of ten items are renewals, and they say the same until something changes."""
+    held = holding()
+    task = Task(PeerAction.HEARTBEAT, APP, "a", 0, NOW)
+    before = encode(held, task)
+    held.renew(APP, "a", 1)
+
+    assert encode(held, task) is before
+
+
+CHANGES: list[Callable[[Registry], object]] = [
+    lambda held: held.set_status(APP, "a", OUT, 1, DIRTY + 1),
+    lambda held: held.clear_status(APP, "a", UP, 2, DIRTY + 2),
+    lambda held: held.adopt_override(APP, "a", OUT, 3),
+    lambda held: register(held, last_dirty_ms=DIRTY + 3, status=DOWN),
+    lambda held: held.set_status(APP, "a", OUT, 4),  # the override was that already
+    lambda held: held.set_status(APP, "a", UP, 5),
+    lambda held: held.copy(instance(last_dirty_ms=DIRTY + 4), 6),
+]
+
+
+def test_renewal_tells_of_the_lease_as_it_is_now() -> None:
+    """What was written for an earlier renewal is never sent after a change."""
+    held = holding()
+    items = [sent(held, PeerAction.HEARTBEAT)]
+    for number, change in enumerate(CHANGES, start=1):
+        silent = holding()  # has written no renewal so far
+        for earlier in CHANGES[:number]:
+            earlier(silent)
+        change(held)
+        items.append(sent(held, PeerAction.HEARTBEAT))
+
+        assert items[-1] == sent(silent, PeerAction.HEARTBEAT)
+        assert items[-1] != items[-2]
 
 
 def test_cancellation_names_the_lease_and_nothing_else() -> None:
@@ -168,7 +206,7 @@ def test_a_document_passed_on_has_the_same_digest(document: Instance) -> None:
 def test_every_change_passed_on_leaves_two_peers_equal() -> None:
     """The whole life of an instance, told action by action."""
     one, other = registry(), registry()
-    steps = [
+    steps: list[tuple[PeerAction, Callable[[], object]]] = [
         (PeerAction.REGISTER, lambda: register(one)),
         (PeerAction.HEARTBEAT, lambda: one.renew(APP, "a", 1)),
         (PeerAction.STATUS_UPDATE, lambda: one.set_status(APP, "a", OUT, 2, 1_500)),

@@ -8,6 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,6 +23,7 @@ from eureka_registry.wire import bodies as module
 from eureka_registry.wire.bodies import Bodies, Body
 from eureka_registry.wire.codecs import Codec, codec_for
 from eureka_registry.wire.negotiate import Form, Format
+from eureka_registry.wire.segments import Segment, compress
 
 FORMS = [
     Form(format_, compact, v1)
@@ -34,15 +36,17 @@ XML = Form(Format.XML)
 
 def instance(app: str = "A", instance_id: str = "i", **fields: object) -> Instance:
     """A document."""
-    given = {"vip_address": "v,w", "secure_vip_address": "s", "metadata": {"k": "<&>"}, **fields}
-    return Instance(
+    plain = Instance(
         instance_id=instance_id,
         host_name="h",
         app=app,
         ip_addr="1",
         data_center=DataCenter("MyOwn"),
-        **given,
+        vip_address="v,w",
+        secure_vip_address="s",
+        metadata={"k": "<&>"},
     )
+    return msgspec.structs.replace(plain, **fields)
 
 
 def registry() -> Registry:
@@ -177,7 +181,8 @@ def _compare(held: Registry, bodies: Bodies, form: Form, now_ms: int, *, packed:
     ]
     for body, text in zip(got, expected, strict=True):
         if body is None or text is None:
-            assert body is text is None
+            assert body is None
+            assert text is None
             continue
         assert body.gzipped == packed
         plain = gzip.decompress(body.content) if packed else body.content
@@ -244,10 +249,9 @@ def test_one_change_encodes_one_instance_and_packs_one_application(
     monkeypatch: pytest.MonkeyPatch, form: Form, *, packed: bool
 ) -> None:
     """The cost of a change does not grow with the registry."""
-    counting, packings = Counting(), Counter[bytes]()
-    compress = module.compress
+    counting, packings = Counting(), Counter[str]()
 
-    def counted(text: bytes) -> object:
+    def counted(text: bytes) -> Segment:
         packings["application" if b"name" in text else "frame"] += 1
         return compress(text)
 
@@ -295,7 +299,7 @@ def test_a_delta_leads_from_an_earlier_list_to_the_present_one(
     assert changes["apps__hashcode"] == hashcode(counts.items())
 
 
-def _listed(body: bytes) -> dict[tuple[str, str], dict[str, object]]:
+def _listed(body: bytes) -> dict[tuple[str, str], dict[str, Any]]:
     return {
         (app["name"], each["instanceId"]): each
         for app in json.loads(body)["applications"]["application"]

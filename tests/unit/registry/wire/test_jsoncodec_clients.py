@@ -41,7 +41,7 @@ FIELDS = {
 }
 
 
-class Wire(http_client.HttpClient):  # type: ignore[misc]
+class Wire(http_client.HttpClient):  # type: ignore[misc]  # the library has no types
     """Takes what py_eureka_client would send."""
 
     def __init__(self) -> None:

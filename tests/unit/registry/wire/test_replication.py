@@ -201,6 +201,38 @@ def test_answers_are_written_as_java_writes_them() -> None:
     assert encode_replies([]) == b'{"responseList":[]}'
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 250])
+def test_an_answer_of_nothing_but_200_is_read(count: int) -> None:
+    """Nearly every answer; it is recognised without reading it item by item."""
+    replies = [Reply(200)] * count
+
+    assert decode_replies(encode_replies(replies), NOW) == replies
+
+
+def test_an_answer_that_is_200_in_other_words_is_read() -> None:
+    """Another server may write blanks, further keys and another order."""
+    body = b'''{"responseList": [{"statusCode":200},{"statusCode":200, "x":{"statusCode":200}},
+        {"statusCode":404}], "y": [{"statusCode":200}]}'''
+
+    assert [reply.status for reply in decode_replies(body, NOW)] == [200, 200, 404]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"responseList":[{"statusCode":200}{"statusCode":200}]}',
+        b'{"responseList":[{"statusCode":200},{"statusCode":200}',
+        b'{"responseList":[{"statusCode":200},]}',
+        b'{"responseLisT":[{"statusCode":200},{"statusCode":200}]}',
+        b'{"responseList":[{"statusCode":200},{"statusCode":200}]}x',
+    ],
+)
+def test_what_only_looks_like_200_is_refused(body: bytes) -> None:
+    """As long as a right one, or made of the same pieces."""
+    with pytest.raises(BadDocument):
+        decode_replies(body, NOW)
+
+
 def test_an_entity_that_cannot_be_read_is_none() -> None:
     """The status counts all the same."""
     body = b'{"responseList":[{"statusCode":409,"responseEntity":{"x":1}},{"statusCode":"200"}]}'
