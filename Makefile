@@ -45,16 +45,16 @@ clean: ## remove what make made
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found as python3 or \
 	python3.11 to python3.14. Name one: make PYTHON=/path/to/python" >&2; exit 1; }
-	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@echo "making $(VENV) with $$($(PYTHON) --version)" >&2
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "'$(PYTHON) -m venv' failed; on Debian and \
 	Ubuntu it needs the package python3-venv" >&2; exit 1; }
 
 $(VENV)/.registry: pyproject.toml | $(BIN)/python
-	@echo "installing the registry into $(VENV) (once)"
+	@echo "installing the registry into $(VENV) (once)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[registry]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(BIN)/python
-	@echo "installing the registry and its test tools into $(VENV) (once)"
+	@echo "installing the registry and its test tools into $(VENV) (once)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $(VENV)/.registry $@
