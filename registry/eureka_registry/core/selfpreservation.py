@@ -104,7 +104,8 @@ def _is_short(turnout: Turnout, rules: Preservation) -> bool:
 
 def _sentence(verdict: Verdict) -> str:
     came = (
-        f"{_rate(verdict.arriving)} of {_rate(verdict.expected)} expected renewals a minute arrive"
+        f"{_rate(verdict.arriving)} of {_rate(verdict.expected)} expected renewals a minute "
+        f"are on time"
     )
     if not verdict.enabled:
         return (

@@ -64,7 +64,7 @@ def test_an_empty_registry_needs_no_preservation() -> None:
 
     assert judged.expiration_enabled
     assert judged.sentence == (
-        "Self-preservation is not needed: 0 of 0 expected renewals a minute arrive."
+        "Self-preservation is not needed: 0 of 0 expected renewals a minute are on time."
     )
 
 
@@ -149,8 +149,8 @@ def test_says_what_came_who_is_missing_and_what_happens_next() -> None:
     judged = verdict(turnout("ORDERS", well=12, missing=8), turnout("USERS", well=20, missing=0))
 
     assert judged.sentence == (
-        "Self-preservation is on: 64 of 80 expected renewals a minute arrive, and more than 68 "
-        "are needed. Missing are ORDERS (8 overdue, 24 of 40 renewals a minute). No lease expires "
+        "Self-preservation is on: 64 of 80 expected renewals a minute are on time, and more than "
+        "68 are needed. Missing are ORDERS (8 overdue, 24 of 40 renewals a minute). No lease expires "
         "until enough renewals arrive, or until the missing instances are removed by hand."
     )
 
@@ -166,23 +166,23 @@ def test_says_which_applications_are_kept() -> None:
         "Self-preservation is on for some applications: CUT (4 overdue, 2 of 10 renewals a "
         "minute). Their leases are kept for 15 minutes beyond their end, unless more of their "
         "renewals arrive or the missing instances are removed by hand; all others expire as usual "
-        "(190 of 208 expected renewals a minute arrive)."
+        "(190 of 208 expected renewals a minute are on time)."
     )
 
 
 def test_says_that_few_missing_are_nothing_to_worry_about() -> None:
     """So that nobody wonders whether a dead instance will ever go."""
     assert verdict(turnout("ORDERS", well=1, missing=1)).sentence == (
-        "Self-preservation is not needed: 2 of 4 expected renewals a minute arrive. Missing are "
-        "ORDERS (1 overdue, 2 of 4 renewals a minute); their leases expire when they are over."
+        "Self-preservation is not needed: 2 of 4 expected renewals a minute are on time. Missing "
+        "are ORDERS (1 overdue, 2 of 4 renewals a minute); their leases expire when they are over."
     )
 
 
 def test_says_that_it_is_switched_off() -> None:
     """With it off a network failure empties the registry: that must be read somewhere."""
     assert verdict(turnout(well=1, missing=1), rules=OFF).sentence == (
-        "Self-preservation is switched off: 2 of 4 expected renewals a minute arrive, and every "
-        "lease expires when it is over."
+        "Self-preservation is switched off: 2 of 4 expected renewals a minute are on time, and "
+        "every lease expires when it is over."
     )
 
 
@@ -202,7 +202,7 @@ def test_clients_slower_than_a_minute_are_shown_with_a_tenth() -> None:
     """A client of 5 minutes sends 0.2 a minute: `0 of 0` explains nothing."""
     judged = verdict(turnout("CRON", well=1, missing=1, per_minute=0.2))
 
-    assert "0.2 of 0.4 expected renewals a minute arrive" in judged.sentence
+    assert "0.2 of 0.4 expected renewals a minute are on time" in judged.sentence
 
 
 # -- Java's arithmetic
