@@ -115,6 +115,38 @@ async def test_bodies_are_bounded(node: Running, path: str, limit: int, kind: st
     await unharmed(node, 1)
 
 
+@pytest.mark.parametrize("kind", ["plain", "chunked", "gzip"])
+@pytest.mark.parametrize(("path", "reads"), [("apps/FOO", True), ("apps/FOO/i1", False)])
+async def test_the_bound_is_the_same_for_bodies_that_come_in_one_piece(
+    path: str, kind: str, *, reads: bool
+) -> None:
+    """With their head, and so are complete before anybody reads them."""
+    registered = json.dumps(document()).encode().ljust(1000)
+    async with running(max_body_bytes=1000, max_batch_bytes=1000) as node:
+        await node.reg()
+        method = "POST" if reads else "PUT"
+        statuses = []
+        for body in (registered, registered + b" "):
+            answer = await node.send(whole(f"{method} /eureka/{path}", kind, body))
+            statuses.append(answer.status)
+
+    assert statuses == [204 if reads else 200, 413]
+
+
+def whole(line: str, kind: str, body: bytes) -> bytes:
+    """A request whose body comes so."""
+    head = f"{line} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
+    if kind == "chunked":
+        return b"%bTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (
+            head,
+            len(body),
+            body,
+        )
+    if kind == "gzip":
+        head, body = head + b"Content-Encoding: gzip\r\n", gzip.compress(body)
+    return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+
+
 @pytest.mark.parametrize(
     ("coding", "body"),
     [

@@ -5,6 +5,7 @@ Everything is sent to two servers with the same contents, of which one has no fa
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.server import DIRTY, Running, request, running
+from support.server import DIRTY, Running, document, request, running
 
 OFTEN = settings(
     deadline=None,
@@ -244,6 +245,43 @@ async def test_the_rest_of_a_declined_upgrade_is_never_skipped(twins: Twins) -> 
     assert fast == slow
 
 
+REGISTERED = json.dumps(document()).encode()
+JSON_TYPE = {"Content-Type": "application/json"}
+REGISTRATION = request("POST", "/eureka/apps/FOO", JSON_TYPE, REGISTERED)
+CHUNKED = (
+    request("POST", "/eureka/apps/FOO", {**JSON_TYPE, "Transfer-Encoding": "chunked"})
+    + b"%x\r\n%b\r\n0\r\n\r\n" % (len(REGISTERED), REGISTERED)
+)  # fmt: skip
+ENDED_LIKE_A_HEAD = request("POST", "/eureka/apps/FOO", JSON_TYPE, REGISTERED + b"\r\n\r\n")
+HALF = b"PUT /eureka/apps/FOO/nope HTTP/1.1\r\nHost: x\r\nX-Rest: "
+
+
+@pytest.mark.parametrize("body", [REGISTRATION, CHUNKED, ENDED_LIKE_A_HEAD])
+async def test_a_piece_of_a_request_is_never_skipped_after_a_body(
+    twins: Twins, body: bytes
+) -> None:
+    """Wherever the body and what follows it are cut: the same as above."""
+    for data in (body + HALF, body + PLAIN + HALF, body[:-1], body + HALF[:1]):
+        for cut in (len(body) - 5, len(body) - 2, len(body), len(body) + 1):
+            pieces = [piece for piece in (data[:cut], data[cut:], PLAIN, PLAIN) if piece]
+            fast, slow = await both(twins, pieces)
+
+            assert fast == slow
+
+
+@pytest.mark.parametrize("length", [-1, 1])
+async def test_a_body_of_another_length_than_was_said_hides_nothing(
+    twins: Twins, length: int
+) -> None:
+    """What is left of it, or lacks, belongs to the next request."""
+    said = request(
+        "POST", "/eureka/apps/FOO", {**JSON_TYPE, "Content-Length": str(len(REGISTERED) + length)}
+    )
+    fast, slow = await both(twins, [said + REGISTERED, PLAIN, PLAIN])
+
+    assert fast == slow
+
+
 _NAMES = st.sampled_from(
     ["Host", "host", "Accept", "Content-Length", "Content-Type", "Connection", "Expect", "Pragma",
      "Transfer-Encoding", "User-Agent", "X-Eureka-Accept", "DiscoveryIdentity-Name", "X-Other",
@@ -306,6 +344,24 @@ async def test_a_plain_renewal_takes_the_fast_lane(twins: Twins, headers: dict[s
     assert taken == [0, 3]
     assert fast.node.counters.requests == slow.node.counters.requests
     assert fast.node.registry.renewals == slow.node.registry.renewals
+
+
+@pytest.mark.parametrize("body", [REGISTRATION, CHUNKED, ENDED_LIKE_A_HEAD])
+async def test_the_fast_lane_opens_again_after_a_registration(twins: Twins, body: bytes) -> None:
+    """At the latest with the second renewal: the end of a body is not the end of a head."""
+    fast, _ = twins
+    async with await fast.connect() as wire:
+        await wire.send(body)
+        assert (await wire.response()).status == 204
+        await wire.send(PLAIN)
+        assert (await wire.response()).status == 200
+
+        before = fast.server.requests_count
+        for _ in range(3):
+            await wire.send(PLAIN)
+            assert (await wire.response()).status == 200
+
+    assert fast.server.requests_count == before
 
 
 async def test_the_fast_lane_opens_again_after_other_requests(twins: Twins) -> None:

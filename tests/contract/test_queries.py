@@ -203,7 +203,9 @@ async def test_the_status_document(node: Running) -> None:
 
     assert xml.tag == "com.netflix.eureka.util.StatusInfo"
     keys = {"registered-replicas", "available-replicas", "unavailable-replicas"}
-    assert {child.tag for child in xml.find("applicationStats") or ()} == keys
+    stats = xml.find("applicationStats")
+    assert stats is not None
+    assert {child.tag for child in stats} == keys
     assert json["applicationStats"].keys() == keys
 
 

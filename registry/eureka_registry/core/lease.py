@@ -17,6 +17,9 @@ class Lease:
 
     `override` is an operator's decision and outlives the client's re-registrations; `None`
     means there is none. What the client says of itself is only ever in the document.
+
+    `renewal_item` is what peers were last told of a renewal, with the document and the override
+    it was made of, by which `peers.exchange` sees whether it still holds; `None`: nothing yet.
     """
 
     __slots__ = (
@@ -26,6 +29,7 @@ class Lease:
         "interval_ms",
         "override",
         "registered_at_ms",
+        "renewal_item",
         "renewed_at_ms",
         "service_up_at_ms",
     )
@@ -40,6 +44,7 @@ class Lease:
         self.service_up_at_ms = 0
         self.override: Status | None = None
         self.digest = 0
+        self.renewal_item: tuple[Instance, Status | None, bytes] | None = None
 
     def ends_at_ms(self, *, java: bool) -> int:
         """When the lease is over; it is still valid at that very millisecond.

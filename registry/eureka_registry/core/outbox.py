@@ -77,7 +77,7 @@ _REPLACES: Final[Mapping[PeerAction, frozenset[PeerAction]]] = MappingProxyType(
 )
 
 
-class Task(msgspec.Struct, frozen=True):
+class Task(msgspec.Struct, frozen=True, gc=False):
     """One thing to tell a peer about one instance; its contents are read when it is sent.
 
     `queued_at_ms` is the moment since which this peer has been behind on the instance: a task
@@ -201,12 +201,13 @@ class Outbox:
         self, action: PeerAction, app: str, instance_id: str, now_ms: int, max_age_ms: int
     ) -> None:
         """Queue a change that is worth delivering for `max_age_ms`."""
-        if action is PeerAction.HEARTBEAT and self._is_closed_to_renewals(now_ms):
+        if self._pace.is_open and action is PeerAction.HEARTBEAT and self._is_closed(now_ms):
             self._dropped[DropReason.CIRCUIT_OPEN] += 1
             return
         key = (app, instance_id)
+        new = Task(action, app, instance_id, now_ms, now_ms + max_age_ms)
         pending = self._waiting.get(key, ())
-        merged = _merge(pending, Task(action, app, instance_id, now_ms, now_ms + max_age_ms))
+        merged = _merge(pending, new) if pending else (new,)
         self._waiting[key] = merged
         self._backlog += len(merged) - len(pending)
         self._drop_beyond_limit()
@@ -222,6 +223,9 @@ class Outbox:
         while self._waiting and len(batch) < self._batch_size:
             key, pending = self._waiting.popitem(last=False)
             self._backlog -= len(pending)
+            if len(pending) == 1 and pending[0].expires_at_ms > now_ms:  # nearly always
+                batch.append(pending[0])
+                continue
             live = self._without_expired(pending, now_ms)
             room = self._batch_size - len(batch)
             batch.extend(live[:room])
@@ -277,9 +281,7 @@ class Outbox:
         if self._pace.is_open:
             self._drop_renewals()
 
-    def _is_closed_to_renewals(self, now_ms: int) -> bool:
-        if not self._pace.is_open:
-            return False
+    def _is_closed(self, now_ms: int) -> bool:
         return bool(self._in_flight) or now_ms < self._pace.next_try_ms
 
     def _put_back(self, tasks: Sequence[Task], now_ms: int) -> None:
@@ -333,17 +335,14 @@ class Outbox:
 class _Pace:
     """When the next batch may leave, judged from the failures in a row."""
 
-    __slots__ = ("_failures", "failing_since_ms", "next_try_ms", "trouble")
+    __slots__ = ("_failures", "failing_since_ms", "is_open", "next_try_ms", "trouble")
 
     def __init__(self) -> None:
         self.succeeded()
 
-    @property
-    def is_open(self) -> bool:
-        return self._failures >= OPEN_AFTER
-
     def succeeded(self) -> None:
         self._failures = 0
+        self.is_open = False
         self.failing_since_ms: int | None = None
         self.next_try_ms = 0
         self.trouble = ""
@@ -352,6 +351,7 @@ class _Pace:
         first_ms = CONGESTION_PAUSE_MS if isinstance(outcome, Congested) else FAILURE_PAUSE_MS
         pause_ms = min(LONGEST_PAUSE_MS, first_ms << min(self._failures, _MOST_DOUBLINGS))
         self._failures += 1
+        self.is_open = self._failures >= OPEN_AFTER
         self.next_try_ms = now_ms + pause_ms + int(pause_ms * spread)
         self.trouble = _trouble(outcome)
         if self.failing_since_ms is None:
@@ -359,9 +359,7 @@ class _Pace:
 
 
 def _merge(pending: tuple[Task, ...], new: Task) -> tuple[Task, ...]:
-    """Add a task to one instance's pending ones by the rules on top of this module."""
-    if not pending:
-        return (new,)
+    """Add a task to one instance's pending ones, at least one, by the rules on top."""
     if new.action in (PeerAction.REGISTER, PeerAction.HEARTBEAT) and _has_register(pending):
         return tuple(_living_as_long_as(task, new) for task in pending)
     replaced = _REPLACES[new.action]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 
 from eureka_registry.http.api import Api
@@ -17,6 +17,7 @@ from eureka_registry.http.messages import NODE_HEADER, SERVER_NAME, Answer, Call
 from eureka_registry.http.node import Node
 from eureka_registry.http.routes import Resource, Route, find
 
+_NO_HTTP: Final = Answer(400, headers=(("Connection", "close"),))
 _TOO_LARGE: Final = Answer(413, headers=(("Connection", "close"),))
 _TOO_SLOW: Final = Answer(408, headers=(("Connection", "close"),))
 _CHUNK_BYTES: Final = 65_536
@@ -39,6 +40,8 @@ class Serving:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
+        if request.version < HttpVersion10:  # a line without a version, which some parsers take
+            return self._response(_NO_HTTP)
         # A proxy's request names the whole URL (RFC 9112, 3.2.2).
         path, _, query = _ORIGIN.sub("", request.raw_path, count=1).partition("?")
         route = find(path, self._node.settings.context_path)
@@ -85,6 +88,11 @@ class Serving:
         if (request.content_length or 0) > limit:
             raise _TooLargeError
         await _invite(request)
+        if request.content.is_eof():  # all of it has come with the head, as it mostly does
+            whole = request.content.read_nowait()
+            if len(whole) > limit:
+                raise _TooLargeError
+            return whole if wanted else b""
         body = bytearray()
         async with asyncio.timeout(settings.request_timeout_s):
             size = 0

@@ -86,6 +86,8 @@ def encode(registry: Registry, task: Task) -> bytes | None:
     lease = registry.lease(task.app, task.id)
     if lease is None:
         return None
+    if task.action is PeerAction.HEARTBEAT:
+        return _renewal(task, lease)
     instance = lease.instance
     if task.action is PeerAction.REGISTER:
         return encode_item(
@@ -102,8 +104,25 @@ def encode(registry: Registry, task: Task) -> bytes | None:
         task.id,
         last_dirty_ms=instance.last_dirty_ms,
         status=_told_status(task, lease),
-        overridden=lease.override if task.action is PeerAction.HEARTBEAT else None,
     )
+
+
+def _renewal(task: Task, lease: Lease) -> bytes:
+    """The item of a renewal: the same for all peers until the document or the override changes."""
+    instance, override = lease.instance, lease.override
+    made = lease.renewal_item
+    if made is not None and made[0] is instance and made[1] is override:
+        return made[2]
+    item = encode_item(
+        task.action,
+        task.app,
+        task.id,
+        last_dirty_ms=instance.last_dirty_ms,
+        status=instance.status,
+        overridden=override,
+    )
+    lease.renewal_item = (instance, override, item)
+    return item
 
 
 def _told_status(task: Task, lease: Lease) -> Status:

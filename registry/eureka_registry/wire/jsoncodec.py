@@ -133,7 +133,9 @@ def decode_instance(body: bytes, now_ms: int) -> Instance:
     if not isinstance(root, dict) or root.keys() != {"instance"}:
         raise BadDocument("the document is not an object with the one key instance")
     read = instance_from(root["instance"], now_ms)
-    refuse_unsafe(read)
+    # In plain ASCII without escapes, JSON itself allows no control character.
+    if not body.isascii() or b"\\" in body or "" in read.metadata:
+        refuse_unsafe(read)
     return read
 
 

@@ -150,8 +150,8 @@ def test_says_what_came_who_is_missing_and_what_happens_next() -> None:
 
     assert judged.sentence == (
         "Self-preservation is on: 64 of 80 expected renewals a minute are on time, and more than "
-        "68 are needed. Missing are ORDERS (8 overdue, 24 of 40 renewals a minute). No lease expires "
-        "until enough renewals arrive, or until the missing instances are removed by hand."
+        "68 are needed. Missing are ORDERS (8 overdue, 24 of 40 renewals a minute). No lease "
+        "expires until enough renewals arrive, or until the missing instances are removed by hand."
     )
 
 

@@ -30,7 +30,17 @@ from eureka_registry.wire.replication import (
     encode_batch,
     encode_replies,
 )
-from support.instances import APP, DIRTY, Registered, changed, instance, register, registry, status
+from support.instances import (
+    APP,
+    DIRTY,
+    Registered,
+    changed,
+    instance,
+    lease,
+    register,
+    registry,
+    status,
+)
 
 NOW = 50_000
 UP, DOWN, OUT, UNKNOWN = Status.UP, Status.DOWN, Status.OUT_OF_SERVICE, Status.UNKNOWN
@@ -130,6 +140,15 @@ def test_renewal_tells_of_the_lease_as_it_is_now() -> None:
 
         assert items[-1] == sent(silent, PeerAction.HEARTBEAT)
         assert items[-1] != items[-2]
+
+
+def test_renewal_tells_of_a_new_override_even_if_the_document_is_the_old() -> None:
+    """`Registry` changes both together, but what peers are told must not rest on that."""
+    held = holding()
+    sent(held, PeerAction.HEARTBEAT)
+    lease(held).override = OUT
+
+    assert sent(held, PeerAction.HEARTBEAT)["overriddenStatus"] == "OUT_OF_SERVICE"
 
 
 def test_cancellation_names_the_lease_and_nothing_else() -> None:

@@ -265,6 +265,20 @@ def test_poison_is_refused(fields: dict[str, object]) -> None:
         _read(**fields)
 
 
+@pytest.mark.parametrize("text", [b"\\u0001", b"\\u007f\\u0000", "\ufffe".encode()])
+def test_control_characters_are_found_however_they_are_written(text: bytes) -> None:
+    """Only a body of plain ASCII without escapes is not searched for them."""
+    with pytest.raises(BadDocument, match="control character"):
+        jsoncodec.decode_instance(_body().replace(b'"h1"', b'"h%b"' % text), NOW)
+
+
+@pytest.mark.parametrize("code", range(0x20))
+def test_bare_control_characters_are_no_json(code: int) -> None:
+    """A plain body is not searched because the parser refuses these."""
+    with pytest.raises(BadDocument, match="malformed JSON"):
+        jsoncodec.decode_instance(_body().replace(b'"h1"', b'"h%c"' % code), NOW)
+
+
 def test_peers_may_hand_on_what_clients_may_not_bring() -> None:
     """A Java peer has taken it, so refusing it here would only make the peers differ."""
     shown = jsoncodec.instance_from(MINIMAL | {"metadata": {"": "\x01"}}, NOW)

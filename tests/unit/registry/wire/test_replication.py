@@ -211,8 +211,8 @@ def test_an_answer_of_nothing_but_200_is_read(count: int) -> None:
 
 def test_an_answer_that_is_200_in_other_words_is_read() -> None:
     """Another server may write blanks, further keys and another order."""
-    body = b'''{"responseList": [{"statusCode":200},{"statusCode":200, "x":{"statusCode":200}},
-        {"statusCode":404}], "y": [{"statusCode":200}]}'''
+    body = b"""{"responseList": [{"statusCode":200},{"statusCode":200, "x":{"statusCode":200}},
+        {"statusCode":404}], "y": [{"statusCode":200}]}"""
 
     assert [reply.status for reply in decode_replies(body, NOW)] == [200, 200, 404]
 
