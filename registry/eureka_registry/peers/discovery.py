@@ -80,7 +80,7 @@ def parse_urls(service_urls: Iterable[str]) -> PeerList | str:
 
     A peer is named by its host, and by host and port where several share one host.
     """
-    listed = [url for url in service_urls if url.strip()]
+    listed = [url.strip() for url in service_urls if url.strip()]
     wrong = next(filter(None, map(urls.problem, listed)), None)
     if wrong is not None:
         return wrong
@@ -155,7 +155,7 @@ async def watch(
 def _checked(peers: Iterable[Peer], generation: int) -> PeerList | str:
     by_url: dict[str, Peer] = {}
     for peer in peers:
-        wrong = urls.problem(peer.url)
+        wrong = urls.problem(peer.url.strip())
         if wrong is not None:
             return f"peer {peer.name!r}: {wrong}"
         url = urls.normalise(peer.url)

@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from eureka_registry.config.urls import problem
 
-def problem(url: str) -> str | None:
-    """Say in a sentence why `url` cannot be a peer's service URL, else `None`.
-
-    The sentence never holds the URL's password.
-    """
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError as error:
-        return f"{redact(url)!r} is not a URL: {_without_secrets(str(error), url)}"
-    if parts.scheme not in ("http", "https"):
-        return f"{redact(url)!r} must begin with http:// or https://"
-    if not parts.hostname or any(letter.isspace() for letter in url.strip()):
-        return f"{redact(url)!r} must name a host, as http://peer1:8761/eureka/ does"
-    if port == 0:
-        return f"{redact(url)!r} must name a port between 1 and 65535"
-    return None
+__all__ = ["host_and_port", "normalise", "problem", "redact", "shown"]
 
 
 def normalise(url: str) -> str:
@@ -30,7 +15,7 @@ def normalise(url: str) -> str:
     Scheme and host in lower case, a slash at the end, no query and no fragment; user and password
     stay as they are. `ValueError`: see `problem`.
     """
-    wrong = problem(url)
+    wrong = problem(url.strip())
     if wrong is not None:
         raise ValueError(wrong)
     parts = urlsplit(url.strip())
@@ -68,8 +53,3 @@ def _is_place(text: str) -> bool:
     """Whether `text` can be a host, with or without a port."""
     port = text.rpartition("]")[2].partition(":")[2]
     return not port or port.isdecimal()
-
-
-def _without_secrets(message: str, url: str) -> str:
-    """A message of `urlsplit` unless it quotes a part of a URL that has a password."""
-    return "its port or host is malformed" if "@" in url else message

@@ -81,7 +81,10 @@ def test_one_url_is_one_peer() -> None:
         (b'{"peers": []}', "generation"),
         (b'{"generation": 1}', "peers"),
         (b'{"generation": -1, "peers": []}', ">= 0"),
-        (b'{"generation": 1, "peers": [{"name": "a", "url": "a:1"}]}', "peer 'a': 'a:1' must"),
+        (
+            b'{"generation": 1, "peers": [{"name": "a", "url": "a:1"}]}',
+            "peer 'a': 'a:1' does not begin",
+        ),
         (b'{"generation": 1, "peers": [{"name": "", "url": "http://a"}]}', "length >= 1"),
         (b'{"generation": 1, "peers": [{"name": "a", "url": "http://a", "state": "x"}]}', "state"),
         (
@@ -114,7 +117,7 @@ def test_peers_of_bare_urls_are_named_by_their_hosts() -> None:
 def test_bad_url_in_a_list_is_refused_with_a_sentence() -> None:
     """A forgotten scheme is the commonest mistake."""
     assert parse_urls(["http://peer1/", "peer2:8761"]) == (
-        "'peer2:8761' must begin with http:// or https://"
+        "'peer2:8761' does not begin with http:// or https://"
     )
 
 
