@@ -120,6 +120,7 @@ class Link:
             # A Java server knows nothing of digests; that it answers is all we can ask for.
             self.kind = Kind.JAVA
             self.why_silent = None
+            self.sender.hurry()
             return
         if not isinstance(answer.outcome, Delivered) or answer.body is None:
             self.why_silent = self.sender.outbox.reason(now_ms) or _words(answer.outcome)
