@@ -32,7 +32,10 @@ class Edge(msgspec.Struct, frozen=True):
 
 
 class Sight(msgspec.Struct, frozen=True):
-    """One peer: `stage` is `ready`, `starting`, `stopping`, or `down` when it does not answer."""
+    """One peer: `stage` is `ready`, `starting`, `stopping`, or `down` when it does not answer.
+
+    `pid` is that of its process where it is ours, else `None`.
+    """
 
     name: str
     stage: str
@@ -42,6 +45,7 @@ class Sight(msgspec.Struct, frozen=True):
     peers: list[Edge] = []
     selfPreservation: str = ""  # noqa: N815 - the name on the wire
     why: str | None = None
+    pid: int | None = None
 
 
 class Overview(msgspec.Struct, frozen=True):

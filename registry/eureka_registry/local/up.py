@@ -77,13 +77,12 @@ async def _look_for_ever(
 
 def _told_apart(process: Process, sight: Sight) -> Sight:
     """A peer that does not answer has no process, or is being started, or is stuck."""
-    if sight.stage != "down":
+    stage = sight.stage
+    if stage != "down":
         process.has_answered = True
-        return sight
-    if process.pid is None:
-        return sight
-    stage = "not answering" if process.has_answered else "starting"
-    return msgspec.structs.replace(sight, stage=stage)
+    elif process.pid is not None:
+        stage = "not answering" if process.has_answered else "starting"
+    return msgspec.structs.replace(sight, stage=stage, pid=process.pid)
 
 
 def _farewell(stop: asyncio.Event) -> str:
