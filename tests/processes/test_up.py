@@ -95,10 +95,10 @@ def test_a_crashed_peer_may_stay_down(file: Path) -> None:
         for pid in until_agreed(process).values():
             os.kill(pid, signal.SIGKILL)
         reported = events(process, "peer")
-        whats = {next(reported)["what"], next(reported)["what"]}
+        reasons = {next(reported)["what"], next(reported)["what"]}
         code = process.wait(PATIENCE_S)
 
-    assert whats == {"was ended by SIGKILL; not restarted"}
+    assert reasons == {"was ended by SIGKILL; not restarted"}
     assert code == 1
 
 
