@@ -6,6 +6,7 @@ export const STATUSES = ["UP", "STARTING", "DOWN", "OUT_OF_SERVICE", "UNKNOWN"];
 const compare = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
 
 const SORTS = {
+  __proto__: null, // the address of the page names the sort, and may name anything
   app: (row) => row.app,
   id: (row) => row.id,
   status: (row) => row.status,
