@@ -189,8 +189,7 @@ class Registry(Holdings):
             now_ms: the present moment.
             last_dirty_ms: the caller's version of the document, if it names one.
         """
-        application = self.applications.get(app)
-        lease = application.leases.get(instance_id) if application else None
+        lease = self.lease(app, instance_id)
         if lease is None or lease.instance.status is Status.UNKNOWN:
             return NOT_FOUND
         self.renewals += 1

@@ -29,7 +29,7 @@ from eureka_registry.http.files import LOOK_EVERY_S, Watched
 from eureka_registry.http.gate import Stage
 from eureka_registry.http.guard import Guard
 from eureka_registry.http.management import Management
-from eureka_registry.http.node import Node, own_instance, scheme, with_ports
+from eureka_registry.http.node import Node, own_instance, own_key, scheme, with_ports
 from eureka_registry.http.serving import Serving, fast_renewals
 from eureka_registry.http.sockets import allow_files, bind, port_of
 from eureka_registry.http.tls import Tls
@@ -255,12 +255,12 @@ class Peer:
     def _renew_self(self) -> None:
         if self.node.gate.stage is not Stage.READY:
             return
-        instance = own_instance(self.node.settings, 0)
-        renewed = self.node.registry.renew(instance.app, instance.id, self.node.now_ms())
+        key = own_key(self.node.settings)
+        renewed = self.node.registry.renew(*key, self.node.now_ms())
         if not renewed.found:
             self._register_self()
             return
-        self.node.mesh.publish(PeerAction.HEARTBEAT, instance.app, instance.id)
+        self.node.mesh.publish(PeerAction.HEARTBEAT, *key)
 
     def _recount(self) -> None:
         if self.node.registry.java is not None:
@@ -282,9 +282,9 @@ class Peer:
         if settings.snapshot_path and was_ready:  # a start given up must not spoil the last one
             await snapshot.save(Path(settings.snapshot_path), node.registry, node.id, node.now_ms())
         if settings.register_with_eureka:
-            instance = own_instance(settings, 0)
-            if node.registry.cancel(instance.app, instance.id, node.now_ms()):
-                node.mesh.publish(PeerAction.CANCEL, instance.app, instance.id)
+            key = own_key(settings)
+            if node.registry.cancel(*key, node.now_ms()):
+                node.mesh.publish(PeerAction.CANCEL, *key)
         await asyncio.sleep(settings.drain_s)
         for server in listening:
             server.close()

@@ -12,11 +12,10 @@ import msgspec
 
 from eureka_registry import __version__
 from eureka_registry.core.lease import Lease
-from eureka_registry.core.model import Status
 from eureka_registry.http import routes
 from eureka_registry.http.gate import Stage
 from eureka_registry.http.messages import NOT_FOUND, Answer, Call
-from eureka_registry.http.node import Node, own_id, own_url
+from eureka_registry.http.node import Node, own_key, own_url
 from eureka_registry.http.routes import Route
 from eureka_registry.peers.link import Link
 from eureka_registry.peers.urls import shown
@@ -90,7 +89,7 @@ class Dashboard:
         """The status document of Java's servers (E15)."""
         form = call.form(v1=route.v1)
         node = self._node
-        lease = node.registry.lease(node.settings.app_name.upper(), own_id(node.settings))
+        lease = node.registry.lease(*own_key(node.settings))
         registered, available, unavailable = self._replicas(call.now_ms)
         info = StatusInfo(
             general_stats={"environment": node.settings.environment, **_general(node)},
@@ -117,7 +116,7 @@ class Dashboard:
         node, settings, registry = self._node, self._node.settings, self._node.registry
         verdict = node.verdict()
         registered, available, unavailable = self._replicas(now_ms)
-        own = registry.lease(settings.app_name.upper(), own_id(settings))
+        own = registry.lease(*own_key(settings))
         return {
             "now_ms": now_ms,
             "version": registry.version,
@@ -174,7 +173,7 @@ class Dashboard:
         registry = self._node.registry
         tag = f'W/"{self._node.id}-rows-{registry.version}"'
         headers: tuple[tuple[str, str], ...] = (("ETag", tag), *_SECURITY)
-        if tag in call.headers.get("If-None-Match", ""):
+        if call.has(tag):
             return Answer(304, headers=headers)
         rows = [_row(lease) for lease in registry.leases()]
         table = {"version": registry.version, "columns": _COLUMNS, "rows": rows}
@@ -254,7 +253,7 @@ def _row(lease: Lease) -> tuple[object, ...]:
         instance.port.number if instance.port.enabled else None,
         instance.secure_port.number if instance.secure_port.enabled else None,
         instance.status,
-        lease.override if lease.override is not None else None,
+        lease.override,
         zone or "defaultZone",
         (amazon or {}).get("ami-id"),
         instance.status_page_url,
@@ -271,7 +270,7 @@ def _own(lease: Lease) -> dict[str, object]:
     instance = lease.instance
     return {
         "ipAddr": instance.ip_addr,
-        "status": instance.status or Status.UNKNOWN,
+        "status": instance.status,
         "instanceId": instance.id,
     }
 

@@ -9,8 +9,9 @@ from typing import Final
 from eureka_registry.config.settings import Settings
 from eureka_registry.core.ratelimit import TokenBucket
 from eureka_registry.http.messages import Answer, Call
+from eureka_registry.peers.client import SERVER_IDENTITY
 
-STANDARD_CLIENTS: Final = frozenset({"DefaultClient", "DefaultServer"})
+STANDARD_CLIENTS: Final = frozenset({"DefaultClient", SERVER_IDENTITY})
 """Identities that are not limited (Netflix `RateLimitingFilter`)."""
 
 

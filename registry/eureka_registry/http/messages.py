@@ -13,7 +13,6 @@ from eureka_registry.http.auth import Identity
 from eureka_registry.wire.negotiate import Form, form_for, wants_gzip
 
 REPLICATION: Final = "x-netflix-discovery-replication"
-NODE_HEADER: Final = "X-Eurekube-Node"
 SERVER_NAME: Final = "eurekube"
 MAX_QUERY_FIELDS: Final = 256
 MAX_MOMENT_MS: Final = 2**63 - 1
@@ -74,6 +73,13 @@ class Call:
     def gzip(self) -> bool:
         """Whether the answer may be compressed."""
         return wants_gzip(self.headers.get("Accept-Encoding"))
+
+    def has(self, tag: str) -> bool:
+        """Whether the client has the document of this entity tag already.
+
+        Compared weakly, as RFC 9110, 13.1.2 wants it: a proxy may have dropped the `W/`.
+        """
+        return tag.removeprefix("W/") in self.headers.get("If-None-Match", "")
 
     def form(self, *, v1: bool) -> Form:
         """The form of document that the client wants."""

@@ -83,9 +83,10 @@ def hostname(settings: Settings) -> str:
     return settings.hostname or settings.name
 
 
-def own_id(settings: Settings) -> str:
-    """The id of this peer's own instance, in Spring's way of naming."""
-    return f"{hostname(settings)}:{settings.app_name.lower()}:{settings.port}"
+def own_key(settings: Settings) -> tuple[str, str]:
+    """Application and id of this peer's own instance, the id in Spring's way of naming."""
+    name = settings.app_name
+    return name.upper(), f"{hostname(settings)}:{name.lower()}:{settings.port}"
 
 
 def own_url(settings: Settings) -> str:
@@ -105,13 +106,14 @@ def own_instance(settings: Settings, now_ms: int) -> Instance:
     """
     host = hostname(settings)
     address = settings.host if settings.host not in ("", "0.0.0.0", "::") else host  # noqa: S104
-    vip = settings.app_name.lower()
+    app, instance_id = own_key(settings)
+    vip = app.lower()
     secure = scheme(settings) == "https"
     page = f"{scheme(settings)}://{host}:{settings.port}/"
     return Instance(
-        instance_id=own_id(settings),
+        instance_id=instance_id,
         host_name=host,
-        app=settings.app_name.upper(),
+        app=app,
         ip_addr=address,
         status=Status.UP,
         port=Port(settings.port, enabled=not secure),
@@ -143,7 +145,7 @@ def _rules(settings: Settings) -> Rules:
         sticky_out_of_service=settings.sticky_out_of_service,
         sync_when_timestamp_differs=settings.sync_when_timestamp_differs,
         delta_retention_ms=int(settings.delta_retention_s * 1000),
-        own_id=own_id(settings) if settings.register_with_eureka else "",
+        own_id=own_key(settings)[1] if settings.register_with_eureka else "",
     )
 
 
@@ -153,8 +155,12 @@ def _pace(settings: Settings) -> Pace:
         queue_limit=settings.replication_queue_limit,
         max_age_ms=int(settings.replication_max_age_s * 1000),
         digest_interval_s=settings.digest_interval_s,
-        limits=Limits(settings.peer_connect_timeout_s, settings.peer_read_timeout_s),
+        limits=_limits(settings),
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.peer_connect_timeout_s, settings.peer_read_timeout_s)
 
 
 def _remotes(
@@ -164,7 +170,6 @@ def _remotes(
     now_ms: Callable[[], int],
 ) -> list[Region]:
     """The other regions, by name in lower case, in which order they take precedence."""
-    limits = Limits(settings.peer_connect_timeout_s, settings.peer_read_timeout_s)
     bounds = Bounds(settings.remote_region_fetch_interval_s, settings.max_instances)
     retention_ms = int(settings.delta_retention_s * 1000)
     shown = {name.lower(): apps for name, apps in settings.remote_region_applications.items()}
@@ -172,7 +177,7 @@ def _remotes(
     return [
         Region(
             name,
-            RegionClient(session, urls[name], identity, limits),
+            RegionClient(session, urls[name], identity, _limits(settings)),
             Mirror(retention_ms, shown.get(name) or shown.get("global") or None),
             bounds,
             now_ms,

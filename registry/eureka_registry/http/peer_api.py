@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.registry import Registry
 from eureka_registry.http.gate import Gate
-from eureka_registry.http.messages import NODE_HEADER, Answer, Call
+from eureka_registry.http.messages import Answer, Call
 from eureka_registry.http.routes import Route
+from eureka_registry.peers.client import NODE_HEADER
 from eureka_registry.peers.exchange import apply
 from eureka_registry.wire.copies import Digest, Sight, encode_copy, encode_digest
 from eureka_registry.wire.documents import BadDocument

@@ -13,14 +13,14 @@ from eureka_registry.core.registry import Registry
 from eureka_registry.http.gate import Gate
 from eureka_registry.http.messages import NOT_FOUND, Answer, Call
 from eureka_registry.http.routes import Route
+from eureka_registry.peers.client import SERVER_IDENTITY
+from eureka_registry.peers.regions import AGENT
 from eureka_registry.wire.bodies import Bodies, Body, Source
 from eureka_registry.wire.codecs import codec_for
 from eureka_registry.wire.negotiate import Form
 
 VARY: Final = ("Vary", "Accept, Accept-Encoding, X-Eureka-Accept")
 NOT_MODIFIED: Final = 304
-_REGION_AGENT: Final = "Java-EurekaClient-RemoteRegion"
-_SERVER: Final = "DefaultServer"
 
 
 class Reads:
@@ -156,8 +156,7 @@ class Reads:
     def _list(self, call: Call, form: Form, body: Body) -> Answer:
         tag = f'W/"{self._node}-{body.tag}"'
         headers: tuple[tuple[str, str], ...] = (VARY, ("ETag", tag), ("Cache-Control", "no-cache"))
-        # Compared weakly, as RFC 9110, 13.1.2 wants it: a proxy may have dropped the `W/`.
-        if tag.removeprefix("W/") in call.headers.get("If-None-Match", ""):
+        if call.has(tag):
             return Answer(NOT_MODIFIED, headers=headers)
         if body.gzipped:
             headers = (*headers, ("Content-Encoding", "gzip"))
@@ -171,7 +170,7 @@ def _first(found: Iterable[Instance | None], form: Form) -> Answer:
 
 def _is_server(call: Call) -> bool:
     agent = call.headers.get("User-Agent", "")
-    return agent.startswith(_REGION_AGENT) or call.headers.get("DiscoveryIdentity-Name") == _SERVER
+    return agent.startswith(AGENT) or call.headers.get("DiscoveryIdentity-Name") == SERVER_IDENTITY
 
 
 def document(instance: Instance, form: Form, status: int = 200) -> Answer:

@@ -13,9 +13,10 @@ from aiohttp.helpers import rfc822_formatted_time
 from eureka_registry.http.api import Api
 from eureka_registry.http.auth import Identity, Request
 from eureka_registry.http.guard import Guard
-from eureka_registry.http.messages import NODE_HEADER, SERVER_NAME, Answer, Call
+from eureka_registry.http.messages import SERVER_NAME, Answer, Call
 from eureka_registry.http.node import Node
 from eureka_registry.http.routes import Resource, Route, find
+from eureka_registry.peers.client import NODE_HEADER
 
 _NO_HTTP: Final = Answer(400, headers=(("Connection", "close"),))
 _TOO_LARGE: Final = Answer(413, headers=(("Connection", "close"),))

@@ -24,6 +24,9 @@ from eureka_registry.peers import urls
 NODE_HEADER: Final = "X-Eurekube-Node"
 """Names, both ways, the process that speaks; Java peers neither send nor read it."""
 
+SERVER_IDENTITY: Final = "DefaultServer"
+"""What peers call themselves in `DiscoveryIdentity-Name` (`EurekaServerIdentity`)."""
+
 BATCH_PATH: Final = "peerreplication/batch/"
 """Where a peer takes batches, below its service URL."""
 
@@ -182,7 +185,7 @@ def _headers(node: Node) -> dict[str, str]:
     return {
         "Accept": "application/json",
         "Accept-Encoding": "gzip",
-        "DiscoveryIdentity-Name": "DefaultServer",
+        "DiscoveryIdentity-Name": SERVER_IDENTITY,
         "DiscoveryIdentity-Version": "1.0",
         "DiscoveryIdentity-Id": node.address,
         "User-Agent": "eurekube",

@@ -52,7 +52,7 @@ def _json(form: Form) -> Codec:
         applications=partial(jsoncodec.applications_frame, form),
         application=partial(jsoncodec.application_frame, form),
         alone=partial(jsoncodec.application_frame, form, alone=True),
-        separator=b",",
+        separator=jsoncodec.SEPARATOR,
     )
 
 
@@ -68,5 +68,5 @@ def _xml(form: Form) -> Codec:
         applications=partial(xmlcodec.applications_frame, form),
         application=partial(xmlcodec.application_frame, form),
         alone=partial(xmlcodec.application_frame, form, alone=True),
-        separator=b"",
+        separator=xmlcodec.SEPARATOR,
     )
