@@ -131,3 +131,17 @@ def in_order(leases: list[Lease]) -> None:
 def changed(document: Instance, **fields: object) -> Instance:
     """The document with some fields changed."""
     return msgspec.structs.replace(document, **fields)
+
+
+def holding(rules: Rules | None = None, **fields: Unpack[Registered]) -> Registry:
+    """A registry with one lease, that of ORDERS/a."""
+    held = registry(rules)
+    register(held, **fields)
+    return held
+
+
+def with_override(override: Status = Status.OUT_OF_SERVICE) -> Registry:
+    """A registry whose only instance an operator has overridden (case 79)."""
+    held = holding()
+    assert held.set_status(APP, "a", override, 1)
+    return held

@@ -20,7 +20,7 @@ from eureka_registry.http.sockets import bind
 from eureka_registry.http.tls import Tls
 from eureka_registry.peers.client import open_session
 from support.authority import Authority
-from support.server import QUIET, Clock, Running, Wire
+from support.server import QUIET, Clock, Running, Wire, at_work
 
 ORDERS_PASSWORD = "orders-Pa55/word"  # noqa: S105
 PEER_PASSWORD = "peer-Pa55:word"  # noqa: S105
@@ -63,21 +63,12 @@ async def secured(
     wanted = msgspec.structs.replace(
         QUIET, port=ports[0], management_port=ports[1], request_timeout_s=5.0, **settings
     )
-    ready = asyncio.Event()
     tls = Tls(wanted)
     async with open_session(tls.client) as session:
         peer = Peer(Node(wanted, session), tls)
         running = Secure(peer, ports[0], ports[1], Clock())
-        run = peer.run(api, management, running.stop, lambda _node: ready.set())
-        task = asyncio.create_task(run)
-        waiting = asyncio.create_task(ready.wait())
-        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        try:
+        async with at_work(peer, (api, management), running.stop):
             yield running
-        finally:
-            running.stop.set()
-            await task
 
 
 def basic(credentials: str) -> dict[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from socket import socket
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -251,27 +252,34 @@ def running(
 
 
 @asynccontextmanager
+async def at_work(
+    peer: Peer, sockets: tuple[Sequence[socket], Sequence[socket]], stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Let a peer run; begin when it is ready, or has failed, and stop it at the end."""
+    ready = asyncio.Event()
+    task = asyncio.create_task(peer.run(*sockets, stop, lambda _node: ready.set()))
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+@asynccontextmanager
 async def serving(
     wanted: Settings, *, fast: bool = True, clock: Clock | None = None
 ) -> AsyncIterator[Running]:
     """Run a peer with exactly these settings."""
     api, management = bind("127.0.0.1", 0), bind("127.0.0.1", 0)
     clock = clock or Clock()
-    ready = asyncio.Event()
     async with open_session() as session:
         peer = Peer(Node(wanted, session, clock))
         if not fast:
             peer._server._fast = None
         ports = (api[0].getsockname()[1], management[0].getsockname()[1])
         running = Running(peer, *ports, clock)
-        task = asyncio.create_task(
-            peer.run(api, management, running.stop, lambda _node: ready.set())
-        )
-        waiting = asyncio.create_task(ready.wait())
-        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        try:
+        async with at_work(peer, (api, management), running.stop):
             yield running
-        finally:
-            running.stop.set()
-            await task

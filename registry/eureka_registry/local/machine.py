@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from eureka_registry.http.sockets import PortInUseError, bind
+
 
 class Machine(msgspec.Struct, frozen=True):
     """Answers about a machine, asked while a plan is made.
@@ -31,12 +33,11 @@ def _resolve(host: str) -> str | None:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+    try:
+        for each in bind("127.0.0.1", port):
+            each.close()
+    except PortInUseError:
+        return False
     return True
 
 

@@ -5,21 +5,20 @@ Where our default differs from Java, both ways are tested.
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import pytest
 
 from eureka_registry.core.model import ActionType, DataCenter, LeaseInfo, Origin, Status
-from eureka_registry.core.registry import LAST_N, Registry, Renewal, Rules
+from eureka_registry.core.registry import LAST_N, Renewal, Rules
 from support.instances import (
     APP,
-    Registered,
     changed,
+    holding,
     instance,
     lease,
     register,
     registry,
     status,
+    with_override,
 )
 
 UP, DOWN, STARTING = Status.UP, Status.DOWN, Status.STARTING
@@ -28,20 +27,6 @@ OUT, UNKNOWN = Status.OUT_OF_SERVICE, Status.UNKNOWN
 STICKY = Rules(sticky_out_of_service=True)
 RENEWED = Renewal(found=True, renewed=True)
 NOT_FOUND = Renewal(found=False, renewed=False)
-
-
-def holding(rules: Rules | None = None, **fields: Unpack[Registered]) -> Registry:
-    """A registry with one lease, that of ORDERS/a."""
-    held = registry(rules)
-    register(held, **fields)
-    return held
-
-
-def with_override(override: Status = OUT) -> Registry:
-    """A registry whose only instance an operator has overridden (case 79)."""
-    held = holding()
-    assert held.set_status(APP, "a", override, 1)
-    return held
 
 
 # -- Registering again (46 to 55)

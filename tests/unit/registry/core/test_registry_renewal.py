@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Unpack
-
 import pytest
 
 from eureka_registry.core.model import ActionType, Status
-from eureka_registry.core.registry import Registry, Renewal, Rules
+from eureka_registry.core.registry import Renewal, Rules
 from support.instances import (
     APP,
-    Registered,
+    holding,
     lease,
     register,
-    registry,
     status,
+    with_override,
 )
 
 UP, DOWN, STARTING = Status.UP, Status.DOWN, Status.STARTING
@@ -23,20 +21,6 @@ OUT, UNKNOWN = Status.OUT_OF_SERVICE, Status.UNKNOWN
 STICKY = Rules(sticky_out_of_service=True)
 RENEWED = Renewal(found=True, renewed=True)
 NOT_FOUND = Renewal(found=False, renewed=False)
-
-
-def holding(rules: Rules | None = None, **fields: Unpack[Registered]) -> Registry:
-    """A registry with one lease, that of ORDERS/a."""
-    held = registry(rules)
-    register(held, **fields)
-    return held
-
-
-def with_override(override: Status = OUT) -> Registry:
-    """A registry whose only instance an operator has overridden (case 79)."""
-    held = holding()
-    assert held.set_status(APP, "a", override, 1)
-    return held
 
 
 # -- Renewing (56 to 72)

@@ -27,10 +27,9 @@ from support.instances import (
     APP,
     DIRTY,
     Described,
-    Registered,
+    holding,
     instance,
     lease,
-    register,
     registry,
     status,
 )
@@ -38,13 +37,6 @@ from support.instances import (
 NOW = 50_000
 UP, DOWN, OUT, UNKNOWN = Status.UP, Status.DOWN, Status.OUT_OF_SERVICE, Status.UNKNOWN
 OK, NOT_FOUND, BROKEN = Reply(200), Reply(404), Reply(500)
-
-
-def holding(**fields: Unpack[Registered]) -> Registry:
-    """A registry with one lease, that of ORDERS/a."""
-    held = registry()
-    register(held, **fields)
-    return held
 
 
 def told(held: Registry, *items: object, now_ms: int = NOW) -> list[Reply]:

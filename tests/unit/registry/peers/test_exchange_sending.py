@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Unpack
+from typing import Any
 
 import pytest
 
@@ -33,8 +33,8 @@ from eureka_registry.wire.replication import (
 from support.instances import (
     APP,
     DIRTY,
-    Registered,
     changed,
+    holding,
     instance,
     lease,
     register,
@@ -45,13 +45,6 @@ from support.instances import (
 NOW = 50_000
 UP, DOWN, OUT, UNKNOWN = Status.UP, Status.DOWN, Status.OUT_OF_SERVICE, Status.UNKNOWN
 OK = Reply(200)
-
-
-def holding(**fields: Unpack[Registered]) -> Registry:
-    """A registry with one lease, that of ORDERS/a."""
-    held = registry()
-    register(held, **fields)
-    return held
 
 
 def item(action: str, **fields: object) -> dict[str, Any]:
