@@ -53,6 +53,7 @@ class _TypedLoader(yaml.SafeLoader):
             self._checked.add(id(node))
             _refuse_double_keys(node)
         super().flatten_mapping(node)
+        _keep_last(node)
 
 
 class _TextLoader(_TypedLoader):
@@ -74,6 +75,20 @@ def _refuse_double_keys(node: yaml.MappingNode) -> None:
                 None, None, f"key {key.value!r} is there twice", key.start_mark
             )
         seen.add(key.value)
+
+
+def _keep_last(node: yaml.MappingNode) -> None:
+    """Of a merged key and its override keep the override, which comes last.
+
+    PyYAML 6.0.4 keeps the first when the mapping is merged in turn and the key has one letter.
+    """
+    last = {_name(pair[0]): pair for pair in node.value}
+    node.value = list(last.values())
+
+
+def _name(key: yaml.Node) -> object:
+    """What a key is told apart by: the text of a scalar, anything else by itself."""
+    return (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
 
 
 def _refuse_boundless(root: yaml.Node | None) -> None:
