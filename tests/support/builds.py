@@ -1,0 +1,92 @@
+"""What other toolchains build for tests and benchmarks, once per content of its sources.
+
+It goes into the user's cache, outside the checkout; two runs at once build once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+_BUILD_S: Final = 900.0
+_DONE: Final = "built"
+
+
+class NotBuiltError(Exception):
+    """A tool is missing, or failed; the sentence says which, and what it said."""
+
+
+def built(name: str, sources: Path, command: Sequence[str]) -> Path:
+    """Copy a folder of sources into the cache and run `command` there; the folder it was run in.
+
+    The folder is made anew when a file of the sources or the command changes.
+
+    Raises:
+        NotBuiltError: the command's tool is not installed, or it failed.
+    """
+    need(command[0])
+    place = cache() / name / _fingerprint(sources, command)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not (place / _DONE).exists():
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(sources, place, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+            _run(command, place)
+            (place / _DONE).touch()
+    return place
+
+
+def need(tool: str) -> None:
+    """Insist on a program.
+
+    Raises:
+        NotBuiltError: it is not installed.
+    """
+    if shutil.which(tool) is None:
+        raise NotBuiltError(f"{tool} is not installed")
+
+
+def cache() -> Path:
+    """Where builds are kept: `eurekube` in the user's cache."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "eurekube"
+
+
+def output(*command: str) -> str:
+    """What a command prints, errors included."""
+    run = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False
+    )
+    return run.stdout.decode(errors="replace").strip()
+
+
+def _fingerprint(sources: Path, command: Sequence[str]) -> str:
+    digest = hashlib.sha256("\0".join(command).encode())
+    for file in sorted(sources.rglob("*")):
+        if file.is_file() and file.suffix not in {".py", ".pyc"}:
+            digest.update(f"\0{file.relative_to(sources)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _run(command: Sequence[str], place: Path) -> None:
+    log = place / "build.log"
+    with log.open("wb") as said:
+        try:
+            run = subprocess.run(
+                command, cwd=place, stdout=said, stderr=said, timeout=_BUILD_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise NotBuiltError(f"{command[0]} took longer than {_BUILD_S:g} s") from None
+    if run.returncode != 0:
+        lines = log.read_text(errors="replace").strip().splitlines()
+        wrong = (
+            [line for line in lines if "ERROR" in line or "ERR!" in line] or lines or ["nothing"]
+        )
+        raise NotBuiltError(f"{command[0]} failed, see {log}: {wrong[0]}")
