@@ -85,8 +85,6 @@ def _run(command: Sequence[str], place: Path) -> None:
         except subprocess.TimeoutExpired:
             raise NotBuiltError(f"{command[0]} took longer than {_BUILD_S:g} s") from None
     if run.returncode != 0:
-        lines = log.read_text(errors="replace").strip().splitlines()
-        wrong = (
-            [line for line in lines if "ERROR" in line or "ERR!" in line] or lines or ["nothing"]
-        )
+        lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+        wrong = [line for line in lines if "ERROR" in line or "ERR!" in line] or lines
         raise NotBuiltError(f"{command[0]} failed, see {log}: {wrong[0]}")

@@ -1,4 +1,4 @@
-"""A real Spring Cloud Eureka Server as a process: oracle, peer, and what benchmarks compare with."""
+"""A real Spring Cloud Eureka Server as a process: an oracle, a peer, and what to compare with."""
 
 from __future__ import annotations
 
