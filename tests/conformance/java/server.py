@@ -38,7 +38,7 @@ def server_jar() -> Path:
     version = output("java", "-version")
     if 'version "1.' in version or 'version "11' in version:
         raise NotBuiltError(f"Java 17 or newer is needed, there is {version.splitlines()[0]}")
-    sources = Path(__file__).parent / "server"
+    sources = Path(__file__).parent / "eurekaserver"
     return built("java-server", sources, BUILD) / "target" / "server.jar"
 
 
