@@ -52,6 +52,11 @@ class Case(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
 
     @property
+    def applications(self) -> frozenset[str]:
+        """The applications it uses."""
+        return frozenset({f"C{self.number}", f"B{self.number}"})
+
+    @property
     def differences(self) -> frozenset[str]:
         """Names of the intended differences it shows."""
         return frozenset(step.why for step in self.steps if step.why)

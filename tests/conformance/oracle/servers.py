@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -66,6 +66,26 @@ def _document(body: bytes, kind: str) -> Any:  # noqa: ANN401 - JSON, or XML as 
     if "json" in kind:
         return comparable(json.loads(body))
     return _element(ET.fromstring(body))  # noqa: S314 - servers we started
+
+
+def of_applications(answer: Answer, names: Collection[str]) -> Answer:
+    """An answer without what others left in the delta; of an error the status alone."""
+    content = answer.content
+    if answer.status >= 300:
+        return answer._replace(content=None)
+    if isinstance(content, dict) and "applications" in content:
+        listed = content["applications"]["application"]
+        kept = [each for each in listed if each["name"] in names]
+        content = {"applications": {**content["applications"], "application": kept}}
+    elif isinstance(content, list) and content[0] == "applications":
+        content = [*content[:3], [each for each in content[3] if _belongs(each, names)]]
+    return answer._replace(content=content)
+
+
+def _belongs(element: list[Any], names: Collection[str]) -> bool:
+    """Whether an XML element is no application, or one of these."""
+    name = next((child[2] for child in element[3] if child[0] == "name"), None)
+    return element[0] != "application" or name in names
 
 
 def comparable(value: Any) -> Any:  # noqa: ANN401 - JSON
