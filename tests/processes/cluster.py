@@ -68,7 +68,7 @@ class Reply(NamedTuple):
 
 
 def ask(
-    port: int,
+    where: int | tuple[str, int],
     method: str,
     path: str,
     body: object = None,
@@ -76,8 +76,13 @@ def ask(
     *,
     timeout_s: float = 3.0,
 ) -> Reply:
-    """Make a request to this machine; `OSError` or `HTTPException` if no answer comes."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    """Make a request to a port of 127.0.0.1, or to an address of this machine and a port.
+
+    Raises:
+        OSError, HTTPException: no answer comes.
+    """
+    host, port = ("127.0.0.1", where) if isinstance(where, int) else where
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     sent = {**JSON, **(headers or {})}
     data = None
     if body is not None:
@@ -157,6 +162,7 @@ class PeerProcess:
 
     def __init__(self, directory: Path, name: str, settings: Mapping[str, object]) -> None:
         self.name = name
+        self.host = str(settings.get("host") or "127.0.0.1")
         self.port = int(str(settings.get("port") or free_port()))
         self.management_port = free_port()
         self.settings: dict[str, object] = {
@@ -173,7 +179,7 @@ class PeerProcess:
     @property
     def url(self) -> str:
         """Its service URL."""
-        return f"http://127.0.0.1:{self.port}/eureka/"
+        return f"http://{self.host}:{self.port}/eureka/"
 
     # -- The process
 
@@ -246,7 +252,8 @@ class PeerProcess:
         timeout_s: float = 3.0,
     ) -> Reply:
         """Make a request below `/eureka`."""
-        return ask(self.port, method, f"/eureka{path}", body, headers, timeout_s=timeout_s)
+        where = (self.host, self.port)
+        return ask(where, method, f"/eureka{path}", body, headers, timeout_s=timeout_s)
 
     @property
     def is_ready(self) -> bool:

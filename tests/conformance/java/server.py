@@ -56,9 +56,11 @@ class JavaServer:
         *,
         port: int | None = None,
         name: str = "java",
+        host: str = "127.0.0.1",
         jvm: Sequence[str] = QUICK_START,
     ) -> None:
         self.name = name
+        self.host = host
         self.port = port or free_port()
         self.settings: dict[str, object] = dict(settings)
         self.process: subprocess.Popen[bytes] | None = None
@@ -85,7 +87,7 @@ class JavaServer:
     @property
     def url(self) -> str:
         """Its service URL."""
-        return f"http://127.0.0.1:{self.port}/eureka/"
+        return f"http://{self.host}:{self.port}/eureka/"
 
     @property
     def log(self) -> str:
@@ -101,6 +103,7 @@ class JavaServer:
                     *self._jvm,
                     "-jar",
                     str(self._jar),
+                    f"--server.address={self.host}",
                     f"--server.port={self.port}",
                     *(f"--{name}={_text(value)}" for name, value in self.settings.items()),
                 ],
@@ -138,7 +141,8 @@ class JavaServer:
         timeout_s: float = 10.0,
     ) -> Reply:
         """Make a request below `/eureka`."""
-        return ask(self.port, method, f"/eureka{path}", body, headers, timeout_s=timeout_s)
+        where = (self.host, self.port)
+        return ask(where, method, f"/eureka{path}", body, headers, timeout_s=timeout_s)
 
     def ids(self, app: str) -> set[str]:
         """Ids it lists of one application."""

@@ -45,29 +45,31 @@ places = st.sampled_from([("one", "a"), ("one", "b"), ("two", "c")])
 statuses = st.sampled_from(["UP", "DOWN", "STARTING", "OUT_OF_SERVICE", "UNKNOWN"])
 dirties = st.integers(min_value=1, max_value=3)
 texts = st.sampled_from(["x", "y z", "<&>"])
+
+
+def _any(*kinds: str, **values: st.SearchStrategy[Any]) -> st.SearchStrategy[Operation]:
+    """An operation of one of these kinds, with these values and no others."""
+    unused = {
+        "status": st.none(),
+        "dirty": st.none(),
+        "text": st.none(),
+        "from_peer": st.sampled_from([False]),
+    }
+    return st.builds(Operation, st.sampled_from(kinds), places, **{**unused, **values})
+
+
 operations = st.one_of(
-    st.builds(
-        Operation, st.just("register"), places, statuses, dirties, st.none() | texts, st.booleans()
+    _any(
+        "register", status=statuses, dirty=dirties, text=st.none() | texts, from_peer=st.booleans()
     ),
-    st.builds(
-        Operation,
-        st.just("renew"),
-        places,
-        st.none(),
-        st.none() | dirties,
-        st.none(),
-        st.booleans(),
-    ),
-    st.builds(Operation, st.just("cancel"), places, from_peer=st.booleans()),
-    st.builds(Operation, st.just("override"), places, statuses, st.none() | dirties),
-    st.builds(Operation, st.just("restore"), places, st.none() | statuses, st.none() | dirties),
-    st.builds(Operation, st.just("describe"), places, text=texts),
-    st.builds(Operation, st.just("Register"), places, statuses, dirties, st.none() | texts),
-    st.builds(Operation, st.just("Heartbeat"), places, statuses, dirties),
-    st.builds(Operation, st.just("Cancel"), places),
-    st.builds(Operation, st.just("StatusUpdate"), places, statuses, dirties),
-    st.builds(Operation, st.just("DeleteStatusOverride"), places, statuses, dirties),
-    st.builds(Operation, st.sampled_from(["read", "list", "delta"]), places),
+    _any("renew", dirty=st.none() | dirties, from_peer=st.booleans()),
+    _any("cancel", from_peer=st.booleans()),
+    _any("override", status=statuses, dirty=st.none() | dirties),
+    _any("restore", status=st.none() | statuses, dirty=st.none() | dirties),
+    _any("describe", text=texts),
+    _any("Register", status=statuses, dirty=dirties, text=st.none() | texts),
+    _any("Heartbeat", "StatusUpdate", "DeleteStatusOverride", status=statuses, dirty=dirties),
+    _any("Cancel", "read", "list", "delta"),
 )
 
 
