@@ -1,6 +1,7 @@
 """`python -m bench [NAME...]`: measure what `design.md` 8 has budgets for.
 
-Nothing is judged: the exit code is 0 unless something could not be measured (1).
+Without names everything is measured, side by side with a Java server, and `bench/RESULTS.md` is
+written anew (about 15 minutes). The exit code is 0 unless something could not be measured (1).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Final
 
 from rich.console import Console
 
-from bench import machine, reads, starts, table, writes
+from bench import machine, reads, report, starts, table, writes
 from bench.answers import BadAnswerError
 from bench.figures import Figure
 from bench.lab import Lab, NotMeasuredError
@@ -50,7 +51,14 @@ def main(words: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="eurekube-bench-") as folder:
         _keep_compiled(folder)
         lab = Lab(cores, _say, quick=options.quick)
-        figures, problems = asyncio.run(_measure(lab, options.names or list(BENCHMARKS)))
+        sections, unmeasured = asyncio.run(report.measured(lab, options.names))
+        names = [name for name in options.names or BENCHMARKS if name in BENCHMARKS]
+        figures, problems = asyncio.run(_measure(lab, names))
+    problems = [*unmeasured, *problems]
+    if not options.names and not options.quick:
+        report.write(sections, figures, problems)
+    for title, rows in sections:
+        print(f"\n{title}\n{report.plain(rows)}")
     _report(figures, problems, options.output)
     return 1 if problems else 0
 
@@ -92,8 +100,9 @@ def _say(sentence: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", choices=[*BENCHMARKS, []],
-        help=f"what to measure (default: everything): {', '.join(BENCHMARKS)}",
+        "names", nargs="*", metavar="NAME", choices=[*report.SECTIONS, *BENCHMARKS, []],
+        help="what to measure (default: everything): "
+        f"{', '.join([*report.SECTIONS, *BENCHMARKS])}",
     )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="measure for a short time only")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")

@@ -8,9 +8,13 @@ from typing import Final, NamedTuple
 _END: Final = b"\r\n\r\n"
 _STATUS: Final = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2})(?: |\r\n)")
 _LENGTH: Final = re.compile(rb"\r\nContent-Length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.IGNORECASE)
-_CODED: Final = re.compile(rb"\r\nTransfer-Encoding:", re.IGNORECASE)
+_CODED: Final = re.compile(rb"\r\nTransfer-Encoding:[ \t]*([^\r]*)\r\n", re.IGNORECASE)
+_CHUNK: Final = re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]*\r\n")
+CHUNKED: Final = -1
+"""The length of a body that is sent in chunks, as the Java server does."""
 _BODYLESS: Final = frozenset({204, 304})
 _LONGEST_HEAD_BYTES: Final = 65_536
+_LONGEST_CHUNK_HEAD_BYTES: Final = 64
 
 
 class BadAnswerError(ValueError):
@@ -18,7 +22,7 @@ class BadAnswerError(ValueError):
 
 
 class Head(NamedTuple):
-    """What an answer's head says: its status, and how many bytes of body follow it."""
+    """What an answer's head says: its status, and how many bytes of body follow (or `CHUNKED`)."""
 
     status: int
     length: int
@@ -36,12 +40,51 @@ def read_head(text: bytes) -> Head:
     status = int(found.group(1))
     if status in _BODYLESS:
         return Head(status, 0)
-    if _CODED.search(text):
-        raise BadAnswerError("an answer in chunks, which the registry never sends")
+    if (coded := _CODED.search(text)) is not None:
+        if coded.group(1).lower() != b"chunked":
+            raise BadAnswerError(f"an answer in a coding nobody asked for: {coded.group(1)!r}")
+        return Head(status, CHUNKED)
     length = _LENGTH.search(text)
     if length is None:
         raise BadAnswerError("an answer without Content-Length")
     return Head(status, int(length.group(1)))
+
+
+def chunks_end(data: bytes, at: int) -> int | None:
+    """Where a body in chunks that begins at `at` ends; `None` while some of it is missing.
+
+    Raises:
+        BadAnswerError: what stands there is no chunk, or has trailers.
+    """
+    while True:
+        head = _CHUNK.match(data, at)
+        if head is None:
+            if len(data) - at > _LONGEST_CHUNK_HEAD_BYTES:
+                raise BadAnswerError("a chunk without a size")
+            return None
+        size = int(head.group(1), 16)
+        at = head.end() + size + 2
+        if len(data) < at:
+            return None
+        if size == 0:
+            return at
+
+
+def _sized(head: Head, data: bytes, end: int) -> Head | None:
+    """A head that says how long its body is; `None` while chunks are missing."""
+    if head.length != CHUNKED:
+        return head
+    over = chunks_end(data, end)
+    return None if over is None else Head(head.status, over - end)
+
+
+def joined(data: bytes) -> bytes:
+    """The body that whole chunks make."""
+    at, parts = 0, []
+    while (head := _CHUNK.match(data, at)) is not None and (size := int(head.group(1), 16)):
+        parts.append(data[head.end() : head.end() + size])
+        at = head.end() + size + 2
+    return b"".join(parts)
 
 
 class AnswerReader:
@@ -74,9 +117,7 @@ class AnswerReader:
     def _read(self, data: bytes) -> list[int]:
         ended: list[int] = []
         if self._missing:
-            taken = min(self._missing, len(data))
-            self._missing -= taken
-            data = data[taken:]
+            data = self._skip(data)
             if self._missing:
                 return ended
             ended.append(self._status)
@@ -88,7 +129,10 @@ class AnswerReader:
                 self._hold(data)
                 break
             end = at + len(_END)
-            head = read_head(data[:end])
+            head = _sized(read_head(data[:end]), data, end)
+            if head is None:
+                self._held = data
+                break
             self.body_bytes += head.length
             if end + head.length == len(data):
                 self._known, self._known_head = data, head
@@ -99,6 +143,12 @@ class AnswerReader:
             ended.append(head.status)
             data = data[end + head.length :]
         return ended
+
+    def _skip(self, data: bytes) -> bytes:
+        """Take what is missing of a body; what comes after it."""
+        taken = min(self._missing, len(data))
+        self._missing -= taken
+        return data[taken:]
 
     def _hold(self, data: bytes) -> None:
         if len(data) > _LONGEST_HEAD_BYTES:

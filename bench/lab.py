@@ -50,6 +50,17 @@ class Lab:
         """How long to load a server."""
         return 3.0 if self.quick else 10.0
 
+    def warm_up_s(self, *, first: bool) -> float:
+        """How long to load a server before it is measured; a JVM compiles for most of a minute."""
+        if self.quick:
+            return 3.0
+        return 60.0 if first else 10.0
+
+    @property
+    def round_s(self) -> float:
+        """How long to load a server in each of several rounds."""
+        return 2.0 if self.quick else 5.0
+
     def say(self, sentence: str) -> None:
         """Report progress."""
         self._say(sentence)
@@ -72,19 +83,27 @@ class Lab:
 
     def pin_server(self, process: Process) -> None:
         """Give a peer the server's core."""
+        self.pin_pid(pid_of(process))
+
+    def pin_pid(self, pid: int) -> None:
+        """Give any process the server's core."""
         if self._cores is not None:
-            machine.pin(pid_of(process), self._cores.server)
+            machine.pin(pid, self._cores.server)
 
     def pin_other(self, process: Process) -> None:
         """Put a peer where it does not disturb the server."""
         if self._cores is not None:
             machine.pin(pid_of(process), self._cores.others)
 
+    def unpin_pid(self, pid: int) -> None:
+        """Let any process run wherever there is time."""
+        if self._cores is not None:
+            machine.pin(pid, self._cores.everything)
+
     def unpin(self, processes: Sequence[Process]) -> None:
         """Let peers run wherever there is time, as on a machine of their own."""
-        for process in processes if self._cores is not None else []:
-            assert self._cores is not None
-            machine.pin(pid_of(process), self._cores.everything)
+        for process in processes:
+            self.unpin_pid(pid_of(process))
 
     async def fill(self, process: Process, instances: int = INSTANCES) -> Tally:
         """Register instances, each once."""

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 import msgspec
 
-from bench.answers import BadAnswerError, read_head
+from bench.answers import CHUNKED, BadAnswerError, chunks_end, joined, read_head
 
 _CHUNK_BYTES: Final = 65_536
 _PATIENCE_S: Final = 30.0
@@ -42,8 +42,8 @@ class Answer(msgspec.Struct, frozen=True):
 class Line:
     """A keep-alive connection to a port of this machine."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE_S)
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self._socket = socket.create_connection((host, port), timeout=_PATIENCE_S)
         self._room = bytearray(2 * _CHUNK_BYTES)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -72,6 +72,10 @@ class Line:
         while (at := held.find(b"\r\n\r\n")) < 0:
             held += self._receive()
         head = read_head(held[: at + 4])
+        if head.length == CHUNKED:
+            while chunks_end(held, at + 4) is None:
+                held += self._receive()
+            return Answer(head.status, held[: at + 4], joined(held[at + 4 :]))
         return Answer(head.status, held[: at + 4], self._body(held[at + 4 :], head.length))
 
     def demand(self, request: bytes, *statuses: int) -> Answer:

@@ -72,7 +72,7 @@ async def changes(lab: Lab) -> list[Figure]:
         async with lab.peers(1) as (peer,):
             await lab.fill(peer, instances)
             port, rounds = peer.settings.port, lab.rounds(200, 30)
-            times = await asyncio.to_thread(_shown_after, port, _FETCH, instances, rounds)
+            times = await asyncio.to_thread(shown_after, port, _FETCH, instances, rounds)
         budget = _SHOWN if instances == INSTANCES else None
         name = f"change, then full fetch, {instances:,} instances"
         figures.append(Figure(name, "ms", median(times), spread(times), budget))
@@ -86,7 +86,7 @@ async def deltas(lab: Lab) -> list[Figure]:
         await lab.fill(peer)
         port, rounds = peer.settings.port, lab.rounds(200, 30)
         await asyncio.sleep(_SHORT_RETENTION_S + 1.5)
-        times = await asyncio.to_thread(_shown_after, port, _DELTA, INSTANCES, rounds)
+        times = await asyncio.to_thread(shown_after, port, _DELTA, INSTANCES, rounds)
     note = f"of {INSTANCES:,} instances; the delta grows to {rounds} changes"
     return [Figure("change, then delta", "ms", median(times), spread(times), note=note)]
 
@@ -109,7 +109,7 @@ def _fetch_often(port: int) -> None:
             _demand_whole(line.demand(_FETCH, 200).text, INSTANCES)
 
 
-def _shown_after(port: int, fetch: bytes, instances: int, rounds: int) -> list[float]:
+def shown_after(port: int, fetch: bytes, instances: int, rounds: int) -> list[float]:
     """Milliseconds of each change with its fetch; the first, which builds all, does not count.
 
     What came is looked at after a few of them: unpacking megabytes between two would measure

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from bench.answers import AnswerReader, BadAnswerError, Head, read_head
+from bench.answers import AnswerReader, BadAnswerError, Head, joined, read_head
 
 EMPTY = b"HTTP/1.1 200 OK\r\nServer: eurekube\r\nContent-Length: 0\r\n\r\n"
 GONE = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
@@ -70,7 +70,8 @@ def test_some_answers_never_have_a_body(status: int) -> None:
     [
         b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nServer: eurekube\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + 80 * b"x",
         b"nonsense\r\n\r\n",
     ],
 )
@@ -86,3 +87,20 @@ def test_a_head_without_end_is_not_held_for_ever() -> None:
 
     with pytest.raises(BadAnswerError, match="without end"):
         reader.feed(b"x" * 65_537)
+
+
+def test_chunks_are_read_wherever_they_are_cut() -> None:
+    """The Java server sends what it does not keep in chunks."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = head + b"5\r\nhello\r\nA\r\n0123456789\r\n0\r\n\r\n"
+
+    for cut in range(1, len(answer)):
+        reader = AnswerReader()
+        statuses = [*reader.feed(answer[:cut]), *reader.feed(answer[cut:] + answer)]
+
+        assert statuses == [200, 200]
+
+
+def test_chunks_make_a_body() -> None:
+    """Without their sizes."""
+    assert joined(b"5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n") == b"hello!"

@@ -1,0 +1,94 @@
+"""The sections of `bench/RESULTS.md`, and the page itself."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from bench import failures, results, table, versus
+from bench.answers import BadAnswerError
+from bench.figures import Figure
+from bench.lab import Lab, NotMeasuredError
+from bench.results import Row
+from support.builds import output
+
+Section = tuple[str, Callable[[Lab], Awaitable[list[Row]]]]
+
+SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
+    {
+        "versus": ("Beside a Java server, each alone", versus.side_by_side),
+        "starts": ("Start", versus.starts),
+        "lag": ("Two servers", versus.lag),
+        "failing": ("Peers that fail", failures.failing_peers),
+    }
+)
+
+PAGE: Final = Path(__file__).parent / "RESULTS.md"
+
+
+async def measured(lab: Lab, names: Sequence[str]) -> tuple[list[tuple[str, list[Row]]], list[str]]:
+    """The rows of each section that is named, of all without names; and what could not be had."""
+    sections: list[tuple[str, list[Row]]] = []
+    problems: list[str] = []
+    for name, (title, benchmark) in SECTIONS.items():
+        if names and name not in names:
+            continue
+        try:
+            sections.append((title, await benchmark(lab)))
+        except (NotMeasuredError, BadAnswerError, OSError, AssertionError) as error:
+            problems.append(f"{name}: {error}")
+            lab.say(f"not measured: {problems[-1]}")
+    return sections, problems
+
+
+def write(
+    sections: Sequence[tuple[str, Sequence[Row]]],
+    figures: Sequence[Figure],
+    problems: Sequence[str],
+) -> None:
+    """Write the page anew."""
+    text = results.page(sections, _about())
+    text += "\n## Our figures alone\n\n```\n" + table.text(figures) + "\n```\n"
+    if problems:
+        text += "\n## Not measured\n\n" + "".join(f"* {problem}\n" for problem in problems)
+    PAGE.write_text(text)
+
+
+def plain(rows: Sequence[Row]) -> str:
+    """Rows for a terminal."""
+    return "\n".join(
+        f"  {row.name}: {results.shown(row.ours)} {row.unit}, Java {results.shown(row.java)}"
+        f"  {results.verdict(row)}"
+        for row in rows
+    )
+
+
+def _about() -> list[str]:
+    java = output("java", "-version").splitlines()[0] if versus.java_is_there() else "no Java"
+    packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "uvloop", "isal"))
+    return [
+        "Made by `make bench`; do not edit. Values are medians of rounds taken in turn, with the",
+        "least and the greatest; the server has one core, the load generator the other. The Java",
+        "server is Spring Boot 3.5.7 with Spring Cloud 2025.0.0 (eureka-core 2.0.4), `-Xmx2g`,",
+        "without the 30 s read-only cache, and is loaded for a minute before its first figure.",
+        "`here : Java` is how many times as good ours is.",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| measured | {time.strftime('%Y-%m-%d')} |",
+        f"| machine | {_processor()}, {platform.platform()} |",
+        f"| Python | {platform.python_version()}, {packages} |",
+        f"| Java | {java} |",
+    ]
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(models)} cores {models[0]}" if models else platform.machine()

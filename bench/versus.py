@@ -1,0 +1,340 @@
+"""Our server and a Java server side by side: same core, same load, both warm, rounds in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench import machine
+from bench.answers import BadAnswerError
+from bench.figures import median, percentile, rates
+from bench.lab import Lab, NotMeasuredError, mixed, pid_of, registrations
+from bench.line import Line
+from bench.load import Plan
+from bench.reads import shown_after
+from bench.requests import APPS, DELTA, DIRTY_MS, JSON_GZIP, place, registration, renewal, request
+from bench.results import Better, Goal, Row
+from conformance.java.server import ALONE, LIVE, JavaServer, server_jar
+from support.builds import NotBuiltError
+
+JVM: Final = ("-Xmx2g",)
+KIND: Final = {**LIVE, "server.tomcat.max-keep-alive-requests": -1, "logging.level.root": "WARN"}
+"""In Java's favour: connections are kept (not closed after 100 requests), nothing is logged."""
+INSTANCES: Final = 10_000
+SIZES: Final = (1_000, INSTANCES, 50_000)
+_BATCH: Final = 250
+_FETCHES: Final = 20
+_BATCH_PATH: Final = "/eureka/peerreplication/batch/"
+_FETCH: Final = request("GET", APPS)
+_DELTA: Final = request("GET", DELTA)
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A server that is measured."""
+
+    name: str
+    port: int
+    pid: int
+
+
+class Traffic(msgspec.Struct, frozen=True):
+    """A kind of request whose rate is measured, and the status of a good answer."""
+
+    name: str
+    requests: list[bytes]
+    status: int
+    goal: Goal | None = None
+    unit: str = "1/s"
+    per_request: int = 1
+    """How many things one request does."""
+
+
+def jar() -> Path:
+    """The Java server.
+
+    Raises:
+        NotMeasuredError: it cannot be built here.
+    """
+    try:
+        return server_jar()
+    except NotBuiltError as error:
+        raise NotMeasuredError(f"the Java server: {error}") from None
+
+
+def java_is_there() -> bool:
+    """Whether a Java server can be had."""
+    try:
+        server_jar()
+    except NotBuiltError:
+        return False
+    return True
+
+
+async def side_by_side(lab: Lab) -> list[Row]:
+    """All rows of lone servers: rates, changes, memory, at each size of the registry."""
+    rows: list[Row] = []
+    for size in SIZES if not lab.quick else SIZES[:2]:
+        async with pair(lab) as subjects:
+            rows += await _memory(lab, subjects, 0) if size == INSTANCES else []
+            for each in subjects:
+                lab.say(f"{size:,} instances register, {each.name}")
+                await lab.load(Plan(each.port, registrations(size), total=size), 204)
+            rows += await _memory(lab, subjects, size) if size >= INSTANCES else []
+            rows += await _rates(lab, subjects) if size == INSTANCES else []
+            rows.append(await _change(lab, subjects, size))
+    return rows
+
+
+@contextlib.contextmanager
+def _alone(subjects: Sequence[Subject], measured: Subject) -> Iterator[None]:
+    """Stop the others for a while: a JVM compiles and collects when nobody asks it anything."""
+    others = [each.pid for each in subjects if each is not measured]
+    for pid in others:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in others:
+            os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.asynccontextmanager
+async def pair(lab: Lab) -> AsyncIterator[tuple[Subject, Subject]]:
+    """One of our peers and a Java server, alone and on the same core."""
+    async with lab.peers(1) as (peer,):
+        ours = Subject("here", peer.settings.port, pid_of(peer))
+        with JavaServer(jar(), {**ALONE, **KIND}, jvm=JVM) as server:
+            server.start()
+            java = Subject("Java", server.port, java_pid(server))
+            lab.pin_pid(java.pid)
+            await asyncio.to_thread(server.ready)
+            yield ours, java
+
+
+def java_pid(server: JavaServer) -> int:
+    """The process id of a Java server.
+
+    Raises:
+        NotMeasuredError: it has ended.
+    """
+    if server.process is None:
+        raise NotMeasuredError("the Java server is not running")
+    return server.process.pid
+
+
+def _traffics() -> list[Traffic]:
+    again = request("GET", f"{APPS}/{place(0).app}")
+    plain = request("GET", APPS, {"Accept": "application/json"})
+    return [
+        Traffic("heartbeats", mixed(renewal), 200, Goal(2, 4, times_java=True)),
+        Traffic("registrations", registrations(INSTANCES), 204, Goal(2, 3, times_java=True)),
+        Traffic("full fetch, gzip", [_FETCH], 200, Goal(1, times_java=True)),
+        Traffic("full fetch, plain", [plain], 200),
+        Traffic("delta of 10,000 changes, gzip", [_DELTA], 200),
+        Traffic("one application", [again], 200),
+        Traffic("renewals in batches of 250", _batches(), 200, per_request=_BATCH),
+    ]
+
+
+def _batches() -> list[bytes]:
+    """Batches of renewals as a peer sends them."""
+    head = {"Accept": "application/json"}
+    starts = range(0, INSTANCES, _BATCH)
+    return [request("POST", _BATCH_PATH, head, _batch(range(at, at + _BATCH))) for at in starts]
+
+
+def _batch(numbers: range) -> bytes:
+    def item(number: int) -> Mapping[str, object]:
+        where = place(number)
+        given = {"lastDirtyTimestamp": DIRTY_MS, "status": "UP", "action": "Heartbeat"}
+        return {"appName": where.app, "id": where.id, **given}
+
+    return json.dumps({"replicationList": [item(number) for number in numbers]}).encode()
+
+
+async def _rates(lab: Lab, subjects: Sequence[Subject]) -> list[Row]:
+    rows = [await _rate(lab, subjects, traffic) for traffic in _traffics()]
+    return [*rows, await _not_modified(lab, subjects[0])]
+
+
+async def _not_modified(lab: Lab, ours: Subject) -> Row:
+    """Full fetches of who has it already."""
+    with Line(ours.port) as line:
+        tag = line.demand(_FETCH, 200).header("ETag")
+    again = request("GET", APPS, {**JSON_GZIP, "If-None-Match": str(tag)})
+    value = await _load(lab, ours, Traffic("304", [again], 304), lab.round_s)
+    name, note = "full fetch of who has it already (304)", "Java has no ETag"
+    return Row(name, "1/s", Better.MORE, [value], note=note)
+
+
+async def _rate(lab: Lab, subjects: Sequence[Subject], traffic: Traffic) -> Row:
+    """Answers a second of each subject, in turn, after both have warmed up."""
+    for each in subjects:
+        lab.say(f"{traffic.name}: {each.name} warms up")
+        with _alone(subjects, each):
+            await _load(lab, each, traffic, lab.warm_up_s(first=traffic.name == "heartbeats"))
+    values: dict[str, list[float]] = {each.name: [] for each in subjects}
+    for number in range(lab.rounds(3, 1)):
+        for each in subjects:
+            lab.say(f"{traffic.name}: round {number + 1}, {each.name}")
+            with _alone(subjects, each):
+                values[each.name].append(await _load(lab, each, traffic, lab.round_s))
+    return Row(
+        traffic.name, traffic.unit, Better.MORE, values["here"], values["Java"], traffic.goal
+    )
+
+
+async def _load(lab: Lab, subject: Subject, traffic: Traffic, seconds: float) -> float:
+    plan = Plan(subject.port, traffic.requests, seconds=seconds, warm_up_s=0.5)
+    tally = await lab.load(plan, traffic.status)
+    return median(rates(tally.counts, tally.moments)) * traffic.per_request
+
+
+async def _change(lab: Lab, subjects: Sequence[Subject], size: int) -> Row:
+    """From before a registration to the end of the full fetch that shows it."""
+    values: dict[str, list[float]] = {}
+    for each in subjects:
+        lab.say(f"a change, then a full fetch, {size:,} instances, {each.name}")
+        rounds = _rounds(lab, size)
+        with _alone(subjects, each):
+            times = await asyncio.to_thread(shown_after, each.port, _FETCH, size, rounds)
+        values[each.name] = times[rounds // 3 :]  # the first third warms up
+    goal = Goal(50, 100, times_java=True) if size == INSTANCES else None
+    name = f"one change, then a full fetch that shows it, {size:,} instances"
+    return Row(name, "ms", Better.LESS, values["here"], values["Java"], goal)
+
+
+def _rounds(lab: Lab, size: int) -> int:
+    return lab.rounds(150 if size <= INSTANCES else 45, 15)
+
+
+async def _memory(lab: Lab, subjects: Sequence[Subject], size: int) -> list[Row]:
+    """Resident memory of each, after a few fetches as clients make them."""
+    lab.say(f"memory, {size:,} instances")
+    for each in subjects if size else []:
+        await asyncio.to_thread(_fetch_often, each.port)
+    ours, java = (machine.memory_mib(each.pid) for each in subjects)
+    goal = Goal(4, times_java=True) if size == INSTANCES else None
+    rows = [Row(f"memory, {size:,} instances", "MiB", Better.LESS, [ours], [java], goal, "RSS")]
+    if size == INSTANCES:
+        rows.append(Row("the same, to its aim", "MiB", Better.LESS, [ours], goal=Goal(112.5, 80)))
+    return rows
+
+
+def _fetch_often(port: int) -> None:
+    with Line(port) as line:
+        for number in range(_FETCHES):
+            line.demand(registration(number, f"memory-{number}"), 204)
+            line.demand(_FETCH, 200)
+
+
+async def starts(lab: Lab) -> list[Row]:
+    """From the start of a lone server's process to its first answer."""
+    ours: list[float] = []
+    java: list[float] = []
+    async with lab.peers(1) as (peer,):
+        for _ in range(lab.rounds(5, 2)):
+            await peer.stop()
+            began = time.perf_counter()
+            await peer.start()
+            lab.pin_server(peer)
+            await asyncio.to_thread(_until_answered, peer.settings.port)
+            ours.append(time.perf_counter() - began)
+    for number in range(lab.rounds(3, 1)):
+        lab.say(f"start of a Java server, {number + 1}")
+        with JavaServer(jar(), {**ALONE, **KIND}, jvm=JVM) as server:
+            java.append(await _pinned_start(lab, server))
+    name = "start to the first answer, alone"
+    return [Row(name, "s", Better.LESS, ours, java, Goal(1, 0.4))]
+
+
+async def _pinned_start(lab: Lab, server: JavaServer) -> float:
+    began = time.perf_counter()
+    server.start()
+    lab.pin_pid(java_pid(server))
+    await asyncio.to_thread(server.ready)
+    return time.perf_counter() - began
+
+
+def _until_answered(port: int) -> None:
+    deadline = time.perf_counter() + 60
+    while time.perf_counter() < deadline:
+        with contextlib.suppress(OSError, BadAnswerError), Line(port) as line:
+            if line.ask(_FETCH).status == 200:
+                return
+        time.sleep(0.002)
+    raise NotMeasuredError("no answer within a minute")
+
+
+async def lag(lab: Lab) -> list[Row]:
+    """Registered at one of two servers, readable at the other."""
+    ours: list[float] = []
+    async with lab.peers(2) as peers:
+        lab.unpin(peers)
+        lab.say("registered at one server, seen at another, here")
+        ports = [peer.settings.port for peer in peers]
+        addresses = (("127.0.0.1", ports[0]), ("127.0.0.1", ports[1]))
+        ours = await asyncio.to_thread(_seen_after, addresses, lab.rounds(200, 30))
+    java = await _java_lag(lab)
+    return [
+        Row(
+            f"registered at one server, seen at another, p{share}",
+            "ms",
+            Better.LESS,
+            [percentile(sorted(ours), share / 100)],
+            [percentile(sorted(java), share / 100)],
+            Goal(100, 20) if share == 99 else None,
+            f"{len(ours)} and {len(java)} registrations",
+        )
+        for share in (50, 99)
+    ]
+
+
+async def _java_lag(lab: Lab) -> list[float]:
+    lab.say("registered at one server, seen at another, Java")
+    hosts = ("127.0.0.2", "127.0.0.3")  # Java tells peers apart by host name alone
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(JavaServer(jar(), KIND, host=h, jvm=JVM)) for h in hosts]
+        for server, other in zip(servers, reversed(servers), strict=True):
+            server.settings |= {
+                "eureka.instance.hostname": server.host,
+                "eureka.client.service-url.defaultZone": other.url,
+                "eureka.server.peer-node-read-timeout-ms": 5000,
+            }
+            server.start()
+            lab.unpin_pid(java_pid(server))
+        for server in servers:
+            await asyncio.to_thread(server.ready)
+        first, second = ((server.host, server.port) for server in servers)
+        return await asyncio.to_thread(_seen_after, (first, second), lab.rounds(40, 5))
+
+
+def _seen_after(where: tuple[tuple[str, int], tuple[str, int]], rounds: int) -> list[float]:
+    (host, port), (other_host, other_port) = where
+    times = []
+    with Line(port, host) as here, Line(other_port, other_host) as there:
+        for number in range(rounds):
+            times.append(_see(here, there, number))
+            time.sleep(0.01)
+    return times
+
+
+def _see(here: Line, there: Line, number: int) -> float:
+    """Milliseconds from before a registration to the end of the look-up that finds it."""
+    look_up, change = request("GET", place(number).path), registration(number)
+    began = time.perf_counter()
+    here.demand(change, 204)
+    while time.perf_counter() - began < 20:
+        if there.demand(look_up, 200, 404).status == 200:
+            return (time.perf_counter() - began) * 1e3
+        time.sleep(0.0005)
+    raise BadAnswerError("not seen at the other server within 20 s")
