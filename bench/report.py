@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from bench import failures, results, table, versus
+from bench import failures, results, storm, table, versus
 from bench.answers import BadAnswerError
 from bench.figures import Figure
 from bench.lab import Lab, NotMeasuredError
@@ -25,6 +25,7 @@ SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
         "starts": ("Start", versus.starts),
         "lag": ("Two servers", versus.lag),
         "failing": ("Peers that fail", failures.failing_peers),
+        "storm": ("Storm: failures under a crowd of clients", storm.storms),
     }
 )
 

@@ -15,7 +15,12 @@ DIGEST: Final = "/eureka/peerreplication/digest"
 
 _CLASS: Final = "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo"
 _INTERVAL_S: Final = 30
-_DURATION_S: Final = 3600  # nothing expires while something else is measured
+_DURATION_S: Final = 3600
+
+
+def leased(interval_s: int, duration_s: int) -> dict[str, int]:
+    """`leaseInfo` of an instance that renews every so many seconds."""
+    return {"renewalIntervalInSecs": interval_s, "durationInSecs": duration_s}
 
 
 class Place(NamedTuple):
@@ -53,13 +58,17 @@ def renewal(number: int) -> bytes:
     return request("PUT", f"{place(number).path}?{query}")
 
 
-def registration(number: int, mark: str = "") -> bytes:
+def registration(number: int, mark: str = "", lease: Mapping[str, int] | None = None) -> bytes:
     """A registration; `mark` is found in the document, by which a reader sees that it is this one.
+
+    Without a `lease` nothing expires while something else is measured.
 
     Every registration of an instance has the same dirty timestamp, so that renewals stay right.
     """
     where = place(number)
-    document = json.dumps({"instance": _document(number, where, mark)}, separators=(",", ":"))
+    held = lease or leased(_INTERVAL_S, _DURATION_S)
+    content = {"instance": {**_document(number, where, mark), "leaseInfo": held}}
+    document = json.dumps(content, separators=(",", ":"))
     return request("POST", f"{APPS}/{where.app}", body=document.encode("ascii"))
 
 
@@ -77,7 +86,6 @@ def _document(number: int, where: Place, mark: str) -> dict[str, object]:
         "securePort": {"$": 443, "@enabled": "false"},
         "countryId": 1,
         "dataCenterInfo": {"@class": _CLASS, "name": "MyOwn"},
-        "leaseInfo": {"renewalIntervalInSecs": _INTERVAL_S, "durationInSecs": _DURATION_S},
         "metadata": {"management.port": "8081", "zone": f"zone-{number % 3}", "mark": mark},
         "homePageUrl": base,
         "statusPageUrl": base + "actuator/info",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -18,8 +19,19 @@ _BUILD_S: Final = 900.0
 _DONE: Final = "built"
 
 
+_OUT_OF_REACH: Final = re.compile(
+    r"could not (resolve|transfer|find artifact)|dial tcp|no such host|ENOTFOUND|403 forbidden",
+    re.IGNORECASE,
+)
+"""What Maven, Go and npm say when a registry does not answer, or has not got it."""
+
+
 class NotBuiltError(Exception):
-    """A tool is missing, or failed; the sentence says which, and what it said."""
+    """A tool is missing, or could not get what it needs; the sentence says which, and why."""
+
+
+class BrokenBuildError(Exception):
+    """The sources cannot be built; the sentence is what the tool said."""
 
 
 def built(name: str, sources: Path, command: Sequence[str]) -> Path:
@@ -28,7 +40,8 @@ def built(name: str, sources: Path, command: Sequence[str]) -> Path:
     The folder is made anew when a file of the sources or the command changes.
 
     Raises:
-        NotBuiltError: the command's tool is not installed, or it failed.
+        NotBuiltError: the command's tool is not installed, or a registry is out of its reach.
+        BrokenBuildError: the command failed for another reason.
     """
     need(command[0])
     place = cache() / name / _fingerprint(sources, command)
@@ -85,6 +98,8 @@ def _run(command: Sequence[str], place: Path) -> None:
         except subprocess.TimeoutExpired:
             raise NotBuiltError(f"{command[0]} took longer than {_BUILD_S:g} s") from None
     if run.returncode != 0:
-        lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+        said = log.read_text(errors="replace")
+        lines = said.strip().splitlines() or ["it said nothing"]
         wrong = [line for line in lines if "ERROR" in line or "ERR!" in line] or lines
-        raise NotBuiltError(f"{command[0]} failed, see {log}: {wrong[0]}")
+        kind = NotBuiltError if _OUT_OF_REACH.search(said) else BrokenBuildError
+        raise kind(f"{command[0]} failed, see {log}: {' / '.join(wrong[:3])}")

@@ -1,0 +1,216 @@
+"""Peers fail under a crowd of clients: what is lost, what is missed, how soon all agree again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from bench import machine
+from bench.crowd import Crowd
+from bench.lab import Lab
+from bench.results import Better, Goal, Row
+from bench.wire import Wire
+from processes.cluster import Cluster, PeerProcess, ask, until
+
+PEERS: Final[Mapping[str, object]] = MappingProxyType(
+    {
+        "self_preservation": True,
+        "renewal_threshold": 0.85,
+        "eviction_interval_s": 1.0,
+        "peer_read_timeout_s": 2.0,
+        "digest_interval_s": 1.0,
+        "sync_timeout_s": 20.0,
+    }
+)
+"""As they come, but for intervals that fit a storm in a minute."""
+
+_PATIENCE_S: Final = 90.0
+
+
+class Weather(msgspec.Struct, frozen=True):
+    """How large a storm is: instances, their renewals and leases, and how long something is out."""
+
+    instances: int
+    renewal_s: float
+    lease_s: int
+    outage_s: float
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of one failure; agreement is counted from the moment it was mended."""
+
+    lost: int
+    unserved: int
+    reads: int
+    incomplete: int
+    healed_s: float
+    memory_mib: float
+    backlog: int
+
+
+class Scene:
+    """Three peers, the wires between the first two, and the clients."""
+
+    def __init__(self, cluster: Cluster, wires: Sequence[Wire], crowd: Crowd) -> None:
+        self.cluster = cluster
+        self.wires = wires
+        self.crowd = crowd
+        self.memory_mib = 0.0
+        self.backlog = 0
+
+    @property
+    def peers(self) -> list[PeerProcess]:
+        """The three peers; clients know them all."""
+        return self.cluster.peers
+
+    def look(self) -> bool:
+        """Note what running peers occupy and what waits in them; always true."""
+        for peer in self.peers:
+            with contextlib.suppress(OSError, TypeError):
+                assert peer.process is not None
+                self.memory_mib = max(self.memory_mib, machine.memory_mib(peer.process.pid))
+                self.backlog = max(self.backlog, _backlog(peer))
+        return True
+
+    def last(self, seconds: float) -> None:
+        """Let so much time pass, and look now and then."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self.look():
+            time.sleep(0.3)
+
+
+def kill(scene: Scene, outage_s: float) -> None:
+    """One peer is killed and started again."""
+    scene.peers[0].kill()
+    scene.last(outage_s)
+    scene.cluster.start(scene.peers[:1])
+
+
+def stall(scene: Scene, outage_s: float) -> None:
+    """One peer stands still, and goes on."""
+    scene.peers[0].pause()
+    try:
+        scene.last(outage_s)
+    finally:
+        scene.peers[0].resume()
+
+
+def cut(scene: Scene, outage_s: float) -> None:
+    """Two peers do not hear of each other, while clients reach both."""
+    for wire in scene.wires:
+        wire.cut()
+    scene.last(outage_s)
+    for wire in scene.wires:
+        wire.mend()
+
+
+def restart_all(scene: Scene, _outage_s: float) -> None:
+    """All peers are asked to end at once, and started again: nobody has a copy but clients."""
+    scene.crowd.look_away()
+    for peer in scene.peers:
+        peer.kill()
+    scene.cluster.start()
+
+
+FAILURES: Final[Mapping[str, Callable[[Scene, float], None]]] = MappingProxyType(
+    {
+        "one peer is killed and started again": kill,
+        "one peer stands still": stall,
+        "two peers are cut off from each other": cut,
+        "all peers are killed and started again": restart_all,
+    }
+)
+
+
+def storm(what: Callable[[Scene, float], None], weather: Weather) -> Outcome:
+    """Let one thing happen under load.
+
+    Raises:
+        AssertionError: the peers did not agree again, or lack an instance in the end.
+    """
+    with _scene(weather) as scene:
+        crowd, before = scene.crowd, scene.crowd.tally
+        crowd.watch()
+        scene.last(weather.renewal_s)
+        what(scene, weather.outage_s)
+        mended_at = time.monotonic()
+        until(lambda: scene.look() and _whole(scene), _PATIENCE_S)
+        healed_s = time.monotonic() - mended_at
+        crowd.watch()
+        scene.last(weather.lease_s + 1.0)
+        assert _whole(scene) or until(lambda: _whole(scene), _PATIENCE_S)
+        return Outcome(
+            before.lost, before.unserved, before.reads, before.incomplete,
+            healed_s, scene.memory_mib, scene.backlog,
+        )  # fmt: skip
+
+
+async def storms(lab: Lab) -> list[Row]:
+    """Each failure with 10,000 instances."""
+    size = 1_000 if lab.quick else 10_000
+    weather = Weather(size, renewal_s=5.0, lease_s=15, outage_s=8.0 if lab.quick else 24.0)
+    rows: list[Row] = []
+    for words, what in FAILURES.items():
+        lab.say(f"storm, {size:,} instances: {words}")
+        rows += _rows(words, await asyncio.to_thread(storm, what, weather), weather)
+    return rows
+
+
+def _rows(words: str, seen: Outcome, weather: Weather) -> list[Row]:
+    about = f"{weather.instances:,} instances, out for {weather.outage_s:g} s"
+    extent = f"{seen.reads} lists read, {seen.incomplete} of them incomplete"
+    restarted = words.startswith("all")
+    return [
+        Row(f"{words}: all agree again after", "s", Better.LESS, [seen.healed_s], note=about),
+        Row(
+            f"{words}: leases lost",
+            "",
+            Better.LESS,
+            [float(seen.lost)],
+            goal=None if restarted else Goal(0),
+            note="found again by their clients" if restarted else extent,
+        ),
+        Row(f"{words}: most memory", "MiB", Better.LESS, [seen.memory_mib]),
+        Row(f"{words}: longest queue", "changes", Better.LESS, [float(seen.backlog)]),
+    ]
+
+
+@contextlib.contextmanager
+def _scene(weather: Weather) -> Iterator[Scene]:
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(Cluster(**PEERS))
+        one, two, three = cluster.peers
+        to_one, to_two = (stack.enter_context(Wire(peer.port)) for peer in (one, two))
+        one.settings["peers"] = [to_two.url, three.url]
+        two.settings["peers"] = [to_one.url, three.url]
+        cluster.start()
+        ports = [peer.port for peer in cluster.peers]
+        crowd = Crowd(
+            ports, weather.instances, renewal_s=weather.renewal_s, lease_s=weather.lease_s
+        )
+        stack.enter_context(crowd)
+        scene = Scene(cluster, (to_one, to_two), crowd)
+        until(crowd.everybody_registered.is_set, _PATIENCE_S)
+        until(lambda: _whole(scene), _PATIENCE_S)
+        yield scene
+
+
+def _whole(scene: Scene) -> bool:
+    """Whether all peers hold the same, and every instance of the crowd."""
+    views = [peer.view for peer in scene.peers]
+    counts = [view["instances"] for view in views]
+    same = all(view["applications"] == views[0]["applications"] for view in views)
+    return same and counts == [scene.crowd.size] * len(counts)
+
+
+def _backlog(peer: PeerProcess) -> int:
+    text = ask(peer.management_port, "GET", "/metrics", timeout_s=1.0).body.decode()
+    found = re.findall(r"^eureka_server_peer_backlog\{[^}]*\} ([0-9.e+]+)$", text, re.MULTILINE)
+    return max((int(float(each)) for each in found), default=0)
