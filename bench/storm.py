@@ -185,7 +185,7 @@ def _rows(words: str, seen: Outcome, weather: Weather) -> list[Row]:
 @contextlib.contextmanager
 def _scene(weather: Weather) -> Iterator[Scene]:
     with contextlib.ExitStack() as stack:
-        cluster = stack.enter_context(Cluster(**PEERS))
+        cluster = stack.enter_context(Cluster(3, **PEERS))
         one, two, three = cluster.peers
         to_one, to_two = (stack.enter_context(Wire(peer.port)) for peer in (one, two))
         one.settings["peers"] = [to_two.url, three.url]

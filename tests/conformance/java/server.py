@@ -49,6 +49,9 @@ QUICK_START: Final = ("-Xmx512m", "-XX:TieredStopAtLevel=1")
 class JavaServer:
     """One server: its settings (Spring's property names), and its process if it runs."""
 
+    probe = "/eureka/apps"
+    """What it answers with 200 as soon as it is ready."""
+
     def __init__(
         self,
         jar: Path,
@@ -162,7 +165,7 @@ class JavaServer:
     def _answers_or_died(self) -> bool:
         ended = self.process is None or self.process.poll() is not None
         assert not ended, f"{self.name} ended:\n{self.log[-2000:]}"
-        return self.ask("GET", "/apps").status == 200
+        return ask((self.host, self.port), "GET", self.probe, timeout_s=10.0).status == 200
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,71 @@
+"""hudl/fargo, the client of Go programs and of go-kit, in XML and in JSON.
+
+It chooses a server at random for every request and does not try another one (`eureka-protocol.md`,
+appendix E), so fail-over is its user's business: what is asked again arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from conformance.realclient import RealClient, not_run
+from processes.cluster import LONG, Cluster, throughout, until
+from support.builds import NotBuiltError, built
+
+TIER: Final = "Go's client fargo"
+HERE: Final = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    """The client's program, built."""
+    try:
+        return built("go-fargo", HERE, ("go", "build", "-o", "client", ".")) / "client"
+    except NotBuiltError as error:
+        not_run(TIER, str(error))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Three peers for the module; each test has applications of its own."""
+    with Cluster() as cluster:
+        yield cluster.start()
+
+
+@pytest.mark.parametrize("form", ["xml", "json"])
+def test_whole_life(cluster: Cluster, program: Path, form: str) -> None:
+    """Registers, renews, is overridden, describes itself, sees others, goes on without a peer."""
+    app, other = f"GO{form.upper()}", f"GOOTHER{form.upper()}"
+    own = f"{app.lower()}:1"
+    one = cluster.peers[0]
+    one.register(other, "o-1", leaseInfo=LONG)
+    settings = {
+        "urls": [peer.url.removesuffix("/") for peer in cluster.peers],
+        "app": app,
+        "id": own,
+        "json": form == "json",
+    }
+    with RealClient([str(program)], settings) as real:
+        assert real.ask("register") == "done"
+        until(lambda: cluster.everywhere(app, {own}))
+        throughout(lambda: real.ask("renew") == "done" and cluster.everywhere(app, {own}), 4.0)
+
+        assert real.ask("describe", key="colour", value="blue") == "done"
+        until(lambda: (one.instance(app, own) or {"metadata": {}})["metadata"].get("colour"))
+        assert real.ask("override", value="OUT_OF_SERVICE") == "done"
+        until(lambda: real.ask("app", app=app) == {own: "OUT_OF_SERVICE"})
+        until(lambda: real.ask("apps").get(other) == {"o-1": "UP"})
+        assert real.ask("vip", vip=other.lower()) == {"o-1": "UP"}
+
+        one.kill()
+        until(lambda: real.ask("renew") == "done")
+        until(lambda: real.ask("app", app=other) == {"o-1": "UP"})
+        one.start()
+        one.ready()
+        until(lambda: real.ask("deregister") == "done")
+        until(lambda: cluster.everywhere(app, ()))
+        real.stop()
