@@ -139,7 +139,7 @@ def _traffics() -> list[Traffic]:
         Traffic("registrations", registrations(INSTANCES), 204, Goal(2, 3, times_java=True)),
         Traffic("full fetch, gzip", [_FETCH], 200, Goal(1, times_java=True)),
         Traffic("full fetch, plain", [plain], 200),
-        Traffic("delta of 10,000 changes, gzip", [_DELTA], 200),
+        Traffic("delta, gzip", [_DELTA], 200),
         Traffic("one application", [again], 200),
         Traffic("renewals in batches of 250", _batches(), 200, per_request=_BATCH),
     ]

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,28 +10,23 @@ import pytest
 
 from conformance.realclient import RealClient, not_run
 from processes.cluster import DEFAULT_CLASS, LONG, Cluster, throughout, until
+from support.builds import NotBuiltError, built, need, output
 
 TIER = "node conformance"
 HERE = Path(__file__).parent
-INSTALL_S = 120
+INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 OLDEST_NODE = 14
 
 
 @pytest.fixture(scope="module")
 def modules() -> Path:
-    """`node_modules` as the lock file says, in the user's cache, made once per lock file."""
-    for tool in ("node", "npm"):
-        if shutil.which(tool) is None:
-            not_run(TIER, f"{tool} is not installed")
-    _need_node()
-    lock = (HERE / "package-lock.json").read_bytes()
-    place = _cache() / hashlib.sha256(lock).hexdigest()[:16]
-    place.mkdir(parents=True, exist_ok=True)
-    with (place / ".lock").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)  # two runs at once install once
-        if not (place / "installed").exists():
-            _install(place)
-    return place / "node_modules"
+    """`node_modules` as the lock file says, in the user's cache."""
+    try:
+        need("node")
+        _need_node()
+        return built("node-client", HERE, INSTALL) / "node_modules"
+    except NotBuiltError as error:
+        not_run(TIER, str(error))
 
 
 @pytest.fixture(scope="module")
@@ -159,33 +149,7 @@ def _gone_or_out(instances: dict[str, Any] | None) -> bool:
 
 
 def _need_node() -> None:
-    words = _output("node", "--version")
+    words = output("node", "--version")
     major = words.removeprefix("v").partition(".")[0]
     if not major.isdigit() or int(major) < OLDEST_NODE:
         not_run(TIER, f"node is {words or 'broken'}, {OLDEST_NODE} or newer is needed")
-
-
-def _output(*command: str) -> str:
-    run = subprocess.run(command, capture_output=True, timeout=30, check=False)
-    return run.stdout.decode(errors="replace").strip()
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "eurekube" / "node-conformance"
-
-
-def _install(place: Path) -> None:
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, place / name)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    try:
-        run = subprocess.run(
-            command, cwd=place, capture_output=True, timeout=INSTALL_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        not_run(TIER, f"npm ci took longer than {INSTALL_S} s")
-    if run.returncode != 0:
-        said = run.stderr.decode(errors="replace").strip().splitlines()
-        not_run(TIER, f"npm ci failed: {said[0] if said else run.returncode}")
-    (place / "installed").touch()
