@@ -1,4 +1,4 @@
-"""The fast lane for renewals: exactly the answers of the slow way, whatever comes.
+"""The fast lane for renewals and registrations: the answers of the slow way, whatever comes.
 
 Everything is sent to two servers with the same contents, of which one has no fast lane.
 """
@@ -48,6 +48,11 @@ async def both(twins: Twins, pieces: Sequence[bytes]) -> tuple[bytes, bytes]:
     return answers[0], answers[1]
 
 
+def held(peer: Running) -> dict[str, int]:
+    """What a server holds: the digest of each application."""
+    return {name: app.digest for name, app in peer.node.registry.applications.items()}
+
+
 async def _talk(peer: Running, pieces: Sequence[bytes]) -> bytes:
     last = request("GET", "/eureka/apps/NOPE", {"Connection": "close"})
     async with await peer.connect() as wire:
@@ -77,6 +82,19 @@ def renewal(
 
 
 HOST = "Host: x"
+JSON = "Content-Type: application/json"
+JSON_TYPE = {"Content-Type": "application/json"}
+XML_TYPE = {"Content-Type": "application/xml"}
+REGISTERED = json.dumps(document("FOO", "i2")).encode()
+LENGTH = f"Content-Length: {len(REGISTERED)}"
+REGISTRATION = request("POST", "/eureka/apps/FOO", JSON_TYPE, REGISTERED)
+
+
+def registering(*headers: str, path: str = "/eureka/apps/FOO", body: bytes = REGISTERED) -> bytes:
+    """The bytes of a registration, odd as you like."""
+    return renewal(path, *headers, start="POST {} HTTP/1.1") + body
+
+
 CORPUS = [
     PLAIN,
     *(
@@ -199,6 +217,77 @@ CORPUS = [
     request("PUT", "/eureka/apps/FOO/i1", {"Content-Type": "application/json"}, b"{}"),
     request("PUT", "/eureka/apps/FOO/i1", {}, b"\r\n\r\n"),
     request("PUT", "/eureka/apps/FOO/i1", {}, PLAIN),
+    REGISTRATION,
+    *(
+        request("POST", path, JSON_TYPE, REGISTERED)
+        for path in (
+            "/eureka/v2/apps/foo",
+            "/eureka/v1/apps/FOO",
+            "/v2/apps/FOO",
+            "/eureka/apps/OTHER",
+            "/eureka/apps/delta",
+            "/eureka/apps/DELTA",
+            "/eureka/apps/FOO/",
+            "/eureka/apps/FOO/i2",
+            "/eureka/apps/FOO?x=1",
+            "/eureka/apps/F%4fO",
+            "/eureka/apps/",
+            "/eureka/vips/FOO",
+        )
+    ),
+    *(
+        request("POST", "/eureka/apps/FOO", kind, body)
+        for kind in (JSON_TYPE, XML_TYPE)
+        for body in (
+            b"",
+            b"{}",
+            b"no document",
+            b"\xff",
+            b'{"instance":{"app":"FOO"}}',
+            REGISTERED + b" ",
+            REGISTERED + b"\r\n\r\n",
+            b"\xef\xbb\xbf" + REGISTERED,
+            json.dumps(document("FOO", "\x01")).encode(),
+            json.dumps(document("FOO", "i2", overriddenStatus="DOWN")).encode(),
+            b"<instance><app>FOO</app></instance>",
+            b"x" * 70_000,
+        )
+    ),
+    *(
+        registering(*headers)
+        for headers in (
+            (HOST,),
+            (HOST, JSON),
+            (HOST, LENGTH),
+            (JSON, LENGTH),
+            (HOST, JSON, LENGTH, LENGTH),
+            (HOST, JSON, JSON, LENGTH),
+            (HOST, JSON, LENGTH, "Content-Length: 0"),
+            (HOST, JSON, LENGTH.replace(": ", ": 0")),
+            (HOST, JSON, LENGTH.replace(": ", ": +")),
+            (HOST, JSON, LENGTH + " "),
+            (HOST, JSON, LENGTH.replace(": ", ":")),
+            (HOST, JSON, LENGTH.replace(": ", ":\t")),
+            (HOST, JSON, f"{LENGTH}, {len(REGISTERED)}"),
+            (HOST, JSON, "Content-Length: 1"),
+            (HOST, JSON, f"Content-Length: {len(REGISTERED) + 1}"),
+            (HOST, JSON, "Content-Length: 9999999999"),
+            (HOST, JSON, LENGTH, "Transfer-Encoding: chunked"),
+            (HOST, JSON, LENGTH, "Transfer-Encoding: identity"),
+            (HOST, JSON, LENGTH, "Content-Encoding: gzip"),
+            (HOST, JSON, LENGTH, "Expect: 100-continue"),
+            (HOST, JSON, LENGTH, "Connection: close"),
+            (HOST, JSON, LENGTH, "Connection: keep-alive"),
+            (HOST, JSON, LENGTH, "Upgrade: x", "Connection: upgrade"),
+            (HOST, JSON, LENGTH, "x-netflix-discovery-replication: true"),
+            (HOST, "Content-Type: application/json;charset=UTF-8", LENGTH),
+            (HOST, "Content-Type: application/json; charset=utf-7", LENGTH),
+            (HOST, "Content-Type: APPLICATION/Json ", LENGTH),
+            (HOST, "Content-Type: text/plain", LENGTH),
+            (HOST, "Content-Type:", LENGTH),
+            (HOST, "Content-Type: application/xml", LENGTH),
+        )
+    ),
 ]
 
 
@@ -208,12 +297,23 @@ async def test_both_ways_answer_alike(twins: Twins, data: bytes) -> None:
     for pieces in ([data], [data + data], [PLAIN, data, PLAIN], [data + PLAIN[:40], PLAIN[40:]]):
         fast, slow = await both(twins, pieces)
         assert fast == slow
+    assert held(twins[0]) == held(twins[1])
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 async def test_split_anywhere_the_answers_are_the_same(twins: Twins, count: int) -> None:
     """In two pieces, at each byte of up to three renewals in a row."""
-    data = request("PUT", "/eureka/apps/FOO/i1", {"Accept": "a"}) * count
+    await _same_wherever_split(twins, request("PUT", "/eureka/apps/FOO/i1", {"Accept": "a"}), count)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_registration_may_be_split_anywhere(twins: Twins, count: int) -> None:
+    """As clients do that send head and body one after the other."""
+    await _same_wherever_split(twins, REGISTRATION, count)
+
+
+async def _same_wherever_split(twins: Twins, one: bytes, count: int) -> None:
+    data = one * count
     expected, _ = await both(twins, [data])
     for position in range(1, len(data), 1 if count == 1 else 3):
         fast, slow = await both(twins, [data[:position], data[position:]])
@@ -245,9 +345,7 @@ async def test_the_rest_of_a_declined_upgrade_is_never_skipped(twins: Twins) -> 
     assert fast == slow
 
 
-REGISTERED = json.dumps(document()).encode()
-JSON_TYPE = {"Content-Type": "application/json"}
-REGISTRATION = request("POST", "/eureka/apps/FOO", JSON_TYPE, REGISTERED)
+ORDINARY = request("POST", "/eureka/apps/FOO", {**JSON_TYPE, "X-Unknown": "1"}, REGISTERED)
 CHUNKED = (
     request("POST", "/eureka/apps/FOO", {**JSON_TYPE, "Transfer-Encoding": "chunked"})
     + b"%x\r\n%b\r\n0\r\n\r\n" % (len(REGISTERED), REGISTERED)
@@ -256,7 +354,7 @@ ENDED_LIKE_A_HEAD = request("POST", "/eureka/apps/FOO", JSON_TYPE, REGISTERED + 
 HALF = b"PUT /eureka/apps/FOO/nope HTTP/1.1\r\nHost: x\r\nX-Rest: "
 
 
-@pytest.mark.parametrize("body", [REGISTRATION, CHUNKED, ENDED_LIKE_A_HEAD])
+@pytest.mark.parametrize("body", [REGISTRATION, ORDINARY, CHUNKED, ENDED_LIKE_A_HEAD])
 async def test_a_piece_of_a_request_is_never_skipped_after_a_body(
     twins: Twins, body: bytes
 ) -> None:
@@ -297,12 +395,24 @@ _PATHS = st.one_of(
     st.text("/eurkapsFO12%;:.?=&", max_size=40).map("/eureka/apps/FOO/".__add__),
 )
 
+_REGISTRATIONS = st.builds(
+    lambda headers, length, body: registering(
+        HOST, JSON, f"Content-Length: {len(body) + length}", *headers, body=body
+    ),
+    _HEADERS.map(lambda headers: [f"{n}{c}{v}" for n, c, v in headers[:2]]),
+    st.sampled_from([0, 0, 0, 1, -1]),
+    st.sampled_from([REGISTERED, REGISTERED, b"{}", b"", PLAIN, REGISTERED + b"\r\n\r\n"]),
+)
+
 
 @st.composite
 def conversations(draw: Any) -> list[bytes]:  # noqa: ANN401 - hypothesis' own
-    """One to three renewals in a row, cut anywhere into pieces."""
+    """One to three renewals or registrations in a row, cut anywhere into pieces."""
     data = b""
     for _ in range(draw(st.integers(1, 3))):
+        if draw(st.booleans()):
+            data += draw(_REGISTRATIONS)
+            continue
         headers = [f"{n}{c}{v}" for n, c, v in draw(_HEADERS)]
         hosts = [] if draw(st.booleans()) and headers else [HOST]
         body = draw(st.sampled_from([b"", b"", b"{}", b"0\r\n\r\n", PLAIN]))
@@ -346,7 +456,41 @@ async def test_a_plain_renewal_takes_the_fast_lane(twins: Twins, headers: dict[s
     assert fast.node.registry.renewals == slow.node.registry.renewals
 
 
-@pytest.mark.parametrize("body", [REGISTRATION, CHUNKED, ENDED_LIKE_A_HEAD])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        JSON_TYPE,
+        {"Content-Type": "application/json;charset=UTF-8", "Accept": "application/json"},
+        {"Connection": "Keep-Alive", "User-Agent": "Jersey/3.1.10 (HttpUrlConnection 21)",
+         "Content-Type": "application/json", "Accept-Encoding": "gzip"},
+    ],
+)  # fmt: skip
+async def test_a_plain_registration_takes_the_fast_lane(
+    twins: Twins, headers: dict[str, str]
+) -> None:
+    """It is counted, held, shown and told to the peers as any other."""
+    before = [peer.server.requests_count for peer in twins]
+    for peer in twins:
+        async with await peer.connect() as wire:
+            for _ in range(3):
+                await wire.send(request("POST", "/eureka/apps/FOO", headers, REGISTERED))
+                assert (await wire.response()).status == 204
+
+    fast, slow = twins
+    taken = [peer.server.requests_count - n for peer, n in zip(twins, before, strict=True)]
+    assert taken == [0, 3]
+    assert fast.node.counters.requests == slow.node.counters.requests
+    assert held(fast) == held(slow)
+    assert fast.node.registry.lease("FOO", "i2") is not None
+
+
+async def test_a_body_over_the_limit_takes_the_ordinary_way() -> None:
+    """There it is refused."""
+    async with running(max_body_bytes=len(REGISTERED) - 1) as peer:
+        assert (await peer.ask("POST", "/eureka/apps/FOO", JSON_TYPE, REGISTERED)).status == 413
+
+
+@pytest.mark.parametrize("body", [REGISTRATION, ORDINARY, CHUNKED, ENDED_LIKE_A_HEAD])
 async def test_the_fast_lane_opens_again_after_a_registration(twins: Twins, body: bytes) -> None:
     """At the latest with the second renewal: the end of a body is not the end of a head."""
     fast, _ = twins

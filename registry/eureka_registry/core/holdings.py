@@ -47,17 +47,16 @@ class Holdings:
     # -- How
 
     def _put(self, lease: Lease, held: Lease | None, now_ms: int) -> None:
-        """Let `lease` take the place of `held`, or be a new one."""
+        """Let `lease` take the place of `held`, or be a new one; its document shows its moments."""
         instance = lease.instance
         application = self.applications.get(instance.app)
         if application is None:
             application = self.applications[instance.app] = Application(instance.app)
-        lease.instance = msgspec.structs.replace(instance, lease=lease.info())
-        lease.digest = content_digest(lease.instance)
+        lease.digest = content_digest(instance)
         application.leases[instance.id] = lease
-        self._changed(application, held.instance if held else None, lease.instance)
+        self._changed(application, held.instance if held else None, instance)
         application.digest ^= lease.digest ^ (held.digest if held else 0)
-        self.delta.add(lease.instance, now_ms)
+        self.delta.add(instance, now_ms)
 
     def _modify(self, lease: Lease, now_ms: int, **changes: object) -> None:
         before, digest = lease.instance, lease.digest

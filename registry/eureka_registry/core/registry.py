@@ -148,6 +148,7 @@ class Registry(Holdings):
             action=ActionType.ADDED,
             last_updated_ms=now_ms,
             is_coordinating=instance_id == self.rules.own_id,
+            lease=lease.info(),
         )
         self._put(lease, held, now_ms)
         return lease.instance
@@ -171,6 +172,7 @@ class Registry(Holdings):
             instance,
             action=ActionType.ADDED,
             is_coordinating=instance.id == self.rules.own_id,
+            lease=lease.info(),
         )
         self._put(lease, held, now_ms)
 

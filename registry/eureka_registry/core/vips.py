@@ -6,8 +6,6 @@ whole to nothing (`Applications.addInstancesToVIPMaps`). Matching is exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from eureka_registry.core.model import Instance
 
 
@@ -29,42 +27,43 @@ class VipIndex:
         self.secure: dict[str, VipGroup] = {}
 
     def replace(self, before: Instance | None, after: Instance | None, version: int) -> None:
-        """Let `after` take the place of `before`; either may be `None`."""
-        _replace(
-            self.plain,
-            _names(before.vip_address if before else None),
-            _names(after.vip_address if after else None),
-            (before, after, version),
-        )
-        _replace(
-            self.secure,
-            _names(before.secure_vip_address if before else None),
-            _names(after.secure_vip_address if after else None),
-            (before, after, version),
-        )
+        """Let `after` take the place of `before`, which has the same name; either may be `None`."""
+        if after is not None:
+            _enter(self.plain, after.vip_address, after, version)
+            _enter(self.secure, after.secure_vip_address, after, version)
+        if before is not None:
+            kept = after.vip_address if after else None
+            _leave(self.plain, before.vip_address, kept, before, version)
+            kept = after.secure_vip_address if after else None
+            _leave(self.secure, before.secure_vip_address, kept, before, version)
+
+
+def _enter(groups: dict[str, VipGroup], addresses: str | None, who: Instance, version: int) -> None:
+    for name in _names(addresses):
+        group = groups.get(name)
+        if group is None:
+            group = groups[name] = VipGroup()
+        group.members[who.app, who.id] = who
+        group.version = version
+
+
+def _leave(
+    groups: dict[str, VipGroup],
+    addresses: str | None,
+    kept: str | None,
+    who: Instance,
+    version: int,
+) -> None:
+    """Take `who` out of the groups of `addresses` that are not among those `kept`."""
+    if addresses == kept:
+        return
+    for name in set(_names(addresses)).difference(_names(kept)):
+        group = groups[name]
+        del group.members[who.app, who.id]
+        group.version = version
+        if not group.members:
+            del groups[name]
 
 
 def _names(addresses: str | None) -> list[str]:
     return addresses.split(",") if addresses else []
-
-
-def _replace(
-    groups: dict[str, VipGroup],
-    old_names: Iterable[str],
-    new_names: Iterable[str],
-    change: tuple[Instance | None, Instance | None, int],
-) -> None:
-    before, after, version = change
-    if before is not None:
-        for name in old_names:
-            group = groups[name]
-            group.members.pop((before.app, before.id), None)
-            group.version = version
-    if after is not None:
-        for name in new_names:
-            group = groups.setdefault(name, VipGroup())
-            group.members[after.app, after.id] = after
-            group.version = version
-    for name in old_names:
-        if name in groups and not groups[name].members:
-            del groups[name]

@@ -24,13 +24,12 @@ from eureka_registry.core.model import Origin, PeerAction
 from eureka_registry.http.api import Api, methods
 from eureka_registry.http.connection import Server
 from eureka_registry.http.dashboard import Dashboard
-from eureka_registry.http.fastlane import FastLane
 from eureka_registry.http.files import LOOK_EVERY_S, Watched
 from eureka_registry.http.gate import Stage
 from eureka_registry.http.guard import Guard
 from eureka_registry.http.management import Management
 from eureka_registry.http.node import Node, own_instance, own_key, scheme, with_ports
-from eureka_registry.http.serving import Serving, fast_renewals
+from eureka_registry.http.serving import Serving, fast_lane
 from eureka_registry.http.sockets import allow_files, bind, port_of
 from eureka_registry.http.tls import Tls
 from eureka_registry.peers import discovery, snapshot
@@ -88,7 +87,7 @@ class Peer:
         settings = node.settings
         self._server = Server(
             serving.handle,
-            None if self._guard else FastLane(fast_renewals(node)),
+            None if self._guard else fast_lane(node),
             keepalive_timeout_s=settings.keepalive_timeout_s,
             request_timeout_s=settings.request_timeout_s,
             max_connections=settings.max_connections,

@@ -1,21 +1,26 @@
-"""Renewals recognised by their bytes, without a parser, a task or a request object.
+"""Renewals and registrations recognised by their bytes: no parser, task or request object.
 
-Nine of ten requests are renewals, and all of one client look alike. What is not exactly one whole,
-bodyless renewal with known harmless headers is left to aiohttp. The answers are those of
-`writes.Writes.renew`, byte for byte; a test sends everything both ways.
+Nine of ten requests are renewals, and all of one client look alike; when a rack restarts, nine of
+ten are registrations. What is not exactly one whole request of these with known harmless headers is
+left to aiohttp. The answers are those of `writes.Writes`, byte for byte; a test sends everything
+both ways.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
-_REQUEST: Final = re.compile(
+_RENEWAL: Final = re.compile(
     rb"PUT /eureka/(?:v2/)?apps/([A-Za-z0-9._-]{1,200})/([A-Za-z0-9._:-]{1,200})"
     rb"(?:\?status=[A-Z_]{1,20}(?:&lastDirtyTimestamp=([0-9]{1,18}))?)? HTTP/1\.1\r\n"
 )
+_REGISTRATION: Final = re.compile(
+    rb"POST /eureka/(?:v2/)?apps/(?!delta )([A-Za-z0-9._-]{1,200}) HTTP/1\.1\r\n"
+)
 _HEADER: Final = re.compile(rb"([A-Za-z0-9-]+):[ ]?([\x21-\x7e][\x20-\x7e]*)?\r\n")
+_LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,8}")
 _HARMLESS: Final = frozenset(
     {
         b"accept",
@@ -33,37 +38,55 @@ _HARMLESS: Final = frozenset(
         b"x-eureka-accept",
     }
 )
-"""Headers that do not change what becomes of a renewal."""
+"""Headers that do not change where a request ends, nor, but for a body's type, what it does."""
 
-_EMPTY_WORDS: Final = frozenset({(b"content-length", b"0"), (b"connection", b"keep-alive")})
-"""Headers that change nothing if they say this; Java's clients say keep-alive."""
+_KEEP_ALIVE: Final = (b"connection", b"keep-alive")
+"""The one header that is harmless if it says just this; Java's clients say it."""
 
-_MAX_BYTES: Final = 4096
+_MAX_HEAD_BYTES: Final = 4096
 _MAX_SEEN: Final = 4096
 _END: Final = b"\r\n\r\n"
 
 Renew = Callable[[str, str, int | None], bytes]
 """Renews a lease (application, instance id, lastDirtyTimestamp) and gives the whole answer."""
 
+Register = Callable[[str, str, bytes], bytes | None]
+"""Registers what a body holds (application, content type, body) and gives the whole answer.
+
+`None` if it is refused: then nothing has happened, and the ordinary way will say why.
+"""
+
+
+class Block(NamedTuple):
+    """What a harmless header block says of the body behind it; the length in bytes."""
+
+    length: int
+    content_type: str
+
 
 class FastLane:
-    """Answers renewals; knows the header blocks that it has seen to be harmless."""
+    """Answers renewals and registrations; knows the header blocks it has seen to be harmless."""
 
-    def __init__(self, renew: Renew) -> None:
+    def __init__(self, renew: Renew, register: Register, max_body_bytes: int) -> None:
         self._renew = renew
-        self._seen: dict[bytes, bool] = {}
+        self._register = register
+        self._max_body_bytes = max_body_bytes
+        self._seen: dict[bytes, Block | None] = {}
 
     def answer(self, data: bytes) -> bytes | None:
-        """The answer to `data`, or `None` if it is not certainly one whole plain renewal."""
-        request = _REQUEST.match(data)
-        if request is None or len(data) > _MAX_BYTES:
+        """The answer to `data`, or `None` if it is not certainly one whole plain request."""
+        request = _RENEWAL.match(data)
+        if request is not None:
+            return self._renewal(request, data[request.end() :])
+        request = _REGISTRATION.match(data)
+        if request is None:
             return None
-        # The last line end of the request line is part of the block's first separator.
-        block = data[request.end() :]
-        harmless = self._seen.get(block)
-        if harmless is None:
-            harmless = self._remember(block)
-        if not harmless:
+        end = data.find(_END) + len(_END)
+        return self._registration(request, data[request.end() : end], data[end:])
+
+    def _renewal(self, request: re.Match[bytes], head: bytes) -> bytes | None:
+        block = self._block(head)
+        if block is None or block.length:
             return None
         app, instance_id, dirty_ms = request.groups()
         return self._renew(
@@ -72,30 +95,51 @@ class FastLane:
             int(dirty_ms) if dirty_ms is not None else None,
         )
 
-    def _remember(self, block: bytes) -> bool:
+    def _registration(self, request: re.Match[bytes], head: bytes, body: bytes) -> bytes | None:
+        block = self._block(head)
+        if block is None or block.length != len(body) or len(body) > self._max_body_bytes:
+            return None
+        return self._register(request[1].decode("ascii").upper(), block.content_type, body)
+
+    def _block(self, head: bytes) -> Block | None:
+        if len(head) > _MAX_HEAD_BYTES:
+            return None
+        try:
+            return self._seen[head]
+        except KeyError:
+            pass
         if len(self._seen) >= _MAX_SEEN:
             self._seen.clear()
-        harmless = self._seen[block] = is_harmless(block)
-        return harmless
+        block = self._seen[head] = harmless(head)
+        return block
 
 
-def is_harmless(block: bytes) -> bool:
-    """Whether a header block is whole, well formed and changes nothing about a renewal.
+def harmless(head: bytes) -> Block | None:
+    """What a header block says, if it is whole, well formed and only of harmless headers.
 
-    `Content-Length: 0` is harmless, any other length is a body. `Host` is needed, and no header may
-    come twice: which of two counts is not ours to say.
+    `Host` is needed, and no header may come twice: which of two counts is not ours to say. So
+    where the body ends, `Content-Length` alone says, in plain digits.
     """
-    if block.find(_END) != len(block) - len(_END):
-        return False
-    names = set()
+    if head.find(_END) != len(head) - len(_END):
+        return None
+    held: dict[bytes, bytes] = {}
     position = 0
-    while position < len(block) - 2:
-        header = _HEADER.match(block, position)
+    while position < len(head) - 2:
+        header = _HEADER.match(head, position)
         if header is None:
-            return False
+            return None
         name, value = header[1].lower(), header[2] or b""
-        if name in names or (name not in _HARMLESS and (name, value.lower()) not in _EMPTY_WORDS):
-            return False
-        names.add(name)
+        if name in held or not _is_harmless(name, value):
+            return None
+        held[name] = value
         position = header.end()
-    return b"host" in names
+    if b"host" not in held:
+        return None
+    content_type = held.get(b"content-type", b"").decode("ascii")
+    return Block(int(held.get(b"content-length", b"0")), content_type)
+
+
+def _is_harmless(name: bytes, value: bytes) -> bool:
+    if name == b"content-length":
+        return _LENGTH.fullmatch(value) is not None
+    return name in _HARMLESS or (name, value.lower()) == _KEEP_ALIVE

@@ -210,6 +210,8 @@ def _instance_id(
 
 
 def _overridden(fields: Mapping[str, object]) -> object:
+    if "overriddenstatus" not in fields:
+        return fields.get("overriddenStatus")
     spellings = ("overriddenStatus", "overriddenstatus")
     given = [fields[key] for key in fields if key in spellings and fields[key] is not None]
     return given[-1] if given else None

@@ -80,8 +80,8 @@ def whole(
     Raises:
         BadDocument: it is an object, an array or a number out of bounds.
     """
-    if value is None:
-        return None
+    if value is None or (type(value) is int and 0 <= value < bound):
+        return value
     if isinstance(value, int | float):
         number: int | None = int(value)
     elif isinstance(value, str):

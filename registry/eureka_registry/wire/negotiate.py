@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "iso-8859-1"})
@@ -58,6 +59,7 @@ def wants_gzip(accept_encoding: str | None) -> bool:
     return False
 
 
+@lru_cache(maxsize=64)
 def body_format(content_type: str | None) -> Format | None:
     """Find the format of a registration's body; `None` is to be answered 415.
 

@@ -1,4 +1,4 @@
-"""What the fast lane recognises: one whole plain renewal, and nothing it is not sure of."""
+"""What the fast lane recognises: one whole plain request, and nothing it is not sure of."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eureka_registry.http.fastlane import FastLane, is_harmless
+from eureka_registry.http.fastlane import Block, FastLane, harmless
 
 PLAIN = b"PUT /eureka/apps/foo/a:b-1 HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def seen(data: bytes) -> tuple[str, str, int | None] | None:
-    """What is renewed, `None` if that is left to aiohttp."""
-    calls: list[tuple[str, str, int | None]] = []
+REGISTRATION = b"POST /eureka/apps/foo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+LIMIT = 100
 
-    def renew(app: str, instance_id: str, last_dirty_ms: int | None) -> bytes:
-        calls.append((app, instance_id, last_dirty_ms))
+Seen = tuple[object, ...] | None
+
+
+def seen(data: bytes, answer: bytes | None = b"answer") -> Seen:
+    """What is renewed or registered, `None` if that is left to aiohttp."""
+    calls: list[tuple[object, ...]] = []
+
+    def renew(*renewed: object) -> bytes:
+        calls.append(renewed)
         return b"answer"
 
-    answer = FastLane(renew).answer(data)
-    assert (answer == b"answer") == bool(calls)
+    def register(*registered: object) -> bytes | None:
+        calls.append(registered)
+        return answer
+
+    given = FastLane(renew, register, LIMIT).answer(data)
+    assert given == (answer if calls else None)
     return calls[0] if calls else None
 
 
@@ -47,13 +57,62 @@ def seen(data: bytes) -> tuple[str, str, int | None] | None:
         (b"/eureka/apps/A/\xc3\xbc", None),
     ],
 )
-def test_request_lines(line: bytes, renewed: tuple[str, str, int | None] | None) -> None:
+def test_renewals(line: bytes, renewed: Seen) -> None:
     """Percent escapes, parameters and other queries are somebody else's business."""
     assert seen(b"PUT %b HTTP/1.1\r\nHost: x\r\n\r\n" % line) == renewed
 
 
 @pytest.mark.parametrize(
-    "block",
+    ("path", "app"),
+    [
+        (b"/eureka/apps/foo", "FOO"),
+        (b"/eureka/v2/apps/A.b_c-1", "A.B_C-1"),
+        (b"/eureka/apps/deltas", "DELTAS"),
+        (b"/eureka/apps/delta", None),
+        (b"/eureka/apps/A/", None),
+        (b"/eureka/apps/A?x", None),
+        (b"/eureka/apps/%41", None),
+        (b"/eureka/v1/apps/A", None),
+        (b"/eureka/apps/" + b"x" * 201, None),
+    ],
+)
+def test_registrations(path: bytes, app: str | None) -> None:
+    """`delta` is another resource."""
+    head = b"Host: x\r\nContent-Type: a/b; c=d\r\nContent-Length: 3\r\n\r\n"
+    registered = seen(b"POST %b HTTP/1.1\r\n" % path + head + b"\r\n\r")
+
+    assert registered == ((app, "a/b; c=d", b"\r\n\r") if app else None)
+
+
+def test_a_refused_registration_is_left_to_aiohttp() -> None:
+    """The ordinary way says why."""
+    assert seen(REGISTRATION, answer=None) == ("FOO", "", b"{}")
+
+
+@pytest.mark.parametrize("length", [0, 1, LIMIT, LIMIT + 1])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_a_body_is_as_long_as_was_said_and_may_be(length: int, more: int) -> None:
+    """Else it belongs to another request, or is too large."""
+    head = REGISTRATION.replace(b": 2", b": %d" % length)[:-2]
+    body = b"x" * max(0, length + more)
+
+    assert (seen(head + body) is not None) == (len(body) == length <= LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("head", "block"),
+    [
+        (b"Host: x\r\n\r\n", Block(0, "")),
+        (b"Host: x\r\ncontent-length:12\r\nContent-Type: A/b \r\n\r\n", Block(12, "A/b ")),
+    ],
+)
+def test_what_a_block_says_of_the_body(head: bytes, block: Block) -> None:
+    """Its length and its type."""
+    assert harmless(head) == block
+
+
+@pytest.mark.parametrize(
+    "head",
     [
         b"Host: x\r\n\r\n",
         b"host:x\r\n\r\n",
@@ -62,13 +121,13 @@ def test_request_lines(line: bytes, renewed: tuple[str, str, int | None] | None)
         b"Host: x\r\nConnection: Keep-Alive\r\nAccept: a b\r\n\r\n",
     ],
 )
-def test_harmless_headers(block: bytes) -> None:
-    """Those that change nothing about a renewal."""
-    assert is_harmless(block)
+def test_harmless_headers(head: bytes) -> None:
+    """Those that change nothing about a request."""
+    assert harmless(head) is not None
 
 
 @pytest.mark.parametrize(
-    "block",
+    "head",
     [
         b"",
         b"\r\n",
@@ -81,8 +140,13 @@ def test_harmless_headers(block: bytes) -> None:
         b"Host: x\r\nHost: x\r\n\r\n",
         b"Host: x\r\nAccept: a\r\naccept: b\r\n\r\n",
         b"Host: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
-        b"Host: x\r\nContent-Length: 2\r\n\r\n",
         b"Host: x\r\nContent-Length: 0 \r\n\r\n",
+        b"Host: x\r\nContent-Length: 00\r\n\r\n",
+        b"Host: x\r\nContent-Length: +1\r\n\r\n",
+        b"Host: x\r\nContent-Length: 1, 1\r\n\r\n",
+        b"Host: x\r\nContent-Length: 1_0\r\n\r\n",
+        b"Host: x\r\nContent-Length:\r\n\r\n",
+        b"Host: x\r\nContent-Length: 9999999999\r\n\r\n",
         b"Host: x\r\nConnection: close\r\n\r\n",
         b"Host: x\r\nExpect: 100-continue\r\n\r\n",
         b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -97,26 +161,36 @@ def test_harmless_headers(block: bytes) -> None:
         b"Host: x\r\nUnknown: 1\r\n\r\n",
     ],
 )
-def test_anything_else_is_left_to_aiohttp(block: bytes) -> None:
+def test_anything_else_is_left_to_aiohttp(head: bytes) -> None:
     """Duplicates too: which of two counts is the parser's to say."""
-    assert not is_harmless(block)
+    assert harmless(head) is None
 
 
-@given(cut=st.integers(0, len(PLAIN) - 1))
-def test_a_part_is_nothing(cut: int) -> None:
+@pytest.mark.parametrize("whole", [PLAIN, REGISTRATION])
+@given(data=st.data())
+def test_a_part_is_nothing(whole: bytes, data: st.DataObject) -> None:
     """The rest may be anything."""
-    assert seen(PLAIN[:cut]) is None
+    assert seen(whole[: data.draw(st.integers(0, len(whole) - 1))]) is None
 
 
+@pytest.mark.parametrize("whole", [PLAIN, REGISTRATION])
 @given(more=st.binary(min_size=1, max_size=50))
-def test_more_than_one_request_is_nothing(more: bytes) -> None:
-    """Pipelining and bodies keep their order only in one place."""
-    assert seen(PLAIN + more) is None
+def test_more_than_one_request_is_nothing(whole: bytes, more: bytes) -> None:
+    """Pipelining keeps its order only in one place."""
+    assert seen(whole + more) is None
+
+
+def test_a_renewal_with_a_body_is_nothing() -> None:
+    """Nobody sends one, and nobody would read it."""
+    said = PLAIN.replace(b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\n")
+
+    assert seen(said) is None
+    assert seen(said + b"{}") is None
 
 
 def test_long_requests_are_left_alone() -> None:
     """What is remembered is bounded, in size and in number."""
-    lane = FastLane(lambda *_: b"")
+    lane = FastLane(lambda *_: b"", lambda *_: b"", LIMIT)
     assert lane.answer(PLAIN[:-2] + b"Pragma: " + b"x" * 4096 + b"\r\n\r\n") is None
     for number in range(10_000):
         lane.answer(PLAIN[:-2] + b"Pragma: %d\r\n\r\n" % number)
