@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from typing import Final, Self
 
 from bench.answers import BadAnswerError, read_head
-from bench.requests import APPS, leased, place, registration, renewal, request
+from bench.requests import FETCH, leased, place, registration, renewal
 
 _TIMEOUT_S: Final = 2.0
 _DRIVERS: Final = 24
 _READ_EVERY_S: Final = 0.25
 _ID: Final = re.compile(rb'"instanceId":"([^"]+)"')
-_FETCH: Final = request("GET", APPS)
 
 
 class Tally:
@@ -139,7 +138,7 @@ class Crowd:
         try:
             while True:
                 watched = self._watched
-                status = await reader.ask(_FETCH)
+                status = await reader.ask(FETCH)
                 if status == 200 and watched and watched is self._watched:
                     self._judge(watched, reader.body)
                 await asyncio.sleep(_READ_EVERY_S)

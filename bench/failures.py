@@ -1,4 +1,4 @@
-"""What a peer that is dead or stalled costs the one that is renewed at."""
+"""What other peers, well, slow, stalled or dead, cost the one that is renewed at."""
 
 from __future__ import annotations
 
@@ -8,21 +8,30 @@ import signal
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from bench import machine
 from bench.figures import median, rates
-from bench.lab import Lab, mixed, pid_of
+from bench.lab import Lab, mixed, pid_of, plan_peers
 from bench.load import Plan
 from bench.requests import renewal
 from bench.results import Better, Row
+from bench.wire import Wire
 from eureka_registry.local.processes import Process
 
+_DELAY_S: Final = 0.25
 _SETTLE_S: Final = 4.0
 """Until a peer that does not answer is taken for dead."""
 
 
 async def failing_peers(lab: Lab) -> list[Row]:
-    """Renewals a second at one peer of three: all well, one stalled, one dead, both dead."""
+    """Renewals a second at one peer: alone; one more told; two more, all well or not."""
     rows = []
+    for count, words in ((1, "alone"), (2, "one more peer is told")):
+        async with lab.peers(count) as peers:
+            await lab.fill(peers[0])
+            rows.append(await _renewed(lab, peers, words))
+    rows += await _slow_peer(lab)
     async with lab.peers(3) as peers:
         await lab.fill(peers[0])
         await asyncio.sleep(_SETTLE_S)
@@ -37,6 +46,19 @@ async def failing_peers(lab: Lab) -> list[Row]:
         await peers[1].stop()
         rows.append(await _renewed(lab, peers, "both are dead"))
     return rows
+
+
+async def _slow_peer(lab: Lab) -> list[Row]:
+    """One of two more peers is reached over a network that takes its time both ways."""
+    everybody = plan_peers(3)
+    with Wire(everybody[2].port) as wire:
+        wire.slow(_DELAY_S)
+        first = msgspec.structs.replace(everybody[0], peers=[everybody[0].peers[0], wire.url])
+        async with lab.running([first, *everybody[1:]]) as peers:
+            await lab.fill(peers[0])
+            await asyncio.sleep(_SETTLE_S)
+            words = f"one of the two answers {2 * _DELAY_S:g} s late"
+            return [await _renewed(lab, peers, words)]
 
 
 async def _renewed(lab: Lab, peers: Sequence[Process], words: str) -> Row:

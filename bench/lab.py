@@ -66,18 +66,21 @@ class Lab:
         self._say(sentence)
 
     @contextlib.asynccontextmanager
-    async def peers(
-        self, count: int, *, ready: bool = True, **changes: object
-    ) -> AsyncIterator[list[Process]]:
-        """Run peers that know each other, ready unless told otherwise, with settings changed."""
-        everybody = plan_peers(count, changes)
+    async def peers(self, count: int, **changes: object) -> AsyncIterator[list[Process]]:
+        """Run peers that know each other, with settings changed."""
+        async with self.running(plan_peers(count, **changes)) as peers:
+            yield peers
+
+    @contextlib.asynccontextmanager
+    async def running(self, everybody: Sequence[Settings]) -> AsyncIterator[list[Process]]:
+        """Run peers with these settings, the first on the server's core, until they are ready."""
         log: list[str] = []
         async with running(
             everybody, lambda name, line: log.append(f"{name}: {line}"), _ignore
         ) as p:
             for process in p:
                 self.pin_server(process) if process is p[0] else self.pin_other(process)
-            for process in p if ready else []:
+            for process in p:
                 await until_ready(process, log)
             yield p
 
@@ -141,7 +144,7 @@ class Lab:
             await output
 
 
-def plan_peers(count: int, changes: dict[str, object]) -> list[Settings]:
+def plan_peers(count: int, **changes: object) -> list[Settings]:
     """Settings of peers on free ports that list each other."""
     ports = free_ports(2 * count)
     urls = [f"http://127.0.0.1:{port}/eureka/" for port in ports[:count]]

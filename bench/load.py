@@ -41,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True):
     total: int = 0
     rate: float = 0.0
     warm_up_s: float = 0.0
+    host: str = "127.0.0.1"
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -182,7 +183,7 @@ async def carry_out(plan: Plan) -> Tally:
         for number in range(plan.connections):
             due_at = loop.time() + run.interval_s * number / plan.connections
             connection = _Connection(run, due_at)
-            await loop.create_connection(lambda one=connection: one, "127.0.0.1", plan.port)  # type: ignore[misc]
+            await loop.create_connection(lambda one=connection: one, plan.host, plan.port)  # type: ignore[misc]
             connections.append(connection)
     except OSError as error:
         run.end(f"cannot connect: {error}")

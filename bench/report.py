@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from bench import failures, results, storm, table, versus
+from bench import failures, results, storm, table, two, versus
 from bench.answers import BadAnswerError
 from bench.figures import Figure
 from bench.lab import Lab, NotMeasuredError
@@ -23,8 +23,8 @@ SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
     {
         "versus": ("Beside a Java server, each alone", versus.side_by_side),
         "starts": ("Start", versus.starts),
-        "lag": ("Two servers", versus.lag),
-        "failing": ("Peers that fail", failures.failing_peers),
+        "two": ("Two servers", two.two),
+        "failing": ("What peers cost, well and failing", failures.failing_peers),
         "storm": ("Storm: failures under a crowd of clients", storm.storms),
     }
 )

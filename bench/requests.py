@@ -52,6 +52,10 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode("ascii") + body
 
 
+FETCH: Final = request("GET", APPS)
+"""A full fetch."""
+
+
 def renewal(number: int) -> bytes:
     """A renewal as Java's client sends it."""
     query = f"status=UP&lastDirtyTimestamp={DIRTY_MS}"

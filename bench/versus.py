@@ -1,4 +1,4 @@
-"""Our server and a Java server side by side: same core, same load, both warm, rounds in turn."""
+"""Our server and a Java server, each alone: same core, same load, both warm, rounds in turn."""
 
 from __future__ import annotations
 
@@ -16,12 +16,22 @@ import msgspec
 
 from bench import machine
 from bench.answers import BadAnswerError
-from bench.figures import median, percentile, rates
+from bench.figures import median, rates
 from bench.lab import Lab, NotMeasuredError, mixed, pid_of, registrations
 from bench.line import Line
 from bench.load import Plan
 from bench.reads import shown_after
-from bench.requests import APPS, DELTA, DIRTY_MS, JSON_GZIP, place, registration, renewal, request
+from bench.requests import (
+    APPS,
+    DELTA,
+    DIRTY_MS,
+    FETCH,
+    JSON_GZIP,
+    place,
+    registration,
+    renewal,
+    request,
+)
 from bench.results import Better, Goal, Row
 from conformance.java.server import ALONE, LIVE, JavaServer, server_jar
 from support.builds import NotBuiltError
@@ -34,7 +44,6 @@ SIZES: Final = (1_000, INSTANCES, 50_000)
 _BATCH: Final = 250
 _FETCHES: Final = 20
 _BATCH_PATH: Final = "/eureka/peerreplication/batch/"
-_FETCH: Final = request("GET", APPS)
 _DELTA: Final = request("GET", DELTA)
 
 
@@ -137,7 +146,7 @@ def _traffics() -> list[Traffic]:
     return [
         Traffic("heartbeats", mixed(renewal), 200, Goal(2, 4, times_java=True)),
         Traffic("registrations", registrations(INSTANCES), 204, Goal(2, 3, times_java=True)),
-        Traffic("full fetch, gzip", [_FETCH], 200, Goal(1, times_java=True)),
+        Traffic("full fetch, gzip", [FETCH], 200, Goal(1, times_java=True)),
         Traffic("full fetch, plain", [plain], 200),
         Traffic("delta, gzip", [_DELTA], 200),
         Traffic("one application", [again], 200),
@@ -169,7 +178,7 @@ async def _rates(lab: Lab, subjects: Sequence[Subject]) -> list[Row]:
 async def _not_modified(lab: Lab, ours: Subject) -> Row:
     """Full fetches of who has it already."""
     with Line(ours.port) as line:
-        tag = line.demand(_FETCH, 200).header("ETag")
+        tag = line.demand(FETCH, 200).header("ETag")
     again = request("GET", APPS, {**JSON_GZIP, "If-None-Match": str(tag)})
     value = await _load(lab, ours, Traffic("304", [again], 304), lab.round_s)
     name, note = "full fetch of who has it already (304)", "Java has no ETag"
@@ -206,7 +215,7 @@ async def _change(lab: Lab, subjects: Sequence[Subject], size: int) -> Row:
         lab.say(f"a change, then a full fetch, {size:,} instances, {each.name}")
         rounds = _rounds(lab, size)
         with _alone(subjects, each):
-            times = await asyncio.to_thread(shown_after, each.port, _FETCH, size, rounds)
+            times = await asyncio.to_thread(shown_after, each.port, FETCH, size, rounds)
         values[each.name] = times[rounds // 3 :]  # the first third warms up
     goal = Goal(50, 100, times_java=True) if size == INSTANCES else None
     name = f"one change, then a full fetch that shows it, {size:,} instances"
@@ -234,7 +243,7 @@ def _fetch_often(port: int) -> None:
     with Line(port) as line:
         for number in range(_FETCHES):
             line.demand(registration(number, f"memory-{number}"), 204)
-            line.demand(_FETCH, 200)
+            line.demand(FETCH, 200)
 
 
 async def starts(lab: Lab) -> list[Row]:
@@ -269,72 +278,7 @@ def _until_answered(port: int) -> None:
     deadline = time.perf_counter() + 60
     while time.perf_counter() < deadline:
         with contextlib.suppress(OSError, BadAnswerError), Line(port) as line:
-            if line.ask(_FETCH).status == 200:
+            if line.ask(FETCH).status == 200:
                 return
         time.sleep(0.002)
     raise NotMeasuredError("no answer within a minute")
-
-
-async def lag(lab: Lab) -> list[Row]:
-    """Registered at one of two servers, readable at the other."""
-    ours: list[float] = []
-    async with lab.peers(2) as peers:
-        lab.unpin(peers)
-        lab.say("registered at one server, seen at another, here")
-        ports = [peer.settings.port for peer in peers]
-        addresses = (("127.0.0.1", ports[0]), ("127.0.0.1", ports[1]))
-        ours = await asyncio.to_thread(_seen_after, addresses, lab.rounds(200, 30))
-    java = await _java_lag(lab)
-    return [
-        Row(
-            f"registered at one server, seen at another, p{share}",
-            "ms",
-            Better.LESS,
-            [percentile(sorted(ours), share / 100)],
-            [percentile(sorted(java), share / 100)],
-            Goal(100, 20) if share == 99 else None,
-            f"{len(ours)} and {len(java)} registrations",
-        )
-        for share in (50, 99)
-    ]
-
-
-async def _java_lag(lab: Lab) -> list[float]:
-    lab.say("registered at one server, seen at another, Java")
-    hosts = ("127.0.0.2", "127.0.0.3")  # Java tells peers apart by host name alone
-    with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(JavaServer(jar(), KIND, host=h, jvm=JVM)) for h in hosts]
-        for server, other in zip(servers, reversed(servers), strict=True):
-            server.settings |= {
-                "eureka.instance.hostname": server.host,
-                "eureka.client.service-url.defaultZone": other.url,
-                "eureka.server.peer-node-read-timeout-ms": 5000,
-            }
-            server.start()
-            lab.unpin_pid(java_pid(server))
-        for server in servers:
-            await asyncio.to_thread(server.ready)
-        first, second = ((server.host, server.port) for server in servers)
-        return await asyncio.to_thread(_seen_after, (first, second), lab.rounds(40, 5))
-
-
-def _seen_after(where: tuple[tuple[str, int], tuple[str, int]], rounds: int) -> list[float]:
-    (host, port), (other_host, other_port) = where
-    times = []
-    with Line(port, host) as here, Line(other_port, other_host) as there:
-        for number in range(rounds):
-            times.append(_see(here, there, number))
-            time.sleep(0.01)
-    return times
-
-
-def _see(here: Line, there: Line, number: int) -> float:
-    """Milliseconds from before a registration to the end of the look-up that finds it."""
-    look_up, change = request("GET", place(number).path), registration(number)
-    began = time.perf_counter()
-    here.demand(change, 204)
-    while time.perf_counter() - began < 20:
-        if there.demand(look_up, 200, 404).status == 200:
-            return (time.perf_counter() - began) * 1e3
-        time.sleep(0.0005)
-    raise BadAnswerError("not seen at the other server within 20 s")

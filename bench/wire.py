@@ -1,4 +1,4 @@
-"""A wire between two peers that can be cut: a TCP proxy that lets nothing through for a while."""
+"""A wire between two peers that can be cut or slow: a TCP proxy that holds back what comes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Wire:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="wire")
         self._whole = asyncio.Event()
+        self._delay_s = 0.0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -48,6 +49,10 @@ class Wire:
     def mend(self) -> None:
         """Let through what waits, and everything after it."""
         self._loop.call_soon_threadsafe(self._whole.set)
+
+    def slow(self, delay_s: float) -> None:
+        """Hold back what comes, each way, for so long from now on."""
+        self._delay_s = delay_s
 
     async def _listen(self) -> None:
         self._whole.set()
@@ -86,6 +91,7 @@ class Wire:
     async def _copy(self, source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(65_536):
+                await asyncio.sleep(self._delay_s)
                 await self._whole.wait()
                 to.write(data)
                 await to.drain()

@@ -1,0 +1,126 @@
+"""Two of our servers, and two Java servers: how soon one shows what the other got, or holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from bench.answers import BadAnswerError
+from bench.figures import percentile
+from bench.lab import INSTANCES, Lab, NotMeasuredError, mixed, registrations
+from bench.line import Line
+from bench.load import Plan
+from bench.requests import FETCH, place, renewal
+from bench.results import Better, Goal, Row
+from bench.sight import Addresses, addresses, seen_after
+from bench.versus import JVM, KIND, jar, java_pid
+from conformance.java.server import JavaServer
+
+_HEARTBEATS_PER_S: Final = 2_000
+_SETTLE_S: Final = 3.0
+_PATIENCE_S: Final = 180.0
+_LAST: Final = f'"{place(INSTANCES - 1).id}"'.encode()
+
+
+async def two(lab: Lab) -> list[Row]:
+    """Lag at rest and under load, and a start with 10,000 instances to copy."""
+    async with lab.peers(2) as peers:
+        lab.unpin(peers)
+        ours = await _lags(lab, addresses(peers), lab.rounds(200, 30))
+        copied = []
+        for number in range(lab.rounds(3, 1)):
+            lab.say(f"start with {INSTANCES:,} instances to copy, here, {number + 1}")
+            await peers[1].stop()
+            began = time.perf_counter()
+            await peers[1].start()
+            copied.append(await asyncio.to_thread(_whole_after, addresses(peers)[1], began))
+    async with _java(lab) as servers:
+        where = _where(servers)
+        java = await _lags(lab, where, lab.rounds(40, 5))
+        java_copied = []
+        for number in range(lab.rounds(3, 1)):
+            lab.say(f"start with {INSTANCES:,} instances to copy, Java, {number + 1}")
+            servers[1].kill()
+            began = time.perf_counter()
+            servers[1].start()
+            lab.unpin_pid(java_pid(servers[1]))
+            java_copied.append(await asyncio.to_thread(_whole_after, where[1], began))
+    words = f"start to the first list of {INSTANCES:,} instances, which another server has"
+    return [
+        *_lag_rows("at rest", ours[0], java[0]),
+        *_lag_rows(f"with {_HEARTBEATS_PER_S:,} heartbeats a second", ours[1], java[1]),
+        Row(words, "s", Better.LESS, copied, java_copied, Goal(5, 2)),
+    ]
+
+
+def _lag_rows(words: str, ours: Sequence[float], java: Sequence[float]) -> list[Row]:
+    return [
+        Row(
+            f"registered at one server, seen at another, {words}, p{share}",
+            "ms",
+            Better.LESS,
+            [percentile(sorted(ours), share / 100)],
+            [percentile(sorted(java), share / 100)],
+            Goal(100, 20) if share == 99 else None,
+            f"{len(ours)} and {len(java)} registrations",
+        )
+        for share in (50, 99)
+    ]
+
+
+async def _lags(lab: Lab, where: Addresses, rounds: int) -> tuple[list[float], list[float]]:
+    """Lags at rest, and then with heartbeats of 10,000 instances at the server written to."""
+    (host, port), _ = where
+    lab.say("registered at one server, seen at another, at rest")
+    strangers = range(INSTANCES, INSTANCES + 2 * rounds)
+    idle = await asyncio.to_thread(seen_after, where, strangers[:rounds])
+    lab.say(f"{INSTANCES:,} instances register")
+    await lab.load(Plan(port, registrations(INSTANCES), total=INSTANCES, host=host), 204)
+    await asyncio.to_thread(_whole_after, where[1], time.perf_counter())
+    lab.say(f"registered at one server, seen at another, {_HEARTBEATS_PER_S:,} heartbeats a second")
+    plan = Plan(port, mixed(renewal), rate=_HEARTBEATS_PER_S, host=host)
+    async with lab.loading(plan, 200) as ending:
+        await asyncio.sleep(_SETTLE_S)
+        busy = await asyncio.to_thread(seen_after, where, strangers[rounds:])
+    await ending()
+    return idle, busy
+
+
+def _whole_after(where: tuple[str, int], began: float) -> float:
+    """Seconds until a server lists the last of 10,000 instances and as many as there are."""
+    host, port = where
+    while time.perf_counter() - began < _PATIENCE_S:
+        with contextlib.suppress(OSError, BadAnswerError), Line(port, host) as line:
+            answer = line.ask(FETCH)
+            at = time.perf_counter()
+            text = answer.text if answer.status == 200 else b""
+            if _LAST in text and text.count(b'"instanceId":') >= INSTANCES:
+                return at - began
+        time.sleep(0.01)
+    raise NotMeasuredError(f"the list was not whole within {_PATIENCE_S:g} s")
+
+
+@contextlib.asynccontextmanager
+async def _java(lab: Lab) -> AsyncIterator[list[JavaServer]]:
+    hosts = ("127.0.0.2", "127.0.0.3")  # Java tells peers apart by host name alone
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(JavaServer(jar(), KIND, host=h, jvm=JVM)) for h in hosts]
+        for server, other in zip(servers, reversed(servers), strict=True):
+            server.settings |= {
+                "eureka.instance.hostname": server.host,
+                "eureka.client.service-url.defaultZone": other.url,
+                "eureka.server.peer-node-read-timeout-ms": 5000,
+            }
+            server.start()
+            lab.unpin_pid(java_pid(server))
+        for server in servers:
+            await asyncio.to_thread(server.ready)
+        yield servers
+
+
+def _where(servers: Sequence[JavaServer]) -> Addresses:
+    first, second = ((server.host, server.port) for server in servers)
+    return first, second
