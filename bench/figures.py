@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 import msgspec
+
+from eureka_registry.local.bench.figures import rank
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -61,9 +62,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     Raises:
         ValueError: there is no value, or no such share.
     """
-    if not ordered or not 0 < share <= 1:
-        raise ValueError("needs a value, and a share above 0 and at most 1")
-    return ordered[math.ceil(share * len(ordered)) - 1]
+    return ordered[rank(share, len(ordered)) - 1]
 
 
 def median(values: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""The command line: `serve` one peer, run several with `up`, try a failure with `drill`."""
+"""The command line: `serve` one peer, `up` for several, `drill` a failure, `bench` a server."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import uvloop
 
 from eureka_registry import __version__, logs
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.load import add_flags, load
+from eureka_registry.config.urls import redact
 from eureka_registry.http.app import serve
 from eureka_registry.http.sockets import PortInUseError
 from eureka_registry.local import arguments
@@ -37,10 +39,16 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats what it cannot use, but no password of a URL."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end the program."""
+        super().error(redact(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="eureka-registry", description="A Netflix-Eureka-compatible registry."
-    )
+    parser = _Parser(prog="eureka-registry", description="A Netflix-Eureka-compatible registry.")
     parser.add_argument("--version", action="version", version=f"eureka-registry {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("serve", help="run one peer until SIGTERM or Ctrl-C")
@@ -54,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     failure = commands.add_parser("drill", help="kill one of three peers, show what it costs")
     arguments.drill(failure)
     failure.set_defaults(run=_drill)
+    speed = commands.add_parser(
+        "bench", help="measure a Eureka server, ours or another, by its URL"
+    )
+    arguments.bench(speed)
+    speed.set_defaults(run=_bench)
     hashed = commands.add_parser("hash-password", help="read a password, print what is kept of it")
     hashed.set_defaults(run=_hash_password)
     return parser
@@ -78,6 +91,12 @@ def _drill(options: argparse.Namespace) -> int:
     from eureka_registry.local import drill  # noqa: PLC0415 - likewise
 
     return drill.run(options)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from eureka_registry.local.bench import command  # noqa: PLC0415 - likewise
+
+    return command.run(options)
 
 
 def _hash_password(_options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The options of `up` and `drill`; apart from these, so that `serve` starts without them."""
+"""The options of `up`, `drill`, `bench`; apart from these, so that `serve` starts without them."""
 
 from __future__ import annotations
 
@@ -35,5 +35,24 @@ def drill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--down", type=float, default=8.0, metavar="S",
         help="seconds the peer stays away (default: 8, longer than a lease of the drill's clients)",
+    )  # fmt: skip
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+
+
+def bench(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `bench`."""
+    parser.add_argument(
+        "urls", nargs="+", metavar="URL",
+        help="http://[user:password@]host:port[/eureka/]; of several, which must be peers of one "
+        "cluster, the first is written to, and all are asked when they show it",
+    )  # fmt: skip
+    parser.add_argument("--instances", type=int, default=100, metavar="N", help="default: 100")
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, metavar="S", help="of measuring (default: 10)"
+    )
+    parser.add_argument("--connections", type=int, default=4, metavar="C", help="default: 4")
+    parser.add_argument(
+        "--rate", type=float, metavar="R",
+        help="operations a second in all; without it as many as go",
     )  # fmt: skip
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")

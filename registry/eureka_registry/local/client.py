@@ -34,6 +34,29 @@ OnTrouble = Callable[[str], None]
 """Is told what went wrong, in a sentence."""
 
 
+def fields_of(
+    app: str, instance_id: str, lease_s: tuple[int, int], dirty_ms: int
+) -> dict[str, object]:
+    """What all our clients register; host, address, status and port are their own affair.
+
+    Args:
+        app: name of the application.
+        instance_id: unique in it.
+        lease_s: seconds between renewals, and seconds that the lease lasts.
+        dirty_ms: the document's `lastDirtyTimestamp`; a larger one replaces a smaller one.
+    """
+    center = "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo"
+    interval_s, duration_s = lease_s
+    return {
+        "instanceId": instance_id,
+        "app": app,
+        "dataCenterInfo": {"@class": center, "name": "MyOwn"},
+        "leaseInfo": {"renewalIntervalInSecs": interval_s, "durationInSecs": duration_s},
+        "vipAddress": app.lower(),
+        "lastDirtyTimestamp": str(dirty_ms),
+    }
+
+
 class LeaseClient:
     """One instance of one application."""
 
@@ -66,7 +89,15 @@ class LeaseClient:
 
     async def register(self, interval_s: int, duration_s: int) -> None:
         """Begin the lease; `RuntimeError` if no server takes it."""
-        document = {"instance": self._document(interval_s, duration_s)}
+        document = {
+            "instance": fields_of(self.app, self.id, (interval_s, duration_s), self._dirty_ms)
+            | {
+                "hostName": f"drill-{self._number}",
+                "ipAddr": "127.0.0.1",
+                "status": "UP",
+                "port": {"$": 9000 + self._number, "@enabled": "true"},
+            }
+        }
         status, _ = await self._request("POST", f"apps/{self.app}", document)
         if status != HTTPStatus.NO_CONTENT:
             raise RuntimeError(f"{self.id} could not register: {status or 'no server answers'}")
@@ -121,18 +152,3 @@ class LeaseClient:
                 pass
             self._urls = [*self._urls[1:], self._urls[0]]
         return 0, len(self._urls)
-
-    def _document(self, interval_s: int, duration_s: int) -> dict[str, object]:
-        center = "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo"
-        return {
-            "instanceId": self.id,
-            "hostName": f"drill-{self._number}",
-            "app": self.app,
-            "ipAddr": "127.0.0.1",
-            "status": "UP",
-            "port": {"$": 9000 + self._number, "@enabled": "true"},
-            "dataCenterInfo": {"@class": center, "name": "MyOwn"},
-            "leaseInfo": {"renewalIntervalInSecs": interval_s, "durationInSecs": duration_s},
-            "vipAddress": self.app.lower(),
-            "lastDirtyTimestamp": str(self._dirty_ms),
-        }

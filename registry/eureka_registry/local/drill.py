@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 import msgspec
@@ -20,6 +19,7 @@ from rich.table import Table
 
 from eureka_registry.config.settings import Settings
 from eureka_registry.http.sockets import bind
+from eureka_registry.local.background import in_background
 from eureka_registry.local.client import LeaseClient, Tally
 from eureka_registry.local.processes import Process, running
 from eureka_registry.local.sight import Overview, look, service_url
@@ -106,7 +106,7 @@ class Drill:
             clients = await self._register(session)
             await self._until(session, lambda o: self._complete(o) and o.agreed)
             self._note(f"all peers agree on {self._count} leases")
-            async with _in_background(self._tasks_of(clients)):
+            async with in_background(self._tasks_of(clients)):
                 await self._fail(session, processes[1])
             overview = await look(session, self._peers)
             self._report.leases_at_end = {p.name: p.instances for p in overview.peers}
@@ -187,17 +187,6 @@ class Drill:
 
     def _on_event(self, peer: str, sentence: str) -> None:
         self._report.troubles.append(f"{peer} {sentence}")
-
-
-@contextlib.asynccontextmanager
-async def _in_background(work: list[Awaitable[None]]) -> AsyncIterator[None]:
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def show(report: Report, output: str) -> None:

@@ -84,16 +84,21 @@ class Answer(NamedTuple):
     node: str | None = None
 
 
-def open_session(tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
+def open_session(
+    tls: ssl.SSLContext | None = None, *, decompress: bool = True
+) -> aiohttp.ClientSession:
     """Open the session that all peers share; the caller closes it.
 
     `tls` holds whom to trust and our own certificate; `None`: the system's authorities. Names are
     resolved for every new connection, as a peer comes back from a restart with another address.
+    Without `decompress` bodies stay as they came.
     """
     connector = aiohttp.TCPConnector(
         ssl=tls or True, limit=0, use_dns_cache=False, keepalive_timeout=_KEEPALIVE_S
     )
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=decompress
+    )
 
 
 class PeerClient:
@@ -114,7 +119,7 @@ class PeerClient:
         self.node = node
         self._session = session
         self._limits = limits
-        self._headers = _headers(node) | _credentials(normal)
+        self._headers = _headers(node) | credentials(normal)
         self._timeout = aiohttp.ClientTimeout(
             total=limits.total_s,
             connect=limits.connect_timeout_s,
@@ -193,8 +198,8 @@ def _headers(node: Node) -> dict[str, str]:
     }
 
 
-def _credentials(url: str) -> dict[str, str]:
-    """Preemptive Basic credentials, as Jersey sends for user info in a URL (5.12)."""
+def credentials(url: str) -> dict[str, str]:
+    """The header of a URL's user and password, sent unasked as Jersey does (5.12); else empty."""
     user_info, at, _ = urlsplit(url).netloc.rpartition("@")
     if not at:
         return {}
@@ -210,11 +215,11 @@ def _outcome_of(error: Exception, limits: Limits) -> Outcome:
         return Congested(f"no answer within {limits.read_timeout_s:g} s")
     if isinstance(error, TimeoutError):
         return Congested(f"answer not complete within {limits.total_s:g} s")
-    return Unreachable(_words(error))
+    return Unreachable(trouble(error))
 
 
-def _words(error: Exception) -> str:
-    """Say briefly what a failed request met."""
+def trouble(error: Exception) -> str:
+    """Say briefly what a failed request met; a time-out is for the caller, who knows how long."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"TLS certificate not trusted: {_tls_words(error.certificate_error)}"
     if isinstance(error, ssl.SSLError):

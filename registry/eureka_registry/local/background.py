@@ -1,0 +1,19 @@
+"""Work that goes on beside other work, and ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Sequence
+
+
+@contextlib.asynccontextmanager
+async def in_background(work: Sequence[Awaitable[None]]) -> AsyncIterator[None]:
+    """Do `work` while the block runs, then cancel it; what it raises is dropped."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

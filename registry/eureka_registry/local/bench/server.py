@@ -1,0 +1,181 @@
+"""A Eureka server behind a URL: found, and asked.
+
+A URL is taken with or without the path that Eureka's API has at most servers; the first of
+`_PATHS` below it that gives a list of applications is used from then on.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from eureka_registry.local.bench.leases import ALL, Operation
+from eureka_registry.local.bench.plan import ANSWER_S, CONNECT_S
+from eureka_registry.peers.client import credentials, trouble
+from eureka_registry.peers.urls import normalise, redact
+
+_PATHS: Final = ("", "eureka/", "eureka/v2/")
+"""As given; Spring's; Netflix's own server's (`eureka-protocol.md` 1.1)."""
+
+_TIMEOUT: Final = aiohttp.ClientTimeout(
+    total=CONNECT_S + 4 * ANSWER_S, connect=CONNECT_S, sock_read=ANSWER_S
+)
+_GZIP: Final = 16 + zlib.MAX_WBITS
+
+_MEANINGS: Final[Mapping[int, str]] = {
+    HTTPStatus.UNAUTHORIZED: "it wants a user and a password, or has others; write "
+    "http://user:password@host:port/eureka/",
+    HTTPStatus.SERVICE_UNAVAILABLE: "it, or what stands before it, is not ready; try again later",
+    HTTPStatus.TOO_MANY_REQUESTS: "it limits how much it is asked; try again later",
+}
+
+
+class Answer(NamedTuple):
+    """What came back: `status` is 0 if nothing did, and `trouble` says why."""
+
+    status: int
+    body: bytes = b""
+    encoding: str = ""
+    trouble: str = ""
+
+    @property
+    def words(self) -> str:
+        """The status, or why there is none."""
+        return self.trouble or str(self.status)
+
+    @property
+    def text(self) -> bytes:
+        """The body without its compression, empty if it is damaged."""
+        if self.encoding != "gzip":
+            return self.body
+        try:
+            return zlib.decompress(self.body, _GZIP)
+        except zlib.error:
+            return b""
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """How much a server held before we came."""
+
+    applications: int
+    instances: int
+
+
+class NoEurekaError(Exception):
+    """There is no Eureka server to talk to; the sentence says what to do."""
+
+
+class Server:
+    """One server, over a session that leaves bodies compressed.
+
+    `url` is its service URL without user and password, which go into a header and nowhere else.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        normal = normalise(url)
+        self.url = redact(normal)
+        self._session = session
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "Content-Type": "application/json",
+            "User-Agent": "eureka-registry-bench",
+            # Clients of this name are exempt from Netflix's rate limits (`RateLimitingFilter`).
+            "DiscoveryIdentity-Name": "DefaultClient",
+        } | credentials(normal)
+
+    async def ask(self, operation: Operation) -> Answer:
+        """Send one request; redirects are not followed. Never raises for what the network does."""
+        try:
+            async with self._session.request(
+                operation.method,
+                URL(self.url + operation.path, encoded=True),
+                data=operation.body,
+                headers=self._headers,
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+            ) as answer:
+                body = await answer.read()
+                return Answer(answer.status, body, answer.headers.get("Content-Encoding", ""))
+        except (aiohttp.ClientError, OSError) as error:  # OSError: also TimeoutError
+            return Answer(0, trouble=_words(error))
+
+
+async def find(session: aiohttp.ClientSession, url: str) -> tuple[Server, Holding]:
+    """Find the server that `url` means, and what it holds.
+
+    Raises:
+        NoEurekaError: it cannot be reached, refuses us, or is something else.
+    """
+    found = []
+    for path in _PATHS:
+        server = Server(session, url + path)
+        answer = await server.ask(ALL)
+        holding = holding_of(answer)
+        if holding is not None:
+            return server, holding
+        found.append((server.url, answer))
+        if ends_search(answer):
+            break
+    raise NoEurekaError(why_not(found))
+
+
+def holding_of(answer: Answer) -> Holding | None:
+    """What a list of all applications holds; `None` if the answer is no such list."""
+    if answer.status != HTTPStatus.OK:
+        return None
+    try:
+        document: Any = json.loads(answer.text)
+        applications = document["applications"]["application"]
+        return Holding(len(applications), sum(len(each["instance"]) for each in applications))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def ends_search(answer: Answer) -> bool:
+    """Whether another path below the same host would meet the same."""
+    return answer.status in _MEANINGS or not answer.status
+
+
+def why_not(found: Sequence[tuple[str, Answer]]) -> str:
+    """Say why none of these URLs, with what a list of applications was answered, is a Eureka."""
+    url, answer = found[-1]
+    if not answer.status:
+        advice = "is it running, and is this its address?"
+        if "certificate" in answer.trouble:
+            advice = "name the authority that issued it: SSL_CERT_FILE=ca.pem"
+        return f"{url} cannot be reached: {answer.trouble}; {advice}"
+    meaning = _MEANINGS.get(answer.status)
+    if meaning:
+        return f"{url} answers {answer.status}: {meaning}"
+    tried = ", ".join(f"{url}apps ({_shape(answer)})" for url, answer in found)
+    return (
+        f"{found[0][0]} is no Eureka server: no list of applications at {tried}; give its service "
+        f"URL, such as http://host:8761/eureka/"
+    )
+
+
+def _shape(answer: Answer) -> str:
+    """What an answer is that is no list of applications."""
+    if answer.status == HTTPStatus.OK:
+        return "something else"
+    if answer.status == HTTPStatus.FORBIDDEN:
+        return "403, forbidden to this user or not ready"  # `shouldAllowAccess`
+    if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
+        return f"{answer.status}, a redirect"
+    return str(answer.status)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return f"no connection within {CONNECT_S:g} s"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {ANSWER_S:g} s"
+    return trouble(error)
