@@ -16,7 +16,9 @@ from bench.requests import place, registration, renewal, request
 from eureka_registry.local.processes import Process
 
 _SEEN: Final = Budget(100, aim=20)
-_HEARTBEATS_PER_S: Final = 2_000
+HEARTBEATS_PER_S: Final = 2_000
+"""The load under which it is measured again."""
+
 _PAUSE_S: Final = 0.0003
 _BETWEEN_S: Final = 0.02
 _PATIENCE_S: Final = 20.0
@@ -34,8 +36,8 @@ async def sight(lab: Lab) -> list[Figure]:
         await asyncio.sleep(2.0)  # until the peers have been told of all that
         lab.say("registered at one peer, seen at another, at rest")
         idle = await asyncio.to_thread(seen_after, where, range(INSTANCES, INSTANCES + rounds))
-        lab.say(f"the same with {_HEARTBEATS_PER_S:,} heartbeats a second")
-        plan = Plan(peers[0].settings.port, mixed(renewal), rate=_HEARTBEATS_PER_S)
+        lab.say(f"the same with {HEARTBEATS_PER_S:,} heartbeats a second")
+        plan = Plan(peers[0].settings.port, mixed(renewal), rate=HEARTBEATS_PER_S)
         async with lab.loading(plan, 200) as ending:
             await asyncio.sleep(1.5)
             begin = INSTANCES + rounds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
 from bench.answers import BadAnswerError
@@ -15,11 +15,10 @@ from bench.line import Line
 from bench.load import Plan
 from bench.requests import FETCH, place, renewal
 from bench.results import Better, Goal, Row
-from bench.sight import Addresses, addresses, seen_after
+from bench.sight import HEARTBEATS_PER_S, Addresses, addresses, seen_after
 from bench.versus import JVM, KIND, jar, java_pid
 from conformance.java.server import JavaServer
 
-_HEARTBEATS_PER_S: Final = 2_000
 _SETTLE_S: Final = 3.0
 _PATIENCE_S: Final = 180.0
 _LAST: Final = f'"{place(INSTANCES - 1).id}"'.encode()
@@ -29,31 +28,45 @@ async def two(lab: Lab) -> list[Row]:
     """Lag at rest and under load, and a start with 10,000 instances to copy."""
     async with lab.peers(2) as peers:
         lab.unpin(peers)
-        ours = await _lags(lab, addresses(peers), lab.rounds(200, 30))
-        copied = []
-        for number in range(lab.rounds(3, 1)):
-            lab.say(f"start with {INSTANCES:,} instances to copy, here, {number + 1}")
-            await peers[1].stop()
-            began = time.perf_counter()
-            await peers[1].start()
-            copied.append(await asyncio.to_thread(_whole_after, addresses(peers)[1], began))
+        where, second = addresses(peers), peers[1]
+        ours = await _lags(lab, where, lab.rounds(200, 30))
+        copied = await _copies(lab, "here", where[1], second.stop, second.start)
     async with _java(lab) as servers:
-        where = _where(servers)
+        where, java_second = _where(servers), servers[1]
+
+        async def kill_java() -> None:
+            java_second.kill()
+
+        async def start_java() -> None:
+            java_second.start()
+            lab.unpin_pid(java_pid(java_second))
+
         java = await _lags(lab, where, lab.rounds(40, 5))
-        java_copied = []
-        for number in range(lab.rounds(3, 1)):
-            lab.say(f"start with {INSTANCES:,} instances to copy, Java, {number + 1}")
-            servers[1].kill()
-            began = time.perf_counter()
-            servers[1].start()
-            lab.unpin_pid(java_pid(servers[1]))
-            java_copied.append(await asyncio.to_thread(_whole_after, where[1], began))
+        java_copied = await _copies(lab, "Java", where[1], kill_java, start_java)
     words = f"start to the first list of {INSTANCES:,} instances, which another server has"
     return [
         *_lag_rows("at rest", ours[0], java[0]),
-        *_lag_rows(f"with {_HEARTBEATS_PER_S:,} heartbeats a second", ours[1], java[1]),
+        *_lag_rows(f"with {HEARTBEATS_PER_S:,} heartbeats a second", ours[1], java[1]),
         Row(words, "s", Better.LESS, copied, java_copied, Goal(5, 2)),
     ]
+
+
+async def _copies(
+    lab: Lab,
+    who: str,
+    where: tuple[str, int],
+    stop: Callable[[], Awaitable[object]],
+    start: Callable[[], Awaitable[object]],
+) -> list[float]:
+    """Seconds from each start of the second server until it lists all that the first one holds."""
+    times = []
+    for number in range(lab.rounds(3, 1)):
+        lab.say(f"start with {INSTANCES:,} instances to copy, {who}, {number + 1}")
+        await stop()
+        began = time.perf_counter()
+        await start()
+        times.append(await asyncio.to_thread(_whole_after, where, began))
+    return times
 
 
 def _lag_rows(words: str, ours: Sequence[float], java: Sequence[float]) -> list[Row]:
@@ -80,8 +93,8 @@ async def _lags(lab: Lab, where: Addresses, rounds: int) -> tuple[list[float], l
     lab.say(f"{INSTANCES:,} instances register")
     await lab.load(Plan(port, registrations(INSTANCES), total=INSTANCES, host=host), 204)
     await asyncio.to_thread(_whole_after, where[1], time.perf_counter())
-    lab.say(f"registered at one server, seen at another, {_HEARTBEATS_PER_S:,} heartbeats a second")
-    plan = Plan(port, mixed(renewal), rate=_HEARTBEATS_PER_S, host=host)
+    lab.say(f"registered at one server, seen at another, {HEARTBEATS_PER_S:,} heartbeats a second")
+    plan = Plan(port, mixed(renewal), rate=HEARTBEATS_PER_S, host=host)
     async with lab.loading(plan, 200) as ending:
         await asyncio.sleep(_SETTLE_S)
         busy = await asyncio.to_thread(seen_after, where, strangers[rounds:])

@@ -148,8 +148,8 @@ def test_a_signal_leaves_nothing_behind(peer: PeerProcess, number: signal.Signal
     assert peer.ids() == {"orders-1"}
 
 
-def test_a_second_ctrl_c_gives_up_and_says_what_is_left(peer: PeerProcess) -> None:
-    """A server that does not answer must not hold the terminal."""
+def given_up(peer: PeerProcess) -> tuple[int, dict[str, Any]]:
+    """Press Ctrl-C twice while the peer is silent: the exit code, and what is left."""
     with running(peer.url, *FOR_EVER, "-o", "json") as process:
         until(lambda: len(ours(peer)) == 100)
         peer.pause()
@@ -159,9 +159,14 @@ def test_a_second_ctrl_c_gives_up_and_says_what_is_left(peer: PeerProcess) -> No
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=PATIENCE_S)
         peer.resume()
+    return process.returncode, json.loads(output)["left"]
 
-    left = json.loads(output)["left"]
-    assert process.returncode == 130
+
+def test_a_second_ctrl_c_gives_up_and_says_what_is_left(peer: PeerProcess) -> None:
+    """A server that does not answer must not hold the terminal."""
+    code, left = given_up(peer)
+
+    assert code == 130
     assert left["instances"] == 100
     assert left["why"] == "interrupted"
 
@@ -185,16 +190,8 @@ def test_a_server_that_dies_half_way_is_told_with_what_is_left(peer: PeerProcess
 
 def test_the_command_for_what_is_left_removes_it(peer: PeerProcess) -> None:
     """Somebody will paste it at 3 a.m."""
-    with running(peer.url, *FOR_EVER, "-o", "json") as process:
-        until(lambda: len(ours(peer)) == 100)
-        peer.pause()
-        process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
-        process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=PATIENCE_S)
-        peer.resume()
-    command = json.loads(output)["left"]["remove"]
+    _, left = given_up(peer)
+    command = left["remove"]
 
     subprocess.run(command, shell=True, check=True, capture_output=True, timeout=PATIENCE_S)
 

@@ -104,14 +104,11 @@ class FastLane:
     def _block(self, head: bytes) -> Block | None:
         if len(head) > _MAX_HEAD_BYTES:
             return None
-        try:
-            return self._seen[head]
-        except KeyError:
-            pass
-        if len(self._seen) >= _MAX_SEEN:
-            self._seen.clear()
-        block = self._seen[head] = harmless(head)
-        return block
+        if head not in self._seen:
+            if len(self._seen) >= _MAX_SEEN:
+                self._seen.clear()
+            self._seen[head] = harmless(head)
+        return self._seen[head]
 
 
 def harmless(head: bytes) -> Block | None:

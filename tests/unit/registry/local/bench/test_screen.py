@@ -9,31 +9,18 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from eureka_registry.local.bench.figures import Latency, Phase, Tally
-from eureka_registry.local.bench.report import Freshness, Left, Report, Sight
+from eureka_registry.local.bench.figures import Phase, Tally
+from eureka_registry.local.bench.report import Left, Report, Sight
 from eureka_registry.local.bench.screen import Progress, doing, show
 from eureka_registry.local.bench.server import Holding
+from support.benchmarked import GOOD, HERE, QUICK
 
-URL = "http://one:8761/eureka/"
-QUICK = Latency(1.0, 2.0, 3.0, 4.0)
-REPORT = Report(
-    version="0",
-    began="2026-01-01T00:00:00Z",
-    urls=[URL],
-    application="EUREKA-BENCH-0A1B",
-    instances=10,
-    seconds=1.0,
-    connections=1,
-    rate=None,
-    patience_s=45.0,
-    found={URL: Holding(1, 3)},
+REPORT = msgspec.structs.replace(
+    GOOD,
+    urls=[HERE],
+    found={HERE: Holding(1, 3)},
     phases=[Phase("application", 12_345, 0, 1.0, 12_345.0, QUICK, {"200": 10}, 84_133, 0.1)],
-    freshness=Freshness(5, 5, 0, QUICK),
-    sight=[Sight(URL, 7, 0, None)],
-    notes=[],
-    interrupted_by=None,
-    gave_up=None,
-    left=None,
+    sight=[Sight(HERE, 7, 0, None)],
 )
 
 

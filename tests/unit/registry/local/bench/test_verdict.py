@@ -6,12 +6,10 @@ import msgspec
 import pytest
 
 from eureka_registry.local.bench.figures import Latency, Phase
-from eureka_registry.local.bench.report import Freshness, Left, Report, Sight
-from eureka_registry.local.bench.server import Holding
+from eureka_registry.local.bench.report import Freshness, Left, Sight
 from eureka_registry.local.bench.verdict import Weight, in_ms, verdict
+from support.benchmarked import GOOD, HERE, QUICK, THERE
 
-HERE, THERE = "http://one:8761/eureka/", "http://two:8761/eureka/"
-QUICK = Latency(1.0, 2.0, 3.0, 4.0)
 SLOW = Latency(9_000.0, 15_097.0, 15_097.0, 15_097.0)
 LEFT = Left(
     3, "2026-01-01T00:01:30Z", "2026-01-01T00:03:00Z", "curl -X DELETE 'x'", "connection refused"
@@ -20,29 +18,7 @@ LEFT = Left(
 
 def phase(name: str = "renew", **changes: object) -> Phase:
     """A phase in which all went well."""
-    good = Phase(name, 10, 0, 1.0, 10.0, QUICK, {"200": 10}, 0, 0.1)
-    return msgspec.structs.replace(good, **changes)
-
-
-GOOD = Report(
-    version="0",
-    began="2026-01-01T00:00:00Z",
-    urls=[HERE, THERE],
-    application="EUREKA-BENCH-0A1B",
-    instances=10,
-    seconds=1.0,
-    connections=1,
-    rate=None,
-    patience_s=45.0,
-    found={HERE: Holding(0, 0), THERE: Holding(0, 0)},
-    phases=[phase()],
-    freshness=Freshness(5, 5, 0, QUICK),
-    sight=[Sight(HERE, 5, 0, QUICK), Sight(THERE, 5, 0, QUICK)],
-    notes=[],
-    interrupted_by=None,
-    gave_up=None,
-    left=None,
-)
+    return msgspec.structs.replace(GOOD.phases[0], name=name, **changes)
 
 
 def said(**changes: object) -> list[str]:
