@@ -73,8 +73,9 @@ class Wire:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            await self._whole.wait()
-            with contextlib.suppress(OSError):
+            # Only `_close` cancels; Python 3.11 prints a traceback for a cancelled connection.
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await self._whole.wait()
                 await self._lead(reader, writer)
         finally:
             writer.transport.abort()

@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -278,6 +279,13 @@ class PeerProcess:
         seen: dict[str, Any] = ask(self.management_port, "GET", "/peers").json
         return seen
 
+    def counted(self, name: str) -> float:
+        """What a counter without labels stands at: `get_all` is `eureka_server_get_all_total`."""
+        text = ask(self.management_port, "GET", "/metrics").body.decode()
+        found = re.search(rf"^eureka_server_{name}_total ([0-9.e+]+)$", text, re.MULTILINE)
+        assert found is not None, f"no counter of that name: {name}"
+        return float(found.group(1))
+
     def edges(self) -> dict[str, dict[str, Any]]:
         """How it sees each listed URL, by port."""
         return {each["url"].split(":")[2].split("/")[0]: each for each in self.view["peers"]}
@@ -384,6 +392,10 @@ class Cluster:
         """Whether all hold the same."""
         views = [peer.view["applications"] for peer in self.peers]
         return all(view == views[0] for view in views)
+
+    def counted(self, name: str) -> float:
+        """What a counter stands at, over all peers that run."""
+        return sum(peer.counted(name) for peer in self.peers)
 
     def everywhere(self, app: str, ids: Iterable[str]) -> bool:
         """Whether every peer lists exactly these instances of `app`."""

@@ -35,7 +35,7 @@ class Liar:
     def __enter__(self) -> Liar:
         """Begin to listen."""
         self._thread.start()
-        self._run(self._listen())
+        self.listen()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,6 +49,10 @@ class Liar:
     def url(self) -> str:
         """Its service URL."""
         return f"http://127.0.0.1:{self.port}/eureka/"
+
+    def listen(self, port: int = 0) -> None:
+        """Begin to listen, on a free port unless told which; again after `close`."""
+        self._run(self._listen(port))
 
     def close(self) -> None:
         """Listen no more, and break off what is under way."""
@@ -65,11 +69,11 @@ class Liar:
     def _run(self, work: Awaitable[None]) -> None:
         asyncio.run_coroutine_threadsafe(_awaited(work), self._loop).result(10)
 
-    async def _listen(self) -> None:
+    async def _listen(self, port: int) -> None:
         server = web.Server(self._handle, access_log=None)
         self._runner = runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         self.port = runner.addresses[0][1]
 
     async def _end(self) -> None:

@@ -1,32 +1,19 @@
-"""hudl/fargo, the client of Go programs and of go-kit, in XML and in JSON.
+"""hudl/fargo, the client of Go programs, in XML and in JSON.
 
 It chooses a server at random for every request and does not try another one (`eureka-protocol.md`,
-appendix E), so fail-over is its user's business: what is asked again arrives.
+appendix E), so fail-over is its user's business: what is asked again arrives. It knows no deltas,
+and no way back from an override.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 
-from conformance.realclient import RealClient, not_run
+from conformance.realclient import RealClient
 from processes.cluster import LONG, Cluster, throughout, until
-from support.builds import NotBuiltError, built
-
-TIER: Final = "Go's client fargo"
-HERE: Final = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def program() -> Path:
-    """The client's program, built."""
-    try:
-        return built("go-fargo", HERE, ("go", "build", "-o", "client", ".")) / "client"
-    except NotBuiltError as error:
-        not_run(TIER, str(error))
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +24,11 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.mark.parametrize("form", ["xml", "json"])
-def test_whole_life(cluster: Cluster, program: Path, form: str) -> None:
+def test_whole_life(cluster: Cluster, programs: Path, form: str) -> None:
     """Registers, renews, is overridden, describes itself, sees others, goes on without a peer."""
     app, other = f"GO{form.upper()}", f"GOOTHER{form.upper()}"
     own = f"{app.lower()}:1"
-    one = cluster.peers[0]
+    one, two, _ = cluster.peers
     one.register(other, "o-1", leaseInfo=LONG)
     settings = {
         "urls": [peer.url.removesuffix("/") for peer in cluster.peers],
@@ -49,15 +36,17 @@ def test_whole_life(cluster: Cluster, program: Path, form: str) -> None:
         "id": own,
         "json": form == "json",
     }
-    with RealClient([str(program)], settings) as real:
+    with RealClient([str(programs / "fargo")], settings) as real:
         assert real.ask("register") == "done"
         until(lambda: cluster.everywhere(app, {own}))
         throughout(lambda: real.ask("renew") == "done" and cluster.everywhere(app, {own}), 4.0)
 
         assert real.ask("describe", key="colour", value="blue") == "done"
-        until(lambda: (one.instance(app, own) or {"metadata": {}})["metadata"].get("colour"))
+        until(lambda: real.ask("metadata", key="colour") == "blue")
         assert real.ask("override", value="OUT_OF_SERVICE") == "done"
         until(lambda: real.ask("app", app=app) == {own: "OUT_OF_SERVICE"})
+        assert two.ask("DELETE", f"/apps/{app}/{own}/status?value=UP").status == 200
+        until(lambda: real.ask("app", app=app) == {own: "UP"})
         until(lambda: real.ask("apps").get(other) == {"o-1": "UP"})
         assert real.ask("vip", vip=other.lower()) == {"o-1": "UP"}
 

@@ -19,7 +19,6 @@ from processes.cluster import (
     Cluster,
     PeerProcess,
     Reply,
-    ask,
     document,
     throughout,
     until,
@@ -196,7 +195,7 @@ def test_nothing_goes_back_and_forth(mixed: Mixed) -> None:
     _register(mixed.java[0], "STILL", "s-2", leaseInfo=LONG)
     _all(mixed, lambda server: _statuses(server, "STILL").keys() == {"s-1", "s-2"})
     _all_list_each_other(mixed)
-    before = [_heard(peer) for peer in mixed.ours]
+    before = [peer.counted("replicated_items") for peer in mixed.ours]
     versions = [_delta_of(server, "STILL") for server in mixed.servers]
 
     throughout(lambda: all(s.ask("GET", "/apps").status == 200 for s in mixed.servers), QUIET_S)
@@ -204,7 +203,7 @@ def test_nothing_goes_back_and_forth(mixed: Mixed) -> None:
     # Each server renews itself about once a second at one other server, which tells the rest.
     bound = 4 * 2 * (QUIET_S + 2)
     for peer, heard in zip(mixed.ours, before, strict=True):
-        assert _heard(peer) - heard <= bound
+        assert peer.counted("replicated_items") - heard <= bound
     assert [_delta_of(server, "STILL") for server in mixed.servers] == versions
 
 
@@ -262,14 +261,6 @@ def _delta_of(server: Server, app: str) -> list[tuple[str, str]]:
     listed = server.ask("GET", "/apps/delta").json["applications"]["application"]
     found = [each["instance"] for each in listed if each["name"] == app]
     return sorted((i["instanceId"], i["lastUpdatedTimestamp"]) for group in found for i in group)
-
-
-def _heard(peer: PeerProcess) -> float:
-    """Items that peers have sent to one of ours."""
-    text = ask(peer.management_port, "GET", "/metrics").body.decode()
-    found = re.search(r"^eureka_server_replicated_items_total ([0-9.e+]+)$", text, re.MULTILINE)
-    assert found is not None
-    return float(found.group(1))
 
 
 def _others(urls: Iterable[str], own: str) -> str:

@@ -20,6 +20,7 @@ const commands = {
       ]),
     ),
   vip: ({ vip }) => client.getInstancesByVipAddress(vip).map((each) => each.instanceId),
+  metadata: ({ vip }) => client.getInstancesByVipAddress(vip)[0]?.metadata ?? null,
   stop: () => new Promise((done) => client.stop((error) => done(error ? String(error) : 'stopped'))),
 };
 

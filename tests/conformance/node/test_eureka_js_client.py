@@ -69,6 +69,7 @@ def client(cluster: Cluster, app: str, *, delta: bool = False) -> RealClient:
             "vipAddress": f"{app.lower()}.vip",
             "dataCenterInfo": {"@class": DEFAULT_CLASS, "name": "MyOwn"},
             "leaseInfo": {"renewalIntervalInSecs": 1, "durationInSecs": 2},
+            "metadata": {"colour": "blue & green", "a_b": "1"},
         },
     }
     return RealClient(["node", str(HERE / "client.js")], settings)
@@ -110,6 +111,45 @@ def test_sees_others_come_change_and_go(cluster: Cluster, *, delta: bool) -> Non
 
         until(lambda: _gone_or_out(real.ask("apps").get(app)))
         assert "ERROR" not in real.log()
+
+
+def test_is_overridden_and_back_and_described(cluster: Cluster, *, delta: bool) -> None:
+    """It has no call for either: an operator overrides, and it describes itself as it registers."""
+    app = f"JSOVER{int(delta)}"
+    own = f"{app.lower()}:1"
+    two = cluster.peers[1]
+    with client(cluster, app, delta=delta) as real:
+        until(lambda: cluster.everywhere(app, {own}))
+        until(lambda: real.ask("apps").get(app) == {own: "UP"})
+        described = {"colour": "blue & green", "a_b": "1"}
+        assert (two.instance(app, own) or {})["metadata"] == described
+        assert real.ask("metadata", vip=f"{app.lower()}.vip") == described
+
+        two.ask("PUT", f"/apps/{app}/{own}/status?value=OUT_OF_SERVICE")
+        until(lambda: _gone_or_out(real.ask("apps").get(app)))
+        throughout(lambda: _gone_or_out(real.ask("apps").get(app)), 1.5)  # its renewals say UP
+        two.ask("DELETE", f"/apps/{app}/{own}/status?value=UP")
+
+        until(lambda: real.ask("apps").get(app) == {own: "UP"})
+        real.stop()
+
+
+def test_follows_by_deltas_alone(cluster: Cluster) -> None:
+    """It fetches everything once; what comes and goes afterwards reaches it by deltas."""
+    one = cluster.peers[0]
+    one.register("JSDELTA", "d-1", leaseInfo=LONG)
+    until(lambda: cluster.everywhere("JSDELTA", {"d-1"}))
+    with client(cluster, "JSALONE", delta=True) as real:
+        until(lambda: real.ask("vip", vip="jsdelta") == ["d-1"])
+        full, deltas = cluster.counted("get_all"), cluster.counted("get_all_delta")
+
+        one.register("JSDELTA", "d-2", leaseInfo=LONG)
+        until(lambda: set(real.ask("vip", vip="jsdelta")) == {"d-1", "d-2"})
+        one.ask("DELETE", "/apps/JSDELTA/d-1")
+        until(lambda: real.ask("vip", vip="jsdelta") == ["d-2"])
+
+        assert cluster.counted("get_all") == full
+        assert cluster.counted("get_all_delta") > deltas
 
 
 def test_goes_on_with_the_next_server_when_its_own_is_killed(

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from py_eureka_client import eureka_client
+from py_eureka_client import eureka_basic, eureka_client
 
 
 def _apps() -> dict[str, dict[str, str]]:
@@ -37,6 +37,15 @@ def _do(command: dict[str, Any]) -> object:
         case "status":
             asyncio.run(eureka_client.get_client().status_update(command["status"]))
             return "done"
+        case "back":
+            asyncio.run(eureka_client.get_client().delete_status_override())
+            return "done"
+        case "vip":
+            found = asyncio.run(eureka_basic.get_vip(_server(), command["vip"]))
+            return {i.instanceId: i.status for a in found.applications for i in a.instances}
+        case "metadata":
+            application = eureka_client.get_client().applications.get_application(command["app"])
+            return application.get_instance(command["id"]).metadata
         case "call":
             return eureka_client.walk_nodes(command["app"], "/hello", walker=lambda url: url)
         case _:

@@ -56,8 +56,8 @@ def test_registers_renews_and_deregisters(cluster: Cluster) -> None:
         assert "Traceback" not in real.log()
 
 
-def test_status_change_shows_at_every_peer(cluster: Cluster) -> None:
-    """It sends a status override, and its next renewals do not undo it."""
+def test_status_change_and_back_show_at_every_peer(cluster: Cluster) -> None:
+    """It sends a status override, which its next renewals do not undo, and takes it back."""
     with client(cluster, "PYSTATUS") as real:
         until(lambda: cluster.everywhere("PYSTATUS", {"pystatus:1"}))
 
@@ -65,6 +65,8 @@ def test_status_change_shows_at_every_peer(cluster: Cluster) -> None:
 
         until(lambda: _statuses(cluster, "PYSTATUS", "pystatus:1") == {"OUT_OF_SERVICE"})
         throughout(lambda: _statuses(cluster, "PYSTATUS", "pystatus:1") == {"OUT_OF_SERVICE"}, 1.5)
+        real.ask("back")
+        until(lambda: _statuses(cluster, "PYSTATUS", "pystatus:1") == {"UP"})
 
 
 def test_sees_others_come_change_and_go(cluster: Cluster) -> None:
@@ -84,6 +86,33 @@ def test_sees_others_come_change_and_go(cluster: Cluster) -> None:
 
         until(lambda: real.ask("apps").get("PYOTHER") == {"o-2": "OUT_OF_SERVICE"})
         assert "Traceback" not in real.log()
+
+
+def test_follows_by_deltas_alone() -> None:
+    """Its hash agrees with the server's after each delta: it never fetches everything again.
+
+    Peers of its own: it fetches everything when an application is new to it, and stumbles over
+    departures of one that it does not know (`eureka-protocol.md`, appendix E).
+    """
+    with Cluster() as cluster:
+        one, two, _ = cluster.start().peers
+        one.register("PYDELTA", "d-1", leaseInfo=LONG, metadata={"a_b": "x & y"})
+        until(lambda: cluster.everywhere("PYDELTA", {"d-1"}))
+        with client(cluster, "PYALONE") as real:
+            until(lambda: real.ask("apps").keys() == {"PYDELTA", "PYALONE"})
+            assert real.ask("metadata", app="PYDELTA", id="d-1")["a__b"] == "x & y"
+            full, deltas = cluster.counted("get_all"), cluster.counted("get_all_delta")
+
+            two.register("PYDELTA", "d-2", leaseInfo=LONG)
+            until(lambda: real.ask("apps")["PYDELTA"] == {"d-1": "UP", "d-2": "UP"})
+            two.ask("PUT", "/apps/PYDELTA/d-2/status?value=DOWN")
+            until(lambda: real.ask("apps")["PYDELTA"]["d-2"] == "DOWN")
+            one.ask("DELETE", "/apps/PYDELTA/d-1")
+            until(lambda: real.ask("apps")["PYDELTA"] == {"d-2": "DOWN"})
+
+            assert cluster.counted("get_all") == full
+            assert cluster.counted("get_all_delta") > deltas
+            assert real.ask("vip", vip="pydelta") == {"d-2": "DOWN"}
 
 
 def test_goes_on_with_the_next_server_when_its_own_is_killed(cluster: Cluster) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,7 @@ import pytest
 
 from conformance.java.server import BUILD, QUICK_START, JavaServer
 from conformance.realclient import not_run
-from processes.cluster import Cluster, ask, throughout, until
+from processes.cluster import LONG, Cluster, ask, throughout, until
 from support.builds import NotBuiltError, built, need
 
 TIER: Final = "Spring Boot applications"
@@ -26,6 +26,14 @@ SOON: Final = {
 }
 """What takes half a minute by default happens every second."""
 
+TRANSPORTS: Final[Mapping[str, Mapping[str, object]]] = {
+    "RestTemplate": {},
+    "RestClient": {"eureka.client.restclient.enabled": True},
+    "WebClient": {"eureka.client.webclient.enabled": True},
+}
+"""What Spring Cloud's client speaks through, and what chooses it."""
+
+DEPARTURES: Final = 600
 PATIENCE_S: Final = 45.0
 
 
@@ -56,18 +64,22 @@ def cluster() -> Iterator[Cluster]:
         yield cluster.start()
 
 
-def test_one_calls_the_other_by_name(cluster: Cluster, jar: Path) -> None:
-    """As long as it is UP, also after their peer has died; SIGTERM takes it off the list."""
-    zone = {"eureka.client.service-url.defaultZone": ",".join(p.url for p in cluster.peers)}
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_one_calls_the_other_by_name(cluster: Cluster, jar: Path, transport: str) -> None:
+    """As long as it is UP, also after their peer has died; SIGTERM takes it off the list.
+
+    With WebClient only its lease's end does: it is closed before it could deregister.
+    """
     names = ("greeter", "caller")
     with (
-        SpringApplication(jar, {**SOON, **zone, **_named("greeter")}, jvm=QUICK_START) as greeter,
-        SpringApplication(jar, {**SOON, **zone, **_named("caller")}, jvm=QUICK_START) as caller,
+        _application(cluster, jar, "greeter", transport) as greeter,
+        _application(cluster, jar, "caller", transport) as caller,
     ):
         greeter.start()
         caller.start()
         greeter.ready()
         caller.ready()
+        assert f"Eureka HTTP Client uses {transport}" in caller.log
         ids = {name: f"{name}:1" for name in names}
         until(lambda: all(cluster.everywhere(n.upper(), {ids[n]}) for n in names), PATIENCE_S)
         until(lambda: caller.calls("greeter"), PATIENCE_S)
@@ -86,6 +98,37 @@ def test_one_calls_the_other_by_name(cluster: Cluster, jar: Path) -> None:
         greeter.terminate()
         until(lambda: all(not peer.ids("GREETER") for peer in others), PATIENCE_S)
         until(lambda: not caller.calls("greeter"), PATIENCE_S)
+
+
+def test_departures_do_not_blind_webclient(cluster: Cluster, jar: Path) -> None:
+    """It reads 256 KiB at the most: with a Java server some 300 departures stop it for minutes."""
+    one = cluster.peers[0]
+    with (
+        _application(cluster, jar, "greeter", "WebClient") as greeter,
+        _application(cluster, jar, "caller", "WebClient") as caller,
+    ):
+        caller.start()
+        caller.ready()
+        until(lambda: cluster.everywhere("CALLER", {"caller:1"}), PATIENCE_S)
+        for batch in range(DEPARTURES // 100):
+            ids = [f"d-{batch}-{number}" for number in range(100)]
+            for each in ids:
+                one.register("DEPARTED", each, leaseInfo=LONG)
+            for each in ids:
+                assert one.ask("DELETE", f"/apps/DEPARTED/{each}").status == 200
+        until(lambda: cluster.everywhere("DEPARTED", ()), PATIENCE_S)
+
+        greeter.start()
+        greeter.ready()
+
+        until(lambda: caller.calls("greeter"), PATIENCE_S)
+        assert "DataBufferLimitException" not in caller.log
+
+
+def _application(cluster: Cluster, jar: Path, name: str, transport: str) -> SpringApplication:
+    zone = {"eureka.client.service-url.defaultZone": ",".join(p.url for p in cluster.peers)}
+    settings = {**SOON, **zone, **TRANSPORTS[transport], **_named(name)}
+    return SpringApplication(jar, settings, name=name, jvm=QUICK_START)
 
 
 def _named(name: str) -> dict[str, object]:

@@ -4,6 +4,7 @@ import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.cloud.client.loadbalancer.LoadBalanced;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Primary;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.RestController;
@@ -35,6 +36,13 @@ public class Application {
 
     @org.springframework.context.annotation.Configuration
     static class Calls {
+        /** For Spring Cloud's own client, which takes the first choice and asks servers by address. */
+        @Bean
+        @Primary
+        RestClient.Builder byAddress() {
+            return RestClient.builder();
+        }
+
         @Bean
         @LoadBalanced
         RestClient.Builder byName() {

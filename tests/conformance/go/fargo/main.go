@@ -2,11 +2,7 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"fmt"
-	"os"
-
+	"eurekube.io/conformance/lines"
 	"github.com/hudl/fargo"
 )
 
@@ -17,20 +13,9 @@ type settings struct {
 	JSON bool     `json:"json"`
 }
 
-type question struct {
-	Do    string `json:"do"`
-	App   string `json:"app"`
-	Vip   string `json:"vip"`
-	Key   string `json:"key"`
-	Value string `json:"value"`
-}
-
 func main() {
 	var given settings
-	if err := json.Unmarshal([]byte(os.Args[len(os.Args)-1]), &given); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
+	lines.Settings(&given)
 	connection := fargo.NewConn(given.URLs...)
 	connection.UseJson = given.JSON
 	own := &fargo.Instance{
@@ -40,27 +25,10 @@ func main() {
 		DataCenterInfo: fargo.DataCenterInfo{Name: fargo.MyOwn},
 		LeaseInfo:      fargo.LeaseInfo{RenewalIntervalInSecs: 1, DurationInSecs: 3},
 	}
-	say("started")
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
-		var asked question
-		if err := json.Unmarshal(lines.Bytes(), &asked); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(2)
-		}
-		if asked.Do == "stop" {
-			say("stopped")
-			return
-		}
-		answer, err := do(&connection, own, asked)
-		if err != nil {
-			answer = map[string]string{"error": err.Error()}
-		}
-		say(answer)
-	}
+	lines.Answer(func(question lines.Question) (any, error) { return do(&connection, own, question) })
 }
 
-func do(connection *fargo.EurekaConnection, own *fargo.Instance, asked question) (any, error) {
+func do(connection *fargo.EurekaConnection, own *fargo.Instance, asked lines.Question) (any, error) {
 	switch asked.Do {
 	case "register":
 		return "done", connection.RegisterInstance(own)
@@ -72,6 +40,8 @@ func do(connection *fargo.EurekaConnection, own *fargo.Instance, asked question)
 		return "done", connection.UpdateInstanceStatus(own, fargo.StatusType(asked.Value))
 	case "describe":
 		return "done", connection.AddMetadataString(own, asked.Key, asked.Value)
+	case "metadata":
+		return metadata(connection, own, asked.Key)
 	case "apps":
 		apps, err := connection.GetApps()
 		all := map[string]map[string]string{}
@@ -89,8 +59,17 @@ func do(connection *fargo.EurekaConnection, own *fargo.Instance, asked question)
 		found, err := connection.GetInstancesByVIPAddress(asked.Vip, false)
 		return statuses(found), err
 	default:
-		return nil, fmt.Errorf("nobody knows how to %q", asked.Do)
+		return nil, lines.Unknown(asked)
 	}
+}
+
+// metadata is what the server says of the client's own instance.
+func metadata(connection *fargo.EurekaConnection, own *fargo.Instance, key string) (any, error) {
+	found, err := connection.GetInstance(own.App, own.InstanceId)
+	if err != nil {
+		return nil, err
+	}
+	return found.Metadata.GetString(key)
 }
 
 func statuses(instances []*fargo.Instance) map[string]string {
@@ -99,13 +78,4 @@ func statuses(instances []*fargo.Instance) map[string]string {
 		all[each.InstanceId] = string(each.Status)
 	}
 	return all
-}
-
-func say(answer any) {
-	text, err := json.Marshal(answer)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
-	fmt.Println(string(text))
 }

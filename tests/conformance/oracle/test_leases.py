@@ -1,0 +1,113 @@
+"""Cases 141, 142, 156, 158 of `eureka-protocol.md` 10: leases that end, self-preservation off.
+
+How many are evicted at a time, and when none is, is our own (`design.md` 3): cases 143 to 155 and
+157 are Java's arithmetic, which `docs/decisions` and the unit tests of eviction have their own of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.java.server import ALONE, LIVE, JavaServer, server_jar
+from conformance.oracle.conftest import PATIENT, TIER
+from conformance.oracle.recorder import Recorder
+from conformance.realclient import not_run
+from processes.cluster import Cluster, PeerProcess, document, throughout, until
+from support.builds import NotBuiltError
+
+SHORT = {"renewalIntervalInSecs": 1, "durationInSecs": 2}
+QUICK = {
+    "eureka.server.enable-self-preservation": False,
+    "eureka.server.eviction-interval-timer-in-ms": 300,
+}
+SLOW = {**QUICK, "eureka.server.eviction-interval-timer-in-ms": 3_600_000}
+QUERY = "status=UP&lastDirtyTimestamp=1700000000000"
+
+Servers = list[JavaServer | PeerProcess]
+
+
+@pytest.fixture(scope="module")
+def recorder() -> Iterator[Recorder]:
+    """The peer of all servers here that evict."""
+    recorder = Recorder()
+    with recorder.liar:
+        yield recorder
+
+
+@pytest.fixture(scope="module")
+def evicting(recorder: Recorder) -> Iterator[Servers]:
+    """A Java server and one of ours that count leases as Java does and evict at once."""
+    with Cluster(size=1, lease_expiry="java") as cluster:
+        cluster.wire(recorder.liar.url)
+        peers = {"eureka.client.service-url.defaultZone": recorder.liar.url}
+        with JavaServer(_jar(), {**ALONE, **LIVE, **QUICK, **peers}) as java:
+            java.start()
+            cluster.start()
+            java.ready()
+            yield [java, *cluster.peers]
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Servers]:
+    """The same, but they do not get round to evicting."""
+    with (
+        Cluster(size=1, lease_expiry="java", **PATIENT) as cluster,
+        JavaServer(_jar(), {**ALONE, **LIVE, **SLOW}) as java,
+    ):
+        java.start()
+        cluster.start()
+        java.ready()
+        yield [java, *cluster.peers]
+
+
+def test_lease_that_nobody_renews_ends(evicting: Servers, recorder: Recorder) -> None:
+    """141, 158: it goes, its application with it, and no peer is told."""
+    for server in evicting:
+        _register(server, "ENDS")
+
+    until(lambda: not any(_listed(server, "ENDS") for server in evicting))
+
+    assert {item["action"] for item in recorder.items("ENDS")} == {"Register"}
+
+
+def test_renewed_lease_lasts_twice_its_duration(evicting: Servers) -> None:
+    """142: counted from its last renewal."""
+    for server in evicting:
+        _register(server, "TWICE")
+        assert server.ask("PUT", f"/apps/TWICE/TWICE-1?{QUERY}").status == 200
+
+    throughout(lambda: all(_listed(server, "TWICE") for server in evicting), 2.6)
+
+    until(lambda: not any(_listed(server, "TWICE") for server in evicting))
+
+
+def test_ended_lease_that_is_still_there(patient: Servers) -> None:
+    """156: not found by its id, but listed, and a renewal brings it back."""
+    for server in patient:
+        _register(server, "ENDED")
+
+    here = "/apps/ENDED/ENDED-1"
+    until(lambda: all(server.ask("GET", here).status == 404 for server in patient))
+    for server in patient:
+        assert _listed(server, "ENDED")
+        assert server.ask("PUT", f"{here}?{QUERY}").status == 200
+        assert server.ask("GET", here).status == 200
+
+
+def _jar() -> Path:
+    try:
+        return server_jar()
+    except NotBuiltError as error:
+        not_run(TIER, str(error))
+
+
+def _register(server: JavaServer | PeerProcess, app: str) -> None:
+    body = document(app, f"{app}-1", leaseInfo=SHORT)
+    assert server.ask("POST", f"/apps/{app}", body).status == 204
+
+
+def _listed(server: JavaServer | PeerProcess, app: str) -> bool:
+    return f"{app}-1" in server.ids(app)
