@@ -4,13 +4,15 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+PIN := $(BIN)/python -m piptools compile --quiet --strip-extras --generate-hashes --no-annotate \
+	--no-header --no-emit-find-links --no-emit-index-url --allow-unsafe
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help up drill test check fmt bench docs clean
+.PHONY: help up drill test kube e2e e2e-kind check fmt bench docs lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/.registry ## run three peers on this machine: peer1 on 8761, peer2 on 8762, peer3 on 8763
 	@exec $(BIN)/eureka-registry up $(ARGS)
@@ -20,6 +22,15 @@ drill: $(VENV)/.registry ## kill one of three peers under real clients and show 
 
 test: $(VENV)/.test ## run all tests; what cannot run here is listed at the end with the reason
 	@$(BIN)/python -m pytest $(ARGS)
+
+kube: $(VENV)/.test ## run the tests that need an API server
+	@$(BIN)/python -m pytest tests/kube $(ARGS)
+
+e2e: $(VENV)/.test ## run the tests that need nodes: a cluster made here (root, Linux), or KUBECONFIG=...
+	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+e2e-kind: $(VENV)/.test ## the same on a cluster that kind makes; needs Docker, kind and kubectl
+	@$(BIN)/python -m tests.cluster.kind $(ARGS)
 
 check: $(VENV)/.test ## lint, types, import contracts, spelling
 	$(BIN)/ruff check .
@@ -38,6 +49,10 @@ bench: $(VENV)/.test ## measure heartbeats, memory, time to ready, time to sight
 
 docs: $(VENV)/.registry ## make docs/configuration.md from the table of settings
 	$(BIN)/python -m eureka_registry.config.reference > docs/configuration.md
+
+lock: $(VENV)/.test ## pin what the images install, by version and hash
+	$(PIN) --extra registry --output-file registry/requirements.txt pyproject.toml
+	echo hatchling | $(PIN) --output-file registry/requirements-build.txt -
 
 clean: ## remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

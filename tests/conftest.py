@@ -17,6 +17,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 _NOT_RUN: Final = "not run: "
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What the tests on nodes can be told."""
+    group = parser.getgroup("eurekube")
+    group.addoption("--kubeconfig", help="run tests/e2e on this cluster (default: $KUBECONFIG)")
+    group.addoption(
+        "--image-prefix",
+        default="",
+        metavar="TEXT",
+        help="what stands before registry:test there (default: localhost/eurekube/)",
+    )
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter,

@@ -1,0 +1,265 @@
+"""What a cluster is made of and has to be built: once per version, into the user's cache.
+
+Rules:
+
+* A part is a folder `NAME/KEY` of the cache; the file `built` in it says that it is whole. A folder
+  without it was interrupted, and is made anew.
+* Who builds holds a lock, and so does every program it runs: a second build waits even for what
+  the first left behind when it was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from . import baseimage, versions
+from .archive import Image, write_archive
+from .components import PAUSE_IMAGE
+from .errors import CannotRunError, ClusterError
+from .progress import doing, say
+from .versions import Kubernetes
+
+_HERE: Final = Path(__file__).parent
+_DONE: Final = "built"
+_LOG: Final = "build.log"
+_LAST_LINES: Final = 8
+_EPOCH: Final = "0"
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where one part is being built."""
+
+    folder: Path
+    lock: int
+
+    def run(self, command: Sequence[str], **variables: str) -> None:
+        """Run a command in the folder; what it prints goes to its `build.log`.
+
+        Raises:
+            ClusterError: it fails; with its last lines.
+        """
+        log = self.folder / _LOG
+        with log.open("ab") as said:
+            said.write(f"$ {' '.join(command)}\n".encode())
+            said.flush()
+            run = subprocess.run(
+                ["nice", *command],
+                cwd=self.folder,
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                pass_fds=(self.lock,),
+                check=False,
+            )
+        if run.returncode != 0:
+            last = "\n  ".join(log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+            raise ClusterError(f"`{' '.join(command[:4])}` failed, see {log}; it ends:\n  {last}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something to build: `make` fills the folder."""
+
+    name: str
+    key: str
+    make: Callable[[Workshop], None] = field(compare=False)
+
+    @property
+    def folder(self) -> Path:
+        """Where it is when it is built."""
+        return cache() / self.name / self.key
+
+    @property
+    def built(self) -> bool:
+        """Whether it is whole."""
+        return (self.folder / _DONE).exists()
+
+
+def cache() -> Path:
+    """Where builds are kept, outside the checkout (as `support.builds.cache`)."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "eurekube"
+
+
+def build(part: Part) -> Path:
+    """Build a part unless it is there; its folder.
+
+    Raises:
+        ClusterError: it cannot be built.
+    """
+    if part.built:
+        return part.folder
+    part.folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(part) as lock:
+        if not part.built:
+            with doing(f"building {part.name} {part.key}"):
+                shutil.rmtree(part.folder, ignore_errors=True)
+                part.folder.mkdir()
+                part.make(Workshop(part.folder, lock))
+                (part.folder / _DONE).touch()
+    return part.folder
+
+
+def kubernetes(version: Kubernetes) -> Part:
+    """The one program with all of Kubernetes and etcd."""
+    source = (_HERE / "kubernetes" / "main.go").read_bytes()
+
+    def make(workshop: Workshop) -> None:
+        (workshop.folder / "main.go").write_bytes(source)
+        module = f"k8s.io/kubernetes@v{version}"
+        upstream = _go_mod_of(module)
+        (workshop.folder / "go.mod").write_text(versions.go_module(version, upstream))
+        workshop.run([_go(), "mod", "tidy"])
+        flags = ["-ldflags", version.linker_flags]
+        workshop.run([_go(), "build", *flags, "-o", "kubernetes", "."], CGO_ENABLED="0")
+
+    return Part("kubernetes", f"{version}-{_digest(source)}", make)
+
+
+def coredns() -> Part:
+    """CoreDNS."""
+    return _installed("coredns", versions.COREDNS, "github.com/coredns/coredns")
+
+
+def helm() -> Part:
+    """Helm."""
+    return _installed("helm", versions.HELM, "helm.sh/helm/v3/cmd/helm")
+
+
+def pause() -> Part:
+    """The program that holds a pod's namespaces, and the image that holds the program."""
+    sources = {name: (_HERE / "pause" / name).read_bytes() for name in ("go.mod", "main.go")}
+
+    def make(workshop: Workshop) -> None:
+        for name, data in sources.items():
+            (workshop.folder / name).write_bytes(data)
+        (workshop.folder / "root").mkdir()
+        flags = ["-ldflags", "-s -w"]
+        workshop.run([_go(), "build", *flags, "-o", "root/pause", "."], CGO_ENABLED="0")
+        workshop.run(_tar("root", "layer.tar"))
+        image = Image(PAUSE_IMAGE, entrypoint=("/pause",))
+        write_archive(workshop.folder / "image.tar", image, workshop.folder / "layer.tar")
+
+    return Part("pause", _digest(*sources.values()), make)
+
+
+def base() -> Part:
+    """The image under the project's own images: Debian with Python, like `python:3.11-slim`."""
+    machine = baseimage.machine_files()
+    recipe = [str(baseimage.debootstrap("")), baseimage.SCRIPT, *map(str, machine.items())]
+    key = f"{versions.DEBIAN}-{_digest(*(text.encode() for text in recipe))}"
+
+    def make(workshop: Workshop) -> None:
+        root = workshop.folder / "root"
+        # In a mount namespace of its own: what debootstrap mounts cannot outlive it.
+        workshop.run(["unshare", "--mount", *baseimage.debootstrap(str(root))])
+        for path, data in machine.items():
+            target = root / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        workshop.run(["sh", "-ec", baseimage.SCRIPT, "sh", str(root)])
+        workshop.run(_tar("root", "layer.tar"))
+        image = baseimage.image()
+        write_archive(workshop.folder / "image.tar", image, workshop.folder / "layer.tar")
+        shutil.rmtree(root)
+        (workshop.folder / "layer.tar").unlink()
+
+    return Part("base", key, make)
+
+
+def needed(version: Kubernetes, *, nodes: bool) -> list[Part]:
+    """The parts that `up` takes; without nodes far less."""
+    alone = [kubernetes(version), pause()]
+    return [*alone, coredns()] if nodes else alone
+
+
+def everything(version: Kubernetes) -> list[Part]:
+    """All parts, the quick ones first."""
+    return [pause(), coredns(), helm(), base(), kubernetes(version)]
+
+
+def build_all(wanted: Sequence[Part]) -> None:
+    """Build parts one after the other, saying which are there already.
+
+    Raises:
+        ClusterError: one cannot be built; those before it are kept.
+    """
+    for part in wanted:
+        if part.built:
+            say(f"{part.name} {part.key}: there already")
+        build(part)
+
+
+@contextlib.contextmanager
+def _locked(part: Part) -> Iterator[int]:
+    with part.folder.with_name(f"{part.key}.lock").open("w") as guard:
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with doing(f"waiting for another build of {part.name} {part.key}"):
+                fcntl.flock(guard, fcntl.LOCK_EX)
+        yield guard.fileno()
+
+
+def _installed(name: str, version: str, package: str) -> Part:
+    def make(workshop: Workshop) -> None:
+        variables = {"CGO_ENABLED": "0", "GOBIN": str(workshop.folder)}
+        target = f"{package}@v{version}"
+        workshop.run([_go(), "install", "-ldflags", "-s -w", target], **variables)
+
+    return Part(name, version, make)
+
+
+def _go() -> str:
+    found = shutil.which("go")
+    if found is None:
+        raise CannotRunError(
+            "Go is not installed, and Kubernetes is built with it: 1.24 or newer, from"
+            " https://go.dev/dl or the Debian package golang of trixie or newer"
+        )
+    return found
+
+
+def _go_mod_of(module: str) -> str:
+    """The `go.mod` of a module, from the Go proxy."""
+    run = subprocess.run(
+        [_go(), "mod", "download", "-json", module],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = _json(run.stdout)
+    if "GoMod" not in found:
+        said = found.get("Error") or run.stderr.strip()
+        raise ClusterError(f"the Go proxy does not give {module}: {said}")
+    return Path(found["GoMod"]).read_text()
+
+
+def _json(text: str) -> Mapping[str, str]:
+    try:
+        return dict(json.loads(text))
+    except ValueError:
+        return {}
+
+
+def _tar(folder: str, archive: str) -> list[str]:
+    """Pack a folder the same way every time."""
+    fixed = ["--sort=name", f"--mtime=@{_EPOCH}", "--numeric-owner"]
+    return ["tar", *fixed, "-C", folder, "-cf", archive, "."]
+
+
+def _digest(*data: bytes) -> str:
+    return hashlib.sha256(b"\0".join(data)).hexdigest()[:12]

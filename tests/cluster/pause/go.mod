@@ -1,0 +1,3 @@
+module eurekube.io/tests/pause
+
+go 1.22

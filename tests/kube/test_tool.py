@@ -1,0 +1,104 @@
+"""The tool that makes clusters, as people call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from cluster import processes, records
+from processes.cluster import until
+from support.kubectl import Kubectl
+
+ROOT: Final = Path(__file__).parents[2]
+TOOL: Final = (sys.executable, "-m", "tests.cluster")
+
+
+@pytest.fixture
+def name(api: Kubectl) -> Iterator[str]:
+    """A cluster's name, not yet taken; the run's own one is up, so there can be clusters here."""
+    assert api("version")
+    name = f"run-{os.getpid()}-tool"
+    yield name
+    if records.work_folder(name).exists():
+        tool("down", "--name", name)
+
+
+def tool(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run it."""
+    return subprocess.run(
+        [*TOOL, *words], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_second_cluster_beside_the_first(api: Kubectl, name: str) -> None:
+    """Each has its own objects; `down` takes one and leaves the other."""
+    up = tool("up", "--name", name, "--nodes", "0")
+    assert up.returncode == 0, up.stderr
+    assert tool("kubectl", "--name", name, "create", "namespace", "only-there").returncode == 0
+
+    status = tool("status", "--name", name, "-o", "json")
+    assert status.returncode == 0, status.stdout
+    assert {each["label"] for each in json.loads(status.stdout)} >= {"control/etcd", "API"}
+    assert "only-there" not in api("get", "namespaces")
+    again = tool("up", "--name", name, "--nodes", "0")
+    assert again.returncode == 1
+    assert "take it down first" in again.stderr
+
+    down = tool("down", "--name", name)
+
+    assert down.returncode == 0, down.stderr
+    assert traces(name) == []
+    assert "default" in api("get", "namespaces")
+
+
+def test_down_after_up_was_killed_in_the_middle(name: str) -> None:
+    """No process, mount, control group or file is left."""
+    with subprocess.Popen([*TOOL, "up", "--name", name, "--nodes", "1"], cwd=ROOT) as up:
+        work = records.work_folder(name)
+        until(lambda: len(processes.marked(work)) > 3, 60.0)
+        up.send_signal(signal.SIGKILL)
+    assert traces(name) != []
+
+    down = tool("down", "--name", name)
+
+    assert down.returncode == 0, down.stderr
+    assert traces(name) == []
+
+
+def test_ctrl_c_in_the_middle_takes_it_down(name: str) -> None:
+    """Whoever changes their mind has nothing to clean up."""
+    with subprocess.Popen([*TOOL, "up", "--name", name, "--nodes", "1"], cwd=ROOT) as up:
+        work = records.work_folder(name)
+        until(lambda: len(processes.marked(work)) > 3, 60.0)
+        up.send_signal(signal.SIGINT)
+        assert up.wait(60.0) != 0
+
+    assert traces(name) == []
+
+
+@pytest.mark.usefixtures("name")
+def test_unknown_cluster_is_named_with_those_that_are_there() -> None:
+    """What a person mistyped."""
+    said = tool("status", "--name", "nobody")
+
+    assert said.returncode == 1
+    assert "there is no cluster nobody; clusters here: " in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def traces(name: str) -> list[str]:
+    """What is left of a cluster on this machine."""
+    work = records.work_folder(name)
+    left = [f"process {each.pid} {each.label}" for each in processes.marked(work)]
+    left += [str(group) for group in Path("/sys/fs/cgroup").glob(f"**/eurekube/{name}")]
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    left += [line for line in mounts if str(work) in line]
+    return [*left, *([str(work)] if work.exists() else [])]
