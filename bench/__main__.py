@@ -57,6 +57,8 @@ def main(words: Sequence[str] | None = None) -> int:
     problems = [*unmeasured, *problems]
     if not options.names and not options.quick:
         report.write(sections, figures, problems)
+    if options.amend:
+        report.amend(sections)
     for title, rows in sections:
         print(f"\n{title}\n{report.plain(rows)}")
     _report(figures, problems, options.output)
@@ -105,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
         f"{', '.join([*report.SECTIONS, *BENCHMARKS])}",
     )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="measure for a short time only")
+    parser.add_argument(
+        "--amend", action="store_true", help="write what is measured into bench/RESULTS.md, too"
+    )
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     return parser
 

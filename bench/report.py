@@ -29,6 +29,9 @@ SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
     }
 )
 
+_ALONE: Final = "Our figures alone"
+_MISSING: Final = "Not measured"
+
 PAGE: Final = Path(__file__).parent / "RESULTS.md"
 
 
@@ -54,10 +57,36 @@ def write(
 ) -> None:
     """Write the page anew."""
     text = results.page(sections, _about())
-    text += "\n## Our figures alone\n\n```\n" + table.text(figures) + "\n```\n"
+    text += f"\n## {_ALONE}\n\n```\n{table.text(figures)}\n```\n"
     if problems:
-        text += "\n## Not measured\n\n" + "".join(f"* {problem}\n" for problem in problems)
+        text += f"\n## {_MISSING}\n\n" + "".join(f"* {problem}\n" for problem in problems)
     PAGE.write_text(text)
+
+
+def amend(sections: Sequence[tuple[str, Sequence[Row]]]) -> None:
+    """Put sections that were measured again in the place of the page's own.
+
+    Raises:
+        NotMeasuredError: the page is of another day, machine or version, so it must be made anew.
+    """
+    text, about = PAGE.read_text(), "\n".join(_about())
+    if about not in text:
+        raise NotMeasuredError(f"{PAGE} is of another day, machine or version: measure everything")
+    _, *parts = text.split("\n## ")
+    found = {title: body for title, _, body in (part.partition("\n") for part in parts)}
+    for title, rows in sections:
+        found[title] = results.body(rows)
+    again = [name for name, (title, _) in SECTIONS.items() if title in dict(sections)]
+    kept = [
+        line
+        for line in found.pop(_MISSING, "").splitlines()
+        if line.startswith("* ") and line[2:].partition(":")[0] not in again
+    ]
+    if kept:
+        found[_MISSING] = "\n" + "\n".join(kept) + "\n"
+    order = [*(title for title, _ in SECTIONS.values()), _ALONE, _MISSING]
+    bodies = [f"\n## {title}\n\n{found[title].strip()}" for title in order if title in found]
+    PAGE.write_text("\n".join(["# Results", "", about, *bodies]) + "\n")
 
 
 def plain(rows: Sequence[Row]) -> str:

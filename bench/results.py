@@ -68,8 +68,13 @@ def page(sections: Sequence[tuple[str, Sequence[Row]]], about: Sequence[str]) ->
     """The whole report in Markdown."""
     parts = ["# Results", "", *about]
     for title, rows in sections:
-        parts += ["", f"## {title}", "", *_table(rows)]
+        parts += ["", f"## {title}", body(rows).rstrip("\n")]
     return "\n".join(parts) + "\n"
+
+
+def body(rows: Sequence[Row]) -> str:
+    """A section of the report below its title."""
+    return "\n" + "\n".join(_table(rows)) + "\n"
 
 
 _HEAD: Final = "| | unit | here | Java | here : Java | budget | aim | verdict | note |"

@@ -12,9 +12,12 @@ from typing import Final
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+_HERE: Final = Path(__file__).parent
+sys.path.insert(0, str(_HERE))
 
 _NOT_RUN: Final = "not run: "
+_TOGETHER: Final = ("conformance/oracle", "e2e", "kube")
+"""Folders whose tests go to one worker; elsewhere the tests of a file do."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +30,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="TEXT",
         help="what stands before registry:test there (default: localhost/eurekube/)",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares an expensive fixture or a fixed port, when several workers run."""
+    for item in items:
+        path = item.path.relative_to(_HERE).as_posix()
+        together = next((name for name in _TOGETHER if path.startswith(name)), path)
+        item.add_marker(pytest.mark.xdist_group(together))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

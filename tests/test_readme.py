@@ -23,7 +23,9 @@ COMMANDS = [line.partition("  #")[0].strip() for line in README.splitlines() if 
 UPS = [command for command in COMMANDS if command.startswith("make up")]
 PORTS = (8761, 8762, 8763, 9761, 9762, 9763)
 PATIENCE_S = 120
-ENVIRONMENT = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
+ENVIRONMENT = {
+    name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "ARGS"))
+}
 """A new user's: these tests themselves may run below a make."""
 
 

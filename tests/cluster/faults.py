@@ -39,10 +39,10 @@ class Faults:
         """Let no packet pass between two pods, named by their addresses."""
         table = f"fault_{secrets.token_hex(4)}"
         pairs = ((one, other), (other, one))
-        rules = "".join(f"ip saddr {a} ip daddr {b} drop;" for a, b in pairs)
+        rules = "\n".join(f"ip saddr {source} ip daddr {target} drop" for source, target in pairs)
         # Before kube-proxy translates and before conntrack lets pass what is established.
         hook = "type filter hook forward priority -150; policy accept;"
-        text = f"table inet {table} {{ chain forward {{ {hook} {rules} }} }}"
+        text = f"table inet {table} {{\nchain forward {{\n{hook}\n{rules}\n}}\n}}\n"
         parted: list[int] = []
         try:
             for each in self._plan.nodes:

@@ -54,8 +54,8 @@ def bring_up(plan: Plan) -> None:
     with records.locked(plan.work, "bringing up"):
         try:
             _bring_up(plan, programs)
-        except BaseException:
-            _take_down(plan.work, keep_logs=True)
+        except BaseException as error:
+            _take_down(plan.work, keep_logs=isinstance(error, ClusterError))
             raise
 
 

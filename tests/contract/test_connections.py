@@ -134,7 +134,7 @@ async def test_idle_connections_are_kept(node: Running) -> None:
 @pytest.mark.parametrize("data", [b"", NOPE, request("PUT", "/eureka/apps/FOO/i1")])
 async def test_idle_connections_are_closed_after_their_time(data: bytes) -> None:
     """Half-open ones among them: a client that is gone never says so."""
-    async with running(keepalive_timeout_s=0.05) as node, await node.connect() as wire:
+    async with running(keepalive_timeout_s=0.5) as node, await node.connect() as wire:
         await node.reg()
         if data:
             await wire.send(data)

@@ -1,4 +1,4 @@
-"""The cluster of the run."""
+"""The cluster of the run, and three peers on it for each test."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from e2e.clusters import Target, foreign, own
+from e2e.peers import Peers
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +21,16 @@ def target(pytestconfig: pytest.Config) -> Iterator[Target]:
         return
     with own(pytestconfig) as target:
         yield target
+
+
+@pytest.fixture
+def peers(target: Target) -> Iterator[Peers]:
+    """Three peers that agree, in a namespace of their own."""
+    with target.kubectl.in_a_namespace("peers") as kubectl:
+        peers = Peers(target, kubectl)
+        try:
+            peers.start()
+            yield peers
+        except BaseException:
+            peers.explain()
+            raise

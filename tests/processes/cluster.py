@@ -49,8 +49,10 @@ AT_ONCE_S = 1.0
 """A look-up that takes so long waited for somebody: time-outs between peers begin there."""
 
 _POLL_S = 0.04
-_PORTS = itertools.count(random.randrange(11_000, 15_000))  # noqa: S311 - two runs at once
-"""Below the ephemeral ports of Linux and gVisor, so that no outgoing connection takes one."""
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2
+_PORTS = itertools.count(11_000 + 2_000 * _WORKER + random.randrange(500))  # noqa: S311
+"""Below the ephemeral ports of Linux and gVisor, so that no outgoing connection takes one; others
+for each worker of a run, and by chance for a second run."""
 
 _T = TypeVar("_T")
 

@@ -19,7 +19,7 @@ class Kubectl:
 
     def __init__(self, program: Sequence[str], namespace: str = "") -> None:
         self.namespace = namespace
-        self._program = [*program]
+        self.program = [*program]
         self._words = [*program, *([f"--namespace={namespace}"] if namespace else [])]
 
     def __call__(self, *words: str, given: str = "") -> str:
@@ -70,6 +70,6 @@ class Kubectl:
         name = f"{prefix}-{secrets.token_hex(3)}"
         self("create", "namespace", name)
         try:
-            yield Kubectl(self._program, name)
+            yield Kubectl(self.program, name)
         finally:
             self("delete", "namespace", name, "--wait=false")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
 import pytest
 
-from conformance.java.server import LIVE, JavaServer, server_jar
-from conformance.realclient import not_run
+from conformance.java.server import LIVE, JavaServer
 from processes.cluster import (
     LONG,
     Cluster,
@@ -23,9 +23,7 @@ from processes.cluster import (
     throughout,
     until,
 )
-from support.builds import NotBuiltError
 
-TIER: Final = "mixed clusters with Java servers"
 APP: Final = "eureka-server"
 PATIENCE_S: Final = 45.0
 """Java's own timers are in seconds, and a Java server may be starting."""
@@ -73,7 +71,7 @@ class Server(Protocol):
 class Mixed:
     """Four servers that list each other; none is started yet."""
 
-    def __init__(self, jar: Any, cluster: Cluster) -> None:  # noqa: ANN401
+    def __init__(self, jar: Path, cluster: Cluster) -> None:
         self.cluster = cluster
         self.java = [
             JavaServer(jar, JAVA, host=f"127.0.0.{number}", name=f"java{number}")
@@ -113,14 +111,10 @@ class Mixed:
 
 
 @pytest.fixture
-def mixed() -> Iterator[Mixed]:
+def mixed(java_jar: Path) -> Iterator[Mixed]:
     """Four servers for one test, ended afterwards."""
-    try:
-        jar = server_jar()
-    except NotBuiltError as error:
-        not_run(TIER, str(error))
     with Cluster(size=0) as cluster:
-        servers = Mixed(jar, cluster)
+        servers = Mixed(java_jar, cluster)
         try:
             yield servers
         finally:

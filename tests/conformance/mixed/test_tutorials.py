@@ -13,15 +13,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-import pytest
-
-from conformance.java.server import QUICK_START, JavaServer, server_jar
-from conformance.realclient import not_run
+from conformance.java.server import QUICK_START, JavaServer
 from processes.cluster import ask, free_port, until
 from processes.test_up import running, until_agreed
-from support.builds import NotBuiltError
 
-TIER: Final = "tutorials taken by Java servers"
 PATIENCE_S: Final = 90.0
 """A Java server registers itself at the others 30 s after its start at the latest."""
 
@@ -43,29 +38,20 @@ Picture = dict[str, set[int]]
 """Ports in each of the three replica fields."""
 
 
-@pytest.fixture(scope="module")
-def jar() -> Path:
-    """The Java server."""
-    try:
-        return server_jar()
-    except NotBuiltError as error:
-        not_run(TIER, str(error))
-
-
-def test_three_profiles_show_the_same_replicas(jar: Path, tmp_path: Path) -> None:
+def test_three_profiles_show_the_same_replicas(java_jar: Path, tmp_path: Path) -> None:
     """Each lists the two others, and both are available."""
     text = (EXAMPLES / "application.yml").read_text()
     ports, file = _written(text, {"8761": "peer1", "8762": "peer2", "8763": "peer3"}, tmp_path)
     wanted = [_two_of(ports, own) for own in ports]
 
-    with _java(jar, file, ports):
+    with _java(java_jar, file, ports):
         until(lambda: [_picture(port) for port in ports] == wanted, PATIENCE_S)
     with running(file) as up:
         until_agreed(up)
         until(lambda: [_picture(port) for port in ports] == wanted, PATIENCE_S)
 
 
-def test_two_ports_of_localhost_are_two_peers_here(jar: Path, tmp_path: Path) -> None:
+def test_two_ports_of_localhost_are_two_peers_here(java_jar: Path, tmp_path: Path) -> None:
     """Java takes each other one for itself, by its host name, and never replicates.
 
     That is an intended difference (`design.md` 3, identity of a peer): what is listed is a peer.
@@ -73,7 +59,7 @@ def test_two_ports_of_localhost_are_two_peers_here(jar: Path, tmp_path: Path) ->
     ports, file = _written(ON_LOCALHOST, {"1111": "one", "1112": "two"}, tmp_path)
     nobody: Picture = {"registered": set(), "available": set(), "unavailable": set()}
 
-    with _java(jar, file, ports):
+    with _java(java_jar, file, ports):
         until(lambda: [_picture(port) for port in ports] == [nobody, nobody], PATIENCE_S)
     with running(file) as up:
         until_agreed(up)

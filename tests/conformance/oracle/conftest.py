@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
 
-from conformance.java.server import ALONE, LIVE, JavaServer, server_jar
+from conformance.java.server import ALONE, LIVE, JavaServer
 from conformance.oracle.cases import differences
-from conformance.realclient import not_run
 from processes.cluster import Cluster
-from support.builds import NotBuiltError
 
-TIER: Final = "conformance with a Java server"
 PATIENT: Final = {"eviction_interval_s": 60.0}
 """Nothing ends by itself."""
 
 
 @pytest.fixture(scope="package")
-def java() -> Iterator[int]:
+def java(java_jar: Path) -> Iterator[int]:
     """The port of a Java server that shows at once what was written."""
-    try:
-        jar = server_jar()
-    except NotBuiltError as error:
-        not_run(TIER, str(error))
-    with JavaServer(jar, {**ALONE, **LIVE}) as server:
+    with JavaServer(java_jar, {**ALONE, **LIVE}) as server:
         server.start()
         server.ready()
         yield server.port

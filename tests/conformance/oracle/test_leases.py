@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.java.server import ALONE, LIVE, JavaServer, server_jar
-from conformance.oracle.conftest import PATIENT, TIER
+from conformance.java.server import ALONE, LIVE, JavaServer
+from conformance.oracle.conftest import PATIENT
 from conformance.oracle.recorder import Recorder
-from conformance.realclient import not_run
 from processes.cluster import Cluster, PeerProcess, document, throughout, until
-from support.builds import NotBuiltError
 
 SHORT = {"renewalIntervalInSecs": 1, "durationInSecs": 2}
 QUICK = {
@@ -38,12 +36,12 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture(scope="module")
-def evicting(recorder: Recorder) -> Iterator[Servers]:
+def evicting(java_jar: Path, recorder: Recorder) -> Iterator[Servers]:
     """A Java server and one of ours that count leases as Java does and evict at once."""
     with Cluster(size=1, lease_expiry="java") as cluster:
         cluster.wire(recorder.liar.url)
         peers = {"eureka.client.service-url.defaultZone": recorder.liar.url}
-        with JavaServer(_jar(), {**ALONE, **LIVE, **QUICK, **peers}) as java:
+        with JavaServer(java_jar, {**ALONE, **LIVE, **QUICK, **peers}) as java:
             java.start()
             cluster.start()
             java.ready()
@@ -51,11 +49,11 @@ def evicting(recorder: Recorder) -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="module")
-def patient() -> Iterator[Servers]:
+def patient(java_jar: Path) -> Iterator[Servers]:
     """The same, but they do not get round to evicting."""
     with (
         Cluster(size=1, lease_expiry="java", **PATIENT) as cluster,
-        JavaServer(_jar(), {**ALONE, **LIVE, **SLOW}) as java,
+        JavaServer(java_jar, {**ALONE, **LIVE, **SLOW}) as java,
     ):
         java.start()
         cluster.start()
@@ -95,13 +93,6 @@ def test_ended_lease_that_is_still_there(patient: Servers) -> None:
         assert _listed(server, "ENDED")
         assert server.ask("PUT", f"{here}?{QUERY}").status == 200
         assert server.ask("GET", here).status == 200
-
-
-def _jar() -> Path:
-    try:
-        return server_jar()
-    except NotBuiltError as error:
-        not_run(TIER, str(error))
 
 
 def _register(server: JavaServer | PeerProcess, app: str) -> None:

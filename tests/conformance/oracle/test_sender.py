@@ -10,17 +10,16 @@ the recorders took down must be equal, moments of the servers' own clocks aside.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
 
-from conformance.java.server import ALONE, LIVE, JavaServer, server_jar
-from conformance.oracle.conftest import PATIENT, TIER
+from conformance.java.server import ALONE, LIVE, JavaServer
+from conformance.oracle.conftest import PATIENT
 from conformance.oracle.recorder import Recorder
 from conformance.oracle.servers import comparable
-from conformance.realclient import not_run
 from processes.cluster import LONG, REPLICATION, Cluster, PeerProcess, document, until
-from support.builds import NotBuiltError
 
 D: Final = 1_700_000_000_000
 PATIENCE_S: Final = 30.0
@@ -46,16 +45,12 @@ class Request(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def java() -> Iterator[Pair]:
+def java(java_jar: Path) -> Iterator[Pair]:
     """A Java server."""
-    try:
-        jar = server_jar()
-    except NotBuiltError as error:
-        not_run(TIER, str(error))
     recorder = Recorder()
     with recorder.liar:
         peers = {"eureka.client.service-url.defaultZone": recorder.liar.url}
-        with JavaServer(jar, {**ALONE, **LIVE, **peers}) as server:
+        with JavaServer(java_jar, {**ALONE, **LIVE, **peers}) as server:
             server.start()
             server.ready()
             yield Pair(server, recorder)
