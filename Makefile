@@ -21,7 +21,7 @@ drill: $(VENV)/.registry ## kill one of three peers under real clients and show 
 	@exec $(BIN)/eureka-registry drill $(ARGS)
 
 test: $(VENV)/.test ## run all tests; what cannot run here is listed at the end with the reason
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=2 --no-loadscope-reorder $(ARGS)
 
 kube: $(VENV)/.test ## run the tests that need an API server
 	@$(BIN)/python -m pytest tests/kube $(ARGS)

@@ -154,7 +154,7 @@ def _status_within_patience(url: str) -> str:
 def _need_free_ports() -> None:
     taken = [port for port in PORTS if _is_taken(port)]
     if taken:
-        pytest.skip(f"port {taken[0]}, which the README's command uses, is in use here")
+        pytest.skip(f"not run: the README's commands: their port {taken[0]} is in use here")
 
 
 def _is_taken(port: int) -> bool:

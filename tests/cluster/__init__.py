@@ -1,4 +1,4 @@
 """A real Kubernetes on one Linux machine: no Docker, no image registry, nothing but packages.
 
-`python -m tests.cluster --help` for people, `cluster.Cluster` and `fixtures` for tests.
+`python -m tests.cluster --help` for people; `lifecycle` and `faults` for tests.
 """

@@ -25,7 +25,6 @@ from rich.table import Table
 from . import control, debian, images, lifecycle, node, parts, places, records, versions
 from .errors import CannotRunError, ClusterError
 from .faults import Faults
-from .namespaces import entering
 from .plan import CONTROL, Plan
 from .progress import say
 from .status import health
@@ -39,6 +38,8 @@ _WRONG_USAGE: Final = 2
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command; 3 if this machine can have no cluster, 1 if something went wrong."""
     options = _parser().parse_args(words)
+    # Whoever asks to end must not leave half a cluster, or a fault, behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return int(options.run(options) or 0)
     except ValueError as error:
@@ -51,6 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
         say(f"tests.cluster: {error}")
         return _FAILED
     except KeyboardInterrupt:
+        say("tests.cluster: interrupted; what is built so far is kept")
         return 130
 
 
@@ -100,7 +102,6 @@ def _parser() -> argparse.ArgumentParser:
 def _version(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kubernetes",
-        type=Kubernetes.parse,
         default=versions.DEFAULT_KUBERNETES,
         metavar="VERSION",
         help=f"default: {versions.DEFAULT_KUBERNETES}; the oldest is {versions.OLDEST_KUBERNETES}",
@@ -123,17 +124,16 @@ def _faults(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
+    version = Kubernetes.parse(options.kubernetes)
     debian.provide()
-    parts.build_all(parts.everything(options.kubernetes))
+    parts.build_all(parts.everything(version))
     for recipe in images.RECIPES:
         images.built(recipe)
 
 
 def _up(options: argparse.Namespace) -> None:
     work = records.work_folder(options.name)
-    plan = Plan(options.name, work, options.kubernetes, options.nodes)
-    # Whoever asks to end must not leave half a cluster behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    plan = Plan(options.name, work, Kubernetes.parse(options.kubernetes), options.nodes)
     lifecycle.bring_up(plan)
     say(f"cluster {plan.name} is up: KUBECONFIG={plan.kubeconfig}")
 
@@ -176,8 +176,7 @@ def _run(options: argparse.Namespace) -> int:
     plan = records.read(options.name)
     if options.on != CONTROL:
         plan.node(options.on)
-    kinds = ("net",) if options.on == CONTROL else ("net", "mnt", "uts", "ipc")
-    words = [*entering(places.lifeline(plan, options.on).pid, *kinds), *_rest(options)]
+    words = [*places.inside(plan, options.on), *_rest(options)]
     environment = {**os.environ, "KUBECONFIG": str(plan.kubeconfig_inside)}
     return subprocess.run(words, env=environment, check=False).returncode
 

@@ -1,7 +1,8 @@
 """Control groups for the pods of a node, in version 1 (a hierarchy per controller) and version 2.
 
 The kubelet wants its `cgroupRoot` to be there in every hierarchy (`test-cluster.md` 3). Parents
-are taken as they are; `cpuset` of version 1 starts empty and must be filled from its parent.
+are taken as they are; `cpuset` of version 1 starts empty and must be filled from its parent. Beside
+version 1, a version 2 hierarchy has no controllers, but runc makes groups there all the same.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ _CPUSET: Final = ("cpuset.cpus", "cpuset.mems")
 _EMPTY_S: Final = 10.0
 
 
-def hierarchies(mounts: str) -> list[tuple[str, Path]]:
-    """Type and folder of each cgroup hierarchy in a `mountinfo` that must have a node's group.
+def hierarchies(mounts: str) -> dict[Path, bool]:
+    """Folders of the cgroup hierarchies in a `mountinfo`; whether each passes on controllers.
 
-    A version 2 hierarchy beside version 1 ones holds no controllers and is left alone.
+    Version 2 does, unless version 1 is there too and has them.
     """
     found: list[tuple[str, Path]] = []
     for line in mounts.splitlines():
@@ -34,8 +35,8 @@ def hierarchies(mounts: str) -> list[tuple[str, Path]]:
         kind = after.split(" ", 1)[0]
         if kind in {"cgroup", _V2}:
             found.append((kind, Path(before.split(" ")[4])))
-    first = [entry for entry in found if entry[0] != _V2]
-    return first or found
+    alone = all(kind == _V2 for kind, _ in found)
+    return {folder: alone for _, folder in found}
 
 
 def make(journal: Journal, path: str) -> None:
@@ -44,17 +45,18 @@ def make(journal: Journal, path: str) -> None:
     Raises:
         CannotRunError: the kernel lets nobody here make groups.
     """
-    for kind, root in _hierarchies():
+    for root, delegates in _hierarchies().items():
         group = root
         names = path.strip("/").split("/")
         for depth, name in enumerate(names):
-            _delegate(kind, group)
+            if delegates:
+                _delegate(group)
             group /= name
             whole = depth == len(names) - 1
             journal.note(Entry(Kind.CGROUP if whole else Kind.SHARED_CGROUP, str(group)))
             _make(group)
-        if kind == _V2:
-            _delegate(kind, group)
+        if delegates:
+            _delegate(group)
 
 
 def undo(entry: Entry) -> None:
@@ -71,7 +73,7 @@ def undo(entry: Entry) -> None:
         raise ClusterError(f"the control group {group} cannot be removed: processes stay in it")
 
 
-def _hierarchies() -> list[tuple[str, Path]]:
+def _hierarchies() -> dict[Path, bool]:
     found = hierarchies(_MOUNTS.read_text())
     if not found:
         raise CannotRunError("no cgroup file system is mounted; see cgroups(7)")
@@ -89,10 +91,8 @@ def _make(group: Path) -> None:
         raise CannotRunError(f"no control group can be made at {group}: {error}") from error
 
 
-def _delegate(kind: str, group: Path) -> None:
-    """Let groups below have the controllers; version 2 only."""
-    if kind != _V2:
-        return
+def _delegate(group: Path) -> None:
+    """Let groups below have the controllers."""
     offered = (group / "cgroup.controllers").read_text().split()
     missing = [name for name in _NEEDED_V2 if name not in offered]
     if missing:

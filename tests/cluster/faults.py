@@ -6,7 +6,7 @@ import secrets
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from . import components, control, network, node, places, plan, processes
 from .errors import CannotRunError, ClusterError
@@ -37,22 +37,15 @@ class Faults:
     @contextmanager
     def apart(self, one: str, other: str) -> Iterator[None]:
         """Let no packet pass between two pods, named by their addresses."""
-        table = f"fault_{secrets.token_hex(4)}"
         pairs = ((one, other), (other, one))
-        rules = "\n".join(f"ip saddr {source} ip daddr {target} drop" for source, target in pairs)
+        rules = [f"ip saddr {source} ip daddr {target} drop" for source, target in pairs]
         # Before kube-proxy translates and before conntrack lets pass what is established.
-        hook = "type filter hook forward priority -150; policy accept;"
-        text = f"table inet {table} {{\nchain forward {{\n{hook}\n{rules}\n}}\n}}\n"
-        parted: list[int] = []
-        try:
+        hook = "hook forward priority -150"
+        with ExitStack() as parted:
             for each in self._plan.nodes:
                 pid = places.lifeline(self._plan, each.name).pid
-                network.in_place(pid, ["nft", "-f", "-"], text)
-                parted.append(pid)
+                parted.enter_context(_filtered(pid, "inet", hook, rules))
             yield
-        finally:
-            for pid in parted:
-                network.in_place(pid, ["nft", "delete", "table", "inet", table])
 
     @contextmanager
     def slow(self, name: str, *, delay_ms: int = 0, loss_percent: float = 0.0) -> Iterator[None]:
@@ -60,21 +53,20 @@ class Faults:
 
         Raises:
             ValueError: there is no such node.
-            CannotRunError: the kernel has no `netem`.
+            CannotRunError: packets are to be delayed, and the kernel has no `netem`.
         """
-        pid = places.lifeline(self._plan, self._plan.node(name).name).pid
-        where = ["dev", plan.UPLINK, "root"]
-        how = ["netem", "delay", f"{delay_ms}ms", "loss", f"{loss_percent}%"]
-        try:
-            network.in_place(pid, ["tc", "qdisc", "add", *where, *how])
-        except ClusterError as error:
-            raise CannotRunError(
-                f"packets cannot be delayed or lost: the kernel has no netem ({error})"
-            ) from error
-        try:
+        known = self._plan.node(name)
+        with ExitStack() as undone:
+            if delay_ms:
+                uplink = places.lifeline(self._plan, known.name).pid
+                undone.enter_context(_delayed(uplink, delay_ms))
+            if loss_percent:
+                # Not by netem, which some kernels lack; and not on the node, which would notice.
+                bridge = places.lifeline(self._plan, CONTROL).pid
+                hook = f'hook ingress device "{known.port}" priority 0'
+                lost = f"numgen random mod 10000 < {round(loss_percent * 100)} drop"
+                undone.enter_context(_filtered(bridge, "netdev", hook, [lost]))
             yield
-        finally:
-            network.in_place(pid, ["tc", "qdisc", "del", *where])
 
     @contextmanager
     def stopped(self, label: str) -> Iterator[None]:
@@ -137,8 +129,36 @@ class Faults:
         return known[label]
 
 
-def _run(command: Sequence[str]) -> None:
+@contextmanager
+def _filtered(pid: int, family: str, hook: str, rules: Sequence[str]) -> Iterator[None]:
+    """Have rules of nftables in the network of a process."""
+    table = f"fault_{secrets.token_hex(4)}"
+    lines = [f"type filter {hook}; policy accept;", *rules]
+    text = "\n".join([f"table {family} {table} {{", "chain fault {", *lines, "}", "}", ""])
+    network.in_place(pid, ["nft", "-f", "-"], text)
+    try:
+        yield
+    finally:
+        network.in_place(pid, ["nft", "delete", "table", family, table])
 
+
+@contextmanager
+def _delayed(pid: int, delay_ms: int) -> Iterator[None]:
+    """Delay what leaves the network of a process."""
+    where = ["dev", plan.UPLINK, "root"]
+    try:
+        network.in_place(pid, ["tc", "qdisc", "add", *where, "netem", "delay", f"{delay_ms}ms"])
+    except ClusterError as error:
+        if "kind is unknown" in str(error):
+            raise CannotRunError("packets cannot be delayed: the kernel has no netem") from error
+        raise
+    try:
+        yield
+    finally:
+        network.in_place(pid, ["tc", "qdisc", "del", *where])
+
+
+def _run(command: Sequence[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ClusterError(f"`{' '.join(command)}`: {done.stderr.strip()}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ ROOT: Final = Path(__file__).parents[2]
 _SHARED: Final = ("pyproject.toml", "README.md", "LICENSE", ".dockerignore")
 _ACCEPT_ANY: Final = {"default": [{"type": "insecureAcceptAnything"}]}
 _ARCHIVE: Final = "image.tar"
+_UNUSED_S: Final = 3600.0
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,16 @@ RECIPES: Final = (REGISTRY, CLIENT)
 def built(recipe: Recipe) -> Path:
     """An image as an archive that containerd, Docker and kind load; built when sources changed.
 
+    Older ones are deleted an hour after their last use: another checkout may be about to load one.
+
     Raises:
         ClusterError: it cannot be built.
     """
     part = _part(recipe, parts.build(parts.base()) / _ARCHIVE)
     folder = parts.build(part)
+    os.utime(folder)
     for old in folder.parent.iterdir():
-        if old.is_dir() and old != folder:
+        if old.is_dir() and time.time() - old.stat().st_mtime > _UNUSED_S:
             shutil.rmtree(old, ignore_errors=True)  # 180 MB for each change of the code
     return folder / _ARCHIVE
 

@@ -12,7 +12,7 @@ from typing import Final
 from . import namespaces, processes
 from .components import Component
 from .errors import CannotRunError, ClusterError
-from .plan import HOME_IN_PLACE, LIFELINE, Plan
+from .plan import CONTROL, HOME_IN_PLACE, LIFELINE, Plan
 from .processes import Process
 
 _READY: Final = b"ready\n"
@@ -142,6 +142,23 @@ def run_in(
     words = [*namespaces.entering(lifeline(plan, place).pid, "net", "mnt", "uts"), *command]
     with (data or Path("/dev/null")).open("rb") as given:
         return subprocess.run(words, stdin=given, capture_output=True, text=True, check=False)
+
+
+def inside(plan: Plan, place: str) -> list[str]:
+    """The start of a command line for people: the rest of it runs in a place.
+
+    On a node it sees that node's files. In `control` it sees this machine's, but the cluster's DNS
+    resolves names for it.
+
+    Raises:
+        ClusterError: the place is gone.
+    """
+    pid = lifeline(plan, place).pid
+    if place != CONTROL:
+        return namespaces.entering(pid, "net", "mnt", "uts", "ipc")
+    script = 'mount --bind "$0" /etc/resolv.conf; exec "$@"'
+    names = str(plan.home(place) / "resolv.conf")
+    return [*namespaces.entering(pid, "net"), "unshare", "--mount", "sh", "-ec", script, names]
 
 
 def _end_of(log: Path) -> str:

@@ -28,8 +28,8 @@ def test_nothing_was_noted(tmp_path: Path) -> None:
     assert Journal(tmp_path).entries() == []
 
 
-def test_groups_are_made_in_every_hierarchy_that_has_controllers() -> None:
-    """Version 1 with an empty version 2 beside it, and version 2 alone."""
+def test_groups_are_made_in_every_hierarchy() -> None:
+    """Version 2 has controllers to pass on when it is alone; beside version 1 it has none."""
     one = "30 1 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory"
     two = "31 1 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw"
     other = "32 1 8:1 / / rw - ext4 /dev/vda rw"
@@ -37,5 +37,8 @@ def test_groups_are_made_in_every_hierarchy_that_has_controllers() -> None:
     both = hierarchies(f"{one}\n{two}\n{other}\n")
     alone = hierarchies(f"{two}\n{other}\n")
 
-    assert both == [("cgroup", Path("/sys/fs/cgroup/memory"))]
-    assert alone == [("cgroup2", Path("/sys/fs/cgroup/unified"))]
+    assert both == {
+        Path("/sys/fs/cgroup/memory"): False,
+        Path("/sys/fs/cgroup/unified"): False,
+    }
+    assert alone == {Path("/sys/fs/cgroup/unified"): True}
