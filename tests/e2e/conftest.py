@@ -1,4 +1,4 @@
-"""The cluster of the run, and three peers on it for each test."""
+"""The cluster of the run, and three peers on it for each file of tests."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def target(pytestconfig: pytest.Config) -> Iterator[Target]:
         yield target
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def peers(target: Target) -> Iterator[Peers]:
-    """Three peers that agree, in a namespace of their own."""
+    """Three peers that agree, in a namespace of their own; each test leaves them so."""
     with target.kubectl.in_a_namespace("peers") as kubectl:
         peers = Peers(target, kubectl)
         try:

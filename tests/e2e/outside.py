@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from conformance.realclient import RealClient
-from e2e.peers import Peers, pod_name
+from e2e.peers import PATIENCE_S, Peers, pod_name
+from processes.cluster import until
 
 _PROGRAM: Final = Path(__file__).parents[1] / "conformance" / "python" / "client.py"
 
 
 @contextmanager
 def outside_client(peers: Peers, name: str) -> Iterator[RealClient]:
-    """py_eureka_client, registered as OUTSIDE at a peer."""
+    """py_eureka_client, registered as OUTSIDE at a peer, and nowhere any more afterwards."""
     with peers.kubectl.forwarded(f"pod/{pod_name(name)}", 8761) as port:
         settings = {
             "eureka_server": f"http://127.0.0.1:{port}/eureka/",
@@ -30,3 +31,5 @@ def outside_client(peers: Peers, name: str) -> Iterator[RealClient]:
         }
         with RealClient([sys.executable, str(_PROGRAM)], settings) as client:
             yield client
+            client.stop()
+        until(lambda: peers.nowhere("OUTSIDE"), PATIENCE_S)

@@ -5,6 +5,8 @@ Only on a cluster of tests.cluster's own: another one's nodes are not ours to hu
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from cluster.errors import CannotRunError
@@ -43,15 +45,15 @@ def faults(target: Target) -> Faults:
 
 def test_cut_off_node_comes_back_and_agrees(faults: Faults, peers: Peers) -> None:
     """The others go on and say who is missing; afterwards all hold what came meanwhile."""
-    with faults.cut_off(peers.node("peer1")):
-        until(lambda: peers.sees("peer2", "peer1").get("available") is False, PATIENCE_S)
-        with outside_client(peers, "peer2") as outside:
+    with ExitStack() as meanwhile:
+        with faults.cut_off(peers.node("peer1")):
+            until(lambda: peers.sees("peer2", "peer1").get("available") is False, PATIENCE_S)
+            meanwhile.enter_context(outside_client(peers, "peer2"))
             until(lambda: "OUTSIDE" in peers.apps("peer3"))
             throughout(lambda: "OUTSIDE" in peers.apps("peer3"), 5.0)
-            outside.stop()
 
-    peers.agree()
-    until(lambda: peers.nowhere("OUTSIDE"))
+        peers.agree()
+        until(lambda: peers.everywhere("OUTSIDE"))
 
 
 def test_two_pods_apart(faults: Faults, peers: Peers) -> None:
