@@ -237,7 +237,8 @@ async def test_silent_peer_is_congested(session: aiohttp.ClientSession) -> None:
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "answer is not HTTP"),
         (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1_001, "answer larger than 1000 bytes"),
         (
-            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"x" * 9_999),
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+            + gzip.compress(b"x" * 9_999, mtime=0),
             "answer larger than 1000 bytes",
         ),
         (
