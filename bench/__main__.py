@@ -1,7 +1,7 @@
 """`python -m bench [NAME...]`: measure what `design.md` 8 has budgets for.
 
 Without names everything is measured, side by side with a Java server, and `bench/RESULTS.md` is
-written anew (about 15 minutes). The exit code is 0 unless something could not be measured (1).
+written anew (about half an hour). The exit code is 0 unless something could not be measured (1).
 """
 
 from __future__ import annotations
