@@ -13,18 +13,31 @@ from typing import Final
 
 import pytest
 
-from cluster import processes, records
+from cluster import parts, processes, records
+from cluster.versions import DEFAULT_KUBERNETES, Kubernetes
 from processes.cluster import until
 from support.kubectl import Kubectl
+from support.ownclusters import speaking
 
 ROOT: Final = Path(__file__).parents[2]
 TOOL: Final = (sys.executable, "-m", "tests.cluster")
 
 
-@pytest.fixture
-def name(api: Kubectl) -> Iterator[str]:
-    """A cluster's name, not yet taken; the run's own one is up, so there can be clusters here."""
+@pytest.fixture(scope="module")
+def built(api: Kubectl, pytestconfig: pytest.Config) -> None:
+    """What nodes take is there, so that `up` is a matter of seconds.
+
+    The run's own API server is up, so there can be clusters on this machine.
+    """
     assert api("version")
+    with speaking(pytestconfig):
+        for part in parts.needed(Kubernetes.parse(DEFAULT_KUBERNETES), nodes=True):
+            parts.build(part)
+
+
+@pytest.fixture
+def name(built: None) -> Iterator[str]:  # noqa: ARG001 - must be there
+    """A cluster's name, not yet taken."""
     name = f"run-{os.getpid()}-tool"
     yield name
     if records.work_folder(name).exists():
@@ -61,7 +74,9 @@ def test_second_cluster_beside_the_first(api: Kubectl, name: str) -> None:
 
 def test_down_after_up_was_killed_in_the_middle(name: str) -> None:
     """No process, mount, control group or file is left."""
-    with subprocess.Popen([*TOOL, "up", "--name", name, "--nodes", "1"], cwd=ROOT) as up:
+    with subprocess.Popen(
+        [*TOOL, "up", "--name", name, "--nodes", "1"], cwd=ROOT, stderr=subprocess.DEVNULL
+    ) as up:
         work = records.work_folder(name)
         until(lambda: len(processes.marked(work)) > 3, 60.0)
         up.send_signal(signal.SIGKILL)
@@ -75,7 +90,9 @@ def test_down_after_up_was_killed_in_the_middle(name: str) -> None:
 
 def test_ctrl_c_in_the_middle_takes_it_down(name: str) -> None:
     """Whoever changes their mind has nothing to clean up."""
-    with subprocess.Popen([*TOOL, "up", "--name", name, "--nodes", "1"], cwd=ROOT) as up:
+    with subprocess.Popen(
+        [*TOOL, "up", "--name", name, "--nodes", "1"], cwd=ROOT, stderr=subprocess.DEVNULL
+    ) as up:
         work = records.work_folder(name)
         until(lambda: len(processes.marked(work)) > 3, 60.0)
         up.send_signal(signal.SIGINT)
