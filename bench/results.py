@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
@@ -43,8 +44,8 @@ class Row(msgspec.Struct, frozen=True):
 
     @property
     def advantage(self) -> float | None:
-        """How many times as good as Java's our median is; `None` if Java has none."""
-        if not self.java:
+        """How many times as good as Java's our median is; `None` if Java has none that ends."""
+        if not self.java or not math.isfinite(median(self.java)):
             return None
         ours, java = median(self.ours), median(self.java)
         return ours / java if self.better is Better.MORE else java / ours
