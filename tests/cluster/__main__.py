@@ -161,8 +161,7 @@ def _load(options: argparse.Namespace) -> None:
     plan = records.read(options.name)
     archives = options.archive or [images.built(recipe) for recipe in images.RECIPES]
     for archive in archives:
-        for each in plan.nodes:
-            node.load(plan, each, archive)
+        node.load_everywhere(plan, archive)
         say(f"{archive}: loaded on {len(plan.nodes)} nodes")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +53,17 @@ def load(plan: Plan, node: Node, archive: Path) -> None:
     run = places.run_in(plan, node.name, [*_CTR, "images", "import", "-"], archive)
     if run.returncode != 0:
         raise ClusterError(f"{archive} cannot be loaded on {node.name}: {run.stderr.strip()}")
+
+
+def load_everywhere(plan: Plan, archive: Path) -> None:
+    """Import an image archive on all nodes at once.
+
+    Raises:
+        ClusterError: as `load`; the other nodes may have it.
+    """
+    with ThreadPoolExecutor(max(1, len(plan.nodes))) as pool:
+        for loaded in [pool.submit(load, plan, node, archive) for node in plan.nodes]:
+            loaded.result()
 
 
 def ready_nodes(api: Api) -> set[str]:

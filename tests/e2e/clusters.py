@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ import pytest
 from cluster import control, images, node
 from cluster.faults import Faults
 from cluster.images import Recipe
-from cluster.plan import Plan
 from support.kubectl import Kubectl
 from support.ownclusters import own_cluster, speaking
 
@@ -41,20 +38,11 @@ def own(config: pytest.Config) -> Iterator[Target]:
     """A cluster of three nodes in three zones, with the images on each."""
     with own_cluster("e2e", 3, config) as plan:
         with speaking(config):
-            _load(plan)
+            for recipe in images.RECIPES:
+                node.load_everywhere(plan, images.built(recipe))
         yield Target(Kubectl(control.kubectl(plan)), Faults(plan))
 
 
 def foreign(kubeconfig: Path, prefix: str) -> Target:
     """A cluster of the user's, which has the images or can pull them."""
     return Target(Kubectl(["kubectl", f"--kubeconfig={kubeconfig}"]), prefix=prefix)
-
-
-def _load(plan: Plan) -> None:
-    archives = [images.built(recipe) for recipe in images.RECIPES]
-    with ThreadPoolExecutor() as pool:
-        for loaded in [
-            pool.submit(node.load, plan, one, archive)
-            for archive, one in product(archives, plan.nodes)
-        ]:
-            loaded.result()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +52,16 @@ def tool(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@contextmanager
+def half_way_up(name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`up` of one node, with some of its programs started."""
+    words = [*TOOL, "up", "--name", name, "--nodes", "1"]
+    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL) as up:
+        work = records.work_folder(name)
+        until(lambda: len(processes.marked(work)) > 3, 60.0)
+        yield up
+
+
 def test_second_cluster_beside_the_first(api: Kubectl, name: str) -> None:
     """Each has its own objects; `down` takes one and leaves the other."""
     up = tool("up", "--name", name, "--nodes", "0")
@@ -74,11 +85,7 @@ def test_second_cluster_beside_the_first(api: Kubectl, name: str) -> None:
 
 def test_down_after_up_was_killed_in_the_middle(name: str) -> None:
     """No process, mount, control group or file is left."""
-    with subprocess.Popen(
-        [*TOOL, "up", "--name", name, "--nodes", "1"], cwd=ROOT, stderr=subprocess.DEVNULL
-    ) as up:
-        work = records.work_folder(name)
-        until(lambda: len(processes.marked(work)) > 3, 60.0)
+    with half_way_up(name) as up:
         up.send_signal(signal.SIGKILL)
     assert traces(name) != []
 
@@ -90,11 +97,7 @@ def test_down_after_up_was_killed_in_the_middle(name: str) -> None:
 
 def test_ctrl_c_in_the_middle_takes_it_down(name: str) -> None:
     """Whoever changes their mind has nothing to clean up."""
-    with subprocess.Popen(
-        [*TOOL, "up", "--name", name, "--nodes", "1"], cwd=ROOT, stderr=subprocess.DEVNULL
-    ) as up:
-        work = records.work_folder(name)
-        until(lambda: len(processes.marked(work)) > 3, 60.0)
+    with half_way_up(name) as up:
         up.send_signal(signal.SIGINT)
         assert up.wait(60.0) != 0
 
