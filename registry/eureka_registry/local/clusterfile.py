@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,46 +13,78 @@ from msgspec import UNSET, inspect
 from eureka_registry.config import urls
 from eureka_registry.config.documents import json_document, read_text, yaml_documents
 from eureka_registry.config.errors import ConfigurationError, nearest
+from eureka_registry.config.settings import Rules
 from eureka_registry.config.table import SETTINGS
 from eureka_registry.config.values import Given, convert, shown
-from eureka_registry.local.clusterschema import REASON, Cluster, RemoteRegion, Spec
+from eureka_registry.local.clusterschema import REASON, UNIQUE, Cluster, RemoteRegion
 
 API_VERSION: Final = "eurekube.io/v1alpha1"
 KIND: Final = "EurekaCluster"
 
 _AT: Final = re.compile(r"(.*?)(?: - at `\$(?:\.(.*))?`)?", re.DOTALL)
-_SETTINGS: Final[tuple[tuple[str, str], ...]] = (
-    ("peers.replication.batchSize", "replication_batch_size"),
-    ("peers.replication.maxDelaySeconds", "replication_max_age_s"),
-    ("topology.region", "region"),
-    ("registry.lease.expectedRenewalIntervalSeconds", "expected_renewal_interval_s"),
-    ("registry.lease.evictionIntervalSeconds", "eviction_interval_s"),
-    ("registry.selfPreservation.enabled", "self_preservation"),
-    ("registry.selfPreservation.renewalPercentThreshold", "renewal_threshold"),
-    ("registry.responseCache.updateIntervalSeconds", "read_only_cache_s"),
-    ("registry.responseCache.deltaRetentionSeconds", "delta_retention_s"),
-    ("registry.rateLimit.enabled", "rate_limit"),
-    ("registry.rateLimit.burst", "rate_limit_burst"),
-    ("registry.rateLimit.fetchPerSecond", "rate_limit_fetches_per_s"),
-    ("registry.rateLimit.fullFetchPerSecond", "rate_limit_full_fetches_per_s"),
-    ("snapshot.intervalSeconds", "snapshot_interval_s"),
-)
-"""Fields that are settings of every peer, by their path below `spec`."""
+_MANAGEMENT_PORT: Final = 8763
 
-_PERCENT: Final = frozenset({"renewal_threshold"})
+
+def _same(value: object) -> object:
+    return value
+
+
+def _share(percent: float) -> float:
+    return percent / 100
+
+
+def _rules(java: bool) -> Rules:  # noqa: FBT001 - the field's value
+    return Rules.JAVA if java else Rules.EUREKUBE
+
+
+def _opposite(value: bool) -> bool:  # noqa: FBT001 - the field's value
+    return not value
+
+
+_SETTINGS: Final[tuple[tuple[str, str, Callable[[Any], object]], ...]] = (
+    ("peers.replication.batchSize", "replication_batch_size", _same),
+    ("peers.replication.maxDelaySeconds", "replication_max_age_s", _same),
+    ("topology.region", "region", _same),
+    ("registry.selfPreservation.enabled", "self_preservation", _same),
+    ("registry.selfPreservation.renewalPercentThreshold", "renewal_threshold", _share),
+    ("registry.responseCache.updateIntervalSeconds", "read_only_cache_s", _same),
+    ("registry.responseCache.deltaRetentionSeconds", "delta_retention_s", _same),
+    ("registry.rateLimit.enabled", "rate_limit", _same),
+    ("registry.rateLimit.burst", "rate_limit_burst", _same),
+    ("registry.rateLimit.fetchPerSecond", "rate_limit_fetches_per_s", _same),
+    ("registry.rateLimit.fullFetchPerSecond", "rate_limit_full_fetches_per_s", _same),
+    ("registry.remoteRegionFetchIntervalSeconds", "remote_region_fetch_interval_s", _same),
+    ("registry.appName", "app_name", _same),
+    ("registry.java.leaseExpiry", "lease_expiry", _rules),
+    ("registry.java.selfPreservation", "self_preservation_rules", _rules),
+    ("registry.java.stickyOutOfService", "sticky_out_of_service", _same),
+    ("registry.java.wholeDepartures", "short_departures", _opposite),
+    ("registry.java.waitWhenSyncEmptySeconds", "wait_when_sync_empty_s", _same),
+    ("registry.java.expectedRenewalIntervalSeconds", "expected_renewal_interval_s", _same),
+    ("registry.lease.evictionIntervalSeconds", "eviction_interval_s", _same),
+    ("snapshot.intervalSeconds", "snapshot_interval_s", _same),
+    ("logging.level", "log_level", _same),
+    ("logging.format", "log_format", _same),
+    ("dashboard.enabled", "dashboard", _same),
+    ("dashboard.actions", "dashboard_actions", _same),
+)
+"""Fields that are settings of every peer: path below `spec`, setting, conversion of the value.
+
+`tests/unit/operator/api/test_settings.py` holds it equal to what the operator gives to peers.
+"""
 
 
 class ClusterSource(msgspec.Struct, frozen=True, kw_only=True):
     """What an `EurekaCluster` says of its peers.
 
-    `context_path` is that of `Settings`, `zones` are empty if none are named, `snapshots` says
-    whether peers keep one. `values` are the settings that all peers share, `lines` what a person
-    should know of how the file was read.
+    `context_path` stands before `/eureka/` in URLs and is empty if there is none, `zones` are empty
+    if none are named, `snapshots` says whether peers keep one. `values` are the settings that all
+    peers share, `lines` what a person should know of how the file was read.
     """
 
     path: str
     name: str
-    replicas: int = 1
+    replicas: int = 3
     port: int = 8761
     context_path: str = ""
     dns_prefix: str = "peer"
@@ -112,19 +144,19 @@ def _source(path: str, document: dict[str, Any], lines: list[str]) -> ClusterSou
         problem = f"{shown(document.get('apiVersion'))} is not known"
         raise ConfigurationError(f"{source}: key apiVersion", problem, API_VERSION)
     spec_node = document.get("spec", {})
-    elsewhere = _elsewhere(document, inspect.type_info(Cluster), "", source)
     reasons: dict[str, list[str]] = {}
-    for reason, field in elsewhere:
+    for reason, field in _elsewhere(document, inspect.type_info(Cluster), "", source):
         reasons.setdefault(reason, []).append(field)
     cluster = _cluster(document, source)
-    _check_topology(cluster.spec, source)
+    for field, said in _broken(cluster):
+        raise ConfigurationError(f"{source}: key {field}", said)
     spec = cluster.spec
     return ClusterSource(
         path=path,
         name=cluster.metadata.name,
         replicas=spec.replicas,
         port=spec.peers.port,
-        context_path=urls.context_path(spec.peers.context_path),
+        context_path=spec.peers.context_path or "",
         dns_prefix=spec.peers.dns_prefix,
         extra_peer_urls=[urls.service_url(url) for url in spec.peers.extra_peer_urls],
         zones=[zone.name for zone in spec.topology.zones],
@@ -147,11 +179,13 @@ def _cluster(document: dict[str, Any], source: str) -> Cluster:
 def _elsewhere(
     node: object, kind: inspect.Type, path: str, source: str
 ) -> Iterator[tuple[str, str]]:
-    """Yield reason and path of each field without meaning here; refuse unknown fields."""
+    """Yield reason and path of each field without meaning here; refuse unknown fields and twins."""
     match kind:
         case inspect.Metadata(type=inner, extra=extra):
             if extra and REASON in extra:
                 yield str(extra[REASON]), path
+            if extra and UNIQUE in extra:
+                _check_unique(node, extra[UNIQUE], f"{source}: key {path}")
             yield from _elsewhere(node, inner, path, source)
         case inspect.ListType(item_type=item) if isinstance(node, list):
             for place, part in enumerate(node):
@@ -173,36 +207,45 @@ def _elsewhere_in_struct(
             raise ConfigurationError(f"{source}: key {here}", said)
 
 
-def _check_topology(spec: Spec, source: str) -> None:
-    zones = [zone.name for zone in spec.topology.zones]
-    if len(set(zones)) < len(zones):
-        raise ConfigurationError(f"{source}: key spec.topology.zones", "names a zone twice")
-    if 0 < spec.replicas < len(zones):
-        said = f"{spec.replicas} are fewer than the {len(zones)} of spec.topology.zones"
-        raise ConfigurationError(f"{source}: key spec.replicas", said)
+def _check_unique(node: object, key: str, where: str) -> None:
+    items = node if isinstance(node, list) else []
+    names = [item.get(key) if key and isinstance(item, dict) else item for item in items]
+    for name in names:
+        if isinstance(name, str) and names.count(name) > 1:
+            raise ConfigurationError(where, f"has {shown(name)} twice")
+
+
+def _broken(cluster: Cluster) -> Iterator[tuple[str, str]]:
+    """Yield field and sentence of what the rules of the CRD refuse."""
+    spec = cluster.spec
+    if re.fullmatch(f"{spec.peers.dns_prefix}[0-9]+", cluster.metadata.name):
+        said = "must not look like a peer's name (spec.peers.dnsPrefix and a number)"
+        yield "metadata.name", said
+    if 0 < spec.replicas < len(spec.topology.zones):
+        yield "spec.replicas", "must be at least the number of spec.topology.zones"
+    if spec.peers.port == _MANAGEMENT_PORT:
+        yield "spec.peers.port", "must not be 8763: that is the management port"
+    for place, region in enumerate(spec.registry.remote_regions):
+        if (region.url is UNSET) == (region.cluster_ref is UNSET):
+            where = f"spec.registry.remoteRegions[{place}]"
+            yield where, "set exactly one of url and clusterRef"
 
 
 def _values(spec: Mapping[str, Any], source: str) -> dict[str, Given]:
     values: dict[str, Given] = {}
-    for path, name in _SETTINGS:
+    for path, name, conversion in _SETTINGS:
         value: Any = spec
         for key in path.split("."):
             value = value.get(key, UNSET) if isinstance(value, dict) else UNSET
         if value is not UNSET:
-            raw = value / 100 if name in _PERCENT else value
-            values[name] = convert(SETTINGS[name], raw, f"{source}: key spec.{path}")
+            where = f"{source}: key spec.{path}"
+            values[name] = convert(SETTINGS[name], conversion(value), where)
     return values
 
 
 def _regions(regions: list[RemoteRegion], source: str) -> dict[str, Given]:
     by_url = {region.name: region.url for region in regions if isinstance(region.url, str)}
-    if not by_url:
-        return {}
-    here = [region for region in regions if region.name in by_url]
-    raw = {
-        "remote_regions": by_url,
-        "remote_region_applications": {region.name: region.apps for region in here if region.apps},
-        "remote_region_fetch_interval_s": min(region.fetch_interval_seconds for region in here),
-    }
+    apps = {region.name: region.apps for region in regions if region.name in by_url and region.apps}
+    raw = {"remote_regions": by_url, "remote_region_applications": apps}
     where = f"{source}: key spec.registry.remoteRegions"
-    return {name: convert(SETTINGS[name], value, where) for name, value in raw.items()}
+    return {name: convert(SETTINGS[name], value, where) for name, value in raw.items() if value}

@@ -1,0 +1,1 @@
+"""The fields of the operator's objects. Pure."""

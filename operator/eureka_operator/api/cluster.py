@@ -1,0 +1,94 @@
+"""An `EurekaCluster` as the rest of the operator has it, read from its document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import inspect
+
+from eureka_operator.api.check import Problem, problems, without_nulls
+from eureka_operator.api.rules import broken, changed
+from eureka_operator.api.spec import Spec
+
+__all__ = ["API_VERSION", "KIND", "Cluster", "Problem", "Spec", "changed", "read"]
+
+API_VERSION: Final = "eurekube.io/v1alpha1"
+KIND: Final = "EurekaCluster"
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """One `EurekaCluster`.
+
+    `uid` and `namespace` are empty and `generation` is 0 for a document that the API server has not
+    seen. `deleting` says that it is being deleted, `status` is as it was written, empty if it was
+    not.
+    """
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    annotations: dict[str, str]
+    deleting: bool
+    spec: Spec
+    status: dict[str, Any]
+
+
+class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    """`metadata`: its other fields are Kubernetes' own."""
+
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    generation: int = 0
+    annotations: dict[str, str] = {}
+    deletion_timestamp: str | None = None
+
+
+class _Document(msgspec.Struct, frozen=True, rename="camel"):
+    """The whole object."""
+
+    metadata: dict[str, Any]
+    spec: Spec
+    api_version: str = API_VERSION
+    kind: str = KIND
+    status: dict[str, Any] = {}
+
+
+_METADATA: Final = inspect.type_info(_Metadata)
+_DOCUMENT: Final = inspect.type_info(_Document)
+
+
+def read(document: Mapping[str, Any], *, strict: bool = False) -> Cluster | tuple[Problem, ...]:
+    """Read an object, or say everything that is wrong with it.
+
+    With `strict`, a field that the CRD does not have is a problem; else it is passed over, as an
+    operator must that is older than the CRD.
+    """
+    node = without_nulls(document)
+    found = tuple(_problems(node, strict=strict))
+    if found:
+        return found
+    document_read = msgspec.convert(node, _Document)
+    metadata = msgspec.convert(document_read.metadata, _Metadata)
+    return tuple(broken(metadata.name, document_read.spec)) or Cluster(
+        name=metadata.name,
+        namespace=metadata.namespace,
+        uid=metadata.uid,
+        generation=metadata.generation,
+        annotations=metadata.annotations,
+        deleting=metadata.deletion_timestamp is not None,
+        spec=document_read.spec,
+        status=document_read.status,
+    )
+
+
+def _problems(node: Mapping[str, Any], *, strict: bool) -> Iterator[Problem]:
+    for field, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
+        if node.get(field, expected) != expected:
+            yield Problem(field, f"{node[field]} is not known here: write {expected}")
+    yield from problems(node, _DOCUMENT, strict=strict)
+    if isinstance(node.get("metadata"), Mapping):
+        yield from problems(node["metadata"], _METADATA, "metadata")

@@ -1,0 +1,195 @@
+"""`plan`: show what the operator would do with a file, with or without a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import yaml
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from eureka_operator import __version__
+from eureka_operator.api.cluster import KIND, Cluster, Problem, changed, read
+from eureka_operator.core.desired.common import Environment
+from eureka_operator.core.kinds import CLUSTER, SERVICE_MONITOR, Object
+from eureka_operator.core.observed import Observed
+from eureka_operator.core.plan import Plan, plan
+from eureka_operator.core.preview import Preview, Row, preview
+from eureka_operator.shell.client import Client, configuration
+from eureka_operator.shell.kube import Kube
+from eureka_operator.shell.observe import observe
+from eureka_operator.shell.options import Options
+
+_WRONG: Final = 2
+_COLOURS: Final = {"create": "green", "change": "yellow", "delete": "red"}
+_SHOWN: Final = 60
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes files within a ConfigMap line by line."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def run(flags: argparse.Namespace, options: Options) -> int:
+    """Print the plan; 2 if the object cannot be used.
+
+    Raises:
+        ApiError: with `--live`, the API server does not answer or refuses.
+    """
+    try:
+        document = _document(flags.file, flags.namespace)
+    except (OSError, ValueError) as error:
+        return _refuse(flags.file, [Problem("", str(error))])
+    found = read(document, strict=True)
+    if not isinstance(found, Cluster):
+        return _refuse(flags.file, found)
+    environment = _environment(options)
+    if flags.live:
+        return asyncio.run(_live(flags, options, found, environment))
+    observed = Observed(cluster=found, now=datetime.now(UTC))
+    _print(flags, observed, plan(observed, environment))
+    return 0
+
+
+async def _live(
+    flags: argparse.Namespace, options: Options, cluster: Cluster, environment: Environment
+) -> int:
+    async with Client(await configuration(options.kubeconfig)) as client:
+        kube = Kube(client)
+        document = await kube.get(CLUSTER, cluster.namespace, cluster.name)
+        if document is not None:
+            before = read(document)
+            problems = changed(before.spec, cluster.spec) if isinstance(before, Cluster) else ()
+            if problems:
+                return _refuse(flags.file, problems)
+            cluster = _with_metadata(cluster, document)
+        monitors = await kube.serves(SERVICE_MONITOR)
+        environment = msgspec.structs.replace(environment, monitors=monitors)
+        observed = await observe(kube, cluster, environment, {}, lambda: datetime.now(UTC))
+    _print(flags, observed, plan(observed, environment))
+    return 0
+
+
+def _with_metadata(cluster: Cluster, live: Object) -> Cluster:
+    """The cluster of the file as the object that is there already."""
+    metadata = live["metadata"]
+    return msgspec.structs.replace(
+        cluster,
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        status=live.get("status") or {},
+    )
+
+
+def _environment(options: Options) -> Environment:
+    return Environment(
+        registry_image=options.registry_image,
+        domain=options.cluster_domain,
+        namespace=options.namespace,
+        version=__version__,
+    )
+
+
+def _document(path: str, namespace: str | None) -> Object:
+    """The one EurekaCluster of a file.
+
+    Raises:
+        ValueError: there is none, or more than one, or the file is no YAML.
+        OSError: it cannot be read.
+    """
+    text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    try:
+        documents = [each for each in yaml.safe_load_all(text) if isinstance(each, dict)]
+    except yaml.YAMLError as error:
+        raise ValueError(f"not YAML: {error}") from error
+    found: list[dict[str, Any]] = [each for each in documents if each.get("kind") == KIND]
+    if len(found) != 1:
+        raise ValueError(f"holds {len(found)} objects of kind {KIND}; exactly one is needed")
+    metadata = found[0].get("metadata")
+    if isinstance(metadata, dict):
+        metadata.setdefault("namespace", namespace or "default")
+    return found[0]
+
+
+def _refuse(path: str, problems: list[Problem] | tuple[Problem, ...]) -> int:
+    for problem in problems:
+        where = f"{path}: {problem.field}" if problem.field else path
+        print(f"eureka-operator: {where}: {problem.message}", file=sys.stderr)  # noqa: T201
+    return _WRONG
+
+
+def _print(flags: argparse.Namespace, observed: Observed, planned: Plan) -> None:
+    seen = preview(observed, planned)
+    if flags.output == "yaml":
+        sys.stdout.write(yaml.dump_all(planned.objects, Dumper=_Dumper, sort_keys=False))
+    elif flags.output == "json":
+        document = {**msgspec.to_builtins(seen), "objects": list(planned.objects)}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    else:
+        _print_text(observed.cluster, seen, live=flags.live)
+
+
+def _print_text(cluster: Cluster, seen: Preview, *, live: bool) -> None:
+    console = Console(highlight=False)
+    console.print(f"{KIND} [bold]{cluster.namespace}/{cluster.name}[/bold]")
+    if seen.rows:
+        console.print(_table(seen.rows))
+    else:
+        console.print("nothing to do: everything is as the file asks for")
+    for line in _consequences(seen):
+        console.print(line)
+    if not live:
+        console.print("without --live: as if nothing of it existed yet", style="dim")
+
+
+def _table(rows: tuple[Row, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("action")
+    table.add_column("object", overflow="fold")
+    table.add_column("field: before -> after", overflow="fold")
+    for row in rows:
+        changes = "\n".join(
+            f"{each.field}: {_shown(each.before)} -> {_shown(each.after)}" for each in row.changes
+        )
+        colour = _COLOURS[row.action]
+        table.add_row(f"[{colour}]{row.action}[/{colour}]", escape(row.object), escape(changes))
+    return table
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "absent"
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def _consequences(seen: Preview) -> list[str]:
+    lines = []
+    if seen.joining:
+        lines.append(f"[green]start[/green]: {', '.join(seen.joining)}")
+    if seen.leaving:
+        lines.append(
+            f"[red]leave[/red]: {', '.join(seen.leaving)}; each when the others hold all it took"
+        )
+    if seen.restarting:
+        order = ", then ".join(seen.restarting)
+        lines.append(f"[yellow]restart[/yellow], one after the other: {order}")
+    if seen.reloading:
+        lines.append(f"[green]reload[/green] without a restart: {', '.join(seen.reloading)}")
+    return lines

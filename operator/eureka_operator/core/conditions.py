@@ -1,0 +1,218 @@
+"""The conditions of an `EurekaCluster`: one function each, from facts to status, reason, message.
+
+`Ready` is what Helm, Flux, Argo CD and `kubectl wait` look at. `Reconciling` and `Stalled` exist
+only while they are True, and `Paused` likewise (kstatus, sigs.k8s.io/cli-utils).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from eureka_operator.core.convergence import Convergence
+
+TRUE: Final = "True"
+FALSE: Final = "False"
+UNKNOWN: Final = "Unknown"
+
+_NAMED: Final = 5
+"""So many sentences are in a message; the others are counted."""
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A step that the API server refused, or that would take somebody else's object."""
+
+    reason: str
+    message: str
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the conditions are made of.
+
+    `changing` says in words what is under way, `waiting` what a peer that is not ready waits for.
+    """
+
+    wanted: int
+    ready: int
+    paused: bool
+    skip_convergence: bool
+    failures: tuple[Failure, ...]
+    changing: tuple[tuple[str, str], ...]
+    waiting: tuple[str, ...]
+    convergence: Convergence
+    operator_namespace: str
+    management_port: int
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A condition without its times."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+def conditions(facts: Facts) -> list[Condition]:
+    """All conditions that the object has now, the important ones first."""
+    found = [
+        ready(facts),
+        available(facts),
+        peers_converged(facts),
+        config_synced(facts),
+        progressing(facts),
+        degraded(facts),
+        reconciled(facts),
+    ]
+    return [*found, *_exceptional(facts)]
+
+
+def ready(facts: Facts) -> Condition:
+    """Whether everything is as the object asks for, and all peers agree."""
+    if facts.failures:
+        failure = facts.failures[0]
+        return Condition(
+            "Ready", FALSE, failure.reason, _joined([f.message for f in facts.failures])
+        )
+    if facts.changing:
+        reason, _ = facts.changing[0]
+        return Condition("Ready", FALSE, reason, _joined([said for _, said in facts.changing]))
+    if facts.wanted == 0:
+        return Condition("Ready", TRUE, "Hibernated", "no peer is wanted: spec.replicas is 0")
+    if facts.ready < facts.wanted:
+        said = [f"{facts.ready} of {facts.wanted} peers are ready", *facts.waiting]
+        return Condition("Ready", FALSE, "PeersNotReady", _joined(said))
+    agreement, config = peers_converged(facts), config_synced(facts)
+    for each in () if facts.skip_convergence else (agreement, config):
+        if each.status != TRUE:
+            return Condition("Ready", each.status, each.reason, each.message)
+    skipped = ", not asked whether they agree" if facts.skip_convergence else " and agree"
+    return Condition("Ready", TRUE, "Converged", f"{_count(facts.ready)} ready{skipped}")
+
+
+def available(facts: Facts) -> Condition:
+    """Whether clients are served."""
+    if facts.ready:
+        return Condition("Available", TRUE, "PeersReady", f"{_count(facts.ready)} ready")
+    if facts.wanted == 0:
+        return Condition("Available", FALSE, "Hibernated", "no peer is wanted: spec.replicas is 0")
+    said = ["no peer is ready", *facts.waiting]
+    return Condition("Available", FALSE, "NoPeerReady", _joined(said))
+
+
+def peers_converged(facts: Facts) -> Condition:
+    """Whether all ready peers know each other by the newest list and hold the same."""
+    seen = facts.convergence
+    if not seen.ready:
+        reason = "Hibernated" if facts.wanted == 0 else "NoPeerReady"
+        return Condition("PeersConverged", FALSE, reason, "no peer is ready")
+    if seen.differences:
+        return Condition("PeersConverged", FALSE, "PeersDiffer", _joined(seen.differences))
+    if seen.unreachable:
+        return Condition("PeersConverged", UNKNOWN, "Unreachable", _unreachable(facts))
+    said = f"{_count(seen.ready)} ready, and what they hold is equal"
+    return Condition("PeersConverged", TRUE, "PeersAgree", said)
+
+
+def config_synced(facts: Facts) -> Condition:
+    """Whether all ready peers have the configuration in force that the object asks for."""
+    seen = facts.convergence
+    if not seen.ready:
+        reason = "Hibernated" if facts.wanted == 0 else "NoPeerReady"
+        return Condition("ConfigSynced", UNKNOWN, reason, "no peer is ready")
+    if seen.behind:
+        return Condition("ConfigSynced", FALSE, "PeerBehind", _joined(seen.behind))
+    if seen.unreachable:
+        return Condition("ConfigSynced", UNKNOWN, "Unreachable", _unreachable(facts))
+    said = "all ready peers have the wanted configuration"
+    return Condition("ConfigSynced", TRUE, "InForce", said)
+
+
+def progressing(facts: Facts) -> Condition:
+    """Whether something is being made, scaled, rolled or reloaded."""
+    if not facts.changing:
+        return Condition("Progressing", FALSE, "Stable", "nothing is under way")
+    said = _joined([said for _, said in facts.changing])
+    return Condition("Progressing", TRUE, facts.changing[0][0], said)
+
+
+def degraded(facts: Facts) -> Condition:
+    """Whether fewer peers are ready than wanted."""
+    if facts.ready >= facts.wanted:
+        said = f"{facts.ready} of {facts.wanted} peers are ready"
+        return Condition("Degraded", FALSE, "AsExpected", said)
+    said_all = [f"{facts.ready} of {facts.wanted} peers are ready", *facts.waiting]
+    return Condition("Degraded", TRUE, "PeersNotReady", _joined(said_all))
+
+
+def reconciled(facts: Facts) -> Condition:
+    """Whether the last pass over this generation did all it had to."""
+    if facts.failures:
+        said = _joined([failure.message for failure in facts.failures])
+        return Condition("Reconciled", FALSE, facts.failures[0].reason, said)
+    if facts.paused:
+        said = "spec.paused or the annotation eurekube.io/paused is set: nothing is changed"
+        return Condition("Reconciled", UNKNOWN, "Paused", said)
+    return Condition("Reconciled", TRUE, "Applied", "all objects are as they should be")
+
+
+def _exceptional(facts: Facts) -> list[Condition]:
+    """Conditions that exist only while they are True."""
+    found = []
+    if facts.paused:
+        said = "nothing but the status is changed until spec.paused and the annotation are gone"
+        found.append(Condition("Paused", TRUE, "Paused", said))
+    if facts.failures:
+        said = _joined([failure.message for failure in facts.failures])
+        found.append(Condition("Stalled", TRUE, facts.failures[0].reason, said))
+    elif ready(facts).status != TRUE and not facts.paused:
+        now = ready(facts)
+        found.append(Condition("Reconciling", TRUE, now.reason, now.message))
+    return found
+
+
+def _unreachable(facts: Facts) -> str:
+    """Why the operator does not hear of peers; all silent while ready: they are kept from it."""
+    seen = facts.convergence
+    said = _joined(seen.unreachable)
+    if len(seen.unreachable) < seen.ready:
+        return said
+    where = f" (namespace {facts.operator_namespace})" if facts.operator_namespace else ""
+    return (
+        f"{said}; all are ready, so the likely cause is a NetworkPolicy that keeps the operator"
+        f"{where} from port {facts.management_port}; allow it, or set the annotation "
+        "eurekube.io/skip-convergence=true"
+    )
+
+
+def _count(peers: int) -> str:
+    return f"{peers} peer is" if peers == 1 else f"{peers} peers are"
+
+
+def _joined(sentences: Sequence[str]) -> str:
+    rest = len(sentences) - _NAMED
+    return "; ".join([*sentences[:_NAMED], *([f"and {rest} more"] if rest > 0 else [])])
+
+
+def with_times(
+    found: Sequence[Condition], before: Sequence[dict[str, Any]], generation: int, now: str
+) -> list[dict[str, Any]]:
+    """Conditions as the object has them: the time of a status that did not change stays."""
+    times = {each["type"]: (each["status"], each["lastTransitionTime"]) for each in before}
+    return [
+        {
+            "type": each.type,
+            "status": each.status,
+            "observedGeneration": generation,
+            "lastTransitionTime": _transition(times.get(each.type), each.status, now),
+            "reason": each.reason,
+            "message": each.message,
+        }
+        for each in found
+    ]
+
+
+def _transition(before: tuple[str, str] | None, status: str, now: str) -> str:
+    return before[1] if before is not None and before[0] == status else now

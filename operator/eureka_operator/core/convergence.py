@@ -1,0 +1,98 @@
+"""Whether the peers hold the same and have the configuration they should have, as they say.
+
+Peers that do not answer the operator are counted apart: a NetworkPolicy may keep it from them, and
+that says nothing about the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from eureka_operator.core.observed import Observed, Report
+from eureka_operator.core.peering import Seat, alias, peer_url
+from eureka_operator.core.plan import Plan
+
+_AGREED = "agreed"
+
+
+class Convergence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ready peers say.
+
+    `ready` counts them, `unreachable` names those that do not answer and why, `differences` and
+    `behind` are sentences on peers that do not agree, or do not have the wanted configuration.
+    """
+
+    ready: int
+    unreachable: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+
+    @property
+    def agreed(self) -> bool:
+        """Whether all ready peers answer, see each other, and hold the same."""
+        return self.ready > 0 and not self.unreachable and not self.differences
+
+
+def convergence(observed: Observed, plan: Plan, domain: str) -> Convergence:
+    """Compare what ready peers say with what is wanted."""
+    ready = [
+        seat
+        for seat in plan.seats
+        if seat.wanted and (pod := observed.pods.get(seat.pod)) is not None and pod.ready
+    ]
+    cluster = observed.cluster
+    reports = [(alias(cluster, seat.number), observed.reports.get(seat.pod)) for seat in ready]
+    heard = [(name, report) for name, report in reports if isinstance(report, Report)]
+    differences = [
+        each
+        for name, report in heard
+        for each in _differences(observed, plan, name, report, ready, domain)
+    ]
+    return Convergence(
+        ready=len(ready),
+        unreachable=tuple(
+            f"{name}: {report or 'not asked yet'}"
+            for name, report in reports
+            if not isinstance(report, Report)
+        ),
+        differences=tuple(differences),
+        behind=tuple(each for name, report in heard for each in _behind(plan, name, report)),
+    )
+
+
+def _differences(
+    observed: Observed,
+    plan: Plan,
+    name: str,
+    report: Report,
+    ready: Sequence[Seat],
+    domain: str,
+) -> Iterator[str]:
+    cluster = observed.cluster
+    if report.generation != plan.peers.generation:
+        seen, wanted = report.generation, plan.peers.generation
+        yield f"{name} has peer list {seen}, not {wanted} yet"
+        return
+    views = {view.url: view for view in report.peers}
+    for seat in ready:
+        other = alias(cluster, seat.number)
+        if other == name:
+            continue
+        view = views.get(peer_url(cluster, seat.number, domain))
+        if view is None:
+            yield f"{name} does not know {other}"
+        elif not view.available:
+            yield f"{name} does not reach {other}: {view.why or 'no reason given'}"
+        elif view.agreement != _AGREED:
+            yield f"{name} and {other}: {view.agreement}"
+
+
+def _behind(plan: Plan, name: str, report: Report) -> Iterator[str]:
+    if report.config.problem:
+        yield f"{name} keeps its last good configuration: {report.config.problem}"
+    elif report.config.hash != plan.config.hash:
+        yield f"{name} has configuration {report.config.hash or 'unknown'}"
+    elif report.config.restart_needed:
+        yield f"{name} needs a restart for {', '.join(report.config.restart_needed)}"

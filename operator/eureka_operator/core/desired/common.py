@@ -1,0 +1,46 @@
+"""What all children have in common, and what the operator is run with."""
+
+from __future__ import annotations
+
+import msgspec
+
+from eureka_operator.api.cluster import Cluster
+from eureka_operator.core import names
+from eureka_operator.core.kinds import CLUSTER, Kind, Object
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """How the operator itself is run: what holds for all clusters.
+
+    `registry_image` is a name with tag or digest, `namespace` the operator's own (empty outside
+    Kubernetes), `monitors` whether the API server has ServiceMonitors.
+    """
+
+    registry_image: str
+    domain: str = "cluster.local"
+    namespace: str = ""
+    monitors: bool = False
+    version: str = ""
+
+
+def child(cluster: Cluster, kind: Kind, name: str, **rest: object) -> Object:
+    """An object that belongs to the cluster."""
+    metadata: Object = {
+        "name": name,
+        "namespace": cluster.namespace,
+        "labels": names.labels(cluster.name),
+    }
+    if cluster.uid:  # `plan -f` shows clusters that do not exist yet
+        metadata["ownerReferences"] = [_owner(cluster)]
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **rest}
+
+
+def _owner(cluster: Cluster) -> Object:
+    return {
+        "apiVersion": CLUSTER.api_version,
+        "kind": CLUSTER.kind,
+        "name": cluster.name,
+        "uid": cluster.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }

@@ -1,0 +1,121 @@
+"""The ConfigMap: `config.json` with the registry's settings, `peers.json` with who the peers are.
+
+It is mounted as a directory, so that a change reaches running peers. What only a restart puts into
+force is hashed into the pod template (`static_hash`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from eureka_operator.api import settings
+from eureka_operator.api.cluster import Cluster
+from eureka_operator.core import names
+from eureka_operator.core.desired.common import Environment, child
+from eureka_operator.core.kinds import CONFIG_MAP, Object
+from eureka_operator.core.peering import PEERS_FILE, PeerList
+
+CONFIG_FILE: Final = "config.json"
+SNAPSHOT_FILE: Final = f"{names.SNAPSHOT_FOLDER}/registry"
+LIVE: Final = frozenset(
+    {
+        "dashboard",
+        "dashboard_actions",
+        "delta_retention_s",
+        "drain_s",
+        "eviction_interval_s",
+        "expected_renewal_interval_s",
+        "lease_expiry",
+        "log_format",
+        "log_level",
+        "rate_limit",
+        "rate_limit_burst",
+        "rate_limit_fetches_per_s",
+        "rate_limit_full_fetches_per_s",
+        "read_only_cache_s",
+        "remote_region_applications",
+        "remote_region_fetch_interval_s",
+        "remote_regions",
+        "renewal_threshold",
+        "replication_batch_size",
+        "replication_max_age_s",
+        "self_preservation",
+        "self_preservation_rules",
+        "short_departures",
+        "snapshot_interval_s",
+        "sticky_out_of_service",
+        "wait_when_sync_empty_s",
+    }
+)
+"""Settings that a running peer takes over from a changed `config.json` (docs/configuration.md)."""
+
+_LOOK_EVERY_S: Final = 0.5
+_DRAIN_S: Final = 5
+"""So long a stopping peer goes on answering those who have not yet seen that it is not ready."""
+
+
+class Configuration(msgspec.Struct, frozen=True):
+    """`config.json`: its text, its hash as a peer reports it, and the hash of its static part."""
+
+    text: str
+    hash: str
+    static_hash: str
+
+
+def configuration(
+    cluster: Cluster, environment: Environment, references: Mapping[tuple[str, str], str]
+) -> Configuration:
+    """`config.json` of a cluster; the same for all of its peers."""
+    values = {
+        **settings.settings(cluster.spec),
+        **_regions(cluster, references),
+        **_wiring(cluster, environment),
+    }
+    text = json.dumps(values, indent=2, sort_keys=True) + "\n"
+    static = {name: value for name, value in values.items() if name not in LIVE}
+    return Configuration(text, names.digest(text), names.object_digest(static))
+
+
+def config_map(cluster: Cluster, config: Configuration, peers: PeerList) -> Object:
+    """The ConfigMap of a cluster."""
+    data = {CONFIG_FILE: config.text, PEERS_FILE: peers.text}
+    return child(cluster, CONFIG_MAP, names.config_map(cluster.name), data=data)
+
+
+def _wiring(cluster: Cluster, environment: Environment) -> dict[str, Any]:
+    """What holds for every cluster: ports, names, files."""
+    peers, snapshot = cluster.spec.peers, cluster.spec.snapshot
+    values: dict[str, Any] = {
+        "host": "*",
+        "port": peers.port,
+        "management_port": names.MANAGEMENT_PORT,
+        "hostname": names.host("{name}", cluster.namespace, environment.domain),
+        "peers_file": f"{names.CONFIG_FOLDER}/{PEERS_FILE}",
+        "peers_refresh_s": _LOOK_EVERY_S,
+        "drain_s": _DRAIN_S,
+    }
+    if peers.context_path:
+        values["context_path"] = peers.context_path
+    if snapshot.enabled:
+        values["snapshot_path"] = SNAPSHOT_FILE
+    return values
+
+
+def _regions(cluster: Cluster, references: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """Remote regions by URL; one whose `clusterRef` is not there yet is left out."""
+    urls: dict[str, str] = {}
+    applications: dict[str, list[str]] = {}
+    for region in cluster.spec.registry.remote_regions:
+        reference = region.cluster_ref
+        url = region.url
+        if reference is not None:
+            url = references.get((reference.namespace or cluster.namespace, reference.name))
+        if url:
+            urls[region.name] = url
+            applications |= {region.name: region.apps} if region.apps else {}
+    values = {"remote_regions": urls, "remote_region_applications": applications}
+    return {name: value for name, value in values.items() if value}

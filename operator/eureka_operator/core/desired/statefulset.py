@@ -1,0 +1,250 @@
+"""The StatefulSet of a zone, or of all peers if no zones are named."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from eureka_operator.api.cluster import Cluster
+from eureka_operator.api.spec import Volume, Zone
+from eureka_operator.core import names
+from eureka_operator.core.desired.common import Environment, child
+from eureka_operator.core.kinds import STATEFUL_SET, Object
+
+CONTAINER: Final = "registry"
+_AVAILABLE_AFTER_S: Final = 5
+"""A rolling update goes on to the next peer when the last one has been ready for so long: by then
+peers have compared what they hold."""
+_GRACE_S: Final = 30
+_LOST_NODE_S: Final = 30
+_KEPT_REVISIONS: Final = 5
+_VOLUME_SIZE: Final = "1Gi"
+_STRONG: Final = "Required"
+_OFF: Final = "None"
+_RESOURCES: Final = {
+    "requests": {"cpu": "100m", "memory": "128Mi"},
+    "limits": {"memory": "512Mi"},
+}
+"""10,000 instances take 85 MiB, and 141 MiB in a storm (bench/RESULTS.md)."""
+
+
+def image(cluster: Cluster, environment: Environment) -> str:
+    """The image of a peer: the operator's own choice but for what the object names."""
+    given = cluster.spec.image
+    repository, mark, version = _split(environment.registry_image)
+    repository = given.repository or repository
+    if given.digest:
+        return f"{repository}@{given.digest}"
+    tag = given.tag or cluster.spec.version
+    return f"{repository}:{tag}" if tag else f"{repository}{mark}{version}"
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    """Repository, `:` or `@` or nothing, and tag or digest; a port is no tag."""
+    repository, mark, digest = name.partition("@")
+    if mark:
+        return repository, mark, digest
+    place = name.rfind(":")
+    if place > name.rfind("/"):
+        return name[:place], ":", name[place + 1 :]
+    return name, "", ""
+
+
+def stateful_set(
+    cluster: Cluster,
+    environment: Environment,
+    zone: Zone | None,
+    replicas: int,
+    static_hash: str,
+) -> Object:
+    """The StatefulSet whose peers are in `zone`; `None`: no zones are named.
+
+    Peers start in parallel: none has to wait for another one that cannot become ready.
+    """
+    zone_name = zone.name if zone else ""
+    name = names.stateful_set(cluster.name, zone_name)
+    template = pod_template(cluster, environment, zone, static_hash)
+    spec: Object = {
+        "serviceName": names.headless_service(cluster.name),
+        "replicas": replicas,
+        "ordinals": {"start": 1},
+        "podManagementPolicy": "Parallel",
+        "minReadySeconds": _AVAILABLE_AFTER_S,
+        "revisionHistoryLimit": _KEPT_REVISIONS,
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+        "selector": {"matchLabels": _selector(cluster, zone_name)},
+        "template": template,
+    }
+    if cluster.spec.snapshot.volume is not None:
+        spec["volumeClaimTemplates"] = [_claim(cluster)]
+        spec["persistentVolumeClaimRetentionPolicy"] = {
+            "whenDeleted": "Delete",
+            "whenScaled": "Retain",
+        }
+    body = child(cluster, STATEFUL_SET, name, spec=spec)
+    if zone_name:
+        body["metadata"]["labels"][names.ZONE_LABEL] = zone_name
+    body["metadata"]["annotations"] = {names.TEMPLATE_HASH: names.object_digest(template)}
+    return body
+
+
+def pod_template(
+    cluster: Cluster, environment: Environment, zone: Zone | None, static_hash: str
+) -> Object:
+    """A peer's pod; a change of anything in it restarts the peers one after the other."""
+    zone_name = zone.name if zone else ""
+    pod = cluster.spec.pod
+    labels = {**pod.labels, **names.labels(cluster.name)}
+    if zone_name:
+        labels[names.ZONE_LABEL] = zone_name
+    annotations = {**pod.annotations, names.STATIC_CONFIG: static_hash}
+    spec: Object = {
+        "serviceAccountName": cluster.name,
+        "automountServiceAccountToken": False,
+        # A Service `eureka` would bring EUREKA_PORT=tcp://... into the registry's environment.
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": _GRACE_S,
+        # Names of peers have four dots: they are asked for as they are, not with search domains.
+        "dnsConfig": {"options": [{"name": "ndots", "value": "2"}]},
+        "securityContext": {**_POD_SECURITY, **(pod.security_context or {})},
+        "containers": [_container(cluster, environment, zone_name)],
+        "volumes": _volumes(cluster),
+        "tolerations": [*_LOST_NODE, *pod.tolerations],
+        **_placement(cluster, zone),
+    }
+    if cluster.spec.image.pull_secrets:
+        secrets = [{"name": each.name} for each in cluster.spec.image.pull_secrets]
+        spec["imagePullSecrets"] = secrets
+    if pod.priority_class_name:
+        spec["priorityClassName"] = pod.priority_class_name
+    return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
+
+
+_POD_SECURITY: Final[dict[str, Any]] = {
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""No user and no group: the image has one, and OpenShift gives each namespace its own."""
+
+_LOST_NODE: Final = [
+    {
+        "key": f"node.kubernetes.io/{key}",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": _LOST_NODE_S,
+    }
+    for key in ("not-ready", "unreachable")
+]
+"""Kubernetes' own patience with a lost node is 300 s: longer than a lease."""
+
+
+def _selector(cluster: Cluster, zone: str) -> dict[str, str]:
+    found = names.selector(cluster.name)
+    return {**found, names.ZONE_LABEL: zone} if zone else found
+
+
+def _container(cluster: Cluster, environment: Environment, zone: str) -> Object:
+    mounts = [{"name": "config", "mountPath": names.CONFIG_FOLDER, "readOnly": True}]
+    if cluster.spec.snapshot.enabled:
+        mounts.append({"name": "snapshot", "mountPath": names.SNAPSHOT_FOLDER})
+    return {
+        "name": CONTAINER,
+        "image": image(cluster, environment),
+        "imagePullPolicy": cluster.spec.image.pull_policy,
+        "args": ["serve", f"--config={names.CONFIG_FOLDER}/config.json", "--config-lenient"],
+        "env": [*_variables(zone), *cluster.spec.pod.env],
+        "ports": [
+            {"name": "http", "containerPort": cluster.spec.peers.port, "protocol": "TCP"},
+            {"name": "management", "containerPort": names.MANAGEMENT_PORT, "protocol": "TCP"},
+        ],
+        "startupProbe": _probe("/startupz", period_s=1, failures=60),
+        "readinessProbe": _probe("/readyz", period_s=3, failures=2),
+        "livenessProbe": _probe("/livez", period_s=10, failures=6),
+        "resources": cluster.spec.resources or _RESOURCES,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": mounts,
+    }
+
+
+def _variables(zone: str) -> list[Object]:
+    """What differs between pods; everything else is in `config.json`, which they can reload."""
+    found: list[Object] = [
+        {"name": "EUREKA_POD_NAME", "valueFrom": _field("metadata.name")},
+        {"name": "EUREKA_IP_ADDRESS", "valueFrom": _field("status.podIP")},
+    ]
+    return [*found, {"name": "EUREKA_ZONE", "value": zone}] if zone else found
+
+
+def _field(path: str) -> Object:
+    return {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}
+
+
+def _probe(path: str, *, period_s: int, failures: int) -> Object:
+    return {
+        "httpGet": {"path": path, "port": "management", "scheme": "HTTP"},
+        "periodSeconds": period_s,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    }
+
+
+def _volumes(cluster: Cluster) -> list[Object]:
+    config: Object = {"name": "config", "configMap": {"name": names.config_map(cluster.name)}}
+    snapshot = cluster.spec.snapshot
+    if not snapshot.enabled or snapshot.volume is not None:
+        return [config]
+    return [config, {"name": "snapshot", "emptyDir": {}}]
+
+
+def _claim(cluster: Cluster) -> Object:
+    volume = cluster.spec.snapshot.volume or Volume()
+    spec: Object = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": volume.size or _VOLUME_SIZE}},
+    }
+    if volume.storage_class_name is not None:  # empty: volumes without a class
+        spec["storageClassName"] = volume.storage_class_name
+    labels = names.selector(cluster.name)
+    return {"metadata": {"name": "snapshot", "labels": labels}, "spec": spec}
+
+
+def _placement(cluster: Cluster, zone: Zone | None) -> Object:
+    """Where peers run: apart from each other, and in their zone."""
+    topology, pod = cluster.spec.topology, cluster.spec.pod
+    pinned = {topology.zone_key: zone.node_zone} if zone is not None and zone.node_zone else {}
+    affinity = {**_anti_affinity(cluster), **(pod.affinity or {})}
+    found: Object = {}
+    if pod.node_selector or pinned:
+        found["nodeSelector"] = {**pod.node_selector, **pinned}
+    if affinity:
+        found["affinity"] = affinity
+    if topology.spread != _OFF and zone is None:
+        found["topologySpreadConstraints"] = [_spread(cluster)]
+    return found
+
+
+def _spread(cluster: Cluster) -> Object:
+    strong = cluster.spec.topology.spread == _STRONG
+    return {
+        "maxSkew": 1,
+        "topologyKey": cluster.spec.topology.zone_key,
+        "whenUnsatisfiable": "DoNotSchedule" if strong else "ScheduleAnyway",
+        "labelSelector": {"matchLabels": names.selector(cluster.name)},
+    }
+
+
+def _anti_affinity(cluster: Cluster) -> Object:
+    strength = cluster.spec.topology.anti_affinity
+    if strength == _OFF:
+        return {}
+    term = {
+        "topologyKey": names.HOST_LABEL,
+        "labelSelector": {"matchLabels": names.selector(cluster.name)},
+    }
+    if strength == _STRONG:
+        return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    soft = [{"weight": 100, "podAffinityTerm": term}]
+    return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": soft}}

@@ -1,0 +1,113 @@
+"""How many replicas each StatefulSet has now on its way to what is wanted.
+
+Growing is done at once. Before a peer is taken away, what it took from clients must have reached
+the others: they are asked, for at most a minute. Losing nothing does not depend on it (a stopping
+peer delivers what it has), but a peer that cannot deliver shows before it is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from eureka_operator.core import names
+from eureka_operator.core.kinds import STATEFUL_SET, Object
+from eureka_operator.core.observed import Observed, Report
+from eureka_operator.core.peering import Seat, alias, peer_url, replicas
+
+LONGEST: Final = timedelta(seconds=60)
+DRAINING: Final = "Draining"
+_ON_ITS_WAY_MS: Final = 1_000
+"""A change that waits for less is on its way, not stuck."""
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """One StatefulSet's replicas: as they are to be applied now, and as they are wanted.
+
+    `waits_for` says in words what holds back a scale-down, peer by peer.
+    """
+
+    zone: str
+    name: str
+    now: int
+    wanted: int
+    waits_for: tuple[str, ...] = ()
+
+
+def scales(
+    observed: Observed, taken: Sequence[Seat], domain: str, edited: frozenset[str]
+) -> list[Scale]:
+    """The replicas of each StatefulSet; `edited`: those whose replicas somebody else changed."""
+    cluster = observed.cluster
+    wanted = replicas(cluster)
+    live = {name: body for (kind, name), body in observed.children.items() if kind is STATEFUL_SET}
+    former = {names.zone(cluster.name, name) for name in live} - wanted.keys()
+    found = []
+    for zone in [*wanted, *sorted(former)]:
+        name, goal = names.stateful_set(cluster.name, zone), wanted.get(zone, 0)
+        current = _current(live.get(name), goal)
+        if goal >= current or name in edited:
+            found.append(Scale(zone, name, goal, goal))
+            continue
+        leaving = [seat for seat in taken if seat.zone == zone and not seat.wanted]
+        reasons = [_why_not_drained(observed, seat, taken, domain) for seat in leaving]
+        waits_for = tuple(reason for reason in reasons if reason)
+        found.append(Scale(zone, name, current if waits_for else goal, goal, waits_for))
+    return found
+
+
+def _current(body: Object | None, wanted: int) -> int:
+    return wanted if body is None else int(body["spec"].get("replicas", 0))
+
+
+def _why_not_drained(
+    observed: Observed, leaving: Seat, taken: Sequence[Seat], domain: str
+) -> str | None:
+    """Why a peer may not go yet, in words; `None` if it may."""
+    cluster = observed.cluster
+    name = alias(cluster, leaving.number)
+    pod = observed.pods.get(leaving.pod)
+    if pod is None or pod.deleting or not pod.ready or _is_overdue(observed, name):
+        return None
+    survivors = [
+        seat
+        for seat in taken
+        if seat.wanted and (other := observed.pods.get(seat.pod)) is not None and other.ready
+    ]
+    if not survivors:
+        return None
+    report = observed.report(leaving.pod)
+    if report is None:
+        return f"{name} does not answer"
+    return next(
+        (
+            f"{name}: {reason}"
+            for seat in survivors
+            if (
+                reason := _undelivered(
+                    report, alias(cluster, seat.number), peer_url(cluster, seat.number, domain)
+                )
+            )
+        ),
+        None,
+    )
+
+
+def _undelivered(report: Report, name: str, url: str) -> str | None:
+    view = next((each for each in report.peers if each.url == url), None)
+    if view is None or not view.available:
+        return f"cannot reach {name}"
+    if view.backlog and view.lag_ms >= _ON_ITS_WAY_MS:
+        return f"{view.backlog} changes have not reached {name}"
+    return None if view.agreement == "agreed" else f"does not agree with {name} yet"
+
+
+def _is_overdue(observed: Observed, name: str) -> bool:
+    """Whether the peer has been draining for too long: it was so in the status a minute ago."""
+    for peer in observed.cluster.status.get("peers", []):
+        if peer["name"] == name and peer.get("state") == DRAINING and "since" in peer:
+            return observed.now - datetime.fromisoformat(peer["since"]) > LONGEST
+    return False

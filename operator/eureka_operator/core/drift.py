@@ -1,0 +1,129 @@
+"""Which fields of a child somebody else changed, and who: read from `metadata.managedFields`.
+
+The API server records which manager set which field. A field that the operator wants, but that its
+own record does not have any more, was changed by whoever has it now, or removed. Fields that others
+added are theirs. Format of the record: structured-merge-diff, `fieldpath/serialize.go`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from eureka_operator.core import names
+from eureka_operator.core.kinds import Object
+
+_IDENTITY: Final = frozenset({"apiVersion", "kind"})
+_KEYS: Final = frozenset({"name", "namespace"})
+
+Path = tuple[str, ...]
+
+
+class Drift(msgspec.Struct, frozen=True):
+    """A field that is not as the operator wants it; `manager` is empty if nobody is on record."""
+
+    field: str
+    manager: str = ""
+
+    def __str__(self) -> str:
+        """The field and who changed it, in words."""
+        return f"{self.field} (by {self.manager})" if self.manager else self.field
+
+
+def drift(desired: Object, live: Object) -> list[Drift]:
+    """Fields of `desired` that the operator does not have on record for `live`."""
+    records = live["metadata"].get("managedFields", [])
+    own = {each["operation"]: each["fieldsV1"] for each in records if _is_own(each)}
+    others = sorted(
+        (each for each in records if not _is_own(each) and "fieldsV1" in each),
+        key=lambda each: str(each.get("time", "")),
+        reverse=True,
+    )
+    found: dict[str, Drift] = {}
+    # One that was just made has no applier yet: its fields are still the creator's.
+    for path in _missing(_owned_part(desired), own.get("Apply") or own.get("Update") or {}, ()):
+        field = _readable(path)
+        found.setdefault(field, Drift(field, _manager(path, others)))
+    return list(found.values())
+
+
+def _owned_part(desired: Object) -> Object:
+    """What of an object is on record: all but its identity."""
+    metadata = {key: value for key, value in desired["metadata"].items() if key not in _KEYS}
+    rest = {key: value for key, value in desired.items() if key not in _IDENTITY}
+    return {**rest, "metadata": metadata}
+
+
+def _is_own(record: Mapping[str, Any]) -> bool:
+    return record.get("manager") == names.MANAGER and not record.get("subresource")
+
+
+def _missing(wanted: object, record: Mapping[str, Any], path: Path) -> Iterator[Path]:
+    """Yield the paths, as the record writes them, of wanted values that the record lacks."""
+    if isinstance(wanted, dict):
+        steps = ((f"f:{key}", value) for key, value in wanted.items())
+    elif isinstance(wanted, list):
+        steps = ((_step(item, record), item) for item in wanted)
+    else:
+        return
+    for step, value in steps:
+        part = record.get(step)
+        if part is None:
+            yield (*path, step)
+        elif part:  # an empty record: the value is owned as a whole
+            yield from _missing(value, part, (*path, step))
+
+
+def _step(item: object, record: Mapping[str, Any]) -> str:
+    """How the record names an item of a list: by its keys, or by its value."""
+    if not isinstance(item, dict):
+        return f"v:{json.dumps(item)}"
+    for step in record:
+        if step.startswith("k:") and _has(item, json.loads(step[2:])):
+            return step
+    return f"k:{json.dumps(_shown(item))}"
+
+
+def _has(item: Mapping[str, object], keys: Mapping[str, object]) -> bool:
+    """Whether an item has these keys; one that it lacks was filled in by the API server."""
+    known = {key: value for key, value in keys.items() if key in item}
+    return bool(known) and all(item[key] == value for key, value in known.items())
+
+
+def _shown(item: Mapping[str, object]) -> Mapping[str, object]:
+    """A short name of an item that is gone from the record."""
+    for key in ("name", "uid", "mountPath", "containerPort", "port", "topologyKey"):
+        if key in item:
+            return {key: item[key]}
+    return item
+
+
+def _manager(path: Path, records: Sequence[Mapping[str, Any]]) -> str:
+    """Who has a field now; of a field that nobody has, who wrote the object last."""
+    for record in records:
+        node: Any = record["fieldsV1"]
+        for step in path:
+            node = node.get(step) if isinstance(node, dict) else None
+        if node is not None:
+            return str(record["manager"])
+    writers = (each for each in records if not each.get("subresource"))
+    return next((str(each["manager"]) for each in writers), "")
+
+
+def _readable(path: Path) -> str:
+    """`spec.ports[name=http].port`, as people write a path."""
+    text = ""
+    for step in path:
+        kind, _, name = step.partition(":")
+        if kind == "f":
+            text += f".{name}" if name.replace("-", "").isalnum() else f"[{name}]"
+            continue
+        keys = json.loads(name)
+        shown = (
+            keys if not isinstance(keys, dict) else ",".join(f"{k}={v}" for k, v in keys.items())
+        )
+        text += f"[{shown}]"
+    return text.removeprefix(".")

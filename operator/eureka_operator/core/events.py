@@ -1,0 +1,122 @@
+"""What people are to read in `kubectl describe`: events of steps, and of changes of the status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from eureka_operator.core import names
+from eureka_operator.core.draining import DRAINING
+from eureka_operator.core.kinds import STATEFUL_SET, Object
+from eureka_operator.core.plan import Abandon, Apply, Create, Delete, Step, kind_of, name_of
+
+NORMAL: Final = "Normal"
+WARNING: Final = "Warning"
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event about a cluster; `type` is Normal or Warning."""
+
+    type: str
+    reason: str
+    message: str
+
+
+def of_steps(steps: Sequence[Step]) -> list[Event]:
+    """What was done."""
+    made = [step.body for step in steps if isinstance(step, Create) and not step.again]
+    found = []
+    if made:
+        listed = ", ".join(f"{body['kind']} {name_of(body)}" for body in made)
+        found.append(Event(NORMAL, "Created", listed))
+    for step in steps:
+        found += _of_step(step)
+    return found
+
+
+def _of_step(step: Step) -> Iterator[Event]:
+    match step:
+        case Create(body, again=True):
+            said = f"{body['kind']} {name_of(body)} was deleted; it was made again"
+            yield Event(WARNING, "DriftCorrected", said)
+        case Apply(body, live, drift):
+            if drift:
+                fields = ", ".join(map(str, drift))
+                said = f"{body['kind']} {name_of(body)}: put right {fields}"
+                yield Event(WARNING, "DriftCorrected", said)
+            if kind_of(body) is STATEFUL_SET:
+                yield from _of_stateful_set(body, live)
+        case Delete(kind, name, _):
+            yield Event(NORMAL, "Deleted", f"{kind.kind} {name} is not wanted any more")
+        case Abandon(pod, _, node):
+            said = f"removed pod {pod} without an answer of node {node}, which is lost"
+            yield Event(WARNING, "PeerAbandoned", said)
+
+
+def _of_stateful_set(body: Object, live: Object) -> Iterator[Event]:
+    name, before, now = name_of(body), live["spec"].get("replicas"), body["spec"]["replicas"]
+    if now != before:
+        reason = "ScalingUp" if now > before else "ScalingDown"
+        yield Event(NORMAL, reason, f"{name}: {before} to {now} peers")
+    old = live["metadata"].get("annotations", {}).get(names.TEMPLATE_HASH)
+    if old is not None and old != body["metadata"]["annotations"][names.TEMPLATE_HASH]:
+        said = f"{name}: the pod template changed, its peers restart one after the other"
+        yield Event(NORMAL, "RollingUpdate", said)
+
+
+def of_change(before: Object, after: Object) -> list[Event]:
+    """What became different from one status to the next."""
+    old, new = _by_type(before), _by_type(after)
+    found = [*_of_conditions(old, new)]
+    states = {peer["name"]: peer["state"] for peer in before.get("peers", []) if "state" in peer}
+    for peer in after.get("peers", []):
+        if peer["state"] == DRAINING and states.get(peer["name"], DRAINING) != DRAINING:
+            said = f"{peer['name']} leaves when the others hold all it took"
+            found.append(Event(NORMAL, "PeerDraining", said))
+    was, now = (each.get("registry", {}).get("selfPreservation") for each in (before, after))
+    if now and not was:
+        said = "peers keep expired leases, because too few renewals arrive: see their dashboards"
+        found.append(Event(WARNING, "SelfPreservationOn", said))
+    if was and not now:
+        found.append(Event(NORMAL, "SelfPreservationOff", "expired leases are removed again"))
+    return found
+
+
+_BECAME: Final = (
+    ("Ready", "True", "", NORMAL, "Ready"),
+    ("PeersConverged", "Unknown", "", WARNING, "Unreachable"),
+    ("ConfigSynced", "True", "False", NORMAL, "ConfigReloaded"),
+    ("Paused", "True", "", NORMAL, "Paused"),
+)
+"""Condition, what it became, what it was before (empty: anything else), and the event's words."""
+
+
+def _of_conditions(old: Object, new: Object) -> Iterator[Event]:
+    for kind, status, before, severity, reason in _BECAME:
+        was = _status(old, kind)
+        if _status(new, kind) == status != was and before in ("", was):
+            yield Event(severity, reason, str(new[kind]["message"]))
+    if _status(new, "Degraded") == "True" and _was_ready(old, new):
+        yield Event(WARNING, "Degraded", str(new["Degraded"]["message"]))
+    if "Paused" in old and "Paused" not in new:
+        yield Event(NORMAL, "Resumed", "objects are kept right again")
+    stalled: Any = new.get("Stalled")
+    if stalled and stalled["message"] != old.get("Stalled", {}).get("message"):
+        yield Event(WARNING, stalled["reason"], stalled["message"])
+
+
+def _was_ready(old: Object, new: Object) -> bool:
+    """Whether all was well with the same spec: so peers are missing that nobody took away."""
+    before, now = old.get("Ready", {}), new["Ready"]
+    same = before.get("observedGeneration") == now["observedGeneration"]
+    return bool(same and before.get("status") == "True")
+
+
+def _by_type(status: Object) -> Object:
+    return {each["type"]: each for each in status.get("conditions", [])}
+
+
+def _status(conditions: Object, kind: str) -> str:
+    return str(conditions.get(kind, {}).get("status", ""))

@@ -1,0 +1,50 @@
+"""The kinds of objects that the operator reads or makes, and what an object is here."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+Object = dict[str, Any]
+"""An object of Kubernetes as its JSON document."""
+
+
+class Kind(NamedTuple):
+    """A kind of object: what it is called in documents and in URLs."""
+
+    api_version: str
+    kind: str
+    plural: str
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core group."""
+        group, slash, _ = self.api_version.partition("/")
+        return group if slash else ""
+
+    @property
+    def version(self) -> str:
+        """The version within the group."""
+        return self.api_version.rpartition("/")[2]
+
+
+CLUSTER: Final = Kind("eurekube.io/v1alpha1", "EurekaCluster", "eurekaclusters")
+SERVICE: Final = Kind("v1", "Service", "services")
+CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
+SERVICE_ACCOUNT: Final = Kind("v1", "ServiceAccount", "serviceaccounts")
+STATEFUL_SET: Final = Kind("apps/v1", "StatefulSet", "statefulsets")
+DISRUPTION_BUDGET: Final = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+SERVICE_MONITOR: Final = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors")
+POD: Final = Kind("v1", "Pod", "pods")
+EVENT: Final = Kind("v1", "Event", "events")
+
+CHILDREN: Final = (
+    SERVICE_ACCOUNT,
+    SERVICE,
+    CONFIG_MAP,
+    STATEFUL_SET,
+    DISRUPTION_BUDGET,
+    NETWORK_POLICY,
+    SERVICE_MONITOR,
+)
+"""The kinds of child objects, in the order in which they are made."""

@@ -1,0 +1,178 @@
+"""What the API server and the peers say of one cluster at one moment.
+
+Objects stay JSON documents; pods and the peers' `/peers` are read into values, leniently: a peer
+may be older or newer than the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from eureka_operator.api.cluster import Cluster
+from eureka_operator.core.kinds import CLUSTER, Kind, Object
+
+Ref = tuple[Kind, str]
+"""A child: its kind and its name."""
+
+FORMER: Final = "it belongs to a deleted EurekaCluster of the same name"
+"""The owner of an object that the garbage collector is about to remove."""
+
+
+class View(msgspec.Struct, frozen=True, rename="camel"):
+    """How one peer sees another, from its `/peers`."""
+
+    name: str = ""
+    url: str = ""
+    is_self: bool = msgspec.field(default=False, name="self")
+    available: bool = False
+    agreement: str = "unknown"
+    backlog: int = 0
+    lag_ms: int = 0
+    why: str | None = None
+
+
+class Config(msgspec.Struct, frozen=True, rename="camel"):
+    """Which configuration a peer has in force."""
+
+    hash: str = ""
+    problem: str | None = None
+    restart_needed: tuple[str, ...] = ()
+
+
+class Report(msgspec.Struct, frozen=True, rename="camel"):
+    """A peer's `/peers` document."""
+
+    name: str = ""
+    stage: str = ""
+    why: str | None = None
+    generation: int = 0
+    problem: str | None = None
+    instances: int = 0
+    applications: dict[str, str] = {}
+    preserving: bool = False
+    software: str = ""
+    config: Config = Config()
+    peers: tuple[View, ...] = ()
+
+
+def read_report(document: Object) -> Report | str:
+    """Read a `/peers` document; a `str` says in a sentence why it cannot be used."""
+    try:
+        return msgspec.convert(document, Report)
+    except msgspec.ValidationError as error:
+        return f"answers with something else than a peer's /peers: {error}"
+
+
+class Pod(msgspec.Struct, frozen=True, kw_only=True):
+    """A peer's pod.
+
+    `ip` is empty without an address, `zone` without zones; `deleting_since` is when its grace ended
+    or ends, `None` for one that is not deleted; `trouble` says why it does not run, in words.
+    """
+
+    name: str
+    uid: str
+    ip: str = ""
+    node: str = ""
+    zone: str = ""
+    ready: bool = False
+    revision: str = ""
+    image: str = ""
+    config_hash: str = ""
+    deleting_since: datetime | None = None
+    trouble: str = ""
+
+    @property
+    def deleting(self) -> bool:
+        """Whether its deletion has begun."""
+        return self.deleting_since is not None
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a plan is made of.
+
+    `children` are the cluster's own objects, `foreign` describes labelled objects of others,
+    `reports` are by pod and hold a sentence for a peer that does not answer. `refused_pods` is why
+    the StatefulSet controller could not create pods, empty if it could. `references` are the
+    client URLs of other clusters that `remoteRegions[].clusterRef` names, by namespace and name.
+    `settled` has, by uid, the resource version and hash of a child that was just applied.
+    """
+
+    cluster: Cluster
+    now: datetime
+    children: Mapping[Ref, Object] = {}
+    foreign: Mapping[Ref, str] = {}
+    pods: Mapping[str, Pod] = {}
+    reports: Mapping[str, Report | str] = {}
+    refused_pods: str = ""
+    references: Mapping[tuple[str, str], str] = {}
+    settled: Mapping[str, tuple[str, str]] = {}
+
+    def report(self, pod: str) -> Report | None:
+        """What a pod's peer says; `None` if it does not answer."""
+        found = self.reports.get(pod)
+        return found if isinstance(found, Report) else None
+
+
+def parse_pod(document: Object, zone_label: str, config_annotation: str) -> Pod:
+    """Read a pod."""
+    metadata, status = document["metadata"], document.get("status", {})
+    labels = metadata.get("labels", {})
+    return Pod(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        ip=status.get("podIP", ""),
+        node=document.get("spec", {}).get("nodeName", ""),
+        zone=labels.get(zone_label, ""),
+        ready=_condition(status, "Ready") == "True" and "deletionTimestamp" not in metadata,
+        revision=labels.get("controller-revision-hash", ""),
+        image=_image(document),
+        config_hash=metadata.get("annotations", {}).get(config_annotation, ""),
+        deleting_since=_time(metadata.get("deletionTimestamp")),
+        trouble=_trouble(status),
+    )
+
+
+def controller_uid(document: Object) -> str:
+    """The uid of the object's controller; empty without one."""
+    owners: list[dict[str, Any]] = document["metadata"].get("ownerReferences", [])
+    return next((str(each["uid"]) for each in owners if each.get("controller")), "")
+
+
+def owner_phrase(document: Object, cluster: str) -> str:
+    """Who an object that is not ours belongs to, in words; `FORMER`: it is about to be removed."""
+    owners: list[dict[str, Any]] = document["metadata"].get("ownerReferences", [])
+    if not owners:
+        return "it has no owner"
+    kind, name = owners[0]["kind"], owners[0]["name"]
+    return FORMER if (kind, name) == (CLUSTER.kind, cluster) else f"it belongs to {kind} {name}"
+
+
+def _image(document: Object) -> str:
+    containers = document.get("spec", {}).get("containers", [])
+    return str(containers[0].get("image", "")) if containers else ""
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> str:
+    return next((str(c["status"]) for c in status.get("conditions", []) if c["type"] == kind), "")
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _trouble(status: Mapping[str, Any]) -> str:
+    """Why a pod does not run: its scheduling, its container's waiting reason, its last end."""
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return str(condition.get("message") or condition.get("reason", ""))
+    for container in status.get("containerStatuses", []):
+        waiting = container.get("state", {}).get("waiting", {})
+        if waiting and waiting.get("reason") != "ContainerCreating":
+            said = waiting.get("message", "")
+            return f"{waiting.get('reason', '')}: {said}" if said else str(waiting.get("reason"))
+    return ""

@@ -1,0 +1,255 @@
+"""What is to be done so that the API server holds what an `EurekaCluster` asks for. Pure.
+
+A child that is missing is made, one that is not as wanted is applied, one that is not wanted is
+deleted. A child is left alone if its recorded hash is that of what is wanted and nobody else
+changed a field of it: so a quiet cluster costs no write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from eureka_operator.api.spec import Zone
+from eureka_operator.core import names
+from eureka_operator.core.desired import access, availability, monitoring, services
+from eureka_operator.core.desired.common import Environment
+from eureka_operator.core.desired.configuration import Configuration, config_map, configuration
+from eureka_operator.core.desired.statefulset import stateful_set
+from eureka_operator.core.draining import Scale, scales
+from eureka_operator.core.drift import Drift, drift
+from eureka_operator.core.kinds import CHILDREN, CONFIG_MAP, POD, STATEFUL_SET, Kind, Object
+from eureka_operator.core.observed import Observed, Ref
+from eureka_operator.core.peering import PeerList, Seat, peer_list, seats
+
+_LOST: Final = timedelta(seconds=30)
+_BY_NAME: Final = {kind.kind: kind for kind in CHILDREN}
+
+
+class Create(msgspec.Struct, frozen=True):
+    """Make a child; `again`: it was there before, and somebody deleted it."""
+
+    body: Object
+    again: bool = False
+
+
+class Apply(msgspec.Struct, frozen=True):
+    """Make a child what it should be; `drift` says which fields somebody else changed."""
+
+    body: Object
+    live: Object
+    drift: tuple[Drift, ...] = ()
+
+
+class Delete(msgspec.Struct, frozen=True):
+    """Remove a child that is not wanted any more."""
+
+    kind: Kind
+    name: str
+    uid: str
+
+
+class Refresh(msgspec.Struct, frozen=True):
+    """Make the kubelet renew a pod's mounted configuration now."""
+
+    pod: str
+    hash: str
+
+
+class Abandon(msgspec.Struct, frozen=True):
+    """Remove a pod whose node is lost, without waiting for the node."""
+
+    pod: str
+    uid: str
+    node: str
+
+
+Step = Create | Apply | Delete | Refresh | Abandon
+
+
+def corrects_drift(step: Step) -> bool:
+    """Whether a step puts right what somebody else did."""
+    match step:
+        case Create(again=again):
+            return again
+        case Apply(drift=changed):
+            return bool(changed)
+    return False
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps, in order, and what they were made of.
+
+    `objects` are all children as they are wanted now.
+    """
+
+    steps: tuple[Step, ...]
+    objects: tuple[Object, ...]
+    seats: tuple[Seat, ...]
+    peers: PeerList
+    config: Configuration
+    scales: tuple[Scale, ...]
+
+
+def plan(observed: Observed, environment: Environment) -> Plan:
+    """Everything that is to be done for one cluster now."""
+    taken = seats(observed)
+    peers = peer_list(observed, taken, environment.domain)
+    config = configuration(observed.cluster, environment, observed.references)
+    counts = scales(observed, taken, environment.domain, _edited(observed))
+    objects = [
+        _marked(body) for body in _objects(observed, environment, taken, peers, config, counts)
+    ]
+    steps = [
+        *_steps_for(objects, observed),
+        *_refreshes(observed, objects),
+        *_deletions(objects, observed, counts),
+        *_abandoned(observed),
+    ]
+    return Plan(
+        steps=tuple(steps),
+        objects=tuple(objects),
+        seats=tuple(taken),
+        peers=peers,
+        config=config,
+        scales=tuple(counts),
+    )
+
+
+def kind_of(body: Object) -> Kind:
+    """The kind of a child."""
+    return _BY_NAME[body["kind"]]
+
+
+def name_of(body: Object) -> str:
+    """The name of a child."""
+    return str(body["metadata"]["name"])
+
+
+def kind_and_name(step: Step) -> Ref:
+    """The object that a step is about."""
+    match step:
+        case Create(body) | Apply(body):
+            return kind_of(body), name_of(body)
+        case Delete(kind, name):
+            return kind, name
+        case Refresh(pod) | Abandon(pod):
+            return POD, pod
+
+
+def _objects(
+    observed: Observed,
+    environment: Environment,
+    taken: Sequence[Seat],
+    peers: PeerList,
+    config: Configuration,
+    counts: Sequence[Scale],
+) -> Iterator[Object]:
+    """All children, in the order in which they are made: what a pod needs before the pod."""
+    cluster = observed.cluster
+    zones = {zone.name: zone for zone in cluster.spec.topology.zones}
+    yield access.service_account(cluster)
+    yield services.headless_service(cluster)
+    yield services.client_service(cluster)
+    yield from (services.alias_service(cluster, seat) for seat in taken)
+    yield config_map(cluster, config, peers)
+    for scale in counts:
+        zone = zones.get(scale.zone) or (Zone(scale.zone) if scale.zone else None)
+        yield stateful_set(cluster, environment, zone, scale.now, config.static_hash)
+    optional = (
+        availability.disruption_budget(cluster),
+        access.network_policy(cluster, environment),
+        monitoring.service_monitor(cluster, environment),
+    )
+    yield from (body for body in optional if body is not None)
+
+
+def _marked(body: Object) -> Object:
+    """A child with the hash of what it is to be among its annotations."""
+    metadata = body["metadata"]
+    annotations = {**metadata.get("annotations", {}), names.DESIRED_HASH: names.object_digest(body)}
+    return {**body, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _steps_for(objects: Sequence[Object], observed: Observed) -> Iterator[Step]:
+    complete = _was_complete(observed)
+    for body in objects:
+        ref = (kind_of(body), name_of(body))
+        live = observed.children.get(ref)
+        if ref in observed.foreign:
+            continue
+        if live is None:
+            yield Create(body, again=complete)
+            continue
+        changed = tuple(drift(body, live))
+        if (changed or _hash(live) != _hash(body)) and not _is_settled(observed, live, body):
+            yield Apply(body, live, changed)
+
+
+def _hash(body: Object) -> str:
+    return str(body["metadata"].get("annotations", {}).get(names.DESIRED_HASH, ""))
+
+
+def _is_settled(observed: Observed, live: Object, body: Object) -> bool:
+    """Whether exactly this was applied to exactly this object: doing it again changes nothing."""
+    metadata = live["metadata"]
+    return observed.settled.get(metadata["uid"]) == (metadata["resourceVersion"], _hash(body))
+
+
+def _was_complete(observed: Observed) -> bool:
+    """Whether all children of this generation were there once: one that is missing was deleted."""
+    return any(
+        each["type"] == "Reconciled"
+        and each["status"] == "True"
+        and each.get("observedGeneration") == observed.cluster.generation
+        for each in observed.cluster.status.get("conditions", [])
+    )
+
+
+def _edited(observed: Observed) -> frozenset[str]:
+    """StatefulSets whose replicas somebody else changed."""
+    return frozenset(
+        name
+        for (kind, name), live in observed.children.items()
+        if kind is STATEFUL_SET and drift({"metadata": {}, "spec": {"replicas": 0}}, live)
+    )
+
+
+def _refreshes(observed: Observed, objects: Sequence[Object]) -> Iterator[Refresh]:
+    wanted = next(
+        names.object_digest(body["data"]) for body in objects if kind_of(body) is CONFIG_MAP
+    )
+    for pod in observed.pods.values():
+        if pod.config_hash != wanted and not pod.deleting:
+            yield Refresh(pod.name, wanted)
+
+
+def _deletions(
+    objects: Sequence[Object], observed: Observed, counts: Sequence[Scale]
+) -> Iterator[Delete]:
+    """What is not wanted any more; a StatefulSet of a former zone goes when it has no pods."""
+    wanted = {(kind_of(body), name_of(body)) for body in objects}
+    zones = {zone.name for zone in observed.cluster.spec.topology.zones} or {""}
+    former = {(STATEFUL_SET, each.name) for each in counts if each.zone not in zones}
+    for ref, live in observed.children.items():
+        if ref not in wanted or (ref in former and _is_empty(live)):
+            yield Delete(ref[0], ref[1], live["metadata"]["uid"])
+
+
+def _is_empty(live: Object) -> bool:
+    return not live["spec"].get("replicas") and not live.get("status", {}).get("replicas")
+
+
+def _abandoned(observed: Observed) -> Iterator[Abandon]:
+    """Pods that should be gone for half a minute: their nodes do not answer.
+
+    Not with a volume: two pods must never have it at once.
+    """
+    if observed.cluster.spec.snapshot.volume is not None:
+        return
+    for pod in observed.pods.values():
+        if pod.deleting_since is not None and observed.now - pod.deleting_since > _LOST:
+            yield Abandon(pod.name, pod.uid, pod.node)

@@ -1,0 +1,234 @@
+"""The composition root of `run`: sockets, tasks and signals are made here and nowhere else.
+
+Every replica runs the elector and the HTTP server. The one that leads starts workers, resync and
+watches besides, in this order: kopf ends tasks that were made after its own start. It is never
+waited for, as its own end takes seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from eureka_operator.core.kinds import CHILDREN, CLUSTER, POD, SERVICE_MONITOR, Kind, Object
+from eureka_operator.core.names import CLUSTER_LABEL
+from eureka_operator.shell.client import (
+    ApiError,
+    Client,
+    RefusedError,
+    UnavailableError,
+    configuration,
+)
+from eureka_operator.shell.health import Health
+from eureka_operator.shell.kube import Kube
+from eureka_operator.shell.leader import Elector, LostError
+from eureka_operator.shell.metrics import Metrics
+from eureka_operator.shell.options import Options
+from eureka_operator.shell.queue import Key, Queue, Reconcile
+from eureka_operator.shell.watch import WatchEndedError, watch
+
+DRAIN_S: Final = 5.0
+"""How long reconciles under way may take once the process is to end."""
+RELEASE_S: Final = 2.0
+"""How long the Lease may take to be given up."""
+
+_AGAIN_S: Final = 3.0
+_NOT_FOUND: Final = 404
+
+_log = logging.getLogger(__name__)
+
+Assemble = Callable[[Kube, Metrics], Reconcile]
+"""Makes the reconciler of what it works with."""
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the tasks of one process share."""
+
+    options: Options
+    metrics: Metrics
+    elector: Elector
+    kube: Kube
+    queue: Queue
+    health: Health
+    stop: asyncio.Event
+
+
+async def run(options: Options, assemble: Assemble) -> int:
+    """Run one replica until SIGTERM, or until it can do its work no more; the exit code.
+
+    Tasks are left as they are: the caller has to end the process.
+
+    Raises:
+        UnavailableError: There is no way to the API server, or the port is taken.
+    """
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    found = await configuration(options.kubeconfig)
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        times = options.lease
+        lease_client = Client(found, times.renew_deadline_s / 2, count=metrics.request)
+        elector = Elector(
+            await stack.enter_async_context(lease_client),
+            options.namespace,
+            options.identity,
+            times,
+        )
+        client = Client(found, count=metrics.request, may_write=lambda: elector.leading)
+        kube = Kube(await stack.enter_async_context(client), options.pod)
+        health = Health(elector, metrics, options.resync_s)
+        parts = _Parts(options, metrics, elector, kube, Queue(metrics), health, stop)
+        try:
+            port = await stack.enter_async_context(health.serving(options.host, options.port))
+        except OSError as error:
+            raise UnavailableError(f"--port {options.port}: {error.strerror}") from error
+        _log.info("started as %s; health and metrics on port %d", options.identity, port)
+        return await _until_the_end(parts, assemble(kube, metrics))
+
+
+async def _until_the_end(parts: _Parts, reconcile: Reconcile) -> int:
+    electing = asyncio.create_task(parts.elector.run(), name="elector")
+    leading = asyncio.create_task(_lead(parts, reconcile), name="leader")
+    stopping = asyncio.create_task(parts.stop.wait(), name="stop")
+    tasks = (electing, leading, stopping)
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    if electing in done:  # another replica may lead by now: not a moment is lost
+        _say_why(electing)
+        return 1
+    if leading in done:
+        _say_why(leading)
+    if not await parts.queue.drain(DRAIN_S):
+        _log.warning("a reconcile takes more than %g s; it is broken off", DRAIN_S)
+    electing.cancel()
+    await asyncio.wait((electing,))
+    try:
+        async with asyncio.timeout(RELEASE_S):
+            await parts.elector.release()
+    except TimeoutError:
+        _log.warning("the Lease was not released within %g s", RELEASE_S)
+    return 0 if stopping in done else 1
+
+
+async def _lead(parts: _Parts, reconcile: Reconcile) -> None:
+    """Wait for the Lease and the CRD, then do the operator's work for as long as it can be done."""
+    await parts.elector.held.wait()
+    await _wait_for_clusters(parts)
+    kinds = await _watched(parts)
+    options = parts.options
+    watching = asyncio.Event()
+    work = [
+        *(parts.queue.work(reconcile) for _ in range(options.workers)),
+        _resync(parts, kinds),
+        _take_signals_back(watching, parts.stop),
+        watch(kinds, options.namespaces, options.kubeconfig, parts.queue.add, watching),
+    ]
+    pending = {asyncio.create_task(each) for each in work}
+    while pending:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if not task.cancelled():  # kopf, when it ends, cancels what is not its own
+                task.result()
+
+
+async def _wait_for_clusters(parts: _Parts) -> None:
+    """Return once EurekaClusters can be listed; until then say why not, in log and readiness.
+
+    kopf would wait for their CRD for ever, and say so once.
+    """
+    while (why_not := await _why_no_clusters(parts)) is not None:
+        if why_not != parts.health.why_not_ready:
+            _log.warning("%s", why_not)
+        parts.health.why_not_ready = why_not
+        await asyncio.sleep(_AGAIN_S)
+    parts.health.why_not_ready = None
+    _log.info(
+        "watching EurekaClusters in %s", ", ".join(parts.options.namespaces) or "all namespaces"
+    )
+
+
+async def _why_no_clusters(parts: _Parts) -> str | None:
+    try:
+        for namespace in _namespaces(parts.options):
+            await parts.kube.list(CLUSTER, namespace, whole=False)
+    except RefusedError as error:
+        if error.status == _NOT_FOUND:
+            crd = f"{CLUSTER.plural}.{CLUSTER.group}"
+            return f"the CustomResourceDefinition {crd} is not installed; waiting for it"
+        return f"EurekaClusters cannot be listed: {error}"
+    except ApiError as error:
+        return f"EurekaClusters cannot be listed: {error}"
+    return None
+
+
+async def _watched(parts: _Parts) -> list[Kind]:
+    """Kinds of children that this API server has, and pods."""
+    while True:
+        try:
+            monitors = await parts.kube.serves(SERVICE_MONITOR)
+        except ApiError as error:
+            _log.warning("whether there are ServiceMonitors is not known: %s", error)
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            return [kind for kind in (*CHILDREN, POD) if monitors or kind != SERVICE_MONITOR]
+
+
+async def _resync(parts: _Parts, kinds: Sequence[Kind]) -> None:
+    """Look at everything every so often, whatever the watches may have missed."""
+    while True:
+        complete = await _add_all(parts, kinds)
+        parts.health.resync_ended(complete=complete)
+        pause_s = parts.options.resync_s
+        await asyncio.sleep(pause_s if complete else min(_AGAIN_S, pause_s))
+
+
+async def _add_all(parts: _Parts, kinds: Sequence[Kind]) -> bool:
+    """Add every cluster, and those that are gone but for their children; whether all were read."""
+    clusters: list[Object] = []
+    children: list[Object] = []
+    try:
+        for namespace in _namespaces(parts.options):
+            clusters += await parts.kube.list(CLUSTER, namespace)
+            for kind in kinds:
+                children += await parts.kube.list(kind, namespace, CLUSTER_LABEL, whole=False)
+    except ApiError as error:
+        _log.warning("not all clusters could be listed: %s", error)
+        return False
+    parts.metrics.clusters(clusters)
+    keys = {Key(each["metadata"]["namespace"], each["metadata"]["name"]) for each in clusters}
+    keys |= {
+        Key(each["metadata"]["namespace"], each["metadata"]["labels"][CLUSTER_LABEL])
+        for each in children
+    }
+    for key in sorted(keys):
+        parts.queue.add(key)
+    return True
+
+
+async def _take_signals_back(watching: asyncio.Event, stop: asyncio.Event) -> None:
+    """Put our signal handlers in the place of kopf's, which stop kopf alone, in five seconds."""
+    await watching.wait()
+    _stop_on_signals(stop)
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if isinstance(error, (LostError, WatchEndedError)):
+        _log.error("%s", error)
+    else:
+        _log.error("the %s ended", task.get_name(), exc_info=error)
+
+
+def _namespaces(options: Options) -> tuple[str | None, ...]:
+    return options.namespaces or (None,)

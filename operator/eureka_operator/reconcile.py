@@ -1,0 +1,173 @@
+"""One pass over one `EurekaCluster`: observe, plan, apply, write the status.
+
+Nothing is remembered that cannot be lost: what is kept here between passes only saves requests.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from eureka_operator import __version__
+from eureka_operator.api.cluster import Cluster, Problem, read
+from eureka_operator.core import events
+from eureka_operator.core.conditions import Failure
+from eureka_operator.core.desired.common import Environment
+from eureka_operator.core.kinds import CLUSTER, SERVICE_MONITOR, Object
+from eureka_operator.core.observed import FORMER, Observed
+from eureka_operator.core.plan import Plan, corrects_drift, kind_and_name, plan
+from eureka_operator.core.status import invalid_status, is_paused, is_same, status
+from eureka_operator.shell.apply import Outcome, apply, name_taken
+from eureka_operator.shell.kube import Kube
+from eureka_operator.shell.metrics import Metrics
+from eureka_operator.shell.observe import observe
+from eureka_operator.shell.options import Options
+from eureka_operator.shell.queue import Key, Reconcile
+
+_SOON_S: Final = 0.5
+_LATEST_S: Final = 15.0
+_MONITORS_ASKED_EVERY: Final = timedelta(seconds=60)
+_log = logging.getLogger(__name__)
+
+
+class _Memory:
+    """What one cluster's passes leave behind for the next one."""
+
+    def __init__(self) -> None:
+        self.settled: dict[str, tuple[str, str]] = {}
+        self.written: tuple[Object, Object] | None = None
+        """The status that was sent, and as the API server has it: they differ if the CRD is old."""
+        self.pause_s = _SOON_S
+
+
+def reconciler(kube: Kube, metrics: Metrics, options: Options) -> Reconcile:
+    """What does one pass over a cluster, as the operator is started."""
+    environment = Environment(
+        registry_image=options.registry_image,
+        domain=options.cluster_domain,
+        namespace=options.namespace,
+        version=__version__,
+    )
+    return Reconciler(kube, environment, metrics).reconcile
+
+
+class Reconciler:
+    """Reconciles clusters, one pass a call."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        environment: Environment,
+        metrics: Metrics,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._kube = kube
+        self._environment = environment
+        self._metrics = metrics
+        self._now = now
+        self._memories: dict[Key, _Memory] = {}
+        self._monitors_asked: datetime | None = None
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do one pass; seconds until the next one if something is under way, else `None`.
+
+        Raises:
+            ApiError: the API server does not answer; the next pass begins again.
+        """
+        document = await self._kube.get(CLUSTER, key.namespace, key.name)
+        if document is None or "deletionTimestamp" in document["metadata"]:
+            self._memories.pop(key, None)  # its children are removed by the garbage collector
+            return None
+        cluster = read(document)
+        if not isinstance(cluster, Cluster):
+            await self._refuse(document, cluster)
+            return None
+        memory = self._memories.setdefault(key, _Memory())
+        await self._look_for_monitors()
+        observed = await observe(self._kube, cluster, self._environment, memory.settled, self._now)
+        planned = plan(observed, self._environment)
+        outcome = await self._carry_out(observed, planned)
+        memory.settled |= outcome.settled
+        made = status(observed, planned, self._environment, outcome.failures)
+        changed = await self._write(document, made, memory)
+        return _pause_s(memory, made, busy=changed or bool(outcome.done))
+
+    async def _look_for_monitors(self) -> None:
+        """Find out, now and then, whether the API server has ServiceMonitors."""
+        now = self._now()
+        if self._monitors_asked is not None and now - self._monitors_asked < _MONITORS_ASKED_EVERY:
+            return
+        monitors = await self._kube.serves(SERVICE_MONITOR)
+        self._environment = msgspec.structs.replace(self._environment, monitors=monitors)
+        self._monitors_asked = now
+
+    async def _carry_out(self, observed: Observed, planned: Plan) -> Outcome:
+        cluster = observed.cluster
+        if is_paused(cluster):
+            return Outcome()
+        outcome = await apply(self._kube, cluster, planned.steps)
+        outcome.failures += _taken(observed, planned)
+        about = _about(cluster)
+        for event in events.of_steps(outcome.done):
+            _log.info("%s/%s: %s: %s", cluster.namespace, cluster.name, event.reason, event.message)
+            await self._kube.post_event(about, event.type, event.reason, event.message)
+        for step in filter(corrects_drift, outcome.done):
+            self._metrics.drift(kind_and_name(step)[0].kind)
+        return outcome
+
+    async def _refuse(self, document: Object, problems: Sequence[Problem]) -> None:
+        """Say what is wrong with an object that cannot be read; what runs keeps running."""
+        metadata = document["metadata"]
+        key = Key(metadata["namespace"], metadata["name"])
+        made = invalid_status(document, problems, self._now())
+        await self._write(document, made, self._memories.setdefault(key, _Memory()))
+
+    async def _write(self, document: Object, made: Object, memory: _Memory) -> bool:
+        """Write the status if it says something new, with the events that go with it."""
+        before: Object = document.get("status") or {}
+        if is_same(before, made) or memory.written == (made, before):
+            return False
+        metadata = document["metadata"]
+        body = {
+            "apiVersion": CLUSTER.api_version,
+            "kind": CLUSTER.kind,
+            "metadata": {"namespace": metadata["namespace"], "name": metadata["name"]},
+            "status": made,
+        }
+        live = await self._kube.apply_status(body)
+        memory.written = (made, live.get("status") or {})
+        for event in events.of_change(before, made):
+            await self._kube.post_event(document, event.type, event.reason, event.message)
+        return True
+
+
+def _taken(observed: Observed, planned: Plan) -> list[Failure]:
+    """Children whose names are held by labelled objects of others, which will not go away."""
+    bodies = {(body["kind"], body["metadata"]["name"]): body for body in planned.objects}
+    return [
+        name_taken(bodies[kind.kind, name], owner)
+        for (kind, name), owner in observed.foreign.items()
+        if (kind.kind, name) in bodies and owner != FORMER
+    ]
+
+
+def _about(cluster: Cluster) -> Object:
+    return {
+        "apiVersion": CLUSTER.api_version,
+        "kind": CLUSTER.kind,
+        "metadata": {"namespace": cluster.namespace, "name": cluster.name, "uid": cluster.uid},
+    }
+
+
+def _pause_s(memory: _Memory, made: Object, *, busy: bool) -> float | None:
+    """When to look again at what sends no event: peers that come to agree.
+
+    A pass that changed something is followed by one soon, others by later and later ones.
+    """
+    steady = {"Reconciling", "Stalled"}.isdisjoint(each["type"] for each in made["conditions"])
+    memory.pause_s = _SOON_S if busy or steady else min(memory.pause_s * 1.5, _LATEST_S)
+    return None if steady and not busy else memory.pause_s

@@ -1,0 +1,86 @@
+"""Prometheus metrics of the operator, all named `eureka_operator_*`."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.process_collector import ProcessCollector
+
+from eureka_operator.core.kinds import Object
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass
+class Outcome:
+    """What came of a reconcile: `ok`, `refused`, `unavailable` or `error`."""
+
+    result: str = "error"
+
+
+class Metrics:
+    """One process's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._reconciles = self._counter("reconciles", "passes over one cluster", "result")
+        self._requests = self._counter("api_requests", "answers of the API server", "verb", "code")
+        self._drift = self._counter("drift_corrected", "child objects put right again", "kind")
+        self._seconds = Histogram(
+            "eureka_operator_reconcile_seconds", "duration of a pass", registry=self._registry
+        )
+        self._conditions = self._gauge(
+            "cluster_conditions", "EurekaClusters by condition", "type", "status"
+        )
+        self.queue_depth = self._gauge("queue_depth", "clusters that wait for a pass")
+        self.leader = self._gauge("leader", "1 in the replica that acts")
+        self.resync_age = self._gauge(
+            "resync_age_seconds", "time since all clusters were last listed; 0 in a standby"
+        )
+
+    def request(self, verb: str, status: int) -> None:
+        """Count an answer; status 0: there was none."""
+        self._requests.labels(verb, str(status)).inc()
+
+    def drift(self, kind: str) -> None:
+        """Count a child object that somebody had changed and we put right."""
+        self._drift.labels(kind).inc()
+
+    def clusters(self, clusters: Iterable[Object]) -> None:
+        """Set how many clusters have which condition with which status."""
+        tally = Tally(
+            (condition["type"], condition["status"])
+            for cluster in clusters
+            for condition in cluster.get("status", {}).get("conditions", [])
+        )
+        self._conditions.clear()
+        for (kind, status), count in tally.items():
+            self._conditions.labels(kind, status).set(count)
+
+    @contextmanager
+    def timed(self, clock: Callable[[], float] = time.perf_counter) -> Iterator[Outcome]:
+        """Count and time a reconcile; the block says what came of it."""
+        outcome = Outcome()
+        start_s = clock()
+        try:
+            yield outcome
+        finally:
+            self._seconds.observe(clock() - start_s)
+            self._reconciles.labels(outcome.result).inc()
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"eureka_operator_{name}", about, labels, registry=self._registry)
+
+    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        return Gauge(f"eureka_operator_{name}", about, labels, registry=self._registry)

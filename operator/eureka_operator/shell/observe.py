@@ -1,0 +1,138 @@
+"""One look at everything that belongs to a cluster: its children, its pods, what its peers say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from eureka_operator.api.cluster import Cluster, read
+from eureka_operator.core import names
+from eureka_operator.core.desired.common import Environment
+from eureka_operator.core.kinds import (
+    CHILDREN,
+    CLUSTER,
+    EVENT,
+    POD,
+    SERVICE_MONITOR,
+    STATEFUL_SET,
+    Kind,
+    Object,
+)
+from eureka_operator.core.observed import (
+    Observed,
+    Pod,
+    Ref,
+    Report,
+    controller_uid,
+    owner_phrase,
+    parse_pod,
+    read_report,
+)
+from eureka_operator.shell.kube import Kube
+from eureka_operator.shell.peers import reports
+
+_REFUSED: Final = "FailedCreate"
+
+
+async def observe(
+    kube: Kube,
+    cluster: Cluster,
+    environment: Environment,
+    settled: Mapping[str, tuple[str, str]],
+    now: Callable[[], datetime],
+) -> Observed:
+    """Look at one cluster; raises what `Kube` raises."""
+    selector = f"{names.CLUSTER_LABEL}={cluster.name}"
+    kinds = [kind for kind in CHILDREN if kind is not SERVICE_MONITOR or environment.monitors]
+    *lists, documents = await asyncio.gather(
+        *(kube.list(kind, cluster.namespace, selector) for kind in (*kinds, POD))
+    )
+    children, foreign = _sorted_out(cluster, kinds, lists)
+    pods = _pods(children, documents)
+    return Observed(
+        cluster=cluster,
+        now=now(),
+        children=children,
+        foreign=foreign,
+        pods=pods,
+        reports=await _reports(pods),
+        refused_pods=await _refused_pods(kube, cluster, children),
+        references=await _references(kube, cluster, environment.domain),
+        settled=settled,
+    )
+
+
+def _sorted_out(
+    cluster: Cluster, kinds: list[Kind], lists: list[list[Object]]
+) -> tuple[dict[Ref, Object], dict[Ref, str]]:
+    children: dict[Ref, Object] = {}
+    foreign: dict[Ref, str] = {}
+    for kind, bodies in zip(kinds, lists, strict=True):
+        for body in bodies:
+            ref = (kind, str(body["metadata"]["name"]))
+            if controller_uid(body) == cluster.uid:
+                children[ref] = body
+            else:
+                foreign[ref] = owner_phrase(body, cluster.name)
+    return children, foreign
+
+
+def _pods(children: Mapping[Ref, Object], documents: list[Object]) -> dict[str, Pod]:
+    """Pods of the cluster's StatefulSets; others may carry the label, too."""
+    owners = {
+        body["metadata"]["uid"] for (kind, _), body in children.items() if kind is STATEFUL_SET
+    }
+    found = [
+        parse_pod(each, names.ZONE_LABEL, names.CONFIG_HASH)
+        for each in documents
+        if controller_uid(each) in owners
+    ]
+    return {pod.name: pod for pod in found}
+
+
+async def _reports(pods: Mapping[str, Pod]) -> dict[str, Report | str]:
+    addresses = {pod.name: pod.ip for pod in pods.values() if pod.ip and not pod.deleting}
+    answers = await reports(addresses)
+    return {
+        name: answer if isinstance(answer, str) else read_report(answer)
+        for name, answer in answers.items()
+    }
+
+
+async def _refused_pods(kube: Kube, cluster: Cluster, children: Mapping[Ref, Object]) -> str:
+    """Why the StatefulSet controller cannot make pods: quota, Pod Security, a webhook."""
+    for (kind, name), body in children.items():
+        if kind is not STATEFUL_SET:
+            continue
+        missing = body["spec"].get("replicas", 0) - body.get("status", {}).get("replicas", 0)
+        if missing <= 0:
+            continue
+        about = f"involvedObject.name={name},reason={_REFUSED}"
+        events = await kube.list(EVENT, cluster.namespace, fields=about)
+        current = [e for e in events if e["involvedObject"].get("uid") == body["metadata"]["uid"]]
+        newest = max(current, key=lambda each: str(each.get("lastTimestamp") or ""), default=None)
+        if newest is not None:
+            return f"no pod could be made: {newest['message']}"
+    return ""
+
+
+async def _references(kube: Kube, cluster: Cluster, domain: str) -> dict[tuple[str, str], str]:
+    """Client URLs of the clusters that remote regions name; those that are not there are absent."""
+    regions = cluster.spec.registry.remote_regions
+    wanted = {
+        (each.cluster_ref.namespace or cluster.namespace, each.cluster_ref.name)
+        for each in regions
+        if each.cluster_ref is not None
+    }
+    found = {}
+    for namespace, name in wanted:
+        document = await kube.get(CLUSTER, namespace, name)
+        other = read(document) if document is not None else None
+        if isinstance(other, Cluster):
+            host = names.host(name, namespace, domain)
+            peers = other.spec.peers
+            url = names.service_url(host, peers.port, peers.context_path or "")
+            found[namespace, name] = url
+    return found

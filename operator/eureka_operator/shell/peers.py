@@ -1,0 +1,68 @@
+"""What each peer says of itself and of the others: `/peers` of its management port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from eureka_operator.core.kinds import Object
+from eureka_operator.core.names import MANAGEMENT_PORT
+
+_TIMEOUT_S: Final = 2.0
+_MOST_BYTES: Final = 4 * 1024 * 1024
+_OK: Final = 200
+
+
+async def reports(
+    addresses: Mapping[str, str], port: int = MANAGEMENT_PORT
+) -> dict[str, Object | str]:
+    """Ask all peers at once; `addresses` are IPs by peer.
+
+    A peer's answer is its document, or in words why there is none.
+    """
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as all_:
+        urls = [f"http://{_host(address)}:{port}/peers" for address in addresses.values()]
+        answers = await asyncio.gather(*(_report(all_, url) for url in urls))
+    return dict(zip(addresses, answers, strict=True))
+
+
+async def _report(session: aiohttp.ClientSession, url: str) -> Object | str:
+    try:
+        async with session.get(url, allow_redirects=False) as response:
+            if response.status != _OK:
+                return f"{url} answers {response.status}"
+            body = await _read(response)
+    except TimeoutError:
+        return f"{url} does not answer within {_TIMEOUT_S:g} s"
+    except (aiohttp.ClientError, OSError) as error:
+        return f"{url} cannot be reached: {error}"
+    if body is None:
+        return f"{url} answers with more than {_MOST_BYTES} bytes"
+    return _parsed(url, body)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """The body; `None` if it is too large, and then the connection is closed."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _MOST_BYTES:
+            response.close()
+            return None
+    return bytes(body)
+
+
+def _parsed(url: str, body: bytes) -> Object | str:
+    try:
+        return msgspec.json.decode(body, type=dict[str, object])
+    except msgspec.MsgspecError as error:
+        return f"{url} answers with no report: {error}"
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

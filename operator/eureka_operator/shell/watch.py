@@ -1,0 +1,131 @@
+"""Events of the API server become keys in the queue. kopf is the watch engine, and nothing more.
+
+With `on.event` handlers alone it writes nothing to any object: no finalizer, no annotation. That an
+object is gone may escape it when a watch ends early, so the resync does not rely on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import kopf
+
+from eureka_operator.core.kinds import CLUSTER, Kind
+from eureka_operator.core.names import CLUSTER_LABEL
+from eureka_operator.shell.client import configuration
+from eureka_operator.shell.queue import Key
+
+_NOT_FOUND: Final = 404
+
+
+class WatchEndedError(Exception):
+    """kopf watches no more; the text says why, for people."""
+
+
+async def watch(
+    kinds: Iterable[Kind],
+    namespaces: tuple[str, ...],
+    kubeconfig: Path | None,
+    add: Callable[[Key], None],
+    ready: asyncio.Event,
+) -> None:
+    """Watch EurekaClusters, and of `kinds` what is labelled, in these namespaces (empty: in all).
+
+    `ready` is set as soon as kopf has put its signal handlers in the place of ours.
+
+    Raises:
+        WatchEndedError: Whatever ended it; it does not end by itself.
+    """
+    try:
+        await kopf.operator(
+            registry=_registry([CLUSTER, *kinds], kubeconfig, add),
+            settings=settings(kinds),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            ready_flag=ready,
+        )
+    except Exception as error:
+        if getattr(error, "status", None) == _NOT_FOUND:
+            raise WatchEndedError(
+                "a kind that is watched is no longer served; was the CustomResourceDefinition"
+                f" {CLUSTER.plural}.{CLUSTER.group} deleted?"
+            ) from error
+        raise WatchEndedError(f"the watches ended: {error!r}") from error
+    raise WatchEndedError("the watches were stopped")
+
+
+def settings(kinds: Iterable[Kind]) -> kopf.OperatorSettings:
+    """What kopf is told: nothing to post, to scan or to persist, and selectors for each kind."""
+    chosen = kopf.OperatorSettings()
+    chosen.posting.enabled = False
+    chosen.scanning.disabled = True
+    chosen.peering.standalone = True
+    chosen.watching.server_timeout = 300
+    chosen.watching.connect_timeout = 10
+    chosen.watching.reconnect_backoff = 1.0
+    chosen.watching.chunk_size = 500
+    chosen.queueing.worker_limit = 64
+    chosen.queueing.error_delays = (1, 2, 5, 10, 30, 60)
+    chosen.networking.request_timeout = 30
+    # Long enough for an API server that comes back and knows no roles yet (403, retried, too).
+    chosen.networking.error_backoffs = (1, 2, 5, 10, 10, 10)
+    chosen.networking.enforce_retry_after = True
+    for kind in kinds:
+        chosen.watching.label_selectors[_selector(kind)] = CLUSTER_LABEL
+    return chosen
+
+
+def _registry(
+    kinds: Iterable[Kind], kubeconfig: Path | None, add: Callable[[Key], None]
+) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+
+    async def login(**_: object) -> kopf.ConnectionInfo:
+        return await _credentials(kubeconfig)
+
+    kopf.on.login(registry=registry)(login)
+    for kind in kinds:
+        kopf.on.event(*_selector(kind), id=f"watch-{kind.plural}", registry=registry)(
+            _of_cluster(add) if kind == CLUSTER else _of_child(add)
+        )
+    return registry
+
+
+def _of_cluster(add: Callable[[Key], None]) -> Any:  # noqa: ANN401 - kopf's type of a handler
+    async def seen(namespace: str, name: str, **_: object) -> None:
+        add(Key(namespace, name))
+
+    return seen
+
+
+def _of_child(add: Callable[[Key], None]) -> Any:  # noqa: ANN401 - likewise
+    async def seen(namespace: str, labels: Mapping[str, str], **_: object) -> None:
+        add(Key(namespace, labels[CLUSTER_LABEL]))
+
+    return seen
+
+
+def _selector(kind: Kind) -> tuple[str, str] | tuple[str, str, str]:
+    """How kopf is told a kind; the core group has no name there."""
+    if not kind.group:
+        return (kind.version, kind.plural)
+    return (kind.group, kind.version, kind.plural)
+
+
+async def _credentials(kubeconfig: Path | None) -> kopf.ConnectionInfo:
+    """What `configuration` finds; kopf asks again when a token has expired."""
+    found = await configuration(kubeconfig)
+    scheme, _, token = (found.api_key.get("BearerToken") or "").rpartition(" ")
+    return kopf.ConnectionInfo(
+        server=found.host,
+        ca_path=found.ssl_ca_cert,
+        insecure=not found.verify_ssl,
+        scheme=scheme.strip().capitalize() or None,
+        token=token.strip() or None,
+        certificate_path=found.cert_file,
+        private_key_path=found.key_file,
+    )

@@ -1,0 +1,464 @@
+"""Good and bad `EurekaCluster`s: one table for the API server, the operator and `up -f`."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+Spec = dict[str, Any]
+
+DIGEST: Final = "sha256:" + "0123456789abcdef" * 4
+
+
+def document(spec: object, name: str = "eureka") -> dict[str, Any]:
+    """An object with this spec."""
+    return {
+        "apiVersion": "eurekube.io/v1alpha1",
+        "kind": "EurekaCluster",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def nested(path: str, value: object) -> Spec:
+    """A spec with one field: `a.b` and 3 is `{"a": {"b": 3}}`."""
+    first, dot, rest = path.partition(".")
+    return {first: nested(rest, value) if dot else value}
+
+
+class Said(NamedTuple):
+    """What each reader says where their words differ."""
+
+    server: str
+    operator: str
+    local: str
+
+
+class Bad(NamedTuple):
+    """An object that nobody takes; each reader names `field` and says `said`."""
+
+    field: str
+    said: Said
+    document: dict[str, Any]
+
+
+class Update(NamedTuple):
+    """A change from one spec that is possible to another; `refused` is empty if it is one, too."""
+
+    about: str
+    before: Spec
+    after: Spec
+    refused: str = ""
+
+
+EVERY_FIELD: Final[Spec] = {
+    "replicas": 4,
+    "version": "0.1.0",
+    "image": {
+        "repository": "registry.example.com/eurekube/registry",
+        "tag": "0.1.0",
+        "digest": DIGEST,
+        "pullPolicy": "Always",
+        "pullSecrets": [{"name": "registry"}],
+    },
+    "paused": False,
+    "peers": {
+        "port": 7001,
+        "contextPath": "/registry",
+        "extraPeerURLs": ["http://eureka.example.com:8761/eureka/"],
+        "replication": {"batchSize": 100, "maxDelaySeconds": 60},
+        "dnsPrefix": "eu",
+    },
+    "topology": {
+        "region": "eu-west-1",
+        "zoneKey": "example.com/zone",
+        "zones": [{"name": "a", "nodeZone": "eu-west-1a"}, {"name": "b"}],
+        "spread": "Required",
+        "antiAffinity": "None",
+    },
+    "registry": {
+        "selfPreservation": {"enabled": False, "renewalPercentThreshold": 90},
+        "responseCache": {"updateIntervalSeconds": 3, "deltaRetentionSeconds": 60},
+        "rateLimit": {
+            "enabled": True,
+            "burst": 1,
+            "fetchPerSecond": 2,
+            "fullFetchPerSecond": 3,
+        },
+        "remoteRegions": [
+            {"name": "us", "url": "http://us.example.com/eureka", "apps": ["A", "B"]},
+            {"name": "ap", "clusterRef": {"name": "eureka", "namespace": "ap"}},
+        ],
+        "remoteRegionFetchIntervalSeconds": 20,
+        "appName": "DISCOVERY",
+        "java": {
+            "leaseExpiry": True,
+            "selfPreservation": True,
+            "stickyOutOfService": True,
+            "wholeDepartures": True,
+            "waitWhenSyncEmptySeconds": 300,
+            "expectedRenewalIntervalSeconds": 10,
+        },
+        "lease": {"evictionIntervalSeconds": 60},
+    },
+    "service": {
+        "type": "LoadBalancer",
+        "annotations": {"example.com/internal": "true"},
+        "trafficDistribution": "PreferClose",
+        "ipFamilyPolicy": "PreferDualStack",
+    },
+    "snapshot": {
+        "enabled": True,
+        "intervalSeconds": 60,
+        "volume": {"size": "512Mi", "storageClassName": "fast"},
+    },
+    "disruption": {"enabled": True, "maxUnavailable": 2},
+    "monitoring": {"serviceMonitor": True, "interval": "1m", "labels": {"release": "prometheus"}},
+    "networkPolicy": {
+        "enabled": True,
+        "clients": [{"namespaceSelector": {}}],
+        "metricsFrom": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}],
+    },
+    "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+    "logging": {"level": "DEBUG", "format": "json"},
+    "dashboard": {"enabled": True, "actions": False},
+    "pod": {
+        "labels": {"team": "platform"},
+        "annotations": {"example.com/note": "x" * 2000},
+        "nodeSelector": {"kubernetes.io/arch": "amd64"},
+        "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "high",
+        "env": [{"name": "TZ", "value": "UTC"}],
+        "securityContext": {"fsGroup": 1000},
+    },
+}
+"""A spec with every field that there is."""
+
+GOOD: Final[dict[str, Spec]] = {
+    "nothing set": {},
+    "every field": EVERY_FIELD,
+    "hibernated, with zones": {"replicas": 0, "topology": {"zones": [{"name": "a"}]}},
+    "the most of everything": {
+        "replicas": 9,
+        "peers": {
+            "port": 65535,
+            "dnsPrefix": "p" * 20,
+            "contextPath": "/" + "c" * 63,
+            "extraPeerURLs": [f"https://user:secret@{k}.example.com/eureka" for k in range(16)],
+            "replication": {"batchSize": 1000, "maxDelaySeconds": 300},
+        },
+        "topology": {"zones": [{"name": f"zone-{k}-of-five"[:12]} for k in range(5)]},
+        "registry": {
+            "selfPreservation": {"renewalPercentThreshold": 100},
+            "responseCache": {"updateIntervalSeconds": 600, "deltaRetentionSeconds": 3600},
+            "lease": {"evictionIntervalSeconds": 600},
+        },
+    },
+    "the least of everything": {
+        "peers": {"port": 1024, "dnsPrefix": "p", "replication": {"batchSize": 1}},
+        "registry": {
+            "selfPreservation": {"renewalPercentThreshold": 1},
+            "responseCache": {"updateIntervalSeconds": 0, "deltaRetentionSeconds": 30},
+            "java": {"waitWhenSyncEmptySeconds": 0, "leaseExpiry": False},
+        },
+        "snapshot": {"volume": {}},
+        "networkPolicy": {"clients": [], "metricsFrom": []},
+    },
+}
+"""Specs that everybody takes, by what they are about."""
+
+
+def _refused(path: str, value: object, said: str | Said) -> Bad:
+    words = said if isinstance(said, Said) else Said(said, said, said)
+    return Bad(f"spec.{path}", words, document(nested(path, value)))
+
+
+def _outside(path: str, *, least: int | None = None, most: int | None = None) -> list[Bad]:
+    """A whole number below and above its bounds, and one in quotes."""
+    rows = [_refused(path, "1", Said("", "write a whole number", "Expected `int`"))]
+    if least is not None:
+        rows.append(_refused(path, least - 1, str(least)))
+    if most is not None:
+        rows.append(_refused(path, most + 1, str(most)))
+    return rows
+
+
+def _not_text(path: str, value: object) -> Bad:
+    return _refused(path, value, Said("", "write text", "Expected `str`"))
+
+
+def _no_flag(path: str) -> Bad:
+    return _refused(path, "true", Said("", "write true or false", "Expected `bool`"))
+
+
+def _unlike(path: str, pattern: str, *values: str) -> list[Bad]:
+    return [_refused(path, value, pattern) for value in values]
+
+
+def _too_long(path: str, most: int, text: str = "x") -> Bad:
+    value = (text * most)[: most + 1] if len(text) > 1 else text * (most + 1)
+    return _refused(path, value, str(most))
+
+
+def _no_word(path: str) -> Bad:
+    return _refused(path, "Sometimes", "Sometimes")
+
+
+def _unknown(path: str, near: str = "") -> Bad:
+    hint = f"unknown field; did you mean {near}?" if near else "unknown field"
+    local = f"unknown; did you mean {near}?" if near else "unknown"
+    return _refused(path, 1, Said("field not declared in schema", hint, local))
+
+
+def _in_list(path: str, item: str, value: object, said: str | Said) -> Bad:
+    """A list that is wrong, or an item of it: readers name the item."""
+    bad = _refused(path, value, said)
+    return bad._replace(field=f"spec.{path}{item}")
+
+
+_KEYLESS: Final = Said("omits all key fields", "is missing", "missing required field")
+_MISSING: Final = Said("Required value", "is missing", "missing required field")
+_MAPPING: Final = Said("", "write a mapping", "Expected `object`")
+_LIST: Final = Said("", "write a list", "Expected `array`")
+_TWICE: Final = Said("uplicate", "twice", "twice")
+_LABEL: Final = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+_NODE_LABEL: Final = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+_URL: Final = "^https?://"
+_AT_LEAST_ZONES: Final = "must be at least the number of spec.topology.zones"
+_ONE_SOURCE: Final = "set exactly one of url and clusterRef"
+_LIKE_A_PEER: Final = "must not look like a peer's name (spec.peers.dnsPrefix and a number)"
+
+_NUMBERS: Final = (
+    *_outside("replicas", least=0, most=9),
+    *_outside("peers.port", least=1024, most=65535),
+    *_outside("peers.replication.batchSize", least=1, most=1000),
+    *_outside("peers.replication.maxDelaySeconds", least=1, most=300),
+    *_outside("registry.selfPreservation.renewalPercentThreshold", least=1, most=100),
+    *_outside("registry.responseCache.updateIntervalSeconds", least=0, most=600),
+    *_outside("registry.responseCache.deltaRetentionSeconds", least=30, most=3600),
+    *_outside("registry.rateLimit.burst", least=1),
+    *_outside("registry.rateLimit.fetchPerSecond", least=1),
+    *_outside("registry.rateLimit.fullFetchPerSecond", least=1),
+    *_outside("registry.remoteRegionFetchIntervalSeconds", least=5, most=600),
+    *_outside("registry.java.waitWhenSyncEmptySeconds", least=0, most=3600),
+    *_outside("registry.java.expectedRenewalIntervalSeconds", least=1, most=600),
+    *_outside("registry.lease.evictionIntervalSeconds", least=1, most=600),
+    *_outside("snapshot.intervalSeconds", least=30, most=3600),
+    *_outside("disruption.maxUnavailable", least=1, most=8),
+)
+_FLAGS: Final = tuple(
+    _no_flag(path)
+    for path in (
+        "paused",
+        "registry.selfPreservation.enabled",
+        "registry.rateLimit.enabled",
+        "registry.java.leaseExpiry",
+        "registry.java.wholeDepartures",
+        "snapshot.enabled",
+        "disruption.enabled",
+        "monitoring.serviceMonitor",
+        "networkPolicy.enabled",
+        "dashboard.enabled",
+        "dashboard.actions",
+    )
+)
+_WORDS: Final = tuple(
+    _no_word(path)
+    for path in (
+        "image.pullPolicy",
+        "topology.spread",
+        "topology.antiAffinity",
+        "service.type",
+        "service.trafficDistribution",
+        "service.ipFamilyPolicy",
+        "logging.level",
+        "logging.format",
+    )
+)
+_TEXTS: Final = (
+    *_unlike("version", "^[A-Za-z0-9][A-Za-z0-9._-]*$", "-1", "", "a b"),
+    _too_long("version", 63),
+    _not_text("version", 1),
+    _refused("image.repository", "", "1"),
+    _too_long("image.repository", 255),
+    *_unlike("image.tag", "^[A-Za-z0-9_][A-Za-z0-9._-]*$", ":latest"),
+    _too_long("image.tag", 128),
+    *_unlike("image.digest", "^sha256:[a-f0-9]{64}$", "sha256:abc", DIGEST[7:]),
+    *_unlike("peers.contextPath", "^(/[A-Za-z0-9._~-]+)+$", "registry", "/registry/", "/"),
+    _too_long("peers.contextPath", 64, "/c" * 64),
+    *_unlike("peers.dnsPrefix", _LABEL, "Peer", "1peer", "peer-", ""),
+    _too_long("peers.dnsPrefix", 20),
+    _refused("topology.region", "", "1"),
+    _too_long("topology.region", 63),
+    *_unlike("topology.zoneKey", "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?", "", "a/b/c", "-a"),
+    *_unlike("registry.appName", "^[A-Za-z0-9._-]+$", "", "A B"),
+    _too_long("registry.appName", 63),
+    *_unlike("snapshot.volume.size", "^[0-9]+(Mi|Gi)$", "1G", "1.5Gi", ""),
+    *_unlike("monitoring.interval", "^[0-9]+(s|m)$", "30", "1h"),
+    _too_long("pod.priorityClassName", 253),
+)
+_LISTS: Final = (
+    _in_list("image.pullSecrets", "", [{}], _KEYLESS),
+    _in_list("image.pullSecrets", "", [{"name": "a"}, {"name": "a"}], _TWICE),
+    _in_list("image.pullSecrets", "", [{"name": f"s{k}"} for k in range(9)], "8"),
+    _in_list("peers.extraPeerURLs", "[0]", ["ftp://a"], _URL),
+    _in_list("peers.extraPeerURLs", "[1]", ["http://a", "http://a b"], _URL),
+    _in_list("peers.extraPeerURLs", "[0]", ["http://a/eureka/?x=1"], _URL),
+    _in_list("peers.extraPeerURLs", "[0]", ["http://" + "a" * 512], "512"),
+    _in_list("peers.extraPeerURLs", "", ["http://a", "http://a"], _TWICE),
+    _in_list("peers.extraPeerURLs", "", [f"http://{k}" for k in range(17)], "16"),
+    _in_list("peers.extraPeerURLs", "", "http://a", _LIST),
+    _in_list("topology.zones", "", [], "1"),
+    _in_list("topology.zones", "", [{"name": f"z{k}"} for k in range(6)], "5"),
+    _in_list("topology.zones", "", [{"name": "a"}, {"name": "a"}], _TWICE),
+    _in_list("topology.zones", "", [{"nodeZone": "a"}], _KEYLESS),
+    _in_list("topology.zones", "[0].name", [{"name": "Zone"}], _LABEL),
+    _in_list("topology.zones", "[0].name", [{"name": "z" * 13}], "12"),
+    _in_list("topology.zones", "[0].nodeZone", [{"name": "a", "nodeZone": "b c"}], _NODE_LABEL),
+    _in_list("registry.remoteRegions", "", [{"url": "http://a"}], _KEYLESS),
+    _in_list("registry.remoteRegions", "[0].url", [{"name": "a", "url": "a:8761"}], _URL),
+    _in_list(
+        "registry.remoteRegions", "[0].clusterRef", [{"name": "a", "clusterRef": {}}], _MISSING
+    ),
+    _in_list(
+        "registry.remoteRegions",
+        "",
+        [{"name": "a", "url": "http://a"}, {"name": "a", "url": "http://b"}],
+        _TWICE,
+    ),
+    _in_list(
+        "registry.remoteRegions",
+        "",
+        [{"name": "a", "url": "http://a", "apps": ["A", "A"]}],
+        Said("apps: duplicate", "twice", "twice"),
+    ),
+    _in_list("networkPolicy.clients", "", [{}] * 17, "16"),
+    _in_list("pod.env", "", [{"name": f"E{k}"} for k in range(33)], "32"),
+    _in_list("pod.tolerations", "", {"key": "a"}, _LIST),
+)
+_MAPPINGS: Final = (
+    _refused("peers", 3, _MAPPING),
+    _refused("resources", "1Gi", _MAPPING),
+    _refused("pod.labels", {f"l{k}": "" for k in range(33)}, "32"),
+    _refused("pod.nodeSelector", {"arch": "x" * 64}, "63"),
+    _not_text("pod.annotations", {"on": 1}),
+    _not_text("service.annotations", {"on": 1.5}),
+    Bad("spec", _MISSING, {key: each for key, each in document(0).items() if key != "spec"}),
+    Bad("spec", _MAPPING, document(3)),
+)
+_UNKNOWN: Final = (
+    _unknown("replcas", "replicas"),
+    _unknown("peers.Port", "port"),
+    _unknown("peers.aliasPrefix"),
+    _unknown("updates"),
+    _unknown("tls"),
+    _unknown("auth"),
+    _unknown("injection"),
+    _unknown("registry.selfPreservation.enable", "enabled"),
+    _unknown("registry.lease.defaultDurationSeconds"),
+)
+_RULES: Final = (
+    _refused("peers.port", 8763, "must not be 8763: that is the management port"),
+    Bad(
+        "spec.replicas",
+        Said(_AT_LEAST_ZONES, _AT_LEAST_ZONES, _AT_LEAST_ZONES),
+        document({"replicas": 1, "topology": {"zones": [{"name": "a"}, {"name": "b"}]}}),
+    ),
+    Bad(
+        "spec.replicas",
+        Said(_AT_LEAST_ZONES, _AT_LEAST_ZONES, _AT_LEAST_ZONES),
+        document({"topology": {"zones": [{"name": name} for name in "abcd"]}}),
+    ),
+    _in_list("registry.remoteRegions", "[0]", [{"name": "a"}], _ONE_SOURCE),
+    _in_list(
+        "registry.remoteRegions",
+        "[0]",
+        [{"name": "a", "url": "http://a", "clusterRef": {"name": "b"}}],
+        _ONE_SOURCE,
+    ),
+)
+_NAMES: Final = tuple(
+    Bad("metadata.name", said, document(spec, name))
+    for name, spec, said in (
+        ("e" * 33, {}, Said("at most 32 characters", "at most 32 characters", "<= 32")),
+        ("1eureka", {}, Said("DNS-1035 label", "DNS-1035 label", _LABEL)),
+        ("eureka.prod", {}, Said("DNS-1035 label", "DNS-1035 label", _LABEL)),
+        ("Eureka", {}, Said("RFC 1123 subdomain", "DNS-1035 label", _LABEL)),
+        ("peer2", {}, Said(_LIKE_A_PEER, _LIKE_A_PEER, _LIKE_A_PEER)),
+        ("eu7", {"peers": {"dnsPrefix": "eu"}}, Said(_LIKE_A_PEER, _LIKE_A_PEER, _LIKE_A_PEER)),
+    )
+)
+
+BAD: Final = (
+    *_NUMBERS,
+    *_FLAGS,
+    *_WORDS,
+    *_TEXTS,
+    *_LISTS,
+    *_MAPPINGS,
+    *_UNKNOWN,
+    *_RULES,
+    *_NAMES,
+)
+"""Objects that nobody takes."""
+
+
+def _zones(*names: str) -> Spec:
+    return {"replicas": 5, "topology": {"zones": [{"name": name} for name in names]}}
+
+
+_PEERS_KNOWN: Final = "spec.peers.dnsPrefix, port and contextPath are immutable"
+_ZONES_KNOWN: Final = "spec.topology.zones can only be set when the cluster is made"
+_ZONES_ORDER: Final = "spec.topology.zones can only be appended to"
+_VOLUME: Final = "spec.snapshot.volume is immutable"
+
+UPDATES: Final = (
+    Update("scaled", {"replicas": 3}, {"replicas": 5}),
+    Update("hibernated with zones", _zones("a", "b"), {**_zones("a", "b"), "replicas": 0}),
+    Update("another version", {"version": "1"}, {"version": "2"}),
+    Update("registry set", {}, {"registry": {"lease": {"evictionIntervalSeconds": 1}}}),
+    Update("default port written down", {}, {"peers": {"port": 8761, "dnsPrefix": "peer"}}),
+    Update("another port", {}, {"peers": {"port": 9000}}, _PEERS_KNOWN),
+    Update("another prefix", {}, {"peers": {"dnsPrefix": "eu"}}, _PEERS_KNOWN),
+    Update("path set", {}, {"peers": {"contextPath": "/a"}}, _PEERS_KNOWN),
+    Update("path removed", {"peers": {"contextPath": "/a"}}, {}, _PEERS_KNOWN),
+    Update(
+        "another path",
+        {"peers": {"contextPath": "/a"}},
+        {"peers": {"contextPath": "/b"}},
+        _PEERS_KNOWN,
+    ),
+    Update("zones set", {}, _zones("a"), _ZONES_KNOWN),
+    Update("zones set beside a region", {"topology": {"region": "r"}}, _zones("a"), _ZONES_KNOWN),
+    Update("zones removed", _zones("a"), {"replicas": 5}, _ZONES_KNOWN),
+    Update("zone appended", _zones("a"), _zones("a", "b")),
+    Update("zone whose name begins alike", _zones("a", "b"), _zones("a", "bc"), _ZONES_ORDER),
+    Update("one zone removed", _zones("a", "b"), _zones("a"), _ZONES_ORDER),
+    Update("zone put first", _zones("a"), _zones("b", "a"), _ZONES_ORDER),
+    Update("zones in another order", _zones("a", "b"), _zones("b", "a"), _ZONES_ORDER),
+    Update(
+        "zone pinned",
+        _zones("a"),
+        {"replicas": 5, "topology": {"zones": [{"name": "a", "nodeZone": "x"}]}},
+    ),
+    Update("volume set", {}, {"snapshot": {"volume": {}}}, _VOLUME),
+    Update(
+        "volume set beside a snapshot",
+        {"snapshot": {"enabled": True}},
+        {"snapshot": {"enabled": True, "volume": {"size": "1Gi"}}},
+        _VOLUME,
+    ),
+    Update("volume removed", {"snapshot": {"volume": {"size": "1Gi"}}}, {}, _VOLUME),
+    Update(
+        "another size",
+        {"snapshot": {"volume": {"size": "1Gi"}}},
+        {"snapshot": {"volume": {"size": "2Gi"}}},
+        _VOLUME,
+    ),
+    Update(
+        "snapshot switched off",
+        {"snapshot": {"enabled": True, "volume": {"size": "1Gi"}}},
+        {"snapshot": {"enabled": False, "volume": {"size": "1Gi"}}},
+    ),
+)
+"""Changes, each between two specs that are possible."""
