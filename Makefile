@@ -9,7 +9,7 @@ PIN := $(BIN)/python -m piptools compile --quiet --strip-extras --generate-hashe
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help up drill test kube e2e e2e-kind check fmt bench docs lock clean
+.PHONY: help up drill operator test kube e2e e2e-kind check fmt bench images charts docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,8 @@ up: $(VENV)/.registry ## run three peers on this machine: peer1 on 8761, peer2 o
 
 drill: $(VENV)/.registry ## kill one of three peers under real clients and show what it costs
 	@exec $(BIN)/eureka-registry drill $(ARGS)
+
+operator: $(VENV)/.operator ## install eureka-operator into .venv; then: .venv/bin/eureka-operator plan -f FILE
 
 test: $(VENV)/.test ## run all tests; what cannot run here is listed at the end with the reason
 	@$(BIN)/python -m pytest --numprocesses=2 --no-loadscope-reorder $(ARGS)
@@ -47,11 +49,18 @@ fmt: $(VENV)/.test ## format the code
 bench: $(VENV)/.test ## measure heartbeats, memory, time to ready, time to sight
 	@$(BIN)/python -m bench $(ARGS)
 
+images: ## build the images of registry and operator, and say how they get onto a cluster
+	@charts/images.sh $(ARGS)
+
+charts: $(VENV)/.test ## copy the CRD into the charts, and make the values' schema of it
+	@$(BIN)/python -m charts.generate
+
 docs: $(VENV)/.registry ## make docs/configuration.md from the table of settings
 	$(BIN)/python -m eureka_registry.config.reference > docs/configuration.md
 
 lock: $(VENV)/.test ## pin what the images install, by version and hash
 	$(PIN) --extra registry --output-file registry/requirements.txt pyproject.toml
+	$(PIN) --extra operator --output-file operator/requirements.txt pyproject.toml
 	echo hatchling | $(PIN) --output-file registry/requirements-build.txt -
 
 clean: ## remove what make made
@@ -69,7 +78,12 @@ $(VENV)/.registry: pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[registry]'
 	@touch $@
 
+$(VENV)/.operator: pyproject.toml | $(BIN)/python
+	@echo "installing the operator into $(VENV) (once)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[operator]'
+	@touch $@
+
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	@echo "installing the registry and its test tools into $(VENV) (once)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	@touch $(VENV)/.registry $@
+	@touch $(VENV)/.registry $(VENV)/.operator $@

@@ -119,14 +119,14 @@ async def _lead(parts: _Parts, reconcile: Reconcile) -> None:
     """Wait for the Lease and the CRD, then do the operator's work for as long as it can be done."""
     await parts.elector.held.wait()
     await _wait_for_clusters(parts)
-    kinds = await _watched(parts)
+    kinds = await _children(parts)
     options = parts.options
     watching = asyncio.Event()
     work = [
         *(parts.queue.work(reconcile) for _ in range(options.workers)),
         _resync(parts, kinds),
         _take_signals_back(watching, parts.stop),
-        watch(kinds, options.namespaces, options.kubeconfig, parts.queue.add, watching),
+        watch((*kinds, POD), options.namespaces, options.kubeconfig, parts.queue.add, watching),
     ]
     pending = {asyncio.create_task(each) for each in work}
     while pending:
@@ -166,8 +166,8 @@ async def _why_no_clusters(parts: _Parts) -> str | None:
     return None
 
 
-async def _watched(parts: _Parts) -> list[Kind]:
-    """Kinds of children that this API server has, and pods."""
+async def _children(parts: _Parts) -> list[Kind]:
+    """Kinds of children that this API server has now; one that it gets later is not watched."""
     while True:
         try:
             monitors = await parts.kube.serves(SERVICE_MONITOR)
@@ -175,7 +175,7 @@ async def _watched(parts: _Parts) -> list[Kind]:
             _log.warning("whether there are ServiceMonitors is not known: %s", error)
             await asyncio.sleep(_AGAIN_S)
         else:
-            return [kind for kind in (*CHILDREN, POD) if monitors or kind != SERVICE_MONITOR]
+            return [kind for kind in CHILDREN if monitors or kind != SERVICE_MONITOR]
 
 
 async def _resync(parts: _Parts, kinds: Sequence[Kind]) -> None:

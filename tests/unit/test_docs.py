@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "registry" / "eureka_registry"
+PACKAGES = (ROOT / "registry" / "eureka_registry", ROOT / "operator" / "eureka_operator")
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
 
@@ -16,7 +16,8 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 def test_every_module_that_a_page_names_is_there(page: Path) -> None:
     """A map with places that are gone is worse than none."""
     named = re.findall(
-        r"`(?:tests/)?((?:core|wire|peers|http|local|config)/[\w./]+)`", page.read_text()
+        r"`(?:tests/)?((?:core|wire|peers|http|local|config|api|shell|commands)/[\w./]+)`",
+        page.read_text(),
     )
 
     missing = [name for name in named if not _is_there(name)]
@@ -25,5 +26,5 @@ def test_every_module_that_a_page_names_is_there(page: Path) -> None:
 
 
 def _is_there(name: str) -> bool:
-    path = PACKAGE / name.rstrip("/")
-    return path.exists() or path.with_suffix(".py").exists()
+    paths = [package / name.rstrip("/") for package in PACKAGES]
+    return any(path.exists() or path.with_suffix(".py").exists() for path in paths)

@@ -23,10 +23,15 @@ Path = tuple[str, ...]
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """A field that is not as the operator wants it; `manager` is empty if nobody is on record."""
+    """A field that is not as the operator wants it.
+
+    `manager` is empty if nobody is on record; `taken` says that it has the field now, and did not
+    only write the object last.
+    """
 
     field: str
     manager: str = ""
+    taken: bool = False
 
     def __str__(self) -> str:
         """The field and who changed it, in words."""
@@ -34,7 +39,7 @@ class Drift(msgspec.Struct, frozen=True):
 
 
 def drift(desired: Object, live: Object) -> list[Drift]:
-    """Fields of `desired` that the operator does not have on record for `live`."""
+    """Fields of `desired`, which may be a part, that the operator has not on record for `live`."""
     records = live["metadata"].get("managedFields", [])
     own = {each["operation"]: each["fieldsV1"] for each in records if _is_own(each)}
     others = sorted(
@@ -46,15 +51,39 @@ def drift(desired: Object, live: Object) -> list[Drift]:
     # One that was just made has no applier yet: its fields are still the creator's.
     for path in _missing(_owned_part(desired), own.get("Apply") or own.get("Update") or {}, ()):
         field = _readable(path)
-        found.setdefault(field, Drift(field, _manager(path, others)))
+        owner = _owner(path, others)
+        found.setdefault(field, Drift(field, owner or _last_writer(others), taken=bool(owner)))
     return list(found.values())
+
+
+def surplus(desired: Object, live: Object) -> list[str]:
+    """Fields that the operator has on record for `live` and does not want any more."""
+    records = live["metadata"].get("managedFields", [])
+    own: Mapping[str, Any] = next((r["fieldsV1"] for r in records if _is_own(r)), {})
+    return [_readable(path) for path in _unwanted(_owned_part(desired), own, ())]
+
+
+def _unwanted(wanted: object, record: Mapping[str, Any], path: Path) -> Iterator[Path]:
+    """Yield the paths of a record that a wanted value does not have."""
+    if isinstance(wanted, dict):
+        steps = {f"f:{key}": value for key, value in wanted.items()}
+    elif isinstance(wanted, list):
+        steps = {_step(item, record): item for item in wanted}
+    else:
+        return
+    for step, part in record.items():
+        if step != "." and step not in steps:
+            yield (*path, step)
+        elif step != ".":
+            yield from _unwanted(steps[step], part, (*path, step))
 
 
 def _owned_part(desired: Object) -> Object:
     """What of an object is on record: all but its identity."""
-    metadata = {key: value for key, value in desired["metadata"].items() if key not in _KEYS}
+    whole = desired.get("metadata", {}).items()
+    metadata = {key: value for key, value in whole if key not in _KEYS}
     rest = {key: value for key, value in desired.items() if key not in _IDENTITY}
-    return {**rest, "metadata": metadata}
+    return {**rest, "metadata": metadata} if metadata else rest
 
 
 def _is_own(record: Mapping[str, Any]) -> bool:
@@ -101,14 +130,19 @@ def _shown(item: Mapping[str, object]) -> Mapping[str, object]:
     return item
 
 
-def _manager(path: Path, records: Sequence[Mapping[str, Any]]) -> str:
-    """Who has a field now; of a field that nobody has, who wrote the object last."""
+def _owner(path: Path, records: Sequence[Mapping[str, Any]]) -> str:
+    """Who has a field now; empty: nobody."""
     for record in records:
         node: Any = record["fieldsV1"]
         for step in path:
             node = node.get(step) if isinstance(node, dict) else None
         if node is not None:
             return str(record["manager"])
+    return ""
+
+
+def _last_writer(records: Sequence[Mapping[str, Any]]) -> str:
+    """Who wrote the object last, apart from its status: a field that nobody has was removed."""
     writers = (each for each in records if not each.get("subresource"))
     return next((str(each["manager"]) for each in writers), "")
 

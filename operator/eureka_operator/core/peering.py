@@ -142,7 +142,7 @@ def _selected(observed: Observed) -> Iterator[tuple[str, int]]:
         selector = body.get("spec", {}).get("selector")
         if kind is not SERVICE or number is None or not selector:
             continue
-        edited = drift({"metadata": {}, "spec": {"selector": selector}}, body)
+        edited = drift({"spec": {"selector": selector}}, body)
         if names.POD_NAME_LABEL in selector and not edited:
             yield str(selector[names.POD_NAME_LABEL]), number
 

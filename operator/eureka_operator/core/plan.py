@@ -184,9 +184,15 @@ def _steps_for(objects: Sequence[Object], observed: Observed) -> Iterator[Step]:
         if live is None:
             yield Create(body, again=complete)
             continue
-        changed = tuple(drift(body, live))
+        changed = _drift(body, live)
         if (changed or _hash(live) != _hash(body)) and not _is_settled(observed, live, body):
             yield Apply(body, live, changed)
+
+
+def _drift(body: Object, live: Object) -> tuple[Drift, ...]:
+    """Fields that somebody changed; one that is wanted only now is not among them."""
+    found = drift(body, live)
+    return tuple(each for each in found if each.taken or _hash(live) == _hash(body))
 
 
 def _hash(body: Object) -> str:
@@ -214,7 +220,7 @@ def _edited(observed: Observed) -> frozenset[str]:
     return frozenset(
         name
         for (kind, name), live in observed.children.items()
-        if kind is STATEFUL_SET and drift({"metadata": {}, "spec": {"replicas": 0}}, live)
+        if kind is STATEFUL_SET and drift({"spec": {"replicas": 0}}, live)
     )
 
 

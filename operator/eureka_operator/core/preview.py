@@ -9,6 +9,7 @@ import msgspec
 from eureka_operator.core import names
 from eureka_operator.core.desired.configuration import CONFIG_FILE
 from eureka_operator.core.differences import Difference, differences, removed
+from eureka_operator.core.drift import surplus
 from eureka_operator.core.kinds import CONFIG_MAP, STATEFUL_SET
 from eureka_operator.core.observed import Observed
 from eureka_operator.core.peering import Seat, alias
@@ -58,7 +59,8 @@ def _rows(step: Step) -> Iterator[Row]:
         case Create(body):
             yield Row("create", f"{body['kind']} {name_of(body)}")
         case Apply(body, live):
-            found = (*differences(live, body), *removed(live, body))
+            gone = [Difference(field, "set", None) for field in surplus(body, live)]
+            found = (*differences(live, body), *removed(live, body), *gone)
             yield Row("change", f"{body['kind']} {name_of(body)}", found)
         case Delete(kind, name):
             yield Row("delete", f"{kind.kind} {name}")

@@ -126,7 +126,7 @@ def _facts(
         paused=paused,
         skip_convergence=cluster.annotations.get(names.SKIP_CONVERGENCE) == "true",
         failures=tuple(failures),
-        changing=() if paused else tuple(_changing(observed, plan)),
+        changing=() if paused or failures else tuple(_changing(observed, plan)),
         waiting=tuple(_waiting(observed, wanted)),
         convergence=seen,
         operator_namespace=environment.namespace,

@@ -68,7 +68,8 @@ class Health:
     @asynccontextmanager
     async def serving(self, host: str | None, port: int) -> AsyncIterator[int]:
         """Answer HTTP while the block runs; gives the port. Host `None`: on all addresses."""
-        runner = web.ServerRunner(web.Server(self._answer), access_log=None, shutdown_timeout=0)
+        server = web.Server(self._answer, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=0)
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()

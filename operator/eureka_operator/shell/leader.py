@@ -113,6 +113,7 @@ class Elector:
         self._clock = clock
         self._sight = Sight()
         self._lease: Object | None = None
+        self._status: int | None = None
         self._renewed_s = 0.0
 
     @property
@@ -166,9 +167,9 @@ class Elector:
         except ApiError as error:
             self._lease = None  # whatever it is by now, it is read again
             if error.status != _CONFLICT:
-                self._trouble(str(error))
+                self._note(error)
         else:
-            self._trouble(None)
+            self.problem = self._status = None
 
     async def _take_or_renew(self, start_s: float) -> None:
         lease = self._lease if self.held.is_set() else None
@@ -218,10 +219,11 @@ class Elector:
             self._lease = await self._client.send("put", path, body)
         self._sight.see(record_of(self._lease), self._clock())
 
-    def _trouble(self, problem: str | None) -> None:
-        if problem is not None and self.problem != problem:
-            _log.warning("the Lease: %s", problem)
-        self.problem = problem
+    def _note(self, error: ApiError) -> None:
+        """Say what is wrong once, though an absent API server is told in several ways."""
+        if error.status != self._status:
+            _log.warning("the Lease: %s", error)
+        self.problem, self._status = str(error), error.status
 
 
 def _utc_now() -> str:

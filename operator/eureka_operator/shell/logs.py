@@ -30,8 +30,6 @@ def set_up(level: str, form: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter() if form == "json" else logging.Formatter(_TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # What kopf and asyncio say of themselves is for their authors, unless somebody looks for it.
-    if level != "debug":
-        logging.getLogger("kopf").setLevel(logging.ERROR)
-        logging.getLogger("asyncio").setLevel(logging.ERROR)
+    if level != "debug":  # each of its watches tells of each attempt; we tell of it once
+        logging.getLogger("kopf").setLevel(logging.CRITICAL)
     logging.getLogger("aiohttp.server").setLevel(logging.ERROR)

@@ -30,6 +30,7 @@ from eureka_operator.core.observed import (
     parse_pod,
     read_report,
 )
+from eureka_operator.shell.client import RefusedError
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.peers import reports
 
@@ -119,7 +120,10 @@ async def _refused_pods(kube: Kube, cluster: Cluster, children: Mapping[Ref, Obj
 
 
 async def _references(kube: Kube, cluster: Cluster, domain: str) -> dict[tuple[str, str], str]:
-    """Client URLs of the clusters that remote regions name; those that are not there are absent."""
+    """Client URLs of the clusters that remote regions name; absent: those not there or not ours.
+
+    An operator of single namespaces may not read in others.
+    """
     regions = cluster.spec.registry.remote_regions
     wanted = {
         (each.cluster_ref.namespace or cluster.namespace, each.cluster_ref.name)
@@ -128,7 +132,10 @@ async def _references(kube: Kube, cluster: Cluster, domain: str) -> dict[tuple[s
     }
     found = {}
     for namespace, name in wanted:
-        document = await kube.get(CLUSTER, namespace, name)
+        try:
+            document = await kube.get(CLUSTER, namespace, name)
+        except RefusedError:
+            continue
         other = read(document) if document is not None else None
         if isinstance(other, Cluster):
             host = names.host(name, namespace, domain)

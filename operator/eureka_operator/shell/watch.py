@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import kopf
 
@@ -44,6 +44,7 @@ async def watch(
             registry=_registry([CLUSTER, *kinds], kubeconfig, add),
             settings=settings(kinds),
             standalone=True,
+            identity=cast("Any", "eureka-operator"),  # else it asks DNS for our name, and blocks
             clusterwide=not namespaces,
             namespaces=namespaces,
             ready_flag=ready,

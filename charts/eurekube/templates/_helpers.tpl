@@ -1,0 +1,83 @@
+{{/* The name of all objects: short enough for what is put after it. */}}
+{{- define "eurekube.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 45 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 45 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "eurekube.operator" -}}
+{{ include "eurekube.fullname" . }}-operator
+{{- end -}}
+
+{{- define "eurekube.selector" -}}
+app.kubernetes.io/name: eurekube
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end -}}
+
+{{- define "eurekube.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "eurekube.selector" . }}
+app.kubernetes.io/part-of: eurekube
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{/* An image's full name; of a dict with `root` and `image` (repository, tag, digest). */}}
+{{- define "eurekube.image" -}}
+{{- $registry := .root.Values.image.registry -}}
+{{- $name := ternary (printf "%s/%s" (trimSuffix "/" $registry) .image.repository) .image.repository (ne $registry "") -}}
+{{- if .image.digest -}}
+{{- printf "%s@%s" $name .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $name (default .root.Chart.AppVersion .image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "eurekube.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "eurekube.operator" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- required "serviceAccount.name is needed with serviceAccount.create=false" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the operator may do where it works: what `eureka_operator` does, and no more. */}}
+{{- define "eurekube.rules" -}}
+- apiGroups: [eurekube.io]
+  resources: [eurekaclusters]
+  verbs: [get, list, watch]
+- apiGroups: [eurekube.io]
+  resources: [eurekaclusters/status]
+  verbs: [patch]
+# Children block the deletion of their owner: OwnerReferencesPermissionEnforcement asks for this.
+- apiGroups: [eurekube.io]
+  resources: [eurekaclusters/finalizers]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [services, configmaps, serviceaccounts]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [monitoring.coreos.com]
+  resources: [servicemonitors]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch, patch, delete]
+# list: why a StatefulSet could not make a pod.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list, create, patch]
+{{- end -}}

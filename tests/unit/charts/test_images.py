@@ -1,0 +1,85 @@
+"""`make images` takes the tool that works, and says how the images get onto a cluster."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.rendering import CHARTS
+
+_TOOLS = ("docker", "podman", "buildah")
+_OF_THE_SYSTEM = ("sh", "sed", "head", "dirname")
+
+
+@pytest.mark.parametrize(
+    ("works", "push", "load", "prefix"),
+    [
+        (
+            ("docker", "podman", "buildah"),
+            "docker tag eurekube/operator:0.1.0 REGISTRY/eurekube/operator:0.1.0",
+            "kind load docker-image eurekube/operator:0.1.0",
+            "",
+        ),
+        (
+            ("podman", "buildah"),
+            "podman push eurekube/operator:0.1.0 REGISTRY/eurekube/operator:0.1.0",
+            "podman save --output /tmp/operator.tar eurekube/operator:0.1.0",
+            " --set image.registry=localhost",
+        ),
+        (
+            ("buildah",),
+            "buildah push eurekube/operator:0.1.0 REGISTRY/eurekube/operator:0.1.0",
+            "docker-archive:/tmp/operator.tar:localhost/eurekube/operator:0.1.0",
+            " --set image.registry=localhost",
+        ),
+    ],
+    ids=_TOOLS,
+)
+def test_first_tool_that_works_builds_both_images(
+    tmp_path: Path, works: tuple[str, ...], push: str, load: str, prefix: str
+) -> None:
+    """Docker without its daemon does not; podman and buildah name images below localhost/."""
+    done = _run(tmp_path, works, "--build-arg=BASE_IMAGE=mine")
+
+    assert done.returncode == 0, done.stderr
+    assert [line for line in (tmp_path / "log").read_text().splitlines() if " build " in line] == [
+        f"{works[0]} build --file {name}/Dockerfile --tag eurekube/{name}:0.1.0"
+        " --build-arg=BASE_IMAGE=mine ."
+        for name in ("registry", "operator")
+    ]
+    assert push in done.stdout
+    assert load in done.stdout
+    assert done.stdout.splitlines()[-1].endswith(f"--create-namespace{prefix}")
+
+
+def test_without_a_tool_the_reason_is_said(tmp_path: Path) -> None:
+    """A person learns what to install."""
+    done = _run(tmp_path, ())
+
+    assert done.returncode == 1
+    assert "docker, podman or buildah" in done.stderr
+
+
+def _run(folder: Path, works: tuple[str, ...], *words: str) -> subprocess.CompletedProcess[str]:
+    """The script among stand-ins for the tools, which write down how they were called."""
+    programs = folder / "bin"
+    programs.mkdir()
+    for name in _OF_THE_SYSTEM:
+        found = shutil.which(name)
+        assert found is not None
+        (programs / name).symlink_to(found)
+    for name in {*works, "docker"}:  # docker's client may be there without its daemon
+        program = programs / name
+        code = 0 if name in works else 1
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >> {folder}/log\nexit {code}\n')
+        program.chmod(0o755)
+    return subprocess.run(
+        [str(CHARTS / "images.sh"), *words],
+        env={"PATH": str(programs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
