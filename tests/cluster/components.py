@@ -10,12 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from . import audit
 from . import plan as plans
 from .plan import CONTROL, HOME_IN_PLACE, Node, Plan
 
 PKI: Final = f"{HOME_IN_PLACE}/pki"
 PAUSE_IMAGE: Final = "localhost/pause:1"
 CONTAINERD_SOCKET: Final = "/run/containerd/containerd.sock"
+_AUDIT_POLICY: Final = "audit-policy.yaml"
+_NEVER_ROTATED_MB: Final = "100000"
 _ONE_PROGRAM: Final = f"{HOME_IN_PLACE}/kubernetes/kubernetes"
 
 
@@ -36,15 +39,18 @@ class Component:
 def components(plan: Plan) -> tuple[Component, ...]:
     """All parts of a cluster, in the order to start them."""
     nodes = (part for node in plan.nodes for part in node_components(node))
-    return (*control_components(plan), *nodes)
+    return (*api_components(), *api_clients(plan), *nodes)
 
 
-def control_components(plan: Plan) -> tuple[Component, ...]:
-    """The control plane; without nodes there is nothing to schedule and nobody to resolve names."""
-    parts = [_etcd(), _apiserver(), _controller_manager()]
-    if plan.nodes:
-        parts += [_scheduler(), _coredns()]
-    return tuple(parts)
+def api_components() -> tuple[Component, ...]:
+    """The API server and what it needs."""
+    return (_etcd(), _apiserver())
+
+
+def api_clients(plan: Plan) -> tuple[Component, ...]:
+    """What needs the API; without nodes nobody schedules, and nobody resolves names."""
+    nodes = (_scheduler(), _coredns()) if plan.nodes else ()
+    return (_controller_manager(), *nodes)
 
 
 def node_components(node: Node) -> tuple[Component, ...]:
@@ -59,7 +65,8 @@ def files(plan: Plan, place: str, *, native_snapshots: bool) -> Mapping[str, str
     file system cannot be stacked upon.
     """
     if place == CONTROL:
-        return {"Corefile": _corefile(), "resolv.conf": _resolv_conf()}
+        policy = _json(audit.POLICY)
+        return {"Corefile": _corefile(), "resolv.conf": _resolv_conf(), _AUDIT_POLICY: policy}
     node = plan.node(place)
     return {
         "containerd.toml": _containerd_toml(native_snapshots=native_snapshots),
@@ -149,9 +156,18 @@ def _apiserver() -> Component:
             "authorization-mode": "Node,RBAC",
             "allow-privileged": "true",
             "enable-aggregator-routing": "true",
+            **_audited(),
             **_front_proxy(),
         },
     )
+
+
+def _audited() -> Mapping[str, str]:
+    return {
+        "audit-policy-file": f"{HOME_IN_PLACE}/{_AUDIT_POLICY}",
+        "audit-log-path": f"/var/log/{audit.LOG}.log",
+        "audit-log-maxsize": _NEVER_ROTATED_MB,
+    }
 
 
 def _front_proxy() -> Mapping[str, str]:

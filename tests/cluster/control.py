@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -54,11 +55,17 @@ def write_identities(plan: Plan) -> None:
     authority.issue(Identity("admin", masters), plan.work / "admin")
 
 
-def start(plan: Plan, holder: int) -> list[tuple[Component, int]]:
-    """Start etcd and the API server, and what needs only them."""
-    return [
-        (part, places.start(plan, part, holder)) for part in components.control_components(plan)
-    ]
+def start_api(plan: Plan, holder: int) -> list[tuple[Component, int]]:
+    """Start etcd and the API server."""
+    return _started(plan, components.api_components(), holder)
+
+
+def start_clients(plan: Plan, holder: int) -> list[tuple[Component, int]]:
+    """Start the rest of the control plane once the API is ready.
+
+    The controller manager ends when it may not ask for the API's health within ten seconds.
+    """
+    return _started(plan, components.api_clients(plan), holder)
 
 
 def start_relay(plan: Plan, holder: int) -> None:
@@ -139,6 +146,10 @@ def announce_dns(api: Api) -> None:
     api.create("/api/v1/namespaces/kube-system/services", service)
     slices = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
     api.create(slices, endpoints)
+
+
+def _started(plan: Plan, wanted: Iterable[Component], holder: int) -> list[tuple[Component, int]]:
+    return [(component, places.start(plan, component, holder)) for component in wanted]
 
 
 def _client(plan: Plan, authority: Authority, place: str, name: str, who: Identity) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from . import components, control, network, node, places, plan, processes
+from . import components, containers, control, etcd, network, node, places, plan, processes
+from .api import Api
 from .errors import CannotRunError, ClusterError
 from .plan import CONTROL, Plan
 
@@ -105,6 +107,64 @@ class Faults:
             api = control.wait_ready(self._plan, started)
             if self._plan.nodes and component.place != CONTROL:
                 node.wait_ready(self._plan, api, started, lambda: True)
+
+    @contextmanager
+    def stopped_in_pod(self, namespace: str, pod: str, container: str = "") -> Iterator[None]:
+        """Let the process of a pod's container stand still; empty: the pod's only container.
+
+        Raises:
+            ClusterError: no such container runs, or which of several is not said.
+        """
+        task = self._task(namespace, pod, container)
+        task.send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ClusterError):  # the kubelet may have ended it meanwhile
+                task.send(signal.SIGCONT)
+
+    def kill_in_pod(self, namespace: str, pod: str, container: str = "") -> None:
+        """Kill the process of a pod's container; the kubelet starts another one.
+
+        Raises:
+            ClusterError: as `stopped_in_pod`.
+        """
+        self._task(namespace, pod, container).send(signal.SIGKILL)
+
+    @contextmanager
+    def without_api(self) -> Iterator[None]:
+        """Kill the API server; it is started again afterwards, and so are the controllers.
+
+        Those of Kubernetes itself would else wait for up to a minute before they ask again.
+
+        Raises:
+            ClusterError: one of them does not come up.
+        """
+        with self.killed(f"{CONTROL}/kube-apiserver"):
+            yield
+        with self.killed(f"{CONTROL}/kube-controller-manager"):
+            pass
+
+    def expire_watches(self) -> None:
+        """Have every watch that goes on from what it last saw answered with 410.
+
+        The API server forgets what happened by being started again, etcd by compaction.
+
+        Raises:
+            ClusterError: the API server does not come up, or etcd does not answer.
+        """
+        with self.without_api():
+            etcd.forget(self._plan)
+
+    def _task(self, namespace: str, pod: str, container: str) -> containers.Task:
+        document = Api(self._plan.kubeconfig).get(f"/api/v1/namespaces/{namespace}/pods/{pod}")
+        node_name = document["spec"].get("nodeName", "")
+        found = containers.tasks(self._plan, self._plan.node(node_name), (namespace, pod))
+        named = {name: task for name, task in found.items() if container in ("", name)}
+        if len(named) != 1:
+            running = ", ".join(sorted(found)) or "none"
+            raise ClusterError(f"which container of {pod}? {container!r} is not one of: {running}")
+        return next(iter(named.values()))
 
     @contextmanager
     def drained(self, name: str, kubectl: Sequence[str]) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from .lifecycle import native_snapshots
 from .parts import Part, Workshop
 
 ROOT: Final = Path(__file__).parents[2]
-_SHARED: Final = ("pyproject.toml", "README.md", "LICENSE", ".dockerignore")
+_IGNORED: Final = ".dockerignore"
+_COPY: Final = re.compile(r"^COPY +(?:--(?!from=)\S+ +)*((?:[^-\s]\S* +)+)\S+$", re.MULTILINE)
 _ACCEPT_ANY: Final = {"default": [{"type": "insecureAcceptAnything"}]}
 _ARCHIVE: Final = "image.tar"
 _UNUSED_S: Final = 3600.0
@@ -25,26 +27,24 @@ _UNUSED_S: Final = 3600.0
 
 @dataclass(frozen=True)
 class Recipe:
-    """An image of this repository: what it is called, and its Dockerfile below the root.
-
-    All it is made of is in the Dockerfile's folder, or one of the few files all images share.
-    """
+    """An image: what it is called, and its Dockerfile below the context it is built in."""
 
     name: str
     dockerfile: str
+    context: Path = ROOT
 
     @property
     def sources(self) -> Iterator[Path]:
-        """The files that it depends on."""
-        yield from (ROOT / name for name in _SHARED)
-        for path in sorted((ROOT / self.dockerfile).parent.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                yield path
+        """The files that it depends on: its Dockerfile, and what that copies of the context."""
+        dockerfile = self.context / self.dockerfile
+        for name in (_IGNORED, self.dockerfile, *copied(dockerfile.read_text())):
+            yield from _files(self.context / name)
 
 
 REGISTRY: Final = Recipe("localhost/eurekube/registry:test", "registry/Dockerfile")
+OPERATOR: Final = Recipe("localhost/eurekube/operator:test", "operator/Dockerfile")
 CLIENT: Final = Recipe("localhost/eurekube/test-client:test", "tests/e2e/client/Dockerfile")
-RECIPES: Final = (REGISTRY, CLIENT)
+RECIPES: Final = (REGISTRY, OPERATOR, CLIENT)
 
 
 def built(recipe: Recipe) -> Path:
@@ -64,6 +64,18 @@ def built(recipe: Recipe) -> Path:
     return folder / _ARCHIVE
 
 
+def copied(dockerfile: str) -> list[str]:
+    """The files and folders of the build's own context that a Dockerfile copies."""
+    return [name for words in _COPY.findall(dockerfile) for name in words.split()]
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """A file if it is there, or the files in a folder."""
+    for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if each.is_file() and "__pycache__" not in each.parts:
+            yield each
+
+
 def _part(recipe: Recipe, base: Path) -> Part:
     def make(workshop: Workshop) -> None:
         folder = workshop.folder
@@ -79,7 +91,8 @@ def _part(recipe: Recipe, base: Path) -> Part:
                 [
                     *(*buildah, "build", trust, "--isolation=chroot", "--pull-never"),
                     *(f"--build-arg=BASE_IMAGE={baseimage.NAME}", "--timestamp=0"),
-                    *(f"--file={ROOT / recipe.dockerfile}", f"--tag={recipe.name}", str(ROOT)),
+                    *(f"--file={recipe.context / recipe.dockerfile}", f"--tag={recipe.name}"),
+                    str(recipe.context),
                 ]
             )
             target = f"docker-archive:{folder}/{_ARCHIVE}:{recipe.name}"
@@ -95,5 +108,5 @@ def _part(recipe: Recipe, base: Path) -> Part:
 def _key(recipe: Recipe, base: Path) -> str:
     digest = hashlib.sha256(str(base).encode())
     for file in recipe.sources:
-        digest.update(f"\0{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+        digest.update(f"\0{file.relative_to(recipe.context)}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:12]

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from . import cgroups, control, debian, network, node, parts, places, processes, records
+from . import cgroups, control, debian, limits, network, node, parts, places, processes, records
 from .api import Api
 from .components import Component, files
 from .errors import CannotRunError, ClusterError
@@ -50,6 +50,7 @@ def bring_up(plan: Plan) -> None:
     debian.provide()
     wanted = parts.needed(plan.kubernetes, nodes=bool(plan.nodes))
     programs = {part.name: parts.build(part) for part in wanted}
+    limits.allow_watchers()
     records.create(plan)
     with records.locked(plan.work, "bringing up"):
         try:
@@ -87,10 +88,11 @@ def _bring_up(plan: Plan, programs: dict[str, Path]) -> None:
     for one in plan.nodes:
         pids[one.name] = places.come_to_life(plan, one.name, programs)
     network.wire(plan, pids)
-    started = control.start(plan, pids[CONTROL])
+    started = control.start_api(plan, pids[CONTROL])
     control.start_relay(plan, pids[CONTROL])
     started += _start_runtimes(plan, pids, programs["pause"] / "image.tar")
     api = control.wait_ready(plan, started)
+    started += control.start_clients(plan, pids[CONTROL])
     if plan.nodes:
         _start_nodes(plan, pids, api, started)
 

@@ -12,7 +12,10 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, Final, TypeVar
+
+_T = TypeVar("_T")
 
 _CLONE_NEWPID: Final = 0x20000000
 _libc: Final = ctypes.CDLL(None, use_errno=True)
@@ -62,6 +65,22 @@ def join_network(path: str) -> None:
         _called(_libc.setns(handle, 0), f"joining {path}")
     finally:
         os.close(handle)
+
+
+def in_network(pid: int, work: Callable[[], _T]) -> _T:
+    """Do something in the network of a process; what it gives.
+
+    Raises:
+        OSError: the kernel refuses, or `pid` is gone.
+    """
+
+    def moved() -> _T:
+        join_network(f"/proc/{pid}/ns/net")
+        return work()
+
+    # A thread that ends with it: nothing else may happen in that network by mistake.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(moved).result()
 
 
 def _new_process_namespace() -> None:

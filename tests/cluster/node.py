@@ -10,12 +10,12 @@ from typing import Final
 from . import components, places, processes
 from .api import Api
 from .components import Component
+from .containers import CTR
 from .errors import ClusterError
 from .plan import Node, Plan
 
 _SOCKET_S: Final = 30.0
 _NODES_READY_S: Final = 90.0
-_CTR: Final = ("ctr", "--address", components.CONTAINERD_SOCKET, "--namespace", "k8s.io")
 
 
 def start_runtime(plan: Plan, node: Node, holder: int, pause: Path) -> tuple[Component, int]:
@@ -50,7 +50,7 @@ def load(plan: Plan, node: Node, archive: Path) -> None:
     Raises:
         ClusterError: it is no image, or containerd does not answer.
     """
-    run = places.run_in(plan, node.name, [*_CTR, "images", "import", "-"], archive)
+    run = places.run_in(plan, node.name, [*CTR, "images", "import", "-"], archive)
     if run.returncode != 0:
         raise ClusterError(f"{archive} cannot be loaded on {node.name}: {run.stderr.strip()}")
 

@@ -29,6 +29,7 @@ from .errors import CannotRunError, ClusterError
 from .progress import doing, say
 from .versions import Kubernetes
 
+SERVICE_MONITORS: Final = "monitoring.coreos.com_servicemonitors.yaml"
 _HERE: Final = Path(__file__).parent
 _DONE: Final = "built"
 _LOG: Final = "build.log"
@@ -119,13 +120,13 @@ def kubernetes(version: Kubernetes) -> Part:
     def make(workshop: Workshop) -> None:
         (workshop.folder / "main.go").write_bytes(source)
         module = f"k8s.io/kubernetes@v{version}"
-        upstream = _go_mod_of(module)
+        upstream = _from_proxy(module, "GoMod").read_text()
         (workshop.folder / "go.mod").write_text(versions.go_module(version, upstream))
         workshop.run([_go(), "mod", "tidy"])
         flags = ["-ldflags", version.linker_flags]
         workshop.run([_go(), "build", *flags, "-o", "kubernetes", "."], CGO_ENABLED="0")
 
-    return Part("kubernetes", f"{version}-{_digest(source)}", make)
+    return Part("kubernetes", f"{version}-{digest(source)}", make)
 
 
 def coredns() -> Part:
@@ -133,9 +134,23 @@ def coredns() -> Part:
     return _installed("coredns", versions.COREDNS, "github.com/coredns/coredns")
 
 
-def helm() -> Part:
-    """Helm."""
-    return _installed("helm", versions.HELM, "helm.sh/helm/v3/cmd/helm")
+def helm(version: str = versions.HELM) -> Part:
+    """Helm: 3, or another version such as `versions.HELM_4`."""
+    major = version.partition(".")[0]
+    package = f"helm.sh/helm/v{major}/cmd/helm"
+    return _installed("helm", version, package, versions.helm_linker_flags(version))
+
+
+def service_monitors() -> Part:
+    """The CRD of ServiceMonitors, `SERVICE_MONITORS` in the folder."""
+    module = f"github.com/prometheus-operator/prometheus-operator@v{versions.PROMETHEUS_OPERATOR}"
+
+    def make(workshop: Workshop) -> None:
+        crds = _from_proxy(module, "Dir") / "example" / "prometheus-operator-crd"
+        source = crds / SERVICE_MONITORS
+        (workshop.folder / SERVICE_MONITORS).write_bytes(source.read_bytes())
+
+    return Part("servicemonitors", versions.PROMETHEUS_OPERATOR, make)
 
 
 def pause() -> Part:
@@ -152,14 +167,14 @@ def pause() -> Part:
         image = Image(PAUSE_IMAGE, entrypoint=("/pause",))
         write_archive(workshop.folder / "image.tar", image, workshop.folder / "layer.tar")
 
-    return Part("pause", _digest(*sources.values()), make)
+    return Part("pause", digest(*sources.values()), make)
 
 
 def base() -> Part:
     """The image under the project's own images: Debian with Python, like `python:3.11-slim`."""
     machine = baseimage.machine_files()
     recipe = [str(baseimage.debootstrap("")), baseimage.SCRIPT, *map(str, machine.items())]
-    key = f"{versions.DEBIAN}-{_digest(*(text.encode() for text in recipe))}"
+    key = f"{versions.DEBIAN}-{digest(*(text.encode() for text in recipe))}"
 
     def make(workshop: Workshop) -> None:
         root = workshop.folder / "root"
@@ -187,7 +202,13 @@ def needed(version: Kubernetes, *, nodes: bool) -> list[Part]:
 
 def everything(version: Kubernetes) -> list[Part]:
     """All parts, the quick ones first."""
-    return [pause(), coredns(), helm(), base(), kubernetes(version)]
+    helms = [helm(versions.HELM), helm(versions.HELM_4)]
+    return [pause(), coredns(), *helms, base(), kubernetes(version)]
+
+
+def digest(*data: bytes) -> str:
+    """A short name for what something is made of."""
+    return hashlib.sha256(b"\0".join(data)).hexdigest()[:12]
 
 
 def build_all(wanted: Sequence[Part]) -> None:
@@ -213,13 +234,15 @@ def _locked(part: Part) -> Iterator[int]:
         yield guard.fileno()
 
 
-def _installed(name: str, version: str, package: str) -> Part:
+def _installed(name: str, version: str, package: str, facts: str = "") -> Part:
+    """A program of one package; `facts` are linker flags that tell it something."""
+
     def make(workshop: Workshop) -> None:
         variables = {"CGO_ENABLED": "0", "GOBIN": str(workshop.folder)}
-        target = f"{package}@v{version}"
-        workshop.run([_go(), "install", "-ldflags", "-s -w", target], **variables)
+        flags = ["-ldflags", f"-s -w {facts}"]
+        workshop.run([_go(), "install", *flags, f"{package}@v{version}"], **variables)
 
-    return Part(name, version, make)
+    return Part(name, f"{version}-{digest(facts.encode())}" if facts else version, make)
 
 
 def _go() -> str:
@@ -232,8 +255,12 @@ def _go() -> str:
     return found
 
 
-def _go_mod_of(module: str) -> str:
-    """The `go.mod` of a module, from the Go proxy."""
+def _from_proxy(module: str, what: str) -> Path:
+    """A file or folder of a module, from the Go proxy: its `GoMod`, or with all its files `Dir`.
+
+    Raises:
+        ClusterError: the proxy does not give it.
+    """
     run = subprocess.run(
         [_go(), "mod", "download", "-json", module],
         cwd="/",
@@ -242,10 +269,10 @@ def _go_mod_of(module: str) -> str:
         check=False,
     )
     found = _json(run.stdout)
-    if "GoMod" not in found:
+    if what not in found:
         said = found.get("Error") or run.stderr.strip()
         raise ClusterError(f"the Go proxy does not give {module}: {said}")
-    return Path(found["GoMod"]).read_text()
+    return Path(found[what])
 
 
 def _json(text: str) -> Mapping[str, str]:
@@ -259,7 +286,3 @@ def _tar(folder: str, archive: str) -> list[str]:
     """Pack a folder the same way every time."""
     fixed = ["--sort=name", f"--mtime=@{_EPOCH}", "--numeric-owner"]
     return ["tar", *fixed, "-C", folder, "-cf", archive, "."]
-
-
-def _digest(*data: bytes) -> str:
-    return hashlib.sha256(b"\0".join(data)).hexdigest()[:12]

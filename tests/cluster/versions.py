@@ -19,6 +19,11 @@ OLDEST_KUBERNETES: Final = "1.31.4"
 """Of 1.31 the patch that was tried; a Go proxy may lack staging modules of another (it says so)."""
 COREDNS: Final = "1.12.4"
 HELM: Final = "3.19.0"
+HELM_4: Final = "4.3.2"
+HELM_3_MINOR: Final = "34"
+"""The Kubernetes 1.x that Helm 3's release renders for without a cluster; 4 knows it by itself."""
+PROMETHEUS_OPERATOR: Final = "0.85.0"
+"""The one version whose whole module Go's proxy was seen to have."""
 DEBIAN: Final = "bookworm"
 """The Debian of the tests' base image: its Python is 3.11, as in `python:3.11-slim`."""
 PYTHON: Final = "3.11"
@@ -79,6 +84,18 @@ class Kubernetes:
             "gitTreeState": "clean",
         }
         return " ".join(["-s -w", *(f"-X {package}.{key}={value}" for key, value in facts.items())])
+
+
+def helm_linker_flags(version: str) -> str:
+    """Make a Helm 3 assume the Kubernetes that its release does, as Helm's own Makefile does.
+
+    Without them it takes 1.20 for granted, which charts may refuse.
+    """
+    if not version.startswith("3."):
+        return ""
+    facts = {"k8sVersionMajor": "1", "k8sVersionMinor": HELM_3_MINOR}
+    packages = [f"helm.sh/helm/v3/pkg/{name}" for name in ("chartutil", "lint/rules")]
+    return " ".join(f"-X {each}.{key}={value}" for each in packages for key, value in facts.items())
 
 
 def go_module(version: Kubernetes, upstream: str) -> str:

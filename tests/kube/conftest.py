@@ -1,4 +1,4 @@
-"""One API server for the run, and a namespace for each test."""
+"""One cluster without nodes for the run, and a namespace for each test."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from collections.abc import Iterator
 import pytest
 
 from cluster import control
+from cluster.plan import Plan
 from support.kubectl import Kubectl
 from support.ownclusters import own_cluster
 
 
 @pytest.fixture(scope="session")
-def api(pytestconfig: pytest.Config) -> Iterator[Kubectl]:
-    """Etcd and an API server without nodes."""
+def cluster(pytestconfig: pytest.Config) -> Iterator[Plan]:
+    """Etcd, an API server and the controller manager without nodes."""
     with own_cluster("kube", 0, pytestconfig) as plan:
-        yield Kubectl(control.kubectl(plan))
+        yield plan
+
+
+@pytest.fixture(scope="session")
+def api(cluster: Plan) -> Kubectl:
+    """All namespaces of the cluster."""
+    return Kubectl(control.kubectl(cluster))
 
 
 @pytest.fixture

@@ -51,6 +51,14 @@ class Kubectl:
         """Have objects as they are written; unknown fields are refused."""
         self("apply", "--server-side", "--validate=strict", "-f", "-", given=text)
 
+    def said(self, *commands: Sequence[str]) -> str:
+        """What several commands say, the end of each, for a person to read after a failure."""
+        found = []
+        for words in commands:
+            done = self.tried(*words)
+            found.append(f"--- kubectl {' '.join(words)}\n{(done.stdout + done.stderr)[-8000:]}")
+        return "\n".join(found)
+
     @contextmanager
     def forwarded(self, target: str, port: int) -> Iterator[int]:
         """A port of 127.0.0.1 that leads to a pod or to a pod of a Service."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.versions import Kubernetes, go_module
+from cluster.versions import Kubernetes, go_module, helm_linker_flags
 
 UPSTREAM = """module k8s.io/kubernetes
 
@@ -58,3 +58,11 @@ def test_kubelet_is_told_about_version_1_groups_only_where_it_refuses_them() -> 
     """An unknown field of its configuration would be refused by older ones."""
     assert not Kubernetes(1, 34, 4).fails_on_cgroup_v1
     assert Kubernetes(1, 35, 0).fails_on_cgroup_v1
+
+
+def test_helm_3_assumes_a_kubernetes_that_charts_accept() -> None:
+    """Built without the flags of its release it renders for 1.20; Helm 4 knows by itself."""
+    flags = helm_linker_flags("3.19.0")
+
+    assert "-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34" in flags
+    assert helm_linker_flags("4.3.2") == ""
