@@ -26,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("eurekube")
     group.addoption("--kubeconfig", help="run tests/e2e on this cluster (default: $KUBECONFIG)")
     group.addoption(
+        "--cluster",
+        metavar="NAME",
+        help="run tests/e2e on a cluster that `python -m tests.cluster up` made, and hurt it; -n0",
+    )
+    group.addoption(
         "--image-prefix",
         default="",
         metavar="TEXT",
@@ -51,11 +56,14 @@ class _Together(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter,
 ) -> Generator[None, None, None]:
-    """Name each tier that did not run, once, after everything else that is said."""
+    """Name each tier that did not run, once, and what tests measured, after all that is said."""
     yield
     reasons = (_reason(report) for report in terminalreporter.getreports("skipped"))
     for reason in sorted({reason for reason in reasons if _NOT_RUN in reason}):
         terminalreporter.write_line(reason[reason.index(_NOT_RUN) :], yellow=True)
+    for report in terminalreporter.getreports("passed"):
+        for what, value in report.user_properties:
+            terminalreporter.write_line(f"measured: {what}: {value}")
 
 
 def _reason(report: object) -> str:

@@ -51,7 +51,12 @@ def _add_plan_flags(parser: argparse.ArgumentParser) -> None:
     flag = parser.add_argument
     flag("-f", "--file", required=True, metavar="FILE", help="an EurekaCluster; -: standard input")
     flag("--live", action="store_true", help="compare with the cluster of the kubeconfig")
-    flag("-n", "--namespace", metavar="NS", help="of an object that names none (default: default)")
+    flag(
+        "-n",
+        "--namespace",
+        metavar="NS",
+        help="of an object that names none (default: default; with --live the kubeconfig's)",
+    )
     flag(
         "-o",
         "--output",

@@ -142,11 +142,11 @@ async def _wait_for_clusters(parts: _Parts) -> None:
     kopf would wait for their CRD for ever, and say so once.
     """
     while (why_not := await _why_no_clusters(parts)) is not None:
-        if why_not != parts.health.why_not_ready:
+        if why_not != parts.health.problem:
             _log.warning("%s", why_not)
-        parts.health.why_not_ready = why_not
+        parts.health.problem = why_not
         await asyncio.sleep(_AGAIN_S)
-    parts.health.why_not_ready = None
+    parts.health.problem = None
     _log.info(
         "watching EurekaClusters in %s", ", ".join(parts.options.namespaces) or "all namespaces"
     )
@@ -182,7 +182,7 @@ async def _resync(parts: _Parts, kinds: Sequence[Kind]) -> None:
     """Look at everything every so often, whatever the watches may have missed."""
     while True:
         complete = await _add_all(parts, kinds)
-        parts.health.resync_ended(complete=complete)
+        parts.health.resync_done(complete=complete)
         pause_s = parts.options.resync_s
         await asyncio.sleep(pause_s if complete else min(_AGAIN_S, pause_s))
 

@@ -16,9 +16,10 @@ import uvloop
 
 from eureka_registry import __version__, logs
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.config.load import add_flags, load
+from eureka_registry.config.load import Loaded, add_flags, load
 from eureka_registry.config.urls import redact
 from eureka_registry.http.app import serve
+from eureka_registry.http.configuration import Configuration
 from eureka_registry.http.sockets import PortInUseError
 from eureka_registry.local import arguments
 
@@ -53,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("serve", help="run one peer until SIGTERM or Ctrl-C")
     one.add_argument("--config", type=Path, metavar="FILE", help="settings as JSON or YAML")
+    one.add_argument(
+        "--config-lenient", action="store_true", help="warn of keys in FILE that are no settings"
+    )
     one.add_argument("--stop-with-stdin", action="store_true", help=argparse.SUPPRESS)
     add_flags(one)
     one.set_defaults(run=_serve)
@@ -73,11 +77,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    loaded = load(vars(options), os.environ, options.config)
+    file, lenient = options.config, options.config_lenient
+
+    def read() -> Loaded:
+        return load(vars(options), os.environ, file, lenient=lenient)
+
+    loaded = read()
     logs.set_up(loaded.settings)
     for warning in loaded.warnings:
         _log.warning("%s", warning)
-    uvloop.run(serve(loaded.settings, stop_with_stdin=options.stop_with_stdin))
+    configuration = Configuration(loaded, file, read)
+    uvloop.run(serve(configuration, stop_with_stdin=options.stop_with_stdin))
     return 0
 
 

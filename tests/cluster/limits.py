@@ -15,7 +15,7 @@ _ENOUGH: Final = 1024
 def allow_watchers() -> None:
     """Let a user's programs watch files with more of inotify's instances than the usual 128.
 
-    A node takes some ten, and a kubelet that gets none ends. It stays so until the machine restarts;
+    A node takes some ten, and a kubelet that gets none ends. It stays so until the next boot;
     where the kernel does not let us, it stays as it is.
     """
     with contextlib.suppress(OSError):

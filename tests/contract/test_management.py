@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from eureka_registry import __version__
 from eureka_registry.http.gate import Stage
 from support.server import JSON, Running, running
 
@@ -120,6 +121,21 @@ async def test_peers_says_what_we_hold(node: Running) -> None:
     assert (document["instances"], document["hash"]) == (1, "UP_1_")
     assert document["applications"].keys() == {"FOO"}
     assert document["selfPreservation"]
+    assert document["preserving"] is False
+    assert document["software"] == __version__
+    assert document["config"] == {"hash": "", "problem": None, "restartNeeded": []}
+
+
+async def test_preserving_is_a_figure_too(node: Running) -> None:
+    """Whoever automates with it must not read sentences."""
+    for number in range(4):
+        await node.reg(instance_id=f"i{number}")
+    node.clock.advance(3600)
+
+    document = (await node.ask("GET", "/peers", JSON, management=True)).json
+
+    assert document["preserving"] is True
+    assert "No lease expires" in document["selfPreservation"]
 
 
 async def test_a_dead_peer_is_named_with_the_reason() -> None:
@@ -131,6 +147,7 @@ async def test_a_dead_peer_is_named_with_the_reason() -> None:
         ready = await probes(node)
 
     assert peer["available"] is False
+    assert peer["lagMs"] == 0
     assert "refused" in peer["why"]
     assert ready == [200, 200, 200]
     assert {value for (name, _), value in got.items() if name.endswith("peer_available")} == {0}

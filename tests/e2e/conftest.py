@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from e2e.clusters import Target, foreign, own
+from e2e.clusters import Target, foreign, own, running
 from e2e.peers import Peers
 
 
 @pytest.fixture(scope="session")
 def target(pytestconfig: pytest.Config) -> Iterator[Target]:
-    """The cluster of `--kubeconfig` or `KUBECONFIG`, else one made here."""
+    """The cluster of `--cluster`, of `--kubeconfig` or of `KUBECONFIG`, else one made here."""
+    name = pytestconfig.getoption("--cluster")
+    if name:
+        yield running(name)
+        return
     given = pytestconfig.getoption("--kubeconfig") or os.environ.get("KUBECONFIG")
     if given:
         yield foreign(Path(given), pytestconfig.getoption("--image-prefix"))

@@ -177,7 +177,11 @@ class PeerProcess:
         }
         self.log_path = directory / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self._file = directory / f"{name}.json"
+        self.file = directory / f"{name}.json"
+        """The file of its settings."""
+        self.flags: list[str] = []
+        self.environment: dict[str, str] = {}
+        """Variables that are not in ours."""
 
     @property
     def url(self) -> str:
@@ -188,7 +192,7 @@ class PeerProcess:
 
     def start(self) -> None:
         """Start it; wait with `ready`."""
-        self._file.write_text(json.dumps(self.settings))
+        self.configure()
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -197,14 +201,24 @@ class PeerProcess:
                     "eureka_registry",
                     "serve",
                     "--config",
-                    str(self._file),
+                    str(self.file),
                     "--stop-with-stdin",
+                    *self.flags,
                 ],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=environment(),
+                env={**environment(), **self.environment},
             )
+
+    def configure(self, **changes: object) -> str:
+        """Write the file of its settings in one step, which it may be running by; its content."""
+        self.settings.update(changes)
+        text = json.dumps(self.settings)
+        beside = self.file.with_suffix(".new")
+        beside.write_text(text)
+        beside.replace(self.file)
+        return text
 
     def signal(self, number: signal.Signals) -> None:
         """Send its process a signal."""

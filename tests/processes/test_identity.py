@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
-from processes.cluster import LONG, Cluster, until
+from processes.cluster import LONG, Cluster, throughout, until
 from processes.liar import Liar
 
 
@@ -92,3 +93,24 @@ def test_url_that_led_to_ourselves_may_lead_to_another_later() -> None:
         until(lambda: not one.view["peers"][0]["self"])
         one.register("MOVED", "a", leaseInfo=LONG)
         until(lambda: two.ids() == {"a"})
+
+
+def test_peer_listed_under_a_path_it_does_not_serve_is_not_available() -> None:
+    """It answers, but takes nothing: a Java peer would, and answers 404 to a digest only."""
+    with Cluster(2) as cluster:
+        one, two = cluster.peers
+        one.settings["peers"] = [f"http://127.0.0.1:{two.port}/wrong/"]
+        two.settings["peers"] = []
+        cluster.start()
+
+        edge = until(lambda: answered(one.edge(two)))
+
+        assert edge["why"] == "answers 404 below /wrong/: not a path it serves"
+        one.register("LOST", "a", leaseInfo=LONG)
+        throughout(lambda: not one.edge(two)["available"], 1.0)
+        assert one.edge(two)["why"] == "answers 404 below /wrong/: not a path it serves"
+
+
+def answered(edge: dict[str, Any]) -> dict[str, Any] | None:
+    """An edge to a peer that was asked."""
+    return None if edge["why"] == "not asked yet" else edge

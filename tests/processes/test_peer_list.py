@@ -2,46 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from processes.cluster import LONG, Cluster, PeerProcess, throughout, until
-
-
-class Directory:
-    """A ConfigMap as the kubelet mounts it: `peers.json -> ..data/peers.json`, `..data -> ..N`."""
-
-    def __init__(self, path: Path) -> None:
-        self.file = path / "peers.json"
-        self._path = path
-        self._version = 0
-        path.mkdir()
-
-    def put(self, text: str) -> None:
-        """Swap the link, as `AtomicWriter` does: the old file's directory is then removed."""
-        old = self._path / f"..{self._version}"
-        self._version += 1
-        new = self._path / f"..{self._version}"
-        new.mkdir()
-        (new / "peers.json").write_text(text)
-        beside = self._path / "..data_tmp"
-        beside.symlink_to(new.name)
-        beside.replace(self._path / "..data")
-        if not self.file.is_symlink():
-            self.file.symlink_to("..data/peers.json")
-        if old.exists():
-            (old / "peers.json").unlink()
-            old.rmdir()
-
-    def list(self, generation: int, *peers: PeerProcess, **states: str) -> None:
-        """Put a valid list."""
-        entries = [
-            {"name": p.name, "url": p.url, "state": states.get(p.name, "active")} for p in peers
-        ]
-        self.put(json.dumps({"generation": generation, "peers": entries}))
+from processes.cluster import LONG, Cluster, throughout, until
+from processes.mount import Mount
 
 
 @pytest.fixture
@@ -52,16 +18,16 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def mount(cluster: Cluster) -> Directory:
+def mount(cluster: Cluster) -> Mount:
     """The list of the first three."""
-    directory = Directory(cluster.directory / "config")
+    directory = Mount(cluster.directory / "config")
     for peer in cluster.peers:
-        peer.settings.update(peers=[], peers_file=str(directory.file))
+        peer.settings.update(peers=[], peers_file=str(directory.peers))
     directory.list(1, *cluster.peers[:3])
     return directory
 
 
-def test_fourth_peer_joins_one_drains_one_leaves(cluster: Cluster, mount: Directory) -> None:
+def test_fourth_peer_joins_one_drains_one_leaves(cluster: Cluster, mount: Mount) -> None:
     """Nobody restarts. Each list names all peers, oneself included."""
     one, two, three, four = cluster.peers
     cluster.start([one, two, three])
@@ -99,17 +65,17 @@ def test_fourth_peer_joins_one_drains_one_leaves(cluster: Cluster, mount: Direct
     ['{"generation": 9', "", "[]", '{"generation": 9, "peers": [{"name": "x", "url": "ftp://x"}]}'],
 )
 def test_broken_list_changes_nothing_and_is_shown(
-    cluster: Cluster, mount: Directory, text: str
+    cluster: Cluster, mount: Mount, text: str
 ) -> None:
     """The last good list stays; /peers says what is wrong until it is right again."""
     one, two, _, _ = cluster.peers
     mount.list(1, one, two)
     cluster.start([one, two])
 
-    mount.put(text)
+    mount.put("peers.json", text)
 
     problem = until(lambda: one.view["problem"])
-    assert str(mount.file) in problem
+    assert str(mount.peers) in problem
     until(lambda: two.view["problem"])
     one.register("LISTED", "a", leaseInfo=LONG)
     until(lambda: two.ids() == {"a"})
@@ -118,22 +84,20 @@ def test_broken_list_changes_nothing_and_is_shown(
     until(lambda: one.view["problem"] is None and one.view["generation"] == 2)
 
 
-def test_list_that_vanishes_changes_nothing(cluster: Cluster, mount: Directory) -> None:
+def test_list_that_vanishes_changes_nothing(cluster: Cluster, mount: Mount) -> None:
     """A mount that is gone for a moment is no reason to forget everybody."""
     one, two, _, _ = cluster.peers
     mount.list(1, one, two)
     cluster.start([one, two])
 
-    mount.file.unlink()
+    mount.peers.unlink()
 
     assert "no such file" in until(lambda: one.view["problem"])
     one.register("LISTED", "a", leaseInfo=LONG)
     until(lambda: two.ids() == {"a"})
 
 
-def test_peer_that_returns_to_the_list_gets_what_it_missed(
-    cluster: Cluster, mount: Directory
-) -> None:
+def test_peer_that_returns_to_the_list_gets_what_it_missed(cluster: Cluster, mount: Mount) -> None:
     """Taken out and listed again: comparison brings what replication did not."""
     one, two, _, _ = cluster.peers
     mount.list(1, one, two)

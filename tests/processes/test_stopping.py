@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from processes.cluster import LONG, Cluster, ask, environment, free_port, until
+from processes.mount import Mount
 
 
 def test_sigterm_is_not_ready_first_then_flushed_then_exit_0() -> None:
@@ -46,6 +47,33 @@ def test_sigterm_flushes_to_a_peer_that_is_slow() -> None:
 
         assert one.exit_code() == 0
         assert two.ids("LAST") == {"minute"}
+
+
+@pytest.mark.parametrize("how", ["draining", "removed"])
+def test_sigterm_of_a_peer_that_the_list_gives_up(how: str) -> None:
+    """A scale-down: what its clients do until the end reaches those that stay."""
+    with Cluster(3, drain_s=5.0) as cluster:
+        one, two, three = cluster.peers
+        mount = Mount(cluster.directory / "config")
+        for peer in cluster.peers:
+            peer.settings.update(peers=[], peers_file=str(mount.peers))
+        mount.list(1, *cluster.peers)
+        cluster.start()
+        one.register("HELD", "a", leaseInfo=LONG)
+        until(lambda: cluster.everywhere("HELD", {"a"}))
+
+        one.signal(signal.SIGTERM)
+        until(lambda: ask(one.management_port, "GET", "/readyz").status == 503)
+        if how == "draining":
+            mount.list(2, *cluster.peers, peer1="draining")
+        else:
+            mount.list(2, two, three)
+        until(lambda: one.view["generation"] == 2)
+        assert one.renew("HELD", "a") == 200
+        one.register("LAST", "minute", leaseInfo=LONG)
+
+        assert one.exit_code() == 0
+        assert two.ids("LAST") == three.ids("LAST") == {"minute"}
 
 
 @pytest.mark.parametrize("how", ["dead", "stalled"])

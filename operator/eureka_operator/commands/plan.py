@@ -24,7 +24,7 @@ from eureka_operator.core.kinds import CLUSTER, SERVICE_MONITOR, Object
 from eureka_operator.core.observed import Observed
 from eureka_operator.core.plan import Plan, plan
 from eureka_operator.core.preview import Preview, Row, preview
-from eureka_operator.shell.client import Client, configuration
+from eureka_operator.shell.client import Client, configuration, current_namespace
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.observe import observe
 from eureka_operator.shell.options import Options
@@ -52,8 +52,11 @@ def run(flags: argparse.Namespace, options: Options) -> int:
     Raises:
         ApiError: with `--live`, the API server does not answer or refuses.
     """
+    namespace = flags.namespace
+    if flags.live and namespace is None:
+        namespace = current_namespace(options.kubeconfig)
     try:
-        document = _document(flags.file, flags.namespace)
+        document = _document(flags.file, namespace)
     except (OSError, ValueError) as error:
         return _refuse(flags.file, [Problem("", str(error))])
     found = read(document, strict=True)

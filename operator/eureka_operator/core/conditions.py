@@ -127,7 +127,7 @@ def config_synced(facts: Facts) -> Condition:
     if seen.unreachable:
         return Condition("ConfigSynced", UNKNOWN, "Unreachable", _unreachable(facts))
     said = "all ready peers have the wanted configuration"
-    return Condition("ConfigSynced", TRUE, "InForce", said)
+    return Condition("ConfigSynced", TRUE, "Synced", said)
 
 
 def progressing(facts: Facts) -> Condition:

@@ -164,6 +164,18 @@ async def configuration(kubeconfig: Path | None) -> Configuration:
     return found
 
 
+def current_namespace(kubeconfig: Path | None) -> str | None:
+    """The namespace that kubectl works in by this file; `None` if it names none."""
+    try:
+        _, context = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
+            str(kubeconfig) if kubeconfig else None
+        )
+    except (config.ConfigException, OSError, ValueError):
+        return None
+    namespace: str | None = context["context"].get("namespace")
+    return namespace
+
+
 def _status_document(body: str | bytes) -> dict[str, Any]:
     try:
         said = json.loads(body)

@@ -12,15 +12,15 @@ from aiohttp import web
 from eureka_operator.shell.leader import Elector
 from eureka_operator.shell.metrics import CONTENT_TYPE, Metrics
 
-_TURN_S: Final = 30.0
-"""A turn of the elector is two requests and a pause: well below this, even with time-outs."""
 _PASSES: Final = 3
+_PASS_S: Final = 30.0
+"""How long a look at all clusters may take besides, with time-outs."""
 
 
 class Health:
     """What the probes are answered with.
 
-    `why_not_ready` holds, in words, what keeps a leader from its work; `None`: nothing does.
+    `problem` holds, in words, what keeps a leader from its work; `None`: nothing does.
     """
 
     def __init__(
@@ -30,21 +30,21 @@ class Health:
         resync_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.why_not_ready: str | None = None
+        self.problem: str | None = None
         self._elector = elector
         self._metrics = metrics
         self._resync_s = resync_s
         self._clock = clock
-        self._passed_s: float | None = None
-        self._resynced_s: float | None = None
+        self._last_pass_s: float | None = None
+        self._last_resync_s: float | None = None
         metrics.leader.set_function(lambda: elector.leading)
         metrics.resync_age.set_function(self._resync_age_s)
 
-    def resync_ended(self, *, complete: bool) -> None:
+    def resync_done(self, *, complete: bool) -> None:
         """Note that all clusters were looked at, or that the API server kept us from it."""
-        self._passed_s = self._clock()
+        self._last_pass_s = self._clock()
         if complete:
-            self._resynced_s = self._passed_s
+            self._last_resync_s = self._last_pass_s
 
     def why_not_live(self) -> str | None:
         """Why this process should be started again; `None`: it should not.
@@ -52,18 +52,19 @@ class Health:
         An API server that is away is no reason: it ends a pass like any other answer.
         """
         now_s = self._clock()
-        if now_s - self._elector.turned_s > _TURN_S:
-            return f"the elector has not turned for {now_s - self._elector.turned_s:.0f} s"
-        if self._passed_s is None:
+        turn_s = now_s - self._elector.last_turn_s
+        if turn_s > self._elector.longest_turn_s:
+            return f"the elector has not turned for {turn_s:.0f} s"
+        if self._last_pass_s is None:
             return None
-        age_s = now_s - self._passed_s
-        if age_s > _PASSES * self._resync_s + _TURN_S:
+        age_s = now_s - self._last_pass_s
+        if age_s > _PASSES * self._resync_s + _PASS_S:
             return f"the clusters were last looked at {age_s:.0f} s ago"
         return None
 
-    def why_not_at_work(self) -> str | None:
+    def why_not_ready(self) -> str | None:
         """Why this replica is not ready, to lead or to take over; `None`: it is."""
-        return self._elector.problem or self.why_not_ready
+        return self._elector.problem or self.problem
 
     @asynccontextmanager
     async def serving(self, host: str | None, port: int) -> AsyncIterator[int]:
@@ -82,7 +83,7 @@ class Health:
             case "/livez":
                 return _verdict(self.why_not_live())
             case "/readyz":
-                return _verdict(self.why_not_at_work())
+                return _verdict(self.why_not_ready())
             case "/metrics":
                 headers = {"Content-Type": CONTENT_TYPE}
                 return web.Response(body=self._metrics.exposition(), headers=headers)
@@ -91,7 +92,7 @@ class Health:
                 return web.Response(status=404, text=f"nothing here; there are {known}\n")
 
     def _resync_age_s(self) -> float:
-        return 0.0 if self._resynced_s is None else self._clock() - self._resynced_s
+        return 0.0 if self._last_resync_s is None else self._clock() - self._last_resync_s
 
 
 def _verdict(why_not: str | None) -> web.Response:

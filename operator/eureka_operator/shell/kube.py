@@ -37,10 +37,12 @@ _KINDS: Final = {(kind.api_version, kind.kind): kind for kind in (CLUSTER, *CHIL
 
 
 class Kube:
-    """Verbs on objects; every one raises what `Client.send` raises, unless it says otherwise."""
+    """Verbs on objects; every one raises what `Client.send` raises, unless it says otherwise.
+
+    `instance` names this process in events: its pod.
+    """
 
     def __init__(self, client: Client, instance: str = "") -> None:
-        """`instance` names this process in events: the pod."""
         self._client = client
         self._instance = instance
         self._counts: dict[str, int] = {}

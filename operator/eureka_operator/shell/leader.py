@@ -43,13 +43,13 @@ class Record(NamedTuple):
 
 
 @dataclass
-class Sight:
+class Observation:
     """The record as we saw it last, and when by our clock it last changed."""
 
     record: Record | None = None
     changed_s: float = 0.0
 
-    def see(self, record: Record, now_s: float) -> None:
+    def observe(self, record: Record, now_s: float) -> None:
         """Look at the record once more."""
         if record != self.record:
             self.record = record
@@ -63,7 +63,7 @@ class Sight:
         return self.changed_s + record.duration_s
 
 
-def renewed(record: Record | None, me: str, duration_s: int, now: str) -> Record:
+def after_renewal(record: Record | None, me: str, duration_s: int, now: str) -> Record:
     """The record after we took or renewed the Lease; `None`: there was none."""
     if record is None:
         return Record(me, duration_s, now, now, 0)
@@ -72,7 +72,7 @@ def renewed(record: Record | None, me: str, duration_s: int, now: str) -> Record
     return Record(me, duration_s, now, now, record.transitions + 1)
 
 
-def released(record: Record, now: str) -> Record:
+def after_release(record: Record, now: str) -> Record:
     """The record after we gave the Lease up: nobody has to wait for it to expire."""
     return record._replace(holder="", duration_s=_RELEASED_S, acquired=now, renewed=now)
 
@@ -92,7 +92,10 @@ def record_of(lease: Object) -> Record:
 class Elector:
     """Takes the Lease when it may, and renews it.
 
-    `client` is its own, with time limits that fit: whatever else the operator is at, this goes on.
+    `client` is its own, with half the renew deadline for a request: whatever else the operator is at,
+    this goes on. `last_turn_s` is when it last came round, by the clock; a turn is at most two
+    requests and a pause, and `longest_turn_s` is twice that. `problem` says in words why the API
+    server cannot be asked; `None`: it can.
     """
 
     def __init__(
@@ -104,22 +107,23 @@ class Elector:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.held = asyncio.Event()
-        self.turned_s = clock()
+        self.last_turn_s = clock()
+        self.longest_turn_s = 2 * (times.renew_deadline_s + times.retry_period_s)
         self.problem: str | None = "the API server was not asked yet"
         self._client = client
         self._namespace = namespace
         self._me = me
         self._times = times
         self._clock = clock
-        self._sight = Sight()
+        self._observation = Observation()
         self._lease: Object | None = None
         self._status: int | None = None
-        self._renewed_s = 0.0
+        self._last_renewal_s = 0.0
 
     @property
     def leading(self) -> bool:
         """Whether this process may write: it held the Lease, and could renew it not long ago."""
-        recent = self._clock() < self._renewed_s + self._times.renew_deadline_s
+        recent = self._clock() < self._last_renewal_s + self._times.renew_deadline_s
         return self.held.is_set() and recent
 
     async def run(self) -> None:
@@ -130,10 +134,10 @@ class Elector:
         """
         while True:
             await self._turn()
-            self.turned_s = self._clock()
+            self.last_turn_s = self._clock()
             if self.held.is_set() and not self.leading:
                 limit_s = self._times.renew_deadline_s
-                raise LostError(f"the Lease could not be renewed within {limit_s} s")
+                raise LostError(f"the Lease could not be renewed within {limit_s:g} s")
             await asyncio.sleep(self._pause_s())
 
     async def release(self) -> None:
@@ -147,7 +151,7 @@ class Elector:
         try:
             lease = await self._read()
             if lease is not None and record_of(lease).holder == self._me:
-                await self._write(lease, released(record_of(lease), _utc_now()))
+                await self._write(lease, after_release(record_of(lease), _utc_now()))
                 _log.info("the Lease is released")
         except ApiError as error:
             _log.warning("the Lease was not released: %s", error)
@@ -156,7 +160,7 @@ class Elector:
         """A standby looks twice as often, and is there when the Lease expires."""
         if self.held.is_set():
             return self._times.retry_period_s
-        left_s = self._sight.expires_s(self._me) - self._clock()
+        left_s = self._observation.expires_s(self._me) - self._clock()
         pause_s = self._times.retry_period_s / 2
         return min(pause_s, left_s) if left_s > 0 else pause_s
 
@@ -177,13 +181,15 @@ class Elector:
             lease = await self._read()
         record = None if lease is None else record_of(lease)
         if record is not None:
-            self._sight.see(record, self._clock())
+            self._observation.observe(record, self._clock())
             if self.held.is_set() and record.holder != self._me:
                 raise LostError(f"the Lease is held by {record.holder or 'nobody'}")
-            if self._sight.expires_s(self._me) > self._clock():
+            if self._observation.expires_s(self._me) > self._clock():
                 return
-        await self._write(lease, renewed(record, self._me, self._times.duration_s, _utc_now()))
-        self._renewed_s = start_s
+        await self._write(
+            lease, after_renewal(record, self._me, self._times.duration_s, _utc_now())
+        )
+        self._last_renewal_s = start_s
         if not self.held.is_set():
             _log.info("leading: the Lease is held by %s", self._me)
             self.held.set()
@@ -217,7 +223,7 @@ class Elector:
         else:
             path = path_of(LEASE, self._namespace, self._times.name)
             self._lease = await self._client.send("put", path, body)
-        self._sight.see(record_of(self._lease), self._clock())
+        self._observation.observe(record_of(self._lease), self._clock())
 
     def _note(self, error: ApiError) -> None:
         """Say what is wrong once, though an absent API server is told in several ways."""

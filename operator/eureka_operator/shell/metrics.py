@@ -65,7 +65,7 @@ class Metrics:
             self._conditions.labels(kind, status).set(count)
 
     @contextmanager
-    def timed(self, clock: Callable[[], float] = time.perf_counter) -> Iterator[Outcome]:
+    def measure(self, clock: Callable[[], float] = time.perf_counter) -> Iterator[Outcome]:
         """Count and time a reconcile; the block says what came of it."""
         outcome = Outcome()
         start_s = clock()

@@ -130,7 +130,7 @@ class Queue:
     async def work(self, reconcile: Reconcile) -> None:
         """Be one worker until the queue is closed."""
         while (key := await self._next()) is not None:
-            with self._metrics.timed() as outcome:
+            with self._metrics.measure() as outcome:
                 outcome.result = await self._reconcile(key, reconcile)
 
     async def drain(self, limit_s: float) -> bool:

@@ -97,17 +97,17 @@ def _registry(
 
 
 def _of_cluster(add: Callable[[Key], None]) -> Any:  # noqa: ANN401 - kopf's type of a handler
-    async def seen(namespace: str, name: str, **_: object) -> None:
+    async def add_key(namespace: str, name: str, **_: object) -> None:
         add(Key(namespace, name))
 
-    return seen
+    return add_key
 
 
 def _of_child(add: Callable[[Key], None]) -> Any:  # noqa: ANN401 - likewise
-    async def seen(namespace: str, labels: Mapping[str, str], **_: object) -> None:
+    async def add_key(namespace: str, labels: Mapping[str, str], **_: object) -> None:
         add(Key(namespace, labels[CLUSTER_LABEL]))
 
-    return seen
+    return add_key
 
 
 def _selector(kind: Kind) -> tuple[str, str] | tuple[str, str, str]:

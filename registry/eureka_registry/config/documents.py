@@ -17,20 +17,34 @@ _MAX_BYTES: Final = 4_194_304
 
 
 def read_text(path: Path, *, fallback: str | None = None) -> str:
-    """Return a file's text without byte order mark, with a line feed at the end of each line.
+    """Return the text of a file; see `read_bytes` and `text_of`."""
+    return text_of(read_bytes(path), f"file {path}", fallback=fallback)
 
-    `fallback` names the encoding of files that are not UTF-8; `None` refuses them.
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's content as it is.
 
     Raises:
-        ConfigurationError: the file cannot be read, is too large or not UTF-8.
+        ConfigurationError: the file cannot be read or is too large.
     """
     source = f"file {path}"
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigurationError(source, f"is larger than {_MAX_BYTES} bytes")
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ConfigurationError(source, f"cannot be read: {error.strerror}") from None
+
+
+def text_of(content: bytes, source: str, *, fallback: str | None = None) -> str:
+    """Return a file's text without byte order mark, with a line feed at the end of each line.
+
+    `source` names the file in messages, `fallback` the encoding of files that are not UTF-8; `None`
+    refuses them.
+
+    Raises:
+        ConfigurationError: the content is not UTF-8.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -5,6 +5,7 @@ A value keeps its source until everything is put together, so that each error sa
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 import msgspec
 
 from eureka_registry.config.binding import compact
-from eureka_registry.config.documents import json_document, read_text, yaml_documents
+from eureka_registry.config.documents import json_document, read_bytes, text_of, yaml_documents
 from eureka_registry.config.environment import from_environment
 from eureka_registry.config.errors import ConfigurationError, nearest
 from eureka_registry.config.flags import add_flags, from_arguments
@@ -27,7 +28,7 @@ __all__ = [
     "ConfigurationError",
     "Loaded",
     "add_flags",
-    "from_file",
+    "hash_of",
     "load",
     "redact",
     "settings_of",
@@ -35,33 +36,51 @@ __all__ = [
 ]
 
 _BY_COMPACT: Final[Mapping[str, str]] = {compact(name): name for name in SETTINGS}
+_HASH_DIGITS: Final = 16
 _SPRING_KEYS: Final = frozenset({"eureka", "spring", "server", "management", "logging"})
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """Settings, and what a person should know about where they came from, one line each."""
+    """Settings, and what a person should know about where they came from, one line each.
+
+    `hash` is the `hash_of` of the file that was read, empty without one.
+    """
 
     settings: Settings
     warnings: list[str]
+    hash: str = ""
 
 
-def load(arguments: Mapping[str, object], environ: Mapping[str, str], file: Path | None) -> Loaded:
+def load(
+    arguments: Mapping[str, object],
+    environ: Mapping[str, str],
+    file: Path | None,
+    *,
+    lenient: bool = False,
+) -> Loaded:
     """Put one peer's settings together: flags, else environment, else `file`, else defaults.
 
     `arguments` are those of a parser that got `add_flags`; other names in it are passed over.
-    `file` is JSON (`.json`) or YAML, a mapping of the settings' names; `None`: no file.
+    `file` is JSON (`.json`) or YAML, a mapping of the settings' names; `None`: no file. A `lenient`
+    reader warns of keys that it does not know: the file may be written for another version.
 
     Raises:
         ConfigurationError: a value is not possible, or the file cannot be read.
     """
+    content = read_bytes(file) if file else b""
     layers = [
-        from_file(file) if file else Layer(),
+        _from_content(content, file, lenient=lenient) if file else Layer(),
         from_environment(environ),
         from_arguments(arguments),
     ]
     values = {name: given for layer in layers for name, given in layer.values.items()}
     warnings = [line for layer in layers for line in layer.warnings]
-    return Loaded(settings_of(values), warnings)
+    return Loaded(settings_of(values), warnings, hash_of(content) if file else "")
+
+
+def hash_of(content: bytes) -> str:
+    """Name a file's content by the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:_HASH_DIGITS]
 
 
 def settings_of(values: Mapping[str, Given]) -> Settings:
@@ -76,30 +95,36 @@ def settings_of(values: Mapping[str, Given]) -> Settings:
     return settings
 
 
-def from_file(path: Path) -> Layer:
+def _from_content(content: bytes, path: Path, *, lenient: bool) -> Layer:
     """Read a file of settings; a key without a value counts as not set.
 
     Raises:
-        ConfigurationError: it cannot be read, a key is unknown or a value not possible.
+        ConfigurationError: it is no mapping, a key is unknown or a value not possible.
     """
     source = f"file {path}"
-    document = _document(path, source)
+    document = _document(content, path, source)
     if document is None:
         return Layer()
     if not isinstance(document, dict):
         raise ConfigurationError(source, "is not a mapping of settings' names to values")
     values: dict[str, Given] = {}
+    warnings: list[str] = []
     for key, raw in document.items():
-        name = _setting_name(key, source)
+        name = _BY_COMPACT.get(compact(str(key)))
+        if name is None and lenient:
+            warnings.append(f"{_unknown(key, source)}; ignored")
+            continue
+        if name is None:
+            raise _unknown(key, source)
         if name in values:
             raise ConfigurationError(source, f"{name} is there twice, in two spellings")
         if raw is not None:
             values[name] = _value(name, raw, f"{source}: key {key}")
-    return Layer(values)
+    return Layer(values, warnings)
 
 
-def _document(path: Path, source: str) -> object:
-    text = read_text(path)
+def _document(content: bytes, path: Path, source: str) -> object:
+    text = text_of(content, source)
     if path.suffix.lower() == ".json":
         return json_document(text, source)
     documents = [document for document in yaml_documents(text, source) if document is not None]
@@ -108,22 +133,20 @@ def _document(path: Path, source: str) -> object:
     return documents[0] if documents else None
 
 
-def _setting_name(key: object, source: str) -> str:
-    name = _BY_COMPACT.get(compact(str(key)))
-    if name:
-        return name
+def _unknown(key: object, source: str) -> ConfigurationError:
+    """Say of a key that is no setting what it may be."""
     if str(key) in _SPRING_KEYS or "." in str(key):
-        raise ConfigurationError(
+        return ConfigurationError(
             f"{source}: key {key}",
             "is Spring's; `eureka-registry up -f` reads application.yml, this file holds settings",
         )
     if key in {"apiVersion", "kind"}:
-        raise ConfigurationError(
+        return ConfigurationError(
             f"{source}: key {key}",
             "is Kubernetes'; `eureka-registry up -f` reads an EurekaCluster, "
             "this file holds settings",
         )
-    raise ConfigurationError(f"{source}: key {key}", f"unknown{nearest(str(key), SETTINGS)}")
+    return ConfigurationError(f"{source}: key {key}", f"unknown{nearest(str(key), SETTINGS)}")
 
 
 def _value(name: str, raw: object, source: str) -> Given:

@@ -27,6 +27,13 @@ Each setting is taken from the first of these that has it:
 3. the file named by `--config`, JSON or YAML: `port: 8761`;
 4. the default.
 
+The file is looked at every second. Settings that are *live* below are taken over while everything
+runs; others stay as they are until a restart, and `/peers` of the management port names them
+(`config.restartNeeded`). A file that cannot be used changes nothing: the last good settings stay as
+a whole, and the problem is shown there and on the dashboard. Flags and variables beat the file
+then, too. An unknown key is an error, and with `--config-lenient` a warning, for files that are
+written for another version.
+
 Lists are written with commas, names and values as `name=value,name=value`, lists by name as
 `name=value;value,name=value`. Numbers of seconds may have a fraction.
 
@@ -65,6 +72,7 @@ def _entry(setting: Setting) -> str:
         ("environment", f"`{setting.environment}`"),
         ("value", _value(setting)),
         ("default", _default(setting.default)),
+        ("live", "yes" if setting.live else "no, needs a restart"),
     ]
     if names := spring_names(setting.name):
         rows.append(("Java", _names(names)))

@@ -18,6 +18,12 @@ ShortWait = Annotated[float, Meta(ge=0, le=3600)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 
+EVERY_NETWORK: Final = "*"
+"""A `host` that listens on every network, of IPv4 and of IPv6."""
+
+NAME: Final = "{name}"
+"""Stands for a peer's name in `hostname`."""
+
 
 class Rules(StrEnum):
     """Whose way a thing is done: ours, or exactly the Java server's."""
@@ -42,7 +48,13 @@ class LogFormat(StrEnum):
 
 
 def _about(text: str) -> Meta:
+    """The meaning of a setting that a process keeps as long as it runs."""
     return Meta(description=text)
+
+
+def _live(text: str) -> Meta:
+    """The meaning of a setting that is taken over while everything runs when its file changes."""
+    return Meta(description=text, extra={"live": True})
 
 
 SECTIONS: Final[dict[str, str]] = {
@@ -67,7 +79,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, _about("this peer's name, shown on dashboards and in logs"), Meta(min_length=1)
     ] = "peer1"
     hostname: Annotated[
-        str, _about("host name other peers and clients know this peer by; empty: `name`")
+        str,
+        _about(
+            "host name other peers and clients know this peer by, in which `{name}` stands for "
+            "`name`; empty: `name`"
+        ),
+    ] = ""
+    pod_name: Annotated[
+        str,
+        _about(
+            "this peer's pod: it takes name, host name and URL from the `names` and `peers` of "
+            "`peers_file`, for which it waits at the start; empty: from the settings"
+        ),
+    ] = ""
+    ip_address: Annotated[
+        str, _about("IP address of this peer's own instance; empty: `host`, or else `hostname`")
     ] = ""
     app_name: Annotated[
         str, _about("application under which the peers list themselves"), Meta(min_length=1)
@@ -76,12 +102,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     zone: Annotated[
         str, _about("Eureka zone of this peer (metadata `zone` of its own instance)")
     ] = "defaultZone"
-    environment: Annotated[str, _about("environment shown on the dashboard")] = "test"
-    datacenter: Annotated[str, _about("data center shown on the dashboard")] = "default"
+    environment: Annotated[str, _live("environment shown on the dashboard")] = "test"
+    datacenter: Annotated[str, _live("data center shown on the dashboard")] = "default"
 
-    host: Annotated[str, _about("address to listen on; `0.0.0.0` or `::` for every network")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[
+        str,
+        _about(
+            "address to listen on; `*` for every network, `0.0.0.0` and `::` for every network of "
+            "IPv4 and of IPv6"
+        ),
+    ] = "127.0.0.1"
     port: Annotated[
         PortNumber, _about("port of the Eureka API and the dashboard; 0: any free one")
     ] = 8761
@@ -116,121 +146,121 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         bool, _about("list this peer as an instance of `app_name`, here and at its peers")
     ] = True
     fetch_registry: Annotated[
-        bool, _about("copy the registry from a peer at the start, before being ready")
+        bool, _live("copy the registry from a peer at the start, before being ready")
     ] = True
     sync_timeout_s: Annotated[
-        Seconds, _about("longest wait at the start for peers that neither answer nor refuse")
+        Seconds, _live("longest wait at the start for peers that neither answer nor refuse")
     ] = 10.0
     replication_batch_size: Annotated[
-        Count, _about("most changes in one request to a peer (Java: 250)")
+        Count, _live("most changes in one request to a peer (Java: 250)")
     ] = 250
     replication_queue_limit: Annotated[
-        Count, _about("most changes waiting for one peer; beyond it the oldest is dropped")
+        Count, _live("most changes waiting for one peer; beyond it the oldest is dropped")
     ] = 10_000
     replication_max_age_s: Annotated[
-        Seconds, _about("a change not delivered after so long is dropped; digests repair it")
+        Seconds, _live("a change not delivered after so long is dropped; digests repair it")
     ] = 30.0
-    peer_connect_timeout_s: Annotated[Seconds, _about("longest wait for a connection")] = 1.0
-    peer_read_timeout_s: Annotated[Seconds, _about("longest wait for a peer's answer")] = 5.0
+    peer_connect_timeout_s: Annotated[Seconds, _live("longest wait for a connection")] = 1.0
+    peer_read_timeout_s: Annotated[Seconds, _live("longest wait for a peer's answer")] = 5.0
     digest_interval_s: Annotated[
-        Seconds, _about("seconds between two comparisons of contents with each peer")
+        Seconds, _live("seconds between two comparisons of contents with each peer")
     ] = 5.0
 
     lease_expiry: Annotated[
         Rules,
-        _about(
+        _live(
             "`eurekube`: a lease ends when its duration is over; `java`: twice that, once renewed"
         ),
     ] = Rules.EUREKUBE
     eviction_interval_s: Annotated[
-        Seconds, _about("seconds between two looks for expired leases")
+        Seconds, _live("seconds between two looks for expired leases")
     ] = 5.0
     self_preservation: Annotated[
-        bool, _about("keep expired leases when too many stop renewing at once")
+        bool, _live("keep expired leases when too many stop renewing at once")
     ] = True
     self_preservation_rules: Annotated[
         Rules,
-        _about(
+        _live(
             "`eurekube`: judged from each lease's own interval, per application and in total; "
             "`java`: one interval for everybody, counted in minutes"
         ),
     ] = Rules.EUREKUBE
     renewal_threshold: Annotated[
         Share,
-        _about(
+        _live(
             "share of the expected renewals that must arrive (Java: `renewalPercentThreshold`); "
             "its rest is also the most that is evicted a minute"
         ),
     ] = 0.85
     application_threshold: Annotated[
         Share,
-        _about("share of one application's renewals that must arrive, else its leases are kept"),
+        _live("share of one application's renewals that must arrive, else its leases are kept"),
     ] = 0.5
     application_patience_s: Annotated[
-        Seconds, _about("for so long beyond their end; a network mends, a scale-down does not")
+        Seconds, _live("for so long beyond their end; a network mends, a scale-down does not")
     ] = 900.0
     self_preservation_floor: Annotated[
-        Count, _about("fewer missing leases than this are never a reason for self-preservation")
+        Count, _live("fewer missing leases than this are never a reason for self-preservation")
     ] = 3
     expected_renewal_interval_s: Annotated[
-        Seconds, _about("with `java` rules: the interval expected of everybody")
+        Seconds, _live("with `java` rules: the interval expected of everybody")
     ] = 30.0
     threshold_update_interval_s: Annotated[
-        Seconds, _about("with `java` rules: seconds between two recounts of the expected clients")
+        Seconds, _live("with `java` rules: seconds between two recounts of the expected clients")
     ] = 900.0
     sticky_out_of_service: Annotated[
         bool,
-        _about(
+        _live(
             "a client that registered OUT_OF_SERVICE stays so until an operator's override "
             "or a new lease (Java's LeaseExistsRule)"
         ),
     ] = False
     sync_when_timestamp_differs: Annotated[
         bool,
-        _about("answer 404 or 409 to a renewal whose lastDirtyTimestamp is not the stored one"),
+        _live("answer 404 or 409 to a renewal whose lastDirtyTimestamp is not the stored one"),
     ] = True
 
-    delta_retention_s: Annotated[Seconds, _about("seconds a change stays in the delta")] = 180.0
-    disable_delta: Annotated[bool, _about("answer 403 to fetches of the delta")] = False
+    delta_retention_s: Annotated[Seconds, _live("seconds a change stays in the delta")] = 180.0
+    disable_delta: Annotated[bool, _live("answer 403 to fetches of the delta")] = False
     short_departures: Annotated[
-        bool, _about("departures in deltas carry only what clients read; `false`: whole documents")
+        bool, _live("departures in deltas carry only what clients read; `false`: whole documents")
     ] = True
     read_only_cache_s: Annotated[
         ShortWait,
-        _about("serve lists up to so many seconds old, as Java does with 30; 0: never stale"),
+        _live("serve lists up to so many seconds old, as Java does with 30; 0: never stale"),
     ] = 0.0
     wait_when_sync_empty_s: Annotated[
         ShortWait,
-        _about(
+        _live(
             "refuse reads with 403 for so long after a start that found no peer to copy "
             "(Netflix's server: 300)"
         ),
     ] = 0.0
 
     remote_regions: Annotated[
-        dict[str, str], _about("other regions' registries: region name to service URL")
+        dict[str, str], _live("other regions' registries: region name to service URL")
     ] = {}
     remote_region_applications: Annotated[
         dict[str, list[str]],
-        _about("applications taken from a region (key: its name, or `global`); none named: all"),
+        _live("applications taken from a region (key: its name, or `global`); none named: all"),
     ] = {}
-    remote_region_fetch_interval_s: Annotated[Seconds, _about("seconds between two fetches")] = 30.0
+    remote_region_fetch_interval_s: Annotated[Seconds, _live("seconds between two fetches")] = 30.0
     remote_region_fallback: Annotated[
-        bool, _about("show other regions' instances to clients that name no region")
+        bool, _live("show other regions' instances to clients that name no region")
     ] = True
 
-    rate_limit: Annotated[bool, _about("answer 503 to fetches beyond the rates below")] = False
+    rate_limit: Annotated[bool, _live("answer 503 to fetches beyond the rates below")] = False
     rate_limit_standard_clients: Annotated[
-        bool, _about("limit Java's standard clients and peers, too")
+        bool, _live("limit Java's standard clients and peers, too")
     ] = False
     rate_limit_privileged: Annotated[
-        list[str], _about("further `DiscoveryIdentity-Name`s that are never limited")
+        list[str], _live("further `DiscoveryIdentity-Name`s that are never limited")
     ] = []
-    rate_limit_burst: Annotated[Count, _about("fetches at once")] = 10
-    rate_limit_fetches_per_s: Annotated[Count, _about("fetches a second")] = 500
-    rate_limit_full_fetches_per_s: Annotated[Count, _about("full fetches a second")] = 100
+    rate_limit_burst: Annotated[Count, _live("fetches at once")] = 10
+    rate_limit_fetches_per_s: Annotated[Count, _live("fetches a second")] = 500
+    rate_limit_full_fetches_per_s: Annotated[Count, _live("full fetches a second")] = 100
     max_body_bytes: Annotated[Count, _about("largest registration accepted")] = 1_048_576
-    max_batch_bytes: Annotated[Count, _about("largest replication batch accepted")] = 16_777_216
+    max_batch_bytes: Annotated[Count, _live("largest replication batch accepted")] = 16_777_216
     max_instances: Annotated[
         Count, _about("most instances held; a further registration is answered 503")
     ] = 100_000
@@ -246,13 +276,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         _about("file that keeps the registry for a start when all peers were down; empty: none"),
     ] = ""
-    snapshot_interval_s: Annotated[Seconds, _about("seconds between two snapshots")] = 30.0
+    snapshot_interval_s: Annotated[Seconds, _live("seconds between two snapshots")] = 30.0
     drain_s: Annotated[
         Annotated[float, Meta(ge=0, le=600)],
-        _about("seconds between not ready and no longer listening, for load balancers to notice"),
+        _live("seconds between not ready and no longer listening, for load balancers to notice"),
     ] = 0.0
     stop_timeout_s: Annotated[
-        Seconds, _about("longest wait for queues and connections when stopping")
+        Seconds, _live("longest wait for queues and connections when stopping")
     ] = 10.0
 
     tls_cert: Annotated[
@@ -295,10 +325,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ""
 
     log_level: Annotated[
-        str, _about("DEBUG, INFO, WARNING or ERROR"), Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+        str, _live("DEBUG, INFO, WARNING or ERROR"), Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     ] = "INFO"
-    log_format: Annotated[LogFormat, _about("`text` or `json`")] = LogFormat.TEXT
-    dashboard: Annotated[bool, _about("serve the dashboard at `/`")] = True
+    log_format: Annotated[LogFormat, _live("`text` or `json`")] = LogFormat.TEXT
+    dashboard: Annotated[bool, _live("serve the dashboard at `/`")] = True
     dashboard_actions: Annotated[
-        bool, _about("let the dashboard take instances out of service and remove them")
+        bool, _live("let the dashboard take instances out of service and remove them")
     ] = True

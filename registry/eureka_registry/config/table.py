@@ -33,7 +33,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table.
 
     `annotation` is the field's type with its bounds, `allowed` the same in words,
-    `choices` the words of a `Kind.CHOICE`, else empty.
+    `choices` the words of a `Kind.CHOICE`, else empty. `live` says whether a running process takes
+    over another value of its file.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     allowed: str
     choices: tuple[str, ...]
     meaning: str
+    live: bool
 
     @property
     def flag(self) -> str:
@@ -109,9 +111,10 @@ def _rows() -> Iterator[Setting]:
     for field in info.fields:
         section = SECTIONS.get(field.name, section)
         described = field.type
-        meaning = ""
+        meaning, live = "", False
         if isinstance(described, inspect.Metadata):
             meaning = str((described.extra_json_schema or {}).get("description", ""))
+            live = bool((described.extra or {}).get("live"))
             described = described.type
         kind, allowed, choices = _describe(described)
         yield Setting(
@@ -123,6 +126,7 @@ def _rows() -> Iterator[Setting]:
             allowed=allowed,
             choices=choices,
             meaning=meaning,
+            live=live,
         )
 
 

@@ -48,6 +48,11 @@ def split(url: str) -> SplitResult:
     return urlsplit(url)
 
 
+def in_url(host: str) -> str:
+    """Return a host name or an address as URLs write it: an address of IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def port_of(url: str) -> int:
     """Return the port of a URL that has no `problem`, be it written or the scheme's."""
     parts = urlsplit(url)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from eureka_registry.config import urls
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.config.settings import Settings
+from eureka_registry.config.settings import EVERY_NETWORK, NAME, Settings
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%a-z]*")
-_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104
+_EVERYWHERE: Final = frozenset({"*", "0.0.0.0", "::"})  # noqa: S104
+_HOST_NAMES: Final = ("host", "management_host", "hostname", "peers_dns")
 _URL: Final = "http(s)://host:port/eureka/"
 
 
@@ -23,7 +25,7 @@ def validate(settings: Settings, sources: Mapping[str, str] | None = None) -> No
     Raises:
         ConfigurationError: for the first thing that cannot be.
     """
-    checks = (_ports, _peer_sources, _service_urls, _hosts, _certificates)
+    checks = (_ports, _peer_sources, _service_urls, _hosts, _addresses, _certificates)
     for check in checks:
         for names, problem, allowed in check(settings):
             raise ConfigurationError(_source(names, sources or {}), problem, allowed)
@@ -69,10 +71,20 @@ def _service_urls(settings: Settings) -> Iterator[_Problem]:
 
 
 def _hosts(settings: Settings) -> Iterator[_Problem]:
-    for name in ("host", "management_host", "hostname", "peers_dns"):
-        value: str = getattr(settings, name)
-        if value and not _HOST.fullmatch(value):
-            said = f"{urls.redact(value)!r} is not a host name"
+    hosts = {name: str(getattr(settings, name)) for name in _HOST_NAMES}
+    hosts["hostname"] = hosts["hostname"].replace(NAME, "x")
+    for name, value in hosts.items():
+        everywhere = value == EVERY_NETWORK and name in ("host", "management_host")
+        if value and not everywhere and not _HOST.fullmatch(value):
+            said = f"{urls.redact(getattr(settings, name))!r} is not a host name"
             yield (name,), said, "a name or an address, without scheme, port and path"
     if not settings.host:
         yield ("host",), "is empty", "a name or an address"
+
+
+def _addresses(settings: Settings) -> Iterator[_Problem]:
+    try:
+        ipaddress.ip_address(settings.ip_address or "::1")
+    except ValueError:
+        said = f"{urls.redact(settings.ip_address)!r} is not an IP address"
+        yield ("ip_address",), said, "an address of IPv4 or IPv6"

@@ -65,7 +65,7 @@ class Delta:
     """The changes of the last `retention_ms`, per application and in order of time."""
 
     def __init__(self, retention_ms: int) -> None:
-        self._retention_ms = retention_ms
+        self.retention_ms = retention_ms
         self._by_time: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._departures: OrderedDict[tuple[str, str], None] = OrderedDict()
         self.applications: dict[str, RecentApplication] = {}
@@ -87,7 +87,7 @@ class Delta:
 
     def forget_old(self, now_ms: int) -> None:
         """Drop what is older than the retention."""
-        oldest_kept = now_ms - self._retention_ms
+        oldest_kept = now_ms - self.retention_ms
         while self._by_time:
             key, at_ms = next(iter(self._by_time.items()))
             if at_ms >= oldest_kept:

@@ -98,9 +98,7 @@ class Mirror:
         self.delta: _MirrorDelta = _MirrorDelta(retention_ms)
         self.vips = VipIndex()
         self.size = 0
-        self._shown_names = (
-            None if applications is None else frozenset(name.upper() for name in applications)
-        )
+        self._shown_names = _upper(applications)
         # What the region's hash counts: everything, shown or not.
         self._statuses: dict[Key, Status] = {}
         self._totals: Counter[Status] = Counter()
@@ -127,6 +125,26 @@ class Mirror:
     def hashcode(self) -> str:
         """What the region's `apps__hashcode` must be if we hold what it holds."""
         return hashcode(self._totals.items())
+
+    def show(self, applications: Collection[str] | None, now_ms: int) -> bool:
+        """Show only these applications from now on; `None`: all.
+
+        Returns:
+            Whether that is another choice. What it adds comes with the next `replace`.
+        """
+        names = _upper(applications)
+        if names == self._shown_names:
+            return False
+        self._shown_names = names
+        for app in {**self.applications, **self._hidden}:
+            if names is not None and app not in names:
+                self._hide(app, now_ms)
+        return True
+
+    def settle_anew(self) -> None:
+        """Forget what earlier sources listed: they are others from now on."""
+        self._settled.clear()
+        self._deferred_at = ()
 
     # -- What the region says
 
@@ -196,6 +214,15 @@ class Mirror:
 
     def _drop(self, app: str, instance_id: str, now_ms: int) -> None:
         self._count((app, instance_id), None)
+        self._remove(app, instance_id, now_ms)
+
+    def _hide(self, app: str, now_ms: int) -> None:
+        application = self.applications.get(app)
+        shown = application.documents if application else {}
+        for instance_id in [*shown, *self._hidden.get(app, {})]:
+            self._remove(app, instance_id, now_ms)
+
+    def _remove(self, app: str, instance_id: str, now_ms: int) -> None:
         if self._hidden.get(app, {}).pop(instance_id, None) is not None:
             return
         before = self.get(app, instance_id)
@@ -264,6 +291,10 @@ class Mirror:
         self.delta.bound(self.size)
         present = {**self.applications, **self._hidden, **self.delta.applications}
         self._settled = {name: at for name, at in self._settled.items() if name in present}
+
+
+def _upper(applications: Collection[str] | None) -> frozenset[str] | None:
+    return None if applications is None else frozenset(name.upper() for name in applications)
 
 
 def _same(held: Instance, fresh: Instance) -> bool:

@@ -141,16 +141,21 @@ class Outbox:
     """
 
     def __init__(self, batch_size: int, limit: int) -> None:
-        if batch_size < 1 or limit < 1:
-            raise ValueError("batch size and limit must be at least 1")
-        self._batch_size = batch_size
-        self._limit = limit
         self._waiting: OrderedDict[tuple[str, str], tuple[Task, ...]] = OrderedDict()
         self._backlog = 0
         self._in_flight: list[Task] = []
         self._pace = _Pace()
         self._dropped: Counter[DropReason] = Counter()
         self._last_delivered_ms: int | None = None
+        self.bound(batch_size, limit)
+
+    def bound(self, batch_size: int, limit: int) -> None:
+        """Set the most tasks of a batch, and of those kept waiting; `ValueError`: see the class."""
+        if batch_size < 1 or limit < 1:
+            raise ValueError("batch size and limit must be at least 1")
+        self._batch_size = batch_size
+        self._limit = limit
+        self._drop_beyond_limit()
 
     @property
     def backlog(self) -> int:

@@ -37,7 +37,7 @@ class EvictionBudget:
     """
 
     def __init__(self, threshold: float) -> None:
-        self._threshold = threshold
+        self.threshold = threshold
         self._taken: deque[tuple[int, int]] = deque()
 
     def take(self, wanted: int, size: int, now_ms: int) -> int:
@@ -46,7 +46,7 @@ class EvictionBudget:
             self._taken.popleft()
         before = sum(count for _, count in self._taken)
         whole = size + before
-        granted = max(0, min(wanted, whole - int(whole * self._threshold) - before))
+        granted = max(0, min(wanted, whole - int(whole * self.threshold) - before))
         if granted:
             self._taken.append((now_ms, granted))
         return granted

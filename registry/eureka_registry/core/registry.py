@@ -85,6 +85,19 @@ class Registry(Holdings):
                 rules.java_expected_clients, rules.java_interval_s, rules.preservation
             )
 
+    def adopt(self, rules: Rules) -> None:
+        """Go on by other rules; leases and what was counted stay.
+
+        Who comes to Netflix's rules expects the clients that are here, as after a start.
+        """
+        expected = self.java.expected_clients if self.java is not None else max(1, self.size)
+        self.java = None
+        if rules.java_interval_s is not None:
+            self.java = JavaThreshold(expected, rules.java_interval_s, rules.preservation)
+        self.rules = rules
+        self.delta.retention_ms = rules.delta_retention_ms
+        self._budget.threshold = rules.preservation.threshold
+
     # -- Looking up
 
     def visible(self, app: str, instance_id: str, now_ms: int) -> Lease | None:

@@ -1,7 +1,8 @@
 """One peer's life: the composition root.
 
-Start: listen, load the snapshot, copy from a peer, become ready. Then timers: evict, tick, compare,
-watch the peer list. Stop: not ready, cancel our own lease, flush, stop listening, exit.
+Start: learn our name, listen, load the snapshot, copy from a peer, become ready. Then timers:
+evict, tick, compare, watch the peer list and the settings. Stop: not ready, cancel our own lease,
+flush, stop listening, exit.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from eureka_registry import logs
 from eureka_registry.config.settings import Settings
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Origin, PeerAction
 from eureka_registry.http.api import Api, methods
+from eureka_registry.http.configuration import Configuration, with_live
 from eureka_registry.http.connection import Server
 from eureka_registry.http.dashboard import Dashboard
 from eureka_registry.http.files import LOOK_EVERY_S, Watched
-from eureka_registry.http.gate import Stage
+from eureka_registry.http.gate import NOT_COPIED, Stage
 from eureka_registry.http.guard import Guard
 from eureka_registry.http.management import Management
 from eureka_registry.http.node import Node, own_instance, own_key, scheme, with_ports
@@ -35,6 +38,8 @@ from eureka_registry.http.tls import Tls
 from eureka_registry.peers import discovery, snapshot
 from eureka_registry.peers.bootstrap import copy_registry
 from eureka_registry.peers.client import open_session
+from eureka_registry.peers.discovery import PeerList
+from eureka_registry.peers.pause import pause
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 1024
@@ -43,14 +48,17 @@ _MANAGEMENT_CONNECTIONS = 256
 _STALL_S = 1.0
 _GOODBYE_S = 2.0
 _LONGEST_PATIENCE_S = 90.0
+_SETTINGS_EVERY_S = 1.0
+_OF_THE_LOG = ("name", "log_level", "log_format")
 
 
-async def serve(settings: Settings, *, stop_with_stdin: bool = False) -> None:
+async def serve(configuration: Configuration, *, stop_with_stdin: bool = False) -> None:
     """Run one peer until SIGTERM or SIGINT, or until standard input ends if that is wished.
 
     Raises:
         PortInUseError: a port is taken.
     """
+    settings = configuration.started
     allow_files(settings.max_connections)
     tls = Tls(settings)
     stop = asyncio.Event()
@@ -63,7 +71,7 @@ async def serve(settings: Settings, *, stop_with_stdin: bool = False) -> None:
     management_sockets = bind(settings.management_host or settings.host, settings.management_port)
     settings = with_ports(settings, port_of(api_sockets), port_of(management_sockets))
     async with open_session(tls.client) as session:
-        peer = Peer(Node(settings, session), tls)
+        peer = Peer(Node(settings, session, configuration=configuration), tls)
         await peer.run(api_sockets, management_sockets, stop)
 
 
@@ -111,6 +119,7 @@ class Peer:
         on_ready: Callable[[Node], None] | None = None,
     ) -> None:
         """Serve until `stop` is set; an unexpected death of any part ends it with its error."""
+        await self._look_for_name()
         loop = asyncio.get_running_loop()
         listening = [
             await loop.create_server(self._server, sock=each, backlog=_BACKLOG, **self._secure())
@@ -122,6 +131,7 @@ class Peer:
         try:
             async with asyncio.TaskGroup() as group:
                 self.node.mesh.run_in(group)
+                self.node.remotes.run_in(group)
                 self._start_timers(group)
                 starting = group.create_task(self._become_ready(on_ready))
                 await stop.wait()
@@ -147,10 +157,28 @@ class Peer:
             "ssl_shutdown_timeout": _GOODBYE_S,
         }
 
+    def adopt(self, settings: Settings) -> None:
+        """Go on with other settings from this moment on."""
+        before = self.node.settings
+        self.node.adopt(settings)
+        if any(getattr(before, name) != getattr(settings, name) for name in _OF_THE_LOG):
+            logs.set_up(settings)
+        # A longer interval is no time for which this process stood still.
+        self._evict_due_s += max(0.0, settings.eviction_interval_s - before.eviction_interval_s)
+
     # -- Start
 
+    async def _look_for_name(self) -> None:
+        """Learn from the peer list who we are, before anybody can ask."""
+        if not self.node.naming.named.is_set():
+            found = await _look(self.node.settings)()
+            if isinstance(found, PeerList):
+                self._take_list(found)
+
     async def _become_ready(self, on_ready: Callable[[Node], None] | None) -> None:
-        node, settings = self.node, self.node.settings
+        node = self.node
+        await self._wait_for_name()
+        settings = node.settings
         if settings.auth_file and not settings.tls_cert:
             _log.warning("auth_file without tls_cert: passwords and tokens can be read on the way")
         if settings.snapshot_path:
@@ -158,9 +186,7 @@ class Peer:
             _log.info("snapshot: %s", sentence)
         copied = node.registry.size > 0
         if settings.fetch_registry:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(settings.sync_timeout_s):
-                    await node.mesh.listed.wait()
+            await self._wait_for_list()
             outcome = await copy_registry(
                 lambda: list(node.mesh.links.values()),
                 node.registry,
@@ -172,14 +198,47 @@ class Peer:
             _log.info("start: %s", outcome.sentence)
         if node.registry.java is not None:
             node.registry.java.expected_clients = max(1, node.registry.size)
+        if not node.naming.listed.is_set():
+            self.adopt(node.naming.give_up(node.settings))
         node.gate.open(node.now_ms(), copied=copied)
         if settings.register_with_eureka:
             self._register_self()
         _log.info(
-            "ready name=%s port=%d instances=%d", settings.name, settings.port, node.registry.size
+            "ready name=%s port=%d instances=%d",
+            node.settings.name,
+            settings.port,
+            node.registry.size,
         )
         if on_ready is not None:
             on_ready(node)
+
+    async def _wait_for_name(self) -> None:
+        node, settings = self.node, self.node.settings
+        if node.naming.named.is_set():
+            return
+        why = f"pod {settings.pod_name} is not in names of {settings.peers_file} yet"
+        if not await self._waited_for(node.naming.named, why):
+            self.adopt(node.naming.give_up(settings))
+            _log.warning("%s: it goes on as %s", why, node.settings.name)
+
+    async def _wait_for_list(self) -> None:
+        """Know whom to copy from; and be known, or changes that others get meanwhile are missed."""
+        node = self.node
+        await self._waited_for(node.mesh.listed, NOT_COPIED)
+        why = f"{node.settings.name} is not in the peer list yet"
+        if not await self._waited_for(node.naming.listed, why):
+            _log.warning("%s: it starts all the same", why)
+        node.gate.why_not_ready = NOT_COPIED
+
+    async def _waited_for(self, event: asyncio.Event, why_not_ready: str) -> bool:
+        """Wait for an event for at most `sync_timeout_s`; whether it came."""
+        if event.is_set():
+            return True
+        self.node.gate.why_not_ready = why_not_ready
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.node.settings.sync_timeout_s):
+                return await event.wait()
+        return False
 
     def _register_self(self) -> None:
         node = self.node
@@ -196,22 +255,29 @@ class Peer:
         start = group.create_task
         self._timers = [
             start(_every(1.0, lambda: node.registry.tick(node.now_ms()))),
-            start(_every(settings.eviction_interval_s, self._evict)),
+            start(_every_set(lambda: node.settings.eviction_interval_s, self._evict)),
+            start(_every_set(lambda: node.settings.threshold_update_interval_s, self._recount)),
             start(_every(5.0, self._cut_off_overdue)),
+            start(_every(_SETTINGS_EVERY_S, self._look_at_settings)),
             start(self._watch_peers()),
         ]
         self._timers += [start(_every(LOOK_EVERY_S, each.look)) for each in self._watched()]
-        self._timers += [start(region.run()) for region in node.remotes]
         if settings.register_with_eureka:
             self._timers.append(start(_every(30.0, self._renew_self)))
-        if node.registry.java is not None:
-            self._timers.append(start(_every(settings.threshold_update_interval_s, self._recount)))
         if settings.snapshot_path:
-            path = Path(settings.snapshot_path)
             keep = snapshot.keep(
-                path, node.registry, node.id, settings.snapshot_interval_s, node.now_ms
+                Path(settings.snapshot_path),
+                node.registry,
+                node.id,
+                lambda: node.settings.snapshot_interval_s,
+                node.now_ms,
             )
             self._timers.append(start(keep))
+
+    def _look_at_settings(self) -> None:
+        wanted = self.node.configuration.look()
+        if wanted is not None:
+            self.adopt(with_live(self.node.settings, wanted))
 
     def _watched(self) -> list[Watched]:
         holders = (self._tls, self.node.credentials, self._guard)
@@ -222,6 +288,7 @@ class Peer:
         for task in self._timers:
             task.cancel()
         self.node.mesh.stop()
+        self.node.remotes.stop()
 
     def _cut_off_overdue(self) -> None:
         now_s = asyncio.get_running_loop().time()
@@ -268,7 +335,15 @@ class Peer:
     async def _watch_peers(self) -> None:
         settings, mesh = self.node.settings, self.node.mesh
         look = _look(settings)
-        await discovery.watch(look, settings.peers_refresh_s, mesh.update, mesh.set_problem)
+        await discovery.watch(look, settings.peers_refresh_s, self._take_list, mesh.set_problem)
+
+    def _take_list(self, peers: PeerList) -> None:
+        node = self.node
+        settings = node.naming.take(node.settings, peers)
+        if settings != node.settings:
+            self.adopt(settings)
+        node.mesh.own_name = node.naming.name
+        node.mesh.update(peers)
 
     # -- Stop
 
@@ -303,6 +378,13 @@ def _look(settings: Settings) -> discovery.Look:
 async def _every(interval_s: float, do: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(interval_s)
+        do()
+
+
+async def _every_set(interval_s: Callable[[], float], do: Callable[[], None]) -> None:
+    """Do something at an interval that is a setting."""
+    while True:
+        await pause(interval_s)
         do()
 
 

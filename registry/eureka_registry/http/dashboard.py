@@ -128,6 +128,7 @@ class Dashboard:
                 "why": node.gate.why_not_ready if node.gate.stage is Stage.STARTING else None,
                 "version": __version__,
             },
+            "problem": node.configuration.problem or node.problem,
             "environment": settings.environment,
             "datacenter": settings.datacenter,
             "region": settings.region,

@@ -14,6 +14,8 @@ from eureka_registry.peers.client import SERVER_IDENTITY
 STANDARD_CLIENTS: Final = frozenset({"DefaultClient", SERVER_IDENTITY})
 """Identities that are not limited (Netflix `RateLimitingFilter`)."""
 
+NOT_COPIED: Final = "the registry has not been copied from a peer yet"
+
 
 class Stage(Enum):
     """Where a peer is in its life."""
@@ -28,14 +30,22 @@ class Gate:
 
     def __init__(self, settings: Settings, now_ms: int) -> None:
         self.stage = Stage.STARTING
-        self.why_not_ready = "the registry has not been copied from a peer yet"
-        self.region_fallback = settings.remote_region_fallback
+        self.why_not_ready = NOT_COPIED
         self.limited = 0
         self._settings = settings
         self._closed_until_ms = 0
-        burst = settings.rate_limit_burst
-        self._fetches = TokenBucket(burst, settings.rate_limit_fetches_per_s, now_ms)
-        self._full_fetches = TokenBucket(burst, settings.rate_limit_full_fetches_per_s, now_ms)
+        self._fetches, self._full_fetches = _buckets(settings, now_ms)
+
+    @property
+    def region_fallback(self) -> bool:
+        """Whether clients that name no region are shown other regions' instances."""
+        return self._settings.remote_region_fallback
+
+    def adopt(self, settings: Settings, now_ms: int) -> None:
+        """Go on with other settings; only another rate begins a new burst."""
+        before, self._settings = self._settings, settings
+        if _rates(before) != _rates(settings):
+            self._fetches, self._full_fetches = _buckets(settings, now_ms)
 
     def open(self, now_ms: int, *, copied: bool) -> None:
         """Become ready. Without a copy, reads may have to wait (`waitTimeInMsWhenSyncEmpty`)."""
@@ -89,3 +99,17 @@ class Gate:
         if not self._fetches.take(call.now_ms):
             return False
         return not full or self._full_fetches.take(call.now_ms)
+
+
+def _rates(settings: Settings) -> tuple[int, int, int]:
+    """Fetches at once, a second, and full ones a second."""
+    return (
+        settings.rate_limit_burst,
+        settings.rate_limit_fetches_per_s,
+        settings.rate_limit_full_fetches_per_s,
+    )
+
+
+def _buckets(settings: Settings, now_ms: int) -> tuple[TokenBucket, TokenBucket]:
+    burst, fetches, full_fetches = _rates(settings)
+    return TokenBucket(burst, fetches, now_ms), TokenBucket(burst, full_fetches, now_ms)

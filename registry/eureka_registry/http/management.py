@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
+from eureka_registry import __version__
 from eureka_registry.http.gate import Stage
 from eureka_registry.http.metrics import CONTENT_TYPE, exposition
 from eureka_registry.http.node import Node
@@ -61,8 +62,8 @@ class Management:
 
     def _peers(self) -> web.Response:
         """Who we are, what we hold, and how each peer does."""
-        node = self._node
-        now_ms = node.now_ms()
+        node, configuration = self._node, self._node.configuration
+        now_ms, verdict = node.now_ms(), self._node.verdict()
         document = {
             "node": node.id,
             "name": node.settings.name,
@@ -72,8 +73,15 @@ class Management:
             "instances": node.registry.size,
             "hash": node.registry.hashcode(),
             "generation": node.mesh.generation,
-            "problem": node.mesh.problem,
-            "selfPreservation": node.verdict().sentence,
+            "problem": node.problem,
+            "software": __version__,
+            "config": {
+                "hash": configuration.hash,
+                "problem": configuration.problem,
+                "restartNeeded": configuration.restart_needed,
+            },
+            "preserving": verdict.active,
+            "selfPreservation": verdict.sentence,
             "applications": {
                 name: f"{application.digest:016x}"
                 for name, application in sorted(node.registry.applications.items())
@@ -109,7 +117,7 @@ def _peer(link: Link, now_ms: int) -> dict[str, object]:
         "node": link.node,
         "self": link.sender.is_self,
         "aliasOf": link.alias_of,
-        **msgspec.structs.asdict(link.sight(now_ms)),
+        **msgspec.to_builtins(link.sight(now_ms)),
         "lastDeliveredMsAgo": (
             None if outbox.last_delivered_ms is None else now_ms - outbox.last_delivered_ms
         ),

@@ -70,6 +70,11 @@ class _NodeCollector(Collector):
         yield _gauge("instances_up", "instances that are UP", registry.counts[Status.UP])
         yield _gauge("ready", "1 when lists are served", self._node.gate.stage is Stage.READY)
         yield _counter("expired", "evicted leases", self._node.counters.expired)
+        configuration = self._node.configuration
+        unusable = configuration.problem is not None
+        yield _gauge("config_problem", "1 when the file of settings cannot be used", unusable)
+        waiting = len(configuration.restart_needed)
+        yield _gauge("config_restart_needed", "settings that wait for a restart", waiting)
 
     def _preservation(self) -> Iterator[Metric]:
         verdict = self._node.verdict()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from typing import Final
 
 import aiohttp
 import msgspec
 
+from eureka_registry.config.load import Loaded
+from eureka_registry.config.settings import EVERY_NETWORK, NAME, Settings
 from eureka_registry.config.settings import Rules as Whose
-from eureka_registry.config.settings import Settings
-from eureka_registry.core.mirror import Mirror
+from eureka_registry.config.urls import in_url
 from eureka_registry.core.model import (
     DataCenter,
     Instance,
@@ -21,17 +23,22 @@ from eureka_registry.core.model import (
 )
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.core.selfpreservation import Preservation, Verdict
+from eureka_registry.http.configuration import Configuration
 from eureka_registry.http.counters import Counters
 from eureka_registry.http.files import PeerCredentials
 from eureka_registry.http.gate import Gate
+from eureka_registry.http.naming import Naming
 from eureka_registry.http.peer_api import PeerApi
 from eureka_registry.http.reads import Reads
 from eureka_registry.http.writes import Writes
 from eureka_registry.peers.client import Limits
 from eureka_registry.peers.client import Node as Identity
 from eureka_registry.peers.mesh import Mesh, Pace
-from eureka_registry.peers.regions import Bounds, Region, RegionClient
+from eureka_registry.peers.regions import Bounds
+from eureka_registry.peers.remotes import Remotes, Wanted
 from eureka_registry.wire.bodies import Bodies
+
+_EVERYWHERE: Final = frozenset({EVERY_NETWORK, "0.0.0.0", "::"})  # noqa: S104 - compared only
 
 
 def steady_clock() -> Callable[[], int]:
@@ -48,27 +55,51 @@ class Node:
         settings: Settings,
         session: aiohttp.ClientSession,
         now_ms: Callable[[], int] | None = None,
+        configuration: Configuration | None = None,
     ) -> None:
-        self.settings = settings
+        """Begin with `settings`; without a `configuration` they never change by a file."""
+        self.configuration = configuration or Configuration(Loaded(settings, []))
+        self.naming = Naming(settings)
+        self.settings = settings = self.naming.first
         self.id = uuid.uuid4().hex
         self.now_ms = now_ms or steady_clock()
         self.started_ms = self.now_ms()
         self.counters = Counters()
         self.gate = Gate(settings, self.started_ms)
         self.registry = Registry(_rules(settings), self.started_ms)
-        self.remotes = _remotes(settings, session, Identity(self.id, settings.host), self.now_ms)
-        self.regions: dict[str, Mirror] = {each.name: each.mirror for each in self.remotes}
+        stranger = Identity(self.id, address(settings))
+        self.remotes = Remotes(_regions(settings), session, stranger, self.now_ms)
         self.credentials = PeerCredentials(settings.peer_credentials_file)
-        identity = Identity(self.id, settings.host, self.credentials)
+        identity = Identity(self.id, address(settings), self.credentials)
         self.mesh = Mesh(self.registry, identity, _pace(settings), session, self.now_ms)
         self.bodies = Bodies(
             short_departures=settings.short_departures,
             max_age_ms=int(settings.read_only_cache_s * 1000),
         )
-        self.reads = Reads(self.registry, self.bodies, self.regions, self.gate, self.id)
+        self.reads = Reads(self.registry, self.bodies, self.remotes.mirrors, self.gate, self.id)
         self.writes = Writes(self.registry, self.mesh.publish, self.gate, settings.max_instances)
-        self.peer_api = PeerApi(self.registry, self.gate, (self.id, settings.name), self.mesh.sees)
+        self.peer_api = PeerApi(
+            self.registry, self.gate, self.id, lambda: self.settings.name, self.mesh.sees
+        )
         self._verdict: tuple[int, Verdict] | None = None
+
+    def adopt(self, settings: Settings) -> None:
+        """Go on with other settings as a whole; what this peer holds and knows stays."""
+        self.settings = settings
+        self.gate.adopt(settings, self.now_ms())
+        self.registry.adopt(_rules(settings))
+        self.remotes.adopt(_regions(settings))
+        self.mesh.adopt(_pace(settings))
+        self.bodies.adopt(
+            short_departures=settings.short_departures,
+            max_age_ms=int(settings.read_only_cache_s * 1000),
+        )
+        self._verdict = None
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the peer list or with what it says of this peer, else `None`."""
+        return self.mesh.problem or self.naming.problem
 
     def verdict(self) -> Verdict:
         """Whether leases may expire, looked at no more than once a second."""
@@ -80,7 +111,13 @@ class Node:
 
 def hostname(settings: Settings) -> str:
     """The host name by which others know this peer."""
-    return settings.hostname or settings.name
+    return settings.hostname.replace(NAME, settings.name) or settings.name
+
+
+def address(settings: Settings) -> str:
+    """The address of this peer, as far as it is known; else its host name."""
+    listens = settings.host if settings.host not in _EVERYWHERE else ""
+    return settings.ip_address or listens or hostname(settings)
 
 
 def own_key(settings: Settings) -> tuple[str, str]:
@@ -91,7 +128,8 @@ def own_key(settings: Settings) -> tuple[str, str]:
 
 def own_url(settings: Settings) -> str:
     """The service URL by which others know this peer."""
-    return settings.my_url or f"{scheme(settings)}://{hostname(settings)}:{settings.port}/eureka/"
+    host = in_url(hostname(settings))
+    return settings.my_url or f"{scheme(settings)}://{host}:{settings.port}/eureka/"
 
 
 def scheme(settings: Settings) -> str:
@@ -105,16 +143,15 @@ def own_instance(settings: Settings, now_ms: int) -> Instance:
     Java peers look for it by host name to call this peer available (`StatusUtil`).
     """
     host = hostname(settings)
-    address = settings.host if settings.host not in ("", "0.0.0.0", "::") else host  # noqa: S104
     app, instance_id = own_key(settings)
     vip = app.lower()
     secure = scheme(settings) == "https"
-    page = f"{scheme(settings)}://{host}:{settings.port}/"
+    page = f"{scheme(settings)}://{in_url(host)}:{settings.port}/"
     return Instance(
         instance_id=instance_id,
         host_name=host,
         app=app,
-        ip_addr=address,
+        ip_addr=address(settings),
         status=Status.UP,
         port=Port(settings.port, enabled=not secure),
         secure_port=Port(settings.port if secure else 443, enabled=secure),
@@ -123,7 +160,7 @@ def own_instance(settings: Settings, now_ms: int) -> Instance:
         metadata={"zone": settings.zone, "management.port": str(settings.management_port)},
         home_page_url=page,
         status_page_url=page,
-        health_check_url=f"http://{host}:{settings.management_port}/readyz",
+        health_check_url=f"http://{in_url(host)}:{settings.management_port}/readyz",
         vip_address=vip,
         secure_vip_address=vip,
         last_dirty_ms=now_ms,
@@ -163,27 +200,19 @@ def _limits(settings: Settings) -> Limits:
     return Limits(settings.peer_connect_timeout_s, settings.peer_read_timeout_s)
 
 
-def _remotes(
-    settings: Settings,
-    session: aiohttp.ClientSession,
-    identity: Identity,
-    now_ms: Callable[[], int],
-) -> list[Region]:
-    """The other regions, by name in lower case, in which order they take precedence."""
-    bounds = Bounds(settings.remote_region_fetch_interval_s, settings.max_instances)
-    retention_ms = int(settings.delta_retention_s * 1000)
-    shown = {name.lower(): apps for name, apps in settings.remote_region_applications.items()}
+def _regions(settings: Settings) -> Wanted:
+    """The other regions, by name in lower case."""
     urls = {name.strip().lower(): url for name, url in settings.remote_regions.items()}
-    return [
-        Region(
-            name,
-            RegionClient(session, urls[name], identity, _limits(settings)),
-            Mirror(retention_ms, shown.get(name) or shown.get("global") or None),
-            bounds,
-            now_ms,
-        )
-        for name in sorted(urls)
-    ]
+    shown = {name.lower(): apps for name, apps in settings.remote_region_applications.items()}
+    everywhere = shown.get("global")
+    chosen = {name: apps for name in urls if (apps := shown.get(name) or everywhere)}
+    return Wanted(
+        urls=urls,
+        applications=chosen,
+        bounds=Bounds(settings.remote_region_fetch_interval_s, settings.max_instances),
+        limits=_limits(settings),
+        retention_ms=int(settings.delta_retention_s * 1000),
+    )
 
 
 def with_ports(settings: Settings, port: int, management_port: int) -> Settings:

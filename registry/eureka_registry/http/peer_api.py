@@ -25,7 +25,8 @@ class PeerApi:
         self,
         registry: Registry,
         gate: Gate,
-        identity: tuple[str, str],
+        node: str,
+        name: Callable[[], str],
         sees: Callable[[int], dict[str, Sight]],
     ) -> None:
         """Serve `registry`.
@@ -33,12 +34,14 @@ class PeerApi:
         Args:
             registry: this peer's.
             gate: knows whether we are ready.
-            identity: this process's node id, and this peer's name.
+            node: this process's node id.
+            name: this peer's name.
             sees: how we see the others.
         """
         self._registry = registry
         self._gate = gate
-        self._node, self._name = identity
+        self._node = node
+        self._name = name
         self._sees = sees
         self.items = 0
 
@@ -61,7 +64,7 @@ class PeerApi:
         """What we hold, summed up per application, and how we see our peers."""
         digest = Digest(
             node=self._node,
-            name=self._name,
+            name=self._name(),
             stage=self._gate.stage.value,
             applications={n: f"{a.digest:016x}" for n, a in self._registry.applications.items()},
             instances=self._registry.size,

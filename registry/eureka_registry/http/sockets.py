@@ -8,8 +8,11 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
+from eureka_registry.config.settings import EVERY_NETWORK
+
 _log = logging.getLogger(__name__)
 _OTHER_FILES: Final = 256
+_EVERY_ADDRESS: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104
 
 
 class PortInUseError(OSError):
@@ -28,11 +31,13 @@ def allow_files(connections: int) -> None:
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Sockets listening on every address of `host`; port 0 is any free one.
+    """Sockets listening on every address of `host`, `*` for every network; port 0 is any free one.
 
     Raises:
         PortInUseError: it is taken, or the address is not this machine's.
     """
+    if host == EVERY_NETWORK:
+        return _bind_everywhere(port)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
@@ -42,6 +47,31 @@ def bind(host: str, port: int) -> list[socket.socket]:
         wanted = (address[0], port_of(sockets) if sockets else port, *address[2:])
         sockets.append(_bound(family, kind, protocol, wanted))
     return sockets
+
+
+def _bind_everywhere(port: int) -> list[socket.socket]:
+    """Sockets for every network of IPv4 and of IPv6, each if the machine has it.
+
+    One for each: what a single socket of IPv6 takes of IPv4 depends on the system.
+    """
+    sockets: list[socket.socket] = []
+    for family, host in _EVERY_ADDRESS.items():
+        if _has(family, host):
+            wanted = (host, port_of(sockets) if sockets else port)
+            sockets.append(_bound(family, socket.SOCK_STREAM, 0, wanted))
+    if not sockets:
+        raise PortInUseError("cannot listen on any network: there is neither IPv4 nor IPv6")
+    return sockets
+
+
+def _has(family: int, host: str) -> bool:
+    """Whether the machine has a family of addresses; IPv6 is often switched off."""
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            trial.bind((host, 0))
+    except OSError:
+        return False
+    return True
 
 
 def _bound(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:

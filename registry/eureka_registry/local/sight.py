@@ -18,7 +18,7 @@ class Edge(msgspec.Struct, frozen=True):
 
     name: str
     available: bool
-    lag_ms: int
+    lag_ms: int = msgspec.field(name="lagMs")
     backlog: int
     agreement: str
     why: str | None = None
@@ -111,6 +111,6 @@ async def _get(session: aiohttp.ClientSession, url: str, *, compact: bool = Fals
 
 def _local(host: str) -> str:
     """An address this machine reaches `host` by."""
-    if host in ("", "0.0.0.0", "127.0.0.1", "::", "::1", "localhost"):  # noqa: S104 - compared only
+    if host in ("", "*", "0.0.0.0", "127.0.0.1", "::", "::1", "localhost"):  # noqa: S104 - compared only
         return "localhost" if host != "127.0.0.1" else host
     return f"[{host}]" if ":" in host else host

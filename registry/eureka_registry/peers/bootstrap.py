@@ -128,6 +128,8 @@ def _describe(links: Sequence[Link], heard: Sequence[Heard]) -> str:
 
 
 async def _ask(link: Link, registry: Registry, own_node: str, now_ms: Callable[[], int]) -> Heard:
+    if link.sender.is_self:
+        return Heard.OURSELVES
     answer = await link.client.get(COPY_PATH)
     if answer.node is not None and answer.node == own_node:
         link.sender.is_self = True

@@ -118,8 +118,12 @@ class PeerClient:
         self.url = urls.redact(normal)
         self.node = node
         self._session = session
-        self._limits = limits
         self._headers = _headers(node) | credentials(normal)
+        self.bound(limits)
+
+    def bound(self, limits: Limits) -> None:
+        """Set the bounds of every later request."""
+        self._limits = limits
         self._timeout = aiohttp.ClientTimeout(
             total=limits.total_s,
             connect=limits.connect_timeout_s,

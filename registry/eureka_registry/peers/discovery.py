@@ -19,6 +19,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from eureka_registry.config.urls import in_url
 from eureka_registry.peers import urls
 
 FILE_LIMIT_BYTES: Final = 1_048_576
@@ -48,10 +49,14 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 class PeerList(msgspec.Struct, frozen=True):
-    """All peers, each URL once; `generation` counts the operator's versions, 0 without one."""
+    """All peers, each URL once; `generation` counts the operator's versions, 0 without one.
+
+    `names` says which peer each pod is, also before the peer is listed; `None`: the list does not.
+    """
 
     peers: tuple[Peer, ...] = ()
     generation: Annotated[int, Meta(ge=0)] = 0
+    names: dict[str, str] | None = None
 
 
 Look = Callable[[], Awaitable[PeerList | str]]
@@ -61,6 +66,7 @@ Look = Callable[[], Awaitable[PeerList | str]]
 class _File(msgspec.Struct, frozen=True):
     generation: Annotated[int, Meta(ge=0)]
     peers: tuple[Peer, ...]
+    names: dict[str, Annotated[str, Meta(min_length=1)]] | None = None
 
 
 def parse_peers(text: bytes | str) -> PeerList | str:
@@ -72,7 +78,10 @@ def parse_peers(text: bytes | str) -> PeerList | str:
         file = msgspec.json.decode(text, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return f"not a valid peer list: {error}"
-    return _checked(file.peers, file.generation)
+    twice = _twice((file.names or {}).values())
+    if twice is not None:
+        return f"names gives {twice!r} to several pods; give each its own"
+    return _checked(file)
 
 
 def parse_urls(service_urls: Iterable[str]) -> PeerList | str:
@@ -152,18 +161,23 @@ async def watch(
         await asyncio.sleep(refresh_s)
 
 
-def _checked(peers: Iterable[Peer], generation: int) -> PeerList | str:
+def _checked(file: _File) -> PeerList | str:
     by_url: dict[str, Peer] = {}
-    for peer in peers:
+    for peer in file.peers:
         wrong = urls.problem(peer.url.strip())
         if wrong is not None:
             return f"peer {peer.name!r}: {wrong}"
         url = urls.normalise(peer.url)
         by_url.setdefault(url, msgspec.structs.replace(peer, url=url))
-    name, times = next(iter(Counter(p.name for p in by_url.values()).most_common(1)), ("", 0))
-    if times > 1:
-        return f"the name {name!r} stands for {times} peers; give each its own"
-    return PeerList(tuple(by_url.values()), generation)
+    twice = _twice(peer.name for peer in by_url.values())
+    if twice is not None:
+        return f"the name {twice!r} stands for several peers; give each its own"
+    return PeerList(tuple(by_url.values()), file.generation, file.names)
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    """A name that occurs more than once; `None` if none does."""
+    return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
 def _read(path: Path) -> bytes | str:
@@ -185,5 +199,4 @@ def _dns_trouble(error: Exception) -> str:
 
 
 def _service_url(scheme: str, address: str, port: int) -> str:
-    host = f"[{address}]" if ":" in address else address
-    return f"{scheme}://{host}:{port}/eureka/"
+    return f"{scheme}://{in_url(address)}:{port}/eureka/"

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 from eureka_registry.core.model import Instance, PeerAction
 from eureka_registry.core.outbox import Congested, Delivered, Outcome, Refused, Unreachable
 from eureka_registry.core.registry import Registry
-from eureka_registry.peers.client import PeerClient
+from eureka_registry.peers.client import Answer, PeerClient
 from eureka_registry.peers.discovery import Peer
 from eureka_registry.peers.merge import differing, merge
 from eureka_registry.peers.sender import Sender
 from eureka_registry.wire.copies import Digest, Sight, decode_copy, decode_digest
 from eureka_registry.wire.documents import BadDocument
+from eureka_registry.wire.replication import decode_replies, encode_batch
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +26,7 @@ NAMED_PER_APPLICATION: Final = 20
 REPAIRED_AT_ONCE: Final = 20
 _CANCEL_AGE_MS: Final = 30_000
 _NOT_ALLOWED: Final = frozenset({401, 403})
+_NOT_FOUND: Final = 404
 _SETTLING_MS: Final = 2_000
 """A change younger than this may still be on its way to the other peer, or from it."""
 
@@ -55,6 +58,8 @@ class Link:
         self.node: str | None = None
         self.digest: Digest | None = None
         self.why_silent: str | None = "not asked yet"
+        self.why_not_served: str | None = None
+        """Why there is no Eureka server at the URL, although somebody answers there."""
         self.alias_of: str | None = None
         self.repaired = 0
         self.diverged: dict[str, list[str]] = {}
@@ -83,7 +88,7 @@ class Link:
 
     def why_unavailable(self, now_ms: int) -> str | None:
         """Why changes do not reach the peer, else `None`."""
-        return self.sender.outbox.reason(now_ms) or self.why_silent
+        return self.why_not_served or self.sender.outbox.reason(now_ms) or self.why_silent
 
     def agreement(self) -> Agreement:
         """Whether the peer held what we hold when last asked."""
@@ -111,16 +116,14 @@ class Link:
         changed just now may be under way, and in a busy registry something always is.
         """
         answer = await self.client.get(DIGEST_PATH)
+        self.why_not_served = None
         if answer.node is not None:
             self.node = answer.node
         if isinstance(answer.outcome, Refused) and answer.outcome.status in _NOT_ALLOWED:
             self.why_silent = f"does not accept our credentials ({answer.outcome.status})"
             return
         if isinstance(answer.outcome, Refused):
-            # A Java server knows nothing of digests; that it answers is all we can ask for.
-            self.kind = Kind.JAVA
-            self.why_silent = None
-            self.sender.hurry()
+            await self._compare_with_java(now_ms)
             return
         if not isinstance(answer.outcome, Delivered) or answer.body is None:
             self.why_silent = self.sender.outbox.reason(now_ms) or _words(answer.outcome)
@@ -134,6 +137,35 @@ class Link:
         self.why_silent = None
         self.sender.hurry()
         await self._repair(self._differing_applications(self.digest), now_ms)
+
+    async def _compare_with_java(self, now_ms: int) -> None:
+        """A Java server knows nothing of digests; that it takes changes is all we can ask for.
+
+        It has said so if it takes a batch without items: 404 is its answer to a digest, and
+        anybody's answer below a path that he does not serve.
+        """
+        if self.kind is not Kind.JAVA:
+            answer = await self.client.post_batch(encode_batch(()))
+            self.why_not_served = self._why_not_served(answer, now_ms)
+            self.why_silent = self.why_not_served or _silence(answer.outcome)
+            if self.why_silent is not None:
+                self.kind = Kind.UNKNOWN
+                return
+        self.kind = Kind.JAVA
+        self.why_silent = None
+        self.sender.hurry()
+
+    def _why_not_served(self, answer: Answer, now_ms: int) -> str | None:
+        path = urlsplit(self.client.url).path
+        match answer.outcome:
+            case Refused(status) if status == _NOT_FOUND:
+                return f"answers 404 below {path}: not a path it serves"
+            case Refused(status):
+                return f"answers {status} to a batch below {path}"
+            case Delivered() if not _are_replies(answer.body, now_ms):
+                return f"is no Eureka server below {path}"
+            case _:
+                return None
 
     async def leads_to(self, node: str) -> bool:
         """Whether the URL's peer is the process `node`; so it is taken for while none answers."""
@@ -176,6 +208,18 @@ class Link:
         if app not in self.diverged:
             _log.warning("peers diverged peer=%s app=%s instances=%s", self.name, app, ids[:5])
         self.diverged[app] = ids[:NAMED_PER_APPLICATION]
+
+
+def _are_replies(body: bytes | None, now_ms: int) -> bool:
+    try:
+        decode_replies(body or b"", now_ms)
+    except BadDocument:
+        return False
+    return True
+
+
+def _silence(outcome: Outcome) -> str | None:
+    return None if isinstance(outcome, Delivered) else _words(outcome)
 
 
 def _words(outcome: Outcome) -> str:

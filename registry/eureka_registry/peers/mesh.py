@@ -18,6 +18,7 @@ from eureka_registry.peers.client import Limits, Node, PeerClient
 from eureka_registry.peers.discovery import Peer, PeerList
 from eureka_registry.peers.exchange import Heeded, encode, heed
 from eureka_registry.peers.link import Link
+from eureka_registry.peers.pause import pause
 from eureka_registry.peers.sender import Hooks, Sender
 from eureka_registry.wire.copies import Sight
 from eureka_registry.wire.replication import Reply
@@ -54,6 +55,8 @@ class Mesh:
         self.generation = 0
         self.problem: str | None = None
         """Why the peer list cannot be read at present; the last good one holds."""
+        self.own_name = ""
+        """The name under which lists certainly mean this process; empty: its node id must tell."""
         self.listed = asyncio.Event()
         self._registry = registry
         self._node = node
@@ -76,14 +79,22 @@ class Mesh:
         for url in [url for url in self.links if url not in wanted]:
             self._drop(self.links.pop(url))
         for url, peer in wanted.items():
-            if url in self.links:
-                self.links[url].peer = peer
-                continue
-            self.links[url] = link = self._link(peer)
-            _log.info("peer listed peer=%s url=%s state=%s", peer.name, link.client.url, peer.state)
-            if self._group is not None:
+            known = self.links.get(url)
+            link = self.links[url] = known or self._link(peer)
+            link.peer = peer
+            link.sender.is_self |= peer.name == self.own_name
+            if known is None:
+                shown = link.client.url
+                _log.info("peer listed peer=%s url=%s state=%s", peer.name, shown, peer.state)
                 self._start(link)
         self.listed.set()
+
+    def adopt(self, pace: Pace) -> None:
+        """Let changes travel at another pace from now on."""
+        self._pace = pace
+        for link in self.links.values():
+            link.client.bound(pace.limits)
+            link.sender.outbox.bound(pace.batch_size, pace.queue_limit)
 
     def set_problem(self, problem: str | None) -> None:
         """Remember what is wrong with the peer list, `None` when it is well again.
@@ -157,16 +168,19 @@ class Mesh:
         while not link.sender.is_self:
             await link.compare(self._now_ms())
             self._recognise(link)
-            patient = link.why_silent is None
-            interval_s = self._pace.digest_interval_s
-            await asyncio.sleep(interval_s if patient else min(interval_s, _ASK_SOON_S))
-        await self._begin_anew_with_another(link)
+            await pause(lambda: self._until_next_comparison_s(link))
+        if link.peer.name != self.own_name:
+            await self._begin_anew_with_another(link)
+
+    def _until_next_comparison_s(self, link: Link) -> float:
+        interval_s = self._pace.digest_interval_s
+        return interval_s if link.why_silent is None else min(interval_s, _ASK_SOON_S)
 
     async def _begin_anew_with_another(self, link: Link) -> None:
         """Wait until a URL that led to ourselves leads elsewhere: names and addresses move on."""
         own = True
         while own:
-            await asyncio.sleep(_SELF_INTERVALS * self._pace.digest_interval_s)
+            await pause(lambda: _SELF_INTERVALS * self._pace.digest_interval_s)
             own = await link.leads_to(self._node.id)
         _log.info("peer is no longer this process peer=%s", link.client.url)
         self.links[link.peer.url] = other = self._link(link.peer)

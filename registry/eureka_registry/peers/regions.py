@@ -22,6 +22,7 @@ from eureka_registry.core.mirror import Mirror
 from eureka_registry.core.model import Instance
 from eureka_registry.core.outbox import Congested, Refused, Unreachable
 from eureka_registry.peers.client import Answer, Limits, Node, PeerClient
+from eureka_registry.peers.pause import pause
 from eureka_registry.wire.documents import BadDocument, Envelope
 from eureka_registry.wire.jsoncodec import decode_applications
 
@@ -79,20 +80,27 @@ class Region:
         self.problem: str | None = None
         self.full_fetches = 0
         self.delta_fetches = 0
-        self._bounds = bounds
+        self.bounds = bounds
         self._now_ms = now_ms
 
     async def run(self) -> None:
         """Fetch now and then every interval, for ever; after failures at first sooner."""
-        interval_s = self._bounds.interval_s
-        pause_s = first_pause_s = min(FIRST_PAUSE_S, interval_s)
+        pause_s = FIRST_PAUSE_S
         while True:
             if await self.fetch():
-                pause_s = first_pause_s
-                await asyncio.sleep(interval_s)
+                pause_s = FIRST_PAUSE_S
+                await pause(lambda: self.bounds.interval_s)
                 continue
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, interval_s)
+            await asyncio.sleep(min(pause_s, self.bounds.interval_s))
+            pause_s = min(2 * pause_s, self.bounds.interval_s)
+
+    def begin_anew(self, client: RegionClient | None = None) -> None:
+        """Fetch everything with the next round, from elsewhere if a client is given.
+
+        What is held stays until then.
+        """
+        self.client = client or self.client
+        self.fetched_ms = None
 
     async def fetch(self) -> bool:
         """Bring the mirror up to date once; false if nothing usable came, and `problem` says why.
@@ -133,7 +141,7 @@ class Region:
         if isinstance(read, str) or read.problems:
             return False
         changes = _instances(read)
-        if self.mirror.known + len(changes) > self._bounds.max_instances:
+        if self.mirror.known + len(changes) > self.bounds.max_instances:
             return False  # what is too much, a full fetch tells exactly
         if not self.mirror.apply(changes, read.hashcode, self._now_ms()):
             return False
@@ -146,8 +154,8 @@ class Region:
         if isinstance(read, str):
             return read
         instances = _instances(read)
-        if len(instances) > self._bounds.max_instances:
-            return f"has {len(instances)} instances, more than {self._bounds.max_instances}"
+        if len(instances) > self.bounds.max_instances:
+            return f"has {len(instances)} instances, more than {self.bounds.max_instances}"
         self.mirror.replace(instances, self._now_ms())
         self.fetched_ms = self._now_ms()
         self.full_fetches += 1

@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from eureka_registry.core.registry import Registry
+from eureka_registry.peers.pause import pause
 from eureka_registry.wire.copies import decode_copy, encode_copy
 from eureka_registry.wire.documents import BadDocument
 
@@ -104,11 +105,15 @@ def load(path: Path, registry: Registry, now_ms: int) -> str:
 
 
 async def keep(
-    path: Path, registry: Registry, node: str, interval_s: float, now_ms: Callable[[], int]
+    path: Path,
+    registry: Registry,
+    node: str,
+    interval_s: Callable[[], float],
+    now_ms: Callable[[], int],
 ) -> None:
     """Write a snapshot every `interval_s` seconds, if anything changed or leases were renewed."""
     while True:
-        await asyncio.sleep(interval_s)
+        await pause(interval_s)
         await save(path, registry, node, now_ms())
 
 

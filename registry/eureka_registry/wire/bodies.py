@@ -115,6 +115,14 @@ class Bodies:
         self._parts: OrderedDict[Hashable, dict[str, _Part]] = OrderedDict()
         self._bodies: OrderedDict[Hashable, tuple[Hashable, int, Body]] = OrderedDict()
 
+    def adopt(self, *, short_departures: bool, max_age_ms: int) -> None:
+        """Go on as if made with these; pieces are kept as long as they would be the same."""
+        if short_departures != self._short_departures:
+            self._parts.clear()
+            self._bodies.clear()
+        self._short_departures = short_departures
+        self._max_age_ms = max_age_ms
+
     def full(self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool) -> Body:
         """All applications of all sources (E1)."""
         version = tuple(source.version for source in sources)

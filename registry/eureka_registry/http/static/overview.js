@@ -26,6 +26,7 @@ export function showState(state, onApp) {
   field("expiration", String(state.lease_expiration_enabled));
   field("threshold", count(state.renews_threshold));
   field("renews", `${count(state.renews_last_minute)} of ${count(state.renews_expected)} expected`);
+  showProblem(state.problem);
   showPreservation(state.self_preservation, onApp);
   showGeneral(state);
 }
@@ -40,6 +41,13 @@ function showHeader(state) {
   banner.hidden = condition === "ready";
   const reason = why ? `: ${why}` : "";
   setText(banner, condition === "ready" ? "" : `This peer is ${condition}${reason}.`);
+}
+
+/** A file of settings or peers that cannot be used: what it said last that could is in force. */
+function showProblem(problem) {
+  const banner = byId("problem");
+  banner.hidden = !problem;
+  setText(banner, problem ? `The last good settings and peers stay: ${problem}.` : "");
 }
 
 function showPreservation(preservation, onApp) {

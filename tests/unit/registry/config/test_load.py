@@ -104,6 +104,32 @@ def test_a_bad_file_is_refused_with_the_key(
     assert said in caught.value.problem
 
 
+def test_lenient_reading_warns_of_unknown_keys(tmp_path: Path) -> None:
+    """Image and operator may differ in version; what they both know holds."""
+    file = write(tmp_path, "prt: 1\nserver: {port: 1}\nzone: a")
+
+    loaded = load({}, {}, file, lenient=True)
+
+    assert loaded.settings.zone == "a"
+    assert loaded.warnings[0] == f"file {file}: key prt: unknown; did you mean port?; ignored"
+    assert len(loaded.warnings) == 2
+
+
+@pytest.mark.parametrize("text", ["port: x", "zone: 1\nZone: 2", "- port", "port: 8763"])
+def test_lenient_reading_refuses_everything_else(tmp_path: Path, text: str) -> None:
+    """A value that is wrong is no matter of versions."""
+    with pytest.raises(ConfigurationError):
+        load({}, {}, write(tmp_path, text), lenient=True)
+
+
+def test_a_file_is_named_by_the_hash_of_its_bytes(tmp_path: Path) -> None:
+    """Who wrote it computes the same: 16 hex digits of SHA-256, line ends and all."""
+    file = write(tmp_path, "zone: a\r\n")
+
+    assert load({}, {}, file).hash == "2295e1a859189b7b"
+    assert load({}, {}, None).hash == ""
+
+
 def test_warnings_of_the_environment_are_handed_on() -> None:
     """They are for the log of the start."""
     assert len(load({}, {"EUREKA_PRT": "1"}, None).warnings) == 1

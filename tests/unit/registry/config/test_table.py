@@ -28,6 +28,14 @@ def test_kinds_follow_from_types() -> None:
     assert SETTINGS["log_level"].choices == ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
+def test_live_settings_are_marked() -> None:
+    """What sockets, files and names are made of cannot change; what is looked up can."""
+    live = {name for name, row in SETTINGS.items() if row.live}
+
+    assert {"log_level", "rate_limit_burst", "remote_regions", "dashboard"} <= live
+    assert not live & {"name", "host", "port", "context_path", "peers_file", "tls_cert"}
+
+
 def test_bounds_are_told_in_words() -> None:
     """An error says what would have been right."""
     assert SETTINGS["port"].allowed == "a whole number from 0 to 65535"

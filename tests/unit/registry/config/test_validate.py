@@ -23,6 +23,10 @@ def test_the_defaults_are_possible() -> None:
         ({"host": ""}, "is empty"),
         ({"host": "http://x"}, "is not a host name"),
         ({"hostname": "peer1:8761"}, "is not a host name"),
+        ({"hostname": "{pod}.test"}, "'{pod}.test' is not a host name"),
+        ({"hostname": "*"}, "is not a host name"),
+        ({"port": 1, "management_port": 1, "management_host": "*"}, "both 1"),
+        ({"ip_address": "peer1"}, "'peer1' is not an IP address"),
         ({"peers_dns": "a b"}, "is not a host name"),
         ({"tls_cert": "x"}, "only one of tls_cert and tls_key"),
         ({"tls_client_ca": "x"}, "without tls_cert"),
@@ -41,6 +45,9 @@ def test_contradictions_are_refused(changes: dict[str, object], said: str) -> No
         {"port": 1, "management_port": 1, "host": "10.0.0.1", "management_host": "127.0.0.1"},
         {"host": "::", "management_host": "fe80::1%eth0"},
         {"hostname": "eureka-0.eureka_peers"},
+        {"hostname": "{name}.prod.svc.cluster.local"},
+        {"host": "*", "management_host": "*"},
+        {"ip_address": "fd00::7"},
     ],
 )
 def test_what_can_be_is_let_pass(changes: dict[str, object]) -> None:

@@ -376,3 +376,47 @@ def test_client_that_follows_deltas_of_us_and_a_region_always_has_the_hash(
             assert hashcode(Counter(client.values()).items()) == hashcode(
                 (here.counts + mirror.counts).items()
             )
+
+
+def test_another_choice_of_applications_hides_at_once_and_shows_with_the_next_fetch() -> None:
+    """The region's hash counts everything all the while."""
+    far, near = instance("a", "FAR"), instance("b", "NEAR")
+    mirror = mirror_of(far, near)
+    before = mirror.hashcode()
+
+    assert mirror.show(["far"], NOW_MS)
+    assert visible(mirror).keys() == {("FAR", "a")}
+    assert departed(mirror, "NEAR") == ["b"]
+    assert mirror.hashcode() == before
+    assert not mirror.show(["FAR"], NOW_MS)
+
+    assert mirror.show(None, NOW_MS)
+    mirror.replace([far, near], NOW_MS)
+    assert visible(mirror).keys() == {("FAR", "a"), ("NEAR", "b")}
+
+
+def test_hidden_instance_that_is_no_longer_chosen_stays_away() -> None:
+    """Its place is not given back when the earlier source lets go of it."""
+    mirror, earlier = mirror_of(instance()), Registry(Rules(), NOW_MS)
+    earlier.register(instance(), Origin.CLIENT, NOW_MS)
+    mirror.defer_to([earlier], NOW_MS)
+
+    mirror.show(["OTHER"], NOW_MS)
+    earlier.cancel("FOO", "i1", NOW_MS)
+    mirror.defer_to([earlier], NOW_MS)
+
+    assert visible(mirror) == {}
+
+
+def test_other_earlier_sources_are_looked_at_anew() -> None:
+    """Their versions may be those of the ones before by chance."""
+    mirror, full, empty = mirror_of(instance()), Mirror(RETENTION_MS), Mirror(RETENTION_MS)
+    full.replace([instance()], NOW_MS)
+    empty.version = full.version
+    mirror.defer_to([full], NOW_MS)
+    assert visible(mirror) == {}
+
+    mirror.settle_anew()
+    mirror.defer_to([empty], NOW_MS)
+
+    assert visible(mirror).keys() == {("FOO", "i1")}

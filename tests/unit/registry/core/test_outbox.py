@@ -670,3 +670,17 @@ class PeerStory(RuleBasedStateMachine):
 
 TestPeerStory = PeerStory.TestCase
 TestPeerStory.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+
+
+def test_bounds_may_change_while_changes_wait() -> None:
+    """A smaller limit drops the oldest at once, a smaller batch is the next one."""
+    box = outbox()
+    for number in range(5):
+        add(box, REGISTER, name=f"n{number}")
+
+    box.bound(2, 3)
+
+    assert (box.backlog, box.dropped[DropReason.OVERFLOW]) == (3, 2)
+    assert names(box.take(0)) == ["n2", "n3"]
+    with pytest.raises(ValueError, match="at least 1"):
+        box.bound(0, 1)

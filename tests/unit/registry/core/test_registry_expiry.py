@@ -324,3 +324,55 @@ def test_renewals_are_counted_whoever_brings_them() -> None:
 
     assert held.renewal_rate.last_minute() == 3
     assert lease(held).renewed_at_ms == 3_000
+
+
+# -- Other rules while leases are held
+
+
+def test_other_rules_hold_from_their_moment_for_leases_held_before() -> None:
+    """Settings may change while everything runs."""
+    held = registry(NO_PRESERVATION)
+    register(held, duration_s=1)
+    renew(held, "a", at=500)
+
+    held.adopt(JAVA_LEASES)
+    assert gone(held, 1_600) == []
+    held.adopt(NO_PRESERVATION)
+    assert gone(held, 1_600) == ["a"]
+
+
+def test_javas_rules_begin_with_the_clients_that_are_here() -> None:
+    """As after a start; a later change of a threshold forgets nobody."""
+    held = registry()
+    fleet(held, 4)
+
+    held.adopt(JAVA)
+    assert held.java is not None
+    assert held.java.expected_clients == 4
+    held.java.came()
+    held.adopt(Rules(java_interval_s=10))
+    assert held.java.expected_clients == 5
+    held.adopt(Rules())
+    assert held.java is None
+
+
+def test_most_that_is_evicted_a_minute_follows_the_threshold() -> None:
+    """What has gone already counts."""
+    held = registry(Rules(preservation=Preservation(enabled=False, threshold=0.75)))
+    fleet(held, 8)
+
+    assert len(gone(held, 1_000_000)) == 2
+    assert gone(held, 1_000_000) == []
+    held.adopt(Rules(preservation=Preservation(enabled=False, threshold=0.5)))
+    assert len(gone(held, 1_000_000)) == 2
+
+
+def test_shorter_retention_forgets_what_is_older() -> None:
+    """At the next tick."""
+    held = registry()
+    register(held)
+
+    held.adopt(Rules(delta_retention_ms=1_000))
+    held.tick(2_000)
+
+    assert held.delta.get(APP, "a") is None

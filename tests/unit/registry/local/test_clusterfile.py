@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.local.clusterfile import ClusterSource, is_kubernetes, read
+from support.clusterobjects import BAD, EVERY_FIELD, GOOD, Bad, document
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 HEAD = "apiVersion: eurekube.io/v1alpha1\nkind: EurekaCluster\nmetadata: {name: eureka}\n"
@@ -14,6 +16,19 @@ def cluster(folder: Path, text: str) -> ClusterSource:
     path = folder / "cluster.yaml"
     path.write_text(HEAD + text)
     return read(path)
+
+
+def written(folder: Path, whole: object) -> Path:
+    """A file with this object."""
+    path = folder / "cluster.json"
+    path.write_text(json.dumps(whole))
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_every_example_is_read(path: Path) -> None:
+    """Whatever is for Kubernetes runs on one machine, too."""
+    assert read(path).name == "eureka"
 
 
 def test_the_example_is_read() -> None:
@@ -43,94 +58,74 @@ def test_what_is_not_there_has_the_crds_default(tmp_path: Path) -> None:
 
 def test_every_field_that_counts_is_taken(tmp_path: Path) -> None:
     """The registry's part of the spec."""
-    found = cluster(
-        tmp_path,
-        """
-spec:
-  replicas: 2
-  peers: {port: 7001, contextPath: /registry/eureka, dnsPrefix: eu,
-          extraPeerURLs: ["http://old:8761/eureka"]}
-  snapshot: {enabled: true, intervalSeconds: 60}
-  registry:
-    lease: {expectedRenewalIntervalSeconds: 10}
-    responseCache: {updateIntervalSeconds: 3}
-    rateLimit: {enabled: true, burst: 1, fetchPerSecond: 2, fullFetchPerSecond: 3}
-    remoteRegions:
-    - {name: us, url: "http://us/eureka", apps: [A, B], fetchIntervalSeconds: 20}
-    - {name: ap, url: "http://ap/eureka"}
-    - {name: eu, clusterRef: {name: other}}
-""",
-    )
+    found = read(written(tmp_path, document(EVERY_FIELD)))
 
     assert (found.port, found.context_path, found.dns_prefix) == (7001, "/registry", "eu")
-    assert found.extra_peer_urls == ["http://old:8761/eureka/"]
+    assert found.extra_peer_urls == ["http://eureka.example.com:8761/eureka/"]
+    assert found.zones == ["a", "b"]
     assert found.snapshots
     assert {name: given.value for name, given in found.values.items()} == {
-        "snapshot_interval_s": 60.0,
-        "expected_renewal_interval_s": 10.0,
+        "replication_batch_size": 100,
+        "replication_max_age_s": 60.0,
+        "region": "eu-west-1",
+        "self_preservation": False,
+        "renewal_threshold": 0.9,
         "read_only_cache_s": 3.0,
+        "delta_retention_s": 60.0,
         "rate_limit": True,
         "rate_limit_burst": 1,
         "rate_limit_fetches_per_s": 2,
         "rate_limit_full_fetches_per_s": 3,
-        "remote_regions": {"us": "http://us/eureka/", "ap": "http://ap/eureka/"},
+        "remote_regions": {"us": "http://us.example.com/eureka/"},
         "remote_region_applications": {"us": ["A", "B"]},
         "remote_region_fetch_interval_s": 20.0,
+        "app_name": "DISCOVERY",
+        "lease_expiry": "java",
+        "self_preservation_rules": "java",
+        "sticky_out_of_service": True,
+        "short_departures": False,
+        "wait_when_sync_empty_s": 300.0,
+        "expected_renewal_interval_s": 10.0,
+        "eviction_interval_s": 60.0,
+        "snapshot_interval_s": 60.0,
+        "log_level": "DEBUG",
+        "log_format": "json",
+        "dashboard": True,
+        "dashboard_actions": False,
     }
-    assert "spec.registry.remoteRegions[2].clusterRef" in found.lines[0]
 
 
 def test_fields_for_kubernetes_are_listed_once(tmp_path: Path) -> None:
-    """What a user may rely on for safety is told in capitals."""
-    found = cluster(
-        tmp_path,
-        "spec: {image: {tag: x}, service: {}, tls: {secretName: x}, topology: {zoneKey: z}}",
-    )
+    """What is not here is said in capitals."""
+    found = read(written(tmp_path, document(EVERY_FIELD)))
 
+    elsewhere = (
+        "spec.version, spec.image, spec.paused, spec.topology.zoneKey, "
+        "spec.topology.zones[0].nodeZone, spec.topology.spread, spec.topology.antiAffinity, "
+        "spec.service, spec.snapshot.volume, spec.disruption, spec.monitoring, "
+        "spec.networkPolicy, spec.resources, spec.pod"
+    )
+    other = "the other cluster is not here: spec.registry.remoteRegions[1].clusterRef"
     assert sorted(found.lines) == [
-        "NOT APPLIED: peers run here without passwords and without TLS: spec.tls",
-        "without meaning on one machine: spec.image, spec.service, spec.topology.zoneKey",
+        f"NOT APPLIED on one machine: {other}",
+        f"without meaning on one machine: {elsewhere}",
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "where", "said"),
-    [
-        ("spec: {replcas: 3}", "spec.replcas", "did you mean replicas?"),
-        ("spec: {peers: {aliasPrefix: x}}", "spec.peers.aliasPrefix", "unknown"),
-        (
-            "spec: {registry: {selfPreservation: {enable: x}}}",
-            "spec.registry.selfPreservation.enable",
-            "did you mean enabled?",
-        ),
-        (
-            "spec: {topology: {zones: [{name: a}, {nme: b}]}}",
-            "spec.topology.zones[1].nme",
-            "did you mean name?",
-        ),
-        ("spec: {}\nspecs: {}", "specs", "did you mean spec?"),
-        ("spec: {replicas: 10}", "spec.replicas", "<= 9"),
-        ("spec: {replicas: three}", "spec.replicas", "Expected `int`, got `str`"),
-        ("spec: {peers: {port: 0}}", "spec.peers.port", ">= 1"),
-        ("spec: {peers: [a]}", "spec.peers", "Expected `object`"),
-        ("spec: 3", "spec", "Expected `object`"),
-        (
-            "spec: {replicas: 1, topology: {zones: [{name: a}, {name: b}]}}",
-            "spec.replicas",
-            "fewer",
-        ),
-        ("spec: {replicas: 2, topology: {zones: [{name: a}, {name: a}]}}", "zones", "twice"),
-    ],
-)
-def test_wrong_fields_are_refused_with_their_path(
-    tmp_path: Path, text: str, where: str, said: str
-) -> None:
-    """What the API server would refuse is refused here."""
-    with pytest.raises(ConfigurationError) as caught:
-        cluster(tmp_path, text)
+@pytest.mark.parametrize("about", GOOD)
+def test_what_the_api_server_takes_is_read(tmp_path: Path, about: str) -> None:
+    """The same file goes to `kubectl apply`."""
+    assert read(written(tmp_path, document(GOOD[about]))).name == "eureka"
 
-    assert caught.value.source.endswith(where)
-    assert said in caught.value.problem
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad.field}: {bad.said.local}"[:60])
+def test_what_the_api_server_refuses_is_refused(tmp_path: Path, bad: Bad) -> None:
+    """With the field's path."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(written(tmp_path, bad.document))
+
+    assert bad.field in str(caught.value)
+    assert bad.said.local in caught.value.problem
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,16 @@ def test_peers_json_is_read() -> None:
     )
 
 
+def test_names_of_pods_are_read() -> None:
+    """A pod has its name before its peer is listed; old lists have none."""
+    named = ONE.replace("}]}", '}], "names": {"eureka-peer-1": "peer1", "eureka-peer-2": "peer2"}}')
+
+    assert parse_peers(named) == PeerList(
+        (PEER1,), 3, {"eureka-peer-1": "peer1", "eureka-peer-2": "peer2"}
+    )
+    assert parse_peers(ONE) == PeerList((PEER1,), 3, None)
+
+
 def test_only_a_draining_peer_takes_no_changes() -> None:
     """It is leaving; a joining one must not miss what happens while it copies."""
     takers = [state for state in PeerState if Peer("a", "http://a/", "", state).takes_changes]
@@ -89,8 +99,13 @@ def test_one_url_is_one_peer() -> None:
         (b'{"generation": 1, "peers": [{"name": "a", "url": "http://a", "state": "x"}]}', "state"),
         (
             ONE.replace("]", ', {"name": "peer1", "url": "http://peer2"}]').encode(),
-            "the name 'peer1' stands for 2 peers",
+            "the name 'peer1' stands for several peers",
         ),
+        (
+            b'{"generation": 1, "peers": [], "names": {"a-1": "peer1", "a-2": "peer1"}}',
+            "names gives 'peer1' to several pods",
+        ),
+        (b'{"generation": 1, "peers": [], "names": {"a-1": ""}}', "length >= 1"),
     ],
 )
 def test_bad_peers_json_is_refused_with_a_sentence(text: bytes, words: str) -> None:

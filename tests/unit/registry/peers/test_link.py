@@ -19,14 +19,20 @@ from eureka_registry.peers.sender import Hooks, Sender
 from eureka_registry.wire.copies import Digest, encode_digest
 
 NOW = 50_000
+TAKEN = (200, b'{"responseList":[]}')
+"""What a server answers to a batch without items."""
 IGNORE = Hooks(encode=lambda _: None, on_reply=lambda _task, _reply: None, on_self=lambda: None)
 
 
 @asynccontextmanager
-async def linked(status: int, body: bytes = b"") -> AsyncIterator[Link]:
-    """A link to a peer that gives this answer to everything."""
+async def linked(
+    status: int, body: bytes = b"", *, batches: tuple[int, bytes] = (404, b"")
+) -> AsyncIterator[Link]:
+    """A link to a peer that gives this answer to everything but batches, and that one to them."""
 
-    async def answer(_: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            return web.Response(status=batches[0], body=batches[1])
         return web.Response(status=status, body=body)
 
     app = web.Application()
@@ -54,7 +60,7 @@ def fail(outbox: Outbox, times: int) -> None:
 )
 async def test_a_peer_that_is_back_gets_what_waits_at_once(status: int, body: bytes) -> None:
     """After a long absence the pause is long, too; the answer to a digest ends it."""
-    async with linked(status, body) as link:
+    async with linked(status, body, batches=TAKEN) as link:
         fail(link.sender.outbox, 9)
         before_ms = link.sender.outbox.wait_ms(240_001)
 
@@ -65,13 +71,44 @@ async def test_a_peer_that_is_back_gets_what_waits_at_once(status: int, body: by
 
 
 async def test_server_without_digests_is_java() -> None:
-    """A Java server answers 404; that it answers is all there is to know."""
-    async with linked(404) as link:
+    """A Java server answers 404 to a digest; that it takes batches is all there is to know."""
+    async with linked(404, batches=TAKEN) as link:
         await link.compare(NOW)
 
         assert link.kind is Kind.JAVA
         assert link.why_unavailable(NOW) is None
         assert link.agreement() is Agreement.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("batches", "why"),
+    [
+        ((404, b""), "answers 404 below /eureka/: not a path it serves"),
+        ((405, b""), "answers 405 to a batch below /eureka/"),
+        ((307, b""), "answers 307 to a batch below /eureka/"),
+        ((200, b"<html>"), "is no Eureka server below /eureka/"),
+        ((503, b""), "answered 503"),
+    ],
+)
+async def test_server_that_takes_no_batch_is_not_available(
+    batches: tuple[int, bytes], why: str
+) -> None:
+    """404 is what any server says of a path that it does not serve."""
+    async with linked(404, batches=batches) as link:
+        await link.compare(NOW)
+
+        assert link.why_unavailable(NOW) == why
+        assert link.kind is Kind.UNKNOWN
+
+
+async def test_peer_that_serves_its_path_again_is_available() -> None:
+    """Its own configuration was wrong, and was mended."""
+    async with linked(200, encode_digest(Digest("there", "peer2", "ready", {}, 0))) as link:
+        link.why_not_served = "answers 404 below /eureka/: not a path it serves"
+
+        await link.compare(NOW)
+
+        assert link.why_unavailable(NOW) is None
 
 
 async def test_peer_with_the_same_digests_agrees() -> None:

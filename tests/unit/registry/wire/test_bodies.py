@@ -385,3 +385,20 @@ def test_kept_lists_are_bounded() -> None:
 
     assert len(bodies._parts) <= 24
     assert bodies.full([mirrors[0]], XML, 1, gzip=False).content == full(mirrors[0], XML)
+
+
+def test_whole_departures_and_age_may_change_at_any_time() -> None:
+    """What is kept must not outlive the rule that it was made by."""
+    held, bodies = registry(), Bodies()
+    held.register(instance(metadata={"k": "v" * 500}), Origin.CLIENT, 1)
+    held.cancel("A", "i", 2)
+    short = bodies.delta([held], JSON, 3, gzip=False)
+
+    bodies.adopt(short_departures=False, max_age_ms=30_000)
+    whole = bodies.delta([held], JSON, 4, gzip=False)
+    assert len(short.content) + 500 < len(whole.content)
+
+    held.register(instance(), Origin.CLIENT, 5)
+    assert bodies.delta([held], JSON, 6, gzip=False) is whole
+    bodies.adopt(short_departures=False, max_age_ms=0)
+    assert bodies.delta([held], JSON, 7, gzip=False) is not whole

@@ -1,0 +1,82 @@
+"""Which peer a pod is: its name, host name and URL, from the peer list that the operator writes.
+
+A pod of a StatefulSet with zones cannot know its number. It is told once, before it answers
+anything by a name of its own; another name would be another instance, so it needs a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from eureka_registry.config.settings import Settings
+from eureka_registry.peers.discovery import Peer, PeerList
+from eureka_registry.peers.urls import host_and_port
+
+
+class Naming:
+    """What the peer list says of this pod, until it is settled who we are.
+
+    `named` is set once the pod has its name or goes on without one, `listed` once its entry is
+    among the peers or is waited for no longer; both at once where settings name the peer. `name` is
+    the one the list gave, empty if it gave none. `problem` says in words that the list has another
+    name for the pod by now; `None`: it has not.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.name = ""
+        self.problem: str | None = None
+        self.named = asyncio.Event()
+        self.listed = asyncio.Event()
+        self._configured = settings
+        if not (settings.pod_name and settings.peers_file):
+            self.named.set()
+            self.listed.set()
+
+    @property
+    def first(self) -> Settings:
+        """The settings to begin with: until a pod has its name, it is called as the pod is."""
+        if self.named.is_set():
+            return self._configured
+        return msgspec.structs.replace(self._configured, name=self._configured.pod_name)
+
+    def take(self, running: Settings, peers: PeerList) -> Settings:
+        """The settings to go on with after a new list, `running` if it says nothing new of us."""
+        if self.listed.is_set():
+            self.problem = self._other_name(running, peers)
+            return running
+        if peers.names is None:
+            return self.give_up(running)
+        name = self.name or peers.names.get(running.pod_name, "")
+        if not name:
+            return running
+        self.name = name
+        self.named.set()
+        settings = msgspec.structs.replace(running, name=name)
+        entry = next((peer for peer in peers.peers if peer.name == name), None)
+        if entry is None:
+            return settings
+        self.listed.set()
+        return _reached_at(settings, entry)
+
+    def give_up(self, running: Settings) -> Settings:
+        """Wait no longer; who has no name yet is called as it is configured."""
+        name = self.name or self._configured.name
+        self.named.set()
+        self.listed.set()
+        return msgspec.structs.replace(running, name=name)
+
+    def _other_name(self, running: Settings, peers: PeerList) -> str | None:
+        name = (peers.names or {}).get(running.pod_name, running.name)
+        if name == running.name:
+            return None
+        return (
+            f"{running.peers_file} calls pod {running.pod_name} {name} by now; it stays "
+            f"{running.name} until it is restarted"
+        )
+
+
+def _reached_at(settings: Settings, entry: Peer) -> Settings:
+    host, _ = host_and_port(entry.url)
+    return msgspec.structs.replace(settings, hostname=host, my_url=entry.url)

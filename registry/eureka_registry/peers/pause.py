@@ -1,0 +1,18 @@
+"""Waiting between two rounds for as long as a setting says, which may change meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+_LOOK_EVERY_S: Final = 1.0
+
+
+async def pause(seconds: Callable[[], float]) -> None:
+    """Wait until so many seconds have passed; a change of how many counts within a second."""
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    # Nothing could set an event: settings are only read.
+    while (left_s := began_s + seconds() - loop.time()) > 0:  # noqa: ASYNC110
+        await asyncio.sleep(min(left_s, _LOOK_EVERY_S))

@@ -1,0 +1,164 @@
+"""A program for a pod of the registry's image: it holds leases, and looks for them at every peer.
+
+Each lease is one client's that registers at a URL of its own and fails over to the others. Besides,
+one more begins every second: what is registered while peers come and go must not be lost either.
+A peer that calls itself ready must list every lease that is older than `SETTLED_S`.
+
+Its argument is a JSON object: `count` leases, `urls` of the clients, `peers` to look at by name.
+Each second it prints one: `held` leases, `lost` ones (renewals answered 404), `complete` (for each
+peer that is ready whether it lists all), `missing` (what a ready peer lacked, and when), the number
+of `looks`, and `silence_s`: the longest time in which no peer that called itself ready answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from eureka_registry.local.client import LeaseClient, Tally
+
+APP: Final = "LEASES"
+SETTLED_S: Final = 10.0
+"""So long replication may take; it takes a fraction of a second on an idle machine."""
+_INTERVAL_S: Final = 10
+_DURATION_S: Final = 60
+_LOOK_EVERY_S: Final = 0.5
+_AT_ONCE: Final = 50
+_KEPT: Final = 20
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=5.0, connect=1.0)
+
+
+class _Instance(msgspec.Struct, rename="camel"):
+    instance_id: str
+
+
+class _Application(msgspec.Struct):
+    instance: list[_Instance] = []
+
+
+class _Answer(msgspec.Struct):
+    application: _Application = msgspec.field(default_factory=_Application)
+
+
+class Holder:
+    """The leases of one application, and what was found of them."""
+
+    def __init__(
+        self, clients: aiohttp.ClientSession, looks: aiohttp.ClientSession, urls: Sequence[str]
+    ) -> None:
+        self._clients = clients
+        self._looks = looks
+        self._urls = urls
+        self._tally = Tally()
+        self._since: dict[str, float] = {}
+        self._complete: dict[str, bool] = {}
+        self._missing: list[dict[str, Any]] = []
+        self._count = 0
+        self._answered_s = 0.0
+        self._silence_s = 0.0
+
+    async def run(self, count: int, peers: Sequence[str]) -> None:
+        """Hold leases until cancelled."""
+        room = asyncio.Semaphore(_AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(count):
+                tasks.create_task(self._hold(number, room))
+            for peer in peers:
+                tasks.create_task(self._look_at(peer))
+            tasks.create_task(self._say())
+            while True:
+                await asyncio.sleep(1.0)
+                tasks.create_task(self._hold(count, room))
+                count += 1
+
+    async def _hold(self, number: int, room: asyncio.Semaphore) -> None:
+        name = (APP, number)
+        client = LeaseClient(self._clients, self._urls, name, self._tally, lambda _: None)
+        while True:
+            try:
+                async with room:
+                    await client.register(_INTERVAL_S, _DURATION_S)
+                self._since.setdefault(client.id, time.monotonic())
+                await client.hold(_INTERVAL_S, _DURATION_S)
+            except RuntimeError:  # no peer takes it: it is tried again, as by every client
+                await asyncio.sleep(1.0)
+
+    async def _look_at(self, peer: str) -> None:
+        while True:
+            begin = time.monotonic()
+            try:
+                listed = await self._listed(peer)
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                listed = None
+            if listed is None:
+                self._complete.pop(peer, None)
+            else:
+                self._compare(peer, listed, begin)
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _listed(self, peer: str) -> set[str] | None:
+        """The leases at a peer; `None` if it is not ready."""
+        async with self._looks.get(f"http://{peer}:8763/readyz") as answer:
+            if answer.status != HTTPStatus.OK:
+                return None
+        accept = {"Accept": "application/json"}
+        async with self._looks.get(
+            f"http://{peer}:8761/eureka/apps/{APP}", headers=accept
+        ) as answer:
+            if answer.status == HTTPStatus.NOT_FOUND:
+                return set()
+            answer.raise_for_status()
+            found = msgspec.json.decode(await answer.read(), type=_Answer)
+        return {each.instance_id for each in found.application.instance}
+
+    def _compare(self, peer: str, listed: set[str], at_s: float) -> None:
+        self._count += 1
+        now_s = time.monotonic()
+        if self._answered_s:
+            self._silence_s = max(self._silence_s, now_s - self._answered_s)
+        self._answered_s = now_s
+        settled = {each for each, since in self._since.items() if at_s - since > SETTLED_S}
+        lacking = sorted(settled - listed)
+        self._complete[peer] = not lacking
+        if lacking and len(self._missing) < _KEPT:
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            self._missing.append(
+                {"peer": peer, "at": now, "count": len(lacking), "first": lacking[0]}
+            )
+
+    async def _say(self) -> None:
+        while True:
+            seen = {
+                "held": len(self._since),
+                "lost": self._tally.leases_lost,
+                "complete": self._complete,
+                "missing": self._missing,
+                "looks": self._count,
+                "silence_s": self._silence_s,
+            }
+            print(json.dumps(seen), flush=True)  # noqa: T201 - the test reads it
+            await asyncio.sleep(1.0)
+
+
+async def main() -> None:
+    """Hold leases until the pod is deleted."""
+    wanted = json.loads(sys.argv[1])
+    # A peer that was replaced has another address at once.
+    fresh = aiohttp.TCPConnector(use_dns_cache=False, force_close=True)
+    clients = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ttl_dns_cache=2))
+    looks = aiohttp.ClientSession(connector=fresh, timeout=_TIMEOUT)
+    async with clients, looks:
+        await Holder(clients, looks, wanted["urls"]).run(wanted["count"], wanted["peers"])
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,96 @@
+"""The operator as people install it: by Helm, out of `charts/eurekube`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from cluster import versions
+from cluster.images import OPERATOR, REGISTRY, ROOT
+from e2e.clusters import Target
+from support.kubectl import Kubectl
+
+CHART: Final = ROOT / "charts" / "eurekube"
+RELEASE: Final = "eurekube"
+_PATIENCE: Final = "150s"
+
+
+class Operator:
+    """A release of the chart, whose name has `eurekube` in it, in a namespace made with it."""
+
+    lease: Final = "eurekube-operator"
+
+    def __init__(
+        self,
+        target: Target,
+        namespace: str = "eurekube",
+        version: str = versions.HELM,
+        release: str = RELEASE,
+    ) -> None:
+        self.namespace = namespace
+        self.release = release
+        self.deployment = f"{release}-operator"
+        self.account = self.deployment
+        """Its ServiceAccount."""
+        self.kubectl = Kubectl(target.kubectl.program, namespace)
+        self.helm = target.helm(namespace, version)
+        self._images = [
+            *_image("image", target.image(OPERATOR)),
+            *_image("registryImage", target.image(REGISTRY)),
+        ]
+
+    def install(self, *words: str, chart: Path = CHART) -> str:
+        """Install it, or upgrade it to this, and wait until it is available; what Helm prints.
+
+        `words` are further arguments of Helm's. CRDs that an earlier release left are taken over.
+        """
+        ways = ("--install", "--create-namespace", "--take-ownership", "--wait")
+        images = [word for image in self._images for word in ("--set-string", image)]
+        timeout = f"--timeout={_PATIENCE}"
+        return self.helm.upgrade(self.release, chart, *ways, timeout, *images, *words)
+
+    def uninstall(self) -> None:
+        """Remove the release and wait until its objects are gone; the CRDs stay."""
+        self.helm.uninstall(self.release, "--ignore-not-found", "--wait", f"--timeout={_PATIENCE}")
+
+    def scale(self, replicas: int) -> None:
+        """Have so many of it, and wait until the others are gone and these are available."""
+        self.kubectl("scale", f"deployment/{self.deployment}", f"--replicas={replicas}")
+        self.kubectl("rollout", "status", f"deployment/{self.deployment}", "--timeout=55s")
+        if replicas == 0:
+            self.kubectl("wait", "--for=delete", "pod", f"--selector={self.selector}")
+
+    @property
+    def selector(self) -> str:
+        """The label selector of its pods."""
+        return f"app.kubernetes.io/instance={self.release},app.kubernetes.io/component=operator"
+
+    @property
+    def pods(self) -> list[dict[str, Any]]:
+        """Its pods."""
+        found: list[dict[str, Any]] = self.kubectl.get("pods", f"--selector={self.selector}")[
+            "items"
+        ]
+        return found
+
+    @property
+    def leader(self) -> str:
+        """The pod that has the Lease; empty if none has."""
+        spec = self.kubectl.get("lease", self.lease)["spec"]
+        return str(spec.get("holderIdentity") or "").partition("_")[0]
+
+    @property
+    def title(self) -> str:
+        """What it is called when something has failed."""
+        return f"the operator in {self.namespace}"
+
+    def explanation(self) -> str:
+        """What a person would look at first."""
+        logs = ("logs", f"--selector={self.selector}", "--tail=60", "--prefix")
+        return self.kubectl.said(("get", "pods", "-o", "wide"), ("get", "events"), logs)
+
+
+def _image(value: str, name: str) -> tuple[str, str]:
+    """How the chart is told an image."""
+    repository, _, tag = name.rpartition(":")
+    return f"{value}.repository={repository}", f"{value}.tag={tag}"

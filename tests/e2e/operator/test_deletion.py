@@ -1,0 +1,276 @@
+"""Object, namespace, release, CRD and operator deleted in every order: nothing is left hanging.
+
+No object has a finalizer of ours, and children have their owner's uid: the API server's garbage
+collector removes them, whether the operator runs or not. What Helm keeps is the CRD; the Lease
+stays in the operator's namespace.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+from cluster import versions
+from e2e.clusters import Target
+from e2e.operator.changes import choose_interval, has_interval, log
+from e2e.operator.ekc import LABEL, PATIENCE_S, EkcCluster
+from e2e.operator.installed import Operator
+from processes.cluster import until
+from support.kubectl import Kubectl
+
+Recorded = Callable[[str, object], None]
+
+GONE_S: Final = 240.0
+"""60 s, and the rest for a machine that is busy."""
+CRD: Final = "eurekaclusters.eurekube.io"
+RELEASE, CRDS, OPERATOR = "release", "CRD", "operator"
+ORDERS: Final = (
+    ((RELEASE, CRDS), versions.HELM),
+    ((CRDS, RELEASE), versions.HELM_4),
+    ((OPERATOR, RELEASE, CRDS), versions.HELM_4),
+    ((OPERATOR, CRDS, RELEASE), versions.HELM),
+    ((CRDS, OPERATOR, RELEASE), versions.HELM),
+)
+"""All in which each step still has something to delete, and a Helm to install with."""
+_CHILDREN: Final = (
+    "services,configmaps,serviceaccounts,statefulsets,poddisruptionbudgets,networkpolicies,"
+    "pods,persistentvolumeclaims"
+)
+_RELEASED: Final = (
+    "deployments,replicasets,pods,services,serviceaccounts,poddisruptionbudgets,networkpolicies,"
+    "roles,rolebindings,clusterroles,clusterrolebindings"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A cluster, and before which of the steps for all it is deleted; None: never by itself."""
+
+    namespace: str
+    object_at: int | None
+    namespace_at: int | None
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """A peer where its pod can be left over, and once a volume; else none, to be quick."""
+        if self.namespace_at is not None:
+            return {"replicas": 0}
+        if self.object_at is not None:
+            return {"replicas": 1}
+        return {"replicas": 1, "snapshot": {"enabled": True, "volume": {"size": "1Gi"}}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed_afterwards(operator: Operator) -> Iterator[None]:
+    """Leave the operator as other files expect it."""
+    yield
+    operator.install()
+
+
+@pytest.mark.parametrize(("order", "version"), ORDERS, ids=["-".join(order) for order, _ in ORDERS])
+def test_all_is_gone_whatever_is_deleted_first(
+    target: Target, order: Sequence[str], version: str, record_property: Recorded
+) -> None:
+    """Each step is done at once after the one before, while that is still under way."""
+    operator = Operator(target, version=version)
+    operator.install()
+    cases = _cases(order)
+    _start(target.kubectl, cases)
+
+    for place, step in enumerate([*order, ""]):
+        _delete_objects(target.kubectl, [each for each in cases if each.object_at == place])
+        _delete_namespaces(target.kubectl, [each for each in cases if each.namespace_at == place])
+        _delete_for_all(operator, step)
+
+    begin = time.monotonic()
+    until(lambda: not _left_over(target.kubectl, operator, cases), GONE_S)
+    words = ", ".join(order)
+    record_property(f"gone after {words}", f"{time.monotonic() - begin:.1f} s")
+    _delete_namespaces(target.kubectl, [each for each in cases if each.namespace_at is None])
+
+
+@pytest.mark.parametrize("version", [versions.HELM, versions.HELM_4])
+def test_install_elsewhere_takes_over(
+    target: Target, operator: Operator, cluster: EkcCluster, version: str
+) -> None:
+    """Peers live on without an operator, and another release in another namespace goes on.
+
+    With each Helm, by which it is installed, upgraded and uninstalled.
+    """
+    operator.install()
+    cluster.start({"replicas": 2})
+    before = cluster.lives
+    operator.uninstall()
+    choose_interval(cluster, 51)
+    elsewhere = Operator(target, "elsewhere", version, release="eurekube-elsewhere")
+    try:
+        elsewhere.install()
+        until(lambda: has_interval(cluster, 51), PATIENCE_S)
+        cluster.wait_ready()
+
+        elsewhere.install("--set", "workers=2")
+        choose_interval(cluster, 52)
+        until(lambda: has_interval(cluster, 52), PATIENCE_S)
+        cluster.wait_ready()
+    finally:
+        elsewhere.uninstall()
+        target.kubectl("delete", "namespace", "elsewhere")
+
+    assert cluster.lives == before
+    assert not _of_release(target.kubectl, elsewhere)
+
+
+def test_crd_that_is_made_again_at_once(
+    target: Target, operator: Operator, cluster: EkcCluster
+) -> None:
+    """All objects are gone with it, by definition; new ones are as good as those."""
+    operator.install()
+    cluster.start({"replicas": 1})
+    old = cluster.lives
+    target.kubectl("delete", "crd", CRD, "--timeout=50s")
+
+    operator.install()
+    until(lambda: not old.items() & cluster.lives.items(), GONE_S)
+    cluster.start({"replicas": 1})
+
+
+def test_operator_that_finds_no_crd_waits_for_it(
+    target: Target, operator: Operator, cluster: EkcCluster
+) -> None:
+    """It says so, in its log and by its readiness, and neither ends nor has to be started again."""
+    operator.install()
+    target.kubectl("delete", "crd", CRD, "--timeout=50s")
+    operator.kubectl("delete", "pods", f"--selector={operator.selector}")
+    until(lambda: "is not installed; waiting for it" in log(operator), PATIENCE_S)
+    pods = {each["metadata"]["uid"] for each in operator.pods}
+
+    operator.install()
+    cluster.start({"replicas": 1})
+    assert {each["metadata"]["uid"] for each in operator.pods} == pods
+
+
+def test_orphaned_children_are_left_alone(operator: Operator, cluster: EkcCluster) -> None:
+    """`--cascade=orphan` keeps what runs; a new object of the name says whose its children are."""
+    operator.install()
+    cluster.start({"replicas": 1})
+    before = cluster.lives
+    cluster.kubectl("delete", "eurekacluster", cluster.name, "--cascade=orphan")
+
+    cluster.apply({"replicas": 1})
+
+    until(lambda: cluster.is_so("Reconciled", "False", "NameTaken"), PATIENCE_S)
+    assert cluster.lives == before
+
+
+def test_object_that_is_deleted_after_its_children_is_gone(
+    operator: Operator, cluster: EkcCluster
+) -> None:
+    """`--cascade=foreground`: the operator must not make again what is on its way out."""
+    operator.install()
+    cluster.start({"replicas": 1})
+
+    cluster.kubectl(
+        "delete", "eurekacluster", cluster.name, "--cascade=foreground", "--timeout=55s"
+    )
+
+    assert not cluster.pods
+
+
+def _cases(order: Sequence[str]) -> list[Case]:
+    """A cluster for each order of object and namespace relative to what is deleted for all."""
+    prefix = f"gone-{secrets.token_hex(2)}"
+    objects = [None, *range(order.index(CRDS) + 1)]  # afterwards there are none
+    namespaces = [None, *range(len(order) + 1)]
+    return [
+        Case(f"{prefix}-{one}-{other}".lower(), one, other)
+        for one in objects
+        for other in namespaces
+        if one is None or other is None or one <= other
+    ]
+
+
+def _start(kubectl: Kubectl, cases: Sequence[Case]) -> None:
+    """Have the clusters, and wait until each has all that it can have."""
+    kubectl.apply(_list([_namespace(each) for each in cases]))
+    kubectl.apply(_list([_object(each) for each in cases]))
+    until(lambda: all(_is_made(kubectl, cases)), PATIENCE_S)
+    claims = ("get", "persistentvolumeclaims", f"--selector={LABEL}", "-A", "-o", "name")
+    until(lambda: kubectl(*claims), PATIENCE_S)
+
+
+def _is_made(kubectl: Kubectl, cases: Sequence[Case]) -> Iterator[bool]:
+    """Whether each is ready; a peer whose volume nobody provides never is."""
+    found = {each["metadata"]["namespace"]: each for each in _clusters(kubectl)}
+    for case in cases:
+        conditions = found[case.namespace].get("status", {}).get("conditions", [])
+        true = {each["type"] for each in conditions if each["status"] == "True"}
+        yield "Ready" in true or ("snapshot" in case.spec and "Reconciled" in true)
+
+
+def _clusters(kubectl: Kubectl) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = kubectl.get("eurekaclusters", "-A")["items"]
+    return found
+
+
+def _delete_objects(kubectl: Kubectl, cases: Sequence[Case]) -> None:
+    if cases:
+        text = _list([_object(each) for each in cases])
+        kubectl("delete", "--wait=false", "--ignore-not-found", "-f", "-", given=text)
+
+
+def _delete_namespaces(kubectl: Kubectl, cases: Sequence[Case]) -> None:
+    if cases:
+        kubectl("delete", "namespaces", "--wait=false", *(each.namespace for each in cases))
+
+
+def _delete_for_all(operator: Operator, step: str) -> None:
+    match step:
+        case "release":
+            operator.helm.uninstall(operator.release)
+        case "CRD":
+            operator.kubectl("delete", "crd", CRD, "--wait=false")
+        case "operator":
+            operator.kubectl("delete", "deployment", operator.deployment, "--wait=false")
+
+
+def _left_over(kubectl: Kubectl, operator: Operator, cases: Sequence[Case]) -> list[str]:
+    """What is still there of all that was deleted."""
+    gone = {f"namespace/{each.namespace}" for each in cases if each.namespace_at is not None}
+    return [
+        *_names(kubectl, _CHILDREN, "-A", f"--selector={LABEL}"),
+        *_of_release(kubectl, operator),
+        *_names(kubectl, "crd", CRD, "--ignore-not-found"),
+        *gone.intersection(_names(kubectl, "namespaces")),
+    ]
+
+
+def _of_release(kubectl: Kubectl, operator: Operator) -> list[str]:
+    selector = f"--selector=app.kubernetes.io/instance={operator.release}"
+    return _names(kubectl, _RELEASED, "-A", selector)
+
+
+def _names(kubectl: Kubectl, *words: str) -> list[str]:
+    return kubectl("get", *words, "-o", "name").split()
+
+
+def _list(items: list[dict[str, Any]]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def _namespace(case: Case) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": case.namespace}}
+
+
+def _object(case: Case) -> dict[str, Any]:
+    return {
+        "apiVersion": "eurekube.io/v1alpha1",
+        "kind": "EurekaCluster",
+        "metadata": {"namespace": case.namespace, "name": "eureka"},
+        "spec": case.spec,
+    }

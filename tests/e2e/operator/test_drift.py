@@ -1,0 +1,382 @@
+"""What others do to the objects of an EurekaCluster, and what its owner gets wrong."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+from conformance.realclient import not_run
+from e2e.operator.ekc import PATIENCE_S, EkcCluster
+from processes.cluster import until
+
+MANAGER: Final = "mallory"
+FOREIGN: Final = "example.com/foreign"
+WITHIN_S: Final = 20.0
+"""Drift is repaired within 5 s; a busy machine may take four times as long."""
+
+Record = Callable[[str, object], None]
+
+
+class Edit(NamedTuple):
+    """A field of a child, and how somebody changes it: by a JSON patch."""
+
+    kind: str
+    name: str
+    path: str
+    value: object
+    field: str
+    """As the event has it."""
+
+    @property
+    def ref(self) -> str:
+        """How kubectl is told the object."""
+        return f"{self.kind.lower()}/{self.name}"
+
+
+EDITS: Final = (
+    Edit("Service", "eureka", "/spec/ports/0/targetPort", 9999, "spec.ports"),
+    Edit("Service", "eureka", "/spec/selector", {"app": "other"}, "spec.selector"),
+    Edit(
+        "Service",
+        "eureka-peers",
+        "/spec/publishNotReadyAddresses",
+        value=False,
+        field="spec.publishNotReadyAddresses",
+    ),
+    Edit(
+        "Service",
+        "peer2",
+        "/spec/selector/statefulset.kubernetes.io~1pod-name",
+        "eureka-peer-1",
+        "spec.selector",
+    ),
+    Edit("Service", "peer3", "/metadata/labels/eurekube.io~1cluster", "other", "metadata.labels"),
+    Edit("ConfigMap", "eureka-config", "/data/config.json", "{}", "data[config.json]"),
+    Edit("StatefulSet", "eureka-peer", "/spec/minReadySeconds", 7, "spec.minReadySeconds"),
+    Edit("PodDisruptionBudget", "eureka", "/spec/maxUnavailable", 3, "spec.maxUnavailable"),
+    Edit(
+        "ServiceAccount",
+        "eureka",
+        "/automountServiceAccountToken",
+        value=True,
+        field="automountServiceAccountToken",
+    ),
+    Edit("NetworkPolicy", "eureka", "/spec/ingress", [], "spec.ingress"),
+    Edit("ServiceMonitor", "eureka", "/spec/endpoints", [], "spec.endpoints"),
+)
+CHILDREN: Final = tuple(dict.fromkeys((edit.kind, edit.name) for edit in EDITS))
+
+
+@pytest.fixture(scope="module")
+def peers(shared: EkcCluster, *, monitors: bool) -> EkcCluster:
+    """Three peers, with a ServiceMonitor where there can be one."""
+    if monitors:
+        shared.change({"monitoring": {"serviceMonitor": True}})
+        shared.wait_ready()
+    return shared
+
+
+@pytest.fixture
+def undisturbed(peers: EkcCluster) -> Iterator[EkcCluster]:
+    """The peers, which no test may restart, and which agree afterwards."""
+    before = peers.lives
+    yield peers
+    peers.wait_ready()
+    assert peers.agrees
+    assert peers.lives == before
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: f"{edit.ref}-{edit.field}")
+def test_edited_field_is_put_right(
+    undisturbed: EkcCluster, edit: Edit, record_property: Record, *, monitors: bool
+) -> None:
+    """The event names object, field and who changed it; labels and annotations of others stay."""
+    _need(edit.kind, monitors=monitors)
+    kubectl = undisturbed.kubectl
+    kubectl("label", "--overwrite", edit.ref, f"{FOREIGN}=yes")
+    kubectl("annotate", "--overwrite", edit.ref, f"{FOREIGN}=yes")
+    before = _content(kubectl.get(edit.ref))
+
+    _patch(undisturbed, edit.ref, "replace", edit.path, edit.value)
+    begin = time.monotonic()
+    until(lambda: _content(kubectl.get(edit.ref)) == before, WITHIN_S)
+
+    _record(record_property, f"edited {edit.ref} {edit.field}", begin)
+    assert before["metadata"]["labels"][FOREIGN] == "yes"
+    assert before["metadata"]["annotations"][FOREIGN] == "yes"
+    said = f"{edit.kind} {edit.name}: put right {edit.field}"
+    until(lambda: _drift_event(undisturbed, said, f"(by {MANAGER})"), WITHIN_S)
+
+
+@pytest.mark.parametrize(("kind", "name"), CHILDREN)
+def test_deleted_child_is_made_again(
+    undisturbed: EkcCluster, kind: str, name: str, record_property: Record, *, monitors: bool
+) -> None:
+    """Pods of a StatefulSet that is deleted without them find their new owner."""
+    _need(kind, monitors=monitors)
+    kubectl, ref = undisturbed.kubectl, f"{kind.lower()}/{name}"
+    for word in ("label", "annotate"):
+        kubectl(word, ref, f"{FOREIGN}-")
+    old = kubectl.get(ref)
+
+    kubectl("delete", ref, "--wait=false", "--cascade=orphan")
+    begin = time.monotonic()
+    new = until(lambda: _other(undisturbed, ref, old), WITHIN_S)
+
+    _record(record_property, f"deleted {ref}", begin)
+    assert _content(new) == _content(old)
+    said = f"{kind} {name} was deleted; it was made again"
+    until(lambda: _drift_event(undisturbed, said), WITHIN_S)
+
+
+def test_port_of_others_stays_when_ours_is_put_right(undisturbed: EkcCluster) -> None:
+    """Fields that somebody added are theirs."""
+    extra = {"name": "extra", "port": 9999, "targetPort": 9999, "protocol": "TCP"}
+    _patch(undisturbed, "service/eureka", "add", "/spec/ports/-", extra)
+
+    _patch(undisturbed, "service/eureka", "replace", "/spec/ports/0/targetPort", 9998)
+
+    until(lambda: _ports(undisturbed) == {8761: "http", 9999: 9999}, WITHIN_S)
+    _patch(undisturbed, "service/eureka", "remove", "/spec/ports/1", None)
+
+
+def test_variable_of_others_stays_when_a_field_of_ours_is_put_right(cluster: EkcCluster) -> None:
+    """Without peers: a StatefulSet controller restarts pods for it, which is no affair of ours."""
+    cluster.start({"replicas": 0})
+    ref, path = "statefulset/eureka-peer", "/spec/template/spec/containers/0/env/-"
+    extra = {"name": "FOREIGN", "value": "yes"}
+    _patch(cluster, ref, "add", path, extra)
+
+    _patch(cluster, ref, "replace", "/spec/minReadySeconds", 7)
+
+    until(lambda: cluster.kubectl.get(ref)["spec"]["minReadySeconds"] == 5, WITHIN_S)
+    pod = cluster.kubectl.get(ref)["spec"]["template"]["spec"]
+    assert extra in pod["containers"][0]["env"]
+
+
+def test_services_of_others_are_left_alone_until_they_are_gone(cluster: EkcCluster) -> None:
+    """The condition names each and says what to do; the peers run without these names."""
+    theirs = {name: _foreign_service(cluster, name) for name in ("peer2", "eureka")}
+
+    cluster.apply()
+
+    until(lambda: cluster.is_so("Reconciled", "False", "NameTaken"), PATIENCE_S)
+    said = cluster.condition("Reconciled")["message"]
+    for name in theirs:
+        assert f"Service {name} is there and is not of this EurekaCluster" in said
+    assert "delete or rename it, or give this EurekaCluster another name" in said
+    assert "spec.peers.dnsPrefix" in said
+    until(lambda: _see_each_other(cluster, "eureka-peer-1", "eureka-peer-3"), PATIENCE_S)
+    assert cluster.events("NameTaken")
+    lives = cluster.lives
+    assert {name: cluster.kubectl.get(f"service/{name}") for name in theirs} == theirs
+
+    cluster.kubectl("delete", "service", *theirs)
+    cluster.wait_ready()
+
+    assert cluster.agrees
+    assert cluster.lives == lives
+
+
+def test_config_map_of_others_is_left_alone_until_it_is_gone(cluster: EkcCluster) -> None:
+    """No pod is made that would run with somebody else's configuration."""
+    cluster.kubectl("create", "configmap", "eureka-config", "--from-literal=config.json={}")
+    theirs = cluster.kubectl.get("configmap/eureka-config")
+
+    cluster.apply({"replicas": 1})
+
+    until(lambda: cluster.is_so("Reconciled", "False", "NameTaken"), PATIENCE_S)
+    said = "ConfigMap eureka-config is there and is not of this EurekaCluster (it has no owner)"
+    assert said in cluster.condition("Reconciled")["message"]
+    assert cluster.kubectl.get("configmap/eureka-config") == theirs
+    assert cluster.pods == {}
+    assert cluster.kubectl.get("service/peer1")
+
+    cluster.kubectl("delete", "configmap", "eureka-config")
+    cluster.wait_ready()
+
+    assert cluster.agrees
+
+
+def test_second_cluster_in_the_namespace_needs_a_prefix_of_its_own(
+    undisturbed: EkcCluster,
+) -> None:
+    """With the first one's it says so and takes nothing; with another one both work."""
+    second = EkcCluster(undisturbed.kubectl, "second")
+    second.apply({"replicas": 1})
+    until(lambda: second.is_so("Reconciled", "False", "NameTaken"), PATIENCE_S)
+    said = second.condition("Reconciled")["message"]
+    assert "Service peer1 is there" in said
+    assert "it belongs to EurekaCluster eureka" in said
+    second.delete()
+
+    second.start({"replicas": 2, "peers": {"dnsPrefix": "second"}})
+
+    assert second.agrees
+    assert undisturbed.agrees
+    views = second.peers("second-peer-1")["peers"]
+    assert {view["name"] for view in views} == {"second1", "second2"}
+    second.delete()
+
+
+def test_paused_cluster_is_left_as_it_is(undisturbed: EkcCluster) -> None:
+    """Nothing is repaired, and no change of the spec is carried out, until it is resumed."""
+    kubectl, budget = undisturbed.kubectl, "poddisruptionbudget/eureka"
+    config = _config(undisturbed)
+    undisturbed.change({"paused": True})
+    until(lambda: undisturbed.is_so("Paused"), PATIENCE_S)
+    kubectl("delete", budget)
+
+    undisturbed.change({"registry": {"lease": {"evictionIntervalSeconds": 31}}})
+
+    until(lambda: undisturbed.is_so("Paused"), PATIENCE_S)  # the operator has seen the change
+    assert undisturbed.status["phase"] == "Paused"
+    assert kubectl.tried("get", budget).returncode != 0
+    assert _config(undisturbed) == config
+
+    undisturbed.change({"paused": None})
+
+    until(lambda: kubectl.tried("get", budget).returncode == 0, PATIENCE_S)
+    until(lambda: undisturbed.condition("Paused") == {}, PATIENCE_S)
+    undisturbed.wait_ready()
+    assert _config(undisturbed)["eviction_interval_s"] == 31
+    assert undisturbed.events("Paused")
+    assert undisturbed.events("Resumed")
+    undisturbed.change({"registry": None})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (
+            {"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}},
+            "must be less than or equal to cpu limit",
+        ),
+        ({"pod": {"affinity": {"nodeAfinity": {}}}}, "nodeAfinity"),
+        ({"pod": {"tolerations": [{"operator": "Exists", "effect": "Never"}]}}, "Never"),
+    ],
+    ids=["requests-above-limits", "affinity-with-a-typo", "unknown-effect"],
+)
+def test_what_runs_keeps_running_when_the_spec_is_refused(
+    undisturbed: EkcCluster, wrong: dict[str, Any], said: str
+) -> None:
+    """Free-form parts are the API server's to judge; condition and event have its sentence."""
+    undisturbed.change(wrong)
+
+    until(lambda: undisturbed.is_so("Reconciled", "False", "Refused"), PATIENCE_S)
+    assert said in undisturbed.condition("Reconciled")["message"]
+    assert undisturbed.is_so("Stalled", "True", "Refused")
+    assert undisturbed.is_so("Available")
+    until(lambda: any(said in message for message in undisturbed.events("Refused")), WITHIN_S)
+    assert undisturbed.agrees
+
+    undisturbed.change(dict.fromkeys(wrong))
+    undisturbed.wait_ready()
+
+
+def test_changed_settings_are_in_force_without_a_restart(
+    undisturbed: EkcCluster, record_property: Record
+) -> None:
+    """Each peer reports the configuration that the object asks for, and behaves so."""
+    before = undisturbed.status["configHash"]
+    undisturbed.change(
+        {
+            "logging": {"level": "DEBUG"},
+            "registry": {
+                "lease": {"evictionIntervalSeconds": 7},
+                "selfPreservation": {"enabled": False},
+            },
+        }
+    )
+    begin = time.monotonic()
+    until(lambda: undisturbed.is_so("ConfigSynced"), PATIENCE_S)
+
+    record_property("from a changed setting to all peers", f"{time.monotonic() - begin:.1f} s")
+    wanted = undisturbed.status["configHash"]
+    assert wanted != before
+    for pod in undisturbed.pods:
+        document = undisturbed.peers(pod)
+        assert document["config"] == {"hash": wanted, "problem": None, "restartNeeded": []}
+        assert "off" in document["selfPreservation"]
+    assert undisturbed.events("ConfigReloaded")
+    undisturbed.change({"logging": None, "registry": None})
+
+
+def _need(kind: str, *, monitors: bool) -> None:
+    if kind == "ServiceMonitor" and not monitors:
+        not_run("e2e of ServiceMonitors", "their CRD cannot be had here")
+
+
+def _patch(cluster: EkcCluster, ref: str, what: str, path: str, value: object) -> None:
+    """Change an object as somebody else does."""
+    patch = json.dumps([{"op": what, "path": path, "value": value}])
+    manager = f"--field-manager={MANAGER}"
+    cluster.kubectl("patch", ref, "--type=json", f"--patch={patch}", manager)
+
+
+def _content(document: dict[str, Any]) -> dict[str, Any]:
+    """What of an object is up to us: not what the API server keeps, nor the peers' list."""
+    metadata = {key: document["metadata"][key] for key in ("labels", "annotations")}
+    rest = {key: value for key, value in document.items() if key not in ("metadata", "status")}
+    if "spec" in rest:
+        given = ("clusterIP", "clusterIPs")
+        rest["spec"] = {k: v for k, v in rest["spec"].items() if k not in given}
+    if "data" in rest:
+        rest["data"] = rest["data"]["config.json"]
+        del metadata["annotations"]["eurekube.io/desired-hash"]
+    return {**rest, "metadata": metadata}
+
+
+def _other(cluster: EkcCluster, ref: str, old: dict[str, Any]) -> dict[str, Any] | None:
+    """The object that took the place of an old one; `None` if there is none yet."""
+    text = cluster.kubectl.tried("get", ref, "-o", "json").stdout
+    new: dict[str, Any] = json.loads(text) if text else old
+    return None if new["metadata"]["uid"] == old["metadata"]["uid"] else new
+
+
+def _drift_event(cluster: EkcCluster, *parts: str) -> bool:
+    return any(all(part in said for part in parts) for said in cluster.events("DriftCorrected"))
+
+
+def _record(record_property: Record, what: str, begin: float) -> None:
+    record_property(f"drift repaired, {what}", f"{time.monotonic() - begin:.1f} s")
+
+
+def _ports(cluster: EkcCluster) -> dict[int, object]:
+    spec = cluster.kubectl.get("service/eureka")["spec"]
+    return {port["port"]: port["targetPort"] for port in spec["ports"]}
+
+
+def _foreign_service(cluster: EkcCluster, name: str) -> dict[str, Any]:
+    """A Service of somebody else, as it is once it is there."""
+    cluster.kubectl("create", "service", "clusterip", name, "--tcp=80:80")
+    found: dict[str, Any] = cluster.kubectl.get(f"service/{name}")
+    return found
+
+
+def _see_each_other(cluster: EkcCluster, *pods: str) -> bool:
+    """Whether these pods list each other, and agree."""
+    documents = {pod: cluster.peers(pod) for pod in pods}
+    names = {document.get("name") for document in documents.values()}
+    return all(
+        names - {document.get("name")} <= _agreed(document) for document in documents.values()
+    )
+
+
+def _agreed(document: dict[str, Any]) -> set[str]:
+    return {
+        view["name"]
+        for view in document.get("peers", [])
+        if view["available"] and view["agreement"] == "agreed"
+    }
+
+
+def _config(cluster: EkcCluster) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        cluster.kubectl.get("configmap/eureka-config")["data"]["config.json"]
+    )
+    return found

@@ -1,0 +1,173 @@
+"""What the operator stands on goes away and comes back: no peer restarts, nothing is forgotten.
+
+The registry needs none of it. What people change meanwhile, or in the first moment afterwards, is
+in force within a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import pytest
+
+from cluster.faults import Faults
+from cluster.plan import Plan
+from e2e.clusters import Target
+from e2e.operator.audited import Requests
+from e2e.operator.changes import (
+    choose_interval,
+    has_interval,
+    is_there,
+    log,
+    restarts,
+    start_anew,
+    take_away,
+)
+from e2e.operator.direct import HeldLease
+from e2e.operator.ekc import PATIENCE_S, EkcCluster
+from e2e.operator.installed import Operator
+from processes.cluster import throughout, until
+from support.kubectl import Kubectl
+
+Recorded = Callable[[str, object], None]
+
+OUTAGE_S: Final = float(os.environ.get("EUREKUBE_OUTAGE_S", "30"))
+"""Longer than a leader goes on without its Lease (10 s) and than it lasts (15 s)."""
+CAUGHT_UP_S: Final = 240.0
+"""60 s, and the rest for a machine that is busy."""
+_FORBIDDEN: Final = 403
+
+DEAD_API = {
+    "apiVersion": "apiregistration.k8s.io/v1",
+    "kind": "APIService",
+    "metadata": {"name": "v1.dead.example"},
+    "spec": {
+        "group": "dead.example",
+        "version": "v1",
+        "groupPriorityMinimum": 1000,
+        "versionPriority": 10,
+        "insecureSkipTLSVerify": True,
+        "service": {"namespace": "default", "name": "nobody", "port": 443},
+    },
+}
+
+
+@pytest.fixture
+def held(plan: Plan, shared: EkcCluster) -> HeldLease:
+    """An instance that all peers have."""
+    held = HeldLease(plan, [pod.address for pod in shared.pods.values()])
+    held.register()
+    until(lambda: held.everywhere, PATIENCE_S)
+    return held
+
+
+def test_api_server_that_stands_still(
+    faults: Faults,
+    operator: Operator,
+    shared: EkcCluster,
+    held: HeldLease,
+    record_property: Recorded,
+) -> None:
+    """Requests hang; the leader gives up and starts anew, and peers answer all the while."""
+    before, started = shared.lives, restarts(operator)
+    with faults.stopped("control/kube-apiserver"):
+        throughout(lambda: held.everywhere, OUTAGE_S)
+    until(lambda: operator.kubectl.tried("get", "pods").returncode == 0, PATIENCE_S)
+    until(lambda: restarts(operator) > started, PATIENCE_S)
+
+    _catches_up(
+        shared, 41, record_property, f"caught up after {OUTAGE_S:g} s without the API server"
+    )
+    assert held.everywhere
+    assert shared.lives == before
+
+
+def test_api_server_that_is_started_again_and_has_forgotten_what_was(
+    faults: Faults, shared: EkcCluster, held: HeldLease, record_property: Recorded
+) -> None:
+    """Watches that go on from what they last saw are answered with 410, and begin anew."""
+    before = shared.lives
+    faults.expire_watches()
+
+    _catches_up(shared, 42, record_property, "caught up after watches expired")
+    assert held.everywhere
+    assert shared.lives == before
+
+
+def test_api_of_others_that_is_dead(
+    target: Target, operator: Operator, shared: EkcCluster, record_property: Recorded
+) -> None:
+    """Discovery of all kinds would fail by it; a replica that starts now has to work, too."""
+    before = shared.lives
+    with _served_by_nobody(target.kubectl):
+        start_anew(operator)
+        _catches_up(shared, 43, record_property, "caught up beside a dead API of others")
+
+    assert shared.lives == before
+
+
+def test_permissions_that_are_taken_away_and_given_back(
+    plan: Plan,
+    target: Target,
+    operator: Operator,
+    shared: EkcCluster,
+    record_property: Recorded,
+) -> None:
+    """While it runs, and when it starts; it says what it lacks, and has it again by itself."""
+    before = shared.lives
+    requests = Requests(plan, operator.namespace, operator.account)
+    with _without_permissions(target.kubectl, operator.deployment):
+        choose_interval(shared, 44)
+        take_away(shared, "peer2")
+        until(lambda: any(each.code == _FORBIDDEN for each in requests.all), PATIENCE_S)
+        operator.kubectl("delete", "pods", f"--selector={operator.selector}")
+        until(lambda: "cannot be listed" in log(operator), PATIENCE_S)
+        assert not has_interval(shared, 44)
+        assert not is_there(shared, "peer2")
+
+    _is_caught_up(shared, 44, record_property, "caught up after permissions were given back")
+    assert shared.lives == before
+
+
+def _catches_up(cluster: EkcCluster, interval: int, record: Recorded, what: str) -> None:
+    """Change the object and delete a child, and wait until both are seen to."""
+    choose_interval(cluster, interval)
+    take_away(cluster, "peer2")
+    _is_caught_up(cluster, interval, record, what)
+
+
+def _is_caught_up(cluster: EkcCluster, interval: int, record: Recorded, what: str) -> None:
+    begin = time.monotonic()
+    until(lambda: has_interval(cluster, interval) and is_there(cluster, "peer2"), CAUGHT_UP_S)
+    record(what, f"{time.monotonic() - begin:.1f} s")
+    cluster.wait_ready()
+
+
+@contextmanager
+def _served_by_nobody(kubectl: Kubectl) -> Iterator[None]:
+    """Have the API server forward a group to a Service that is not there."""
+    name = f"apiservice/{DEAD_API['metadata']['name']}"  # type: ignore[index]
+    kubectl.apply(json.dumps(DEAD_API))
+    try:
+        kubectl("wait", "--for=condition=Available=False", name, "--timeout=50s")
+        yield
+    finally:
+        kubectl("delete", name)  # or no namespace could be deleted any more
+
+
+@contextmanager
+def _without_permissions(kubectl: Kubectl, name: str) -> Iterator[None]:
+    """Bind the operator's ClusterRole to nobody."""
+    binding = f"clusterrolebinding/{name}"
+    subjects = kubectl.get(binding)["subjects"]
+    kubectl("patch", binding, "--type=merge", '--patch={"subjects": []}')
+    try:
+        yield
+    finally:
+        mended = json.dumps({"subjects": subjects})
+        kubectl("patch", binding, "--type=merge", f"--patch={mended}")

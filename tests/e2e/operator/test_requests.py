@@ -1,0 +1,179 @@
+"""What the operator asks of the API server: nothing in vain, and all that it may."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from cluster.audit import Permission, granted
+from cluster.faults import Faults
+from cluster.plan import Plan
+from e2e.operator.audited import LEASES, Requests
+from e2e.operator.changes import is_there, start_anew, take_away
+from e2e.operator.ekc import LABEL, PATIENCE_S, EkcCluster
+from e2e.operator.installed import Operator
+from processes.cluster import throughout, until
+from support.kubectl import Kubectl
+
+Recorded = Callable[[str, object], None]
+
+MINUTE_S: Final = 65.0
+"""A resync, which is there every minute, is within it."""
+NEVER_ASKED_FOR: Final = {Permission("eurekube.io", "eurekaclusters/finalizers", "update")}
+"""The API server's admission asks for it, where OwnerReferencesPermissionEnforcement is on."""
+MONITORING: Final = "monitoring.coreos.com"
+
+
+def test_quiet_minute(
+    plan: Plan, operator: Operator, shared: EkcCluster, record_property: Recorded
+) -> None:
+    """Nothing is written but the Lease, and that every two seconds."""
+    requests = Requests(plan, operator.namespace, operator.account)
+    until(lambda: _was_quiet(requests, timedelta(seconds=10)), PATIENCE_S)
+
+    minute = Requests(plan, operator.namespace, operator.account)
+    throughout(lambda: minute.writes == [], MINUTE_S)
+
+    renewals = [each for each in minute.all if each.writes]
+    reads = [each for each in minute.all if each.resource != LEASES]
+    assert {each.verb for each in renewals} == {"update"}
+    assert {each.verb for each in reads} <= {"get", "list", "watch"}
+    assert shared.is_so("Ready")
+    record_property(f"writes in {MINUTE_S:g} quiet seconds", f"{len(renewals)} of the Lease")
+    record_property(f"reads in {MINUTE_S:g} quiet seconds", len(reads))
+
+
+def test_permissions_are_those_that_are_used(
+    plan: Plan,
+    operator: Operator,
+    faults: Faults,
+    kubectl: Kubectl,
+    monitors: bool,  # noqa: FBT001 - a fixture
+) -> None:
+    """Neither is one missing, nor is one granted that no situation takes."""
+    requests = Requests(plan, operator.namespace, operator.account)
+    start_anew(operator)
+    operator.kubectl("delete", "lease", operator.lease)
+    one, two = EkcCluster(kubectl), EkcCluster(kubectl, "other")
+
+    _meet_objects_of_others(one, two, monitors=monitors)
+    _lose_the_same_child_twice(one)
+    _have_children_that_are_not_wanted(one)
+    _want_less(one)
+    _lose_a_node(two, faults)
+
+    given = _granted(operator)
+    if not monitors:
+        given = {each for each in given if each.group != MONITORING}
+    until(lambda: given - requests.permissions == NEVER_ASKED_FOR, PATIENCE_S)
+    assert requests.permissions - given == set()
+    assert [each for each in requests.all if each.code == 403] == []
+
+
+def _meet_objects_of_others(one: EkcCluster, two: EkcCluster, *, monitors: bool) -> None:
+    """Have each kind of child with its name taken: it is looked at. Then have all well."""
+    labels = {"matchLabels": {"app": "of-others"}}
+    pod = {"metadata": {"labels": labels["matchLabels"]}, "spec": {"containers": [_CONTAINER]}}
+    others = [
+        _object("v1", "ConfigMap", "eureka-config"),
+        _object("v1", "ServiceAccount", "eureka"),
+        _object("v1", "Service", "peer1", {"ports": [{"port": 80}]}),
+        _object("apps/v1", "StatefulSet", "other-peer", {"selector": labels, "template": pod}),
+        _object("policy/v1", "PodDisruptionBudget", "other", {"selector": labels}),
+        _object("networking.k8s.io/v1", "NetworkPolicy", "other", {"podSelector": labels}),
+    ]
+    if monitors:
+        spec = {"selector": labels, "endpoints": []}
+        others.append(_object(f"{MONITORING}/v1", "ServiceMonitor", "other", spec))
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": others})
+    one.kubectl.apply(text)
+    wanted: dict[str, object] = {"replicas": 2, "monitoring": {"serviceMonitor": monitors}}
+    one.apply(wanted)
+    two.apply({**wanted, "peers": {"dnsPrefix": "other-peer"}})
+    until(lambda: all(map(_lacks_a_name, (one, two))), PATIENCE_S)
+
+    one.kubectl("delete", "-f", "-", given=text)
+    for each in (one, two):
+        each.wait_ready()
+
+
+def _lacks_a_name(cluster: EkcCluster) -> bool:
+    return cluster.is_so("Reconciled", "False", "NameTaken")
+
+
+def _lose_the_same_child_twice(cluster: EkcCluster) -> None:
+    """The second time there is an event with the same words: its count goes up."""
+    for _ in range(2):
+        take_away(cluster, "peer1")
+        until(lambda: is_there(cluster, "peer1"), PATIENCE_S)
+
+
+def _have_children_that_are_not_wanted(cluster: EkcCluster) -> None:
+    """What names the object as its owner and is none of its children is removed."""
+    metadata = cluster.document["metadata"]
+    owner = {
+        "apiVersion": "eurekube.io/v1alpha1",
+        "kind": "EurekaCluster",
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+    }
+    labels = {LABEL: cluster.name}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [_CONTAINER]}}
+    spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": pod}
+    leftover = [
+        _object("v1", "ConfigMap", "leftover"),
+        _object("v1", "ServiceAccount", "leftover"),
+        _object("apps/v1", "StatefulSet", "leftover", spec),
+    ]
+    for each in leftover:
+        each["metadata"] |= {"labels": labels, "ownerReferences": [owner]}
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": leftover})
+    cluster.kubectl.apply(text)
+    left_over = f"--selector={LABEL}={cluster.name}"
+    listed = ("get", "configmaps,serviceaccounts,statefulsets", left_over, "-o", "name")
+    until(lambda: "/leftover" not in cluster.kubectl(*listed), PATIENCE_S)
+
+
+def _want_less(cluster: EkcCluster) -> None:
+    """Fewer peers, and neither a NetworkPolicy nor a ServiceMonitor."""
+    off = {"networkPolicy": {"enabled": False}, "monitoring": {"serviceMonitor": False}}
+    cluster.change({"replicas": 1, **off})
+    cluster.wait_ready()
+
+
+def _lose_a_node(cluster: EkcCluster, faults: Faults) -> None:
+    """A pod that should be gone for half a minute is removed without its kubelet."""
+    name, pod = next(iter(cluster.pods.items()))
+    with faults.stopped(f"{pod.node}/kubelet"):
+        cluster.kubectl("delete", "pod", name, "--grace-period=1", "--wait=false")
+        until(lambda: cluster.events("PeerAbandoned"), PATIENCE_S)
+    cluster.wait_ready()
+
+
+def _granted(operator: Operator) -> set[Permission]:
+    """What the chart's roles grant."""
+    kubectl, name = operator.kubectl, operator.deployment
+    roles = (("clusterrole", name), ("role", f"{name}-leader-election"))
+    rules: Iterable[Mapping[str, Any]] = [
+        rule for role in roles for rule in kubectl.get(*role)["rules"]
+    ]
+    return granted(rules)
+
+
+def _was_quiet(requests: Requests, span: timedelta) -> bool:
+    """Whether the operator has written nothing for so long."""
+    last = max((each.at for each in requests.writes), default=None)
+    begin = min((each.at for each in requests.all), default=None)
+    since = last or begin
+    return since is not None and datetime.now(since.tzinfo) - since > span
+
+
+def _object(version: str, kind: str, name: str, spec: object = None) -> dict[str, Any]:
+    found: dict[str, Any] = {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
+    return found if spec is None else {**found, "spec": spec}
+
+
+_CONTAINER: Final = {"name": "nothing", "image": "nothing.example/nothing"}

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eureka_operator.api.spec import Zone
+from eureka_operator.core import names
+from eureka_operator.core.desired.statefulset import image, pod_template, stateful_set
+from support.clusterobjects import DIGEST
+from unit.operator.core.builders import ENVIRONMENT, EVERYTHING, cluster
+from unit.operator.core.desired import golden
+
+_STATIC = "0123456789abcdef"
+
+
+def test_stateful_set() -> None:
+    """Four lines of an EurekaCluster."""
+    golden.check("statefulset", stateful_set(cluster(), ENVIRONMENT, None, 3, _STATIC))
+
+
+def test_stateful_set_of_a_zone() -> None:
+    """The zone is pinned to nodes, told to the peer, and part of the selector."""
+    spec = {"topology": {"zones": [{"name": "a", "nodeZone": "eu-west-1a"}, {"name": "b"}]}}
+    body = stateful_set(cluster(spec), ENVIRONMENT, Zone("a", "eu-west-1a"), 2, _STATIC)
+    golden.check("statefulset-zone", body)
+
+
+def test_stateful_set_with_everything_set() -> None:
+    """Each field of the object that concerns pods."""
+    zone = Zone("a", "eu-west-1a")
+    body = stateful_set(cluster(EVERYTHING), ENVIRONMENT, zone, 2, _STATIC)
+    golden.check("statefulset-everything", body)
+
+
+def test_stateful_set_with_a_snapshot_without_a_volume() -> None:
+    """The snapshot lives as long as the pod."""
+    spec = {
+        "snapshot": {"enabled": True},
+        "topology": {"spread": "None", "antiAffinity": "Required"},
+    }
+    body = stateful_set(cluster(spec), ENVIRONMENT, None, 3, _STATIC)
+    golden.check("statefulset-snapshot", body)
+
+
+def _claim(volume: object) -> Any:  # noqa: ANN401 - JSON
+    spec = {"snapshot": {"enabled": True, "volume": volume}}
+    body = stateful_set(cluster(spec), ENVIRONMENT, None, 3, _STATIC)
+    return body["spec"]["volumeClaimTemplates"][0]["spec"]
+
+
+def test_volume_of_no_size_has_one() -> None:
+    """A claim without a size is refused, and the pod would wait for ever."""
+    assert _claim({})["resources"] == {"requests": {"storage": "1Gi"}}
+
+
+def test_empty_storage_class_is_not_the_default_one() -> None:
+    """Empty means volumes without a class."""
+    assert "storageClassName" not in _claim({})
+    assert _claim({"storageClassName": ""})["storageClassName"] == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "version", "expected"),
+    [
+        ({}, None, "here:5000/registry:1"),
+        ({}, "2", "here:5000/registry:2"),
+        ({"tag": "3"}, "2", "here:5000/registry:3"),
+        ({"repository": "there/registry"}, None, "there/registry:1"),
+        ({"digest": DIGEST, "tag": "3"}, "2", f"here:5000/registry@{DIGEST}"),
+    ],
+)
+def test_image(given: object, version: str | None, expected: str) -> None:
+    """A digest wins over a tag, a tag over the version; a registry's port is no tag."""
+    spec = {"image": given, **({"version": version} if version else {})}
+    environment = type(ENVIRONMENT)(registry_image="here:5000/registry:1")
+
+    assert image(cluster(spec), environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("operators", "expected"),
+    [
+        ("registry", "registry"),
+        ("here:5000/registry", "here:5000/registry"),
+        (f"registry:1@{DIGEST}", f"registry:1@{DIGEST}"),
+        (f"registry@{DIGEST}", f"registry@{DIGEST}"),
+    ],
+)
+def test_image_as_the_operator_was_given_it(operators: str, expected: str) -> None:
+    """Whoever installs by digest gets exactly that."""
+    assert image(cluster(), type(ENVIRONMENT)(registry_image=operators)) == expected
+
+
+def test_version_wins_over_the_operators_digest() -> None:
+    """A version and another version's digest would not fit."""
+    environment = type(ENVIRONMENT)(registry_image=f"registry@{DIGEST}")
+
+    assert image(cluster({"version": "2"}), environment) == "registry:2"
+
+
+def test_replicas_are_no_part_of_the_template() -> None:
+    """Scaling restarts nobody."""
+    one, nine = (
+        stateful_set(cluster({"replicas": count}), ENVIRONMENT, None, count, _STATIC)
+        for count in (1, 9)
+    )
+
+    assert one["spec"]["template"] == nine["spec"]["template"]
+    assert one["metadata"]["annotations"] == nine["metadata"]["annotations"]
+
+
+def test_pods_own_labels_win_over_wished_ones() -> None:
+    """Else a pod could leave its Service, or enter another cluster's."""
+    spec = {"pod": {"labels": {names.CLUSTER_LABEL: "other", "team": "a"}}}
+    labels = pod_template(cluster(spec), ENVIRONMENT, None, _STATIC)["metadata"]["labels"]
+
+    assert labels[names.CLUSTER_LABEL] == "eureka"
+    assert labels["team"] == "a"

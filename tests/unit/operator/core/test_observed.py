@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from eureka_operator.core import names
+from eureka_operator.core.kinds import Object
+from eureka_operator.core.observed import (
+    FORMER,
+    Pod,
+    Report,
+    View,
+    controller_uid,
+    owner_phrase,
+    parse_pod,
+    read_report,
+)
+from eureka_registry.wire.copies import Sight
+
+
+def _parsed(status: Object | None = None, **metadata: Any) -> Pod:  # noqa: ANN401 - JSON
+    document = {
+        "metadata": {"name": "eureka-peer-1", "uid": "u", **metadata},
+        "spec": {"nodeName": "node-1", "containers": [{"image": "registry:1"}]},
+        "status": status or {},
+    }
+    return parse_pod(document, names.ZONE_LABEL, names.CONFIG_HASH)
+
+
+_READY: Object = {
+    "podIP": "10.0.0.1",
+    "conditions": [
+        {"type": "ContainersReady", "status": "False"},
+        {"type": "Ready", "status": "True"},
+    ],
+}
+
+
+def test_running_pod() -> None:
+    """All that plans and statuses need."""
+    labels = {names.ZONE_LABEL: "a", "controller-revision-hash": "eureka-peer-1a2b"}
+
+    assert _parsed(_READY, labels=labels, annotations={names.CONFIG_HASH: "h"}) == Pod(
+        name="eureka-peer-1",
+        uid="u",
+        ip="10.0.0.1",
+        node="node-1",
+        zone="a",
+        ready=True,
+        revision="eureka-peer-1a2b",
+        image="registry:1",
+        config_hash="h",
+    )
+
+
+def test_pod_that_was_just_made() -> None:
+    """It has nothing yet, and nothing is wrong."""
+    bare = {"metadata": {"name": "eureka-peer-1", "uid": "u"}}
+
+    assert parse_pod(bare, names.ZONE_LABEL, names.CONFIG_HASH) == Pod(
+        name="eureka-peer-1", uid="u"
+    )
+
+
+def test_pod_that_is_being_deleted_is_not_ready() -> None:
+    """It still says so for a moment; the time is when its grace ends."""
+    found = _parsed(_READY, deletionTimestamp="2026-11-28T12:00:00Z")
+
+    assert found.deleting
+    assert not found.ready
+    assert found.deleting_since == datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def _waiting(**waiting: str) -> Object:
+    return {"containerStatuses": [{"state": {"waiting": waiting}}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "trouble"),
+    [
+        (_waiting(reason="ContainerCreating"), ""),
+        (_waiting(reason="ImagePullBackOff"), "ImagePullBackOff"),
+        (_waiting(reason="CrashLoopBackOff", message="back-off"), "CrashLoopBackOff: back-off"),
+        ({"containerStatuses": [{"state": {"running": {}}}]}, ""),
+        (
+            {"conditions": [{"type": "PodScheduled", "status": "False", "message": "no node"}]},
+            "no node",
+        ),
+        (
+            {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Gated"}]},
+            "Gated",
+        ),
+    ],
+)
+def test_trouble_of_a_pod(status: Object, trouble: str) -> None:
+    """In the words of whoever has it: scheduler or kubelet."""
+    assert _parsed(status).trouble == trouble
+
+
+def test_report_is_read_leniently() -> None:
+    """A peer may be older or newer than the operator."""
+    found = read_report({"name": "peer1", "later": 1, "peers": [{"name": "peer2", "later": 1}]})
+
+    assert found == Report(name="peer1", peers=(View(name="peer2"),))
+
+
+def test_view_has_the_names_that_the_registry_writes() -> None:
+    """The two programs share nothing but the document."""
+    sight = Sight(available=True, lag_ms=5, backlog=3, agreement="agreed", why="w")
+    found = msgspec.convert(msgspec.to_builtins(sight), View)
+
+    assert (found.available, found.lag_ms, found.backlog) == (True, 5, 3)
+    assert (found.agreement, found.why) == ("agreed", "w")
+
+
+def _owned(*owners: Object) -> Object:
+    return {"metadata": {"ownerReferences": [*owners]}}
+
+
+def test_owner_that_is_no_controller_owns_nothing() -> None:
+    """Garbage collection looks at all owners, but one alone is in charge."""
+    other = {"uid": "a", "kind": "Other", "name": "x"}
+
+    assert controller_uid(_owned(other, {"uid": "b", "controller": True})) == "b"
+    assert controller_uid(_owned(other)) == ""
+    assert controller_uid({"metadata": {}}) == ""
+
+
+def test_owner_in_words() -> None:
+    """What is left of an object of the same name goes by itself."""
+    assert owner_phrase({"metadata": {}}, "eureka") == "it has no owner"
+    assert owner_phrase(_owned({"kind": "App", "name": "x"}), "eureka") == "it belongs to App x"
+    assert owner_phrase(_owned({"kind": "EurekaCluster", "name": "eureka"}), "eureka") == FORMER

@@ -1,0 +1,58 @@
+"""Names and labels that dashboards and alerts rely on."""
+
+from __future__ import annotations
+
+import pytest
+
+from eureka_operator.core.kinds import Object
+from eureka_operator.shell.metrics import Metrics
+
+
+def lines(metrics: Metrics) -> list[str]:
+    """The exposition, line by line."""
+    return metrics.exposition().decode().splitlines()
+
+
+def test_reconciles_are_counted_by_result_and_timed() -> None:
+    """A pass that raises is an error."""
+    metrics, clock = Metrics(), iter([0.0, 2.0, 5.0, 5.5])
+    with metrics.measure(lambda: next(clock)) as outcome:
+        outcome.result = "ok"
+    with pytest.raises(ValueError, match="fault"), metrics.measure(lambda: next(clock)):
+        raise ValueError("fault")
+
+    assert 'eureka_operator_reconciles_total{result="ok"} 1.0' in lines(metrics)
+    assert 'eureka_operator_reconciles_total{result="error"} 1.0' in lines(metrics)
+    assert "eureka_operator_reconcile_seconds_sum 2.5" in lines(metrics)
+
+
+def test_requests_and_drift_are_counted() -> None:
+    """Code 0 is no answer."""
+    metrics = Metrics()
+    metrics.request("patch", 200)
+    metrics.request("get", 0)
+    metrics.drift("Service")
+
+    assert 'eureka_operator_api_requests_total{code="200",verb="patch"} 1.0' in lines(metrics)
+    assert 'eureka_operator_api_requests_total{code="0",verb="get"} 1.0' in lines(metrics)
+    assert 'eureka_operator_drift_corrected_total{kind="Service"} 1.0' in lines(metrics)
+
+
+def test_clusters_are_shown_by_condition() -> None:
+    """One that is gone is shown no more; one without a status has none yet."""
+    metrics = Metrics()
+    metrics.clusters([cluster(Ready="True"), cluster(Ready="True"), cluster(Ready="False"), {}])
+    assert 'eureka_operator_cluster_conditions{status="True",type="Ready"} 2.0' in lines(metrics)
+    assert 'eureka_operator_cluster_conditions{status="False",type="Ready"} 1.0' in lines(metrics)
+
+    metrics.clusters([cluster(Ready="True")])
+
+    assert 'eureka_operator_cluster_conditions{status="True",type="Ready"} 1.0' in lines(metrics)
+    assert not any('status="False"' in line for line in lines(metrics))
+
+
+def cluster(**conditions: str) -> Object:
+    """An EurekaCluster with a status."""
+    return {
+        "status": {"conditions": [{"type": t, "status": s} for t, s in conditions.items()]},
+    }

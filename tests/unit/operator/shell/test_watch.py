@@ -1,0 +1,32 @@
+"""What kopf is told."""
+
+from __future__ import annotations
+
+from kopf._cogs.structs.references import Resource
+
+from eureka_operator.core.kinds import CHILDREN, CLUSTER, POD, Kind
+from eureka_operator.shell.watch import settings
+
+
+def test_everything_but_clusters_is_selected_by_the_cluster_label() -> None:
+    """Else the API server would send all pods of all namespaces."""
+    selectors = settings((*CHILDREN, POD)).watching.label_selectors
+
+    for kind in (*CHILDREN, POD):
+        assert list(selectors.collect(resource(kind))) == ["eurekube.io/cluster"], kind
+    assert list(selectors.collect(resource(CLUSTER))) == []
+
+
+def test_nothing_is_scanned_posted_or_shared() -> None:
+    """Scanning lists CRDs and namespaces; a peering would freeze both replicas."""
+    made = settings([Kind("v1", "Pod", "pods")])
+
+    assert made.scanning.disabled
+    assert not made.posting.enabled
+    assert made.peering.standalone
+
+
+def resource(kind: Kind) -> Resource:
+    """A kind as kopf finds it on the API server."""
+    verbs = frozenset({"list", "watch"})
+    return Resource(kind.group, kind.version, kind.plural, verbs=verbs, namespaced=True)
