@@ -53,8 +53,11 @@ def _items(live: Sequence[object], desired: Sequence[object], path: str) -> Iter
             yield from differences(before, item, f"{path}[{place}]")
     wanted = {_name(item) for item in desired}
     for name, item in named.items():
-        if name not in wanted:
+        if name and name not in wanted:
             yield Difference(f"{path}[{name}]", item, None)
+    for place, item in enumerate(live[len(desired) :], len(desired)):
+        if not _name(item):
+            yield Difference(f"{path}[{place}]", item, None)
 
 
 def _name(item: object) -> str:

@@ -99,19 +99,21 @@ def wanted_pods(cluster: Cluster) -> list[tuple[str, str]]:
 
 
 def seats(observed: Observed) -> list[Seat]:
-    """Every peer that is wanted or still there, by number."""
+    """Every peer that is wanted or still there, by number.
+
+    A pod that is not wanted and has no number never was a peer: somebody scaled the StatefulSet.
+    """
     wanted = wanted_pods(observed.cluster)
     names_wanted = {pod for pod, _ in wanted}
     leaving = _leaving(observed, names_wanted)
     kept = _record(observed, names_wanted | leaving.keys())
     taken = set(kept.values())
-    found = []
-    for pod, zone in [*wanted, *sorted(leaving.items())]:
-        number = kept.get(pod)
-        if number is None:
-            number = next(free for free in range(1, 100) if free not in taken)
-            taken.add(number)
-        found.append(Seat(number, pod, zone, wanted=pod in names_wanted))
+    found: list[Seat] = []
+    for pod, zone in wanted:
+        number = kept.get(pod) or next(free for free in range(1, 100) if free not in taken)
+        taken.add(number)
+        found.append(Seat(number, pod, zone))
+    found += [Seat(kept[pod], pod, leaving[pod], wanted=False) for pod in leaving.keys() & kept]
     return sorted(found, key=lambda seat: seat.number)
 
 

@@ -26,6 +26,8 @@ _CONFLICT: Final = 409
 _TRANSIENT: Final = (_UNAUTHORIZED, 408, _CONFLICT, 410, 429)
 """Refusals that a later attempt cures: a token that has just expired among them."""
 _SERVER_ERROR: Final = 500
+_UNKNOWN_FIELD: Final = "failed to create typed patch object"
+"""How an API server (1.34) answers an apply with a field that is not in the schema: with 500."""
 
 
 class ApiError(Exception):
@@ -134,6 +136,8 @@ def failure(status: int, body: str | bytes) -> ApiError:
     reason = str(said.get("reason") or "")
     if status == _CONFLICT and reason == "AlreadyExists":
         return AlreadyThereError(message, status, reason)
+    if message.startswith(_UNKNOWN_FIELD):
+        return RefusedError(message, status, reason)
     if not 400 <= status < _SERVER_ERROR or _is_transient(status, said):  # noqa: PLR2004
         return UnavailableError(message, status, reason)
     return RefusedError(message, status, reason)

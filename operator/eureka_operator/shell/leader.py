@@ -92,8 +92,8 @@ def record_of(lease: Object) -> Record:
 class Elector:
     """Takes the Lease when it may, and renews it.
 
-    `client` is its own, with half the renew deadline for a request: whatever else the operator is at,
-    this goes on. `last_turn_s` is when it last came round, by the clock; a turn is at most two
+    `client` is its own, with half the renew deadline for a request: whatever else the operator is
+    at, this goes on. `last_turn_s` is when it last came round, by the clock; a turn is at most two
     requests and a pause, and `longest_turn_s` is twice that. `problem` says in words why the API
     server cannot be asked; `None`: it can.
     """

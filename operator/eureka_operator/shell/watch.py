@@ -7,7 +7,7 @@ object is gone may escape it when a watch ends early, so the resync does not rel
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -104,10 +104,20 @@ def _of_cluster(add: Callable[[Key], None]) -> Any:  # noqa: ANN401 - kopf's typ
 
 
 def _of_child(add: Callable[[Key], None]) -> Any:  # noqa: ANN401 - likewise
-    async def add_key(namespace: str, labels: Mapping[str, str], **_: object) -> None:
-        add(Key(namespace, labels[CLUSTER_LABEL]))
+    async def add_keys(
+        namespace: str, labels: Mapping[str, str], meta: Mapping[str, Any], **_: object
+    ) -> None:
+        for name in {labels[CLUSTER_LABEL], *_owners(meta)}:
+            add(Key(namespace, name))
 
-    return add_key
+    return add_keys
+
+
+def _owners(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the clusters that own a child: somebody may have given it the label of another one."""
+    for owner in metadata.get("ownerReferences") or ():
+        if owner["kind"] == CLUSTER.kind:
+            yield owner["name"]
 
 
 def _selector(kind: Kind) -> tuple[str, str] | tuple[str, str, str]:

@@ -116,14 +116,14 @@ class Link:
         changed just now may be under way, and in a busy registry something always is.
         """
         answer = await self.client.get(DIGEST_PATH)
-        self.why_not_served = None
         if answer.node is not None:
             self.node = answer.node
-        if isinstance(answer.outcome, Refused) and answer.outcome.status in _NOT_ALLOWED:
-            self.why_silent = f"does not accept our credentials ({answer.outcome.status})"
-            return
-        if isinstance(answer.outcome, Refused):
+        if isinstance(answer.outcome, Refused) and answer.outcome.status not in _NOT_ALLOWED:
             await self._compare_with_java(now_ms)
+            return
+        self.why_not_served = None
+        if isinstance(answer.outcome, Refused):
+            self.why_silent = f"does not accept our credentials ({answer.outcome.status})"
             return
         if not isinstance(answer.outcome, Delivered) or answer.body is None:
             self.why_silent = self.sender.outbox.reason(now_ms) or _words(answer.outcome)

@@ -97,8 +97,8 @@ def test_edited_field_is_put_right(
     """The event names object, field and who changed it; labels and annotations of others stay."""
     _need(edit.kind, monitors=monitors)
     kubectl = undisturbed.kubectl
-    kubectl("label", "--overwrite", edit.ref, f"{FOREIGN}=yes")
-    kubectl("annotate", "--overwrite", edit.ref, f"{FOREIGN}=yes")
+    for word in ("label", "annotate"):
+        kubectl(word, "--overwrite", edit.ref, f"{FOREIGN}=yes", f"--field-manager={MANAGER}")
     before = _content(kubectl.get(edit.ref))
 
     _patch(undisturbed, edit.ref, "replace", edit.path, edit.value)
@@ -123,7 +123,7 @@ def test_deleted_child_is_made_again(
         kubectl(word, ref, f"{FOREIGN}-")
     old = kubectl.get(ref)
 
-    kubectl("delete", ref, "--wait=false", "--cascade=orphan")
+    kubectl("delete", ref, "--cascade=orphan", "--timeout=50s")
     begin = time.monotonic()
     new = until(lambda: _other(undisturbed, ref, old), WITHIN_S)
 

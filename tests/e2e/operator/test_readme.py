@@ -133,7 +133,7 @@ def test_table_of_the_readme_is_what_kubectl_prints(tour: Tour) -> None:
 def test_describe_and_explain_say_what_the_readme_promises(tour: Tour) -> None:
     """Conditions, peers and events; every field with its description."""
     described = tour.types(_typed("describe"))
-    for words in ("PeersConverged", "eureka-peer-3", "Events:", "Created"):
+    for words in ("PeersConverged", "peer3", "Events:", "Created"):
         assert words in described
     explained = tour.types(_typed("explain"))
     assert "replicas\t<integer>" in explained

@@ -13,16 +13,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import pytest
 import yaml
 
-from cluster import audit, control, places
+from cluster import control, places
 from cluster.audit import Entry
 from cluster.plan import CONTROL, Plan
+from e2e.operator.audited import LEASES, Requests
 from processes.cluster import until
 from support import helm as helms
 from support.kubectl import Kubectl
@@ -37,6 +38,7 @@ CROWD: Final = 3_000
 MOST_MIB: Final = 150
 RESYNC_S: Final = 20
 """A third of the usual: what happens in a quiet minute happens in it, and more often."""
+SETTLED: Final = timedelta(seconds=10)
 READY_S: Final = 400.0
 """The controller manager makes 20 requests a second; a busy machine does the rest."""
 
@@ -79,15 +81,18 @@ def test_fifty_clusters_need_little_memory_and_no_writes_once_they_are_ready(
         until(lambda: _ready(api), READY_S)
         record_property(f"{CLUSTERS} clusters Ready after", f"{time.monotonic() - begin:.0f} s")
 
-        quiet = _between_two_resyncs(plan, audit.account(home.namespace, _ACCOUNT))
+        requests = Requests(plan, home.namespace, _ACCOUNT)
+        until(lambda: _is_settled(requests), READY_S)
+        settled = datetime.now(UTC)
+        interval = until(lambda: _interval(requests, settled), 4.0 * RESYNC_S)
         peak, now = _mib(operator, "VmHWM"), _mib(operator, "VmRSS")
 
-    record_property(f"memory with {CLUSTERS} clusters", f"{now:.0f} MiB, at most {peak:.0f} MiB")
-    record_property(f"requests from one resync to the next, {CLUSTERS} clusters", len(quiet))
-    written = [each for each in quiet if each.writes]
-    assert written
-    assert [each for each in written if each.resource != "leases"] == []
-    assert peak < MOST_MIB
+        record_property(f"memory, {CLUSTERS} clusters", f"{now:.0f} MiB, at most {peak:.0f} MiB")
+        record_property(f"requests between two resyncs, {CLUSTERS} clusters", len(interval))
+        written = [each for each in interval if each.writes]
+        assert written
+        assert [each for each in written if each.resource != LEASES] == []
+        assert peak < MOST_MIB
 
 
 def _fill(plan: Plan, kubectl: Kubectl, number: int) -> None:
@@ -145,16 +150,18 @@ def _ready(api: Kubectl) -> bool:
     return api.tried(*wait).stdout.count("condition met") == CLUSTERS
 
 
-def _between_two_resyncs(plan: Plan, user: str) -> list[Entry]:
-    """What a user asked for in one whole interval, from a resync that begins after now."""
-    begin = datetime.now(UTC)
+def _is_settled(requests: Requests) -> bool:
+    """Whether it went on asking and wrote nothing for a while."""
+    begin = min((each.at for each in requests.all), default=datetime.now(UTC))
+    last = max((each.at for each in requests.writes), default=begin)
+    return datetime.now(UTC) - last > SETTLED
 
-    def interval() -> list[Entry]:
-        found = [each for each in audit.entries(plan, begin) if each.user == user]
-        resyncs = [number for number, each in enumerate(found) if _begins_resync(each)]
-        return found[resyncs[0] : resyncs[1]] if len(resyncs) > 1 else []
 
-    return until(interval, 4.0 * RESYNC_S)
+def _interval(requests: Requests, begin: datetime) -> list[Entry]:
+    """The requests from one resync to the next, both after `begin`; none before it is over."""
+    found = [each for each in requests.all if each.at > begin]
+    resyncs = [number for number, each in enumerate(found) if _begins_resync(each)]
+    return found[resyncs[0] : resyncs[1]] if len(resyncs) > 1 else []
 
 
 def _begins_resync(entry: Entry) -> bool:

@@ -101,6 +101,15 @@ def test_pod_that_its_stateful_set_would_make_again_keeps_its_number() -> None:
     assert numbers(seats(seen)) == {"eureka-peer-1": 1, "eureka-peer-2": 2}
 
 
+def test_pods_of_an_edited_stateful_set_are_no_peers() -> None:
+    """They would get alias Services and a place in the list, for the moment until they go."""
+    running = pods(*(pod(f"eureka-peer-{k}") for k in range(1, 8)))
+    seen = observed(cluster(), *_cluster_of(1000, 1, 2, 3), pods=running)
+
+    assert numbers(seats(seen)) == {f"eureka-peer-{k}": k for k in (1, 2, 3)}
+    assert list(_listed(seen)) == ["peer1", "peer2", "peer3"]
+
+
 def test_deleted_alias_services_rename_nobody() -> None:
     """`peers.json` is a second record; by order alone, `c-1` would be `peer3`."""
     given = {"a-1": 1, "b-1": 2, "c-1": 4}

@@ -120,8 +120,8 @@ def test_foreign_fields_are_left_alone() -> None:
 def test_edited_replicas_are_put_right_at_once() -> None:
     """Autoscalers have the EurekaCluster to scale."""
     world = settled()
-    world.objects[_STS].edit(("f:spec", "f:replicas"), 7, "kubectl")
-    step = next(each for each in _plan(world.observe()).steps if kind_and_name(each) == _STS)
+    world.objects[_STS].edit(("f:spec", "f:replicas"), 1000, "kubectl")
+    (step,) = _plan(world.observe()).steps
 
     assert isinstance(step, Apply)
     assert step.body["spec"]["replicas"] == 3

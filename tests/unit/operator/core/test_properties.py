@@ -84,7 +84,7 @@ class _CheckedWorld(World):
             if ref not in visible or ref not in wanted:
                 continue
             if _mark(visible[ref]) == _mark(wanted[ref]) and path in set(paths(wanted[ref])):
-                fields = [each.field for each in applied[ref].drift]
+                fields = [each.field for each in applied[ref].drift] if ref in applied else []
                 assert any(_readable(path).startswith(field) for field in fields), (path, fields)
         again = plan(self.observe(), ENVIRONMENT)
         assert not [step for step in again.steps if isinstance(step, Apply) and step.drift]
@@ -328,6 +328,22 @@ def _revisions(world: World) -> dict[str, str]:
         for (kind, name), managed in world.objects.items()
         if kind is STATEFUL_SET
     }
+
+
+def test_deleted_services_rename_nobody() -> None:
+    """Their selectors were the record; by order alone, `c-1` would become `peer3`."""
+    world = World(_with_zones(2) | {"replicas": 3})
+    world.settle()
+    world.change(_with_zones(3))
+    world.settle()
+    before = {pod: peer.own_name() for pod, peer in world.peers.items()}
+    assert before["eureka-peer-c-1"] == "peer4"
+
+    for ref in [ref for ref in world.objects if ref[0] is SERVICE]:
+        world.delete(ref)
+    world.settle()
+
+    assert {pod: peer.own_name() for pod, peer in world.peers.items()} == before
 
 
 def test_lost_configuration_is_made_again_with_a_newer_generation() -> None:

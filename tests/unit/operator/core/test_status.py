@@ -17,6 +17,7 @@ from unit.operator.core.builders import (
     NOW,
     NOW_TEXT,
     ZONES,
+    alias,
     cluster,
     observed,
     own,
@@ -194,7 +195,9 @@ def test_peer_that_leaves_is_draining() -> None:
     """The time since when bounds how long it is waited for."""
     peers = [{"name": "peer1", "state": "Draining", "since": "2026-11-28T11:59:00Z"}]
     seen = observed(
-        cluster({"replicas": 0}, status={"peers": peers}), pods=pods(pod("eureka-peer-1"))
+        cluster({"replicas": 0}, status={"peers": peers}),
+        alias(1, "eureka-peer-1"),
+        pods=pods(pod("eureka-peer-1")),
     )
 
     assert (_peer(seen)["state"], _peer(seen)["since"]) == ("Draining", peers[0]["since"])

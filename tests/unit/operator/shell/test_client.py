@@ -54,6 +54,14 @@ def test_status_says_whether_a_retry_cures(code: int, reason: str, kind: type[Ap
     assert (str(error), error.status, error.reason) == ("a sentence", code, reason)
 
 
+def test_unknown_field_is_refused_though_the_answer_is_500() -> None:
+    """No retry cures a typo in a free-form part of the spec."""
+    said = "failed to create typed patch object (a/b; v1, Kind=Pod): .x: field not declared"
+    body = json.dumps({"kind": "Status", "message": said, "reason": "InternalError"})
+
+    assert type(failure(500, body)) is RefusedError
+
+
 def test_field_of_another_manager_is_no_race() -> None:
     """A retry without force meets the same manager."""
     cause = {"reason": "FieldManagerConflict", "field": ".data.one"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from kopf._cogs.structs.references import Resource
 
 from eureka_operator.core.kinds import CHILDREN, CLUSTER, POD, Kind
-from eureka_operator.shell.watch import settings
+from eureka_operator.shell.queue import Key
+from eureka_operator.shell.watch import _of_child, settings
 
 
 def test_everything_but_clusters_is_selected_by_the_cluster_label() -> None:
@@ -24,6 +25,20 @@ def test_nothing_is_scanned_posted_or_shared() -> None:
     assert made.scanning.disabled
     assert not made.posting.enabled
     assert made.peering.standalone
+
+
+async def test_child_with_the_label_of_another_cluster_concerns_its_owner_too() -> None:
+    """Else what somebody did to its label would be put right by the next resync only."""
+    keys: list[Key] = []
+    owner = {"kind": "EurekaCluster", "name": "mine"}
+
+    await _of_child(keys.append)(
+        namespace="prod",
+        labels={"eurekube.io/cluster": "other"},
+        meta={"ownerReferences": [owner, {"kind": "StatefulSet", "name": "mine-peer"}]},
+    )
+
+    assert sorted(keys) == [Key("prod", "mine"), Key("prod", "other")]
 
 
 def resource(kind: Kind) -> Resource:
