@@ -62,8 +62,8 @@ class Helm:
         return self("lint", "--strict", str(chart), *words)
 
     def test(self, release: str, *words: str) -> str:
-        """Run the tests of a release, with their logs."""
-        return self("test", release, "--logs", *words)
+        """Run the tests of a release; Helm 3 fails with `--logs`, as it removes their pod first."""
+        return self("test", release, *words)
 
 
 def helm(plan: Plan, namespace: str = "", version: str = versions.HELM) -> Helm:

@@ -88,8 +88,10 @@ def ready(facts: Facts) -> Condition:
     for each in () if facts.skip_convergence else (agreement, config):
         if each.status != TRUE:
             return Condition("Ready", each.status, each.reason, each.message)
-    skipped = ", not asked whether they agree" if facts.skip_convergence else " and agree"
-    return Condition("Ready", TRUE, "Converged", f"{_count(facts.ready)} ready{skipped}")
+    agreement_said = "" if facts.ready == 1 else " and agree"
+    if facts.skip_convergence:
+        agreement_said = ", not asked whether they agree"
+    return Condition("Ready", TRUE, "Converged", f"{_count(facts.ready)} ready{agreement_said}")
 
 
 def available(facts: Facts) -> Condition:

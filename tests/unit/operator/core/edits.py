@@ -1,7 +1,7 @@
 """Edits of children as people make them, and what the API server then has on record.
 
-`python -m tests.unit.operator.core.edits KUBECONFIG` makes the edits on a real API server, in a
-namespace of its own, and writes `edits.json`; needs kubectl and the CRD.
+`PYTHONPATH=tests python -m unit.operator.core.edits KUBECONFIG` makes the edits on a real API
+server, in a namespace of its own, and writes `edits.json`; needs kubectl and the CRD.
 """
 
 from __future__ import annotations

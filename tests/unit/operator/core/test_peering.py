@@ -138,6 +138,14 @@ def test_edited_selector_renames_nobody() -> None:
     assert numbers(seats(seen)) == {f"eureka-peer-{k}": k for k in (1, 2, 3)}
 
 
+def test_number_is_given_once() -> None:
+    """Peers refuse a list that calls two pods by one name; somebody edited it."""
+    record = {"eureka-peer-1": "peer2", "eureka-peer-2": "peer2"}
+    seen = observed(cluster(), config_map({"generation": 1, "names": record, "peers": []}))
+
+    assert numbers(seats(seen)) == {"eureka-peer-1": 2, "eureka-peer-2": 1, "eureka-peer-3": 3}
+
+
 def test_services_with_similar_names_are_no_record() -> None:
     """`peer-x` and `peers` begin with the prefix, too."""
     ref, body = alias(1, "eureka-peer-3")
