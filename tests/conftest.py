@@ -17,8 +17,10 @@ _HERE: Final = Path(__file__).parent
 sys.path.insert(0, str(_HERE))
 
 _NOT_RUN: Final = "not run: "
-_TOGETHER: Final = ("tests/conformance/oracle", "tests/e2e", "tests/kube")
-"""Folders whose tests go to one worker; elsewhere the tests of a file do."""
+_TOGETHER: Final = ("tests/conformance/oracle", "tests/kube")
+"""Folders whose tests go to one worker; elsewhere the tests of a file do. Those on nodes mostly
+wait: two workers with a cluster each take half the time."""
+_LONG: Final = "long"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +38,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="TEXT",
         help="what stands before registry:test there (default: localhost/eurekube/)",
     )
+    group.addoption("--long", action="store_true", help="run tests that take minutes each, too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks."""
+    config.addinivalue_line("markers", f"{_LONG}: takes minutes, and is run with --long only")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless it is asked for; the last lines of a run say so."""
+    if config.getoption("--long"):
+        return
+    skip = pytest.mark.skip(reason=f"{_NOT_RUN}what takes minutes each: make e2e ARGS=--long")
+    for item in items:
+        if item.get_closest_marker(_LONG):
+            item.add_marker(skip)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,7 +6,8 @@ Some know no server but peer2, as people write it who have only ever had one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
@@ -35,6 +36,8 @@ SOON: Final = {
 """What takes half a minute by default happens every second; no lease ends within the test."""
 PODS: Final = ("greeter", "caller", "inside")
 IDS: Final = {name.upper(): {f"{name}:1"} for name in PODS}
+
+Record = Callable[[str, object], None]
 
 
 @pytest.fixture(scope="module")
@@ -70,17 +73,21 @@ def test_all_are_seen_at_every_peer_and_by_each_other(clients: EkcCluster) -> No
     until(lambda: IDS.keys() <= _seen_by_python(clients).keys(), PATIENCE_S)
 
 
-def test_loss_of_the_only_peer_they_know_does_not_last(clients: EkcCluster) -> None:
+def test_loss_of_the_only_peer_they_know_does_not_last(
+    clients: EkcCluster, record_property: Record
+) -> None:
     """Another pod gets the name and copies the leases; clients renew there, and none restarts."""
     until(lambda: _everywhere(clients), PATIENCE_S)
     lost = clients.pods["eureka-peer-2"].uid
 
+    begin = time.monotonic()
     clients.kubectl("delete", "pod", "eureka-peer-2", "--grace-period=0", "--force")
     until(lambda: _ready_uid(clients) not in ("", lost), PATIENCE_S)
     clients.wait_ready()
 
     renewed = _renewed_at(clients, "greeter")
     until(lambda: _renewed_at(clients, "greeter") > renewed, PATIENCE_S)
+    record_property("Spring renews at peer2's next pod", f"{time.monotonic() - begin:.0f} s")
     until(lambda: _everywhere(clients), PATIENCE_S)
     until(lambda: _call_each_other(clients), PATIENCE_S)
     assert _restarts(clients) == dict.fromkeys(PODS, 0)

@@ -5,21 +5,19 @@ Only on a cluster of tests.cluster's own: another one's nodes are not ours to hu
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from cluster import places
 from cluster.faults import Faults
 from cluster.plan import Plan
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from e2e.operator.leases import POD, Leases, held
+from e2e.operator.volumes import local_volumes
 from processes.cluster import LONG, ask, document, until
 
 LEASES: Final = 300
@@ -142,7 +140,8 @@ def test_all_peers_deleted_at_once_have_their_leases_from_the_snapshots(
     plan: Plan, cluster: EkcCluster
 ) -> None:
     """Nobody renews these: what is there afterwards was on the volumes."""
-    with _volumes(plan, cluster) as storage_class:
+    storage_class = cluster.kubectl.namespace
+    with local_volumes(plan, cluster.kubectl, size="16Mi", storage_class=storage_class):
         volume = {"size": "16Mi", "storageClassName": storage_class}
         snapshot = {"enabled": True, "volume": volume}
         # A new volume belongs to root; the kubelet gives it to this group.
@@ -171,41 +170,6 @@ def _replace(cluster: EkcCluster, name: str) -> None:
 def _wait_for_node(cluster: EkcCluster, node: str) -> None:
     words = ("wait", "--for=condition=Ready", f"node/{node}", "--timeout=50s")
     until(lambda: cluster.kubectl.tried(*words).returncode == 0, PATIENCE_S)
-
-
-@contextmanager
-def _volumes(plan: Plan, cluster: EkcCluster) -> Iterator[str]:
-    """A volume on each node, as an administrator makes them by hand; the name of their class."""
-    name = cluster.kubectl.namespace
-    folder = f"/var/lib/volumes/{name}"
-    for node in plan.nodes:
-        made = places.run_in(plan, node.name, ["mkdir", "-p", folder])
-        assert made.returncode == 0, made.stderr
-    volumes = [_volume(f"{name}-{node.name}", name, folder, node.name) for node in plan.nodes]
-    try:
-        cluster.kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": volumes}))
-        yield name
-    finally:
-        names = [each["metadata"]["name"] for each in volumes]
-        cluster.kubectl("delete", "persistentvolume", *names, "--wait=false")
-
-
-def _volume(name: str, storage_class: str, folder: str, node: str) -> dict[str, Any]:
-    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
-    spec = {
-        "capacity": {"storage": "16Mi"},
-        "accessModes": ["ReadWriteOnce"],
-        "persistentVolumeReclaimPolicy": "Retain",
-        "storageClassName": storage_class,
-        "local": {"path": folder},
-        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": name},
-        "spec": spec,
-    }
 
 
 def _register(cluster: EkcCluster) -> None:
