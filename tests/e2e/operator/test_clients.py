@@ -14,7 +14,6 @@ import pytest
 
 from cluster import images, node
 from cluster.images import CLIENT
-from cluster.plan import Plan
 from conformance.realclient import not_run
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
@@ -41,14 +40,16 @@ Record = Callable[[str, object], None]
 
 
 @pytest.fixture(scope="module")
-def spring(plan: Plan, pytestconfig: pytest.Config) -> str:
+def spring(target: Target, pytestconfig: pytest.Config) -> str:
     """The image of a Spring application, on all nodes."""
+    if target.plan is None:
+        not_run("e2e of Spring's client", "only nodes of tests.cluster's own get its image")
     with speaking(pytestconfig):
         try:
             recipe = springimage.recipe()
         except NotBuiltError as error:
             not_run("e2e of Spring's client", str(error))
-        node.load_everywhere(plan, images.built(recipe))
+        node.load_everywhere(target.plan, images.built(recipe))
     return recipe.name
 
 

@@ -278,6 +278,17 @@ def test_what_runs_keeps_running_when_the_spec_is_refused(
     undisturbed.wait_ready()
 
 
+def test_typo_of_a_new_cluster_is_named(cluster: EkcCluster) -> None:
+    """A creation lets unknown fields pass; the object is not as it was asked for, all the same."""
+    cluster.apply({"replicas": 1, "pod": {"affinity": {"nodeAfinity": {}}}})
+
+    until(lambda: cluster.is_so("Reconciled", "False", "Refused"), PATIENCE_S)
+    assert "nodeAfinity" in cluster.condition("Reconciled")["message"]
+
+    cluster.apply({"replicas": 1})
+    cluster.wait_ready()
+
+
 def test_changed_settings_are_in_force_without_a_restart(
     undisturbed: EkcCluster, record_property: Record
 ) -> None:
@@ -361,9 +372,9 @@ def _foreign_service(cluster: EkcCluster, name: str) -> dict[str, Any]:
 def _see_each_other(cluster: EkcCluster, *pods: str) -> bool:
     """Whether these pods list each other, and agree."""
     documents = {pod: cluster.peers(pod) for pod in pods}
-    names = {document.get("name") for document in documents.values()}
-    return all(
-        names - {document.get("name")} <= _agreed(document) for document in documents.values()
+    names = {document["name"] for document in documents.values() if document}
+    return len(names) == len(pods) and all(
+        names - {document["name"]} <= _agreed(document) for document in documents.values()
     )
 
 
