@@ -20,7 +20,7 @@ from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.kinds import CLUSTER, SERVICE_MONITOR, Object
 from eureka_operator.core.observed import FORMER, Observed
 from eureka_operator.core.plan import Plan, corrects_drift, kind_and_name, plan
-from eureka_operator.core.status import invalid_status, is_paused, is_same, status
+from eureka_operator.core.status import invalid_status, is_paused, is_same, only_differs, status
 from eureka_operator.shell.apply import Outcome, apply, name_taken
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
@@ -30,6 +30,7 @@ from eureka_operator.shell.queue import Key, Reconcile
 
 _SOON_S: Final = 0.5
 _LATEST_S: Final = 15.0
+_DIFFERENCES_PASS_WITHIN: Final = timedelta(seconds=5)
 _MONITORS_ASKED_EVERY: Final = timedelta(seconds=60)
 _log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class _Memory:
         self.written: tuple[Object, Object] | None = None
         """The status that was sent, and as the API server has it: they differ if the CRD is old."""
         self.pause_s = _SOON_S
+        self.differing_since: datetime | None = None
 
 
 def reconciler(kube: Kube, metrics: Metrics, options: Options) -> Reconcile:
@@ -93,8 +95,19 @@ class Reconciler:
         outcome = await self._carry_out(observed, planned)
         memory.settled |= outcome.settled
         made = status(observed, planned, self._environment, outcome.failures)
+        if self._may_pass(cluster.status, made, memory):
+            return _SOON_S
         changed = await self._write(document, made, memory)
         return _pause_s(memory, made, busy=changed or bool(outcome.done))
+
+    def _may_pass(self, before: Object, made: Object, memory: _Memory) -> bool:
+        """Whether peers differ for so short a time that it is not worth a word."""
+        if not only_differs(before, made):
+            memory.differing_since = None
+            return False
+        now = self._now()
+        memory.differing_since = memory.differing_since or now
+        return now - memory.differing_since < _DIFFERENCES_PASS_WITHIN
 
     async def _look_for_monitors(self) -> None:
         """Find out, now and then, whether the API server has ServiceMonitors."""

@@ -89,6 +89,18 @@ def is_same(one: Object, other: Object) -> bool:
     return _unordered(one) == _unordered(other)
 
 
+def only_differs(before: Object, after: Object) -> bool:
+    """Whether peers that agreed differ now, and nothing else is amiss.
+
+    When many clients register at once, digests are behind for moments.
+    """
+    old, new = (
+        _by_key(each.get("conditions", []), "type").get("Ready", {}) for each in (before, after)
+    )
+    same = old.get("observedGeneration") == new.get("observedGeneration")
+    return bool(same and old.get("status") == TRUE and new.get("reason") == "PeersDiffer")
+
+
 def _unordered(document: Object) -> Object:
     conditions_by_type = _by_key(document.get("conditions", []), "type")
     peers_by_name = _by_key(document.get("peers", []), "name")

@@ -32,11 +32,26 @@ GONE_S: Final = 240.0
 CRD: Final = "eurekaclusters.eurekube.io"
 RELEASE, CRDS, OPERATOR = "release", "CRD", "operator"
 ORDERS: Final = (
-    ((RELEASE, CRDS), versions.HELM),
-    ((CRDS, RELEASE), versions.HELM_4),
-    ((OPERATOR, RELEASE, CRDS), versions.HELM_4),
-    ((OPERATOR, CRDS, RELEASE), versions.HELM),
-    ((CRDS, OPERATOR, RELEASE), versions.HELM),
+    pytest.param((RELEASE, CRDS), versions.HELM, id="release-CRD"),
+    pytest.param((CRDS, RELEASE), versions.HELM_4, id="CRD-release"),
+    pytest.param(
+        (OPERATOR, RELEASE, CRDS),
+        versions.HELM_4,
+        id="operator-release-CRD",
+        marks=pytest.mark.long,
+    ),
+    pytest.param(
+        (OPERATOR, CRDS, RELEASE),
+        versions.HELM,
+        id="operator-CRD-release",
+        marks=pytest.mark.long,
+    ),
+    pytest.param(
+        (CRDS, OPERATOR, RELEASE),
+        versions.HELM,
+        id="CRD-operator-release",
+        marks=pytest.mark.long,
+    ),
 )
 """All in which each step still has something to delete, and a Helm to install with."""
 _CHILDREN: Final = (
@@ -74,7 +89,7 @@ def _installed_afterwards(operator: Operator) -> Iterator[None]:
     operator.install()
 
 
-@pytest.mark.parametrize(("order", "version"), ORDERS, ids=["-".join(order) for order, _ in ORDERS])
+@pytest.mark.parametrize(("order", "version"), ORDERS)
 def test_all_is_gone_whatever_is_deleted_first(
     target: Target, order: Sequence[str], version: str, record_property: Recorded
 ) -> None:
@@ -131,6 +146,7 @@ def test_crd_that_is_made_again_at_once(
     """All objects are gone with it, by definition; new ones are as good as those."""
     operator.install()
     cluster.start({"replicas": 1})
+    _wait_for_collector(target.kubectl, cluster.kubectl.namespace)
     old = cluster.lives
     target.kubectl("delete", "crd", CRD, "--timeout=50s")
 
@@ -203,7 +219,7 @@ def _clusters(kubectl: Kubectl, cases: Sequence[Case]) -> Iterator[Sequence[Case
         until(lambda: all(_is_made(kubectl, cases)), PATIENCE_S)
         claims = ("get", "persistentvolumeclaims", f"--selector={LABEL}", "-A", "-o", "name")
         until(lambda: kubectl(*claims), PATIENCE_S)
-        _wait_for_collector(kubectl, cases[0])
+        _wait_for_collector(kubectl, cases[0].namespace)
         yield cases
     finally:
         _delete_namespaces(kubectl, cases)
@@ -219,18 +235,16 @@ def _is_made(kubectl: Kubectl, cases: Sequence[Case]) -> Iterator[bool]:
         yield "Ready" in true or ("snapshot" in case.spec and "Reconciled" in true)
 
 
-def _wait_for_collector(kubectl: Kubectl, case: Case) -> None:
+def _wait_for_collector(kubectl: Kubectl, namespace: str) -> None:
     """Wait until the garbage collector knows the kind; it looks for new ones every 30 s.
 
     Deletions that it missed it could not find out about without the CRD. A foreground deletion
     ends with its work.
     """
-    document = _object(case)
-    document["metadata"]["name"] = "probe"
-    document["spec"] = {"replicas": 0, "peers": {"dnsPrefix": "probe-peer"}}
-    kubectl.apply(_list([document]))
-    words = ("--cascade=foreground", "--timeout=55s", "-f", "-")
-    kubectl("delete", *words, given=_list([document]))
+    spec = {"replicas": 0, "peers": {"dnsPrefix": "probe-peer"}}
+    text = json.dumps(_cluster(namespace, "probe", spec))
+    kubectl.apply(text)
+    kubectl("delete", "--cascade=foreground", "--timeout=55s", "-f", "-", given=text)
 
 
 def _delete_objects(kubectl: Kubectl, cases: Sequence[Case]) -> None:
@@ -291,9 +305,13 @@ def _namespace(case: Case) -> dict[str, Any]:
 
 
 def _object(case: Case) -> dict[str, Any]:
+    return _cluster(case.namespace, "eureka", case.spec)
+
+
+def _cluster(namespace: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": "eurekube.io/v1alpha1",
         "kind": "EurekaCluster",
-        "metadata": {"namespace": case.namespace, "name": "eureka"},
-        "spec": case.spec,
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": spec,
     }
