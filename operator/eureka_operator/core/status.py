@@ -1,7 +1,7 @@
 """`status` of an `EurekaCluster`, from what was seen, what is to be done, and what was refused.
 
-What changes all the time (instances, self-preservation) is written at most every 30 s, and only
-when it changed: a status is stored in etcd and sent to everybody who watches.
+What changes all the time (instances, self-preservation) is written at most every 30 s, only when
+it changed, and with whatever else is new: a status is stored in etcd and sent to all who watch.
 """
 
 from __future__ import annotations
@@ -55,10 +55,12 @@ def status(
         "conditions": with_times(found, before.get("conditions", []), cluster.generation, now),
         "peers": [_peer(observed, seat, environment.domain, now) for seat in plan.seats],
         "endpoints": _endpoints(observed, plan.seats, environment.domain),
-        "registry": _registry(observed, now),
+        "registry": before.get("registry", {}),
     }
     version = _version(observed) or before.get("version", "")
-    return {**document, "version": version} if version else document
+    document |= {"version": version} if version else {}
+    written = not is_same(document, before)
+    return {**document, "registry": _registry(observed, now, at_once=written)}
 
 
 def invalid_status(document: Object, problems: Sequence[Problem], now: datetime) -> dict[str, Any]:
@@ -310,8 +312,11 @@ def _external(service: Object | None) -> str:
     return str(ingress[0].get("hostname") or ingress[0].get("ip") or "")
 
 
-def _registry(observed: Observed, now: str) -> dict[str, Any]:
-    """What the fullest peer holds; as it was if that is not long ago, or nothing changed."""
+def _registry(observed: Observed, now: str, *, at_once: bool) -> dict[str, Any]:
+    """What the fullest peer holds; as it was if that is not long ago, or nothing changed.
+
+    `at_once`: the status is written anyhow.
+    """
     before: dict[str, Any] = observed.cluster.status.get("registry", {})
     ready = [pod.name for pod in observed.pods.values() if pod.ready]
     reports = [report for name in ready if (report := observed.report(name))]
@@ -326,6 +331,6 @@ def _registry(observed: Observed, now: str) -> dict[str, Any]:
     if all(before.get(key) == value for key, value in found.items()):
         return before
     sampled = before.get("sampledAt")
-    if sampled and observed.now - datetime.fromisoformat(sampled) < SAMPLED_EVERY:
+    if sampled and not at_once and observed.now - datetime.fromisoformat(sampled) < SAMPLED_EVERY:
         return before
     return {**found, "sampledAt": now}

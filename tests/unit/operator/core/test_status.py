@@ -115,28 +115,38 @@ def test_lists_of_a_status_have_no_order() -> None:
 
 def _holding(instances: int, before: Object, seconds: float = 0.0) -> Any:  # noqa: ANN401 - JSON
     seen = observed(
-        cluster({"replicas": 2}, status={"registry": before}),
+        cluster({"replicas": 2}, status=before),
         pods=pods(pod("eureka-peer-1"), pod("eureka-peer-2")),
         reports={
             "eureka-peer-1": report(instances=instances, applications={"A": "1", "B": "2"}),
             "eureka-peer-2": report(instances=1, preserving=True),
         },
     )
-    return _status(replace(seen, now=NOW + timedelta(seconds=seconds)))["registry"]
+    return _status(replace(seen, now=NOW + timedelta(seconds=seconds)))
 
 
 def test_contents_are_sampled_at_most_every_half_minute() -> None:
     """Instances come and go all the time."""
     first = _holding(5, {})
 
-    assert first == {
+    assert first["registry"] == {
         "applications": 2,
         "instances": 5,
         "selfPreservation": True,
         "sampledAt": NOW_TEXT,
     }
     assert _holding(6, first, 29) == first
-    assert _holding(6, first, 30) == first | {"instances": 6, "sampledAt": "2026-11-28T12:00:30Z"}
+    assert _holding(6, first, 30)["registry"] == first["registry"] | {
+        "instances": 6,
+        "sampledAt": "2026-11-28T12:00:30Z",
+    }
+
+
+def test_contents_are_sampled_when_the_status_is_written_anyhow() -> None:
+    """What is written with Ready is what the peers hold when they agree: no second write."""
+    first = _holding(5, {})
+
+    assert _holding(6, {**first, "phase": "Converging"}, 1)["registry"]["instances"] == 6
 
 
 def test_contents_that_did_not_change_are_not_sampled() -> None:
@@ -148,7 +158,7 @@ def test_contents_that_did_not_change_are_not_sampled() -> None:
 
 def test_contents_stay_as_they_were_while_nobody_answers() -> None:
     """Zero instances would be wrong."""
-    before = _holding(5, {})
+    before = _holding(5, {})["registry"]
     seen = observed(cluster(status={"registry": before, "version": "0.1.0"}))
 
     assert _status(seen)["registry"] == before
