@@ -127,7 +127,7 @@ def _holding(instances: int, before: Object, seconds: float = 0.0) -> Any:  # no
 
 def test_contents_are_sampled_at_most_every_half_minute() -> None:
     """Instances come and go all the time."""
-    first = _holding(5, {})
+    first = _holding(5, _holding(5, {}))
 
     assert first["registry"] == {
         "applications": 2,
@@ -144,14 +144,14 @@ def test_contents_are_sampled_at_most_every_half_minute() -> None:
 
 def test_contents_are_sampled_when_the_status_is_written_anyhow() -> None:
     """What is written with Ready is what the peers hold when they agree: no second write."""
-    first = _holding(5, {})
+    first = _holding(5, _holding(5, {}))
 
-    assert _holding(6, {**first, "phase": "Converging"}, 1)["registry"]["instances"] == 6
+    assert _holding(6, {**first, "phase": "Hibernated"}, 1)["registry"]["instances"] == 6
 
 
 def test_contents_that_did_not_change_are_not_sampled() -> None:
     """The time alone is no news."""
-    first = _holding(5, {})
+    first = _holding(5, _holding(5, {}))
 
     assert _holding(5, first, 3600) == first
 
