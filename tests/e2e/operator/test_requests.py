@@ -8,6 +8,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import pytest
+
 from cluster.audit import Permission, granted
 from cluster.faults import Faults
 from cluster.plan import Plan
@@ -46,6 +48,7 @@ def test_quiet_minute(
     record_property(f"reads in {MINUTE_S:g} quiet seconds", len(reads))
 
 
+@pytest.mark.long
 def test_permissions_are_those_that_are_used(
     plan: Plan,
     operator: Operator,
@@ -72,7 +75,9 @@ def test_permissions_are_those_that_are_used(
         until(lambda: given - requests.permissions == NEVER_ASKED_FOR, PATIENCE_S)
     assert given - requests.permissions == NEVER_ASKED_FOR
     assert requests.permissions - given == set()
-    assert [each for each in requests.all if each.code == 403] == []
+    ours = (kubectl.namespace, operator.namespace)  # others may be about to end
+    refused = [each for each in requests.all if each.code == 403 and each.namespace in ours]
+    assert refused == []
 
 
 def _meet_objects_of_others(one: EkcCluster, two: EkcCluster, *, monitors: bool) -> None:
