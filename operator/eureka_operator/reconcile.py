@@ -46,15 +46,19 @@ class _Memory:
         self.differing_since: datetime | None = None
 
 
-def reconciler(kube: Kube, metrics: Metrics, options: Options) -> Reconcile:
-    """What does one pass over a cluster, as the operator is started."""
-    environment = Environment(
+def environment(options: Options) -> Environment:
+    """What holds for all clusters, as the operator is started."""
+    return Environment(
         registry_image=options.registry_image,
         domain=options.cluster_domain,
         namespace=options.namespace,
         version=__version__,
     )
-    return Reconciler(kube, environment, metrics).reconcile
+
+
+def reconciler(kube: Kube, metrics: Metrics, options: Options) -> Reconcile:
+    """What does one pass over a cluster, as the operator is started."""
+    return Reconciler(kube, environment(options), metrics).reconcile
 
 
 class Reconciler:

@@ -17,13 +17,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from eureka_operator import __version__
 from eureka_operator.api.cluster import KIND, Cluster, Problem, changed, read
-from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.kinds import CLUSTER, SERVICE_MONITOR, Object
 from eureka_operator.core.observed import Observed
 from eureka_operator.core.plan import Plan, plan
 from eureka_operator.core.preview import Preview, Row, preview
+from eureka_operator.reconcile import environment
 from eureka_operator.shell.client import Client, configuration, current_namespace
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.observe import observe
@@ -62,17 +61,14 @@ def run(flags: argparse.Namespace, options: Options) -> int:
     found = read(document, strict=True)
     if not isinstance(found, Cluster):
         return _refuse(flags.file, found)
-    environment = _environment(options)
     if flags.live:
-        return asyncio.run(_live(flags, options, found, environment))
+        return asyncio.run(_live(flags, options, found))
     observed = Observed(cluster=found, now=datetime.now(UTC))
-    _print(flags, observed, plan(observed, environment))
+    _print(flags, observed, plan(observed, environment(options)))
     return 0
 
 
-async def _live(
-    flags: argparse.Namespace, options: Options, cluster: Cluster, environment: Environment
-) -> int:
+async def _live(flags: argparse.Namespace, options: Options, cluster: Cluster) -> int:
     async with Client(await configuration(options.kubeconfig)) as client:
         kube = Kube(client)
         document = await kube.get(CLUSTER, cluster.namespace, cluster.name)
@@ -83,9 +79,9 @@ async def _live(
                 return _refuse(flags.file, problems)
             cluster = _with_metadata(cluster, document)
         monitors = await kube.serves(SERVICE_MONITOR)
-        environment = msgspec.structs.replace(environment, monitors=monitors)
-        observed = await observe(kube, cluster, environment, {}, lambda: datetime.now(UTC))
-    _print(flags, observed, plan(observed, environment))
+        around = msgspec.structs.replace(environment(options), monitors=monitors)
+        observed = await observe(kube, cluster, around, {}, lambda: datetime.now(UTC))
+    _print(flags, observed, plan(observed, around))
     return 0
 
 
@@ -97,15 +93,6 @@ def _with_metadata(cluster: Cluster, live: Object) -> Cluster:
         uid=metadata["uid"],
         generation=metadata["generation"],
         status=live.get("status") or {},
-    )
-
-
-def _environment(options: Options) -> Environment:
-    return Environment(
-        registry_image=options.registry_image,
-        domain=options.cluster_domain,
-        namespace=options.namespace,
-        version=__version__,
     )
 
 

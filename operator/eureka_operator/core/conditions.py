@@ -72,10 +72,7 @@ def conditions(facts: Facts) -> list[Condition]:
 def ready(facts: Facts) -> Condition:
     """Whether everything is as the object asks for, and all peers agree."""
     if facts.failures:
-        failure = facts.failures[0]
-        return Condition(
-            "Ready", FALSE, failure.reason, _joined([f.message for f in facts.failures])
-        )
+        return _failed("Ready", FALSE, facts)
     if facts.changing:
         reason, _ = facts.changing[0]
         return Condition("Ready", FALSE, reason, _joined([said for _, said in facts.changing]))
@@ -108,8 +105,7 @@ def peers_converged(facts: Facts) -> Condition:
     """Whether all ready peers know each other by the newest list and hold the same."""
     seen = facts.convergence
     if not seen.ready:
-        reason = "Hibernated" if facts.wanted == 0 else "NoPeerReady"
-        return Condition("PeersConverged", FALSE, reason, "no peer is ready")
+        return _without_peers("PeersConverged", FALSE, facts)
     if seen.differences:
         return Condition("PeersConverged", FALSE, "PeersDiffer", _joined(seen.differences))
     if seen.unreachable:
@@ -122,8 +118,7 @@ def config_synced(facts: Facts) -> Condition:
     """Whether all ready peers have the configuration in force that the object asks for."""
     seen = facts.convergence
     if not seen.ready:
-        reason = "Hibernated" if facts.wanted == 0 else "NoPeerReady"
-        return Condition("ConfigSynced", UNKNOWN, reason, "no peer is ready")
+        return _without_peers("ConfigSynced", UNKNOWN, facts)
     if seen.behind:
         return Condition("ConfigSynced", FALSE, "PeerBehind", _joined(seen.behind))
     if seen.unreachable:
@@ -152,8 +147,7 @@ def degraded(facts: Facts) -> Condition:
 def reconciled(facts: Facts) -> Condition:
     """Whether the last pass over this generation did all it had to."""
     if facts.failures:
-        said = _joined([failure.message for failure in facts.failures])
-        return Condition("Reconciled", FALSE, facts.failures[0].reason, said)
+        return _failed("Reconciled", FALSE, facts)
     if facts.paused:
         said = "spec.paused or the annotation eurekube.io/paused is set: nothing is changed"
         return Condition("Reconciled", UNKNOWN, "Paused", said)
@@ -166,13 +160,24 @@ def _exceptional(facts: Facts) -> list[Condition]:
     if facts.paused:
         said = "nothing but the status is changed until spec.paused and the annotation are gone"
         found.append(Condition("Paused", TRUE, "Paused", said))
+    now = ready(facts)
     if facts.failures:
-        said = _joined([failure.message for failure in facts.failures])
-        found.append(Condition("Stalled", TRUE, facts.failures[0].reason, said))
-    elif ready(facts).status != TRUE and not facts.paused:
-        now = ready(facts)
+        found.append(_failed("Stalled", TRUE, facts))
+    elif now.status != TRUE and not facts.paused:
         found.append(Condition("Reconciling", TRUE, now.reason, now.message))
     return found
+
+
+def _failed(kind: str, status: str, facts: Facts) -> Condition:
+    """What was refused: the first reason, and all messages."""
+    said = _joined([failure.message for failure in facts.failures])
+    return Condition(kind, status, facts.failures[0].reason, said)
+
+
+def _without_peers(kind: str, status: str, facts: Facts) -> Condition:
+    """A condition of ready peers when there is none."""
+    reason = "Hibernated" if facts.wanted == 0 else "NoPeerReady"
+    return Condition(kind, status, reason, "no peer is ready")
 
 
 def _unreachable(facts: Facts) -> str:

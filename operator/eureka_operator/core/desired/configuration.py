@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from eureka_operator.api import settings
-from eureka_operator.api.cluster import Cluster
+from eureka_operator.api.cluster import Cluster, Spec
 from eureka_operator.core import names
 from eureka_operator.core.desired.common import Environment, child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
@@ -71,8 +72,7 @@ def configuration(
 ) -> Configuration:
     """`config.json` of a cluster; the same for all of its peers."""
     values = {
-        **settings.settings(cluster.spec),
-        **_regions(cluster, references),
+        **settings.settings(_resolved(cluster, references)),
         **_wiring(cluster, environment),
     }
     text = json.dumps(values, indent=2, sort_keys=True) + "\n"
@@ -105,17 +105,13 @@ def _wiring(cluster: Cluster, environment: Environment) -> dict[str, Any]:
     return values
 
 
-def _regions(cluster: Cluster, references: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    """Remote regions by URL; one whose `clusterRef` is not there yet is left out."""
-    urls: dict[str, str] = {}
-    applications: dict[str, list[str]] = {}
-    for region in cluster.spec.registry.remote_regions:
-        reference = region.cluster_ref
-        url = region.url
-        if reference is not None:
-            url = references.get((reference.namespace or cluster.namespace, reference.name))
-        if url:
-            urls[region.name] = url
-            applications |= {region.name: region.apps} if region.apps else {}
-    values = {"remote_regions": urls, "remote_region_applications": applications}
-    return {name: value for name, value in values.items() if value}
+def _resolved(cluster: Cluster, references: Mapping[tuple[str, str], str]) -> Spec:
+    """The spec with the URL of each `clusterRef`; one that is not there yet has none."""
+    registry = cluster.spec.registry
+    regions = [
+        region
+        if (other := region.cluster_ref) is None
+        else replace(region, url=references.get((other.namespace or cluster.namespace, other.name)))
+        for region in registry.remote_regions
+    ]
+    return replace(cluster.spec, registry=replace(registry, remote_regions=regions))

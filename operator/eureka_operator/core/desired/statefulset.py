@@ -8,6 +8,7 @@ from eureka_operator.api.cluster import Cluster
 from eureka_operator.api.spec import Volume, Zone
 from eureka_operator.core import names
 from eureka_operator.core.desired.common import Environment, child
+from eureka_operator.core.desired.configuration import CONFIG_FILE
 from eureka_operator.core.kinds import STATEFUL_SET, Object
 
 CONTAINER: Final = "registry"
@@ -150,7 +151,7 @@ def _container(cluster: Cluster, environment: Environment, zone: str) -> Object:
         "name": CONTAINER,
         "image": image(cluster, environment),
         "imagePullPolicy": cluster.spec.image.pull_policy,
-        "args": ["serve", f"--config={names.CONFIG_FOLDER}/config.json", "--config-lenient"],
+        "args": ["serve", f"--config={names.CONFIG_FOLDER}/{CONFIG_FILE}", "--config-lenient"],
         "env": [*_variables(zone), *cluster.spec.pod.env],
         "ports": [
             {"name": "http", "containerPort": cluster.spec.peers.port, "protocol": "TCP"},
