@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml | head -n 1)
-images="eurekube/registry:$version eurekube/operator:$version"
+images="eurekube/registry:$version eurekube/operator:$version eurekube/sidecar:$version"
 
 if docker info >/dev/null 2>&1; then
   tool=docker

@@ -43,8 +43,9 @@ class Recipe:
 
 REGISTRY: Final = Recipe("localhost/eurekube/registry:test", "registry/Dockerfile")
 OPERATOR: Final = Recipe("localhost/eurekube/operator:test", "operator/Dockerfile")
+SIDECAR: Final = Recipe("localhost/eurekube/sidecar:test", "sidecar/Dockerfile")
 CLIENT: Final = Recipe("localhost/eurekube/test-client:test", "tests/e2e/client/Dockerfile")
-RECIPES: Final = (REGISTRY, OPERATOR, CLIENT)
+RECIPES: Final = (REGISTRY, OPERATOR, SIDECAR, CLIENT)
 
 
 def built(recipe: Recipe) -> Path:

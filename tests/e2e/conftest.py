@@ -1,15 +1,21 @@
-"""The cluster of the run, and three peers on it for each file of tests."""
+"""The cluster of the run; on it the operator, and three peers for each file of tests."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from cluster import crds
+from cluster.errors import CannotRunError, ClusterError
+from conformance.realclient import not_run
 from e2e.clusters import Target, foreign, own, running
+from e2e.operator.ekc import EkcCluster
+from e2e.operator.installed import Operator
 from e2e.peers import Peers
+from support.ownclusters import speaking
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +44,59 @@ def peers(target: Target) -> Iterator[Peers]:
         except BaseException:
             peers.explain()
             raise
+
+
+@pytest.fixture(scope="session")
+def monitors(target: Target, pytestconfig: pytest.Config) -> bool:
+    """Whether the cluster has ServiceMonitors; it gets them if they can be had."""
+    with speaking(pytestconfig):
+        try:
+            text = crds.service_monitors().read_text()
+        except CannotRunError:
+            return False
+    target.kubectl.apply(text)
+    return True
+
+
+@pytest.fixture(scope="session")
+def operator(
+    target: Target,
+    pytestconfig: pytest.Config,
+    *,
+    monitors: bool,  # noqa: ARG001 - it must find them when it starts
+) -> Iterator[Operator]:
+    """The operator in the namespace `eurekube`; a test that removes it installs it again."""
+    with speaking(pytestconfig):
+        try:
+            operator = Operator(target)
+        except ClusterError as error:
+            not_run("e2e of the operator", f"Helm cannot be built: {error}")
+    operator.uninstall()  # what a run that was killed has left may be of older sources
+    operator.install()
+    try:
+        yield operator
+    finally:
+        operator.uninstall()
+
+
+@pytest.fixture(scope="module")
+def shared(target: Target, operator: Operator) -> Iterator[EkcCluster]:  # noqa: ARG001 - it works there
+    """Three peers for all tests of a file; each leaves them so."""
+    with target.kubectl.in_a_namespace("shared") as kubectl:
+        cluster = EkcCluster(kubectl)
+        cluster.start()
+        yield cluster
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what a person would look at first."""
+    report = yield
+    if report.failed and report.when != "teardown":
+        known = {id(each): each for each in item.funcargs.values()}
+        for each in known.values():
+            if isinstance(each, (EkcCluster, Operator)):
+                report.sections.append((f"what {each.title} says", each.explanation()))
+    return report

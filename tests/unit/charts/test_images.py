@@ -38,7 +38,7 @@ _OF_THE_SYSTEM = ("sh", "sed", "head", "dirname")
     ],
     ids=_TOOLS,
 )
-def test_first_tool_that_works_builds_both_images(
+def test_first_tool_that_works_builds_all_images(
     tmp_path: Path, works: tuple[str, ...], push: str, load: str, prefix: str
 ) -> None:
     """Docker without its daemon does not; podman and buildah name images below localhost/."""
@@ -48,7 +48,7 @@ def test_first_tool_that_works_builds_both_images(
     assert [line for line in (tmp_path / "log").read_text().splitlines() if " build " in line] == [
         f"{works[0]} build --file {name}/Dockerfile --tag eurekube/{name}:0.1.0"
         " --build-arg=BASE_IMAGE=mine ."
-        for name in ("registry", "operator")
+        for name in ("registry", "operator", "sidecar")
     ]
     assert push in done.stdout
     assert load in done.stdout

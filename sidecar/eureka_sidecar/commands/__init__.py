@@ -1,0 +1,1 @@
+"""What `eureka-sidecar` can be told to do."""

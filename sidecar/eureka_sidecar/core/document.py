@@ -1,0 +1,123 @@
+"""The document of an instance: what a registration sends, and what a registry says it holds."""
+
+from __future__ import annotations
+
+from .. import jsontext
+from ..records import record
+from .configuration import Instance
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .downward import Wishes
+
+UNKNOWN = "UNKNOWN"
+OUT_OF_SERVICE = "OUT_OF_SERVICE"
+
+_DATA_CENTER = {"@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", "name": "MyOwn"}
+_MOST_SHOWN = 64
+_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@!$&'()*+,=")
+
+
+@record
+class Content:
+    """What of an instance changes while it is registered."""
+
+    status: str
+    metadata: Mapping[str, str] = {}
+
+
+@record
+class Held:
+    """What a registry says it holds of an instance."""
+
+    status: str
+    overridden: str
+    ip: str
+    port: int
+    dirty_ms: int
+
+
+def content(instance: Instance, status: str, wishes: Wishes) -> Content:
+    """What is to be registered, with what the pod's annotations and labels wish added."""
+    zone = {"zone": wishes.zone} if wishes.zone else {}
+    return Content(status, {**instance.metadata, **zone, **wishes.metadata})
+
+
+def registration(
+    instance: Instance, content: Content, overridden: str, dirty_ms: int
+) -> dict[str, Any]:
+    """The body of a registration.
+
+    `overridden` is the override that this registration carries; `dirty_ms` its
+    `lastDirtyTimestamp`: a server keeps what it holds if that has a larger one
+    (`AbstractInstanceRegistry.register`).
+    """
+    document = {
+        "instanceId": instance.id,
+        "app": instance.app.upper(),
+        "hostName": instance.host_name,
+        "ipAddr": instance.ip,
+        "status": content.status,
+        "overriddenStatus": overridden,
+        "port": _port(instance.port),
+        "securePort": _port(instance.secure_port),
+        "vipAddress": instance.vip,
+        "secureVipAddress": instance.secure_vip,
+        "homePageUrl": instance.home_url,
+        "statusPageUrl": instance.status_url,
+        "healthCheckUrl": instance.health_url,
+        "countryId": 1,
+        "dataCenterInfo": _DATA_CENTER,
+        "leaseInfo": {
+            "renewalIntervalInSecs": instance.renewal_s,
+            "durationInSecs": instance.duration_s,
+        },
+        "metadata": dict(content.metadata),
+        "lastDirtyTimestamp": str(dirty_ms),
+    }
+    return {"instance": {key: value for key, value in document.items() if value != ""}}
+
+
+def body(document: Mapping[str, Any]) -> bytes:
+    """A document as JSON."""
+    return jsontext.dumps(document).encode()
+
+
+def held(text: bytes) -> Held | None:
+    """What the answer to a look-up of an instance says; `None` if it cannot be read."""
+    try:
+        instance = jsontext.loads(text)["instance"]
+        return Held(
+            status=_word(instance["status"]),
+            overridden=_word(
+                instance.get("overriddenStatus") or instance.get("overriddenstatus") or UNKNOWN
+            ),
+            ip=_word(instance["ipAddr"]),
+            port=int(instance["port"]["$"]),
+            dirty_ms=int(instance["lastDirtyTimestamp"]),
+        )
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return None  # Overflow: JSON of Python has `Infinity`, and numbers that become it
+
+
+def _word(value: object) -> str:
+    """What others have written, as one word of a log and of a terminal."""
+    text = str(value)[:_MOST_SHOWN]
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def path_of(instance: Instance) -> str:
+    """The path of an instance below a server's base URL."""
+    return f"apps/{quoted(instance.app.upper())}/{quoted(instance.id)}"
+
+
+def quoted(name: str) -> str:
+    """A name as one segment of a path. Servlets cut a segment at `;`."""
+    return "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in name.encode())
+
+
+def _port(port: int) -> dict[str, int | str]:
+    return {"$": port, "@enabled": "true" if port else "false"}

@@ -1,0 +1,550 @@
+"""The lease of one instance at one registry: a state machine without a clock or a socket.
+
+It knows what is wished (`wish`, `close`, `resume`), what the registry has confirmed (`held`), and
+which request is under way. `next_request` gives the request that brings the two together, and
+`receive` takes its answer. There is one request at a time, and one caller.
+
+What is asked next: the first row that applies.
+
+    ================================================ ==========
+    closing, and the lease may be there               REMOVE
+    closing                                           nothing
+    the registry has confirmed no lease               REGISTER
+    what it holds is not what is wished, and it has
+    not refused that                                  REGISTER
+    a renewal is due                                  RENEW
+    to be paused, and it is not                       OVERRIDE
+    to be resumed, and it is not                      LIFT
+    it has not been read back since, or for long      VERIFY
+    ================================================ ==========
+
+What an answer changes (`_REACTIONS`):
+
+    ========  ============ ============= =========== =========== ============
+    request   done         missing (404) invalid     denied      no answer, 5xx
+    ========  ============ ============= =========== =========== ============
+    REGISTER  registered   next path     refused     explain     next server
+    VERIFY    compare      forgotten     accept      accept      next server
+    RENEW     renewed      forgotten     explain     explain     next server
+    OVERRIDE  paused       forgotten     explain     explain     next server
+    LIFT      resumed      forgotten     explain     explain     next server
+    REMOVE    removed      removed       next server next server next server
+    ========  ============ ============= =========== =========== ============
+
+The next place after a 404 to REMOVE is another server, or another path, where a registration may
+have arrived that was never answered; the lease is removed if none has it.
+
+`closing` is never taken back, and no row below it sends anything but REMOVE: nothing can register
+again what was removed.
+"""
+
+from __future__ import annotations
+
+from ..records import record
+from . import document, pace
+from .document import OUT_OF_SERVICE, UNKNOWN, Content
+from .operations import Answer, Operation, Outcome, Request, outcome
+from .pace import Pace
+from .servers import BASE_PATHS, Servers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .configuration import Instance
+    from .metrics import Counters
+    from .pace import Chance
+
+    Reaction = Callable[["Lease", Answer, int], None]
+
+TIMEOUT_MS = 5_000
+"""So long a request may take."""
+
+CLOSING_TIMEOUT_MS = 2_000
+"""So long a request may take once the lease is to be removed."""
+
+_VERIFY_EVERY_MS = 300_000
+_MOST_MISMATCHES = 3
+_EXPLAINED_MS = 60_000
+_LATE_MS = 10_000
+_AGAIN_MS = 1_000
+_COLUMNS = {result: column for column, result in enumerate(Outcome)}
+
+
+@record
+class Problem:
+    """Why the registry does not hold what is wished: a stable code, and a sentence."""
+
+    code: str
+    text: str
+
+
+class Lease:
+    """See the module."""
+
+    held: Content | None = None
+    """What the registry has confirmed; `None`: no lease."""
+    held_since_ms = 0
+    renewed_ms: int | None = None
+    """When the registry last confirmed the lease."""
+    seen: document.Held | None = None
+    """What the registry showed when it was last read back."""
+    problem: Problem | None = None
+    paused = False
+    closing = False
+    removed = False
+    under_way: Request | None = None
+
+    _sent_ms = 0
+    _closing_ms = 0
+    _dirty_ms = 0
+    _held_dirty_ms = 0
+    _is_unsure = False
+    _may_be_there = False
+    _given_up_ms: int | None = None
+    _refused: Content | None = None
+    _held_paused = False
+    _to_lift = False
+    _to_verify = True
+    _verified_ms = 0
+    _mismatches = 0
+    _failures = 0
+    _retry_ms = 0
+    _renewal_ms: int | None = None
+
+    def __init__(
+        self,
+        instance: Instance,
+        paths: Sequence[str],
+        content: Content,
+        chance: Chance,
+        counters: Counters,
+    ) -> None:
+        """Prepare a lease; nothing is asked yet.
+
+        Args:
+            instance: what is registered.
+            paths: the base path of each server of the registry.
+            content: status and metadata that are wished at first.
+            chance: gives a number in [0, 1), for jitter.
+            counters: of the registry; what it is asked is counted there.
+        """
+        self.instance = instance
+        self.servers = Servers(paths)
+        self.wished = content
+        self.counters = counters
+        self._sent_content = content
+        self._chance = chance
+        self._interval_ms = instance.renewal_s * 1_000
+        self._pace = Pace(self._interval_ms)
+        self._path = document.path_of(instance)
+        self._events: list[str] = []
+
+    # What is wished.
+
+    def wish(self, content: Content) -> None:
+        """Wish for another status or metadata."""
+        if content == self.wished:
+            return
+        self.wished = content
+        if self.problem and self.problem.code == "invalid":
+            self._retry_ms = 0
+
+    def pause(self) -> None:
+        """Wish that nobody calls the instance: an override at the registry, OUT_OF_SERVICE."""
+        self.paused = True
+        self._to_lift = False
+
+    def resume(self) -> None:
+        """Wish that it is called again; it lifts an override of whoever made it."""
+        self.paused = False
+        self._to_lift = True
+
+    def close(self, now_ms: int) -> None:
+        """Wish that the lease is removed. It cannot be taken back."""
+        if self.closing:
+            return
+        self.closing = True
+        self._closing_ms = now_ms
+        self._failures = 0
+        self._retry_ms = 0
+        self.servers.begin_removal()
+
+    # What is asked.
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing will be asked any more: the lease was removed, or never begun."""
+        return self.closing and self.under_way is None and self._is_over()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the registry holds all that is wished, as far as it has said."""
+        return self.finished if self.closing else self._is_kept() and not self.under_way
+
+    @property
+    def deadline_ms(self) -> int:
+        """Until when the request under way is waited for."""
+        if not self.closing:
+            return self._sent_ms + TIMEOUT_MS
+        begin_ms = max(self._sent_ms, self._closing_ms)
+        return min(self._sent_ms + TIMEOUT_MS, begin_ms + CLOSING_TIMEOUT_MS)
+
+    def next_request(self, now_ms: int, wall_ms: int) -> Request | None:
+        """The request to be sent now; `None`: wait until `wake_ms`, a wish or an answer.
+
+        Args:
+            now_ms: of a clock that never jumps.
+            wall_ms: the time of day, for `lastDirtyTimestamp`.
+        """
+        operation = self._due(now_ms)
+        if operation is None or self.under_way or now_ms < self._ready_ms(operation, now_ms):
+            return None
+        if operation is Operation.RENEW:
+            self.servers.return_to_first(now_ms)
+        if not self.closing:
+            self._pace.take(now_ms)
+        self._sent_ms = now_ms
+        self.under_way = self._request(operation, wall_ms)
+        return self.under_way
+
+    def wake_ms(self, now_ms: int) -> int | None:
+        """When `next_request` has one; `None`: not before a wish or an answer."""
+        operation = self._due(now_ms)
+        if operation is None or self.under_way:
+            return None
+        return self._ready_ms(operation, now_ms)
+
+    def _due(self, now_ms: int) -> Operation | None:
+        if self.closing:
+            return None if self._is_over() else Operation.REMOVE
+        if self.held is None or self._is_changed():
+            return Operation.REGISTER
+        if self._renewal_ms is not None and now_ms >= self._renewal_ms:
+            return Operation.RENEW
+        if self.paused and not self._held_paused:
+            return Operation.OVERRIDE
+        if self._to_lift:
+            return Operation.LIFT
+        if self._to_verify or not self._renews_first():
+            return Operation.VERIFY
+        return Operation.RENEW
+
+    def _is_kept(self) -> bool:
+        """Whether nothing is to be done but renewals, and looks from time to time."""
+        if self.held is None or self._is_changed() or self._to_verify or self._to_lift:
+            return False
+        return self._held_paused == self.paused
+
+    def _is_changed(self) -> bool:
+        """Whether the registry is to be told of another status or metadata, and may take it."""
+        if self.wished == self._refused:
+            return False
+        return self._is_unsure or self.wished != self.held
+
+    def _is_over(self) -> bool:
+        """Whether there is nothing to remove: or only a former process's, and no server answers."""
+        is_given_up = not self._may_be_there and self._failures >= len(self.servers)
+        return self.removed or is_given_up
+
+    def _renews_first(self) -> bool:
+        return (self._renewal_ms or 0) <= self._verified_ms + _VERIFY_EVERY_MS
+
+    def _ready_ms(self, operation: Operation, now_ms: int) -> int:
+        """When an operation that is due may be sent."""
+        if self.closing:
+            return self._retry_ms
+        at_ms = max(self._retry_ms, self._pace.free_ms(now_ms))
+        if operation is Operation.RENEW:
+            return max(at_ms, self._renewal_ms or 0)
+        if operation is Operation.VERIFY and not self._to_verify:
+            return max(at_ms, self._verified_ms + _VERIFY_EVERY_MS)
+        return at_ms
+
+    def _request(self, operation: Operation, wall_ms: int) -> Request:
+        dirty = f"lastDirtyTimestamp={self._held_dirty_ms}"
+        match operation:
+            case Operation.REGISTER:
+                self._dirty_ms = max(wall_ms, self._dirty_ms + 1)
+                self._sent_content = self.wished
+                return self._sent(operation, "POST", _collection(self._path), self._document())
+            case Operation.VERIFY:
+                return self._sent(operation, "GET", self._path)
+            case Operation.RENEW:
+                status = self.wished.status
+                return self._sent(operation, "PUT", f"{self._path}?status={status}&{dirty}")
+            case Operation.OVERRIDE:
+                value = f"value={OUT_OF_SERVICE}"
+                return self._sent(operation, "PUT", f"{self._path}/status?{value}&{dirty}")
+            case Operation.LIFT:
+                value = f"value={self.wished.status}"
+                return self._sent(operation, "DELETE", f"{self._path}/status?{value}&{dirty}")
+            case Operation.REMOVE:
+                return self._sent(operation, "DELETE", self._path)
+
+    def _sent(self, operation: Operation, method: str, path: str, body: bytes = b"") -> Request:
+        return Request(operation, self.servers.current, method, self.servers.path + path, body)
+
+    def _document(self) -> bytes:
+        # Carried while paused: a registry that has lost everything learns it with the instance.
+        overridden = OUT_OF_SERVICE if self.paused else UNKNOWN
+        return document.body(
+            document.registration(self.instance, self.wished, overridden, self._dirty_ms)
+        )
+
+    # What the answers change.
+
+    def receive(self, answer: Answer, now_ms: int) -> None:
+        """Take the answer to the request under way, or why there is none."""
+        request = self.under_way
+        assert request  # noqa: S101 - the caller sends one request at a time
+        self.under_way = None
+        if not answer.sent and not self.closing:
+            self._pace.give_back()
+        result = outcome(request.operation, answer)
+        self._count(request.operation, result.value, now_ms)
+        self._note_place(request, answer, result, now_ms)
+        if request.operation is Operation.REGISTER and result is Outcome.FAILED:
+            # It may have had its effect: what is held is not known before one is confirmed.
+            self._is_unsure = self._is_unsure or answer.sent
+        if self.closing and request.operation is not Operation.REMOVE:
+            self.servers.begin_removal()
+            return
+        if result is Outcome.DONE:
+            self._failures = 0
+        self._REACTIONS[request.operation][_COLUMNS[result]](self, answer, now_ms)
+
+    def _count(self, operation: Operation, result: str, now_ms: int) -> None:
+        if operation is Operation.REGISTER:
+            self.counters.count_registration(result)
+        elif operation is Operation.RENEW:
+            self.counters.count_renewal(result, (now_ms - self._sent_ms) / 1_000)
+        elif operation is Operation.REMOVE:
+            self.counters.count_removal(result)
+
+    def _note_place(self, request: Request, answer: Answer, result: Outcome, now_ms: int) -> None:
+        """Remember where the lease is, or may be: a registration that got no answer may arrive."""
+        given_up = answer.sent and not answer.status and request.operation is Operation.REGISTER
+        if given_up:
+            self._given_up_ms = now_ms
+        if given_up or result is Outcome.DONE:
+            self._may_be_there = True
+            self.servers.mark(request, certain=result is Outcome.DONE)
+
+    def take_events(self) -> list[str]:
+        """What happened since the last call, as sentences for the log."""
+        events, self._events = self._events, []
+        return events
+
+    def _registered(self, _: Answer, now_ms: int) -> None:
+        self.servers.keep_path()
+        self.problem = None
+        self._refused = None
+        self._is_unsure = False
+        self._held_dirty_ms = self._dirty_ms
+        if self.held is None:
+            self._begin(now_ms)
+        self.held = self._sent_content
+        self.renewed_ms = now_ms
+        self._say(f"registered as {self.held.status}")
+
+    def _begin(self, now_ms: int) -> None:
+        """A lease begins: it is read back, and its renewals start."""
+        self.held_since_ms = now_ms
+        self._held_paused = False
+        self._to_verify = True
+        if self._renewal_ms is None:
+            # Anywhere in the interval: instances that start together do not renew together.
+            self._renewal_ms = now_ms + round(self._interval_ms * self._chance())
+        else:
+            self._renewal_ms = now_ms + pace.renewal_pause_ms(self._interval_ms, self._chance)
+
+    def _compare(self, answer: Answer, now_ms: int) -> None:
+        """Compare what the registry holds with what was sent.
+
+        A server keeps what it holds if that has a larger `lastDirtyTimestamp`, and answers 204 all
+        the same: a pod that comes back under its name, with a clock that is behind, would have the
+        address of its predecessor for ever. Another server may not have been told yet.
+        """
+        seen = document.held(answer.body)
+        if seen is None:
+            self._accept(answer, now_ms)
+            return
+        if seen.dirty_ms == self._held_dirty_ms or self._mismatches >= _MOST_MISMATCHES:
+            self._settle(seen, now_ms)
+            return
+        self._mismatches += 1
+        if seen.dirty_ms > self._held_dirty_ms:
+            self._dirty_ms = max(self._dirty_ms, seen.dirty_ms)
+            self._forget("stale")
+            self._say(f"the registry had kept an older registration, of {seen.ip}; again")
+        else:
+            self._retry_ms = now_ms + _AGAIN_MS
+
+    def _settle(self, seen: document.Held, now_ms: int) -> None:
+        self.seen = seen
+        self._to_verify = False
+        self._verified_ms = now_ms
+        self._mismatches = 0
+        instance = self.instance
+        if (seen.ip, seen.port) != (instance.ip, instance.port):
+            self.problem = Problem(
+                "stale_record",
+                f"the registry shows {seen.ip}:{seen.port} under the id {instance.id}, not"
+                f" {instance.ip}:{instance.port}: does another process register under this id?",
+            )
+
+    def _accept(self, _: Answer, now_ms: int) -> None:
+        """Without the right to read, or without a readable answer, nothing can be compared."""
+        self._to_verify = False
+        self._verified_ms = now_ms
+
+    def _forgotten(self, _: Answer, now_ms: int) -> None:
+        late = self.renewed_ms is not None and (
+            now_ms - self.renewed_ms > self.instance.duration_s * 1_000
+        )
+        self._forget("expired" if late else "unknown")
+        self._say("the registry does not know the lease any more; registered again")
+
+    def _forget(self, cause: str) -> None:
+        self.counters.count_reregistration(cause)
+        self.held = None
+        self.seen = None
+
+    def _renewed(self, _: Answer, now_ms: int) -> None:
+        if self.wished != self._refused:
+            if self.problem:
+                self._say("renewed again")
+            self.problem = None
+        self.renewed_ms = now_ms
+        self._renewal_ms = now_ms + pace.renewal_pause_ms(self._interval_ms, self._chance)
+
+    def _paused_there(self, _: Answer, now_ms: int) -> None:
+        del now_ms
+        self._held_paused = True
+        self._to_verify = True
+        self._say("paused: OUT_OF_SERVICE at the registry")
+
+    def _resumed_there(self, _: Answer, now_ms: int) -> None:
+        del now_ms
+        self._to_lift = False
+        self._held_paused = False
+        self._to_verify = True
+        self._say("resumed: the override at the registry was lifted")
+
+    def _next_path(self, answer: Answer, now_ms: int) -> None:
+        if self.servers.try_next_path(now_ms):
+            return
+        self.problem = Problem(
+            "context_path",
+            f"no Eureka is found there: {self.servers.path} and {', '.join(BASE_PATHS)} answer"
+            f" {answer.status} to a registration; write the base path of the server into the URL",
+        )
+        self._wait_for_servers(now_ms)
+        self.servers.move_on(now_ms)
+
+    def _refused_there(self, answer: Answer, now_ms: int) -> None:
+        """What was sent is not valid: what the registry holds is kept until the wish changes."""
+        self._explain(answer, now_ms)
+        self._refused = self._sent_content
+        if self.held is not None:
+            self._retry_ms = now_ms
+
+    def _explain(self, answer: Answer, now_ms: int) -> None:
+        self.problem = _problem_of(answer)
+        self._say(self.problem.text)
+        if self.problem.code == "auth":
+            self._wait_for_servers(now_ms)
+        else:
+            self._retry_ms = now_ms + _EXPLAINED_MS
+        self.servers.move_on(now_ms)
+
+    def _next_server(self, answer: Answer, now_ms: int) -> None:
+        self.problem = _problem_of(answer)
+        if self._failures == 0:
+            self._say(self.problem.text)
+        self._wait_for_servers(now_ms)
+        self.servers.move_on(now_ms)
+
+    def _wait_for_servers(self, now_ms: int) -> None:
+        """Each server is asked once without a pause, then all are waited for.
+
+        A renewal that fails is tried at the next one's time: the lease lasts for several, and those
+        whose renewals met a short outage do not come back all at once.
+        """
+        self._failures += 1
+        rounds, rest = divmod(self._failures, len(self.servers))
+        if rest:
+            return
+        if self.closing:
+            pause_ms = pace.last_retry_pause_ms(self._chance)
+        elif self._is_kept():
+            pause_ms = pace.renewal_pause_ms(self._interval_ms, self._chance)
+        else:
+            pause_ms = pace.retry_pause_ms(rounds, self._interval_ms, self._chance)
+        self._retry_ms = now_ms + pause_ms
+
+    def _gone(self, _: Answer, now_ms: int) -> None:
+        """The lease is gone; unless a registration that was given up reaches the server later."""
+        given_up_ms = self._given_up_ms
+        if given_up_ms is not None and now_ms - given_up_ms < _LATE_MS:
+            self._given_up_ms = None
+            self._retry_ms = now_ms + _AGAIN_MS
+            self.servers.begin_removal()
+            return
+        self.removed = True
+        self.held = None
+        self.problem = None
+        self._say("the lease is removed")
+
+    def _not_there(self, answer: Answer, now_ms: int) -> None:
+        """A server that was not told of the lease does not speak for the others."""
+        if not self.servers.drop_place():
+            self._gone(answer, now_ms)
+
+    def _say(self, text: str) -> None:
+        self._events.append(text)
+
+    _REACTIONS: Mapping[Operation, tuple[Reaction, ...]] = {
+        # In the order of Outcome: done, missing, invalid, denied, failed.
+        Operation.REGISTER: (_registered, _next_path, _refused_there, _explain, _next_server),
+        Operation.VERIFY: (_compare, _forgotten, _accept, _accept, _next_server),
+        Operation.RENEW: (_renewed, _forgotten, _explain, _explain, _next_server),
+        Operation.OVERRIDE: (_paused_there, _forgotten, _explain, _explain, _next_server),
+        Operation.LIFT: (_resumed_there, _forgotten, _explain, _explain, _next_server),
+        Operation.REMOVE: (_gone, _not_there, _next_server, _next_server, _next_server),
+    }
+
+
+def _collection(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _problem_of(answer: Answer) -> Problem:
+    """Why a request was not accepted, and what to do."""
+    status = answer.status
+    if not status:
+        return Problem("unreachable", answer.reason)
+    if status in (401, 407):
+        return Problem(
+            "auth",
+            f"the registry does not accept our credentials, or wants some ({status}): look at the"
+            " files of user and password, or of the token",
+        )
+    if status == 403:
+        return Problem(
+            "auth",
+            "the registry does not allow this identity to register this application (403): ask"
+            " whoever runs it for the right",
+        )
+    if 300 <= status < 400:
+        return Problem(
+            "redirect",
+            f"the registry redirects to {answer.location or 'nowhere'} ({status}): write the URL"
+            " that it has moved to",
+        )
+    said = answer.body[:200].decode("utf-8", "replace").strip()
+    also = f": {said}" if said and said[0] not in "{<" else ""
+    if status >= 500 or status in (408, 425, 429):
+        return Problem("unavailable", f"the registry answers {status}{also}")
+    return Problem("invalid", f"the registry refuses the registration ({status}){also}")

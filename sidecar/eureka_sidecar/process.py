@@ -1,0 +1,456 @@
+"""Puts the parts together and runs them: the only place that makes tasks and ends the process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from . import __version__, jsontext
+from .core import document, downward, metrics, report, urls
+from .core.configuration import Configuration, Instance
+from .core.downward import Wishes
+from .core.health import Health
+from .core.lease import TIMEOUT_MS, Lease
+from .core.metrics import Checks, Counters, Standing
+from .records import replace
+from .shell import child, control
+from .shell.connection import NoAnswer, Server
+from .shell.credentials import CredentialFiles
+from .shell.files import Watched
+from .shell.keeper import READ_HEADERS, keep
+from .shell.loop import Event, Loop
+from .shell.probes import probe
+from .shell.resolve import Resolver
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from .core.configuration import Registry
+    from .shell.local import LocalServer
+    from .wire.http1 import Response
+
+_LOOK_MS = 1_000
+_SETTLE_MS = 10_000
+_LAST_MS = 3_000
+_DEAD_MS = 5_000
+_HOLD_MARGIN_MS = 10_000
+_MAX_BODY_BYTES = 1_048_576
+
+
+def run(configuration: Configuration) -> int:
+    """Register, renew and at the end remove; returns the exit status.
+
+    Raises:
+        ControlError: the socket cannot be made.
+        ListenError: the address of the local look-up cannot be used.
+        StartError: the command cannot be started.
+    """
+    return Sidecar(configuration).run()
+
+
+class Sidecar:
+    """All that runs in one process."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._loop = Loop()
+        self._wished = Event()
+        self._news = Event()
+        self._resolver = Resolver()
+        self._registries = [
+            _Connections(self._loop, each, self._resolver) for each in configuration.registries
+        ]
+        self._pod_files = [
+            _PodFile(configuration.annotations_file),
+            _PodFile(configuration.labels_file),
+        ]
+        self._wishes = Wishes()
+        self._look_at_files()
+        self._paused = False
+        self._checks = Checks()
+        self._members = [self._member(each) for each in configuration.instances]
+        self._notes = _notes(configuration)
+        self._ends: list[int] = []
+        self._child: child.Child | None = None
+        self._status = 0
+
+    def run(self) -> int:
+        """See the module's `run`."""
+        loop = self._loop
+        socket = control.listener(self._configuration.socket)
+        signals = child.Signals(loop)
+        try:
+            local = self._listen()
+            if self._configuration.command:
+                self._child = child.start(self._configuration.command)
+        except BaseException:
+            socket.close()
+            raise
+        serving = loop.start(control.serve(loop, socket, self._answer))
+        loop.start(self._watch_signals(signals))
+        self._wish()
+        for member in self._members:
+            loop.start(self._check(member))
+            for lease, servers in member.leases:
+                loop.start(keep(loop, lease, servers, self._wished, self._tell))
+        loop.start(self._watch_files())
+        loop.start(self._live())
+        for note in self._notes:
+            _log(note)
+        loop.run()
+        serving.cancel()
+        if local:
+            local.close()
+        return self._status
+
+    # What is registered.
+
+    def _member(self, instance: Instance) -> _Member:
+        health = Health(instance.check, self._loop.now_ms())
+        content = document.content(instance, health.status, self._wishes)
+        return _Member(
+            instance,
+            health,
+            [
+                (
+                    Lease(instance, each.paths, content, _chance, each.counters),
+                    each.servers(),
+                )
+                for each in self._registries
+            ],
+        )
+
+    def _wish(self) -> None:
+        """Tell the leases what is wished now."""
+        paused = self._paused or self._wishes.paused
+        for member in self._members:
+            content = document.content(member.instance, member.health.status, self._wishes)
+            for lease, _ in member.leases:
+                lease.wish(content)
+                if paused and not lease.paused:
+                    lease.pause()
+                elif lease.paused and not paused:
+                    lease.resume()
+        self._wished.happen()
+
+    async def _check(self, member: _Member) -> None:
+        health, check = member.health, member.instance.check
+        while not self._closing:
+            ok, reason = await probe(self._loop, check, check.host, self._resolver)
+            self._checks.count(ok=ok)
+            before = health.status
+            health.observe(self._loop.now_ms(), reason, ok=ok)
+            if health.status != before:
+                _log(f"{member.instance.app} is {health.status}: {reason}")
+                self._wish()
+            await self._loop.sleep(health.next_check_ms)
+
+    async def _watch_files(self) -> None:
+        while True:
+            await self._loop.sleep(self._loop.now_ms() + _LOOK_MS)
+            if self._look_at_files():
+                self._wish()
+
+    def _look_at_files(self) -> bool:
+        """Read annotations and labels that have changed; whether something else is wished."""
+        changed = False
+        for each in self._pod_files:
+            text = each.changed()
+            if text is not None:
+                each.values, problems = downward.parse(text)
+                for problem in problems:
+                    _log(f"{each.file.path}: {problem}")
+                changed = True
+        if changed:
+            annotations, labels = (each.values for each in self._pod_files)
+            self._wishes = downward.wishes(annotations, labels)
+        return changed
+
+    def _tell(self) -> None:
+        """A lease has changed: log it, and let who waits look."""
+        for member in self._members:
+            for lease, _ in member.leases:
+                for event in lease.take_events():
+                    _log(f"{member.instance.app}: {event}")
+        self._news.happen()
+
+    # The end.
+
+    @property
+    def _closing(self) -> bool:
+        return any(lease.closing for lease in self._leases())
+
+    def _leases(self) -> list[Lease]:
+        return [lease for member in self._members for lease, _ in member.leases]
+
+    def _close(self) -> None:
+        for lease in self._leases():
+            lease.close(self._loop.now_ms())
+        self._wished.happen()
+        self._news.happen()
+
+    def _finished(self) -> bool:
+        return all(lease.finished for lease in self._leases())
+
+    def _child_ended(self) -> bool:
+        return self._child is not None and self._child.exit_status is not None
+
+    async def _until(self, condition: Callable[[], bool], until_ms: int | None = None) -> bool:
+        """Wait until it holds; `False`: the time is up."""
+        while not condition():
+            if not await self._loop.happened(self._news, until_ms):
+                return condition()
+        return True
+
+    async def _live(self) -> None:
+        """From the first signal, or the end of the command, to the end of the process."""
+        await self._until(lambda: bool(self._ends) or self._child_ended())
+        begin_ms = self._loop.now_ms()
+        self._close()
+        if self._child and self._child.exit_status is None:
+            await self._end_child(self._child, begin_ms)
+        grace_ms = self._configuration.grace_ms - _LAST_MS if self._ends else _DEAD_MS
+        removed = await self._until(self._finished, begin_ms + max(grace_ms, _LOOK_MS))
+        if not removed:
+            _log("no registry has confirmed the removal in time: the lease ends by itself")
+        if self._child:
+            self._status = self._child.exit_status or 0
+        self._loop.stop()
+
+    async def _end_child(self, command: child.Child, begin_ms: int) -> None:
+        """Remove the lease, hold the command for the caches of clients, and end it.
+
+        A further signal ends the waiting.
+        """
+        grace_ms = self._configuration.grace_ms
+
+        def hurried() -> bool:
+            return self._child_ended() or len(self._ends) > 1
+
+        await self._until(lambda: self._finished() or hurried(), begin_ms + grace_ms // 3)
+        hold_ms = min(self._configuration.hold_ms, grace_ms - _HOLD_MARGIN_MS)
+        if hold_ms > 0:
+            _log(f"{command.pid} goes on for {hold_ms // 1000} s: clients may still know it")
+            await self._until(hurried, self._loop.now_ms() + hold_ms)
+        first = self._ends[0]
+        command.send(signal.SIGTERM if first == signal.SIGINT else first)
+        await self._until(self._child_ended)
+
+    async def _watch_signals(self, signals: child.Signals) -> None:
+        while True:
+            number = await signals.next()
+            if number == signal.SIGCHLD:
+                if self._child:
+                    self._child.reap()
+            elif number in child.ENDS:
+                if len(self._ends) > 1 and self._child:
+                    self._child.send(number)
+                self._ends.append(number)
+            elif self._child:
+                self._child.send(number)
+            self._news.happen()
+
+    # What others ask.
+
+    async def _answer(self, wish: str) -> dict[str, Any]:
+        if wish == "status":
+            return self._report()
+        if wish == "drain":
+            self._close()
+            await self._until(self._finished, self._loop.now_ms() + self._configuration.grace_ms)
+            return self._report()
+        if wish in ("pause", "resume"):
+            return await self._switch(paused=wish == "pause")
+        return {"error": f"{wish!r} is none of status, drain, pause and resume"}
+
+    async def _switch(self, *, paused: bool) -> dict[str, Any]:
+        if self._closing:
+            return {"error": "the lease is removed for good: the sidecar is about to end"}
+        if not paused and self._wishes.paused:
+            return {"error": f"the pod is paused by its annotation {downward.PAUSED}: remove that"}
+        self._paused = paused
+        if not paused:
+            for lease in self._leases():
+                lease.resume()  # also if an operator of the registry has paused it
+        self._wish()
+        settled = [lease for lease in self._leases() if lease.held is not None]
+        await self._until(
+            lambda: all(lease.settled for lease in settled), self._loop.now_ms() + _SETTLE_MS
+        )
+        return self._report()
+
+    def _report(self) -> dict[str, Any]:
+        now_ms = self._loop.now_ms()
+        return {
+            "version": __version__,
+            "paused": self._paused or self._wishes.paused,
+            "closing": self._closing,
+            "notes": [*self._notes, *self._wishes.problems, *self._problems()],
+            "instances": [
+                report.instance(
+                    member.instance,
+                    member.health,
+                    [(_place(lease, servers), lease) for lease, servers in member.leases],
+                    now_ms,
+                )
+                for member in self._members
+            ],
+        }
+
+    def _problems(self) -> list[str]:
+        found = [each.problem for each in self._registries]
+        return [each for each in (*found, *(pod.problem for pod in self._pod_files)) if each]
+
+    def _listen(self) -> LocalServer | None:
+        """Serve look-up and metrics, if they are wished; `None`: they are not."""
+        if not self._configuration.listen:
+            return None
+        from .core.lookup import Directory  # noqa: PLC0415 - 0.3 MiB, only where it is wished
+        from .shell.local import LocalServer, Sources  # noqa: PLC0415
+
+        directory = Directory(_chance, self._configuration.apps, self._loop.now_ms())
+        sources = Sources(
+            fetch=self._registries[0].fetch,
+            status=lambda: jsontext.dumps(self._report()).encode(),
+            metrics=self._metrics,
+            unready=self._unready,
+            unhealthy=self._unhealthy,
+            zone=lambda: self._wishes.zone or self._configuration.zone,
+        )
+        local = LocalServer(self._loop, directory, sources)
+        local.open(self._configuration.listen)
+        return local
+
+    def _unready(self) -> str:
+        missing = [lease for lease in self._leases() if lease.held is None]
+        return "no registry holds the instance yet" if missing else ""
+
+    def _unhealthy(self) -> str:
+        health = [each.health for each in self._members if each.health.status != "UP"]
+        return f"{health[0].status}: {health[0].reason}" if health else ""
+
+    def _metrics(self) -> str:
+        now_ms = self._loop.now_ms()
+        wall_s = time.time()
+        standings = []
+        for place, registry in enumerate(self._registries):
+            leases = [each.leases[place][0] for each in self._members]
+            registry.counters.switches = sum(each.servers.switches for each in leases)
+            standings.append(_standing(registry.counters, leases, now_ms, wall_s))
+        statuses: dict[str, int] = {}
+        for each in self._members:
+            statuses[each.health.status] = statuses.get(each.health.status, 0) + 1
+        return metrics.text(standings, statuses, self._checks)
+
+
+class _Member:
+    """An instance: how its application is, and its lease at each registry."""
+
+    def __init__(
+        self, instance: Instance, health: Health, leases: list[tuple[Lease, list[Server]]]
+    ) -> None:
+        self.instance = instance
+        self.health = health
+        self.leases = leases
+
+
+class _Connections:
+    """What leads to one registry."""
+
+    def __init__(self, loop: Loop, registry: Registry, resolver: Resolver) -> None:
+        self.urls = [urls.parse(each) for each in registry.urls]
+        self.paths = [each.path for each in self.urls]
+        self.counters = Counters()
+        self._loop = loop
+        self._resolver = resolver
+        self._files = CredentialFiles(registry.credentials)
+        self._readers: list[Server] = []
+
+    @property
+    def problem(self) -> str:
+        """Why new credentials are not in force; empty: nothing is wrong."""
+        return self._files.problem or ""
+
+    async def fetch(self, path: str) -> Response | None:
+        """The answer to a GET below the base URL, by whichever server gives one; `None`: none."""
+        if not self._readers:
+            self._readers = [
+                Server(self._loop, each, self._files, self._resolver, body_limit=_MAX_BODY_BYTES)
+                for each in self.urls
+            ]
+        end_ms = self._loop.now_ms() + TIMEOUT_MS
+        for _ in self._readers:
+            try:
+                return await self._readers[0].exchange(
+                    "GET", path, READ_HEADERS, b"", lambda: end_ms
+                )
+            except NoAnswer:
+                self._readers.append(self._readers.pop(0))
+        return None
+
+    def servers(self) -> list[Server]:
+        """A connection to each of its servers, for one lease."""
+        # The lease gives whole paths, as it tries several.
+        return [
+            Server(self._loop, replace(each, path=""), self._files, self._resolver)
+            for each in self.urls
+        ]
+
+
+class _PodFile:
+    """A file of the downward API, and what it said last."""
+
+    def __init__(self, path: str) -> None:
+        self.file = Watched(path)
+        self.values: dict[str, str] = {}
+
+    @property
+    def problem(self) -> str:
+        """Why it is not followed; empty: it is."""
+        return self.file.problem or ""
+
+    def changed(self) -> str | None:
+        """Its text, if it is wished and has changed."""
+        return self.file.changed() if self.file.path else None
+
+
+def _standing(counters: Counters, leases: Sequence[Lease], now_ms: int, wall_s: float) -> Standing:
+    """How a registry holds all instances; the worst of each."""
+    ages_ms = [now_ms - each.renewed_ms for each in leases if each.renewed_ms is not None]
+    left_ms = [
+        each.renewed_ms + each.instance.duration_s * 1_000 - now_ms
+        for each in leases
+        if each.renewed_ms is not None
+    ]
+    is_up = all(each.held is not None for each in leases) and min(left_ms, default=0) > 0
+    if len(ages_ms) < len(leases):
+        return Standing(counters, up=False)
+    return Standing(counters, is_up, wall_s - max(ages_ms) / 1_000, min(left_ms) / 1_000)
+
+
+def _place(lease: Lease, servers: Sequence[Server]) -> str:
+    """The base URL that is asked, with the path that was found."""
+    return str(replace(servers[lease.servers.current].url, path=lease.servers.path))
+
+
+def _notes(configuration: Configuration) -> list[str]:
+    warnings = {
+        warning: None
+        for registry in configuration.registries
+        for each in registry.urls
+        if (warning := urls.plain_text_warning(urls.parse(each), registry.credentials))
+    }
+    return list(warnings)
+
+
+def _chance() -> float:
+    return int.from_bytes(os.urandom(4), "big") / 2**32
+
+
+def _log(text: str) -> None:
+    sys.stderr.write(f"eureka-sidecar: {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""Sockets, files, signals and child processes: they decide nothing."""

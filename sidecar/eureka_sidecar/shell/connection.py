@@ -1,0 +1,332 @@
+"""Requests to one Eureka server over one connection that is kept."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+
+from ..wire.http1 import MAX_BODY_BYTES, ProtocolError, ResponseReader, request
+from .credentials import CredentialsError
+from .deadline import Deadline
+from .loop import READABLE, WRITABLE
+from .resolve import ResolveError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
+
+    from ..core.urls import Url
+    from ..wire.http1 import Response
+    from .credentials import CredentialFiles
+    from .loop import Event, Loop
+    from .resolve import Address, Place, Resolver
+
+    T = TypeVar("T")
+
+_PIECE_BYTES = 16_384
+_MAX_REASONS = 3
+_CONNECTING = frozenset({errno.EINPROGRESS, errno.EALREADY})
+_CONNECTED = frozenset({0, errno.EISCONN})
+
+
+class NoAnswer(Exception):  # noqa: N818 - it is as expected as an answer
+    """A request was not answered.
+
+    `sent`: it may have had its effect; `False`: surely nothing of it reached the server. `reason`
+    is a sentence without a full stop.
+    """
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+
+
+class _StepError(Exception):
+    """A step failed; the message is the reason."""
+
+
+class _BrokenError(_StepError):
+    """The connection ended before anything of the answer came."""
+
+
+class Server:
+    """One base URL. Proxies of the environment are not used: registrations stay in the cluster.
+
+    `body_limit`: an answer with a larger body counts as none.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        url: Url,
+        credentials: CredentialFiles,
+        resolver: Resolver,
+        *,
+        body_limit: int = MAX_BODY_BYTES,
+    ) -> None:
+        self.url = url
+        self._loop = loop
+        self._credentials = credentials
+        self._resolver = resolver
+        self._body_limit = body_limit
+        self._socket: socket.socket | None = None
+        self._socket_identity: tuple[object, ...] = ()
+        self._sent = False
+        self._busy = False
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline: Callable[[], int],
+        changed: Event | None = None,
+    ) -> Response:
+        """Send a request and receive its answer; one at a time.
+
+        `path` is what follows the base URL, percent-encoded. `deadline` gives the time of
+        `Loop.now_ms` to give up at; it is asked before each wait, and when `changed` happens.
+        A kept connection that ends before anything of the answer came is replaced once: all of
+        Eureka's requests may be repeated.
+
+        Raises:
+            NoAnswer: none came, or none that can be understood.
+            ValueError: the request cannot be written.
+        """
+        if self._busy:
+            raise RuntimeError(f"a request to {self.url} is under way: each task has its Server")
+        self._busy, self._sent = True, False
+        start_ms = self._loop.now_ms()
+        try:
+            return await self._exchange(
+                method, path, headers, body, Deadline(self._loop, deadline, changed)
+            )
+        except TimeoutError:
+            waited = _seconds(self._loop.now_ms() - start_ms)
+            reason = f"{self.url.authority} does not answer within {waited}"
+            raise NoAnswer(reason, sent=self._sent) from None
+        except (_StepError, ResolveError, CredentialsError) as error:
+            raise NoAnswer(str(error), sent=self._sent) from None
+        finally:
+            self._busy = False
+
+    def close(self) -> None:
+        """Close the connection; the next request makes another. Cancel one under way before."""
+        if self._socket:
+            self._socket.close()
+        self._socket = None
+
+    async def _exchange(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, deadline: Deadline
+    ) -> Response:
+        context = self._credentials.context() if self.url.scheme == "https" else None
+        authorization = self._credentials.authorization()
+        own = {"Authorization": authorization} if authorization else {}
+        message = request(
+            method, self.url.path + path, self.url.host_header, {**headers, **own}, body
+        )
+        if not deadline.left_ms():
+            raise _StepError(f"no time is left to ask {self.url.authority}")
+        if self._is_usable((context, authorization)):
+            try:
+                return await self._ask(message, self._reader(method), deadline)
+            except _BrokenError:
+                pass
+        self.close()
+        self._socket = await self._connection(context, deadline)
+        self._socket_identity = (context, authorization)
+        return await self._ask(message, self._reader(method), deadline)
+
+    def _reader(self, method: str) -> ResponseReader:
+        return ResponseReader(self._body_limit, head=method == "HEAD")
+
+    def _is_usable(self, identity: tuple[object, ...]) -> bool:
+        """Whether the kept connection is open and made with the credentials of now."""
+        if not self._socket or self._socket_identity != identity:
+            return False
+        try:
+            # Either its end or something that nobody asked for, such as a 408. TLS has to be read
+            # to know: its session tickets are no answer.
+            self._socket.recv(1)
+        except OSError as error:
+            return _awaited(error, READABLE) == READABLE
+        return False
+
+    async def _ask(self, message: bytes, reader: ResponseReader, deadline: Deadline) -> Response:
+        """Use the connection, and close it unless it can be used again."""
+        assert self._socket  # noqa: S101 - the caller has just made or seen it
+        kept = False
+        try:
+            await self._send(self._socket, message, deadline)
+            response = await self._answer(self._socket, reader, deadline)
+            kept = response.keep_alive
+        except ProtocolError as error:
+            failure = _StepError if reader.started else _BrokenError
+            raise failure(f"{self.url.authority} {error}") from None
+        except TimeoutError:
+            raise
+        except OSError as error:
+            failure = _StepError if reader.started else _BrokenError
+            raise failure(f"{self.url.authority} breaks the connection: {_text(error)}") from None
+        finally:
+            if not kept:
+                self.close()
+        return response
+
+    async def _send(self, connection: socket.socket, message: bytes, deadline: Deadline) -> None:
+        self._sent = True
+        sent = 0
+
+        def send() -> int:
+            return connection.send(memoryview(message)[sent:])
+
+        while sent < len(message):
+            try:
+                sent += await _done(connection, send, WRITABLE, deadline)
+            except TimeoutError:
+                raise
+            except OSError:
+                # The server has closed, and what it said before tells why: an early answer, or in
+                # TLS 1.3 that it wants a client certificate.
+                return
+
+    async def _answer(
+        self, connection: socket.socket, reader: ResponseReader, deadline: Deadline
+    ) -> Response:
+        while True:
+            piece = await _done(
+                connection, lambda: connection.recv(_PIECE_BYTES), READABLE, deadline
+            )
+            response = reader.feed(piece) if piece else reader.eof()
+            if response:
+                return response
+
+    async def _connection(
+        self, context: ssl.SSLContext | None, deadline: Deadline
+    ) -> socket.socket:
+        """A connection to the first address that takes one, each having a third of the time."""
+        addresses = await self._resolver.addresses(self.url.host, self.url.port, deadline)
+        reasons: list[str] = []
+        for index, address in enumerate(addresses):
+            share = min(3, len(addresses) - index)
+            try:
+                return await self._open(
+                    address, context, deadline.within(deadline.left_ms() // share)
+                )
+            except _StepError as failure:
+                if str(failure) not in reasons:
+                    reasons.append(str(failure))
+        raise _StepError("; ".join(reasons[:_MAX_REASONS]))
+
+    async def _open(
+        self, address: Address, context: ssl.SSLContext | None, deadline: Deadline
+    ) -> socket.socket:
+        family, where = address
+        name = self._name(where[0])
+        start_ms = self._loop.now_ms()
+        connection: socket.socket | None = None
+        try:
+            connection = socket.socket(family, socket.SOCK_STREAM)
+            connection.settimeout(0)
+            await _connect(connection, where, deadline)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if context:
+                connection = _with_tls(connection, context, self.url.host)
+                await _done(connection, connection.do_handshake, READABLE, deadline)
+        except BaseException as error:
+            if connection:
+                connection.close()
+            if not isinstance(error, OSError):
+                raise
+            waited = _seconds(self._loop.now_ms() - start_ms)
+            raise _StepError(_reason(error, name, waited)) from None
+        return connection
+
+    def _name(self, ip: str) -> str:
+        """How messages name an address of the server."""
+        authority = self.url.authority
+        return authority if ip == self.url.host else f"{authority} ({ip})"
+
+
+async def _connect(connection: socket.socket, where: Place, deadline: Deadline) -> None:
+    # Asked again after each wait, which may have ended for another reason.
+    while (code := connection.connect_ex(where)) in _CONNECTING:
+        if not await deadline.writable(connection.fileno()):
+            raise TimeoutError
+    if code not in _CONNECTED:
+        raise OSError(code, os.strerror(code))
+    if connection.getsockname() == connection.getpeername():
+        # On loopback a port without a server may become our own end, which answers with an echo.
+        raise ConnectionRefusedError
+
+
+def _with_tls(connection: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+    return context.wrap_socket(
+        connection,
+        # Text would load the codec of international names. A certificate has no final dot.
+        server_hostname=host.rstrip(".").encode("ascii"),
+        do_handshake_on_connect=False,
+    )
+
+
+async def _done(
+    connection: socket.socket, act: Callable[[], T], mask: int, deadline: Deadline
+) -> T:
+    """Act, and again whenever the connection is ready, until it does not block.
+
+    Raises:
+        TimeoutError: the time is up.
+        OSError: it failed.
+    """
+    while True:
+        try:
+            return act()
+        except OSError as error:
+            awaited = _awaited(error, mask)
+            if not awaited:
+                raise
+        if not await deadline.ready(connection.fileno(), awaited):
+            raise TimeoutError
+
+
+def _awaited(error: OSError, mask: int) -> int:
+    """What has to be waited for before another try; 0: it failed."""
+    if isinstance(error, BlockingIOError):
+        return mask
+    tls = sys.modules.get("ssl")  # which has not been loaded if there is no TLS
+    if tls and isinstance(error, tls.SSLWantReadError):
+        return READABLE
+    if tls and isinstance(error, tls.SSLWantWriteError):
+        return WRITABLE
+    return 0
+
+
+def _reason(error: OSError, name: str, waited: str) -> str:
+    """Why there is no connection."""
+    if isinstance(error, ConnectionRefusedError):
+        return f"{name} refuses connections"
+    if isinstance(error, TimeoutError) and not error.errno:
+        return f"{name} takes no connection within {waited}"
+    tls = sys.modules.get("ssl")
+    if tls and isinstance(error, tls.SSLCertVerificationError):
+        return f"the certificate of {name} is not valid: {error.verify_message}"
+    if tls and isinstance(error, tls.SSLError):
+        return f"{name} does not speak TLS with us: {_text(error)}"
+    return f"cannot connect to {name}: {_text(error)}"
+
+
+def _text(error: OSError) -> str:
+    """The reason that OpenSSL or the system gives."""
+    reason = getattr(error, "reason", None)
+    text = str(reason).lower().replace("_", " ") if reason else error.strerror or str(error)
+    return text.partition(" (_ssl.c")[0]
+
+
+def _seconds(ms: int) -> str:
+    return f"{round(ms / 1_000, 1):g} s"

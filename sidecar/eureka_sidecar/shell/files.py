@@ -1,0 +1,69 @@
+"""Files that others write while the sidecar runs, such as those of the downward API."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+MAX_BYTES = 262_144
+"""Kubernetes limits a pod's annotations to as much."""
+
+
+class Watched:
+    """A text file that is read when it changes.
+
+    The kubelet swaps a symbolic link (`..data`), so each look goes through links. An unreadable
+    file is a `problem`, a sentence; what was read before stays in force.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.problem: str | None = None
+        self._stamp: tuple[int, int, int] | None = None
+
+    def changed(self) -> str | None:
+        """The text, if it may be new since the last call."""
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - pathlib is not loaded
+            if _stamp(found) == self._stamp:
+                return None
+            text, self._stamp = _read(self.path)
+        except OSError as error:
+            self._stamp = None
+            self.problem = f"cannot read {self.path}: {error.strerror}"
+            return None
+        self.problem = None if text is not None else _useless(self.path)
+        return text
+
+
+def _read(path: str) -> tuple[str | None, tuple[int, int, int]]:
+    """The text, and the stamp of what was read; no text: it is not what it should be."""
+    # NONBLOCK: a pipe of that name must not stop the loop.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        found = os.fstat(fd)
+        content = _content(fd) if stat.S_ISREG(found.st_mode) else None
+    finally:
+        os.close(fd)
+    try:
+        return None if content is None else content.decode(), _stamp(found)
+    except UnicodeDecodeError:
+        return None, _stamp(found)
+
+
+def _content(fd: int) -> bytes | None:
+    content = b""
+    while len(content) <= MAX_BYTES:
+        piece = os.read(fd, MAX_BYTES + 1)
+        if not piece:
+            return content
+        content += piece
+    return None
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _useless(path: str) -> str:
+    return f"cannot use {path}: it is not a file of UTF-8 text of at most {MAX_BYTES} bytes"

@@ -1,0 +1,61 @@
+"""Does what a lease wants: sends its requests, and gives it the answers."""
+
+from __future__ import annotations
+
+import time
+
+from ..core.operations import Answer, Operation
+from .connection import NoAnswer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..core.lease import Lease
+    from ..core.operations import Request
+    from .connection import Server
+    from .loop import Event, Loop
+
+READ_HEADERS = {"Accept": "application/json", "User-Agent": "eureka-sidecar"}
+_WRITE_HEADERS = {**READ_HEADERS, "Content-Type": "application/json"}
+
+
+async def keep(
+    loop: Loop,
+    lease: Lease,
+    servers: Sequence[Server],
+    wished: Event,
+    on_answer: Callable[[], None],
+) -> None:
+    """Send the requests of a lease until it is finished.
+
+    `servers` are those of its registry, in order. `wished` happens when something else is wished;
+    `on_answer` is called when the lease has changed.
+    """
+    while not lease.finished:
+        now_ms = loop.now_ms()
+        request = lease.next_request(now_ms, time.time_ns() // 1_000_000)
+        if request is None:
+            await loop.happened(wished, lease.wake_ms(now_ms))
+            continue
+        server = servers[request.server]
+        answer = await _answer(server, request, lambda: lease.deadline_ms, wished)
+        lease.receive(answer, loop.now_ms())
+        on_answer()
+    for server in servers:
+        server.close()
+
+
+async def _answer(
+    server: Server, request: Request, deadline: Callable[[], int], changed: Event
+) -> Answer:
+    headers = _WRITE_HEADERS if request.operation is Operation.REGISTER else READ_HEADERS
+    try:
+        response = await server.exchange(
+            request.method, request.target, headers, request.body, deadline, changed
+        )
+    except NoAnswer as failure:
+        return Answer(0, reason=failure.reason, sent=failure.sent)
+    return Answer(
+        response.status, response.body, location=response.headers.get("location", "")[:200]
+    )

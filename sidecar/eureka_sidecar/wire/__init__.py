@@ -1,0 +1,1 @@
+"""HTTP and gRPC as bytes: no input, no output."""

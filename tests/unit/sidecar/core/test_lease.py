@@ -1,0 +1,409 @@
+"""The lease's state machine, conversation by conversation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import pytest
+
+from eureka_sidecar.core.configuration import Check, Instance
+from eureka_sidecar.core.document import Content
+from eureka_sidecar.core.lease import CLOSING_TIMEOUT_MS, TIMEOUT_MS, Lease
+from eureka_sidecar.core.metrics import Counters
+from eureka_sidecar.core.operations import Answer, Request
+
+WALL_MS: Final = 1_700_000_000_000
+INSTANCE: Final = Instance(
+    "orders", "orders-1", "10.0.0.1", "10.0.0.1", 8080, Check("tcp", 8080), renewal_s=10
+)
+STARTING: Final = Content("STARTING")
+UP: Final = Content("UP")
+REGISTER: Final = "POST /eureka/apps/ORDERS"
+INSTANCE_PATH: Final = "/eureka/apps/ORDERS/orders-1"
+
+
+class Conversation:
+    """A lease, and a clock that jumps to whatever it waits for."""
+
+    def __init__(self, paths: Sequence[str] = ("/eureka/",), content: Content = UP) -> None:
+        self.lease = Lease(INSTANCE, paths, content, lambda: 0.5, Counters())
+        self.now_ms = 0
+        self.wall_ms = WALL_MS
+        self.request: Request | None = None
+
+    def ask(self) -> str:
+        """The next request, as soon as there is one; empty: there is none to come."""
+        while not (request := self.lease.next_request(self.now_ms, self.wall_ms + self.now_ms)):
+            wake_ms = self.lease.wake_ms(self.now_ms)
+            if wake_ms is None:
+                return ""
+            self.now_ms = max(wake_ms, self.now_ms + 1)
+        self.request = request
+        return f"{request.method} {request.target.partition('?')[0]}"
+
+    def answer(
+        self,
+        status: int,
+        body: Mapping[str, Any] | None = None,
+        *,
+        reason: str = "",
+        sent: bool = True,
+    ) -> None:
+        """Answer it a millisecond later; a status of 0: nothing came."""
+        self.now_ms += 1
+        text = json.dumps(body).encode() if body is not None else b""
+        self.lease.receive(Answer(status, text, reason, sent), self.now_ms)
+
+    def hold(self) -> None:
+        """Register and read back."""
+        assert self.ask() == REGISTER
+        self.answer(204)
+        assert self.ask() == f"GET {INSTANCE_PATH}"
+        self.answer(200, self.shown())
+
+    def shown(self, **changes: object) -> dict[str, Any]:
+        """What a registry that took the last registration shows."""
+        instance = {
+            "status": self.lease.wished.status,
+            "overriddenStatus": "UNKNOWN",
+            "ipAddr": INSTANCE.ip,
+            "port": {"$": INSTANCE.port},
+            "lastDirtyTimestamp": str(self.dirty_ms),
+        }
+        return {"instance": {**instance, **changes}}
+
+    dirty_ms = WALL_MS
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The instance that the request under way registers."""
+        assert self.request
+        instance: dict[str, Any] = json.loads(self.request.body)["instance"]
+        return instance
+
+
+def test_registers_reads_back_and_renews() -> None:
+    """The first renewal is anywhere in the interval, here in its middle."""
+    talk = Conversation(content=STARTING)
+    talk.hold()
+    assert talk.lease.held == STARTING
+    assert talk.ask() == f"PUT {INSTANCE_PATH}"
+    assert talk.now_ms == 5_001
+    assert talk.request
+    assert talk.request.target.endswith(f"?status=STARTING&lastDirtyTimestamp={WALL_MS}")
+    talk.answer(200)
+    assert talk.ask() == f"PUT {INSTANCE_PATH}"
+    assert talk.now_ms == 5_002 + 9_500
+
+
+def test_change_is_registered_at_once_with_a_later_stamp() -> None:
+    """A status by `PUT .../status` would be an operator's override."""
+    talk = Conversation(content=STARTING)
+    talk.hold()
+    talk.lease.wish(UP)
+    assert talk.ask() == REGISTER
+    assert talk.sent["status"] == "UP"
+    assert int(talk.sent["lastDirtyTimestamp"]) > WALL_MS
+    talk.answer(204)
+    assert talk.lease.held == UP
+    assert talk.ask() == f"PUT {INSTANCE_PATH}"
+
+
+def test_change_while_registering_is_registered_next() -> None:
+    """What was sent is held, not what is wished meanwhile."""
+    talk = Conversation(content=STARTING)
+    talk.ask()
+    talk.lease.wish(UP)
+    talk.answer(204)
+    assert talk.lease.held == STARTING
+    assert talk.ask() == REGISTER
+    assert talk.sent["status"] == "UP"
+
+
+def test_lost_lease_is_registered_again_at_once() -> None:
+    """404 to a renewal: the registry was restarted, or expired it."""
+    talk = Conversation()
+    talk.hold()
+    talk.ask()
+    talk.answer(404)
+    before_ms = talk.now_ms
+    assert talk.ask() == REGISTER
+    assert talk.now_ms == before_ms
+    assert talk.lease.counters.reregistrations["unknown"] == 1
+
+
+def test_registry_that_kept_an_older_registration_is_told_again() -> None:
+    """A pod that comes back under its name with its clock ten minutes behind: 204, not taken."""
+    talk = Conversation()
+    newer_ms = WALL_MS + 600_000
+    talk.ask()
+    talk.answer(204)
+    talk.ask()
+    talk.answer(200, talk.shown(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
+    assert talk.ask() == REGISTER
+    assert int(talk.sent["lastDirtyTimestamp"]) == newer_ms + 1
+    talk.answer(204)
+    talk.dirty_ms = newer_ms + 1
+    assert talk.ask() == f"GET {INSTANCE_PATH}"
+    talk.answer(200, talk.shown())
+    assert talk.lease.problem is None
+    assert talk.lease.counters.reregistrations["stale"] == 1
+
+
+def test_another_process_under_the_same_id_is_reported() -> None:
+    """After three attempts it is no use to fight."""
+    talk = Conversation()
+    newer_ms = WALL_MS
+    for _ in range(4):
+        assert talk.ask() == REGISTER
+        talk.answer(204)
+        talk.ask()
+        newer_ms += 600_000
+        talk.answer(200, talk.shown(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
+
+    assert talk.lease.problem
+    assert talk.lease.problem.code == "stale_record"
+    assert "10.0.0.9:8080" in talk.lease.problem.text
+    assert talk.ask() == f"PUT {INSTANCE_PATH}"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_registry_that_lets_nobody_read_is_believed(status: int) -> None:
+    """Its 204 is all there is."""
+    talk = Conversation()
+    talk.ask()
+    talk.answer(204)
+    talk.ask()
+    talk.answer(status)
+    assert talk.lease.settled
+
+
+def test_override_of_an_operator_is_shown_and_not_fought() -> None:
+    """Only `resume` lifts it."""
+    talk = Conversation()
+    talk.ask()
+    talk.answer(204)
+    talk.ask()
+    talk.answer(200, talk.shown(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE"))
+    assert talk.lease.seen
+    assert talk.lease.seen.overridden == "OUT_OF_SERVICE"
+    assert talk.ask() == f"PUT {INSTANCE_PATH}"
+    talk.answer(200)
+    talk.lease.resume()
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}/status"
+
+
+def test_pause_is_an_override_that_every_registration_carries() -> None:
+    """So it survives a registry that has lost everything."""
+    talk = Conversation()
+    talk.hold()
+    talk.lease.pause()
+    assert talk.ask() == f"PUT {INSTANCE_PATH}/status"
+    assert talk.request
+    assert "value=OUT_OF_SERVICE" in talk.request.target
+    talk.answer(200)
+    talk.ask()
+    talk.answer(200, talk.shown(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE"))
+    assert talk.lease.settled
+    assert talk.ask() == f"PUT {INSTANCE_PATH}"
+    talk.answer(404)
+    assert talk.ask() == REGISTER
+    assert (talk.sent["status"], talk.sent["overriddenStatus"]) == ("UP", "OUT_OF_SERVICE")
+    talk.answer(204)
+    assert talk.ask() == f"PUT {INSTANCE_PATH}/status"
+
+
+def test_resume_lifts_the_override_to_the_present_status() -> None:
+    """Without a value the instance would be UNKNOWN, and its next renewal a 404 (3.8)."""
+    talk = Conversation()
+    talk.hold()
+    talk.lease.pause()
+    talk.ask()
+    talk.answer(200)
+    talk.lease.resume()
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}/status"
+    assert talk.request
+    assert "value=UP" in talk.request.target
+    talk.answer(200)
+    talk.ask()
+    talk.answer(200, talk.shown())
+    talk.ask()
+    talk.answer(404)
+    talk.ask()
+    assert talk.sent["overriddenStatus"] == "UNKNOWN"
+
+
+def test_all_servers_are_tried_without_a_pause() -> None:
+    """Then there is one."""
+    talk = Conversation(["/a/", "/b/", "/c/"])
+    asked = []
+    for _ in range(3):
+        asked.append(talk.ask())
+        talk.answer(0, reason="it refuses connections", sent=False)
+
+    assert asked == [f"POST /{server}/apps/ORDERS" for server in "abc"]
+    assert talk.now_ms == 3
+    assert talk.ask() == "POST /a/apps/ORDERS"
+    assert talk.now_ms > 100
+
+
+def test_failed_renewal_is_tried_at_the_other_servers_and_then_in_its_own_time() -> None:
+    """The lease lasts for three: those who met a short outage do not come back all at once."""
+    talk = Conversation(["/eureka/", "/b/"])
+    talk.hold()
+    talk.ask()
+    talk.answer(503)
+    first_ms = talk.now_ms
+    assert talk.ask() == "PUT /b/apps/ORDERS/orders-1"
+    assert talk.now_ms == first_ms
+    talk.answer(503)
+    talk.ask()
+    assert talk.now_ms == first_ms + 1 + 9_500
+    assert talk.lease.held == UP
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "words"),
+    [
+        (Answer(400, b"Missing vipAddress"), "invalid", "refuses the registration (400)"),
+        (Answer(401), "auth", "(401): look at the files"),
+        (Answer(403), "auth", "ask whoever runs it for the right"),
+        (Answer(404), "context_path", "write the base path"),
+        (Answer(307, location="https://b/"), "redirect", "redirects to https://b/ (307)"),
+        (Answer(503, b"not yet"), "unavailable", "answers 503: not yet"),
+        (Answer(0, reason="b refuses connections", sent=False), "unreachable", "b refuses"),
+    ],
+)
+def test_what_the_registry_does_not_take_is_explained(
+    answer: Answer, code: str, words: str
+) -> None:
+    """A stable code for programs, a sentence that says what to do."""
+    talk = Conversation()
+    while talk.lease.problem is None:
+        talk.ask()
+        talk.lease.receive(answer, talk.now_ms)
+
+    assert talk.lease.problem.code == code
+    assert words in talk.lease.problem.text
+    assert talk.ask() == REGISTER
+    talk.answer(204)
+    assert talk.lease.problem is None
+
+
+def test_page_of_an_error_is_not_repeated() -> None:
+    """Spring's errors are JSON, proxies' are HTML: neither belongs into a sentence."""
+    talk = Conversation()
+    talk.ask()
+    talk.answer(500, {"status": 500, "path": "/eureka/apps/ORDERS"})
+    assert talk.lease.problem
+    assert talk.lease.problem.text == "the registry answers 500"
+
+
+def test_base_path_is_found_without_a_pause() -> None:
+    """Spring's tutorials have /eureka/, Netflix's server /eureka/v2/."""
+    talk = Conversation(["/"])
+    assert talk.ask() == "POST /apps/ORDERS"
+    talk.answer(404)
+    assert talk.ask() == REGISTER
+    talk.answer(404)
+    assert talk.ask() == "POST /eureka/v2/apps/ORDERS"
+    talk.answer(204)
+    assert talk.now_ms == 3
+    assert talk.ask() == "GET /eureka/v2/apps/ORDERS/orders-1"
+
+
+def test_closing_removes_the_lease_and_nothing_is_asked_afterwards() -> None:
+    """Whatever is wished then: the bug of all Java clients was to register once more."""
+    talk = Conversation()
+    talk.hold()
+    talk.lease.close(talk.now_ms)
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}"
+    talk.answer(200)
+    assert talk.lease.finished
+    talk.lease.wish(Content("DOWN"))
+    talk.lease.pause()
+    talk.lease.resume()
+    assert talk.ask() == ""
+    assert talk.lease.removed
+
+
+def test_registration_under_way_is_awaited_before_the_removal() -> None:
+    """It may be taken after the removal otherwise. It has two seconds from now on."""
+    talk = Conversation()
+    talk.ask()
+    assert talk.lease.deadline_ms == TIMEOUT_MS
+    talk.now_ms = 1_000
+    talk.lease.close(talk.now_ms)
+    assert talk.lease.deadline_ms == 1_000 + CLOSING_TIMEOUT_MS
+    assert talk.lease.next_request(talk.now_ms, WALL_MS) is None
+    assert not talk.lease.finished
+    talk.answer(204)
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}"
+
+
+def test_registration_that_was_given_up_is_removed_twice() -> None:
+    """A server that was slow may take it after the first removal."""
+    talk = Conversation()
+    talk.ask()
+    talk.lease.close(talk.now_ms)
+    talk.answer(0, reason="no answer")
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}"
+    talk.answer(404)
+    assert not talk.lease.finished
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}"
+    assert talk.now_ms >= 1_000
+    talk.answer(404)
+    assert talk.lease.finished
+
+
+def test_removal_that_fails_is_tried_again_until_it_is_confirmed() -> None:
+    """At the other server at once, then with short pauses; no bound of requests applies."""
+    talk = Conversation(["/eureka/", "/b/"])
+    talk.hold()
+    talk.lease.close(talk.now_ms)
+    begin_ms = talk.now_ms
+    for _ in range(20):
+        talk.ask()
+        talk.answer(503)
+    assert talk.now_ms - begin_ms < 20 * 1_000
+    talk.ask()
+    talk.answer(200)
+    assert talk.lease.removed
+
+
+def test_server_that_does_not_know_the_lease_does_not_speak_for_the_others() -> None:
+    """It may not have been told yet: the others are asked, too."""
+    talk = Conversation(["/eureka/", "/b/"])
+    talk.hold()
+    talk.lease.close(talk.now_ms)
+    talk.ask()
+    talk.answer(404)
+    assert talk.ask() == "DELETE /b/apps/ORDERS/orders-1"
+    talk.answer(404)
+    assert talk.lease.removed
+
+
+def test_registry_that_never_answered_does_not_hold_up_the_end() -> None:
+    """Only a former process could have registered: each server is asked once."""
+    talk = Conversation(["/eureka/", "/b/"])
+    talk.lease.close(0)
+    for _ in range(2):
+        assert talk.ask().startswith("DELETE ")
+        talk.answer(0, reason="refused", sent=False)
+
+    assert talk.lease.finished
+    assert not talk.lease.removed
+
+
+def test_registry_is_read_back_every_five_minutes() -> None:
+    """So `status` tells what it holds, and a record that others changed is seen."""
+    talk = Conversation()
+    talk.hold()
+    while talk.ask().startswith("PUT "):
+        talk.answer(200)
+
+    assert talk.request
+    assert talk.request.method == "GET"
+    assert 300_000 <= talk.now_ms <= 310_000
