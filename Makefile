@@ -49,14 +49,15 @@ fmt: $(VENV)/.test ## format the code
 bench: $(VENV)/.test ## measure heartbeats, memory, time to ready, time to sight
 	@$(BIN)/python -m bench $(ARGS)
 
-images: ## build the images of registry and operator, and say how they get onto a cluster
+images: ## build the images of registry, operator and sidecar, and say how they get onto a cluster
 	@charts/images.sh $(ARGS)
 
 charts: $(VENV)/.test ## copy the CRD into the charts, and make the values' schema of it
 	@$(BIN)/python -m charts.generate
 
-docs: $(VENV)/.registry ## make docs/configuration.md from the table of settings
+docs: $(VENV)/.registry ## make the pages of settings from their tables
 	$(BIN)/python -m eureka_registry.config.reference > docs/configuration.md
+	$(BIN)/python -m eureka_sidecar.commands.reference > docs/sidecar-settings.md
 
 lock: $(VENV)/.test ## pin what the images install, by version and hash
 	$(PIN) --extra registry --output-file registry/requirements.txt pyproject.toml

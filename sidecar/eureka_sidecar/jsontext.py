@@ -28,6 +28,8 @@ def loads(text: str | bytes) -> Any:  # noqa: ANN401 - as `json.loads`
         raise ValueError(f"no value at character {stop.value}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except SystemError:  # it looks for json's JSONDecodeError, which is not loaded
+        raise ValueError("it breaks JSON's syntax") from None
     if text[end:].strip(_BLANKS):
         raise ValueError(f"something follows the value at character {end}")
     return value

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = (ROOT / "registry" / "eureka_registry", ROOT / "operator" / "eureka_operator")
+PACKAGES = tuple(ROOT / part / f"eureka_{part}" for part in ("registry", "operator", "sidecar"))
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
 

@@ -27,23 +27,25 @@ async def keep(
     wished: Event,
     on_answer: Callable[[], None],
 ) -> None:
-    """Send the requests of a lease until it is finished.
+    """Send the requests of a lease until it is finished, or until cancelled.
 
     `servers` are those of its registry, in order. `wished` happens when something else is wished;
     `on_answer` is called when the lease has changed.
     """
-    while not lease.finished:
-        now_ms = loop.now_ms()
-        request = lease.next_request(now_ms, time.time_ns() // 1_000_000)
-        if request is None:
-            await loop.happened(wished, lease.wake_ms(now_ms))
-            continue
-        server = servers[request.server]
-        answer = await _answer(server, request, lambda: lease.deadline_ms, wished)
-        lease.receive(answer, loop.now_ms())
-        on_answer()
-    for server in servers:
-        server.close()
+    try:
+        while not lease.finished:
+            now_ms = loop.now_ms()
+            request = lease.next_request(now_ms, time.time_ns() // 1_000_000)
+            if request is None:
+                await loop.happened(wished, lease.wake_ms(now_ms))
+                continue
+            server = servers[request.server]
+            answer = await _answer(server, request, lambda: lease.deadline_ms, wished)
+            lease.receive(answer, loop.now_ms())
+            on_answer()
+    finally:
+        for server in servers:
+            server.close()
 
 
 async def _answer(

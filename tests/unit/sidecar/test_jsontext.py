@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -45,6 +46,21 @@ def test_what_is_no_json_is_refused(text: str | bytes) -> None:
     """With a ValueError, whatever it is."""
     with pytest.raises(ValueError):  # noqa: PT011 - the words are the C code's
         jsontext.loads(text)
+
+
+@pytest.mark.parametrize("text", ["{", '{"a":"x', '{"a" 1}', '"\\u12"'])
+def test_broken_syntax_is_refused_where_json_was_never_loaded(text: str) -> None:
+    """There the C code does not find the error that it would raise."""
+    program = (
+        "import sys; from eureka_sidecar import jsontext\n"
+        "assert 'json' not in sys.modules\n"
+        "try: jsontext.loads(sys.argv[1])\n"
+        "except ValueError as error: print(error)"
+    )
+    command = [sys.executable, "-c", program, text]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert said == "it breaks JSON's syntax\n"
 
 
 def test_value_that_is_nested_without_end_is_refused() -> None:

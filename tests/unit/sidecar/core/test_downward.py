@@ -187,11 +187,11 @@ def test_what_xml_cannot_hold_is_dropped(letter: str) -> None:
 @pytest.mark.parametrize("key", ["1a", "a/b", "-a", "\u00fc"])
 def test_key_that_xml_cannot_hold_is_dropped(key: str) -> None:
     """A key becomes the name of an element: the rule is that of configured metadata."""
-    assert wishes({f"eurekube.io/metadata.{key}": "x"}, {}) == Wishes(
-        problems=(
-            f"eurekube.io/metadata.{key} is dropped: as XML has it, a key is of letters, digits,"
-            " '_', '-' and '.', the first a letter or '_'",
-        )
+    (problem,) = wishes({f"eurekube.io/metadata.{key}": "x"}, {}).problems
+
+    assert problem == (
+        f"eurekube.io/metadata.{key} is dropped: as XML has it, a key is of letters, digits, '_',"
+        " '-' and '.', the first a letter or '_'"
     )
 
 

@@ -337,7 +337,7 @@ def test_words_after_the_dashes_belong_to_the_command() -> None:
         (("--password=secret",), "unknown flag '--password': eureka-sidecar --help lists them"),
         ((*LEAST, "secret"), "argument 7 is no flag; a command is written after --"),
         (("--metadata", "secret"), "--metadata needs KEY=VALUE, with '='"),
-        (("--readiness-probe", "{"), "--readiness-probe is no JSON: no value at character 0"),
+        (("--readiness-probe", ""), "--readiness-probe is no JSON: no value at character 0"),
         (("--readiness-probe", "[]"), "--readiness-probe must be a JSON object"),
         ((*LEAST, "--"), "command (--) must be a command: a list of 1 to 1024 texts"),
         ((*LEAST, "--", ""), ("command (--) must be a command: a list of texts, the first the"

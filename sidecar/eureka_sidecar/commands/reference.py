@@ -1,0 +1,40 @@
+"""`python -m eureka_sidecar.commands.reference`: docs/sidecar-settings.md, of the table."""
+
+from __future__ import annotations
+
+import sys
+
+from ..core.settings import SETTINGS
+
+_INTRODUCTION = """\
+# Settings of the sidecar
+
+Made by `make docs` from `sidecar/eureka_sidecar/core/settings.py`. A setting is a flag of
+`eureka-sidecar run`, or a field of the JSON object in `EUREKA_SIDECAR_CONFIG` or in the file of
+`--config`. Flags win; they describe one instance, and registries that share their credentials.
+
+```json
+{
+  "instances": [{"app": "orders", "port": 8080}, {"app": "orders-grpc", "port": 9000}],
+  "registries": [{"urls": ["https://peer1:8761/eureka/"], "caFile": "/tls/ca.crt"}],
+  "listen": "127.0.0.1:8078"
+}
+```
+
+| flag | field | meaning |
+|---|---|---|
+"""
+
+
+def page() -> str:
+    """The page."""
+    rows = (
+        f"| `{each.flag} {each.value}` | `{each.section}{'[].' if each.section else ''}{each.field}`"
+        f" | {each.meaning} |\n"
+        for each in SETTINGS
+    )
+    return _INTRODUCTION + "".join(rows)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
