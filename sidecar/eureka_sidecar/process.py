@@ -452,5 +452,9 @@ def _chance() -> float:
 
 
 def _log(text: str) -> None:
-    sys.stderr.write(f"eureka-sidecar: {text}\n")
-    sys.stderr.flush()
+    """Whoever reads the log may have gone, or a command may have made the pipe non-blocking."""
+    try:
+        sys.stderr.write(f"eureka-sidecar: {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        return

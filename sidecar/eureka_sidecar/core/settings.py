@@ -144,7 +144,9 @@ def from_flags(words: Sequence[str]) -> tuple[Document, str]:
             break
         if not word.startswith("-"):
             # Not repeated: it may be a password.
-            raise Problems([f"argument {place} is no flag; a command is written after --"])
+            raise Problems(
+                [f"argument {place} is no flag (eureka-sidecar --help); a command follows after --"]
+            )
         flag, sign, value = word.partition("=")
         setting = _setting(flag)
         if not sign:
