@@ -205,10 +205,10 @@ class Lease:
             return None
         if operation is Operation.RENEW:
             self.servers.return_to_first(now_ms)
-        if not self.closing:
-            self._pace.take(now_ms)
-        if operation in (Operation.OVERRIDE, Operation.LIFT):
+        if self._is_awaited(operation):
             self._is_urgent = False
+        elif not self.closing:
+            self._pace.take(now_ms)
         self._sent_ms = now_ms
         self.under_way = self._request(operation, wall_ms)
         return self.under_way
@@ -235,6 +235,10 @@ class Lease:
             return Operation.VERIFY
         return Operation.RENEW
 
+    def _is_awaited(self, operation: Operation) -> bool:
+        """Whether somebody waits for it: the first attempt of a pause or of its end."""
+        return self._is_urgent and operation in (Operation.OVERRIDE, Operation.LIFT)
+
     def _is_told(self) -> bool:
         """Whether nothing is to be done but renewals and looks."""
         if self.held is None or self._is_changed() or self._to_lift:
@@ -257,10 +261,7 @@ class Lease:
 
     def _ready_ms(self, operation: Operation, now_ms: int) -> int:
         """When an operation that is due may be sent."""
-        if self.closing:
-            return self._retry_ms
-        # Somebody waits for a pause or its end: its first attempt is not held back.
-        if self._is_urgent and operation in (Operation.OVERRIDE, Operation.LIFT):
+        if self.closing or self._is_awaited(operation):
             return self._retry_ms
         at_ms = max(self._retry_ms, self._pace.free_ms(now_ms))
         if operation is Operation.RENEW:
@@ -427,14 +428,12 @@ class Lease:
         self.renewed_ms = now_ms
         self._renewal_ms = now_ms + pace.renewal_pause_ms(self._interval_ms, self._chance)
 
-    def _paused_there(self, _: Answer, now_ms: int) -> None:
-        del now_ms
+    def _paused_there(self, _: Answer, __: int) -> None:
         self._held_paused = True
         self._overridden(OUT_OF_SERVICE, OUT_OF_SERVICE)
         self._say("paused: OUT_OF_SERVICE at the registry")
 
-    def _resumed_there(self, _: Answer, now_ms: int) -> None:
-        del now_ms
+    def _resumed_there(self, _: Answer, __: int) -> None:
         self._to_lift = False
         self._held_paused = False
         self._overridden(self.wished.status, UNKNOWN)
