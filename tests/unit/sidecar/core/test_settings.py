@@ -413,8 +413,9 @@ XML_VALUE = "it holds a control character"
         ({"port": 0}, "it has no port: --port PORT"),
         ({"renewalSeconds": 0}, ("renewalSeconds (--renewal) must be a number from 1 to 3600, not"
          " 0")),
-        ({"renewalSeconds": 30, "durationSeconds": 30}, ("a lease of 30 s ends before its renewal"
-         " after 30 s")),
+        ({"renewalSeconds": 30, "durationSeconds": 60}, (
+            "a lease of 60 s that is renewed every 30 s ends when one renewal fails: it must last"
+            " for more than two (--duration, --renewal)")),
         ({"ports": 1}, "there is no setting 'ports': eureka-sidecar --help lists them"),
         ({LONG: 1}, f"there is no setting '{LONG[:59]}...: eureka-sidecar --help lists them"),
         ({"metadata": []}, "metadata (--metadata) must be an object of at most 32 texts"),
