@@ -234,7 +234,7 @@ class Sidecar:
             if number == signal.SIGCHLD:
                 if self._child:
                     self._child.reap()
-            elif number in child.ENDS:
+            elif number in child.ENDS or (number == signal.SIGHUP and not self._child):
                 if len(self._ends) > 1 and self._child:
                     self._child.send(number)
                 self._ends.append(number)
