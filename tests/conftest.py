@@ -17,8 +17,10 @@ from xdist.scheduler import LoadScopeScheduling
 _HERE: Final = Path(__file__).parent
 sys.path.insert(0, str(_HERE))
 
-# A shell's background jobs ignore it, and whatever they start does: but programs are tried with it.
+# A shell's background jobs and `nohup` ignore these, and whatever they start does: but programs are
+# tried with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _NOT_RUN: Final = "not run: "
 _TOGETHER: Final = ("tests/conformance/oracle", "tests/kube")
