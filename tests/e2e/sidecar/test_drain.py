@@ -24,7 +24,7 @@ HOLD_S: Final = 120
 longer than the two together, so a test may shorten all three by one factor. What is left over is
 for a busy machine.
 """
-RATES: Final = {"drained": 200, "undrained": 20}
+RATES: Final = {"drained": 200, "undrained": 100}
 """Calls a second; those that may fail are there to show that they would be seen."""
 REPLICAS: Final = 3
 
