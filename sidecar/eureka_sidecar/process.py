@@ -73,7 +73,7 @@ class Sidecar:
         self._checks = Checks()
         self._members = [self._member(each) for each in configuration.instances]
         self._notes = _notes(configuration)
-        self._ends: list[int] = []
+        self._end_signals: list[int] = []
         self._child: child.Child | None = None
         self._status = 0
 
@@ -95,9 +95,9 @@ class Sidecar:
         for member in self._members:
             loop.start(self._check(member))
             for lease, servers in member.leases:
-                loop.start(keep(loop, lease, servers, self._wished, self._tell))
+                loop.start(keep(loop, lease, servers, self._wished, self._publish_changes))
         loop.start(self._watch_files())
-        loop.start(self._live())
+        loop.start(self._run_to_the_end())
         for note in self._notes:
             _log(note)
         loop.run()
@@ -158,7 +158,7 @@ class Sidecar:
                     _log(problem)
                 self._wish()
 
-    def _tell(self) -> None:
+    def _publish_changes(self) -> None:
         """A lease has changed: log it, and let who waits look."""
         for member in self._members:
             for lease, _ in member.leases:
@@ -194,14 +194,14 @@ class Sidecar:
                 return condition()
         return True
 
-    async def _live(self) -> None:
+    async def _run_to_the_end(self) -> None:
         """From the first signal, or the end of the command, to the end of the process."""
-        await self._until(lambda: bool(self._ends) or self._child_ended())
+        await self._until(lambda: bool(self._end_signals) or self._child_ended())
         begin_ms = self._loop.now_ms()
         self._close()
         if self._child and self._child.exit_status is None:
             await self._end_child(self._child, begin_ms)
-        grace_ms = self._configuration.grace_ms - _LAST_MS if self._ends else _DEAD_MS
+        grace_ms = self._configuration.grace_ms - _LAST_MS if self._end_signals else _DEAD_MS
         removed = await self._until(self._finished, begin_ms + max(grace_ms, _LOOK_MS))
         if not removed:
             _log("no registry has confirmed the removal in time: the lease ends by itself")
@@ -216,15 +216,15 @@ class Sidecar:
         """
         grace_ms = self._configuration.grace_ms
 
-        def hurried() -> bool:
-            return self._child_ended() or len(self._ends) > 1
+        def is_interrupted() -> bool:
+            return self._child_ended() or len(self._end_signals) > 1
 
-        await self._until(lambda: self._finished() or hurried(), begin_ms + grace_ms // 3)
+        await self._until(lambda: self._finished() or is_interrupted(), begin_ms + grace_ms // 3)
         hold_ms = min(self._configuration.hold_ms, grace_ms - _HOLD_MARGIN_MS)
         if hold_ms > 0:
             _log(f"{command.pid} goes on for {hold_ms // 1000} s: clients may still know it")
-            await self._until(hurried, self._loop.now_ms() + hold_ms)
-        first = self._ends[0]
+            await self._until(is_interrupted, self._loop.now_ms() + hold_ms)
+        first = self._end_signals[0]
         command.send(signal.SIGTERM if first == signal.SIGINT else first)
         await self._until(self._child_ended)
 
@@ -235,9 +235,9 @@ class Sidecar:
                 if self._child:
                     self._child.reap()
             elif number in child.ENDS or (number == signal.SIGHUP and not self._child):
-                if len(self._ends) > 1 and self._child:
+                if len(self._end_signals) > 1 and self._child:
                     self._child.send(number)
-                self._ends.append(number)
+                self._end_signals.append(number)
             elif self._child:
                 self._child.send(number)
             self._news.happen()

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Final
 
-import pytest
-
-from processes.cluster import Cluster, PeerProcess, free_port, throughout, until
+from processes.cluster import PeerProcess, free_port, throughout, until
 from support.faultproxy import Fault, FaultProxy
 from support.sidecars import SOON, Application, Sidecar
 
 FALL: Final = 2
-
-
-@pytest.fixture(scope="module")
-def registry() -> Iterator[PeerProcess]:
-    """A registry that all tests of this file share."""
-    with Cluster(1) as cluster:
-        yield cluster.start().peers[0]
 
 
 def _probed(registry: PeerProcess | FaultProxy, app: str, port: int) -> Sidecar:

@@ -6,14 +6,13 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from eureka_sidecar.shell import control
-from processes.cluster import Cluster, PeerProcess, free_port, until
+from processes.cluster import PeerProcess, free_port, until
 from support.faultproxy import Fault, FaultProxy
 from support.sidecars import SOON, Application, Sidecar
 
@@ -47,13 +46,6 @@ while True:
 """
 """Listens when a file named `gate` exists. At SIGTERM it writes what the registry answers to a
 look-up of it, and ends with a status that it was told."""
-
-
-@pytest.fixture(scope="module")
-def registry() -> Iterator[PeerProcess]:
-    """A registry that all tests of this file share."""
-    with Cluster(1) as cluster:
-        yield cluster.start().peers[0]
 
 
 class Service:

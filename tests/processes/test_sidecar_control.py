@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from processes.cluster import Cluster, PeerProcess, free_port, throughout, until
+from processes.cluster import PeerProcess, free_port, throughout, until
 from support.faultproxy import AFTERWARDS_S, Fault, FaultProxy
 from support.sidecars import SOON, Application, Sidecar
 
@@ -21,20 +20,6 @@ LONGER_THAN_A_LOOK_S = 2.5
 def _probe(port: int) -> tuple[str, str]:
     probe = {"httpGet": {"port": port}, "periodSeconds": 1, "failureThreshold": 1}
     return "--readiness-probe", json.dumps(probe)
-
-
-@pytest.fixture(scope="module")
-def registry() -> Iterator[PeerProcess]:
-    """A registry that all tests of this file share."""
-    with Cluster(1) as cluster:
-        yield cluster.start().peers[0]
-
-
-@pytest.fixture
-def application() -> Iterator[Application]:
-    """Something to be registered."""
-    with Application() as application:
-        yield application
 
 
 def _shown(registry: PeerProcess, sidecar: Sidecar) -> str:

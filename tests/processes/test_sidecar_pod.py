@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,20 +52,6 @@ def pod(tmp_path: Path) -> PodInfo:
     pod = PodInfo(tmp_path)
     pod.write({"kubernetes.io/config.source": "api"})
     return pod
-
-
-@pytest.fixture
-def application() -> Iterator[Application]:
-    """Something to be registered."""
-    with Application() as application:
-        yield application
-
-
-@pytest.fixture(scope="module")
-def registry() -> Iterator[PeerProcess]:
-    """A registry that tests share which do not hurt it."""
-    with Cluster(1) as cluster:
-        yield cluster.start().peers[0]
 
 
 def _held(registry: PeerProcess, sidecar: Sidecar) -> dict[str, Any]:

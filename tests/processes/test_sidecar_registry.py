@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -39,20 +39,6 @@ sys.exit(main())
 """,
 )
 """The program on a machine whose clock is behind; this machine's must stay as it is."""
-
-
-@pytest.fixture
-def application() -> Iterator[Application]:
-    """Something to be registered."""
-    with Application() as application:
-        yield application
-
-
-@pytest.fixture(scope="module")
-def registry() -> Iterator[PeerProcess]:
-    """A registry that tests share which do not hurt it."""
-    with Cluster(1) as cluster:
-        yield cluster.start().peers[0]
 
 
 def _shown(registry: PeerProcess, sidecar: Sidecar) -> str:

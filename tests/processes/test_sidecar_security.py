@@ -32,13 +32,6 @@ POLICY: Final[Mapping[str, object]] = {
 }
 
 
-@pytest.fixture
-def application() -> Iterator[Application]:
-    """Something to be registered."""
-    with Application() as application:
-        yield application
-
-
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Who may do what; everybody may read."""

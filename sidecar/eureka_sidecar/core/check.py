@@ -92,9 +92,9 @@ def from_probe(probe: Mapping[str, Any], port: int, host: str) -> tuple[Check, s
     Raises:
         ValueError: it is no probe; the message is a sentence.
     """
-    looked, note = _handler(probe, port, host)
+    untimed, note = _handler(probe, port, host)
     timed = replace(
-        looked,
+        untimed,
         period_ms=1_000 * _number(probe, "periodSeconds", 10),
         timeout_ms=1_000 * _number(probe, "timeoutSeconds", 1),
         rise=_number(probe, "successThreshold", 1),

@@ -47,10 +47,6 @@ class Health:
         self.reason = f"{reason}{self._missing(needed)}"
         self.next_check_ms = now_ms + self._wait_ms()
 
-    def text(self, now_ms: int) -> str:
-        """The status, for how long, and why."""
-        return f"{self.status} for {(now_ms - self.since_ms) // 1000} s: {self.reason}"
-
     def _become(self, status: Status, now_ms: int) -> None:
         self.status = status
         self.since_ms = now_ms

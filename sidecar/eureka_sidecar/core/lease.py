@@ -28,7 +28,7 @@ What an answer changes (`_REACTIONS`):
     RENEW     renewed      forgotten     explain     explain     next server
     OVERRIDE  paused       forgotten     explain     explain     next server
     LIFT      resumed      forgotten     explain     explain     next server
-    REMOVE    removed      removed       next server next server next server
+    REMOVE    removed      next place    next server next server next server
     ========  ============ ============= =========== =========== ============
 
 The next place after a 404 to REMOVE is another server, or another path, where a registration may
@@ -65,9 +65,13 @@ CLOSING_TIMEOUT_MS = 2_000
 
 _VERIFY_EVERY_MS = 300_000
 _MOST_MISMATCHES = 3
+"""So many answers that are not what was sent lead to another attempt."""
 _EXPLAINED_MS = 60_000
+"""How long what the registry refuses is not tried again, unless something else is wished."""
 _LATE_MS = 10_000
+"""How long a registration that was given up may still reach a server."""
 _AGAIN_MS = 1_000
+"""The pause before a lease is read back, or removed, once more."""
 _COLUMNS = {result: column for column, result in enumerate(Outcome)}
 
 
@@ -96,6 +100,7 @@ class Lease:
     under_way: Request | None = None
 
     _sent_ms = 0
+    _is_counted = False
     _closing_ms = 0
     _dirty_ms = 0
     _held_dirty_ms = 0
@@ -183,7 +188,7 @@ class Lease:
     @property
     def settled(self) -> bool:
         """Whether the registry has confirmed all that is wished."""
-        return self.finished if self.closing else self._is_told()
+        return self.finished if self.closing else self._is_confirmed()
 
     @property
     def deadline_ms(self) -> int:
@@ -205,10 +210,11 @@ class Lease:
             return None
         if operation is Operation.RENEW:
             self.servers.return_to_first(now_ms)
-        if self._is_awaited(operation):
-            self._is_urgent = False
-        elif not self.closing:
+        self._is_counted = not self.closing and not self._is_awaited(operation)
+        if self._is_counted:
             self._pace.take(now_ms)
+        if operation in (Operation.OVERRIDE, Operation.LIFT):
+            self._is_urgent = False
         self._sent_ms = now_ms
         self.under_way = self._request(operation, wall_ms)
         return self.under_way
@@ -239,7 +245,7 @@ class Lease:
         """Whether somebody waits for it: the first attempt of a pause or of its end."""
         return self._is_urgent and operation in (Operation.OVERRIDE, Operation.LIFT)
 
-    def _is_told(self) -> bool:
+    def _is_confirmed(self) -> bool:
         """Whether nothing is to be done but renewals and looks."""
         if self.held is None or self._is_changed() or self._to_lift:
             return False
@@ -276,22 +282,32 @@ class Lease:
             case Operation.REGISTER:
                 self._dirty_ms = max(wall_ms, self._dirty_ms + 1)
                 self._sent_content = self.wished
-                return self._sent(operation, "POST", _collection(self._path), self._document())
+                return self._server_request(
+                    operation, "POST", _collection(self._path), self._document()
+                )
             case Operation.VERIFY:
-                return self._sent(operation, "GET", self._path)
+                return self._server_request(operation, "GET", self._path)
             case Operation.RENEW:
                 status = self.wished.status
-                return self._sent(operation, "PUT", f"{self._path}?status={status}&{dirty}")
+                return self._server_request(
+                    operation, "PUT", f"{self._path}?status={status}&{dirty}"
+                )
             case Operation.OVERRIDE:
                 value = f"value={OUT_OF_SERVICE}"
-                return self._sent(operation, "PUT", f"{self._path}/status?{value}&{dirty}")
+                return self._server_request(
+                    operation, "PUT", f"{self._path}/status?{value}&{dirty}"
+                )
             case Operation.LIFT:
                 value = f"value={self.wished.status}"
-                return self._sent(operation, "DELETE", f"{self._path}/status?{value}&{dirty}")
+                return self._server_request(
+                    operation, "DELETE", f"{self._path}/status?{value}&{dirty}"
+                )
             case Operation.REMOVE:
-                return self._sent(operation, "DELETE", self._path)
+                return self._server_request(operation, "DELETE", self._path)
 
-    def _sent(self, operation: Operation, method: str, path: str, body: bytes = b"") -> Request:
+    def _server_request(
+        self, operation: Operation, method: str, path: str, body: bytes = b""
+    ) -> Request:
         return Request(operation, self.servers.current, method, self.servers.path + path, body)
 
     def _document(self) -> bytes:
@@ -308,7 +324,7 @@ class Lease:
         request = self.under_way
         assert request  # noqa: S101 - the caller sends one request at a time
         self.under_way = None
-        if not answer.sent and not self.closing:
+        if self._is_counted and not answer.sent:
             self._pace.give_back()
         result = outcome(request.operation, answer)
         self._count(request.operation, result.value, now_ms)
@@ -345,7 +361,7 @@ class Lease:
         events, self._events = self._events, []
         return events
 
-    def _registered(self, _: Answer, now_ms: int) -> None:
+    def _note_success(self, _: Answer, now_ms: int) -> None:
         self.servers.keep_path()
         self.problem = None
         self._refused = None
@@ -355,7 +371,7 @@ class Lease:
             self._begin(now_ms)
         self.held = self._sent_content
         self.renewed_ms = now_ms
-        self._say(f"registered as {self.held.status}")
+        self._add_event(f"registered as {self.held.status}")
 
     def _begin(self, now_ms: int) -> None:
         """A lease begins: it is read back, and its renewals start."""
@@ -386,7 +402,7 @@ class Lease:
         if seen.dirty_ms > self._held_dirty_ms:
             self._dirty_ms = max(self._dirty_ms, seen.dirty_ms)
             self._forget("stale")
-            self._say(f"the registry had kept an older registration, of {seen.ip}; again")
+            self._add_event(f"the registry had kept an older registration, of {seen.ip}; again")
         else:
             self._retry_ms = now_ms + _AGAIN_MS
 
@@ -408,44 +424,44 @@ class Lease:
         self._to_verify = False
         self._verified_ms = now_ms
 
-    def _forgotten(self, _: Answer, now_ms: int) -> None:
+    def _note_loss(self, _: Answer, now_ms: int) -> None:
         late = self.renewed_ms is not None and (
             now_ms - self.renewed_ms > self.instance.duration_s * 1_000
         )
         self._forget("expired" if late else "unknown")
-        self._say("the registry does not know the lease any more; registered again")
+        self._add_event("the registry does not know the lease any more; registered again")
 
     def _forget(self, cause: str) -> None:
         self.counters.count_reregistration(cause)
         self.held = None
         self.seen = None
 
-    def _renewed(self, _: Answer, now_ms: int) -> None:
+    def _note_renewal(self, _: Answer, now_ms: int) -> None:
         if self.wished != self._refused:
             if self.problem:
-                self._say("renewed again")
+                self._add_event("renewed again")
             self.problem = None
         self.renewed_ms = now_ms
         self._renewal_ms = now_ms + pace.renewal_pause_ms(self._interval_ms, self._chance)
 
-    def _paused_there(self, _: Answer, __: int) -> None:
+    def _note_pause(self, _: Answer, __: int) -> None:
         self._held_paused = True
-        self._overridden(OUT_OF_SERVICE, OUT_OF_SERVICE)
-        self._say("paused: OUT_OF_SERVICE at the registry")
+        self._note_override(OUT_OF_SERVICE, OUT_OF_SERVICE)
+        self._add_event("paused: OUT_OF_SERVICE at the registry")
 
-    def _resumed_there(self, _: Answer, __: int) -> None:
+    def _note_resume(self, _: Answer, __: int) -> None:
         self._to_lift = False
         self._held_paused = False
-        self._overridden(self.wished.status, UNKNOWN)
-        self._say("resumed: the override at the registry was lifted")
+        self._note_override(self.wished.status, UNKNOWN)
+        self._add_event("resumed: the override at the registry was lifted")
 
-    def _overridden(self, status: str, override: str) -> None:
+    def _note_override(self, status: str, override: str) -> None:
         """The registry has confirmed an override or its end; it is read back when there is time."""
         self._to_verify = True
         if self.seen:
             self.seen = replace(self.seen, status=status, overridden=override)
 
-    def _next_path(self, answer: Answer, now_ms: int) -> None:
+    def _try_next_path(self, answer: Answer, now_ms: int) -> None:
         if self.servers.try_next_path(now_ms):
             return
         self.problem = Problem(
@@ -456,7 +472,7 @@ class Lease:
         self._wait_for_servers(now_ms)
         self.servers.move_on(now_ms)
 
-    def _refused_there(self, answer: Answer, now_ms: int) -> None:
+    def _note_refusal(self, answer: Answer, now_ms: int) -> None:
         """What was sent is not valid: what the registry holds is kept until the wish changes."""
         self._explain(answer, now_ms)
         self._refused = self._sent_content
@@ -465,17 +481,17 @@ class Lease:
 
     def _explain(self, answer: Answer, now_ms: int) -> None:
         self.problem = _problem_of(answer)
-        self._say(self.problem.text)
+        self._add_event(self.problem.text)
         if self.problem.code == "auth":
             self._wait_for_servers(now_ms)
         else:
             self._retry_ms = now_ms + _EXPLAINED_MS
         self.servers.move_on(now_ms)
 
-    def _next_server(self, answer: Answer, now_ms: int) -> None:
+    def _try_others(self, answer: Answer, now_ms: int) -> None:
         self.problem = _problem_of(answer)
         if self._failures == 0:
-            self._say(self.problem.text)
+            self._add_event(self.problem.text)
         self._wait_for_servers(now_ms)
         self.servers.move_on(now_ms)
 
@@ -491,13 +507,13 @@ class Lease:
             return
         if self.closing:
             pause_ms = pace.last_retry_pause_ms(self._chance)
-        elif self._is_told():
+        elif self._is_confirmed():
             pause_ms = pace.renewal_pause_ms(self._interval_ms, self._chance)
         else:
             pause_ms = pace.retry_pause_ms(rounds, self._interval_ms, self._chance)
         self._retry_ms = now_ms + pause_ms
 
-    def _gone(self, _: Answer, now_ms: int) -> None:
+    def _finish_removal(self, _: Answer, now_ms: int) -> None:
         """The lease is gone; unless a registration that was given up reaches the server later."""
         given_up_ms = self._given_up_ms
         if given_up_ms is not None and now_ms - given_up_ms < _LATE_MS:
@@ -508,24 +524,24 @@ class Lease:
         self.removed = True
         self.held = None
         self.problem = None
-        self._say("the lease is removed")
+        self._add_event("the lease is removed")
 
-    def _not_there(self, answer: Answer, now_ms: int) -> None:
+    def _try_next_place(self, answer: Answer, now_ms: int) -> None:
         """A server that was not told of the lease does not speak for the others."""
         if not self.servers.drop_place():
-            self._gone(answer, now_ms)
+            self._finish_removal(answer, now_ms)
 
-    def _say(self, text: str) -> None:
+    def _add_event(self, text: str) -> None:
         self._events.append(text)
 
     _REACTIONS: Mapping[Operation, tuple[Reaction, ...]] = {
         # In the order of Outcome: done, missing, invalid, denied, failed.
-        Operation.REGISTER: (_registered, _next_path, _refused_there, _explain, _next_server),
-        Operation.VERIFY: (_compare, _forgotten, _accept, _accept, _next_server),
-        Operation.RENEW: (_renewed, _forgotten, _explain, _explain, _next_server),
-        Operation.OVERRIDE: (_paused_there, _forgotten, _explain, _explain, _next_server),
-        Operation.LIFT: (_resumed_there, _forgotten, _explain, _explain, _next_server),
-        Operation.REMOVE: (_gone, _not_there, _next_server, _next_server, _next_server),
+        Operation.REGISTER: (_note_success, _try_next_path, _note_refusal, _explain, _try_others),
+        Operation.VERIFY: (_compare, _note_loss, _accept, _accept, _try_others),
+        Operation.RENEW: (_note_renewal, _note_loss, _explain, _explain, _try_others),
+        Operation.OVERRIDE: (_note_pause, _note_loss, _explain, _explain, _try_others),
+        Operation.LIFT: (_note_resume, _note_loss, _explain, _explain, _try_others),
+        Operation.REMOVE: (_finish_removal, _try_next_place, _try_others, _try_others, _try_others),
     }
 
 

@@ -356,9 +356,10 @@ class _Reader:
         """An instance; `None` if something is wrong with it."""
         fields, facts = entry.fields, self._facts
         port, secure = fields.get("port", 0), fields.get("securePort", 0)
-        looked, note = self._check(entry, port or secure)
-        self.problems += [f"{entry.where}: {each}" for each in _lacks(entry, facts)]
-        if looked is None or _lacks(entry, facts) or not entry.is_right:
+        wanted_check, note = self._check(entry, port or secure)
+        lacking = _lacking(entry, facts)
+        self.problems += [f"{entry.where}: {each}" for each in lacking]
+        if wanted_check is None or lacking or not entry.is_right:
             return None
         name, ip = fields["app"].lower(), fields.get("ip") or facts.ip
         renewal_s = fields.get("renewalSeconds", 30)
@@ -368,13 +369,13 @@ class _Reader:
             host_name=fields.get("hostName") or ip,
             ip=ip,
             port=port,
-            check=looked,
+            check=wanted_check,
             secure_port=secure,
             vip=fields.get("vip", name if port else ""),
             secure_vip=fields.get("secureVip", name if secure else ""),
             home_url=fields.get("homeUrl", ""),
             status_url=fields.get("statusUrl", ""),
-            health_url=fields.get("healthUrl") or _health_url(looked, ip),
+            health_url=fields.get("healthUrl") or _health_url(wanted_check, ip),
             renewal_s=renewal_s,
             duration_s=_duration_s(fields),
             metadata={**_pod_metadata(facts, zone), **fields.get("metadata", {})},
@@ -415,7 +416,7 @@ class _Reader:
         return None if problems or not entry.is_right else Registry(tuple(given), credentials)
 
 
-def _lacks(entry: _Entry, facts: Facts) -> list[str]:
+def _lacking(entry: _Entry, facts: Facts) -> list[str]:
     """What an instance lacks, or has that does not fit together."""
     fields, problems = entry.fields, []
     if "app" not in entry.given:
@@ -472,12 +473,11 @@ def _credential_problems(credentials: Credentials) -> list[str]:
     return problems
 
 
-def _health_url(looked: Check, ip: str) -> str:
+def _health_url(wanted_check: Check, ip: str) -> str:
     """The URL of an http check, as other machines reach it."""
-    if looked.scheme not in ("http", "https"):
+    if wanted_check.scheme not in ("http", "https"):
         return ""
-    host = f"[{ip}]" if ":" in ip else ip
-    return f"{looked.scheme}://{host}:{looked.port}{looked.path}"
+    return f"{wanted_check.scheme}://{urls.bracketed(ip)}:{wanted_check.port}{wanted_check.path}"
 
 
 def _host(facts: Facts) -> str:

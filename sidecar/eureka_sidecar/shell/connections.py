@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from .loop import Loop
     from .resolve import Resolver
 
-_MAX_BODY_BYTES = 1_048_576
-"""Of a look-up: `core.lookup.MAX_BODY_BYTES`, which is not loaded for it."""
-
 
 class Connections:
     """Makes connections to the servers of one registry, and counts what it is asked."""
@@ -47,6 +44,8 @@ class Connections:
 
     async def fetch(self, target: str) -> Response | None:
         """The answer to a GET, of whichever server gives one; `None`: none does."""
+        from ..core.lookup import MAX_BODY_BYTES  # noqa: PLC0415 - loaded only where it is wished
+
         if not self._readers:
             self._readers = [
                 Server(
@@ -54,7 +53,7 @@ class Connections:
                     replace(each, path=""),
                     self._files,
                     self._resolver,
-                    body_limit=_MAX_BODY_BYTES,
+                    body_limit=MAX_BODY_BYTES,
                 )
                 for each in self.urls
             ]

@@ -12,6 +12,7 @@ import socket
 from .. import jsontext
 from ..core.lookup import TooManyNames, Want
 from ..core.metrics import CONTENT_TYPE
+from ..core.urls import bracketed
 from ..records import record, replace
 from ..wire.requests import Refused, RequestReader, answer
 from .loop import Event
@@ -114,7 +115,7 @@ class LocalServer:
         """
         listeners = _listeners(listen)
         self.addresses = [listener.getsockname()[:2] for listener in listeners]
-        self._hosts |= {_bracketed(host) for host, _ in self.addresses}
+        self._hosts |= {bracketed(host) for host, _ in self.addresses}
         self._running = [(self._loop.start(self._accept(each)), each) for each in listeners]
         self._refreshing = self._loop.start(self._refresh())
 
@@ -375,7 +376,3 @@ def _is_loopback_4(host: str) -> bool:
         return socket.inet_pton(socket.AF_INET, host)[0] == 127
     except (OSError, ValueError):
         return False
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

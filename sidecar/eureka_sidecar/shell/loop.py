@@ -25,7 +25,7 @@ class Cancelled(BaseException):
 
 
 class Wait:
-    """What a task waits for; `await` returns whether it came before the time was up."""
+    """What a task waits for; `await` says whether it was in time."""
 
     def __init__(
         self, fd: int = -1, mask: int = 0, event: Event | None = None, until_ms: int | None = None
@@ -50,7 +50,7 @@ class Event:
         """Let all tasks that wait go on."""
         waiting, self._waiting = self._waiting, []
         for task in waiting:
-            task.resume(came=True)
+            task.resume(in_time=True)
 
     def add(self, task: Task) -> None:
         """For the loop: a task waits."""
@@ -73,9 +73,9 @@ class Task:
         self._loop = loop
         self._coroutine = coroutine
 
-    def resume(self, *, came: bool) -> None:
+    def resume(self, *, in_time: bool) -> None:
         """Let the loop run it next, with the result of what it waits for."""
-        self._loop.schedule(self, came)
+        self._loop.schedule(self, in_time)
 
     def cancel(self) -> None:
         """Raise `Cancelled` where it waits. Nothing happens if it is done."""
@@ -84,9 +84,9 @@ class Task:
         self._loop.forget(self)
         self._run(lambda: self._coroutine.throw(Cancelled()))
 
-    def step(self, *, came: bool) -> None:
+    def step(self, *, in_time: bool) -> None:
         """For the loop: run it until it waits again."""
-        self._run(lambda: self._coroutine.send(came if self.wait else None))  # type: ignore[arg-type] # the first value must be None
+        self._run(lambda: self._coroutine.send(in_time if self.wait else None))  # type: ignore[arg-type] # the first value must be None
 
     def _run(self, go: Callable[[], Wait]) -> None:
         try:
@@ -130,13 +130,13 @@ class Loop:
         while self._running:
             for fd, _ in self._poll.poll(self._timeout_ms()):
                 if fd in self._by_fd:
-                    self.schedule(self._by_fd[fd], came=True)
+                    self.schedule(self._by_fd[fd], in_time=True)
             for task in self._late(self.now_ms()):
-                self.schedule(task, came=False)
+                self.schedule(task, in_time=False)
             # Those that become ready meanwhile are run in the next round, after a look at the rest.
             for task in tuple(self._ready):
                 if task in self._ready:  # it was not cancelled by one before it
-                    task.step(came=self._ready.pop(task))
+                    task.step(in_time=self._ready.pop(task))
 
     def stop(self) -> None:
         """Let `run` return when the tasks that are ready have been run."""
@@ -158,10 +158,10 @@ class Loop:
         """Wait for a time."""
         await Wait(until_ms=until_ms)
 
-    def schedule(self, task: Task, came: bool) -> None:  # noqa: FBT001 - the result of a wait
+    def schedule(self, task: Task, in_time: bool) -> None:  # noqa: FBT001 - the result of a wait
         """For tasks and events: run it next. What it waited for otherwise is forgotten."""
         self.forget(task)
-        self._ready[task] = came
+        self._ready[task] = in_time
 
     def forget(self, task: Task) -> None:
         """For tasks: it waits no longer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.health import is_success
+from ..core.urls import bracketed
 from ..wire import grpc, http1
 from .deadline import Deadline
 from .resolve import ResolveError
@@ -31,7 +32,7 @@ async def probe(loop: Loop, check: Check, host: str, resolver: Resolver) -> tupl
     """
     end_ms = loop.now_ms() + check.timeout_ms
     deadline = Deadline(loop, lambda: end_ms)
-    at = _authority(host, check.port)
+    at = f"{bracketed(host)}:{check.port}"
     subject = _subject(check, at)
     stream = Stream(deadline)
     try:
@@ -128,10 +129,6 @@ def _context() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _authority(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _subject(check: Check, at: str) -> str:
