@@ -13,14 +13,19 @@ from cluster import processes
 
 @contextmanager
 def sleeper(work: Path, label: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with the mark of a cluster."""
+    """A process with the mark of a cluster, which the kernel shows a moment after its start."""
     marks = processes.environment(work, label)
     with subprocess.Popen(["sleep", "60"], env=marks, stdin=subprocess.DEVNULL) as process:
         processes.remember(process)
         try:
+            assert processes.wait(lambda: _is_marked(work, process.pid), 15.0)
             yield process
         finally:
             process.kill()
+
+
+def _is_marked(work: Path, pid: int) -> bool:
+    return pid in {process.pid for process in processes.marked(work)}
 
 
 def test_process_is_found_by_its_part_and_its_program(tmp_path: Path) -> None:
