@@ -136,8 +136,8 @@ def test_goes_on_with_the_next_server_when_its_own_is_killed(cluster: Cluster) -
 def test_registers_again_when_all_peers_have_lost_everything(cluster: Cluster) -> None:
     """404 to its renewal makes it register.
 
-    It does not fetch: a fetch that finds all servers down, and one of them up again a moment
-    later with another hash, fetches everything under a lock that it holds, and waits for ever.
+    This client does not fetch. py_eureka_client locks itself out for ever if a delta disagrees
+    after all servers were down: it fetches everything while it still holds the lock of the delta.
     """
     with client(cluster, "PYLOST", should_discover=False):
         until(lambda: cluster.everywhere("PYLOST", {"pylost:1"}))

@@ -13,7 +13,10 @@ from cluster import processes
 
 @contextmanager
 def sleeper(work: Path, label: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with the mark of a cluster, which the kernel shows a moment after its start."""
+    """A process with the mark of a cluster.
+
+    Waits for the mark: the kernel shows a program's environment a moment after its start.
+    """
     marks = processes.environment(work, label)
     with subprocess.Popen(["sleep", "60"], env=marks, stdin=subprocess.DEVNULL) as process:
         processes.remember(process)
