@@ -5,6 +5,7 @@ A test that lacks a tool skips with the reason `not run: node conformance: npm i
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -15,6 +16,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 _HERE: Final = Path(__file__).parent
 sys.path.insert(0, str(_HERE))
+
+# A shell's background jobs ignore it, and whatever they start does: but programs are tried with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _NOT_RUN: Final = "not run: "
 _TOGETHER: Final = ("tests/conformance/oracle", "tests/kube")

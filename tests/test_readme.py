@@ -20,6 +20,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line.partition("  #")[0].strip() for line in README.splitlines() if line[:5] == "make "]
+SIDECAR = next(line for line in README.splitlines() if line.startswith(".venv/bin/eureka-sidecar"))
 UPS = [command for command in COMMANDS if command.startswith("make up")]
 PORTS = (8761, 8762, 8763, 9761, 9762, 9763)
 PATIENCE_S = 120
@@ -46,6 +47,33 @@ def test_up_shows_peers_that_agree_and_stops_on_ctrl_c(command: str) -> None:
     assert statuses == ["UP"] * len(urls)
     assert "all peers stopped" in rest
     assert not [port for port in PORTS if _is_taken(port)]
+
+
+def test_service_without_a_client_is_in_eureka_while_it_runs() -> None:
+    """The line of the README beside the peers of its first command."""
+    _need_free_ports(8080)
+    ask = SIDECAR.split()[0]
+
+    with _running(UPS[0]) as peers:
+        list(_lines_until(peers, "all peers agree"))
+        with _running(SIDECAR) as sidecar:
+            list(_lines_until(sidecar, "registered as UP"))
+            status = _said(f"{ask} status")
+            paused, resumed = _said(f"{ask} pause"), _said(f"{ask} resume")
+            path = f"ORDERS/{socket.gethostname()}:orders:8080"
+            seen = _status_within_patience("http://localhost:8762/eureka/", path)
+            os.killpg(sidecar.pid, signal.SIGINT)
+            sidecar.communicate(timeout=PATIENCE_S)
+        with urllib.request.urlopen("http://localhost:8761/eureka/apps", timeout=10) as answer:
+            left = answer.read().decode()
+        os.killpg(peers.pid, signal.SIGINT)
+        peers.communicate(timeout=PATIENCE_S)
+
+    assert "registered as UP" in status
+    assert "OUT_OF_SERVICE" in paused
+    assert "OUT_OF_SERVICE" not in resumed
+    assert seen == "UP"
+    assert "ORDERS" not in left
 
 
 def test_drill_loses_nothing() -> None:
@@ -105,8 +133,21 @@ def _running(command: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         watchdog.cancel()
         if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)  # KILL would leave the sidecar's command behind
+        try:
+            process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+            raise
+
+
+def _said(command: str) -> str:
+    """What a command says that is as its user wishes."""
+    done = subprocess.run(
+        command.split(), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _lines_until(process: subprocess.Popen[str], words: str) -> Iterator[str]:
@@ -138,9 +179,9 @@ def _register(url: str) -> None:
         assert answer.status == 204
 
 
-def _status_within_patience(url: str) -> str:
-    """The status of our instance at one peer; a change takes milliseconds to get there."""
-    request = urllib.request.Request(url + "apps/README/readme:1", headers={"Accept": "text/json"})
+def _status_within_patience(url: str, path: str = "README/readme:1") -> str:
+    """The status of an instance at one peer; a change takes milliseconds to get there."""
+    request = urllib.request.Request(f"{url}apps/{path}", headers={"Accept": "text/json"})
     for _ in range(500):
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
@@ -151,8 +192,8 @@ def _status_within_patience(url: str) -> str:
     return "never seen"
 
 
-def _need_free_ports() -> None:
-    taken = [port for port in PORTS if _is_taken(port)]
+def _need_free_ports(*more: int) -> None:
+    taken = [port for port in (*PORTS, *more) if _is_taken(port)]
     if taken:
         pytest.skip(f"not run: the README's commands: their port {taken[0]} is in use here")
 

@@ -12,14 +12,13 @@ from .core import document, downward, metrics, report, urls
 from .core.configuration import Configuration, Instance
 from .core.downward import Wishes
 from .core.health import Health
-from .core.lease import TIMEOUT_MS, Lease
-from .core.metrics import Checks, Counters, Standing
+from .core.lease import Lease
+from .core.metrics import Checks
 from .records import replace
 from .shell import child, control
-from .shell.connection import NoAnswer, Server
-from .shell.credentials import CredentialFiles
-from .shell.files import Watched
-from .shell.keeper import READ_HEADERS, keep
+from .shell.connections import Connections
+from .shell.files import PodFiles
+from .shell.keeper import keep
 from .shell.loop import Event, Loop
 from .shell.probes import probe
 from .shell.resolve import Resolver
@@ -29,16 +28,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from .core.configuration import Registry
+    from .shell.connection import Server
     from .shell.local import LocalServer
     from .wire.http1 import Response
 
 _LOOK_MS = 1_000
+"""How often files of the downward API are looked at."""
 _SETTLE_MS = 10_000
+"""How long `pause` and `resume` wait for the registry."""
 _LAST_MS = 3_000
+"""What is left of the grace period when a lease is no longer tried to be removed."""
 _DEAD_MS = 5_000
+"""How long it is tried when the command has ended by itself: nobody waits to kill us."""
 _HOLD_MARGIN_MS = 10_000
-_MAX_BODY_BYTES = 1_048_576
+"""What a command has of the grace period to end, after it was held."""
 
 
 def run(configuration: Configuration) -> int:
@@ -62,14 +65,10 @@ class Sidecar:
         self._news = Event()
         self._resolver = Resolver()
         self._registries = [
-            _Connections(self._loop, each, self._resolver) for each in configuration.registries
+            Connections(self._loop, each, self._resolver) for each in configuration.registries
         ]
-        self._pod_files = [
-            _PodFile(configuration.annotations_file),
-            _PodFile(configuration.labels_file),
-        ]
-        self._wishes = Wishes()
-        self._look_at_files()
+        self._pod_files = PodFiles(configuration.annotations_file, configuration.labels_file)
+        self._wishes = self._pod_files.changed() or Wishes()
         self._paused = False
         self._checks = Checks()
         self._members = [self._member(each) for each in configuration.instances]
@@ -152,23 +151,12 @@ class Sidecar:
     async def _watch_files(self) -> None:
         while True:
             await self._loop.sleep(self._loop.now_ms() + _LOOK_MS)
-            if self._look_at_files():
+            wishes = self._pod_files.changed()
+            if wishes is not None:
+                self._wishes = wishes
+                for problem in wishes.problems:
+                    _log(problem)
                 self._wish()
-
-    def _look_at_files(self) -> bool:
-        """Read annotations and labels that have changed; whether something else is wished."""
-        changed = False
-        for each in self._pod_files:
-            text = each.changed()
-            if text is not None:
-                each.values, problems = downward.parse(text)
-                for problem in problems:
-                    _log(f"{each.file.path}: {problem}")
-                changed = True
-        if changed:
-            annotations, labels = (each.values for each in self._pod_files)
-            self._wishes = downward.wishes(annotations, labels)
-        return changed
 
     def _tell(self) -> None:
         """A lease has changed: log it, and let who waits look."""
@@ -246,7 +234,7 @@ class Sidecar:
             if number == signal.SIGCHLD:
                 if self._child:
                     self._child.reap()
-            elif number in child.ENDS:
+            elif number in child.ENDS or (number == signal.SIGHUP and not self._child):
                 if len(self._ends) > 1 and self._child:
                     self._child.send(number)
                 self._ends.append(number)
@@ -289,7 +277,7 @@ class Sidecar:
             "version": __version__,
             "paused": self._paused or self._wishes.paused,
             "closing": self._closing,
-            "notes": [*self._notes, *self._wishes.problems, *self._problems()],
+            "notes": self._all_notes(),
             "instances": [
                 report.instance(
                     member.instance,
@@ -301,9 +289,9 @@ class Sidecar:
             ],
         }
 
-    def _problems(self) -> list[str]:
-        found = [each.problem for each in self._registries]
-        return [each for each in (*found, *(pod.problem for pod in self._pod_files)) if each]
+    def _all_notes(self) -> list[str]:
+        files = [each.problem for each in self._registries if each.problem]
+        return [*self._notes, *self._wishes.problems, *files, *self._pod_files.problems]
 
     def _listen(self) -> LocalServer | None:
         """Serve look-up and metrics, if they are wished; `None`: they are not."""
@@ -314,7 +302,7 @@ class Sidecar:
 
         directory = Directory(_chance, self._configuration.apps, self._loop.now_ms())
         sources = Sources(
-            fetch=self._registries[0].fetch,
+            fetch=self._fetch,
             status=lambda: jsontext.dumps(self._report()).encode(),
             metrics=self._metrics,
             unready=self._unready,
@@ -324,6 +312,11 @@ class Sidecar:
         local = LocalServer(self._loop, directory, sources)
         local.open(self._configuration.listen)
         return local
+
+    async def _fetch(self, path: str) -> Response | None:
+        """Ask the first registry, below the base path that was found."""
+        lease, _ = self._members[0].leases[0]
+        return await self._registries[0].fetch(f"{lease.servers.path}{path}")
 
     def _unready(self) -> str:
         missing = [lease for lease in self._leases() if lease.held is None]
@@ -340,7 +333,7 @@ class Sidecar:
         for place, registry in enumerate(self._registries):
             leases = [each.leases[place][0] for each in self._members]
             registry.counters.switches = sum(each.servers.switches for each in leases)
-            standings.append(_standing(registry.counters, leases, now_ms, wall_s))
+            standings.append(metrics.standing(registry.counters, leases, now_ms, wall_s))
         statuses: dict[str, int] = {}
         for each in self._members:
             statuses[each.health.status] = statuses.get(each.health.status, 0) + 1
@@ -356,80 +349,6 @@ class _Member:
         self.instance = instance
         self.health = health
         self.leases = leases
-
-
-class _Connections:
-    """What leads to one registry."""
-
-    def __init__(self, loop: Loop, registry: Registry, resolver: Resolver) -> None:
-        self.urls = [urls.parse(each) for each in registry.urls]
-        self.paths = [each.path for each in self.urls]
-        self.counters = Counters()
-        self._loop = loop
-        self._resolver = resolver
-        self._files = CredentialFiles(registry.credentials)
-        self._readers: list[Server] = []
-
-    @property
-    def problem(self) -> str:
-        """Why new credentials are not in force; empty: nothing is wrong."""
-        return self._files.problem or ""
-
-    async def fetch(self, path: str) -> Response | None:
-        """The answer to a GET below the base URL, by whichever server gives one; `None`: none."""
-        if not self._readers:
-            self._readers = [
-                Server(self._loop, each, self._files, self._resolver, body_limit=_MAX_BODY_BYTES)
-                for each in self.urls
-            ]
-        end_ms = self._loop.now_ms() + TIMEOUT_MS
-        for _ in self._readers:
-            try:
-                return await self._readers[0].exchange(
-                    "GET", path, READ_HEADERS, b"", lambda: end_ms
-                )
-            except NoAnswer:
-                self._readers.append(self._readers.pop(0))
-        return None
-
-    def servers(self) -> list[Server]:
-        """A connection to each of its servers, for one lease."""
-        # The lease gives whole paths, as it tries several.
-        return [
-            Server(self._loop, replace(each, path=""), self._files, self._resolver)
-            for each in self.urls
-        ]
-
-
-class _PodFile:
-    """A file of the downward API, and what it said last."""
-
-    def __init__(self, path: str) -> None:
-        self.file = Watched(path)
-        self.values: dict[str, str] = {}
-
-    @property
-    def problem(self) -> str:
-        """Why it is not followed; empty: it is."""
-        return self.file.problem or ""
-
-    def changed(self) -> str | None:
-        """Its text, if it is wished and has changed."""
-        return self.file.changed() if self.file.path else None
-
-
-def _standing(counters: Counters, leases: Sequence[Lease], now_ms: int, wall_s: float) -> Standing:
-    """How a registry holds all instances; the worst of each."""
-    ages_ms = [now_ms - each.renewed_ms for each in leases if each.renewed_ms is not None]
-    left_ms = [
-        each.renewed_ms + each.instance.duration_s * 1_000 - now_ms
-        for each in leases
-        if each.renewed_ms is not None
-    ]
-    is_up = all(each.held is not None for each in leases) and min(left_ms, default=0) > 0
-    if len(ages_ms) < len(leases):
-        return Standing(counters, up=False)
-    return Standing(counters, is_up, wall_s - max(ages_ms) / 1_000, min(left_ms) / 1_000)
 
 
 def _place(lease: Lease, servers: Sequence[Server]) -> str:
@@ -452,5 +371,9 @@ def _chance() -> float:
 
 
 def _log(text: str) -> None:
-    sys.stderr.write(f"eureka-sidecar: {text}\n")
-    sys.stderr.flush()
+    """Whoever reads the log may have gone, or a command may have made the pipe non-blocking."""
+    try:
+        sys.stderr.write(f"eureka-sidecar: {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        return

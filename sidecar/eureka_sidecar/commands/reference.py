@@ -6,6 +6,10 @@ import sys
 
 from ..core.settings import SETTINGS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..core.settings import Setting
+
 _INTRODUCTION = """\
 # Settings of the sidecar
 
@@ -28,12 +32,13 @@ Made by `make docs` from `sidecar/eureka_sidecar/core/settings.py`. A setting is
 
 def page() -> str:
     """The page."""
-    rows = (
-        f"| `{each.flag} {each.value}` | `{each.section}{'[].' if each.section else ''}{each.field}`"
-        f" | {each.meaning} |\n"
-        for each in SETTINGS
-    )
-    return _INTRODUCTION + "".join(rows)
+    return _INTRODUCTION + "".join(_row(each) for each in SETTINGS)
+
+
+def _row(setting: Setting) -> str:
+    section = f"{setting.section}[]." if setting.section else ""
+    flag = f"{setting.flag} {setting.value}".strip()
+    return f"| `{flag}` | `{section}{setting.field}` | {setting.meaning} |\n"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..records import replace
 from .configuration import Check
-from .values import number, shown
+from .values import consists_of, number, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +16,11 @@ _FORMS = "http://:PORT/PATH, https://:PORT/PATH, tcp://:PORT or grpc://:PORT/SER
 _MOST_HEADERS = 32
 _MOST_NUMBER = 2**31 - 1
 _LAST_PORT = 65_535
-_HOST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
-_IPV6 = frozenset("abcdefABCDEF0123456789:.")
-_TOKEN = _HOST | frozenset("!#$%&'*+^`|~")
-_PATH = frozenset(chr(code) for code in range(0x21, 0x7F)) - frozenset('"<>\\^`{|}')
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_HOST = f"{_LETTERS}-._"
+_IPV6 = "abcdefABCDEF0123456789:."
+_TOKEN = f"{_HOST}!#$%&'*+^`|~"
+_PATH = f"{_HOST}!#$%&'()*+,/:;=?@[]~"
 
 
 def from_url(text: str, port: int) -> Check:
@@ -40,7 +41,7 @@ def from_url(text: str, port: int) -> Check:
     if not sign or scheme not in _SCHEMES:
         raise ValueError(f"the check {shown(text)} is not written as {_FORMS}")
     place, slash, path = rest.partition("/")
-    if not _PATH.issuperset(path) or "#" in path:
+    if not consists_of(path, _PATH) or "#" in path:
         raise ValueError(
             f"the path of the check {shown(text)} has a blank, a '#' or another character that none"
             " may have: write it as %XX"
@@ -64,7 +65,7 @@ def _place(place: str, text: str) -> tuple[str, int]:
         host, colon, digits = place.rpartition(":")
     if host.startswith("[") and host.endswith("]") and _is_ipv6(host[1:-1]):
         host = host[1:-1]
-    elif not _HOST.issuperset(host):
+    elif not consists_of(host, _HOST):
         raise ValueError(
             f"the host of the check {shown(text)} is no name and no address; an IPv6 address is"
             " written in brackets, as in http://[::1]:8080/health"
@@ -78,7 +79,7 @@ def _place(place: str, text: str) -> tuple[str, int]:
 
 
 def _is_ipv6(host: str) -> bool:
-    return ":" in host and _IPV6.issuperset(host)
+    return ":" in host and consists_of(host, _IPV6)
 
 
 def from_probe(probe: Mapping[str, Any], port: int, host: str) -> tuple[Check, str]:
@@ -148,7 +149,7 @@ def _header(given: object) -> tuple[str, str]:
             "a header of the readiness probe is no object with name and value"
         )
     name, value = _text(given, "name"), _text(given, "value")
-    if not name or not _TOKEN.issuperset(name):
+    if not name or not consists_of(name, _TOKEN):
         raise ValueError(f"a header of the readiness probe cannot have the name {shown(name)}")
     if not all(" " <= letter <= "~" or letter == "\t" for letter in value):
         raise ValueError(f"the header {name} of the readiness probe has a value that none may have")
@@ -161,7 +162,7 @@ def _escaped(letter: str) -> str:
 
 def _host(handler: Mapping[str, Any], default: str) -> str:
     host = _text(handler, "host")
-    if not (_HOST.issuperset(host) or _is_ipv6(host)):
+    if not (consists_of(host, _HOST) or _is_ipv6(host)):
         raise ValueError(
             f"the host of the readiness probe is no name and no address: {shown(host)}"
         )

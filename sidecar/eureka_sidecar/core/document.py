@@ -97,10 +97,18 @@ def held(text: bytes) -> Held | None:
             ),
             ip=_word(instance["ipAddr"]),
             port=int(instance["port"]["$"]),
-            dirty_ms=int(instance["lastDirtyTimestamp"]),
+            dirty_ms=_long(instance["lastDirtyTimestamp"]),
         )
     except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return None  # Overflow: JSON of Python has `Infinity`, and numbers that become it
+
+
+def _long(value: str | int) -> int:
+    """A number that servers of Java can read when they are sent it back."""
+    number = int(value)
+    if not 0 <= number < 2**63:
+        raise ValueError("it is no time")
+    return number
 
 
 def _word(value: object) -> str:

@@ -40,7 +40,7 @@ again what was removed.
 
 from __future__ import annotations
 
-from ..records import record
+from ..records import record, replace
 from . import document, pace
 from .document import OUT_OF_SERVICE, UNKNOWN, Content
 from .operations import Answer, Operation, Outcome, Request, outcome
@@ -105,6 +105,7 @@ class Lease:
     _refused: Content | None = None
     _held_paused = False
     _to_lift = False
+    _is_urgent = False
     _to_verify = True
     _verified_ms = 0
     _mismatches = 0
@@ -154,11 +155,13 @@ class Lease:
         """Wish that nobody calls the instance: an override at the registry, OUT_OF_SERVICE."""
         self.paused = True
         self._to_lift = False
+        self._is_urgent = True
 
     def resume(self) -> None:
         """Wish that it is called again; it lifts an override of whoever made it."""
         self.paused = False
         self._to_lift = True
+        self._is_urgent = True
 
     def close(self, now_ms: int) -> None:
         """Wish that the lease is removed. It cannot be taken back."""
@@ -179,8 +182,8 @@ class Lease:
 
     @property
     def settled(self) -> bool:
-        """Whether the registry holds all that is wished, as far as it has said."""
-        return self.finished if self.closing else self._is_kept() and not self.under_way
+        """Whether the registry has confirmed all that is wished."""
+        return self.finished if self.closing else self._is_told()
 
     @property
     def deadline_ms(self) -> int:
@@ -202,7 +205,9 @@ class Lease:
             return None
         if operation is Operation.RENEW:
             self.servers.return_to_first(now_ms)
-        if not self.closing:
+        if self._is_awaited(operation):
+            self._is_urgent = False
+        elif not self.closing:
             self._pace.take(now_ms)
         self._sent_ms = now_ms
         self.under_way = self._request(operation, wall_ms)
@@ -230,9 +235,13 @@ class Lease:
             return Operation.VERIFY
         return Operation.RENEW
 
-    def _is_kept(self) -> bool:
-        """Whether nothing is to be done but renewals, and looks from time to time."""
-        if self.held is None or self._is_changed() or self._to_verify or self._to_lift:
+    def _is_awaited(self, operation: Operation) -> bool:
+        """Whether somebody waits for it: the first attempt of a pause or of its end."""
+        return self._is_urgent and operation in (Operation.OVERRIDE, Operation.LIFT)
+
+    def _is_told(self) -> bool:
+        """Whether nothing is to be done but renewals and looks."""
+        if self.held is None or self._is_changed() or self._to_lift:
             return False
         return self._held_paused == self.paused
 
@@ -252,7 +261,7 @@ class Lease:
 
     def _ready_ms(self, operation: Operation, now_ms: int) -> int:
         """When an operation that is due may be sent."""
-        if self.closing:
+        if self.closing or self._is_awaited(operation):
             return self._retry_ms
         at_ms = max(self._retry_ms, self._pace.free_ms(now_ms))
         if operation is Operation.RENEW:
@@ -419,18 +428,22 @@ class Lease:
         self.renewed_ms = now_ms
         self._renewal_ms = now_ms + pace.renewal_pause_ms(self._interval_ms, self._chance)
 
-    def _paused_there(self, _: Answer, now_ms: int) -> None:
-        del now_ms
+    def _paused_there(self, _: Answer, __: int) -> None:
         self._held_paused = True
-        self._to_verify = True
+        self._overridden(OUT_OF_SERVICE, OUT_OF_SERVICE)
         self._say("paused: OUT_OF_SERVICE at the registry")
 
-    def _resumed_there(self, _: Answer, now_ms: int) -> None:
-        del now_ms
+    def _resumed_there(self, _: Answer, __: int) -> None:
         self._to_lift = False
         self._held_paused = False
-        self._to_verify = True
+        self._overridden(self.wished.status, UNKNOWN)
         self._say("resumed: the override at the registry was lifted")
+
+    def _overridden(self, status: str, override: str) -> None:
+        """The registry has confirmed an override or its end; it is read back when there is time."""
+        self._to_verify = True
+        if self.seen:
+            self.seen = replace(self.seen, status=status, overridden=override)
 
     def _next_path(self, answer: Answer, now_ms: int) -> None:
         if self.servers.try_next_path(now_ms):
@@ -478,7 +491,7 @@ class Lease:
             return
         if self.closing:
             pause_ms = pace.last_retry_pause_ms(self._chance)
-        elif self._is_kept():
+        elif self._is_told():
             pause_ms = pace.renewal_pause_ms(self._interval_ms, self._chance)
         else:
             pause_ms = pace.retry_pause_ms(rounds, self._interval_ms, self._chance)

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from .lease import Lease
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "eureka_sidecar_"
 _STATUSES = ("STARTING", "UP", "DOWN", "OUT_OF_SERVICE", "UNKNOWN")
@@ -78,6 +80,17 @@ class Standing:
     up: bool
     last_renewal_s: float | None = None
     lease_remaining_s: float | None = None
+
+
+def standing(counters: Counters, leases: Sequence[Lease], now_ms: int, wall_s: float) -> Standing:
+    """How a registry holds all instances, the worst of each; `wall_s`: the Unix time now."""
+    renewed = [(each.renewed_ms, each.instance) for each in leases if each.renewed_ms is not None]
+    if len(renewed) < len(leases):
+        return Standing(counters, up=False)
+    left_ms = min(at_ms + instance.duration_s * 1_000 - now_ms for at_ms, instance in renewed)
+    oldest_ms = min(at_ms for at_ms, _ in renewed)
+    is_up = left_ms > 0 and all(each.held is not None for each in leases)
+    return Standing(counters, is_up, wall_s - (now_ms - oldest_ms) / 1_000, left_ms / 1_000)
 
 
 def text(registries: Sequence[Standing], statuses: Mapping[str, int], checks: Checks) -> str:

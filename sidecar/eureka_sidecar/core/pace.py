@@ -46,7 +46,8 @@ def last_retry_pause_ms(chance: Chance) -> int:
 class Pace:
     """The bound: in any minute at most 1.2 times the renewals that are due, and six requests more.
 
-    Four can follow each other at once. What never reached a server is not counted.
+    Four can follow each other at once. What never reached a server is not counted, nor is what
+    somebody waits for, a pause or its end.
     """
 
     def __init__(self, interval_ms: int) -> None:

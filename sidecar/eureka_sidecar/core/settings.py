@@ -144,7 +144,9 @@ def from_flags(words: Sequence[str]) -> tuple[Document, str]:
             break
         if not word.startswith("-"):
             # Not repeated: it may be a password.
-            raise Problems([f"argument {place} is no flag; a command is written after --"])
+            raise Problems(
+                [f"argument {place} is no flag (eureka-sidecar --help); a command follows after --"]
+            )
         flag, sign, value = word.partition("=")
         setting = _setting(flag)
         if not sign:
@@ -427,8 +429,11 @@ def _lacks(entry: _Entry, facts: Facts) -> list[str]:
     if entry.given >= _CHECKS:
         problems.append("check and readinessProbe are given: leave out one of them")
     renewal_s, duration_s = fields.get("renewalSeconds", 30), _duration_s(fields)
-    if duration_s <= renewal_s:
-        problems.append(f"a lease of {duration_s} s ends before its renewal after {renewal_s} s")
+    if duration_s <= 2 * renewal_s:
+        problems.append(
+            f"a lease of {duration_s} s that is renewed every {renewal_s} s ends when one renewal"
+            " fails: it must last for more than two (--duration, --renewal)"
+        )
     return problems
 
 

@@ -14,9 +14,10 @@ MOST_WORDS = 1_024
 _MOST_SHOWN = 60
 _MOST_NAME = 255
 _MOST_SOCKET = 107  # bytes of `sun_path`
-_NOT_IN_NAMES = frozenset(" /\\?#%;@\"'<>")
-_LOOKED_UP = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:$+")
-_IPV6_LETTERS = frozenset("0123456789abcdefABCDEF:.")
+# Texts and not sets, which would be 8 KiB each for what is looked at once.
+_NOT_IN_NAMES = " /\\?#%;@\"'<>"
+_LOOKED_UP = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:$+"
+_IPV6 = "0123456789abcdefABCDEF:."
 
 
 def problem(kind: str, value: object, low: int, high: int) -> str:
@@ -50,10 +51,15 @@ def shown(value: object) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
+def consists_of(text: str, letters: str) -> bool:
+    """Whether it has no others."""
+    return all(letter in letters for letter in text)
+
+
 def is_address(text: str) -> bool:
     """Whether it is an IPv4 address, or looks like one of IPv6, without brackets."""
     if ":" in text:
-        return len(text) <= 45 and text.count(":") > 1 and _IPV6_LETTERS.issuperset(text)
+        return len(text) <= 45 and text.count(":") > 1 and consists_of(text, _IPV6)
     parts = [number(each) for each in text.split(".")]
     return len(parts) == 4 and all(each is not None and each < 256 for each in parts)
 
@@ -76,7 +82,7 @@ def _name(value: object) -> str:
 
 def _is_name(text: str) -> bool:
     """Whether it can be a segment of a path that no server or proxy reads otherwise."""
-    is_plain = text.isprintable() and not _NOT_IN_NAMES.intersection(text)
+    is_plain = text.isprintable() and not any(letter in _NOT_IN_NAMES for letter in text)
     return is_plain and bool(text.strip(".")) and len(text) <= _MOST_NAME
 
 
@@ -120,7 +126,7 @@ def _names(value: object) -> str:
 
 
 def _is_looked_up(value: object) -> bool:
-    return isinstance(value, str) and _is_name(value) and _LOOKED_UP.issuperset(value)
+    return isinstance(value, str) and _is_name(value) and consists_of(value, _LOOKED_UP)
 
 
 def _words(value: object) -> str:

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import socket
 import sys
 
 from ..wire.http1 import MAX_BODY_BYTES, ProtocolError, ResponseReader, request
 from .credentials import CredentialsError
 from .deadline import Deadline
-from .loop import READABLE, WRITABLE
 from .resolve import ResolveError
+from .stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
-    from typing import TypeVar
 
     from ..core.urls import Url
     from ..wire.http1 import Response
     from .credentials import CredentialFiles
     from .loop import Event, Loop
-    from .resolve import Address, Place, Resolver
+    from .resolve import Address, Resolver
 
-    T = TypeVar("T")
-
-_PIECE_BYTES = 16_384
 _MAX_REASONS = 3
-_CONNECTING = frozenset({errno.EINPROGRESS, errno.EALREADY})
-_CONNECTED = frozenset({0, errno.EISCONN})
 
 
 class NoAnswer(Exception):  # noqa: N818 - it is as expected as an answer
@@ -74,8 +65,8 @@ class Server:
         self._credentials = credentials
         self._resolver = resolver
         self._body_limit = body_limit
-        self._socket: socket.socket | None = None
-        self._socket_identity: tuple[object, ...] = ()
+        self._stream: Stream | None = None
+        self._stream_identity: tuple[object, ...] = ()
         self._sent = False
         self._busy = False
 
@@ -118,9 +109,9 @@ class Server:
 
     def close(self) -> None:
         """Close the connection; the next request makes another. Cancel one under way before."""
-        if self._socket:
-            self._socket.close()
-        self._socket = None
+        if self._stream:
+            self._stream.close()
+        self._stream = None
 
     async def _exchange(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, deadline: Deadline
@@ -139,8 +130,8 @@ class Server:
             except _BrokenError:
                 pass
         self.close()
-        self._socket = await self._connection(context, deadline)
-        self._socket_identity = (context, authorization)
+        self._stream = await self._connection(context, deadline)
+        self._stream_identity = (context, authorization)
         return await self._ask(message, self._reader(method), deadline)
 
     def _reader(self, method: str) -> ResponseReader:
@@ -148,23 +139,19 @@ class Server:
 
     def _is_usable(self, identity: tuple[object, ...]) -> bool:
         """Whether the kept connection is open and made with the credentials of now."""
-        if not self._socket or self._socket_identity != identity:
+        if not self._stream or self._stream_identity != identity:
             return False
-        try:
-            # Either its end or something that nobody asked for, such as a 408. TLS has to be read
-            # to know: its session tickets are no answer.
-            self._socket.recv(1)
-        except OSError as error:
-            return _awaited(error, READABLE) == READABLE
-        return False
+        return self._stream.is_quiet()
 
     async def _ask(self, message: bytes, reader: ResponseReader, deadline: Deadline) -> Response:
         """Use the connection, and close it unless it can be used again."""
-        assert self._socket  # noqa: S101 - the caller has just made or seen it
+        assert self._stream  # noqa: S101 - the caller has just made or seen it
         kept = False
         try:
-            await self._send(self._socket, message, deadline)
-            response = await self._answer(self._socket, reader, deadline)
+            self._stream.deadline = deadline
+            self._sent = True
+            await _send(self._stream, message)
+            response = await self._answer(self._stream, reader)
             kept = response.keep_alive
         except ProtocolError as error:
             failure = _StepError if reader.started else _BrokenError
@@ -179,37 +166,14 @@ class Server:
                 self.close()
         return response
 
-    async def _send(self, connection: socket.socket, message: bytes, deadline: Deadline) -> None:
-        self._sent = True
-        sent = 0
-
-        def send() -> int:
-            return connection.send(memoryview(message)[sent:])
-
-        while sent < len(message):
-            try:
-                sent += await _done(connection, send, WRITABLE, deadline)
-            except TimeoutError:
-                raise
-            except OSError:
-                # The server has closed, and what it said before tells why: an early answer, or in
-                # TLS 1.3 that it wants a client certificate.
-                return
-
-    async def _answer(
-        self, connection: socket.socket, reader: ResponseReader, deadline: Deadline
-    ) -> Response:
+    async def _answer(self, stream: Stream, reader: ResponseReader) -> Response:
         while True:
-            piece = await _done(
-                connection, lambda: connection.recv(_PIECE_BYTES), READABLE, deadline
-            )
+            piece = await stream.receive()
             response = reader.feed(piece) if piece else reader.eof()
             if response:
                 return response
 
-    async def _connection(
-        self, context: ssl.SSLContext | None, deadline: Deadline
-    ) -> socket.socket:
+    async def _connection(self, context: ssl.SSLContext | None, deadline: Deadline) -> Stream:
         """A connection to the first address that takes one, each having a third of the time."""
         addresses = await self._resolver.addresses(self.url.host, self.url.port, deadline)
         reasons: list[str] = []
@@ -226,27 +190,21 @@ class Server:
 
     async def _open(
         self, address: Address, context: ssl.SSLContext | None, deadline: Deadline
-    ) -> socket.socket:
-        family, where = address
-        name = self._name(where[0])
+    ) -> Stream:
+        name = self._name(address[1][0])
         start_ms = self._loop.now_ms()
-        connection: socket.socket | None = None
+        stream = Stream(deadline)
         try:
-            connection = socket.socket(family, socket.SOCK_STREAM)
-            connection.settimeout(0)
-            await _connect(connection, where, deadline)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await stream.connect(address)
             if context:
-                connection = _with_tls(connection, context, self.url.host)
-                await _done(connection, connection.do_handshake, READABLE, deadline)
+                await stream.secure(context, self.url.host)
         except BaseException as error:
-            if connection:
-                connection.close()
+            stream.close()
             if not isinstance(error, OSError):
                 raise
             waited = _seconds(self._loop.now_ms() - start_ms)
             raise _StepError(_reason(error, name, waited)) from None
-        return connection
+        return stream
 
     def _name(self, ip: str) -> str:
         """How messages name an address of the server."""
@@ -254,57 +212,15 @@ class Server:
         return authority if ip == self.url.host else f"{authority} ({ip})"
 
 
-async def _connect(connection: socket.socket, where: Place, deadline: Deadline) -> None:
-    # Asked again after each wait, which may have ended for another reason.
-    while (code := connection.connect_ex(where)) in _CONNECTING:
-        if not await deadline.writable(connection.fileno()):
-            raise TimeoutError
-    if code not in _CONNECTED:
-        raise OSError(code, os.strerror(code))
-    if connection.getsockname() == connection.getpeername():
-        # On loopback a port without a server may become our own end, which answers with an echo.
-        raise ConnectionRefusedError
-
-
-def _with_tls(connection: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
-    return context.wrap_socket(
-        connection,
-        # Text would load the codec of international names. A certificate has no final dot.
-        server_hostname=host.rstrip(".").encode("ascii"),
-        do_handshake_on_connect=False,
-    )
-
-
-async def _done(
-    connection: socket.socket, act: Callable[[], T], mask: int, deadline: Deadline
-) -> T:
-    """Act, and again whenever the connection is ready, until it does not block.
-
-    Raises:
-        TimeoutError: the time is up.
-        OSError: it failed.
-    """
-    while True:
-        try:
-            return act()
-        except OSError as error:
-            awaited = _awaited(error, mask)
-            if not awaited:
-                raise
-        if not await deadline.ready(connection.fileno(), awaited):
-            raise TimeoutError
-
-
-def _awaited(error: OSError, mask: int) -> int:
-    """What has to be waited for before another try; 0: it failed."""
-    if isinstance(error, BlockingIOError):
-        return mask
-    tls = sys.modules.get("ssl")  # which has not been loaded if there is no TLS
-    if tls and isinstance(error, tls.SSLWantReadError):
-        return READABLE
-    if tls and isinstance(error, tls.SSLWantWriteError):
-        return WRITABLE
-    return 0
+async def _send(stream: Stream, message: bytes) -> None:
+    try:
+        await stream.send(message)
+    except TimeoutError:
+        raise
+    except OSError:
+        # The server has closed, and what it said before tells why: an early answer, or in TLS 1.3
+        # that it wants a client certificate.
+        return
 
 
 def _reason(error: OSError, name: str, waited: str) -> str:

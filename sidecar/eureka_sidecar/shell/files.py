@@ -5,6 +5,13 @@ from __future__ import annotations
 import os
 import stat
 
+from ..core import downward
+from ..records import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..core.downward import Wishes
+
 MAX_BYTES = 262_144
 """Kubernetes limits a pod's annotations to as much."""
 
@@ -34,6 +41,32 @@ class Watched:
             return None
         self.problem = None if text is not None else _useless(self.path)
         return text
+
+
+class PodFiles:
+    """Annotations and labels of the pod, as files of the downward API; an empty path: none."""
+
+    def __init__(self, annotations_path: str, labels_path: str) -> None:
+        self._files = [Watched(path) if path else None for path in (annotations_path, labels_path)]
+        self._values: list[dict[str, str]] = [{}, {}]
+
+    @property
+    def problems(self) -> list[str]:
+        """Why a file is not followed, one sentence each."""
+        return [each.problem for each in self._files if each and each.problem]
+
+    def changed(self) -> Wishes | None:
+        """What the pod wishes, if a file has changed since the last call."""
+        found = [each.changed() if each else None for each in self._files]
+        problems: list[str] = []
+        for place, text in enumerate(found):
+            if text is not None:
+                self._values[place], broken = downward.parse(text)
+                problems += broken
+        if found == [None, None]:
+            return None
+        wishes = downward.wishes(*self._values)
+        return replace(wishes, problems=(*problems, *wishes.problems))
 
 
 def _read(path: str) -> tuple[str | None, tuple[int, int, int]]:

@@ -29,7 +29,9 @@ import aiohttp
 
 _KEPT: Final = 10
 _WATCH_EVERY_S: Final = 0.05
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=5.0, connect=2.0)
+_ASKING: Final = aiohttp.ClientTimeout(total=5.0, connect=2.0)
+_CALLING: Final = aiohttp.ClientTimeout(total=20.0)
+"""On a busy machine a pod that is there may be slow; one that is gone refuses, or never answers."""
 
 Addresses = dict[str, str]
 """The base URL of each instance that is UP, by its id."""
@@ -178,8 +180,8 @@ async def main() -> None:
     fetch_s, number = wanted["fetch_s"], wanted["clients"]
     fresh = aiohttp.TCPConnector(force_close=True, limit=0)  # a call is a connection
     async with (
-        aiohttp.ClientSession(timeout=_TIMEOUT) as asking,
-        aiohttp.ClientSession(timeout=_TIMEOUT, connector=fresh) as calling,
+        aiohttp.ClientSession(timeout=_ASKING) as asking,
+        aiohttp.ClientSession(timeout=_CALLING, connector=fresh) as calling,
         asyncio.TaskGroup() as tasks,
     ):
         registry = Registry(asking, wanted["urls"], wanted["app"])

@@ -159,11 +159,13 @@ def schedules(length: int) -> Iterator[tuple[str, ...]]:
 
 
 def run(faults: Sequence[str], wishes: Sequence[Wish], chance: Callable[[], float]) -> Run:
-    """Run a schedule until the lease is finished, or two intervals after the last fault or wish."""
+    """Run a schedule until all is as wished, or two intervals after the last fault or wish."""
     here = Run(Lease(_INSTANCE, ["/eureka/"], Content("STARTING"), chance, Counters()), Model())
     number = 0
     while not here.lease.finished and here.now_ms <= _end_ms(here):
         _make(here, wishes, number, under_way=False)
+        if number > len(faults) and here.lease.settled and not here.model.late:
+            break  # what follows are renewals
         request = here.lease.next_request(here.now_ms, _WALL_MS + here.now_ms)
         if request is None:
             wake_ms = here.lease.wake_ms(here.now_ms)

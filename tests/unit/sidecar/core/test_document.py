@@ -122,7 +122,9 @@ def test_answer_is_read_as_all_servers_write_it(body: bytes, held: Held) -> None
         b"\xff\xfe", b"[" * 100_000, answer(port=None), answer(port={"$": "x"}), answer(port=[]),
         answer(lastDirtyTimestamp="soon"), answer(lastDirtyTimestamp=None),
         answer(lastDirtyTimestamp=float("inf")), answer(lastDirtyTimestamp=float("nan")),
-        answer(lastDirtyTimestamp="9" * 5_000), answer().replace(b'"1700"', b"1e999"),
+        answer(lastDirtyTimestamp="9" * 5_000),
+        answer(lastDirtyTimestamp=2**63),
+        answer(lastDirtyTimestamp=-1), answer().replace(b'"1700"', b"1e999"),
         b'{"instance": "text"}', b'{"instance": {"status": "UP"}}',
     ],
 )  # fmt: skip

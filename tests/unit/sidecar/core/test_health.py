@@ -60,14 +60,14 @@ def test_a_status_keeps_the_time_when_it_was_taken(results: str, since_ms: int) 
     [
         ("-", 1_000),
         ("+", PERIOD_MS),
-        ("+-", 1_000),
+        ("+-", PERIOD_MS),
         ("+-+", PERIOD_MS),
         ("+---", PERIOD_MS),
         ("+----", PERIOD_MS),
     ],
 )
-def test_what_may_change_soon_is_checked_sooner(results: str, wait_ms: int) -> None:
-    """Clients get the instance a second after it is ready, whatever the period is."""
+def test_what_may_become_up_is_checked_sooner(results: str, wait_ms: int) -> None:
+    """Clients get the instance a second after it is ready; failures count by periods, as there."""
     found = observed(results, rise=1, fall=3)
 
     assert found.next_check_ms == 1_000 * (1 + len(results)) + wait_ms

@@ -235,6 +235,26 @@ def test_resume_lifts_the_override_to_the_present_status() -> None:
     assert talk.sent["overriddenStatus"] == "UNKNOWN"
 
 
+def test_pause_and_resume_are_not_held_back() -> None:
+    """Somebody waits for them, also after a start that has used up what may follow at once."""
+    talk = Conversation(content=STARTING)
+    talk.hold()
+    for content in (UP, Content("DOWN")):
+        talk.lease.wish(content)
+        talk.ask()
+        talk.answer(204)
+    before_ms = talk.now_ms
+    talk.lease.pause()
+    assert talk.ask() == f"PUT {INSTANCE_PATH}/status"
+    talk.answer(200)
+    assert talk.lease.settled
+    talk.lease.resume()
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}/status"
+    talk.answer(200)
+    assert talk.lease.settled
+    assert talk.now_ms == before_ms + 2
+
+
 def test_all_servers_are_tried_without_a_pause() -> None:
     """Then there is one."""
     talk = Conversation(["/a/", "/b/", "/c/"])

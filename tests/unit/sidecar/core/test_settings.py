@@ -335,7 +335,8 @@ def test_words_after_the_dashes_belong_to_the_command() -> None:
         (("--apps", "a"), "unknown flag '--apps': eureka-sidecar --help lists them"),
         (("-a",), "unknown flag '-a': eureka-sidecar --help lists them"),
         (("--password=secret",), "unknown flag '--password': eureka-sidecar --help lists them"),
-        ((*LEAST, "secret"), "argument 7 is no flag; a command is written after --"),
+        ((*LEAST, "secret"), ("argument 7 is no flag (eureka-sidecar --help); a command"
+         " follows after --")),
         (("--metadata", "secret"), "--metadata needs KEY=VALUE, with '='"),
         (("--readiness-probe", ""), "--readiness-probe is no JSON: no value at character 0"),
         (("--readiness-probe", "[]"), "--readiness-probe must be a JSON object"),
@@ -412,8 +413,9 @@ XML_VALUE = "it holds a control character"
         ({"port": 0}, "it has no port: --port PORT"),
         ({"renewalSeconds": 0}, ("renewalSeconds (--renewal) must be a number from 1 to 3600, not"
          " 0")),
-        ({"renewalSeconds": 30, "durationSeconds": 30}, ("a lease of 30 s ends before its renewal"
-         " after 30 s")),
+        ({"renewalSeconds": 30, "durationSeconds": 60}, (
+            "a lease of 60 s that is renewed every 30 s ends when one renewal fails: it must last"
+            " for more than two (--duration, --renewal)")),
         ({"ports": 1}, "there is no setting 'ports': eureka-sidecar --help lists them"),
         ({LONG: 1}, f"there is no setting '{LONG[:59]}...: eureka-sidecar --help lists them"),
         ({"metadata": []}, "metadata (--metadata) must be an object of at most 32 texts"),
@@ -502,6 +504,18 @@ LOOKED_UP = "apps (--look-up) must be a list of at most 16 names of letters, dig
 def test_bad_field_of_the_document_is_explained(fields: dict[str, Any], sentence: str) -> None:
     """Each limit is there because the field ends up in memory, in logs or at every client."""
     assert problems(document=with_top(**fields)) == (sentence,)
+
+
+def test_flag_does_not_hide_what_is_wrong_with_the_document() -> None:
+    """It is put into the instance, and there is none."""
+    assert problems("--vip", "x", document=with_top(instances=[5])) == (
+        "instance 1 must be an object",
+    )
+
+
+def test_url_may_be_empty() -> None:
+    """A template that has no page for this application leaves it so."""
+    assert read(*LEAST, "--home-url", "").instances[0].home_url == ""
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -205,7 +205,7 @@ def test_only_so_many_are_answered_at_once(start: Start) -> None:
         ask(name, "status", WAIT_S)
     for each in clients:
         each.sendall(b'{"do": "status"}\n')
-        assert each.recv(100) == b'{"asked": "status"}\n'
+        assert each.recv(100) == b'{"asked":"status"}\n'
         each.close()
     assert ask(name, "status", WAIT_S) == {"asked": "status"}
 

@@ -173,13 +173,18 @@ def test_requests_of_the_lease_reach_the_server_and_its_answers_the_lease(
 ) -> None:
     """It is all that stands between the machine and the wire."""
     kept = Keeping(registry.url)
-    kept.keep(kept.settled)
+    addresses: list[str] = []
+
+    def read_back() -> bool:
+        addresses.extend([kept.lease.seen.ip] if kept.lease.seen else [])
+        return bool(addresses)
+
+    kept.keep(read_back)
 
     assert registry.journal == ["POST /eureka/apps/ORDERS UP", f"GET {PATH}", f"DELETE {PATH}"]
+    assert addresses == ["10.0.0.5"]
     assert kept.answers == 3
     assert kept.lease.removed
-    assert kept.lease.seen
-    assert kept.lease.seen.ip == "10.0.0.5"
 
 
 def test_new_wish_is_sent_at_once(registry: Registry) -> None:

@@ -1,0 +1,117 @@
+"""One TCP connection, with TLS if it is wanted, that waits for nothing longer than its deadline."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+
+from .loop import READABLE, WRITABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from .deadline import Deadline
+    from .resolve import Address
+
+    T = TypeVar("T")
+
+_PIECE_BYTES = 16_384
+_CONNECTING = frozenset({errno.EINPROGRESS, errno.EALREADY})
+_CONNECTED = frozenset({0, errno.EISCONN})
+
+
+class Stream:
+    """A connection; `deadline` may be another one for each use of it.
+
+    All that waits raises `TimeoutError` without a number when the time is up, and `OSError` when
+    the connection fails.
+    """
+
+    def __init__(self, deadline: Deadline) -> None:
+        self.deadline = deadline
+        self._socket: socket.socket | None = None
+
+    async def connect(self, address: Address) -> None:
+        """Connect, in place of a connection that there was."""
+        self.close()
+        family, where = address
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.settimeout(0)
+        # Asked again after each wait, which may have ended for another reason.
+        while (code := self._socket.connect_ex(where)) in _CONNECTING:
+            if not await self.deadline.writable(self._socket.fileno()):
+                raise TimeoutError
+        if code not in _CONNECTED:
+            raise OSError(code, os.strerror(code))
+        if self._socket.getsockname() == self._socket.getpeername():
+            # On loopback a port without a server may become our own end, which echoes.
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    async def secure(self, context: ssl.SSLContext, host: str) -> None:
+        """Speak TLS from now on, with the server of that name."""
+        # Text would load the codec of international names. A certificate has no final dot.
+        name = host.rstrip(".").encode("ascii")
+        secure = context.wrap_socket(
+            self._open(), server_hostname=name, do_handshake_on_connect=False
+        )
+        self._socket = secure
+        await self._done(READABLE, secure.do_handshake)
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it."""
+        rest = memoryview(data)
+        while rest:
+            sent = await self._done(WRITABLE, self._open().send, rest)
+            rest = rest[sent:]
+
+    async def receive(self) -> bytes:
+        """What came next; nothing: it was closed."""
+        return await self._done(READABLE, self._open().recv, _PIECE_BYTES)
+
+    def is_quiet(self) -> bool:
+        """Whether it is open and nothing has come: neither its end nor what nobody asked for."""
+        try:
+            # TLS has to be read to know: its session tickets are no answer.
+            self._open().recv(1)
+        except OSError as error:
+            return _awaited(error, READABLE) == READABLE
+        return False
+
+    def close(self) -> None:
+        """Close it, if it is open."""
+        if self._socket:
+            self._socket.close()
+
+    def _open(self) -> socket.socket:
+        assert self._socket  # noqa: S101 - `connect` was called
+        return self._socket
+
+    async def _done(self, mask: int, act: Callable[..., T], *arguments: object) -> T:
+        """Act, and again whenever the connection is ready, until it does not block."""
+        while True:
+            try:
+                return act(*arguments)
+            except OSError as error:
+                awaited = _awaited(error, mask)
+                if not awaited:
+                    raise
+            if not await self.deadline.ready(self._open().fileno(), awaited):
+                raise TimeoutError
+
+
+def _awaited(error: OSError, mask: int) -> int:
+    """What has to be waited for before another try; 0: it failed."""
+    if isinstance(error, BlockingIOError):
+        return mask
+    tls = sys.modules.get("ssl")  # which has not been loaded if there is no TLS
+    if tls and isinstance(error, tls.SSLWantReadError):
+        return READABLE
+    if tls and isinstance(error, tls.SSLWantWriteError):
+        return WRITABLE
+    return 0
