@@ -37,6 +37,14 @@ NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpo
 SERVICE_MONITOR: Final = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors")
 POD: Final = Kind("v1", "Pod", "pods")
 EVENT: Final = Kind("v1", "Event", "events")
+NODE: Final = Kind("v1", "Node", "nodes")
+NAMESPACE: Final = Kind("v1", "Namespace", "namespaces")
+SECRET: Final = Kind("v1", "Secret", "secrets")
+WEBHOOK: Final = Kind(
+    "admissionregistration.k8s.io/v1",
+    "MutatingWebhookConfiguration",
+    "mutatingwebhookconfigurations",
+)
 
 CHILDREN: Final = (
     SERVICE_ACCOUNT,

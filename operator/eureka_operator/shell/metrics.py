@@ -33,6 +33,10 @@ class Metrics:
         self._reconciles = self._counter("reconciles", "passes over one cluster", "result")
         self._requests = self._counter("api_requests", "answers of the API server", "verb", "code")
         self._drift = self._counter("drift_corrected", "child objects put right again", "kind")
+        self._reads = self._counter("registry_reads", "looks at what a registry holds", "result")
+        self._removed = self._counter("leases_removed", "leases of pods that are gone", "reason")
+        self._paused = self._counter("pods_paused", "overrides made and lifted for pods", "action")
+        self._evicted = self._counter("pods_evicted", "pods without their sidecar", "result")
         self._seconds = Histogram(
             "eureka_operator_reconcile_seconds", "duration of a pass", registry=self._registry
         )
@@ -40,6 +44,9 @@ class Metrics:
             "cluster_conditions", "EurekaClusters by condition", "type", "status"
         )
         self.queue_depth = self._gauge("queue_depth", "clusters that wait for a pass")
+        self.pods_without_sidecar = self._gauge(
+            "pods_without_sidecar", "pods that should have a sidecar and have none"
+        )
         self.leader = self._gauge("leader", "1 in the replica that acts")
         self.resync_age = self._gauge(
             "resync_age_seconds", "time since all clusters were last listed; 0 in a standby"
@@ -52,6 +59,22 @@ class Metrics:
     def drift(self, kind: str) -> None:
         """Count a child object that somebody had changed and we put right."""
         self._drift.labels(kind).inc()
+
+    def registry_read(self, result: str) -> None:
+        """Count a look at a registry: `read`, `unchanged` or `failed`."""
+        self._reads.labels(result).inc()
+
+    def lease_removed(self, reason: str) -> None:
+        """Count a lease that was removed for its pod, with the reason of `core/reaping.py`."""
+        self._removed.labels(reason).inc()
+
+    def pod_paused(self, action: str) -> None:
+        """Count an override that was made for an annotation (`pause`) or lifted (`resume`)."""
+        self._paused.labels(action).inc()
+
+    def pod_evicted(self, result: str) -> None:
+        """Count an eviction of a pod without its sidecar: `done`, `held` by a budget, `failed`."""
+        self._evicted.labels(result).inc()
 
     def clusters(self, clusters: Iterable[Object]) -> None:
         """Set how many clusters have which condition with which status."""
