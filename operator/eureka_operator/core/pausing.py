@@ -34,6 +34,7 @@ from eureka_operator.core.events import NORMAL, Event
 from eureka_operator.core.instances import Instance
 from eureka_operator.core.pods import Pod
 from eureka_sidecar.core.document import OUT_OF_SERVICE, UNKNOWN
+from eureka_sidecar.core.downward import PAUSED
 
 UP: Final = "UP"
 
@@ -133,7 +134,8 @@ def is_concerned(pod: Pod) -> bool:
 
 def paused_event(held: Held) -> Event:
     """What is said of an override, with the pod."""
-    said = f"{held.instance} is OUT_OF_SERVICE in EurekaCluster {held.cluster}, as annotated"
+    where = f"{held.instance} is OUT_OF_SERVICE in EurekaCluster {held.cluster}"
+    said = f"{where}: the pod has the annotation {PAUSED}"
     return Event(NORMAL, "Paused", said)
 
 

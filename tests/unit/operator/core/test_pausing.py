@@ -198,7 +198,8 @@ def test_events_name_instance_and_cluster() -> None:
     lift = Lift(overridden(), "UP")
 
     assert paused_event(held()).message == (
-        "ORDERS/orders-1 is OUT_OF_SERVICE in EurekaCluster prod/eureka, as annotated"
+        "ORDERS/orders-1 is OUT_OF_SERVICE in EurekaCluster prod/eureka: the pod has the"
+        " annotation eurekube.io/paused"
     )
     assert resumed_event(lift).message == (
         "ORDERS/orders-1 is no longer paused in EurekaCluster prod/eureka"
