@@ -13,7 +13,7 @@ duration. So the rules are strict:
 * Nothing follows from a list that is not complete, or empty: that is what a failure looks like.
 * It is proposed by what watches have shown, and done only if the pod, its node, and the record
   are still so when each is asked for by its name at that moment (`confirmed`).
-* A fault of ours stays small: 15 % of a registry's leases in a minute (`Budget`).
+* A fault of ours stays small: 15 % of a registry's leases in a minute, or five (`Budget`).
 """
 
 from __future__ import annotations
@@ -37,8 +37,11 @@ NOT_READY_FOR: Final = timedelta(seconds=10)
 """So long a node that is tainted as out of service has to be not ready besides: against a taint on
 the wrong node. It has been silent for 40 s or more before it counts as not ready."""
 SHARE_PERCENT: Final = 15
-"""Of a registry's leases of this Kubernetes, at most so many are removed in a minute; at least one,
-or a registry with six would never have any removed."""
+"""Of a registry's leases of this Kubernetes, at most so many are removed in a minute."""
+LEAST: Final = 5
+"""So many always may be, or a small registry would wait for a minute after each: a node that is
+lost takes several pods with it. A sidecar whose lease was removed by mistake registers again with
+its next renewal."""
 
 _WINDOW_S: Final = 60.0
 
@@ -142,7 +145,7 @@ def event(removal: Removal) -> Event:
 
 
 class Budget:
-    """How many leases of one registry may still be removed: a share of them in any minute."""
+    """How many leases of one registry may still be removed: a share in any minute, or `LEAST`."""
 
     def __init__(self) -> None:
         self._spent: deque[float] = deque()
@@ -151,7 +154,7 @@ class Budget:
         """How many may be removed now, of so many that are there; `now_s` never jumps."""
         while self._spent and now_s - self._spent[0] >= _WINDOW_S:
             self._spent.popleft()
-        most = max(1, (leases + len(self._spent)) * SHARE_PERCENT // 100)
+        most = max(LEAST, (leases + len(self._spent)) * SHARE_PERCENT // 100)
         return max(0, most - len(self._spent))
 
     def spend(self, now_s: float) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cluster import versions
-from cluster.images import OPERATOR, REGISTRY, ROOT
+from cluster.images import OPERATOR, REGISTRY, ROOT, SIDECAR
 from e2e.clusters import Target
 from support.kubectl import Kubectl
 
@@ -37,6 +37,7 @@ class Operator:
         self._images = [
             *_image("image", target.image(OPERATOR)),
             *_image("registryImage", target.image(REGISTRY)),
+            *_image("sidecarImage", target.image(SIDECAR)),
         ]
 
     def install(self, *words: str, chart: Path = CHART) -> str:
