@@ -10,8 +10,9 @@ from cluster import namespaces, places
 from cluster.images import REGISTRY
 from cluster.plan import CONTROL, Plan
 from e2e.clusters import Target
-from e2e.operator.ekc import EkcCluster
-from processes.cluster import Reply, ask
+from e2e.operator.ekc import PATIENCE_S, EkcCluster
+from processes.cluster import Reply, ask, until
+from support.kubectl import Kubectl
 
 APP: Final = "ORDERS"
 CONTAINER: Final = "orders"
@@ -142,6 +143,20 @@ def registration(name: str, metadata: Mapping[str, str], duration_s: int = 600) 
 def listed(*objects: Object) -> str:
     """Objects for `kubectl apply`."""
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+
+
+def uids(kubectl: Kubectl, name: str) -> set[str]:
+    """The pods of this name, or of the workload of this name."""
+    pods = kubectl.get("pods", f"--selector=set={name}")["items"]
+    return {each["metadata"]["uid"] for each in pods}
+
+
+def all_up(kubectl: Kubectl, holdings: Holdings, name: str, count: int) -> set[str]:
+    """Wait until all peers show so many pods of a name as UP; their uids."""
+    until(lambda: len(uids(kubectl, name)) == count, PATIENCE_S)
+    found = uids(kubectl, name)
+    until(lambda: all(holdings.are(each, "UP") for each in found), PATIENCE_S)
+    return found
 
 
 def _labels(name: str) -> dict[str, str]:

@@ -20,9 +20,11 @@ from e2e.injection.orders import (
     CONTAINER,
     SIDECAR,
     Holdings,
+    all_up,
     listed,
     pod,
     registration,
+    uids,
     workload,
 )
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
@@ -52,7 +54,7 @@ def bystanders(target: Target, plan: Plan, shared: EkcCluster) -> set[str]:
     """Two pods that serve all the time."""
     kubectl = shared.kubectl
     kubectl.apply(listed(workload(target, "Deployment", "bystanders", 2)))
-    return _all_up(kubectl, Holdings.of(plan, shared), "bystanders", 2)
+    return all_up(kubectl, Holdings.of(plan, shared), "bystanders", 2)
 
 
 @pytest.fixture(autouse=True)
@@ -128,12 +130,12 @@ def test_pod_that_comes_back_under_its_name(
     """A StatefulSet's: the lease of the new one takes the place of the old one's, and stays."""
     kubectl = shared.kubectl
     kubectl.apply(listed(workload(target, "StatefulSet", "ledger", 1)))
-    (old,) = _all_up(kubectl, holdings, "ledger", 1)
+    (old,) = all_up(kubectl, holdings, "ledger", 1)
 
     _kill(faults, shared, "ledger-0")
     kubectl("delete", "pod", "ledger-0", "--force", "--grace-period=0")
-    until(lambda: _uids(kubectl, "ledger") not in (set(), {old}), PATIENCE_S)
-    (new,) = _uids(kubectl, "ledger")
+    until(lambda: uids(kubectl, "ledger") not in (set(), {old}), PATIENCE_S)
+    (new,) = uids(kubectl, "ledger")
     until(lambda: new in holdings.uids(), PATIENCE_S)
 
     until(lambda: holdings.are(new, "UP"), PATIENCE_S)
@@ -149,11 +151,11 @@ def test_pod_that_moves_to_another_node(
     kubectl = shared.kubectl
     one, two = sorted(_nodes(target))[:2]
     kubectl.apply(listed(workload(target, "StatefulSet", "moved", 1, one)))
-    (old,) = _all_up(kubectl, holdings, "moved", 1)
+    (old,) = all_up(kubectl, holdings, "moved", 1)
 
     kubectl.apply(listed(workload(target, "StatefulSet", "moved", 1, two)))
-    until(lambda: _uids(kubectl, "moved") not in (set(), {old}), PATIENCE_S)
-    (new,) = _uids(kubectl, "moved")
+    until(lambda: uids(kubectl, "moved") not in (set(), {old}), PATIENCE_S)
+    (new,) = uids(kubectl, "moved")
     until(lambda: holdings.are(new, "UP"), PATIENCE_S)
 
     throughout(lambda: holdings.are(new, "UP"), LONGER_S)
@@ -272,21 +274,8 @@ def _up(kubectl: Kubectl, holdings: Holdings, document: dict[str, object]) -> st
     kubectl.apply(listed(document))
     metadata = document["metadata"]
     assert isinstance(metadata, dict)
-    (uid,) = _all_up(kubectl, holdings, metadata["name"], 1)
+    (uid,) = all_up(kubectl, holdings, metadata["name"], 1)
     return uid
-
-
-def _all_up(kubectl: Kubectl, holdings: Holdings, name: str, count: int) -> set[str]:
-    """Wait until all peers show the pods of a set; their uids."""
-    until(lambda: len(_uids(kubectl, name)) == count, PATIENCE_S)
-    uids = _uids(kubectl, name)
-    until(lambda: all(holdings.are(each, "UP") for each in uids), PATIENCE_S)
-    return uids
-
-
-def _uids(kubectl: Kubectl, name: str) -> set[str]:
-    pods = kubectl.get("pods", f"--selector=set={name}")["items"]
-    return {each["metadata"]["uid"] for each in pods}
 
 
 def _kill(faults: Faults, cluster: EkcCluster, name: str) -> None:
