@@ -53,7 +53,8 @@ def holdings(plan: Plan, shared: EkcCluster) -> Holdings:
 def bystanders(target: Target, plan: Plan, shared: EkcCluster) -> set[str]:
     """Two pods that serve all the time."""
     kubectl = shared.kubectl
-    kubectl.apply(listed(workload(target, "Deployment", "bystanders", 2)))
+    there = workload(target, "Deployment", "bystanders", 2, _a_node(target))
+    kubectl.apply(listed(there))
     return all_up(kubectl, Holdings.of(plan, shared), "bystanders", 2)
 
 
@@ -149,7 +150,8 @@ def test_pod_that_moves_to_another_node(
 ) -> None:
     """A StatefulSet's that is rolled: name and id stay, uid and address change."""
     kubectl = shared.kubectl
-    one, two = sorted(_nodes(target))[:2]
+    one = _a_node(target)
+    two = _a_node(target, one)
     kubectl.apply(listed(workload(target, "StatefulSet", "moved", 1, one)))
     (old,) = all_up(kubectl, holdings, "moved", 1)
 
@@ -190,7 +192,7 @@ def test_node_that_is_cut_off_and_said_to_be_out_of_service(
     record_property: Record,
 ) -> None:
     """Not before it is not ready: the taint alone may be on the wrong node."""
-    node = _a_node(target, but=_node_of(operator.kubectl, operator.leader))
+    node = _a_node(target, _a_node(target), _node_of(operator.kubectl, operator.leader))
     uid = _up(shared.kubectl, holdings, pod(target, "lost", node))
     taint = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
     others = _elsewhere(plan, shared, node)
@@ -213,7 +215,7 @@ def test_node_whose_kubelet_is_killed_and_whose_object_is_deleted(
     record_property: Record,
 ) -> None:
     """40 s after that: a kubelet makes its node anew if somebody has deleted it by mistake."""
-    node = _a_node(target, but=_node_of(operator.kubectl, operator.leader))
+    node = _a_node(target, _a_node(target), _node_of(operator.kubectl, operator.leader))
     uid = _up(shared.kubectl, holdings, pod(target, "lost", node))
     others = _elsewhere(plan, shared, node)
     with _cut_off(plan, shared, node), Faults(plan).killed(f"{node}/kubelet"):
@@ -279,8 +281,8 @@ def _up(kubectl: Kubectl, holdings: Holdings, document: dict[str, object]) -> st
 
 
 def _kill(faults: Faults, cluster: EkcCluster, name: str) -> None:
-    """Kill all processes of a pod."""
-    for container in (SIDECAR, CONTAINER):
+    """Kill all processes of a pod; the application first, or its sidecar may be started again."""
+    for container in (CONTAINER, SIDECAR):
         faults.kill_in_pod(cluster.kubectl.namespace, name, container)
 
 
@@ -345,9 +347,9 @@ def _nodes(target: Target) -> list[str]:
     return [each["metadata"]["name"] for each in target.kubectl.get("nodes")["items"]]
 
 
-def _a_node(target: Target, but: str = "") -> str:
-    """Any node except one."""
-    return next(each for each in _nodes(target) if each != but)
+def _a_node(target: Target, *others: str) -> str:
+    """The first node but for others; the very first one is the bystanders', and is never lost."""
+    return next(each for each in sorted(_nodes(target)) if each not in others)
 
 
 def _node_of(kubectl: Kubectl, name: str) -> str:
