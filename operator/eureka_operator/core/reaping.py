@@ -11,6 +11,8 @@ duration. So the rules are strict:
   tell a pod that is gone from one that runs in another Kubernetes, which may share the registry.
 * The uid is gone, or the pod has ended for good, or its node is lost.
 * Nothing follows from a list that is not complete, or empty: that is what a failure looks like.
+* Another pod has the name by now and may run, as with a StatefulSet: its sidecar registers under
+  the same id, and there is no way to remove one registration and not the next. So it stays.
 * It is proposed by what watches have shown, and done only if the pod, its node, and the record
   are still so when each is asked for by its name at that moment (`confirmed`).
 * A fault of ours stays small: 15 % of a registry's leases in a minute, or five (`Budget`).
@@ -117,6 +119,8 @@ def confirmed(
     """
     if record is None or record.pod_uid != proposed.instance.pod_uid or not is_ours(record, known):
         return None
+    if pod is not None and pod.uid != record.pod_uid and _may_register(pod):
+        return None
     nodes = None
     if proposed.node:
         nodes = {proposed.node: node} if node is not None else {}
@@ -171,6 +175,11 @@ def _removal(instance: Instance, known: Known) -> Removal | None:
     if pod.finished:
         return Removal(instance, Reason.POD_FINISHED, f"its pod {where} has {_ended(pod)}")
     return _of_node(instance, pod, known)
+
+
+def _may_register(pod: Pod) -> bool:
+    """Whether a sidecar may run in a pod: from the moment that it is scheduled."""
+    return bool(pod.node) and not pod.finished
 
 
 def _ended(pod: Pod) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import pytest
 
@@ -27,6 +28,7 @@ from e2e.injection.orders import (
     uids,
     workload,
 )
+from e2e.operator.audited import LEASES, Requests
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from processes.cluster import throughout, until
@@ -39,6 +41,11 @@ CAPPED_S: Final = 15.0
 """Within the minute, and long enough for all of them if nothing held the operator back."""
 LOST_S: Final = 240.0
 """A node is not ready after 20 s, and a machine may be busy."""
+
+IDLE: Final = 300
+MINUTE_S: Final = 60.0
+INJECTED: Final = "eurekube.io/injected"
+_STATUS: Final = "print(open('/proc/1/status').read())"
 
 Record = Callable[[str, object], None]
 
@@ -271,6 +278,36 @@ def test_many_pods_gone_at_once_and_the_leader_in_the_middle(
         _unregister(holdings, name)
 
 
+@pytest.mark.long
+def test_leader_of_many_pods_in_a_quiet_minute(
+    target: Target,
+    plan: Plan,
+    operator: Operator,
+    shared: EkcCluster,
+    record_property: Record,
+) -> None:
+    """Nothing is written, and one list is asked for at the registry with each look."""
+    kubectl, before = shared.kubectl, _memory_kib(operator)
+    kubectl.apply(listed(*(_unscheduled(target, f"idle-{number}") for number in range(IDLE))))
+    requests = Requests(plan, operator.namespace, operator.account)
+    begun = datetime.now(UTC)
+    until(lambda: _was_quiet(requests, begun), PATIENCE_S)
+
+    minute = Requests(plan, operator.namespace, operator.account)
+    reads = _registry_reads(operator)
+    throughout(lambda: minute.writes == [], MINUTE_S)
+
+    others = [each for each in minute.all if each.resource != LEASES]
+    record_property(
+        f"memory of the leader with {IDLE} pods more",
+        f"{before / 1024:.1f} MiB, then {_memory_kib(operator) / 1024:.1f} MiB",
+    )
+    record_property(f"its requests in {MINUTE_S:g} quiet seconds", f"{len(others)} but the Lease")
+    read = _registry_reads(operator) - reads
+    record_property(f"its requests to the registry in {MINUTE_S:g} quiet seconds", round(read))
+    kubectl("delete", "pods", "--selector=idle=yes", "--wait=false")
+
+
 def _up(kubectl: Kubectl, holdings: Holdings, document: dict[str, object]) -> str:
     """Make a pod and wait until all peers show it; its uid."""
     kubectl.apply(listed(document))
@@ -341,6 +378,34 @@ def _cut_off(plan: Plan, cluster: EkcCluster, node: str) -> Iterator[None]:
 def _cluster_uid(target: Target) -> str:
     uid: str = target.kubectl.get("namespace", "kube-system")["metadata"]["uid"]
     return uid
+
+
+def _unscheduled(target: Target, name: str) -> dict[str, Any]:
+    """A pod that no scheduler looks at, and that looks injected."""
+    document = pod(target, name, schedulerName="nobody")
+    document["metadata"]["labels"] = {INJECTED: "true", "idle": "yes"}
+    return document
+
+
+def _memory_kib(operator: Operator) -> int:
+    """What the leader's process has in memory."""
+    status = operator.kubectl("exec", operator.leader, "--", "python3", "-c", _STATUS)
+    (line,) = (each for each in status.splitlines() if each.startswith("VmRSS:"))
+    return int(line.split()[1])
+
+
+def _registry_reads(operator: Operator) -> float:
+    """How often the leader has read a registry."""
+    where = f"/api/v1/namespaces/{operator.namespace}/pods/{operator.leader}:8080/proxy/metrics"
+    lines = operator.kubectl("get", "--raw", where).splitlines()
+    name = "eureka_operator_registry_reads_total{"
+    return sum(float(each.split()[-1]) for each in lines if each.startswith(name))
+
+
+def _was_quiet(requests: Requests, begun: datetime) -> bool:
+    """Whether the operator has written nothing for ten seconds."""
+    last = max((each.at for each in requests.writes), default=begun)
+    return datetime.now(UTC) - last > timedelta(seconds=10)
 
 
 def _nodes(target: Target) -> list[str]:

@@ -170,11 +170,21 @@ def test_what_is_still_called_is_removed_first() -> None:
 
 
 def test_second_look_that_finds_the_same_confirms() -> None:
-    """With the name free, or held by the pod's successor (a StatefulSet's)."""
+    """With the name free, or held by a successor (a StatefulSet's) that cannot register."""
     (proposed,) = removals([instance()], known())
+    waiting = pod(9, name="orders-1", node="")
+    ended = pod(9, name="orders-1", phase="Failed")
 
     assert confirmed(proposed, instance(), None, None, known()) == proposed
-    assert confirmed(proposed, instance(), pod(9, name="orders-1"), None, known()) == proposed
+    assert confirmed(proposed, instance(), waiting, None, known()) == proposed
+    assert confirmed(proposed, instance(), ended, None, known()) == proposed
+
+
+def test_lease_that_a_successor_is_about_to_take_over_stays() -> None:
+    """It registers under the same id: what we remove may be its lease by then."""
+    (proposed,) = removals([instance()], known())
+
+    assert confirmed(proposed, instance(), pod(9, name="orders-1"), None, known()) is None
 
 
 @pytest.mark.parametrize(
