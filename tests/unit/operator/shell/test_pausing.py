@@ -96,6 +96,22 @@ async def test_override_of_the_sidecar_is_lifted_for_it() -> None:
         assert await found.status() == ("UP", "UNKNOWN")
 
 
+async def test_override_by_hand_after_a_pause_is_not_lifted() -> None:
+    """Even if the one of the pause was the sidecar's."""
+    async with world() as found:
+        await found.register()
+        pauser = Pauser(found.kube, found.metrics, lambda: True)
+        await pauser.pause([pod()], await found.readings())
+        await found.registry.override("ORDERS", ID, "OUT_OF_SERVICE")
+        await pauser.pause([pod(paused=True)], await found.readings())
+        made = record(found) or ""
+        await pauser.pause([pod(paused_by_operator=made)], await found.readings())
+        await found.registry.override("ORDERS", ID, "OUT_OF_SERVICE")
+        await pauser.pause([pod()], await found.readings())
+
+        assert await found.status() == ("OUT_OF_SERVICE", "OUT_OF_SERVICE")
+
+
 async def test_override_that_could_not_be_recorded_is_recorded_later() -> None:
     """It appears once; the API server did not answer then."""
     async with world() as found:
