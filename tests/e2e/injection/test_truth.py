@@ -213,7 +213,7 @@ def test_node_that_is_cut_off_and_said_to_be_out_of_service(
 
 
 @pytest.mark.long
-def test_node_whose_kubelet_is_killed_and_whose_object_is_deleted(
+def test_node_that_is_cut_off_and_deleted(
     target: Target,
     plan: Plan,
     operator: Operator,
@@ -225,11 +225,14 @@ def test_node_whose_kubelet_is_killed_and_whose_object_is_deleted(
     node = _a_node(target, _a_node(target), _node_of(operator.kubectl, operator.leader))
     uid = _up(shared.kubectl, holdings, pod(target, "lost", node))
     others = _elsewhere(plan, shared, node)
-    with _cut_off(plan, shared, node), Faults(plan).killed(f"{node}/kubelet"):
+    with Faults(plan).cut_off(node):
         begin = time.monotonic()
         target.kubectl("delete", "node", node)
         until(lambda: others.lack([uid]), LOST_S)
         _record(record_property, "from a deleted node to its pods' leases gone", begin)
+    with Faults(plan).killed(f"{node}/kubelet"):
+        pass  # it makes its node when it starts
+    _wait_for(shared, node)
 
 
 def test_api_server_that_is_away(
@@ -369,6 +372,11 @@ def _cut_off(plan: Plan, cluster: EkcCluster, node: str) -> Iterator[None]:
     """Pull a node's cable while the block runs; afterwards wait until all is well again."""
     with Faults(plan).cut_off(node):
         yield
+    _wait_for(cluster, node)
+
+
+def _wait_for(cluster: EkcCluster, node: str) -> None:
+    """Wait until a node and what was on it are as before."""
     ready = ("wait", "--for=condition=Ready", f"node/{node}", "--timeout=50s")
     until(lambda: cluster.kubectl.tried(*ready).returncode == 0, PATIENCE_S)
     cluster.wait_ready()

@@ -173,6 +173,22 @@ async def test_failure_removes_nothing_and_its_end_is_enough(
         assert await found.status(1) is None
 
 
+async def test_operator_that_has_just_begun_removes_nothing() -> None:
+    """It knows of the registry before it knows of the pods."""
+    async with world() as found:
+        await found.register(1)
+        populate(found, document(2))
+        truth = PodTruth(found.kube, found.metrics, (), lambda: True)
+        follows = [mirror.follow(found.client) for mirror in truth._peers]
+        async with ended(*follows), session() as over:
+            async with asyncio.timeout(20):
+                await asyncio.gather(*(mirror.change() for mirror in truth._peers))
+            await truth.turn(Registries(over, found.metrics))
+
+        assert await found.status(1) == ("UP", "UNKNOWN")
+        assert found.metric("registry_reads_total")
+
+
 async def test_list_that_lacks_a_pod_removes_nothing() -> None:
     """An API server that is behind: asked for by its name the pod is there."""
     async with world() as found:
