@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -62,6 +63,8 @@ def test_annotation_acts_at_every_peer(
         until(lambda status=status: holdings.are(uid, status), PATIENCE_S)  # type: ignore[misc] # mypy does not see the default
         what = "paused" if wanted else "resumed"
         _record(record_property, f"from kubectl annotate to {what} at three peers", begin)
+        # It hears of it later, by a file, and would else pause the pod when it is resumed already.
+        until(lambda wanted=wanted: _sidecar_pauses(shared.kubectl, name) is wanted, PATIENCE_S)  # type: ignore[misc] # likewise
 
     throughout(lambda: holdings.are(uid, "UP"), LONGER_S)
     until(lambda: {"Paused", "Resumed"} <= _events(shared.kubectl, name), PATIENCE_S)
@@ -204,6 +207,13 @@ def _resume_without_its_sidecar(
         until(lambda: OUT_OF_SERVICE not in _statuses(holdings, uid), PATIENCE_S)
         faults.kill_in_pod(kubectl.namespace, name, SIDECAR)
     until(lambda: _restarts(kubectl, name, SIDECAR) == restarts + 1, PATIENCE_S)
+
+
+def _sidecar_pauses(kubectl: Kubectl, name: str) -> bool:
+    """Whether the sidecar of a pod knows that it is paused."""
+    asked = ("exec", name, f"--container={SIDECAR}", "--", SIDECAR, "status", "-o", "json")
+    said = kubectl.tried(*asked).stdout  # it fails while something is under way
+    return bool(said) and bool(json.loads(said)["paused"])
 
 
 def _restarts(kubectl: Kubectl, name: str, container: str) -> int:
