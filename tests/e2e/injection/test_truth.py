@@ -6,7 +6,7 @@ Only on a cluster of tests.cluster's own: another one's nodes are not ours to hu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -180,14 +180,11 @@ def test_records_of_others_stay(
     ours = _cluster_uid(target)
     whose = {"foreign": "00000000-0000-0000-0000-000000000000", "unsaid": "", "ours": ours}
     begin = time.monotonic()
-    for name, cluster_uid in whose.items():
-        _register(holdings, shared.kubectl.namespace, name, cluster_uid)
-
-    until(lambda: holdings.lack(["uid-of-ours"]), PATIENCE_S)
-    _record(record_property, "from a lease without a pod to its end", begin)
-    throughout(lambda: {"uid-of-foreign", "uid-of-unsaid"} <= holdings.uids(), LONGER_S)
-    for name in ("foreign", "unsaid"):
-        _unregister(holdings, name)
+    with _registered(holdings, shared.kubectl.namespace, whose):
+        until(lambda: {"uid-of-foreign", "uid-of-unsaid"} <= holdings.uids(), PATIENCE_S)
+        until(lambda: holdings.lack(["uid-of-ours"]), PATIENCE_S)
+        _record(record_property, "from a lease without a pod to its end", begin)
+        throughout(lambda: {"uid-of-foreign", "uid-of-unsaid"} <= holdings.uids(), LONGER_S)
 
 
 def test_node_that_is_cut_off_and_said_to_be_out_of_service(
@@ -239,15 +236,13 @@ def test_api_server_that_is_away(
     target: Target, faults: Faults, shared: EkcCluster, holdings: Holdings
 ) -> None:
     """Nothing is removed meanwhile; what was true before is done afterwards."""
-    _register(holdings, shared.kubectl.namespace, "meanwhile", "")
-    ours = _cluster_uid(target)
-    with faults.without_api():
-        _register(holdings, shared.kubectl.namespace, "gone", ours)
+    namespace, ours = shared.kubectl.namespace, _cluster_uid(target)
+    with faults.without_api(), _registered(holdings, namespace, {"gone": ours}):
+        until(lambda: "uid-of-gone" in holdings.uids(), PATIENCE_S)
         throughout(lambda: "uid-of-gone" in holdings.uids(), LONGER_S)
 
-    until(lambda: holdings.lack(["uid-of-gone"]), LOST_S)
-    assert "uid-of-meanwhile" in holdings.uids()
-    _unregister(holdings, "meanwhile")
+    with _registered(holdings, namespace, {"gone": ours}):
+        until(lambda: holdings.lack(["uid-of-gone"]), LOST_S)
 
 
 def test_many_pods_gone_at_once_and_the_leader_in_the_middle(
@@ -261,24 +256,20 @@ def test_many_pods_gone_at_once_and_the_leader_in_the_middle(
 
     It has not seen these pods go, and takes none that serves for one of them.
     """
-    many = [f"many-{number}" for number in range(MANY)]
-    for name in many:
-        _register(holdings, shared.kubectl.namespace, name, _cluster_uid(target))
-    held = MANY + len(holdings.uids() - {f"uid-of-{name}" for name in many})
+    many = {f"many-{number}": _cluster_uid(target) for number in range(MANY)}
+    held = len(holdings.all[0]) + MANY
     begin = time.monotonic()
+    with _registered(holdings, shared.kubectl.namespace, many):
+        throughout(lambda: len(holdings.all[0]) >= held - held * 15 // 100, CAPPED_S)
 
-    throughout(lambda: len(holdings.all[0]) >= held - held * 15 // 100, CAPPED_S)
-
-    left = len(holdings.all[0])
-    said = f"{held - left} of {held} in {time.monotonic() - begin:.0f} s"
-    record_property(f"leases removed when {MANY} pods are gone at once", said)
-    assert held - left > 1
-    before = operator.leader
-    operator.kubectl("delete", "pod", before, "--wait=false")
-    until(lambda: operator.leader not in ("", before), PATIENCE_S)
-    until(lambda: len(holdings.all[0]) < left, PATIENCE_S)
-    for name in many:
-        _unregister(holdings, name)
+        left = len(holdings.all[0])
+        said = f"{held - left} of {held} in {time.monotonic() - begin:.0f} s"
+        record_property(f"leases removed when {MANY} pods are gone at once", said)
+        assert held - left > 1
+        before = operator.leader
+        operator.kubectl("delete", "pod", before, "--wait=false")
+        until(lambda: operator.leader not in ("", before), PATIENCE_S)
+        until(lambda: len(holdings.all[0]) < left, PATIENCE_S)
 
 
 @pytest.mark.long
@@ -344,20 +335,24 @@ def _said_of(cluster: EkcCluster, name: str) -> str:
     return "\n".join(said for said in _removed(cluster) if f"its pod {where} " in said)
 
 
-def _register(holdings: Holdings, namespace: str, name: str, cluster_uid: str) -> None:
-    """Register a pod that nobody has; an empty `cluster_uid` is left out."""
-    metadata = {"pod-name": name, "pod-uid": f"uid-of-{name}", "namespace": namespace}
-    if cluster_uid:
-        metadata["cluster-uid"] = cluster_uid
-    answer = holdings.ask("POST", f"/eureka/apps/{APP}", registration(name, metadata))
-    assert answer.status == 204
-    until(lambda: any(each.uid == f"uid-of-{name}" for each in holdings.all[0]))
+@contextmanager
+def _registered(holdings: Holdings, namespace: str, whose: Mapping[str, str]) -> Iterator[None]:
+    """Have leases of pods that nobody has, while the block runs; the uid of each one's Kubernetes.
 
-
-def _unregister(holdings: Holdings, name: str) -> None:
-    """Have it no more; it may be gone already."""
-    instance = registration(name, {})["instance"]["instanceId"]
-    assert holdings.ask("DELETE", f"/eureka/apps/{APP}/{instance}").status in (200, 404)
+    One that is empty is left out.
+    """
+    try:
+        for name, cluster_uid in whose.items():
+            metadata = {"pod-name": name, "pod-uid": f"uid-of-{name}", "namespace": namespace}
+            if cluster_uid:
+                metadata["cluster-uid"] = cluster_uid
+            answer = holdings.ask("POST", f"/eureka/apps/{APP}", registration(name, metadata))
+            assert answer.status == 204
+        yield
+    finally:
+        for name in whose:
+            instance = registration(name, {})["instance"]["instanceId"]
+            holdings.ask("DELETE", f"/eureka/apps/{APP}/{instance}")
 
 
 def _elsewhere(plan: Plan, cluster: EkcCluster, node: str) -> Holdings:
