@@ -107,6 +107,7 @@ class Reaper:
             if not self._may_act():
                 return
             budget.spend(self._clock())
+            leases -= 1
             if await reading.registry.remove(removal.instance.app, removal.instance.id):
                 await self._tell(cluster, about, removal)
         self._capped.discard(cluster)
