@@ -49,6 +49,8 @@ _POD: Final[dict[str, Any]] = {
     },
 }
 
+_Way = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 async def injector(lab: Lab) -> list[Row]:
     """All figures of the injector."""
@@ -112,21 +114,25 @@ async def _answers(lab: Lab, asked: Injector) -> list[Row]:
     body = json.dumps(review).encode()
     head = "POST /inject HTTP/1.1\r\nHost: i\r\nContent-Type: application/json\r\n"
     question = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    ways = [await _connected(asked) for _ in range(_CONNECTIONS)]
     before, begin = _cpu_s(asked), time.monotonic()
     end = begin + lab.seconds
-    counts = await asyncio.gather(*(_ask(asked, question, end) for _ in range(_CONNECTIONS)))
+    counts = await asyncio.gather(*(_ask(way, question, end) for way in ways))
     seconds, count = time.monotonic() - begin, sum(counts)
     each_us = (_cpu_s(asked) - before) / count * 1e6
     note = f"{each_us:.0f} us of CPU each; the generator has the other core"
     return [Row("answers of one replica", "1/s", Better.MORE, [count / seconds], note=note)]
 
 
-async def _ask(asked: Injector, question: bytes, end: float) -> int:
-    """Ask over a connection until it is time; how often."""
+async def _connected(asked: Injector) -> _Way:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    connected = asked.socket()
-    reader, writer = await asyncio.open_connection(sock=connected, ssl=context, server_hostname="")
+    return await asyncio.open_connection(sock=asked.socket(), ssl=context, server_hostname="")
+
+
+async def _ask(way: _Way, question: bytes, end: float) -> int:
+    """Ask over a connection until it is time; how often."""
+    reader, writer = way
     count = 0
     while time.monotonic() < end:
         writer.write(question)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,18 +19,12 @@ CRD = ROOT / "crds" / "eurekaregistration.yaml"
 EXAMPLES = sorted((ROOT / "examples" / "registration").glob("*.yaml"))
 
 
-@pytest.fixture(scope="module")
-def served(api: Kubectl) -> None:
-    """EurekaRegistrations can be made."""
-    api.apply(CRD.read_text())
-    until(lambda: api.tried("get", "eurekaregistrations").returncode == 0)
-
-
 @pytest.fixture
-def registrations(served: None, kubectl: Kubectl) -> Iterator[Kubectl]:
-    """A namespace for them."""
-    yield kubectl
-    kubectl("delete", "ekr", "--all")
+def registrations(kubectl: Kubectl) -> Kubectl:
+    """A namespace of an API server that has the CRD."""
+    kubectl.apply(CRD.read_text())
+    until(lambda: kubectl.tried("get", "eurekaregistrations").returncode == 0, 30.0)
+    return kubectl
 
 
 def test_bad_objects_are_refused_with_the_field_and_a_sentence(registrations: Kubectl) -> None:

@@ -63,9 +63,7 @@ class ApiProxy:
             "kind": "Config",
             "current-context": "proxy",
             "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "proxy"}}],
-            "clusters": [
-                {"name": "proxy", "cluster": {"server": f"http://127.0.0.1:{self.port}"}}
-            ],
+            "clusters": [{"name": "proxy", "cluster": {"server": f"http://127.0.0.1:{self.port}"}}],
             "users": [{"name": "proxy", "user": {}}],
         }
         path = folder / "proxied"
@@ -120,17 +118,14 @@ class ApiProxy:
         )
         context.check_hostname = False
         with tempfile.TemporaryDirectory() as folder:
-            files = []
-            for name in ("client-certificate", "client-key"):
-                files.append(Path(folder) / name)
-                files[-1].write_bytes(_content(user, name))
-            context.load_cert_chain(*files)
+            certificate, key = Path(folder) / "certificate", Path(folder) / "key"
+            certificate.write_bytes(_content(user, "client-certificate"))
+            key.write_bytes(_content(user, "client-key"))
+            context.load_cert_chain(certificate, key)
         return context
 
 
-async def _copied(
-    request: web.BaseRequest, answer: aiohttp.ClientResponse
-) -> web.StreamResponse:
+async def _copied(request: web.BaseRequest, answer: aiohttp.ClientResponse) -> web.StreamResponse:
     headers = {"Content-Type": answer.headers.get("Content-Type", "application/json")}
     response = web.StreamResponse(status=answer.status, headers=headers)
     await response.prepare(request)
@@ -140,7 +135,7 @@ async def _copied(
 
 
 def _spoilt(status: int, *, is_watch: bool) -> web.Response:
-    if status == 200:  # noqa: PLR2004 - OK
+    if status == 200:
         if is_watch:
             return web.Response()
         empty = {"metadata": {"resourceVersion": "1"}, "items": []}

@@ -20,6 +20,10 @@ _PLURALS: Final = (
     "eurekaclusters",
     "mutatingwebhookconfigurations",
     "deployments",
+    "eurekaregistrations",
+    "services",
+    "endpointslices",
+    "pods",
 )
 _APPLY: Final = "application/apply-patch+yaml"
 
@@ -92,7 +96,7 @@ class ApiServer:
 
     async def _write(self, request: web.BaseRequest) -> web.StreamResponse:
         body = json.loads(await request.read())
-        path = request.path
+        path = request.path.removesuffix("/status")
         if request.method == "POST":
             path = f"{path}/{body['metadata']['name']}"
         known = self.objects.get(path)
@@ -151,7 +155,7 @@ def _merged(known: Object, applied: Object) -> Object:
         old = known.get(key)
         if isinstance(value, dict) and isinstance(old, dict):
             merged[key] = _merged(old, value)
-        elif isinstance(value, list) and isinstance(old, list):
+        elif isinstance(value, list) and isinstance(old, list) and "name" in (*value, {})[0]:
             by_name = {each["name"]: each for each in value}
             merged[key] = [_merged(each, by_name.get(each["name"], {})) for each in old]
         else:

@@ -143,7 +143,12 @@ BAD: Final = (
     ),
     Bad("spec.app", "should match", "matches", {**SERVICE, "app": "my app"}),
     Bad("spec.notReady", "Unsupported value", "OutOfService", {**SERVICE, "notReady": "Up"}),
-    Bad("spec.paths.healthCheck", "should match", "matches", {**SERVICE, "paths": {"healthCheck": "h"}}),
+    Bad(
+        "spec.paths.healthCheck",
+        "should match",
+        "matches",
+        {**SERVICE, "paths": {"healthCheck": "h"}},
+    ),
     Bad(
         "spec.metadata",
         rules.METADATA_RESERVED,
@@ -180,9 +185,7 @@ BAD: Final = (
         rules.VALUES,
         {
             **CLUSTER,
-            "selector": {
-                "matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]
-            },
+            "selector": {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]},
         },
     ),
 )

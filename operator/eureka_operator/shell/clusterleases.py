@@ -64,10 +64,10 @@ class ClusterLeases:
         Returns:
             Registrations that wait, as no peer answers.
         """
-        new = wanted.keys() - self._begun
+        new = {uid for uid, each in wanted.items() if each.instances} - self._begun
         held = await self._read(place, anew=bool(new))
         waiting = new if held is None else set()
-        self._begun = (self._begun | wanted.keys()) - waiting
+        self._begun = ((self._begun | new) & (wanted.keys() | unknown)) - waiting
         there = held or {}
         for uid in wanted.keys() - waiting:
             for key, each in wanted[uid].instances.items():

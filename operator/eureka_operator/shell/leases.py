@@ -31,7 +31,9 @@ from eureka_sidecar.core.lease import Lease
 from eureka_sidecar.core.metrics import Counters
 from eureka_sidecar.core.operations import Answer, Operation, Outcome, Request, outcome
 
-_PASS_OVER_S: Final = 5.0
+_PASS_OVER_MS: Final = 5_000
+_LEAST_PASS_OVER_MS: Final = 1_000
+"""If there is no other peer: one late answer does not mean that it is gone."""
 _ATTEMPTS: Final = 2
 """Peers that one request is tried at."""
 _MOST_AT_ONCE: Final = 16
@@ -82,7 +84,7 @@ class Leases:
         self._counters = Counters()
         self._entries: dict[ClusterName, dict[Key, Entry]] = defaultdict(dict)
         self._peers: dict[ClusterName, list[Peer]] = {}
-        self._passed_over: dict[Peer, int] = {}
+        self._failed_ms: dict[Peer, int] = {}
         self._heap: list[tuple[int, int, Entry]] = []
         self._order = itertools.count()
         self._woken = asyncio.Event()
@@ -102,10 +104,8 @@ class Leases:
         for each in sorted(peers, key=lambda peer: peer.name):
             found[ClusterName(each.namespace, each.cluster)].append(each)
         self._peers = dict(found)
-        now_ms = self._now_ms()
-        self._passed_over = {
-            peer: until_ms for peer, until_ms in self._passed_over.items() if until_ms > now_ms
-        }
+        since_ms = self._now_ms() - _PASS_OVER_MS
+        self._failed_ms = {peer: at for peer, at in self._failed_ms.items() if at > since_ms}
 
     @property
     def clusters(self) -> set[ClusterName]:
@@ -278,15 +278,19 @@ class Leases:
         return answer
 
     def _pass_over(self, peer: Peer) -> None:
-        self._passed_over[peer] = self._now_ms() + round(_PASS_OVER_S * 1_000)
+        self._failed_ms[peer] = self._now_ms()
 
     def _answering(self, cluster: ClusterName) -> list[Peer]:
-        now_ms = self._now_ms()
-        return [
-            each
-            for each in self._peers.get(cluster, ())
-            if self._passed_over.get(each, 0) <= now_ms
-        ]
+        """Peers that have not failed just now."""
+        peers = self._peers.get(cluster, ())
+        return self._without_failure(peers, _PASS_OVER_MS) or self._without_failure(
+            peers, _LEAST_PASS_OVER_MS
+        )
+
+    def _without_failure(self, peers: Iterable[Peer], least_ms: int) -> list[Peer]:
+        """Those whose last failure is so long ago, or that had none."""
+        since_ms = self._now_ms() - least_ms
+        return [each for each in peers if self._failed_ms.get(each, since_ms) <= since_ms]
 
     def _registry(self, peer: Peer) -> Registry:
         return Registry(self._connections, peer.ip, peer.port)

@@ -176,10 +176,12 @@ class Registrations:
         there = self._sources.of(registration.namespace)
         if there is None:
             return None
-        services, slices = there.services.values(), there.slices.values()
+        only = registration.spec.service
+        services = tuple(each for each in there.services.values() if only in (None, each.name))
+        slices = tuple(each for each in there.slices.values() if only in (None, each.service))
         return self._derive(
             registration,
-            (place, id(there.services), there.version),
+            (place, services, slices),
             lambda: wanted(registration, services, slices, place),
         )
 

@@ -20,9 +20,8 @@ T = TypeVar("T", Service, Slice)
 
 
 class Known(NamedTuple):
-    """Services and slices of one namespace; the version is another one after each change."""
+    """Services and slices of one namespace."""
 
-    version: int
     services: Mapping[Name, Service]
     slices: Mapping[Name, Slice]
 
@@ -48,7 +47,7 @@ class Sources:
             not each.complete or each.problem is not None for each in (found.services, found.slices)
         ):
             return None
-        return Known(found.version, found.services.objects, found.slices.objects)
+        return Known(found.services.objects, found.slices.objects)
 
 
 class _Watched:
@@ -61,10 +60,8 @@ class _Watched:
         group: asyncio.TaskGroup,
         tell: Callable[[], None],
     ) -> None:
-        self.version = 0
-        self._told = tell
-        self.services = Mirror(SERVICE, read_service, namespace, tell=self._change)
-        self.slices = Mirror(ENDPOINT_SLICE, read_slice, namespace, tell=self._change)
+        self.services = Mirror(SERVICE, read_service, namespace, tell=tell)
+        self.slices = Mirror(ENDPOINT_SLICE, read_slice, namespace, tell=tell)
         self._tasks = [
             group.create_task(self.services.follow(client)),
             group.create_task(self.slices.follow(client)),
@@ -74,10 +71,6 @@ class _Watched:
         """Watch no more."""
         for each in self._tasks:
             each.cancel()
-
-    def _change(self) -> None:
-        self.version += 1
-        self._told()
 
 
 async def confirmed(
@@ -91,7 +84,6 @@ async def confirmed(
         ApiError: One of them cannot be read.
     """
     return Known(
-        known.version,
         await _read_again(known.services, SERVICE, read_service, namespace, services, kube),
         await _read_again(known.slices, ENDPOINT_SLICE, read_slice, namespace, slices, kube),
     )

@@ -75,7 +75,7 @@ class Unwanted:
         if there is None and registration.spec.endpoints is None:
             return set()
         fresh = await confirmed(
-            there or Known(0, {}, {}),
+            there or Known({}, {}),
             owner.namespace,
             sorted({each.service for each in instances if each.service}),
             sorted({each.slice for each in instances if each.slice}),

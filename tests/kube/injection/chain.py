@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -34,12 +35,12 @@ NAME: Final = "eurekube-injector"
 SECRET: Final = f"{NAME}-tls"
 WEBHOOK: Final = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
 
-_ANYWHERE: Final = "eurekube.io/registry=http://eureka.example:8761/eureka/"
 _PROGRAM: Final = Path(sys.executable).with_name("eureka-operator")
 _HASTY: Final = Path(__file__).with_name("hasty.py")
+_JSON: Final = "application/json"
 _LEFT_OUT: Final = frozenset({"Deployment", "PodDisruptionBudget", "NetworkPolicy"})
 """What is about pods, of which there are none."""
-_PATIENCE_S: Final = 30.0
+_PATIENCE_S: Final = 90.0
 _PORTS: Final = re.compile(r"answering on port (\d+); health and metrics on port (\d+)")
 _OPERATORS_PORT: Final = re.compile(r"health and metrics on port (\d+)")
 
@@ -164,6 +165,26 @@ class Injector(Program):
         self._home("delete", "endpointslice", self.slice, "--ignore-not-found")
 
 
+class ApiServer:
+    """Requests without a kubectl each, which takes more time than all else."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        config = json.loads(kubeconfig.read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        self._at = urlsplit(cluster["server"]).netloc
+        self._tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
+        self._tls.load_cert_chain(user["client-certificate"], user["client-key"])
+
+    def send(self, method: str, path: str, document: object, kind: str = _JSON) -> str:
+        """What comes back, whatever it is."""
+        connection = http.client.HTTPSConnection(self._at, timeout=20, context=self._tls)
+        try:
+            connection.request(method, path, json.dumps(document), {"Content-Type": kind})
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+
 class Chain:
     """A release of the chart, and the programs of it that run.
 
@@ -180,6 +201,7 @@ class Chain:
         self._leaving: list[Injector] = []
         self._count = 0
         self._accounts: dict[str, Path] = {}
+        self._api_server = ApiServer(plan.kubeconfig)
 
     def render(self, values: Values) -> list[Object]:
         """What of the chart is applied."""
@@ -189,9 +211,10 @@ class Chain:
         return [each for each in found if each["kind"] not in _LEFT_OUT]
 
     def apply(self, values: Values | None = None) -> None:
-        """Have the chart's objects, with these values."""
-        items = self.render(values or {})
-        self.home.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+        """Have the chart's objects, with these values; those of another mode go."""
+        given = json.dumps({"apiVersion": "v1", "kind": "List", "items": self.render(values or {})})
+        words = ("apply", "--server-side", "--validate=strict", "--force-conflicts", "-f", "-")
+        self.home(*words, given=given)
         self.api("wait", "--for=condition=Established", "crd", "--all", "--timeout=50s")
 
     def remove(self) -> None:
@@ -283,15 +306,21 @@ class Chain:
 
     def used(self) -> None:
         """Wait until the API server asks an injector."""
-        probe = ("run", "probe", "--image=probe", "--port=80", "--dry-run=server", "-o", "json")
-        asking = ("--labels=eurekube.io/inject=enabled", f"--annotations={_ANYWHERE}")
-        until(lambda: INJECTED_LABEL in self.api("-n", "default", *probe, *asking), _PATIENCE_S)
+        self._until_injected("default", {"eurekube.io/registry": "http://eureka.example:8761/"}, 1)
 
     def decided(self, namespace: str) -> None:
         """Wait until every injector knows the namespace and its registry."""
-        probe = ("run", "probe", "--image=probe", "--port=80", "--dry-run=server", "-o", "json")
-        for _ in range(4 * len(self.injectors)):  # the API server asks one by chance
-            until(lambda: INJECTED_LABEL in self.api("-n", namespace, *probe), _PATIENCE_S)
+        times = 4 * len(self.injectors)  # the API server asks one by chance
+        self._until_injected(namespace, {}, times)
+
+    def _until_injected(self, namespace: str, annotations: Mapping[str, str], times: int) -> None:
+        labels = {} if namespace != "default" else {"eurekube.io/inject": "enabled"}
+        metadata = {"name": "probe", "labels": labels, "annotations": annotations}
+        container = {"name": "probe", "image": "probe", "ports": [{"containerPort": 80}]}
+        pod = {"metadata": metadata, "spec": {"containers": [container]}}
+        path = f"/api/v1/namespaces/{namespace}/pods?dryRun=All"
+        for _ in range(times):
+            until(lambda: INJECTED_LABEL in self._api_server.send("POST", path, pod), _PATIENCE_S)
 
     def webhook(self) -> Object:
         """The MutatingWebhookConfiguration."""

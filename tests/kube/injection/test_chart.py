@@ -13,7 +13,8 @@ import yaml
 from cluster import parts
 from cluster.plan import Plan
 from eureka_operator.shell.certificates import BUNDLE_MANAGER
-from kube.injection.chain import WEBHOOK
+from eureka_operator.shell.selected import SELECTION_MANAGER
+from kube.injection.chain import WEBHOOK, ApiServer
 from support import helm as helms
 from support.helm import Helm
 from support.kubectl import Kubectl
@@ -25,7 +26,6 @@ NAME: Final = f"{RELEASE}-eurekube-injector"
 BUNDLE: Final = base64.b64encode(b"a bundle").decode()
 _FAIL: Final = ("--set", "injector.failurePolicy=Fail")
 _OTHER: Final = "shop.clusters.injector.eurekube.io"
-_APPLIED: Final = ("apply", "--server-side", "-f", "-")
 
 
 @pytest.fixture(params=helms.VERSIONS, ids="helm-{}".format)
@@ -41,12 +41,12 @@ def helm(
 
 
 def test_upgrade_keeps_what_the_operator_has_put_into_the_webhook(
-    helm: Helm, kubectl: Kubectl
+    cluster: Plan, helm: Helm, kubectl: Kubectl
 ) -> None:
     """Emptied by an upgrade, `caBundle` would let pods start without a sidecar until it is back."""
     helm.install(RELEASE, OPERATOR, "--take-ownership")
     assert all("caBundle" not in each["clientConfig"] for each in _webhooks(kubectl).values())
-    _publish(kubectl)
+    _publish(cluster, kubectl)
 
     helm.upgrade(RELEASE, OPERATOR, *_FAIL)
 
@@ -60,10 +60,10 @@ def test_upgrade_keeps_what_the_operator_has_put_into_the_webhook(
     assert "injector" not in kubectl("get", "deployments,services,serviceaccounts", "-o", "name")
 
 
-def test_uninstall_leaves_no_webhook_behind(helm: Helm, kubectl: Kubectl) -> None:
+def test_uninstall_leaves_no_webhook_behind(cluster: Plan, helm: Helm, kubectl: Kubectl) -> None:
     """One that leads nowhere would slow down, or stop, each new pod of the cluster."""
     helm.install(RELEASE, OPERATOR, "--take-ownership")
-    _publish(kubectl)
+    _publish(cluster, kubectl)
 
     helm.uninstall(RELEASE)
 
@@ -84,7 +84,7 @@ def test_apply_of_the_rendered_chart_keeps_it_too(
     texts = [_of_injector(helm.template(RELEASE, OPERATOR, *more)) for more in ((), _FAIL)]
     kubectl(*words, given=texts[0])
     try:
-        _publish(kubectl)
+        _publish(cluster, kubectl)
 
         kubectl(*words, given=texts[1])
 
@@ -98,24 +98,28 @@ def test_apply_of_the_rendered_chart_keeps_it_too(
     assert kubectl.tried("get", WEBHOOK, NAME).returncode != 0
 
 
-def _publish(kubectl: Kubectl) -> None:
+def _publish(cluster: Plan, kubectl: Kubectl) -> None:
     """Do as the operator does: a webhook of its own, and `caBundle` in all."""
     webhook = next(iter(_webhooks(kubectl).values()))
     own = {**webhook, "name": _OTHER, "failurePolicy": "Ignore"}
-    _apply(kubectl, "eureka-operator-selection", [own])
+    _apply(cluster, SELECTION_MANAGER, [own])
     named = [{"name": name, "clientConfig": {"caBundle": BUNDLE}} for name in _webhooks(kubectl)]
-    _apply(kubectl, BUNDLE_MANAGER, named)
+    _apply(cluster, BUNDLE_MANAGER, named)
 
 
-def _apply(kubectl: Kubectl, manager: str, webhooks: list[dict[str, Any]]) -> None:
+def _apply(cluster: Plan, manager: str, webhooks: list[dict[str, Any]]) -> None:
+    """Apply by a request: kubectl would give all that it has applied itself to this manager."""
     document = {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",
         "metadata": {"name": NAME},
         "webhooks": webhooks,
     }
-    flags = (f"--field-manager={manager}", "--force-conflicts", "--validate=false")
-    kubectl(*_APPLIED, *flags, given=json.dumps(document))
+    path = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{NAME}"
+    query = f"?fieldManager={manager}&force=true"
+    kind = "application/apply-patch+yaml"
+    said = ApiServer(cluster.kubeconfig).send("PATCH", path + query, document, kind)
+    assert json.loads(said)["kind"] == document["kind"], said
 
 
 def _webhooks(kubectl: Kubectl) -> dict[str, dict[str, Any]]:

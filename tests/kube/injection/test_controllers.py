@@ -49,6 +49,8 @@ spec:
     securityContext: *strict
 """)
 
+_NAMES: Final = frozenset({"deployment", "statefulset", "replicaset", "report", "asked"})
+
 Object = dict[str, Any]
 
 
@@ -85,7 +87,7 @@ def test_sidecar_gets_no_token_of_the_api(strict: Kubectl) -> None:
     """The API server puts one into each container, and looks again when we have been there."""
     strict.apply(yaml.safe_dump(_workload("Deployment", "orders")))
 
-    spec = until(lambda: _all_made(strict, {"orders"}))["orders"]["spec"]
+    spec = until(lambda: _all_made(strict, frozenset({"orders"})))["orders"]["spec"]
 
     tokens = {each["name"] for each in spec["volumes"] if "projected" in each}
     assert tokens
@@ -139,12 +141,7 @@ def _job(name: str) -> Object:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
 
 
-def _all_made(
-    kubectl: Kubectl,
-    names: set[str] | frozenset[str] = frozenset(
-        {"deployment", "statefulset", "replicaset", "report", "asked"}
-    ),
-) -> dict[str, Object]:
+def _all_made(kubectl: Kubectl, names: frozenset[str] = _NAMES) -> dict[str, Object]:
     """A pod of each workload by its name, once there are all."""
     found = {
         next(name for name in names if each["metadata"]["name"].startswith(name)): each
@@ -164,5 +161,5 @@ def _reasons(pod: Object) -> list[str]:
 
 
 def _variable(sidecar: Object) -> str:
-    values = {each["name"]: each.get("value", "") for each in sidecar["env"]}
-    return values["EUREKA_SIDECAR_CONFIG"]
+    found = (each["value"] for each in sidecar["env"] if each["name"] == "EUREKA_SIDECAR_CONFIG")
+    return str(next(found))

@@ -22,7 +22,7 @@ from unit.operator.core.injection.shapes import shapes
 from unit.operator.core.injection.test_properties import PLACES, mutate
 
 MUTATED: Final = 1_000
-STALLED: Final = 100
+STALLED: Final = 50
 _SHAPES: Final = shapes()
 _UID: Final = "9f2a"
 _JSON: Final = {"Content-Type": "application/json"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,11 @@ def install(api: Kubectl) -> None:
     for path in CRDS:
         api.apply(path.read_text())
     for name in (CRD_NAME, REGISTRATION_CRD_NAME):
-        until(lambda name=name: api.tried("get", name).returncode == 0)
+        until(partial(_is_served, api, name))
+
+
+def _is_served(api: Kubectl, name: str) -> bool:
+    return api.tried("get", name).returncode == 0
 
 
 def lease(kubectl: Kubectl) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,7 +50,8 @@ def peer(peers: Cluster) -> PeerProcess:
 
 def started(cluster: Plan, kubectl: Kubectl, *flags: str) -> Replica:
     """An operator of the test's namespace."""
-    return Replica(cluster.kubeconfig, kubectl.namespace, f"--namespaces={kubectl.namespace}", *flags)
+    own = f"--namespaces={kubectl.namespace}"
+    return Replica(cluster.kubeconfig, kubectl.namespace, own, *flags)
 
 
 def test_endpoints_of_a_service_are_registered_and_follow_their_readiness(
@@ -109,7 +112,7 @@ def test_what_was_deleted_while_no_operator_ran_is_removed_by_the_next(
     with started(cluster, kubectl):
         for name in ("kept", "gone"):
             kubectl.apply(registration(name, endpoints=[endpoint]))
-            until(lambda name=name: synced(kubectl, name)[0] == "True", PATIENCE_S)
+            until(partial(is_synced, kubectl, name), PATIENCE_S)
     before = peer.instance("KEPT", f"{kubectl.namespace}:kept:a")
     kubectl("delete", "ekr", "gone")
 
@@ -139,7 +142,7 @@ def test_change_of_leaders_loses_no_lease_and_registers_nothing_again(
         before = peer.instance("DB", name)
         with started(cluster, kubectl, *short) as standby:
             until(lambda: standby.answer("/readyz")[0] == 200)
-            leader.send(9)
+            leader.send(signal.SIGKILL)
             standby.saying("leading")
             renewed = 'registration_requests_total{operation="renew",result="done"}'
             until(lambda: renewed in standby.answer("/metrics")[1], PATIENCE_S)
@@ -165,17 +168,13 @@ def test_lists_that_are_empty_or_fail_remove_nothing(
     kubectl.apply(registration(service="db"))
     with (
         ApiProxy(cluster.kubeconfig) as proxy,
-        Replica(
-            proxy.kubeconfig(tmp_path), kubectl.namespace, f"--namespaces={kubectl.namespace}"
-        ),
+        Replica(proxy.kubeconfig(tmp_path), kubectl.namespace, f"--namespaces={kubectl.namespace}"),
     ):
         until(lambda: held(peer) == BOTH, PATIENCE_S)
         for kind in ("/endpointslices", "/services", "/eurekaregistrations"):
-            proxy.spoil = lambda method, path, kind=kind: (
-                answer if method == "GET" and path.endswith(kind) else 0
-            )
+            proxy.spoil = partial(_spoil, kind, answer)
             proxy.cut()
-            until(lambda kind=kind: any(kind in each for each in proxy.spoilt), PATIENCE_S)
+            until(partial(is_spoilt, proxy, kind), PATIENCE_S)
 
             throughout(lambda: held(peer) == BOTH, 3)
 
@@ -183,6 +182,20 @@ def test_lists_that_are_empty_or_fail_remove_nothing(
         proxy.cut()
         kubectl.apply(slices(a1=True))
         until(lambda: held(peer) == {"10.9.0.1": "UP"}, PATIENCE_S)
+
+
+def _spoil(kind: str, answer: int, method: str, path: str) -> int:
+    return answer if method == "GET" and path.endswith(kind) else 0
+
+
+def is_spoilt(proxy: ApiProxy, kind: str) -> bool:
+    """Whether a list of this kind was asked for and spoilt."""
+    return any(kind in each for each in proxy.spoilt)
+
+
+def is_synced(kubectl: Kubectl, name: str) -> bool:
+    """Whether the registry holds what an object wants, by its own word."""
+    return synced(kubectl, name)[0] == "True"
 
 
 def test_another_namespace_is_not_let_in(

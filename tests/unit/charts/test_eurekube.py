@@ -292,14 +292,15 @@ def test_single_replica_has_no_disruption_budget(helm: Helm, replicas: int, budg
 
 def test_crds_are_kept_with_the_cluster_unless_asked_otherwise(helm: Helm) -> None:
     """An uninstall that deletes them deletes every registry; the rest of them never changes."""
-    source = yaml.safe_load(generate.COPY.read_text())
-    (kept,) = of_kind(rendered(helm, OPERATOR, {}), _CRD)
-    (let_go,) = of_kind(rendered(helm, OPERATOR, {"crds": {"keep": False}}), _CRD)
+    sources = [yaml.safe_load(each.read_text()) for each in sorted(generate.COPIES.iterdir())]
+    kept = _by_name(of_kind(rendered(helm, OPERATOR, {}), _CRD))
+    let_go = _by_name(of_kind(rendered(helm, OPERATOR, {"crds": {"keep": False}}), _CRD))
 
-    assert kept == source
-    assert kept["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
-    assert "annotations" not in let_go["metadata"]
-    assert let_go["spec"] == source["spec"]
+    assert kept == sources
+    for each, source in zip(let_go, sources, strict=True):
+        assert source["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+        assert "annotations" not in each["metadata"]
+        assert each["spec"] == source["spec"]
     assert not of_kind(rendered(helm, OPERATOR, {"crds": {"install": False}}), _CRD)
 
 
@@ -574,6 +575,10 @@ def test_uid_is_left_to_the_image_and_to_openshift(helm: Helm) -> None:
     """A fixed uid is refused where each namespace has a range of its own."""
     assert "runAsUser" not in rendered_text(helm, OPERATOR, {"crds": {"install": False}})
     assert "fsGroup" not in rendered_text(helm, OPERATOR, {"crds": {"install": False}})
+
+
+def _by_name(objects: list[Object]) -> list[Object]:
+    return sorted(objects, key=lambda each: str(each["metadata"]["name"]))
 
 
 _CRD = "CustomResourceDefinition"

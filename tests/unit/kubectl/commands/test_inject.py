@@ -188,6 +188,29 @@ def test_list_of_kubectl_is_injected_item_by_item(program: Program) -> None:
     assert "initContainers" in found["items"][1]["spec"]["template"]["spec"]
 
 
+def test_skipped_item_of_a_list_stays_as_it_is(program: Program) -> None:
+    """Though the list is written anew for the others."""
+    job = yaml.safe_load(DEPLOYMENT.replace("kind: Deployment", "kind: Job"))
+    text = yaml.safe_dump({"kind": "List", "items": [yaml.safe_load(DEPLOYMENT), job]})
+
+    done = program("inject", "--offline", "-f", program.file("a.yaml", CLUSTER, text))
+
+    (_, found) = objects(done.out)
+    assert "initContainers" in found["items"][0]["spec"]["template"]["spec"]
+    assert found["items"][1] == job
+
+
+def test_heading_of_a_document_is_kept(program: Program) -> None:
+    """And so it is when the sidecar is taken out again."""
+    name = program.file("a.yaml", CLUSTER, f"# Orders of the shop.\n{DEPLOYMENT}")
+
+    injected = program("inject", "--offline", "-f", name).out
+    back = program("uninject", "-f", program.file("b.yaml", injected)).out
+
+    assert "---\n# Orders of the shop.\napiVersion: apps/v1\n" in injected
+    assert back == f"{CLUSTER}---\n# Orders of the shop.\n{DEPLOYMENT}"
+
+
 def test_json_is_yaml(program: Program) -> None:
     """`kubectl get -o json` and many programs write it."""
     text = json.dumps(yaml.safe_load(DEPLOYMENT))

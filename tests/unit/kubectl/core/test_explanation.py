@@ -220,6 +220,16 @@ def test_pod_that_was_injected_is_explained_as_it_would_be_made_now() -> None:
     assert differences(sidecar_of(before), explained(before).sidecar) == ()
 
 
+def test_pod_that_would_not_get_its_sidecar_any_more_is_told_so() -> None:
+    """The webhook leaves a running pod its sidecar, and says nothing of the next one."""
+    before = injected(pod(), decide(pod(), NAMESPACE, config()))
+
+    now = explained(before, registries=())
+
+    assert now.outcome == "skipped"
+    assert [each.code for each in now.reasons] == ["no_registry"]
+
+
 def test_difference_that_is_in_no_field_is_seen_by_the_hash() -> None:
     """Other resources, or another version's idea of a container."""
     before = injected(pod(), decide(pod(), NAMESPACE, config()))

@@ -20,7 +20,7 @@ SCHEMA: Final = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["propert
 EXAMPLES: Final = sorted((ROOT / "examples" / "registration").glob("*.yaml"))
 
 
-def registration(spec: object, **metadata: object) -> Registration:
+def registration(spec: object, **metadata: Any) -> Registration:  # noqa: ANN401 - any field
     """Read an object that is good."""
     found = read(document(spec, **metadata), strict=True)
     assert isinstance(found, Registration), found

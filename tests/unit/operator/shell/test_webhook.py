@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from eureka_operator.core.admission import MOST_BYTES, Question
+from eureka_operator.core.certificates import SETTLE_S
 from eureka_operator.shell.served import ServedLeaf
 from eureka_operator.shell.webhook import (
     LIMITS,
@@ -43,6 +44,8 @@ class Replica:
         self.metrics = metrics
         self.leaf = leaf
         self.port = 0
+        self.passed_s = 0.0
+        """How much time has passed, for the leaf."""
 
     def counted(self) -> dict[tuple[str, str], float]:
         """Answers by result and reason."""
@@ -75,9 +78,9 @@ async def judging(
     judge: Judge, certified: Certified, limits: Limits = LIMITS
 ) -> AsyncIterator[tuple[Replica, Client]]:
     """A replica that asks this function."""
-    metrics, leaf = InjectorMetrics(), ServedLeaf(HOST)
-    leaf.consider(certified.secret(), configuration(certified.bundle))
+    metrics, leaf = InjectorMetrics(), ServedLeaf(HOST, clock=lambda: replica.passed_s)
     replica = Replica(Webhook(judge, metrics, limits), metrics, leaf)
+    leaf.consider(certified.secret(), configuration(certified.bundle))
     async with replica.webhook.serving("127.0.0.1", 0, leaf.listening) as port:
         replica.port = port
         async with Client(port, certified.bundle) as client:
@@ -206,6 +209,16 @@ async def test_content_type_has_to_be_json() -> None:
     assert replica.counted() == {("allowed", "content_type"): 1}
 
 
+async def test_body_that_is_not_packed_as_it_says_is_allowed() -> None:
+    """The library's own answer would be an error, which stops a pod where the webhook must work."""
+    async with answering(INJECTED) as (replica, client):
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        answer = await client._post(b'{"request":{}}', headers)
+
+    assert answer["response"]["allowed"] is True
+    assert replica.counted() == {("allowed", "broken_body"): 1}
+
+
 async def test_fault_of_ours_is_allowed_counted_and_logged_without_the_pod(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -285,8 +298,10 @@ async def test_new_leaf_is_served_without_a_restart() -> None:
     old, new = Certified(), Certified()
     async with answering(INJECTED, certified=old) as (replica, client):
         await client.ask()
-        both = old.bundle + new.bundle
-        replica.leaf.consider(new.secret(), configuration(both))
+        both = configuration(old.bundle + new.bundle)
+        replica.leaf.consider(new.secret(), both)
+        replica.passed_s += SETTLE_S
+        replica.leaf.consider(new.secret(), both)
 
         assert "patch" in await client.ask()
         async with Client(replica.port, new.bundle) as later:

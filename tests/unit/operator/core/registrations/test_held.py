@@ -127,4 +127,3 @@ def test_strange_documents_are_read_or_refused() -> None:
         read_held(b'{"applications": 3}', "cluster-1")
     instance = unwanted_instance(each)
     assert (instance.app, instance.id, instance.duration_s) == ("A", "a", 90)
-

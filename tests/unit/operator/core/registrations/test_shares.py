@@ -45,7 +45,9 @@ def test_registration_may_use_the_cluster_of_its_namespace() -> None:
     ],
 )
 def test_cluster_of_another_namespace_has_to_select_it(
-    injection: dict[str, Any], namespace: Any, reason: str  # noqa: ANN401
+    injection: dict[str, Any],
+    namespace: Any,  # noqa: ANN401 - as the API server has it
+    reason: str,
 ) -> None:
     """A tenant must not write into the registry of another."""
     spec = {**FIXED, "clusterRef": {"name": "eureka", "namespace": "platform"}}
@@ -126,6 +128,4 @@ def test_findings_of_each_stay() -> None:
     """What stood in the way before does so now."""
     finding = Finding("ServiceNotFound", "there is none")
 
-    assert shares([(registration(), Found({}, (finding,)))]) == {
-        "uid-of-db": Found({}, (finding,))
-    }
+    assert shares([(registration(), Found({}, (finding,)))]) == {"uid-of-db": Found({}, (finding,))}

@@ -78,7 +78,11 @@ def test_slice_is_reduced() -> None:
         service="db",
         family="IPv4",
         ports=(ServicePort("sql", 5432),),
-        addresses=(Address("10.0.0.1", False, "a"), Address("10.0.0.2"), Address("10.0.0.3")),
+        addresses=(
+            Address("10.0.0.1", ready=False, zone="a"),
+            Address("10.0.0.2"),
+            Address("10.0.0.3"),
+        ),
     )
 
 

@@ -20,7 +20,9 @@ BUSY = Address("10.1.0.2", ready=False)
 
 def test_endpoint_is_an_instance_with_marks() -> None:
     """By the marks a later leader knows what is whose."""
-    (each,) = found({**SERVICE, "metadata": {"team": "data"}}, slice_of("db", ONE)).instances.values()
+    (each,) = found(
+        {**SERVICE, "metadata": {"team": "data"}}, slice_of("db", ONE)
+    ).instances.values()
 
     assert each.key == Key("DB", "shop:db:10.1.0.1:8080")
     assert (each.service, each.slice) == ("db", "db-1")
@@ -123,9 +125,7 @@ def test_missing_port_is_said(
 ) -> None:
     """And nothing is registered that nobody can call."""
     chosen = {**SERVICE, **spec, "address": address}
-    result = found(
-        chosen, slice_of("db", ONE, ports=ports), services=(service(ports=ports),)
-    )
+    result = found(chosen, slice_of("db", ONE, ports=ports), services=(service(ports=ports),))
 
     assert result.instances == {}
     assert [each.reason for each in result.findings] == ["PortNotFound"]
@@ -248,7 +248,9 @@ def test_application_may_come_from_a_label() -> None:
     ],
 )
 def test_selector_is_that_of_kubernetes(
-    selector: Any, labels: dict[str, str], expected: bool  # noqa: ANN401, FBT001
+    selector: Any,  # noqa: ANN401 - a document, or its short form
+    labels: dict[str, str],
+    expected: bool,  # noqa: FBT001
 ) -> None:
     """`LabelSelectorAsSelector` of apimachinery."""
     if isinstance(selector, str):

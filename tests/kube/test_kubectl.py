@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, NamedTuple
 
 import pytest
 import yaml
@@ -75,28 +77,39 @@ spec:
 """
 
 
-class Program:
-    """Runs `kubectl eureka` as users do."""
+class Done(NamedTuple):
+    """What came of a command."""
 
-    def __init__(self, kubeconfig: Path, namespace: str) -> None:
+    code: int
+    out: str
+    err: str
+
+
+class Program:
+    """`kubectl eureka` in this process, which has loaded it already; with flags of its own."""
+
+    def __init__(
+        self,
+        kubeconfig: Path,
+        namespace: str,
+        said: pytest.CaptureFixture[str],
+        patch: pytest.MonkeyPatch,
+    ) -> None:
         self._flags = (f"--kubeconfig={kubeconfig}", f"--namespace={namespace}")
+        self._said = said
+        self._patch = patch
 
     def __call__(self, command: str, *words: str, given: str = "") -> str:
         """What it prints; `AssertionError` with what it says when it fails."""
         done = self.tried(command, *words, given=given)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert done.code == 0, done.err
+        return done.out
 
-    def tried(self, command: str, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    def tried(self, command: str, *words: str, given: str = "") -> Done:
         """What comes of it."""
-        return subprocess.run(
-            [sys.executable, "-m", "kubectl_eureka", command, *words, *self._flags],
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_S,
-            check=False,
-        )
+        self._patch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(given.encode())))
+        code = main([command, *self._flags, *words])
+        return Done(code, *self._said.readouterr())
 
 
 @pytest.fixture
@@ -110,9 +123,14 @@ def shop(api: Kubectl) -> Iterator[Kubectl]:
 
 
 @pytest.fixture
-def eureka(cluster: Plan, shop: Kubectl) -> Program:
+def eureka(
+    cluster: Plan,
+    shop: Kubectl,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Program:
     """The program as an administrator, with `shop` as its namespace."""
-    return Program(cluster.kubeconfig, shop.namespace)
+    return Program(cluster.kubeconfig, shop.namespace, capsys, monkeypatch)
 
 
 @pytest.fixture
@@ -207,14 +225,15 @@ def _sorted(node: Any) -> Any:  # noqa: ANN401 - a document
 
 
 def test_injected_file_is_applied_and_taken_back(
-    shop: Kubectl, eureka: Program, injector: Kubectl
+    cluster: Plan, shop: Kubectl, injector: Kubectl
 ) -> None:
     """`inject -f x.yaml | kubectl apply -f -`, with the image of the injector that is installed."""
     label(shop)
     shop("apply", "-f", "-", given=DEPLOYMENT)
     before = shop.get("deployment", "orders")
 
-    text = eureka("inject", "-f", "-", given=DEPLOYMENT)
+    flags = (f"--kubeconfig={cluster.kubeconfig}", f"--namespace={shop.namespace}")
+    text = process("inject", "-f", "-", *flags, given=DEPLOYMENT)
     shop("apply", "-f", "-", given=text)
 
     assert text.startswith("# Orders of the shop.\n")
@@ -226,14 +245,14 @@ def test_injected_file_is_applied_and_taken_back(
     assert sidecar["image"] == "mirror.example/sidecar:1"
     assert f"http://eureka.{shop.namespace}.svc.shop.example:8761/eureka/" in json.dumps(sidecar)
     live = shop("get", "deployment", "orders", "-o", "yaml")
-    back = yaml.safe_load(eureka_without_flags("uninject", "-f", "-", given=live))
+    back = yaml.safe_load(process("uninject", "-f", "-", given=live))
     assert back["spec"]["template"] == before["spec"]["template"]
     assert back["status"] == after["status"]
     assert injector.namespace
 
 
-def eureka_without_flags(*words: str, given: str) -> str:
-    """`uninject` asks no cluster, and has no flags of one."""
+def process(*words: str, given: str) -> str:
+    """What the program prints in a process of its own, as in a pipe."""
     return subprocess.run(
         [sys.executable, "-m", "kubectl_eureka", *words],
         input=given,
@@ -287,14 +306,18 @@ def test_workload_is_explained_before_it_has_pods(shop: Kubectl, eureka: Program
 
 
 def test_person_with_few_rights_is_told_what_is_not_known(
-    cluster: Plan, shop: Kubectl, injector: Kubectl, tmp_path: Path
+    cluster: Plan,
+    shop: Kubectl,
+    eureka: Program,
+    injector: Kubectl,
+    tmp_path: Path,
 ) -> None:
     """The role `view` of one namespace is enough to see what a label does there."""
     label(shop)
     shop("apply", "-f", "-", given=DEPLOYMENT)
-    own = Program(_as(cluster, shop, tmp_path), shop.namespace)
+    own = f"--kubeconfig={_as(cluster, shop, tmp_path)}"
 
-    refused = own.tried("explain", "deploy/orders")
+    refused = eureka.tried("explain", "deploy/orders", own)
     shop(
         "create",
         "rolebinding",
@@ -310,15 +333,15 @@ def test_person_with_few_rights_is_told_what_is_not_known(
         "--role=ekc",
         "--serviceaccount=" + shop.namespace + ":default",
     )
-    seen = own.tried("explain", "deploy/orders")
+    seen = eureka.tried("explain", "deploy/orders", own)
 
-    assert refused.returncode == 3
-    assert 'cannot get resource "deployments"' in refused.stderr
-    assert "ask an administrator for this right" in refused.stderr
-    assert seen.returncode == 0, seen.stderr
-    assert "Each pod made from it gets a sidecar." in seen.stdout
-    assert "the injector's flags are not known" in seen.stderr
-    assert "EurekaClusters of other namespaces are not known" in seen.stderr
+    assert refused.code == 3
+    assert 'cannot get resource "deployments"' in refused.err
+    assert "ask an administrator for this right" in refused.err
+    assert seen.code == 0, seen.err
+    assert "Each pod made from it gets a sidecar." in seen.out
+    assert "the injector's flags are not known" in seen.err
+    assert "EurekaClusters of other namespaces are not known" in seen.err
     assert injector.namespace
 
 
@@ -341,10 +364,17 @@ def _as(cluster: Plan, shop: Kubectl, folder: Path) -> Path:
         (["explain"], 2, "name a pod, or files with -f"),
     ],
 )
-def test_errors_say_what_to_do(eureka: Program, words: list[str], code: int, said: str) -> None:
+def test_errors_say_what_to_do(
+    cluster: Plan,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    code: int,
+    said: str,
+) -> None:
     """In one line, and no traceback."""
-    done = eureka.tried(*words)
+    done = Program(cluster.kubeconfig, "default", capsys, monkeypatch).tried(*words)
 
-    assert done.returncode == code
-    assert said in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert done.code == code
+    assert said in done.err
+    assert done.err.count("\n") == 1
