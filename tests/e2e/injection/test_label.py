@@ -34,6 +34,7 @@ from eureka_operator import __version__
 from eureka_operator.core.injection.config import Config, Known, known
 from eureka_operator.core.injection.decide import Inject, Skip, decide
 from processes.cluster import throughout, until
+from support.kubectl import Kubectl
 
 Record = Callable[[str, object], None]
 
@@ -81,7 +82,7 @@ def test_what_serves_is_up(workloads: EkcCluster) -> None:
     """Every pod of every kind of workload, by its ready port, and nothing else of it."""
     nodes = len(workloads.kubectl.get("nodes")["items"])
     for app, count in {**SERVING, "agent": nodes}.items():
-        until(lambda app=app, count=count: len(ups(instances(workloads, app))) == count, PATIENCE_S)
+        until(_has_up(workloads, app, count), PATIENCE_S)
         found = instances(workloads, app)
         assert {each["port"]["$"] for each in found.values()} == {PORT}
         assert {each["metadata"]["pod-name"] for each in found.values()} == {
@@ -98,8 +99,8 @@ def test_each_pod_is_as_it_is_decided(target: Target, workloads: EkcCluster) -> 
     namespace = kubectl.get("namespace", kubectl.namespace)
     config = _config(target, workloads)
     for app, expected in RESULTS.items():
-        pods = until(lambda app=app: list(pods_of(kubectl, app).values()), PATIENCE_S)
-        for pod in pods:
+        until(_has_pods(kubectl, app), PATIENCE_S)
+        for pod in pods_of(kubectl, app).values():
             assert result_of(pod) == expected, app
             assert has_sidecar(pod) == (expected == INJECTED), app
             decision = decide(pod, namespace, config)
@@ -129,8 +130,7 @@ def test_jobs_end(workloads: EkcCluster) -> None:
     until(lambda: ups(instances(workloads, "worker")), PATIENCE_S)
     kubectl("exec", "job/worker", "--container=application", "--", "touch", OVER)
     for name in ("once", "nightly-now", "worker"):
-        wait = ("wait", "--for=condition=Complete", f"job/{name}", "--timeout=10s")
-        until(lambda wait=wait: kubectl.tried(*wait).returncode == 0, PATIENCE_S)
+        kubectl("wait", "--for=condition=Complete", f"job/{name}", "--timeout=55s")
 
     assert instances(workloads, "worker") == {}
     assert instances(workloads, "once") == {}
@@ -219,6 +219,14 @@ def test_seconds_to_be_seen_and_to_be_gone(
     until(lambda: direct.nowhere("timed"), PATIENCE_S)
     record_property("kubectl delete pod to gone at every peer", f"{time.monotonic() - begin:.2f} s")
     assert kubectl.get("pod", "timed")["status"]["phase"] == "Running"
+
+
+def _has_up(cluster: EkcCluster, app: str, count: int) -> Callable[[], bool]:
+    return lambda: len(ups(instances(cluster, app))) == count
+
+
+def _has_pods(kubectl: Kubectl, app: str) -> Callable[[], bool]:
+    return lambda: bool(pods_of(kubectl, app))
 
 
 def _workloads(target: Target) -> list[Document]:

@@ -225,7 +225,7 @@ def test_pod_that_starts_without_a_registry_registers_later(
 ) -> None:
     """It is ready all the same. And a namespace with pods, and with their registry, can be deleted.
 
-    Their leases elsewhere are gone at once: by a sidecar of this namespace at another one's registry.
+    The leases of its pods at another namespace's registry are gone at once.
     """
     registry = EkcCluster(late, "late")
     registry.apply({"replicas": 0})
