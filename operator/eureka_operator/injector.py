@@ -87,10 +87,12 @@ class Injector:
     def _look_at_leaf(self) -> None:
         if self._secret.complete and self._configuration.complete:
             options = self._options
-            self.leaf.consider(
+            wait_s = self.leaf.consider(
                 self._secret.objects.get(Name(options.namespace, options.secret)),
                 self._configuration.objects.get(Name("", options.name)),
             )
+            if wait_s:
+                asyncio.get_running_loop().call_later(wait_s, self._look_at_leaf)
 
     def _why_no_leaf(self) -> str | None:
         for mirror in (self._secret, self._configuration):

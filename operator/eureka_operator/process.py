@@ -34,6 +34,8 @@ from eureka_operator.shell.missing import MissingSidecars, Selection
 from eureka_operator.shell.options import Options
 from eureka_operator.shell.podtruth import PodTruth
 from eureka_operator.shell.queue import Key, Queue, Reconcile
+from eureka_operator.shell.registrations import Registrations, Scope
+from eureka_operator.shell.selected import SelectedNamespaces
 from eureka_operator.shell.view import View
 from eureka_operator.shell.watch import WatchEndedError, watch
 
@@ -134,6 +136,7 @@ async def _lead(parts: _Parts, reconcile: Reconcile) -> None:
         _take_signals_back(watching, parts.stop),
         *_certificates(parts),
         *_pods(parts),
+        _registrations(parts),
         watch((*kinds, POD), options.namespaces, options.kubeconfig, parts.queue.add, watching),
     ]
     pending = {asyncio.create_task(each) for each in work}
@@ -147,9 +150,10 @@ async def _lead(parts: _Parts, reconcile: Reconcile) -> None:
 def _certificates(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
     """Yield what keeps the certificates of the injector, if they are to be kept."""
     options = parts.options
-    if options.injector is not None:
+    if options.injector is not None and options.certificates:
         names = service_names(options.injector, options.namespace, options.cluster_domain)
-        yield Certificates(parts.client, options.namespace, options.injector, names).run()
+        kept = Certificates(parts.client, options.namespace, options.injector, names)
+        yield kept.run(parts.kube.post_event)
 
 
 def _pods(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
@@ -159,20 +163,34 @@ def _pods(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
     truth = PodTruth(parts.kube, parts.metrics, options.namespaces, lambda: leads.leading)
     yield truth.run(parts.client)
     if options.injector is not None:
-        yield _tell_of_missing_sidecars(parts, truth)
+        yield _care_for_injection(parts, truth, options.injector)
 
 
-async def _tell_of_missing_sidecars(parts: _Parts, truth: PodTruth) -> None:
+async def _registrations(parts: _Parts) -> None:
+    """Register what EurekaRegistrations stand for."""
+    scope = Scope(parts.options.namespaces, parts.options.cluster_domain)
+    leads = parts.elector
+    registrations = Registrations(parts.kube, parts.metrics, scope, lambda: leads.leading)
+    await registrations.run(parts.client)
+
+
+async def _care_for_injection(parts: _Parts, truth: PodTruth, injector: str) -> None:
+    """Have the injector asked about all pods that are chosen, and tell of those that missed it."""
     options = parts.options
-    view = View(options.cluster_domain)
-    selection = Selection(view, options.namespace)
+    changed = asyncio.Event()
+    view = View(options.cluster_domain, tell=changed.set)
+    selection = Selection(view, options.namespace, allow_urls=options.allow_urls)
     missing = MissingSidecars(
         parts.kube, parts.metrics, selection.wants, selection.may_inject, lambda: truth.injected
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(view.follow(parts.client))
+        tasks.create_task(SelectedNamespaces(parts.client, injector, view, changed).run())
         await missing.run(
-            parts.client, options.namespaces, lambda: view.problem is None, evict=False
+            parts.client,
+            options.namespaces,
+            lambda: view.problem is None,
+            evict=options.evict_missed,
         )
 
 

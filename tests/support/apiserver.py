@@ -14,7 +14,13 @@ from kubernetes.aio.client import Configuration
 
 Object = dict[str, Any]
 
-_PLURALS: Final = ("namespaces", "secrets", "eurekaclusters", "mutatingwebhookconfigurations")
+_PLURALS: Final = (
+    "namespaces",
+    "secrets",
+    "eurekaclusters",
+    "mutatingwebhookconfigurations",
+    "deployments",
+)
 _APPLY: Final = "application/apply-patch+yaml"
 
 

@@ -70,7 +70,7 @@ OPERATOR_VALUES: Final[Mapping[str, Values]] = {
         "leaderElection": {"leaseDuration": 30, "renewDeadline": 20, "retryPeriod": 5},
         "workers": 8,
         "sidecarImage": {"repository": "mine/sidecar", "tag": "7.8.9"},
-        "injector": {"replicas": 3, "allowURLs": False, "port": 10250},
+        "injector": {"replicas": 3, "allowURLs": False, "evictMissed": True, "port": 10250},
         "crds": {"keep": False},
         "serviceAccount": {"name": "operator", "annotations": {"example.com/role": "eureka"}},
         "podLabels": {"team": "platform", "app.kubernetes.io/component": "mine"},

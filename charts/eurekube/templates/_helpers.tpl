@@ -81,6 +81,22 @@ true
 {{- end -}}
 {{- end -}}
 
+{{/* Flags of both operator and injector: so they decide alike which pods should have a sidecar. */}}
+{{- define "eurekube.commonArgs" -}}
+{{- if and (include "eurekube.hasInjector" .) (not .Values.injector.allowURLs) }}
+- --no-urls
+{{- end }}
+{{- with .Values.clusterDomain }}
+- {{ printf "--cluster-domain=%s" . | quote }}
+{{- end }}
+{{- with .Values.log.level }}
+- {{ printf "--log-level=%s" (lower .) | quote }}
+{{- end }}
+{{- with .Values.log.format }}
+- {{ printf "--log-format=%s" . | quote }}
+{{- end }}
+{{- end -}}
+
 {{/* What the operator may do where it works: what `eureka_operator` does, and no more. */}}
 {{- define "eurekube.rules" -}}
 - apiGroups: [eurekube.io]
@@ -93,6 +109,15 @@ true
 - apiGroups: [eurekube.io]
   resources: [eurekaclusters/finalizers]
   verbs: [update]
+- apiGroups: [eurekube.io]
+  resources: [eurekaregistrations]
+  verbs: [get, list, watch]
+- apiGroups: [eurekube.io]
+  resources: [eurekaregistrations/status]
+  verbs: [patch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [services, configmaps, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]

@@ -15,6 +15,8 @@ AUTHORITY_NAME: Final = "eurekube injector CA"
 """The common name of each CA that the operator makes."""
 AUTHORITY_LASTS: Final = timedelta(days=3650)
 LEAF_LASTS: Final = timedelta(days=90)
+SETTLE_S: Final = 3.0
+"""How long after its publication a CA is trusted: API servers learn of it by their own watches."""
 CLOCKS_DIFFER: Final = timedelta(hours=1)
 """How long before it is made a certificate begins to hold: another machine's clock may be slow."""
 

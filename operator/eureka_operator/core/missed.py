@@ -50,9 +50,9 @@ class Missed(msgspec.Struct, frozen=True, kw_only=True):
     def event(self) -> Event:
         """What is said of it, with the pod: what is wrong, and the cure."""
         said = (
-            "this pod should have a Eureka sidecar and has none, so nobody finds it in Eureka: it"
-            " was made before it was selected, or while the injector did not answer. Make it anew:"
-            f" {self._cure}"
+            "this pod should have a sidecar and has none, so clients do not find it in Eureka: it"
+            " was made before injection was enabled, or while the injector did not answer. Make it"
+            f" again: {self._cure}"
         )
         return Event(WARNING, "SidecarMissing", said)
 

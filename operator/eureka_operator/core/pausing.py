@@ -20,7 +20,12 @@ sidecar would replace metadata.
     not paused  any                    no          nothing
     ==========  =====================  ==========  ==================
 
-An override that the sidecar made first is not on record; the sidecar then lifts it.
+Two overrides that the operator did not make are on record as well, or nobody might lift them:
+
+* One that appears while the pod is paused is the sidecar's, which was quicker, or has registered
+  with it. The sidecar lifts it, unless it was down when the annotation was removed (`appeared`).
+* One that is on record for a pod that is gone, and that its successor under this name has inherited
+  by registering under the same id: a StatefulSet's pod whose lease nobody removed (`inherited`).
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ from eureka_operator.core.events import NORMAL, Event
 from eureka_operator.core.instances import Instance
 from eureka_operator.core.pods import Pod
 from eureka_sidecar.core.document import OUT_OF_SERVICE, UNKNOWN
+from eureka_sidecar.core.downward import PAUSED
 
 UP: Final = "UP"
 
@@ -49,6 +55,10 @@ class ClusterName(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
+Key = tuple[ClusterName, str, str]
+"""What tells an instance from others: its EurekaCluster, its application, its id."""
+
+
 class Override(msgspec.Struct, frozen=True, kw_only=True):
     """An override on record: of which instance, in which EurekaCluster; what its status was."""
 
@@ -58,7 +68,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     was: str
 
     @property
-    def key(self) -> tuple[ClusterName, str, str]:
+    def key(self) -> Key:
         """What tells it from others."""
         return self.cluster, self.app, self.id
 
@@ -75,6 +85,11 @@ class Held(NamedTuple):
 
     cluster: ClusterName
     instance: Instance
+
+    @property
+    def key(self) -> Key:
+        """What tells it from others."""
+        return self.cluster, self.instance.app, self.instance.id
 
 
 class Lift(NamedTuple):
@@ -95,24 +110,30 @@ class Changes(NamedTuple):
     lifts: tuple[Lift, ...]
 
 
-def changes(pod: Pod, held: Iterable[Held], read: frozenset[ClusterName]) -> Changes:
+def changes(
+    pod: Pod,
+    held: Iterable[Held],
+    read: frozenset[ClusterName],
+    claimed: Iterable[Override] = (),
+) -> Changes:
     """What makes registries show a pod as its annotation wishes.
 
     Args:
         pod: the pod.
         held: its instances, by uid, in all registries.
         read: EurekaClusters whose registries were read; what is recorded of others stays.
+        claimed: overrides that are to be on record, too (`appeared`, `inherited`).
     """
-    found = {(each.cluster, each.instance.app, each.instance.id): each for each in held}
-    recorded = {each.key: each for each in _recorded(pod)}
+    found = {each.key: each for each in held}
+    recorded = {each.key: each for each in on_record(pod)}
     kept = {
         key: each
-        for key, each in recorded.items()
+        for key, each in {**{each.key: each for each in claimed}, **recorded}.items()
         if pod.paused or each.cluster not in read or _is_lifted_next(found.get(key))
     }
     overrides = [each for each in found.values() if pod.paused and _may_be_paused(each.instance)]
     for each in overrides:
-        made = _override(each)
+        made = _override(each, each.instance)
         kept[made.key] = made
     lifts = [
         Lift(found[key], _status_after(found[key].instance, each.was))
@@ -126,6 +147,31 @@ def changes(pod: Pod, held: Iterable[Held], read: frozenset[ClusterName]) -> Cha
     return Changes(None if unchanged else record, tuple(overrides), tuple(lifts))
 
 
+def appeared(
+    held: Iterable[Held], before: Iterable[Held], read_before: frozenset[ClusterName]
+) -> list[Override]:
+    """The overrides of a paused pod that were not there when its registries were read last.
+
+    Args:
+        held: its instances, by uid, in all registries.
+        before: the same when they were read last.
+        read_before: EurekaClusters whose registries were read then.
+    """
+    earlier = {each.key: each.instance for each in before}
+    return [
+        _override(each, earlier.get(each.key, each.instance))
+        for each in held
+        if _is_out_of_service(each)
+        and each.cluster in read_before
+        and (each.key not in earlier or earlier[each.key].overridden == UNKNOWN)
+    ]
+
+
+def inherited(held: Held) -> Override:
+    """The override of a pod that is gone, as that of the one which has its lease now."""
+    return _override(held, held.instance)
+
+
 def is_concerned(pod: Pod) -> bool:
     """Whether there may be anything to do for a pod: most are not paused, and never were."""
     return pod.paused or bool(pod.paused_by_operator)
@@ -133,7 +179,8 @@ def is_concerned(pod: Pod) -> bool:
 
 def paused_event(held: Held) -> Event:
     """What is said of an override, with the pod."""
-    said = f"{held.instance} is OUT_OF_SERVICE in EurekaCluster {held.cluster}, as annotated"
+    where = f"{held.instance} is OUT_OF_SERVICE in EurekaCluster {held.cluster}"
+    said = f"{where}: the pod has the annotation {PAUSED}"
     return Event(NORMAL, "Paused", said)
 
 
@@ -143,9 +190,9 @@ def resumed_event(lift: Lift) -> Event:
     return Event(NORMAL, "Resumed", said)
 
 
-def _override(held: Held) -> Override:
-    instance = held.instance
-    return Override(cluster=held.cluster, app=instance.app, id=instance.id, was=instance.status)
+def _override(held: Held, was: Instance) -> Override:
+    cluster, app, name = held.key
+    return Override(cluster=cluster, app=app, id=name, was=was.status)
 
 
 def _may_be_paused(instance: Instance) -> bool:
@@ -155,7 +202,11 @@ def _may_be_paused(instance: Instance) -> bool:
 
 def _is_lifted_next(held: Held | None) -> bool:
     """Whether an override that is on record is still there, and still ours."""
-    return held is not None and held.instance.overridden == OUT_OF_SERVICE
+    return held is not None and _is_out_of_service(held)
+
+
+def _is_out_of_service(held: Held) -> bool:
+    return held.instance.overridden == OUT_OF_SERVICE
 
 
 def _status_after(instance: Instance, was: str) -> str:
@@ -170,7 +221,7 @@ def _status_after(instance: Instance, was: str) -> str:
     return UP if was == UP else UNKNOWN
 
 
-def _recorded(pod: Pod) -> tuple[Override, ...]:
+def on_record(pod: Pod) -> tuple[Override, ...]:
     """What is on record for this very pod; nothing if the annotation is another's or broken."""
     try:
         record = msgspec.json.decode(pod.paused_by_operator or "null", type=_Record | None)

@@ -11,9 +11,11 @@ duration. So the rules are strict:
   tell a pod that is gone from one that runs in another Kubernetes, which may share the registry.
 * The uid is gone, or the pod has ended for good, or its node is lost.
 * Nothing follows from a list that is not complete, or empty: that is what a failure looks like.
+* Another pod has the name by now and may run, as with a StatefulSet: its sidecar registers under
+  the same id, and there is no way to remove one registration and not the next. So it stays.
 * It is proposed by what watches have shown, and done only if the pod, its node, and the record
   are still so when each is asked for by its name at that moment (`confirmed`).
-* A fault of ours stays small: 15 % of a registry's leases in a minute (`Budget`).
+* A fault of ours stays small: 15 % of a registry's leases in a minute, or five (`Budget`).
 """
 
 from __future__ import annotations
@@ -37,8 +39,11 @@ NOT_READY_FOR: Final = timedelta(seconds=10)
 """So long a node that is tainted as out of service has to be not ready besides: against a taint on
 the wrong node. It has been silent for 40 s or more before it counts as not ready."""
 SHARE_PERCENT: Final = 15
-"""Of a registry's leases of this Kubernetes, at most so many are removed in a minute; at least one,
-or a registry with six would never have any removed."""
+"""Of a registry's leases of this Kubernetes, at most so many are removed in a minute."""
+LEAST: Final = 5
+"""So many always may be, or a small registry would wait for a minute after each: a node that is
+lost takes several pods with it. A sidecar whose lease was removed by mistake registers again with
+its next renewal."""
 
 _WINDOW_S: Final = 60.0
 
@@ -114,6 +119,8 @@ def confirmed(
     """
     if record is None or record.pod_uid != proposed.instance.pod_uid or not is_ours(record, known):
         return None
+    if pod is not None and pod.uid != record.pod_uid and _may_register(pod):
+        return None
     nodes = None
     if proposed.node:
         nodes = {proposed.node: node} if node is not None else {}
@@ -142,7 +149,7 @@ def event(removal: Removal) -> Event:
 
 
 class Budget:
-    """How many leases of one registry may still be removed: a share of them in any minute."""
+    """How many leases of one registry may still be removed: a share in any minute, or `LEAST`."""
 
     def __init__(self) -> None:
         self._spent: deque[float] = deque()
@@ -151,7 +158,7 @@ class Budget:
         """How many may be removed now, of so many that are there; `now_s` never jumps."""
         while self._spent and now_s - self._spent[0] >= _WINDOW_S:
             self._spent.popleft()
-        most = max(1, (leases + len(self._spent)) * SHARE_PERCENT // 100)
+        most = max(LEAST, (leases + len(self._spent)) * SHARE_PERCENT // 100)
         return max(0, most - len(self._spent))
 
     def spend(self, now_s: float) -> None:
@@ -168,6 +175,11 @@ def _removal(instance: Instance, known: Known) -> Removal | None:
     if pod.finished:
         return Removal(instance, Reason.POD_FINISHED, f"its pod {where} has {_ended(pod)}")
     return _of_node(instance, pod, known)
+
+
+def _may_register(pod: Pod) -> bool:
+    """Whether a sidecar may run in a pod: from the moment that it is scheduled."""
+    return bool(pod.node) and not pod.finished
 
 
 def _ended(pod: Pod) -> str:

@@ -12,7 +12,7 @@ import base64
 import binascii
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -23,7 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from eureka_operator.core import certificates as core
-from eureka_operator.core.certificates import Authority, Held, Leaf, Plan
+from eureka_operator.core.certificates import SETTLE_S, Authority, Held, Leaf, Plan
+from eureka_operator.core.events import NORMAL, WARNING, Event
+from eureka_operator.core.injection.webhooks import is_selected
 from eureka_operator.core.kinds import SECRET, WEBHOOK, Object
 from eureka_operator.core.names import MANAGER
 from eureka_operator.shell.client import ApiError, Client, UnavailableError, path_of
@@ -33,8 +35,6 @@ BUNDLE, AUTHORITY_KEY, LEAF, LEAF_KEY = "ca.crt", "ca.key", "tls.crt", "tls.key"
 """Keys of the Secret; cert-manager writes all of them but `ca.key`."""
 BUNDLE_MANAGER: Final = f"{MANAGER}-certificates"
 """Owns `caBundle` of each webhook, and no other field."""
-SETTLE_S: Final = 3.0
-"""How long after its publication a CA is trusted: API servers learn of it by their own watches."""
 
 _APPLY: Final = "application/apply-patch+yaml"
 _NOT_FOUND: Final = 404
@@ -43,6 +43,10 @@ _AGAIN_S: Final = 3.0
 _PEM: Final = serialization.Encoding.PEM
 
 _log = logging.getLogger(__name__)
+
+
+Tell = Callable[[Object, str, str, str], Awaitable[None]]
+"""Posts an event about an object: `Kube.post_event`."""
 
 
 class Issuer(NamedTuple):
@@ -75,9 +79,11 @@ class Certificates:
         self._now = now
         self._clock = clock
         self._published_s: dict[str, float] = {}
+        self._bundle = ""
         self._problem = ""
+        self._events: list[Event] = []
 
-    async def run(self) -> None:
+    async def run(self, tell: Tell) -> None:
         """Look whenever one of the two objects changes, and once a minute; for ever."""
         changed = asyncio.Event()
         secret = Mirror(SECRET, _nothing, self._namespace, name=self._secret, tell=changed.set)
@@ -88,6 +94,7 @@ class Certificates:
             while True:
                 changed.clear()
                 pause_s = await self._try()
+                await self.tell(tell)
                 try:
                     async with asyncio.timeout(pause_s):
                         await changed.wait()
@@ -110,6 +117,17 @@ class Certificates:
             raise UnavailableError(f"there is no {WEBHOOK.kind} {self._name}; waiting for it")
         await self._publish(webhook, bundle)
         return SETTLE_S if plan.waits else _LOOK_S
+
+    async def tell(self, tell: Tell) -> None:
+        """Tell what was done since it was told last; nothing if the Secret cannot be read."""
+        if self._events:
+            try:
+                secret = await self._get(path_of(SECRET, self._namespace, self._secret))
+            except ApiError:
+                return
+            while secret is not None and self._events:
+                event = self._events.pop(0)
+                await tell(secret, event.type, event.reason, event.message)
 
     @property
     def _secret(self) -> str:
@@ -145,7 +163,9 @@ class Certificates:
             await self._write(secret, after)
             for what, why in (("CA", plan.authority), ("certificate", plan.leaf)):
                 if why is not None:
-                    _log.info("a new %s for the injector is in %s: %s", what, self._secret, why)
+                    said = f"a new {what} for the injector is in {self._secret}: {why}"
+                    _log.info("%s", said)
+                    self._events.append(Event(NORMAL, "CertificateMade", said))
         return after[BUNDLE]
 
     async def _write(self, secret: Object | None, texts: Mapping[str, str]) -> None:
@@ -175,7 +195,7 @@ class Certificates:
     async def _publish(self, webhook: Object, bundle: str) -> None:
         """Have the bundle in each webhook, and remember since when its CAs are there."""
         wanted = base64.b64encode(bundle.encode()).decode()
-        webhooks = webhook.get("webhooks") or ()
+        webhooks = _of_chart(webhook)
         if any(each["clientConfig"].get("caBundle") != wanted for each in webhooks):
             await self._client.send(
                 "patch",
@@ -186,6 +206,10 @@ class Certificates:
                 force_conflicts=True,
             )
             _log.info("the injector's CAs are published in %s %s", WEBHOOK.kind, self._name)
+            if bundle == self._bundle:
+                said = f"caBundle of {WEBHOOK.kind} {self._name} was changed; it was put right"
+                self._events.append(Event(WARNING, "CABundleRestored", said))
+        self._bundle = bundle
         now_s = self._clock()
         there = {each.fingerprint for each in _authorities(_certificates(bundle))}
         self._published_s = {each: self._published_s.get(each, now_s) for each in there}
@@ -283,7 +307,7 @@ def make_leaf(issuer: Issuer, names: Sequence[str], now: datetime) -> tuple[str,
 
 def bundle_of(webhook: Object | None) -> str:
     """The `caBundle` of a configuration's first webhook as PEM; empty if there is none."""
-    webhooks = (webhook or {}).get("webhooks") or ()
+    webhooks = _of_chart(webhook)
     return _base64(webhooks[0]["clientConfig"].get("caBundle") or "") if webhooks else ""
 
 
@@ -300,9 +324,15 @@ def _applied(webhook: Object, bundle: str) -> Object:
         "metadata": {"name": webhook["metadata"]["name"], "uid": webhook["metadata"]["uid"]},
         "webhooks": [
             {"name": each["name"], "clientConfig": {"caBundle": bundle}}
-            for each in webhook["webhooks"]
+            for each in _of_chart(webhook)
         ],
     }
+
+
+def _of_chart(webhook: Object | None) -> list[Object]:
+    """The webhooks of the chart; those of chosen namespaces are copies, with their `caBundle`."""
+    found = (webhook or {}).get("webhooks") or ()
+    return [each for each in found if not is_selected(each)]
 
 
 def _nothing(_: Object) -> None:

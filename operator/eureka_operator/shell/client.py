@@ -184,8 +184,12 @@ def failure(status: int, body: str | bytes) -> ApiError:
     return RefusedError(message, status, reason)
 
 
-async def configuration(kubeconfig: Path | None) -> Configuration:
+async def configuration(kubeconfig: Path | None, context: str | None = None) -> Configuration:
     """How to reach the API server: the file, else the pod's service account, else `~/.kube/config`.
+
+    Args:
+        kubeconfig: several with `:` between them are merged, as kubectl does.
+        context: of the file; `None`: its current one.
 
     Raises:
         UnavailableError: None of them can be used; the text says why.
@@ -194,14 +198,14 @@ async def configuration(kubeconfig: Path | None) -> Configuration:
     try:
         if kubeconfig is not None:
             await config.load_kube_config(  # type: ignore[no-untyped-call]
-                str(kubeconfig), client_configuration=found
+                str(kubeconfig), context=context, client_configuration=found
             )
             return found
         try:
             config.load_incluster_config(found)  # type: ignore[no-untyped-call]
         except config.ConfigException:
             await config.load_kube_config(  # type: ignore[no-untyped-call]
-                client_configuration=found
+                context=context, client_configuration=found
             )
     except (config.ConfigException, OSError, ValueError) as error:
         where = kubeconfig or "no service account of a pod, and ~/.kube/config"
@@ -209,15 +213,16 @@ async def configuration(kubeconfig: Path | None) -> Configuration:
     return found
 
 
-def current_namespace(kubeconfig: Path | None) -> str | None:
+def current_namespace(kubeconfig: Path | None, context: str | None = None) -> str | None:
     """The namespace that kubectl works in by this file; `None` if it names none."""
     try:
-        _, context = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
+        contexts, current = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
             str(kubeconfig) if kubeconfig else None
         )
     except (config.ConfigException, OSError, ValueError):
         return None
-    namespace: str | None = context["context"].get("namespace")
+    wanted = [each for each in contexts if each["name"] == context] if context else [current]
+    namespace: str | None = wanted[0]["context"].get("namespace") if wanted else None
     return namespace
 
 

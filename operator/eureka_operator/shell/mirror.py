@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from eureka_operator.core.kinds import Kind, Object
@@ -142,6 +142,16 @@ class Mirror(Generic[Kept]):
         self._changed.set()
         self._changed = asyncio.Event()
         self._told()
+
+
+def objects_of(mirrors: Iterable[Mirror[Kept]]) -> dict[Name, Kept] | None:
+    """What all of them show; `None` while one of them is not as the API server has it."""
+    found: dict[Name, Kept] = {}
+    for mirror in mirrors:
+        if not mirror.complete or mirror.problem is not None:
+            return None
+        found |= mirror.objects
+    return found
 
 
 def _name(found: Object) -> Name:

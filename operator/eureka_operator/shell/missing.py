@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from eureka_operator import __version__
+from eureka_operator.core.injection.annotations import INJECT
 from eureka_operator.core.injection.config import Config
 from eureka_operator.core.injection.decide import Inject, decide
-from eureka_operator.core.injection.selection import covers
+from eureka_operator.core.injection.selection import DISABLED, ENABLED, is_default
 from eureka_operator.core.injection.status import INJECTED_LABEL
 from eureka_operator.core.kinds import NAMESPACE, POD, Object
 from eureka_operator.core.missed import Missed, Wanted, eviction, evictions, missed
-from eureka_operator.core.names import GROUP
 from eureka_operator.core.pods import Pod
 from eureka_operator.shell.client import ApiError, Client, RefusedError, path_of
 from eureka_operator.shell.kube import Kube
@@ -28,10 +28,7 @@ PERIOD_S: Final = 60.0
 
 _AGAIN_S: Final = 1.0
 _CHUNK: Final = 100
-_SELECTION: Final = f"{GROUP}/inject"
 _WITHOUT: Final = f"!{INJECTED_LABEL}"
-_OPTED_IN: Final = "enabled"
-_OPTED_OUT: Final = "disabled"
 _TOO_MANY: Final = 429
 _NOT_FOUND: Final = 404
 
@@ -88,9 +85,9 @@ class MissingSidecars:
             if evict:
                 await self.evict(client, found)
         except ApiError as error:
-            _log.warning("it was not looked for pods without their sidecar: %s", error)
+            _log.warning("pods without their sidecar were not looked for: %s", error)
         except Exception as error:  # noqa: BLE001 - one odd pod stops no other work
-            _log.exception("it was not looked for pods without their sidecar: %s", error)
+            _log.exception("pods without their sidecar were not looked for: %s", error)
 
     async def look(self, client: Client, namespaces: tuple[str, ...]) -> list[Missed]:
         """Find them all, and say it of those of which it was not said yet.
@@ -102,10 +99,10 @@ class MissingSidecars:
         known = {each["metadata"]["name"]: each for each in await self._namespaces(namespaces)}
         for name, namespace in known.items():
             if self._may_inject(namespace):
-                async for pods in _pages(client, name, f"{_WITHOUT},{_SELECTION}!={_OPTED_OUT}"):
+                async for pods in _pages(client, name, f"{_WITHOUT},{INJECT}!={DISABLED}"):
                     found |= self._missed(pods, known)
         for each in namespaces or (None,):  # those that ask themselves, wherever they are
-            async for pods in _pages(client, each, f"{_WITHOUT},{_SELECTION}"):
+            async for pods in _pages(client, each, f"{_WITHOUT},{INJECT}"):
                 found |= self._missed(pods, known)
         self._metrics.pods_without_sidecar.set(len(found))
         for uid in sorted(found.keys() - self._told):
@@ -170,12 +167,14 @@ class MissingSidecars:
 class Selection:
     """What the injector decides, by a view of namespaces and registries like its own.
 
-    `own_namespace` is the operator's, where nothing is injected.
+    `own_namespace` is the operator's, where nothing is injected; `allow_urls` as the injector has
+    it.
     """
 
-    def __init__(self, view: View, own_namespace: str) -> None:
+    def __init__(self, view: View, own_namespace: str, *, allow_urls: bool = True) -> None:
         self._view = view
         self._own_namespace = own_namespace
+        self._allow_urls = allow_urls
 
     def wants(self, pod: Object, namespace: Object) -> bool:
         """Whether a pod should have a sidecar."""
@@ -183,19 +182,17 @@ class Selection:
             image="",  # it is not looked at
             version=__version__,
             registries=self._view.registries,
+            allow_urls=self._allow_urls,
             own_namespace=self._own_namespace,
         )
         return isinstance(decide(pod, namespace, config), Inject)
 
     def may_inject(self, namespace: Object) -> bool:
         """Whether pods of a namespace should have one though they do not ask themselves."""
-        label = (namespace["metadata"].get("labels") or {}).get(_SELECTION)
+        label = (namespace["metadata"].get("labels") or {}).get(INJECT)
         if label is not None:
-            return bool(label == _OPTED_IN)
-        return any(
-            each.injection is not None and each.injection.default and covers(each, namespace)
-            for each in self._view.registries
-        )
+            return bool(label == ENABLED)
+        return is_default(self._view.registries, namespace)
 
 
 async def _pages(

@@ -43,9 +43,10 @@ class Options:
     """Everything that `run` can be told.
 
     `namespaces` empty: all of them. `identity` is new for each process, so that one that was
-    started again is not taken for its predecessor. `injector` is the name of the injector whose
-    certificates are kept; `None`: somebody else keeps them, or there is none. `kubeconfig` `None`:
-    the pod's service account, else `~/.kube/config`.
+    started again is not taken for its predecessor. `injector` is the name of the injector's Service
+    and webhook, `None`: there is none; `certificates`: its certificates are kept by the operator.
+    `allow_urls` is as the injector has it, `evict_missed`: pods that missed their sidecar are
+    evicted. `kubeconfig` `None`: the pod's service account, else `~/.kube/config`.
     """
 
     namespace: str
@@ -58,6 +59,9 @@ class Options:
     workers: int = 4
     resync_s: float = 60.0
     injector: str | None = None
+    certificates: bool = False
+    allow_urls: bool = True
+    evict_missed: bool = False
     host: str | None = None
     port: int = 8080
     log_level: str = "info"
@@ -102,10 +106,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flag("--renew-deadline", type=float, default=LeaseTimes.renew_deadline_s, metavar="S")
     flag("--retry-period", type=float, default=LeaseTimes.retry_period_s, metavar="S")
     flag("--workers", type=int, default=Options.workers, metavar="N", help="clusters at a time")
+    flag("--injector", metavar="NAME", help="of its Service and webhook (default: there is none)")
+    flag("--injector-certificates", action="store_true", help="make and renew the injector's")
+    _add_no_urls(parser)
     flag(
-        "--injector-certificates",
-        metavar="NAME",
-        help="make and renew those of the injector whose Service and webhook have this name",
+        "--evict-missed",
+        action="store_true",
+        help="evict pods that missed their sidecar, within their budgets",
     )
     flag("--resync", type=float, default=Options.resync_s, metavar="S", help="look at all so often")
     flag("--host", default=None, help="address of health and metrics (default: all)")
@@ -125,11 +132,7 @@ def add_injector_flags(parser: argparse.ArgumentParser) -> None:
     )
     flag("--secret", metavar="NAME", help="with tls.crt and tls.key (default: the name, and -tls)")
     flag("--sidecar-image", default=InjectorOptions.sidecar_image, metavar="IMAGE")
-    flag(
-        "--no-urls",
-        action="store_true",
-        help="pods may name EurekaClusters, and no registry by its URL",
-    )
+    _add_no_urls(parser)
     flag("--cluster-domain", default=InjectorOptions.cluster_domain, metavar="DOMAIN")
     flag("--host", default=None, help="address of both ports (default: all)")
     flag("--port", type=int, default=InjectorOptions.port, help="of HTTPS; 0: any free one")
@@ -142,6 +145,12 @@ def add_injector_flags(parser: argparse.ArgumentParser) -> None:
     flag("--log-level", choices=_LEVELS, default=InjectorOptions.log_level)
     flag("--log-format", choices=("text", "json"), default=InjectorOptions.log_format)
     flag("--kubeconfig", type=Path, metavar="FILE", help="for a run outside a cluster")
+
+
+def _add_no_urls(parser: argparse.ArgumentParser) -> None:
+    """The operator needs it, too: to tell which pods should have a sidecar."""
+    said = "pods may name EurekaClusters, and no registry by its URL"
+    parser.add_argument("--no-urls", action="store_true", help=said)
 
 
 def read_injector(flags: argparse.Namespace, environment: Mapping[str, str]) -> InjectorOptions:
@@ -184,7 +193,10 @@ def read(flags: argparse.Namespace, environment: Mapping[str, str]) -> Options:
         cluster_domain=_domain(flags.cluster_domain),
         workers=int(_at_least("--workers", flags.workers, 1)),
         resync_s=_at_least("--resync", flags.resync, 1),
-        injector=_injector(flags.injector_certificates),
+        injector=_injector(flags),
+        certificates=flags.injector_certificates,
+        allow_urls=not flags.no_urls,
+        evict_missed=flags.evict_missed,
         host=flags.host,
         port=_port("--port", flags.port),
         log_level=flags.log_level,
@@ -220,8 +232,16 @@ def _image(flag: str, image: str) -> str:
     return image
 
 
-def _injector(name: str | None) -> str | None:
-    return None if name is None else _object_name("--injector-certificates", name)
+def _injector(flags: argparse.Namespace) -> str | None:
+    if flags.injector is not None:
+        return _object_name("--injector", flags.injector)
+    for flag, given in (
+        ("--injector-certificates", flags.injector_certificates),
+        ("--evict-missed", flags.evict_missed),
+    ):
+        if given:
+            raise OptionsError(f"{flag}: of which injector? add --injector NAME")
+    return None
 
 
 def _object_name(flag: str, name: str) -> str:

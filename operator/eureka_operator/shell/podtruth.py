@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -29,7 +29,7 @@ from eureka_operator.core.reaping import Known, missing_nodes
 from eureka_operator.shell.client import ApiError, Client
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
-from eureka_operator.shell.mirror import Mirror
+from eureka_operator.shell.mirror import Mirror, objects_of
 from eureka_operator.shell.pausing import Pauser
 from eureka_operator.shell.reaping import Reaper
 from eureka_operator.shell.registries import Reading, Registries
@@ -81,7 +81,7 @@ class PodTruth:
         self._now = now
         self._reaper = Reaper(kube, metrics, may_act)
         self._pauser = Pauser(kube, metrics, may_act)
-        self._cluster = _ClusterUid(kube)
+        self._cluster = ClusterUid(kube)
         self._missing: dict[str, datetime] = {}
 
     @property
@@ -139,7 +139,7 @@ class PodTruth:
         await self._reaper.reap(readings, known)
 
 
-class _ClusterUid:
+class ClusterUid:
     """The uid of this Kubernetes, which the injector writes into what pods register."""
 
     def __init__(self, kube: Kube) -> None:
@@ -166,14 +166,8 @@ class _ClusterUid:
 
 def _all(mirrors: list[Mirror[T]]) -> list[T] | None:
     """What all of them show; `None` while one of them is not as the API server has it."""
-    if any(not mirror.complete or mirror.problem is not None for mirror in mirrors):
-        return None
-    return list(_objects(mirrors))
-
-
-def _objects(mirrors: list[Mirror[T]]) -> Iterator[T]:
-    for mirror in mirrors:
-        yield from mirror.objects.values()
+    found = objects_of(mirrors)
+    return None if found is None else list(found.values())
 
 
 def _by_name(mirror: Mirror[Node]) -> dict[str, Node] | None:

@@ -10,6 +10,7 @@ from yarl import URL
 from eureka_operator import __version__
 from eureka_operator.core.instances import Instance, NoInstancesError, read_list, read_one
 from eureka_sidecar.core.document import quoted
+from eureka_sidecar.core.operations import Answer, Request
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=5.0, sock_connect=1.0, sock_read=2.0)
 """How long one request may take. A peer that is cut off (a NetworkPolicy drops packets) shows by
@@ -55,7 +56,8 @@ class Registry:
     def __init__(self, session: aiohttp.ClientSession, address: str, port: int) -> None:
         host = f"[{address}]" if ":" in address else address
         self._session = session
-        self._url = f"http://{host}:{port}/eureka/apps"
+        self._root = f"http://{host}:{port}"
+        self._url = f"{self._root}/eureka/apps"
 
     async def instances(self, before: Listing | None) -> Listing:
         """All that name a pod; `before` itself if nothing has changed since."""
@@ -68,6 +70,25 @@ class Registry:
             return Listing(answer.tag, read_list(answer.body))
         except NoInstancesError as error:
             raise RegistryError(f"{self._url}: {error}") from error
+
+    async def whole_list(self, tag: str) -> tuple[str, bytes] | None:
+        """The list of all instances as JSON, and its tag; `None` if it is that of `tag`."""
+        answer = await self._ask("GET", self._url, {"If-None-Match": tag} if tag else {})
+        if answer.status == _NOT_MODIFIED and tag:
+            return None
+        self._expect(answer, _OK)
+        return answer.tag, answer.body
+
+    async def exchange(self, request: Request) -> Answer:
+        """Send what a lease asks for; without an answer, the reason. Raises nothing."""
+        headers = {"Content-Type": "application/json"} if request.body else {}
+        try:
+            answer = await self._ask(
+                request.method, f"{self._root}{request.target}", headers, request.body
+            )
+        except RegistryError as error:
+            return Answer(0, reason=str(error))
+        return Answer(answer.status, answer.body)
 
     async def instance(self, app: str, name: str) -> Instance | None:
         """What is held under this id now; `None` if nothing is, or if it names no pod."""
@@ -101,21 +122,23 @@ class Registry:
     def _of(self, app: str, name: str) -> str:
         return f"{self._url}/{quoted(app)}/{quoted(name)}"
 
-    async def _ask(self, method: str, url: str, headers: dict[str, str] | None = None) -> _Answer:
+    async def _ask(
+        self, method: str, url: str, headers: dict[str, str] | None = None, body: bytes = b""
+    ) -> _Answer:
         target = URL(url, encoded=True)
         try:
             async with self._session.request(
-                method, target, headers=headers, allow_redirects=False
+                method, target, headers=headers, data=body or None, allow_redirects=False
             ) as response:
-                body = await _read(response)
+                found = await _read(response)
         except TimeoutError as error:
             raise RegistryError(f"{method} {url}: the peer does not answer in time") from error
         except (aiohttp.ClientError, OSError) as error:
             raise RegistryError(f"{method} {url}: the peer cannot be reached: {error}") from error
-        if body is None:
+        if found is None:
             raise RegistryError(f"{method} {url} answers with more than {_MOST_BYTES} bytes")
         tag = response.headers.get("ETag", "")
-        return _Answer(f"{method} {url}", response.status, tag, body)
+        return _Answer(f"{method} {url}", response.status, tag, found)
 
     def _expect(self, answer: _Answer, *statuses: int) -> None:
         if answer.status not in statuses:

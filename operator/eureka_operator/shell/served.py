@@ -1,7 +1,8 @@
 """The certificate that the injector serves: a new one is taken without a restart, if it is trusted.
 
 It is tried before it is served: by a TLS handshake in memory with what the API server was told to
-trust. So one that would be refused never takes the place of one that works.
+trust. So one that would be refused never takes the place of one that works. Nor does one whose CA
+was published only now: API servers learn of that by watches of their own, maybe later than we.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from eureka_operator.core.certificates import SETTLE_S
 from eureka_operator.core.kinds import Object
 
 _LEAF: Final = "tls.crt"
@@ -48,14 +50,22 @@ class ServedLeaf:
     """The leaf for `host`, the name by which the API server asks.
 
     `listening` is the context of the listener, which stays the same: it hands each handshake to
-    the context of the newest leaf. `now` is in seconds since 1970.
+    the context of the newest leaf. `now` is in seconds since 1970, `clock` is that of waiting.
     """
 
-    def __init__(self, host: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        host: str,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.listening = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.listening.sni_callback = self._hand_over
         self._host = host
         self._now = now
+        self._clock = clock
+        self._bundles: frozenset[str] = frozenset()
+        self._published_s = 0.0
         self._served: _Served | None = None
         self._problem: str | None = "no certificate was read yet"
 
@@ -71,20 +81,37 @@ class ServedLeaf:
         """When the leaf ends, in seconds since 1970; 0: none is served."""
         return self._served.ends_s if self._served else 0.0
 
-    def consider(self, secret: Object | None, webhook: Object | None) -> None:
+    def consider(self, secret: Object | None, webhook: Object | None) -> float:
         """Serve what the Secret holds if all webhooks trust it; else go on with what there is.
 
-        `None`: there is no such object.
+        `None`: there is no such object. Gives the seconds after which both are to be considered
+        again though they have not changed; 0: they need not be.
         """
         problem: str | None = None
+        wait_s = 0.0
         try:
-            bundles = _bundles(webhook)
-            self._take(_tried(_pair(secret), bundles, self._host))
+            self._notice(_bundles(webhook))
+            tried = _tried(_pair(secret), self._bundles, self._host)
+            wait_s = self._wait_s(tried, webhook)
+            if not wait_s:
+                self._take(tried)
         except _UntrustedError as error:
             problem = None if self._is_trusted(webhook) else str(error)
             if problem is None or problem != self._problem:
                 _log.warning("%s", error)
         self._problem = problem
+        return wait_s
+
+    def _notice(self, bundles: frozenset[str]) -> None:
+        if bundles != self._bundles:
+            self._bundles, self._published_s = bundles, self._clock()
+
+    def _wait_s(self, tried: _Served, webhook: Object | None) -> float:
+        """How long what is served has to go on being served, because it is trusted longer."""
+        if self._served is None or tried.pair == self._served.pair:
+            return 0.0
+        rest_s = self._published_s + SETTLE_S - self._clock()
+        return rest_s if rest_s > 0 and self._is_trusted(webhook) else 0.0
 
     def _take(self, tried: _Served) -> None:
         if self._served is None or tried.pair != self._served.pair:

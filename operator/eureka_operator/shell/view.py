@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from eureka_operator.core.injection.config import Known, known
@@ -20,14 +21,20 @@ _log = logging.getLogger(__name__)
 class View:
     """A small view of the cluster; `domain` is its DNS domain.
 
-    `new_namespace_s`: how long a namespace may take to be seen after the API server has it.
+    `new_namespace_s`: how long a namespace may take to be seen after the API server has it. `tell`
+    is called after each change of EurekaClusters.
     """
 
-    def __init__(self, domain: str, new_namespace_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        domain: str,
+        new_namespace_s: float = 1.0,
+        tell: Callable[[], None] = lambda: None,
+    ) -> None:
         self._new_namespace_s = new_namespace_s
         self._domain = domain
         self._namespaces = Mirror(NAMESPACE, _metadata)
-        self._clusters = Mirror(CLUSTER, self._known)
+        self._clusters = Mirror(CLUSTER, self._known, tell=tell)
 
     @property
     def problem(self) -> str | None:

@@ -182,7 +182,7 @@ class Webhook:
                         return bytes(body[:most]), "too_large"
         except TimeoutError:
             return bytes(body), "slow_body"
-        except (web.HTTPException, OSError, ValueError) as error:
+        except (web.RequestPayloadError, web.HTTPException, OSError, ValueError) as error:
             _log.debug("a body cannot be read: %r", error)
             return bytes(body), "broken_body"
         return bytes(body), ""

@@ -32,6 +32,9 @@ _OPERATORS_RIGHTS = {
     "eurekube.io/eurekaclusters": ("get", "list", "watch"),
     "eurekube.io/eurekaclusters/status": ("patch",),
     "eurekube.io/eurekaclusters/finalizers": ("update",),
+    "eurekube.io/eurekaregistrations": ("get", "list", "watch"),
+    "eurekube.io/eurekaregistrations/status": ("patch",),
+    "discovery.k8s.io/endpointslices": ("get", "list", "watch"),
     "/services": _CHILDREN,
     "/configmaps": _CHILDREN,
     "/serviceaccounts": _CHILDREN,
@@ -43,9 +46,10 @@ _OPERATORS_RIGHTS = {
     "/events": ("list", "create", "patch"),
 }
 _RIGHTS_BEYOND_NAMESPACES = {
-    "/namespaces": ("get", "list"),
+    "/namespaces": ("get", "list", "watch"),
     "/nodes": ("get", "list", "watch"),
 }
+_UID_ROLE = f"eurekube-operator-{NAMESPACE}-cluster-uid"
 _LEADER_RIGHTS = {
     "coordination.k8s.io/leases[eurekube-operator]": ("get", "update"),
     "coordination.k8s.io/leases": ("create",),
@@ -163,6 +167,37 @@ def test_rights_in_the_whole_cluster(helm: Helm) -> None:
     }
 
 
+def test_right_to_evict_is_given_with_its_switch_alone(helm: Helm) -> None:
+    """It holds for any pod, as PodDisruptionBudgets allow."""
+    evicting = rendered(helm, OPERATOR, {"injector": {"evictMissed": True}})
+    without = rendered(helm, OPERATOR, {"injector": {"evictMissed": True, "enabled": False}})
+
+    rights = _rights(evicting, "ClusterRole", "eurekube-operator")
+    assert rights["/pods/eviction"] == ("create",)
+    assert "--evict-missed" in _operator(evicting)["args"]
+    assert "/pods/eviction" not in _rights(without, "ClusterRole", "eurekube-operator")
+    assert "--evict-missed" not in _operator(without)["args"]
+
+
+def test_who_chooses_namespaces_needs_a_right_of_its_own(helm: Helm) -> None:
+    """A policy of the API server; the injector's own namespaces need none."""
+    kinds = [each["kind"] for each in rendered(helm, OPERATOR, {})]
+    namespaced = rendered(helm, OPERATOR, {"watch": {"namespaces": ["a"]}})
+
+    assert kinds.count("ValidatingAdmissionPolicy") == 1
+    assert kinds.count("ValidatingAdmissionPolicyBinding") == 1
+    assert not of_kind(namespaced, "ValidatingAdmissionPolicy")
+
+
+def test_operator_and_injector_decide_alike(helm: Helm) -> None:
+    """Or the operator would miss sidecars that the injector was told not to give."""
+    objects = rendered(helm, OPERATOR, {"injector": {"allowURLs": False}, "clusterDomain": "a.b"})
+
+    for each in of_kind(objects, "Deployment"):
+        args = each["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert {"--no-urls", "--cluster-domain=a.b"} <= set(args)
+
+
 def test_rights_in_some_namespaces_are_none_elsewhere(helm: Helm) -> None:
     """No ClusterRole at all: a tenant can be given the operator."""
     objects = rendered(helm, OPERATOR, {"watch": {"namespaces": ["a", "b"]}})
@@ -172,8 +207,10 @@ def test_rights_in_some_namespaces_are_none_elsewhere(helm: Helm) -> None:
         ("RoleBinding", "a", "Role/eurekube-operator"),
         ("RoleBinding", "b", "Role/eurekube-operator"),
         ("RoleBinding", NAMESPACE, "Role/eurekube-operator-leader-election"),
+        ("RoleBinding", "kube-system", f"Role/{_UID_ROLE}"),
         ("RoleBinding", "a", "Role/eurekube-check"),
     }
+    assert _rights(objects, "Role", _UID_ROLE) == {"/namespaces[kube-system]": ("get",)}
     roles = [
         each for each in of_kind(objects, "Role") if each["metadata"]["namespace"] != NAMESPACE
     ]
@@ -225,7 +262,7 @@ def test_users_get_the_rights_that_kubernetes_own_roles_give(helm: Helm) -> None
     assert roles == {
         "eurekube-operator": set(),
         "eurekube-injector": set(),
-        "eurekube-injector-certificates": set(),
+        "eurekube-injector-webhook": set(),
         "eurekube-view": {"view", "edit", "admin"},
         "eurekube-edit": {"edit", "admin"},
     }
@@ -378,7 +415,7 @@ def test_notes_say_how_pods_get_a_sidecar_or_why_not(
 
 
 def test_webhooks_ask_about_pods_that_asked_for_it(helm: Helm) -> None:
-    """No pod twice; none of the injector's own namespace, which could then not start."""
+    """None twice unless its namespace's label is mistyped; none of the injector's own namespace."""
     (configuration,) = of_kind(rendered(helm, OPERATOR, {}), _WEBHOOKS)
 
     asked = {
@@ -394,7 +431,9 @@ def test_webhooks_ask_about_pods_that_asked_for_it(helm: Helm) -> None:
 
     wanted: dict[tuple[str | None, str | None], list[str]]
     wanted = {("enabled", pod): ["namespace"] for pod in (None, "enabled", "yes", "")}
-    for namespace in (None, "disabled", "yes"):
+    wanted |= {("yes", None): ["namespace"]}
+    wanted |= {("yes", pod): ["namespace", "pod"] for pod in ("enabled", "yes", "")}
+    for namespace in (None, "disabled"):
         wanted |= {(namespace, pod): ["pod"] for pod in ("enabled", "yes", "")}
     assert {both: names for both, names in asked.items() if names} == wanted
     for namespace in ("kube-system", "kube-public", "kube-node-lease", NAMESPACE):
@@ -477,7 +516,7 @@ def test_rights_of_the_injector(helm: Helm) -> None:
     assert _rights(objects, "Role", "eurekube-injector") == {
         "/secrets[eurekube-injector-tls]": ("list", "watch")
     }
-    assert _rights(objects, "ClusterRole", "eurekube-injector-certificates") == {
+    assert _rights(objects, "ClusterRole", "eurekube-injector-webhook") == {
         "admissionregistration.k8s.io/mutatingwebhookconfigurations[eurekube-injector]": (
             "get",
             "list",
@@ -496,8 +535,11 @@ def test_rights_of_the_injector(helm: Helm) -> None:
             f"{kind.removesuffix('Binding')}/eurekube-injector{suffix}",
             account,
         )
-        for kind, namespace in (("ClusterRoleBinding", None), ("RoleBinding", NAMESPACE))
-        for suffix, account in (("", "eurekube-injector"), ("-certificates", "eurekube-operator"))
+        for kind, namespace, more in (
+            ("ClusterRoleBinding", None, "-webhook"),
+            ("RoleBinding", NAMESPACE, "-certificates"),
+        )
+        for suffix, account in (("", "eurekube-injector"), (more, "eurekube-operator"))
     }
 
 
@@ -516,7 +558,10 @@ def test_rollout_of_the_injector_leaves_no_gap(helm: Helm) -> None:
 @pytest.mark.parametrize("values", OPERATOR_VALUES.values(), ids=OPERATOR_VALUES)
 def test_everything_has_its_namespace_and_a_name_of_the_release(helm: Helm, values: Values) -> None:
     """`helm template | kubectl apply` puts it where `helm install` does, two releases apart."""
-    cluster_scoped = {_CRD, "ClusterRole", "ClusterRoleBinding", _WEBHOOKS}
+    cluster_scoped = {
+        *(_CRD, "ClusterRole", "ClusterRoleBinding", _WEBHOOKS),
+        *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+    }
     name = values.get("fullnameOverride", "eurekube")
 
     for each in rendered(helm, OPERATOR, values):

@@ -21,13 +21,14 @@ from eureka_operator.core.injection.reasons import (
 )
 from eureka_operator.core.injection.status import STATUS
 from eureka_operator.core.kinds import Object
+from eureka_operator.core.pods import PAUSED_BY_OPERATOR
 from eureka_sidecar.core import check, metadata, urls
+from eureka_sidecar.core.downward import METADATA
 from eureka_sidecar.core.values import number, shown
 
 PREFIX: Final = f"{names.GROUP}/"
 INJECT: Final = f"{PREFIX}inject"
 """A label; as an annotation it is a common mistake."""
-_METADATA: Final = f"{PREFIX}metadata."
 _APP: Final = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _PORT_NAME: Final = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _LONGEST_PORT_NAME: Final = 15
@@ -46,9 +47,7 @@ _INSTANCE_FIELDS: Final = frozenset(
     )
 )  # fmt: skip
 _ONE_INSTANCE: Final = ("port", "secure_port", "vip", "check")
-_OTHERS: Final = frozenset(
-    (STATUS, names.CONFIG_HASH, names.STATIC_CONFIG, f"{PREFIX}paused-by-operator")
-)
+_OTHERS: Final = frozenset((STATUS, names.CONFIG_HASH, names.STATIC_CONFIG, PAUSED_BY_OPERATOR))
 """Keys that are Eurekube's own, not a user's."""
 
 Port = int | str
@@ -74,15 +73,18 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     embedded: bool = False
 
 
-class _Row(msgspec.Struct, frozen=True):
-    """An annotation: the field of `Wishes` (empty: only checked), and what reads its value.
+class Annotation(msgspec.Struct, frozen=True):
+    """A row of the table, from which docs/injection-reference.md is made.
 
-    The reader raises `ValueError` with what the value must be.
+    `key` has no prefix. `field` is that of `Wishes`, empty: only checked. `read` raises
+    `ValueError` with what the value must be. `value` and `meaning` are for people.
     """
 
     key: str
     field: str
     read: Callable[[str], object]
+    value: str
+    meaning: str
     reason: Reason = BAD_ANNOTATION
 
 
@@ -110,14 +112,14 @@ def read(annotations: Mapping[str, str]) -> tuple[Wishes, tuple[Finding, ...]]:
     return Wishes(**values), tuple(found)
 
 
-def _row(key: str) -> _Row | None:
-    if key.startswith(_METADATA):
-        name = key.removeprefix(_METADATA)
-        return _Row(key, "", lambda text: _metadata(name, text))
+def _row(key: str) -> Annotation | None:
+    if key.startswith(METADATA):
+        name = key.removeprefix(METADATA)
+        return Annotation(key, "", lambda text: _metadata(name, text), "", "")
     return _ROWS.get(key)
 
 
-def _may_be_secret(row: _Row, text: str) -> bool:
+def _may_be_secret(row: Annotation, text: str) -> bool:
     return "@" in text and row.field in ("registry", "check")
 
 
@@ -134,7 +136,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[Finding]:
         return
     for field in _ONE_INSTANCE:
         if field in values:
-            key = next(each.key for each in _ROWS.values() if each.field == field)
+            key = next(f"{PREFIX}{each.key}" for each in ANNOTATIONS if each.field == field)
             said = f"{key} is of one instance, but {PREFIX}instances lists them: write it there"
             yield Finding(BAD_ANNOTATION, said, own=True)
 
@@ -245,20 +247,71 @@ def _check_instance(given: Object) -> None:
         raise ValueError("an instance needs a port, as a number or a name")
 
 
-_ROWS: Final = {
-    each.key: each
-    for each in (
-        _Row(f"{PREFIX}app", "app", _app, APP_NOT_ALLOWED),
-        _Row(f"{PREFIX}port", "port", port),
-        _Row(f"{PREFIX}secure-port", "secure_port", port),
-        _Row(f"{PREFIX}registry", "registry", _registry),
-        _Row(f"{PREFIX}check", "check", _check),
-        _Row(f"{PREFIX}vip", "vip", _line),
-        _Row(f"{PREFIX}drain-seconds", "drain_s", _seconds(0, 3_600)),
-        _Row(f"{PREFIX}renewal-seconds", "renewal_s", _seconds(1, 3_600)),
-        _Row(f"{PREFIX}instances", "instances", _instances),
-        _Row(f"{PREFIX}client", "embedded", lambda text: _one_of("embedded")(text) == "embedded"),
-        _Row(f"{PREFIX}paused", "", _one_of("true", "false")),
-        _Row(f"{PREFIX}zone", "", lambda text: _metadata("zone", text)),
-    )
-}
+ANNOTATIONS: Final = (
+    Annotation(
+        "app", "app", _app, "`NAME`: 1 to 63 letters, digits and `. _ -`",
+        "Name of the application. Default: the pod's label `app.kubernetes.io/name`, else its label"
+        " `app`, else the name of what it belongs to (Deployment, StatefulSet, ...).",
+        APP_NOT_ALLOWED,
+    ),
+    Annotation(
+        "port", "port", port, "number, or name of a container's port",
+        "The port that clients call. Default: that of the readiness probe, else the only one with"
+        " the name `http`, `https` or `grpc`, else the only TCP port. One that speaks TLS (the"
+        " probe's scheme is `HTTPS`, or its name is `https`) is registered as the secure port.",
+    ),
+    Annotation(
+        "secure-port", "secure_port", port, "number, or name of a container's port",
+        "A port with TLS, beside `port` or alone. Default: none.",
+    ),
+    Annotation(
+        "check", "check", _check,
+        "`http://:8080/health`, `https://`, `tcp://:8080`, `grpc://:9000/SERVICE`",
+        "How the sidecar asks whether the application is ready. Default: its readiness probe, else"
+        " whether the port accepts connections.",
+    ),
+    Annotation(
+        "registry", "registry", _registry, "`NAME`, `NAMESPACE/NAME`, `URL,URL`; several with `;`",
+        "Where it is registered: an EurekaCluster, or any Eureka server, one of Java, too, by the"
+        " base URL (`http://eureka.example:8761/eureka/`). Commas separate servers of one registry,"
+        f" semicolons up to {_MOST_REGISTRIES} registries. Default: the EurekaCluster of the"
+        " namespace, else the one whose `spec.injection` selects it.",
+    ),
+    Annotation(
+        "vip", "vip", _line, "text of one line",
+        "VIP address by which clients look it up. Default: the application's name in lower case.",
+    ),
+    Annotation(
+        "drain-seconds", "drain_s", _seconds(0, 3_600), "0 to 3600",
+        "How long the application goes on serving after its lease is removed; at most its grace"
+        " period less 10 s. Default: `spec.injection.drain` of the EurekaCluster, else 20, and 60"
+        " with a registry by URL.",
+    ),
+    Annotation(
+        "renewal-seconds", "renewal_s", _seconds(1, 3_600), "1 to 3600",
+        "Time between renewals; the lease lasts for three of them. Default: `spec.injection.lease`"
+        " of the EurekaCluster, else 30, so that a lease lasts for 90 s.",
+    ),
+    Annotation(
+        "instances", "instances", _instances,
+        'JSON: `[{"port": "http"}, {"app": "orders-grpc", "port": "grpc"}]`',
+        f"Up to {_MOST_INSTANCES} instances of one pod, instead of `port`, `secure-port`, `vip` and"
+        f" `check`. Fields: {', '.join(f'`{each}`' for each in sorted(_INSTANCE_FIELDS))}.",
+    ),
+    Annotation(
+        "client", "embedded", lambda text: _one_of("embedded")(text) == "embedded", "`embedded`",
+        "The application has an Eureka client and registers itself: no sidecar.",
+    ),
+    Annotation(
+        "paused", "", _one_of("true", "false"), "`true`, `false`",
+        "OUT_OF_SERVICE while it is `true`. Acts on running pods.",
+    ),
+    Annotation(
+        "zone", "", lambda text: _metadata("zone", text), "text",
+        "Zone in the metadata. Default: the pod's label `topology.kubernetes.io/zone`. Acts on"
+        " running pods.",
+    ),
+)  # fmt: skip
+"""All but those of metadata, whose keys are free."""
+
+_ROWS: Final = {f"{PREFIX}{each.key}": each for each in ANNOTATIONS}

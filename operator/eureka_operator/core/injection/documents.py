@@ -9,7 +9,7 @@ import msgspec
 
 from eureka_operator.core.injection import pods
 from eureka_operator.core.injection.config import Config
-from eureka_operator.core.injection.decide import Decision, decide, injected, uninjected
+from eureka_operator.core.injection.decide import Decision, Skip, decide, injected, uninjected
 from eureka_operator.core.injection.pods import Owner
 from eureka_operator.core.kinds import Object
 
@@ -29,6 +29,20 @@ _DEEPEST: Final = 4
 """Lists within lists."""
 
 
+class Template(msgspec.Struct, frozen=True):
+    """The pod of a document, or what pods are made from.
+
+    `namespace` is empty if the document names none; `name` is the document's. `belongs_to` is what
+    its pods will belong to; `None`: it is a pod itself.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    pod: Mapping[str, Any]
+    belongs_to: Owner | None = None
+
+
 class Decided(msgspec.Struct, frozen=True):
     """What was decided about the pod of a document."""
 
@@ -46,69 +60,88 @@ class Result(msgspec.Struct, frozen=True):
 
 
 def inject_document(
-    document: object, namespaces: Callable[[str], Mapping[str, Any]], config: Config
+    document: object,
+    namespaces: Callable[[str], Mapping[str, Any]],
+    config: Config,
+    *,
+    note_skips: bool = True,
 ) -> Result:
-    """Inject the pods of a document; what is refused or skipped stays as it is, or is annotated.
+    """Inject the pods of a document; one that is refused stays as it is.
 
     Args:
         document: of any kind.
         namespaces: the Namespace object of a name; empty: the document names none.
         config: what the injector is run with.
+        note_skips: a pod that is skipped gets the annotation that says why, as it does by the
+            webhook; else it is as it was before the injector saw it.
     """
-    return _injected(document, namespaces, config, _DEEPEST)
+    decided: list[Decided] = []
 
+    def change(found: Template) -> Mapping[str, Any]:
+        decision = decide(found.pod, namespaces(found.namespace), config, found.belongs_to)
+        decided.append(Decided(found.kind, found.namespace, found.name, decision))
+        if isinstance(decision, Skip) and not note_skips:
+            return uninjected(found.pod)
+        return injected(dict(found.pod), decision)
 
-def _injected(
-    document: object,
-    namespaces: Callable[[str], Mapping[str, Any]],
-    config: Config,
-    depth: int,
-) -> Result:
-    if not isinstance(document, Mapping):
-        return Result(document)
-    if _is_list(document):
-        if not depth:
-            return Result(document)
-        results = [_injected(each, namespaces, config, depth - 1) for each in document["items"]]
-        decided = tuple(one for each in results for one in each.decided)
-        return Result({**document, "items": [each.document for each in results]}, decided)
-    path = _PLACES.get(pods.text(document.get("kind")))
-    pod = _at(document, path or ())
-    if path is None or pod is None:
-        return Result(document)
-    metadata = pods.mapping(document.get("metadata"))
-    place = pods.text(metadata.get("namespace"))
-    decision = decide(pod, namespaces(place), config, _owner(document) if path else None)
-    found = Decided(document["kind"], place, pods.workload(document, Owner()), decision)
-    return Result(_with(document, path, injected(dict(pod), decision)), (found,))
+    changed = change_pods(document, change)
+    return Result(changed, tuple(decided))
 
 
 def uninject_document(document: Any) -> Any:  # noqa: ANN401 - of any kind
     """A document as it was before its pods were injected."""
-    return _uninjected(document, _DEEPEST)
+    return change_pods(document, lambda found: uninjected(found.pod))
 
 
-def _uninjected(document: Any, depth: int) -> Any:  # noqa: ANN401 - of any kind
+def templates(document: object) -> tuple[Template, ...]:
+    """All pods of a document, in their order."""
+    found: list[Template] = []
+
+    def keep(each: Template) -> Mapping[str, Any]:
+        found.append(each)
+        return each.pod
+
+    change_pods(document, keep)
+    return tuple(found)
+
+
+def change_pods(document: Any, change: Callable[[Template], Mapping[str, Any]]) -> Any:  # noqa: ANN401 - of any kind
+    """A document with another pod in the place of each; without pods it is the same object."""
+    return _changed(document, change, _DEEPEST)
+
+
+def _changed(
+    document: Any,  # noqa: ANN401 - of any kind
+    change: Callable[[Template], Mapping[str, Any]],
+    depth: int,
+) -> Any:  # noqa: ANN401 - of any kind
     if not isinstance(document, Mapping):
         return document
     if _is_list(document):
         if not depth:
             return document
-        return {**document, "items": [_uninjected(each, depth - 1) for each in document["items"]]}
+        return {**document, "items": [_changed(x, change, depth - 1) for x in document["items"]]}
     path = _PLACES.get(pods.text(document.get("kind")))
     pod = _at(document, path or ())
-    return document if path is None or pod is None else _with(document, path, uninjected(pod))
+    if path is None or pod is None:
+        return document
+    return _with(document, path, change(_template(document, path, pod)))
+
+
+def _template(
+    document: Mapping[str, Any], path: tuple[str, ...], pod: Mapping[str, Any]
+) -> Template:
+    namespace = pods.text(pods.mapping(document.get("metadata")).get("namespace"))
+    name = pods.workload(document, Owner())
+    if not path:
+        return Template(document["kind"], namespace, pods.name(document) or name, pod)
+    return Template(document["kind"], namespace, name, pod, Owner(document["kind"], name))
 
 
 def _is_list(document: Mapping[str, Any]) -> bool:
     return pods.text(document.get("kind")).endswith("List") and isinstance(
         document.get("items"), list
     )
-
-
-def _owner(document: Mapping[str, Any]) -> Owner:
-    """The owner of the pods that a document makes, as users call it."""
-    return Owner(document["kind"], pods.workload(document, Owner()))
 
 
 def _at(document: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any] | None:

@@ -20,14 +20,23 @@ _SERVICES: Final = frozenset(("http", "https", "grpc"))
 _TLS: Final = "https"
 _LONGEST_APP: Final = 63
 _APP: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
-_PROBE_NUMBERS: Final = ("periodSeconds", "timeoutSeconds", "successThreshold", "failureThreshold")
-_PROBE_FIELDS: Final = {
-    "httpGet": ("path", "port", "host", "scheme", "httpHeaders"),
-    "tcpSocket": ("port", "host"),
-    "grpc": ("port", "service"),
-    "exec": (),
+_PROBE_NUMBERS: Final = {
+    "periodSeconds": 10,
+    "timeoutSeconds": 1,
+    "successThreshold": 1,
+    "failureThreshold": 3,
 }
-"""What a check is made of; the words of a command are not needed."""
+_PROBE_FIELDS: Final[Mapping[str, Mapping[str, object]]] = {
+    "httpGet": {"path": "/", "port": None, "host": "", "scheme": "HTTP", "httpHeaders": []},
+    "tcpSocket": {"port": None, "host": ""},
+    "grpc": {"port": None, "service": ""},
+    "exec": {},
+}
+"""What a check is made of, and its default; the words of a command are not needed.
+
+Defaults are left out: the API server writes them into a pod before the webhook sees it, but they
+are not in the file from which `inject -f` makes the same.
+"""
 
 
 class Instances(msgspec.Struct, frozen=True):
@@ -217,18 +226,21 @@ def _probe(container: Mapping[str, Any]) -> Object:
     A port's name is looked up in the same container, as the kubelet does.
     """
     given = pods.mapping(container.get("readinessProbe"))
-    found: Object = {key: given[key] for key in _PROBE_NUMBERS if key in given}
-    for handler, fields in _PROBE_FIELDS.items():
+    found = _chosen(given, _PROBE_NUMBERS)
+    for handler, defaults in _PROBE_FIELDS.items():
         if isinstance(given.get(handler), Mapping):
-            part = {
-                key: given[handler][key] for key in fields if given[handler].get(key) is not None
-            }
+            part = _chosen(given[handler], defaults)
             if isinstance(part.get("port"), str):
                 part["port"] = _named(container, part["port"])
             if isinstance(headers := part.get("httpHeaders"), list):
                 part["httpHeaders"] = [_header(each) for each in headers]
             return {handler: part, **found}
     return {}
+
+
+def _chosen(given: Mapping[str, Any], defaults: Mapping[str, object]) -> Object:
+    """What is said beside defaults; zero and empty are as if nothing were said, as in Go."""
+    return {key: given[key] for key in defaults if given.get(key) and given[key] != defaults[key]}
 
 
 def _header(given: object) -> object:

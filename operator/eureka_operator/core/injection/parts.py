@@ -6,11 +6,14 @@ The same as in `examples/pods/orders.yaml`, with the configuration in one variab
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from typing import Any, Final
 
 import msgspec
 
+from eureka_operator.api.rules import amount
+from eureka_operator.api.spec import Quantities, SidecarResources
 from eureka_operator.core import names
 from eureka_operator.core.injection import pods, reasons
 from eureka_operator.core.injection.annotations import Wishes
@@ -33,12 +36,16 @@ from eureka_operator.core.injection.status import (
     Status,
     encoded,
 )
+from eureka_operator.core.instances import CLUSTER_UID
 from eureka_operator.core.kinds import Object
 from eureka_sidecar.core import settings
 from eureka_sidecar.core.settings import Facts, Problems
 
 _CONFIG: Final = "EUREKA_SIDECAR_CONFIG"
 _FOLDER: Final = "/pod"
+_ACCOUNT_FOLDER: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""Where the API server's plugin ServiceAccount mounts the pod's token in each container that has
+nothing there; it runs again after webhooks. So the sidecar has the volume of its own there, too."""
 _FIELDS: Final = {
     "EUREKA_POD_IP": "status.podIP",
     "EUREKA_POD_NAME": "metadata.name",
@@ -56,8 +63,6 @@ _RESTRICTED: Final[Object] = {
 }
 """Pod Security's restricted level, by itself. No user: OpenShift gives each namespace its own."""
 _IMAGE_USER: Final = 65_532
-_CLUSTER_UID: Final = "cluster-uid"
-"""Metadata by which the operator knows leases of this Kubernetes."""
 
 _GRACE_S: Final = 30
 """Kubernetes' own default."""
@@ -98,10 +103,10 @@ def configuration(
     timed = {key: seconds for key, seconds in times.items() if seconds is not None}
     metadata = dict(chosen.injection.metadata)
     if config.cluster_uid:
-        metadata[_CLUSTER_UID] = config.cluster_uid
+        metadata[CLUSTER_UID] = config.cluster_uid
     document: Object = {
         "instances": [_instance(each, timed, metadata) for each in registered.entries],
-        "registries": [{"urls": list(each)} for each in chosen.urls],
+        "registries": list(_registries(chosen)),
         "annotationsFile": f"{_FOLDER}/annotations",
         "labelsFile": f"{_FOLDER}/labels",
     }
@@ -114,11 +119,16 @@ def configuration(
     return document
 
 
+def _registries(chosen: Registries) -> Iterator[Object]:
+    for urls, zones in zip_longest(chosen.urls, chosen.zones, fillvalue=()):
+        yield {"urls": list(urls), **({"zones": list(zones)} if zones else {})}
+
+
 def _instance(entry: Object, timed: Mapping[str, int], metadata: Mapping[str, str]) -> Object:
     given = entry.get("metadata", {})
     if not isinstance(given, dict):
         return entry  # the sidecar's own rules refuse it
-    merged = {**metadata, **given, **{k: v for k, v in metadata.items() if k == _CLUSTER_UID}}
+    merged = {**metadata, **given, **{k: v for k, v in metadata.items() if k == CLUSTER_UID}}
     return {**entry, **timed, **({"metadata": merged} if merged else {})}
 
 
@@ -138,11 +148,32 @@ def container(
             {"name": _CONFIG, "value": _literal(json.dumps(document, separators=(",", ":")))},
         ],
         "lifecycle": {"preStop": {"exec": {"command": [CONTAINER, "drain"]}}},
-        "resources": sidecar.resources or dict(config.resources),
+        "resources": _resources(sidecar.resources, config.resources),
         "securityContext": _security(pod),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": VOLUME, "mountPath": _FOLDER, "readOnly": True}],
+        "volumeMounts": [
+            {"name": VOLUME, "mountPath": path, "readOnly": True}
+            for path in (_FOLDER, _ACCOUNT_FOLDER)
+        ],
     }
+
+
+def _resources(wished: SidecarResources, usual: Mapping[str, Any]) -> Object:
+    """The usual requests and limits with those that are wished; each request within its limit."""
+    requests = {**usual.get("requests", {}), **_given(wished.requests)}
+    limits = {**usual.get("limits", {}), **_given(wished.limits)}
+    for resource in requests.keys() & limits.keys():
+        if amount(requests[resource]) > amount(limits[resource]):
+            if resource in _given(wished.limits):
+                requests[resource] = limits[resource]
+            else:
+                limits[resource] = requests[resource]
+    return {"requests": requests, "limits": limits}
+
+
+def _given(quantities: Quantities) -> dict[str, str]:
+    found = {"cpu": quantities.cpu, "memory": quantities.memory}
+    return {resource: each for resource, each in found.items() if each is not None}
 
 
 def _field(path: str) -> Object:

@@ -56,8 +56,8 @@ class Finding(msgspec.Struct, frozen=True):
 NOT_SELECTED: Final = Reason(
     "not_selected",
     _SKIPPED,
-    "nobody asked for a sidecar",
-    "Set the label eurekube.io/inject=enabled on the pod or its namespace.",
+    "neither the pod nor its namespace asks for a sidecar",
+    "Set the label eurekube.io/inject=enabled on the namespace, or on the pod template.",
 )
 DISABLED_BY_POD: Final = Reason(
     "disabled_by_pod",
@@ -69,7 +69,7 @@ DISABLED_BY_NAMESPACE: Final = Reason(
     "disabled_by_namespace",
     _SKIPPED,
     "the namespace's label eurekube.io/inject is disabled",
-    "Set the label to enabled on the namespace or the pod.",
+    "Set the label to enabled on the namespace, or on the pod template.",
 )
 BAD_LABEL: Final = Reason(
     "bad_label",
@@ -80,8 +80,8 @@ BAD_LABEL: Final = Reason(
 EXCLUDED_NAMESPACE: Final = Reason(
     "excluded_namespace",
     _SKIPPED,
-    "pods of this namespace never get a sidecar",
-    "Run the application in a namespace of its own.",
+    "pods of the namespaces of Kubernetes and of the injector never get a sidecar",
+    "Run the application in another namespace.",
 )
 OWN_COMPONENT: Final = Reason(
     "own_component", _SKIPPED, "the pod is a part of Eurekube: a peer, operator or injector", ""
@@ -89,14 +89,14 @@ OWN_COMPONENT: Final = Reason(
 MIRROR_POD: Final = Reason(
     "mirror_pod",
     _SKIPPED,
-    "the pod is a static one, which the kubelet makes from a file of its node",
+    "the pod is a static pod, which the kubelet makes from a file on its node",
     "Run the application as a DaemonSet, or write the sidecar into the file.",
 )
 MALFORMED_POD: Final = Reason(
     "malformed_pod",
     _SKIPPED,
-    "the object is not a pod that can be read",
-    "Correct it: the API server says what it does not take.",
+    "the object cannot be read as a pod",
+    "Correct it: kubectl apply --dry-run=server says what the API server does not take.",
 )
 OLD_KUBERNETES: Final = Reason(
     "old_kubernetes",
@@ -108,33 +108,33 @@ OLD_KUBERNETES: Final = Reason(
 JOB_DEFAULT_OFF: Final = Reason(
     "job_default_off",
     _SKIPPED,
-    "the pod belongs to a job, which seldom serves anybody",
-    "If it does, set the label eurekube.io/inject=enabled on the pod itself.",
+    "the pod belongs to a job, and jobs are left out unless they ask themselves",
+    "If clients call it, set the label eurekube.io/inject=enabled on its pod template.",
 )
 EMBEDDED_CLIENT: Final = Reason(
     "embedded_client",
     _SKIPPED,
     "the application registers itself (annotation eurekube.io/client: embedded)",
-    "Remove the annotation if it does not.",
+    "Remove the annotation if it has no Eureka client.",
 )
 WINDOWS_OS: Final = Reason(
     "windows_os",
     _SKIPPED,
-    "the pod runs on Windows, and the sidecar on Linux only",
-    "Let the operator register it (EurekaRegistration).",
+    "the pod runs on Windows, and the sidecar runs on Linux only",
+    "Register its Service by an EurekaRegistration instead.",
 )
 SIDECAR_PRESENT: Final = Reason(
     "sidecar_present",
     _SKIPPED,
     "the pod has a container eureka-sidecar that the injector did not make",
-    "Remove it to have it injected; if it is wanted, nothing is to be done.",
+    "If it was written by hand, nothing is to be done; to have it injected, remove it.",
 )
 DEBUG_COPY: Final = Reason(
     "debug_copy",
     _SKIPPED,
-    "the pod is a copy of an injected one without its labels (kubectl debug --copy-to): it must"
-    " not be called",
-    "If it is to be registered, set the label eurekube.io/inject=enabled on it.",
+    "the pod is a copy of an injected one without its labels (kubectl debug --copy-to), which"
+    " clients must not call",
+    "If they may, set the label eurekube.io/inject=enabled on it.",
 )
 
 # Cannot be served
@@ -142,32 +142,33 @@ DEBUG_COPY: Final = Reason(
 HOST_NETWORK: Final = Reason(
     "host_network",
     _EITHER,
-    "the pod is in its node's network, which it shares with other sidecars",
-    "Leave out hostNetwork, or let the operator register it (EurekaRegistration).",
+    "the pod uses the network of its node (hostNetwork), where sidecars of several pods would"
+    " collide",
+    "Remove hostNetwork, or register its Service by an EurekaRegistration instead.",
 )
 NO_APP_CONTAINER: Final = Reason(
     "no_app_container",
     _EITHER,
-    "the pod has no container of an application",
-    "Add one to spec.containers.",
+    "the pod has no container but those of service meshes and their like",
+    "Add that of the application to spec.containers.",
 )
 NO_PORT: Final = Reason(
     "no_port",
     _EITHER,
-    "no container declares a port",
-    "Set the annotation eurekube.io/port, or declare a containerPort.",
+    "no container declares a port, so none can be registered",
+    "Set the annotation eurekube.io/port, or declare the containerPort.",
 )
 UDP_PORT: Final = Reason(
     "udp_port",
     _EITHER,
-    "the containers have no TCP port, which Eureka's clients need",
+    "the containers declare no TCP port, and clients of Eureka call nothing else",
     "Set the annotation eurekube.io/port to a TCP port.",
 )
 AMBIGUOUS_PORT: Final = Reason(
     "ambiguous_port",
     _EITHER,
-    "several ports can be meant",
-    "Set the annotation eurekube.io/port to the number or name of one, or name it http.",
+    "several ports could be the one to register",
+    "Set the annotation eurekube.io/port to the number or name of one.",
 )
 APP_NOT_ALLOWED: Final = Reason(
     "app_not_allowed",
@@ -178,13 +179,14 @@ APP_NOT_ALLOWED: Final = Reason(
 NO_REGISTRY: Final = Reason(
     "no_registry",
     _EITHER,
-    "no registry is known for this namespace",
-    "Create an EurekaCluster in it, or set the annotation eurekube.io/registry: NAMESPACE/NAME.",
+    "there is no registry for this namespace",
+    "Create an EurekaCluster in it, or set the annotation eurekube.io/registry to NAMESPACE/NAME of"
+    " another one: kubectl get ekc -A lists them.",
 )
 AMBIGUOUS_REGISTRY: Final = Reason(
     "ambiguous_registry",
     _EITHER,
-    "several registries can be meant",
+    "several registries could be the one of this namespace",
     "Set the annotation eurekube.io/registry to one of them.",
 )
 UNKNOWN_REGISTRY: Final = Reason(
@@ -203,32 +205,32 @@ URLS_NOT_ALLOWED: Final = Reason(
 CREDENTIALS_IN_ANNOTATION: Final = Reason(
     "credentials_in_annotation",
     _REFUSED,
-    "an annotation contains '@': everybody who sees the pod would see user and password",
-    "Write the URL without them.",
+    "an annotation has '@' in a URL, and everybody who sees the pod would see user and password",
+    "Write the URL without user and password.",
 )
 BAD_ANNOTATION: Final = Reason(
     "bad_annotation",
     _REFUSED,
-    "an annotation has a value that is not possible",
+    "an annotation has a value that it cannot have",
     "Correct or remove it.",
 )
 NAME_TAKEN: Final = Reason(
     "name_taken",
     _EITHER,
-    "the pod has a volume with the name that the sidecar's would have",
-    "Give it another name.",
+    "the pod has a volume with the name of the sidecar's",
+    "Give the pod's volume another name.",
 )
 POD_BUDGET: Final = Reason(
     "pod_budget",
     _EITHER,
     "the pod's own resources (spec.resources) leave no room for the sidecar's",
-    "Raise them by what the sidecar asks for.",
+    "Raise them by what the sidecar requests: cpu 1m and memory 16Mi, if nothing else is set.",
 )
 CONFIGURATION_REFUSED: Final = Reason(
     "configuration_refused",
     _EITHER,
-    "the sidecar would not start with the configuration that follows from this pod",
-    "Correct what the sentence names.",
+    "the sidecar would not start with what it gets from this pod",
+    "Correct what is named here in the pod, or in spec.injection of the EurekaCluster.",
 )
 
 # Injected, and worth knowing
@@ -256,33 +258,34 @@ PROBE_PORT_DIFFERS: Final = Reason(
 APP_HOOK_KEPT: Final = Reason(
     "app_hook_kept",
     _NOTED,
-    "a container has a preStop hook of its own, which is not touched: whether it serves on while"
-    " clients forget it is up to the hook",
-    "",
+    "a container has a preStop hook of its own, which stays as it is; it must keep the application"
+    " serving until clients have forgotten it",
+    "If it is too short, add sleep to it.",
 )
 DRAIN_CUT: Final = Reason(
     "drain_cut",
     _NOTED,
-    "the grace period is too short for the drain: clients may call the pod after its end",
-    "Raise terminationGracePeriodSeconds, or lower the annotation eurekube.io/drain-seconds.",
+    "the grace period is too short for the drain, so clients may call the pod after its end",
+    "Raise terminationGracePeriodSeconds to 10 s more than the drain, or lower the annotation"
+    " eurekube.io/drain-seconds.",
 )
 HOOKS_LEFT_OUT: Final = Reason(
     "hooks_left_out",
     _NOTED,
-    "the names of the containers are too long to note which of them got a preStop hook: the last"
-    " ones got none",
-    "Write their hooks into the pod: preStop sleep.",
+    "the pod has too many containers to note all that would get a preStop hook, so the last ones"
+    " got none",
+    "Write their hooks into the pod template: lifecycle.preStop.sleep.",
 )
 UNKNOWN_ANNOTATION: Final = Reason(
     "unknown_annotation",
     _NOTED,
-    "an annotation of eurekube.io is not known, and has no effect",
+    "an annotation eurekube.io/... is not known, and has no effect",
     "Correct or remove it.",
 )
 INJECTION_KEPT: Final = Reason(
     "injection_kept",
     _NOTED,
-    "the pod has its sidecar already, and would not get it as it is now: it keeps it",
+    "the pod keeps the sidecar that it has, though as it is now it would get none",
     "",
 )
 

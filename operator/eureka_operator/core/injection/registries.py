@@ -7,22 +7,24 @@ from typing import Any
 
 import msgspec
 
+from eureka_operator.api.spec import Injection
 from eureka_operator.core.injection import pods, reasons
 from eureka_operator.core.injection.config import Config, Known
 from eureka_operator.core.injection.reasons import Finding
 from eureka_operator.core.injection.selection import covers
-from eureka_operator.core.injection.spec import Injection
 
 
 class Registries(msgspec.Struct, frozen=True):
     """URLs of each registry, and how the first known one wishes its sidecars.
 
-    `is_foreign`: one of them is no EurekaCluster, and may have caches that ours have not.
+    `zones` are those of its first URLs, for each registry, as `Known` has them. `is_foreign`: one
+    of them is no EurekaCluster, and may have caches that ours have not.
     """
 
     urls: tuple[tuple[str, ...], ...]
     injection: Injection = Injection()
     is_foreign: bool = False
+    zones: tuple[tuple[str, ...], ...] = ()
 
 
 def registries(
@@ -43,11 +45,11 @@ def registries(
 
 def _joined(chosen: list[Known | tuple[str, ...]]) -> Registries:
     known = [each for each in chosen if isinstance(each, Known)]
-    injections = [each.injection for each in known if each.injection is not None]
     return Registries(
         tuple(each.urls if isinstance(each, Known) else each for each in chosen),
-        injections[0] if injections else Injection(),
+        known[0].injection if known else Injection(),
         len(known) < len(chosen),
+        tuple(each.zones if isinstance(each, Known) else () for each in chosen),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from eureka_operator.api.spec import NamespaceSelector, Requirement
 from eureka_operator.core import names
 from eureka_operator.core.injection import pods, reasons
 from eureka_operator.core.injection.annotations import INJECT
@@ -94,19 +95,19 @@ def _by_label(
 def _by_default(
     pod: Mapping[str, Any], namespace: Mapping[str, Any], config: Config
 ) -> Choice | Finding:
-    if any(
-        each.injection is not None and each.injection.default and covers(each, namespace)
-        for each in config.registries
-    ):
+    if is_default(config.registries, namespace):
         return Choice(asked=False)
-    hint = f"{INJECT} is an annotation of it" if INJECT in pods.annotations_of(pod) else ""
+    hint = f"{INJECT} is an annotation of the pod" if INJECT in pods.annotations_of(pod) else ""
     return Finding(reasons.NOT_SELECTED, hint)
+
+
+def is_default(registries: Iterable[Known], namespace: Mapping[str, Any]) -> bool:
+    """Whether pods of a namespace without the label get a sidecar, by `spec.injection.default`."""
+    return any(each.injection.default and covers(each, namespace) for each in registries)
 
 
 def covers(registry: Known, namespace: Mapping[str, Any]) -> bool:
     """Whether `spec.injection` of a registry is for the pods of a namespace."""
-    if registry.injection is None:
-        return False
     selector = registry.injection.namespace_selector
     if selector is None:
         return registry.namespace == pods.name(namespace)
@@ -114,31 +115,25 @@ def covers(registry: Known, namespace: Mapping[str, Any]) -> bool:
     return matches(selector, labels)
 
 
-def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector of Kubernetes selects labels; one that is broken selects none."""
-    expressions = selector.get("matchExpressions") or []
-    if not isinstance(expressions, list):
-        return False
-    wanted = pods.mapping(selector.get("matchLabels"))
+def matches(selector: NamespaceSelector, labels: Mapping[str, str]) -> bool:
+    """Whether a selector selects labels, as `metav1.LabelSelectorAsSelector` does."""
+    wanted, conditions = selector.match_labels, selector.match_expressions
     return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        _matches(pods.mapping(each), labels) for each in expressions
+        _matches(each, labels) for each in conditions
     )
 
 
-def _matches(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    values = expression.get("values") or []
-    value = labels.get(pods.text(expression.get("key")))
-    listed = isinstance(values, list) and value in values
-    match expression.get("operator"):
+def _matches(condition: Requirement, labels: Mapping[str, str]) -> bool:
+    value = labels.get(condition.key)
+    match condition.operator:
         case "In":
-            return value is not None and listed
+            return value in condition.values
         case "NotIn":
-            return not listed
+            return value not in condition.values
         case "Exists":
             return value is not None
         case "DoesNotExist":
             return value is None
-    return False
 
 
 def _by_nature(pod: Mapping[str, Any], belongs_to: Owner, *, asked: bool) -> Finding | None:

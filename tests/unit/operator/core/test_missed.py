@@ -82,7 +82,7 @@ def test_event_says_how_it_is_cured(pod: Object, cure: str) -> None:
     (found,) = missed([pod], NAMESPACE, always)
 
     assert found.event.reason == "SidecarMissing"
-    assert found.event.message.endswith(f"Make it anew: {cure}")
+    assert found.event.message.endswith(f"Make it again: {cure}")
 
 
 def lacking(name: str, made_s: int = 0, owner: str = "owner-1", **rest: Any) -> Missed:  # noqa: ANN401

@@ -12,7 +12,9 @@ from eureka_operator.core.pausing import (
     ClusterName,
     Held,
     Lift,
+    appeared,
     changes,
+    inherited,
     is_concerned,
     paused_event,
     resumed_event,
@@ -86,10 +88,58 @@ def test_lifted_annotation_lifts_what_is_on_record() -> None:
 
 
 def test_override_that_was_there_before_is_not_lifted() -> None:
-    """Somebody made it by hand, or the sidecar was quicker and lifts it itself."""
+    """Somebody made it by hand."""
     assert changes(pod(paused=True), [overridden()], BOTH) == NOTHING
     assert changes(pod(paused=True), [overridden(status="DOWN")], BOTH) == NOTHING
     assert changes(pod(paused=False), [overridden()], BOTH) == NOTHING
+
+
+def test_override_of_the_sidecar_is_on_record_and_lifted() -> None:
+    """It was quicker than we; it may be down when the annotation is removed."""
+    claimed = appeared([overridden()], [held()], BOTH)
+    paused = changes(pod(paused=True), [overridden()], BOTH, claimed)
+    assert paused.record
+
+    resumed = changes(pod(paused=False, record=paused.record), [overridden()], BOTH)
+
+    assert paused == Changes(recorded(held()), (), ())
+    assert resumed.lifts == (Lift(overridden(), "UP"),)
+
+
+def test_override_that_a_lease_begins_with_is_the_sidecars() -> None:
+    """The pod was made with the annotation. What the instance would be without, nobody knows."""
+    claimed = appeared([overridden()], [], BOTH)
+    record = changes(pod(paused=True), [overridden()], BOTH, claimed).record
+    assert record
+
+    (lift,) = changes(pod(paused=False, record=record), [overridden()], BOTH).lifts
+
+    assert lift.status == "UNKNOWN"
+
+
+def test_override_that_was_there_when_the_pod_was_paused_has_not_appeared() -> None:
+    """Nor has one in a registry that is read for the first time: it may be older."""
+    assert appeared([overridden()], [overridden()], BOTH) == []
+    assert appeared([overridden()], [], frozenset({SPARE})) == []
+    assert appeared([overridden(status="DOWN")], [held()], BOTH) == []
+    assert appeared([held()], [], BOTH) == []
+
+
+def test_what_is_on_record_is_not_changed_by_a_claim() -> None:
+    """Our own override appears, too, one turn after it was made."""
+    record = recorded(held())
+    claimed = appeared([overridden()], [held(status="DOWN")], BOTH)
+
+    assert changes(pod(paused=True, record=record), [overridden()], BOTH, claimed) == NOTHING
+
+
+def test_override_that_a_successor_has_inherited_is_lifted() -> None:
+    """It registered under the id of a paused pod that is gone: a registry keeps overrides."""
+    found = changes(pod(paused=False), [overridden()], BOTH, [inherited(overridden())])
+
+    assert found.lifts == (Lift(overridden(), "UNKNOWN"),)
+    assert found.record
+    assert changes(pod(paused=False, record=found.record), [held()], BOTH).record == ""
 
 
 def test_override_by_hand_in_one_registry_stays_when_the_other_is_resumed() -> None:
@@ -198,7 +248,8 @@ def test_events_name_instance_and_cluster() -> None:
     lift = Lift(overridden(), "UP")
 
     assert paused_event(held()).message == (
-        "ORDERS/orders-1 is OUT_OF_SERVICE in EurekaCluster prod/eureka, as annotated"
+        "ORDERS/orders-1 is OUT_OF_SERVICE in EurekaCluster prod/eureka: the pod has the"
+        " annotation eurekube.io/paused"
     )
     assert resumed_event(lift).message == (
         "ORDERS/orders-1 is no longer paused in EurekaCluster prod/eureka"

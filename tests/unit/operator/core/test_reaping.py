@@ -170,11 +170,21 @@ def test_what_is_still_called_is_removed_first() -> None:
 
 
 def test_second_look_that_finds_the_same_confirms() -> None:
-    """With the name free, or held by the pod's successor (a StatefulSet's)."""
+    """With the name free, or held by a successor (a StatefulSet's) that cannot register."""
     (proposed,) = removals([instance()], known())
+    waiting = pod(9, name="orders-1", node="")
+    ended = pod(9, name="orders-1", phase="Failed")
 
     assert confirmed(proposed, instance(), None, None, known()) == proposed
-    assert confirmed(proposed, instance(), pod(9, name="orders-1"), None, known()) == proposed
+    assert confirmed(proposed, instance(), waiting, None, known()) == proposed
+    assert confirmed(proposed, instance(), ended, None, known()) == proposed
+
+
+def test_lease_that_a_successor_is_about_to_take_over_stays() -> None:
+    """It registers under the same id: what we remove may be its lease by then."""
+    (proposed,) = removals([instance()], known())
+
+    assert confirmed(proposed, instance(), pod(9, name="orders-1"), None, known()) is None
 
 
 @pytest.mark.parametrize(
@@ -246,9 +256,9 @@ def test_no_node_is_missing_where_none_is_read(nodes: dict[str, Node] | None) ->
     assert missing_nodes({}, [pod()], nodes, NOW) == {}
 
 
-@pytest.mark.parametrize(("leases", "most"), [(0, 1), (1, 1), (6, 1), (13, 1), (14, 2), (100, 15)])
+@pytest.mark.parametrize(("leases", "most"), [(0, 5), (6, 5), (39, 5), (40, 6), (100, 15)])
 def test_share_of_a_minute(leases: int, most: int) -> None:
-    """At least one: a small registry has dead leases, too."""
+    """At least five: a node that is lost takes several pods of a small registry with it."""
     assert Budget().left(leases, 0.0) == most
 
 

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from eureka_operator.core.certificates import service_names
+from eureka_operator.core.certificates import SETTLE_S, service_names
 from eureka_operator.shell.certificates import (
     BUNDLE_MANAGER,
-    SETTLE_S,
     Certificates,
     read,
 )
@@ -284,7 +283,7 @@ async def test_configuration_that_is_not_there_is_waited_for(replica: Replica) -
 
 async def test_change_of_either_object_is_seen_at_once(replica: Replica) -> None:
     """Both are watched: drift lasts for moments, not until the next look."""
-    running = asyncio.create_task(replica.certificates.run())
+    running = asyncio.create_task(replica.certificates.run(_nobody))
     try:
         await until_written(replica.api, 2)
         configuration = replica.api.objects[WEBHOOK]
@@ -304,3 +303,27 @@ async def until_written(api: ApiServer, count: int) -> None:
     async with asyncio.timeout(10):
         async with api._changed:
             await api._changed.wait_for(lambda: len(api.writes) >= count)
+
+
+async def test_what_is_made_and_put_right_is_told_once(replica: Replica) -> None:
+    """With the Secret, where people look first."""
+    told: list[tuple[str, str, str]] = []
+
+    async def tell(about: dict[str, Any], kind: str, reason: str, message: str) -> None:
+        told.append((about["metadata"]["name"], kind, reason))
+        assert message
+
+    secret = "eurekube-injector-tls"  # noqa: S105 - its name
+    await replica.turn()
+    await replica.certificates.tell(tell)
+    assert told == 2 * [(secret, "Normal", "CertificateMade")]
+
+    replica.api.objects[WEBHOOK]["webhooks"][0]["clientConfig"]["caBundle"] = "bm9uZQ=="
+    await replica.turn()
+    await replica.certificates.tell(tell)
+    await replica.certificates.tell(tell)
+    assert told[2:] == [(secret, "Warning", "CABundleRestored")]
+
+
+async def _nobody(*_: object) -> None:
+    """Who is told and does not care."""

@@ -204,6 +204,18 @@ async def test_selection_is_the_injectors() -> None:
     assert not nowhere.wants(pod, opted_in)
 
 
+async def test_selection_forbids_urls_as_the_injector_does() -> None:
+    """Else a pod that is skipped for its URL would be reported, and evicted, for ever."""
+    annotations = {"eurekube.io/registry": "http://java:8761/eureka/"}
+    spec = {"containers": [{"name": "orders", "ports": [{"containerPort": 8080}]}]}
+    pod = {"metadata": {"name": "orders", "annotations": annotations}, "spec": spec}
+    view = View("cluster.local")
+
+    assert Selection(view, "eurekube").wants(pod, namespace("shop", "enabled"))
+    strict = Selection(view, "eurekube", allow_urls=False)
+    assert not strict.wants(pod, namespace("shop", "enabled"))
+
+
 @pytest.mark.parametrize(("label", "is_in"), [("enabled", True), ("disabled", False), ("", False)])
 async def test_namespace_is_opted_in_by_its_label(label: str, is_in: bool) -> None:  # noqa: FBT001
     """Of others no pods are read but those that ask themselves."""

@@ -58,6 +58,17 @@ def test_namespaces_are_a_list() -> None:
     assert options("--namespaces", "a, b,a,").namespaces == ("a", "b")
 
 
+def test_operator_is_told_what_the_injector_is_told() -> None:
+    """It has to decide alike which pods should have a sidecar; it evicts none unless it may."""
+    usual = options("--injector=mine")
+    made = options("--injector=mine", "--injector-certificates", "--no-urls", "--evict-missed")
+
+    assert (usual.injector, usual.certificates) == ("mine", False)
+    assert (usual.allow_urls, usual.evict_missed) == (True, False)
+    assert made.certificates
+    assert (made.allow_urls, made.evict_missed) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -76,9 +87,14 @@ def test_namespaces_are_a_list() -> None:
         (["--port=70000"], "--port 70000: no port; allowed: 0 to 65535"),
         (["--cluster-domain=a_b"], "--cluster-domain 'a_b': no DNS name; such as cluster.local"),
         (
-            ["--injector-certificates=A_B"],
-            "--injector-certificates 'A_B': no name of an object; such as eurekube-injector",
+            ["--injector=A_B"],
+            "--injector 'A_B': no name of an object; such as eurekube-injector",
         ),
+        (
+            ["--injector-certificates"],
+            "--injector-certificates: of which injector? add --injector NAME",
+        ),
+        (["--evict-missed"], "--evict-missed: of which injector? add --injector NAME"),
         (["--registry-image="], "--registry-image '': no image; such as eurekube/registry:0.1.0"),
     ],
 )

@@ -82,6 +82,83 @@ async def test_registration_of_the_sidecar_does_not_undo_a_pause() -> None:
         assert await found.status() == ("OUT_OF_SERVICE", "OUT_OF_SERVICE")
 
 
+async def test_override_of_the_sidecar_is_lifted_for_it() -> None:
+    """It made one first, and was down when the annotation was removed."""
+    async with world() as found:
+        await found.register()
+        pauser = Pauser(found.kube, found.metrics, lambda: True)
+        await pauser.pause([pod()], await found.readings())
+        await found.registry.override("ORDERS", ID, "OUT_OF_SERVICE")
+        await pauser.pause([pod(paused=True)], await found.readings())
+        made = record(found) or ""
+        await pauser.pause([pod(paused_by_operator=made)], await found.readings())
+
+        assert await found.status() == ("UP", "UNKNOWN")
+
+
+async def test_override_by_hand_after_a_pause_is_not_lifted() -> None:
+    """Even if the one of the pause was the sidecar's."""
+    async with world() as found:
+        await found.register()
+        pauser = Pauser(found.kube, found.metrics, lambda: True)
+        await pauser.pause([pod()], await found.readings())
+        await found.registry.override("ORDERS", ID, "OUT_OF_SERVICE")
+        await pauser.pause([pod(paused=True)], await found.readings())
+        made = record(found) or ""
+        await pauser.pause([pod(paused_by_operator=made)], await found.readings())
+        await found.registry.override("ORDERS", ID, "OUT_OF_SERVICE")
+        await pauser.pause([pod()], await found.readings())
+
+        assert await found.status() == ("OUT_OF_SERVICE", "OUT_OF_SERVICE")
+
+
+async def test_override_that_could_not_be_recorded_is_recorded_later() -> None:
+    """It appears once; the API server did not answer then."""
+    async with world() as found:
+        await found.register()
+        pauser = Pauser(found.kube, found.metrics, lambda: True)
+        await pauser.pause([pod()], await found.readings())
+        await found.registry.override("ORDERS", ID, "OUT_OF_SERVICE")
+        found.api.failing[POD_PATH] = 503
+        await pauser.pause([pod(paused=True)], await found.readings())
+        assert found.api.written == []
+        del found.api.failing[POD_PATH]
+        await pauser.pause([pod(paused=True)], await found.readings())
+
+        assert "orders-1" in (record(found) or "")
+
+
+async def test_successor_of_a_paused_pod_is_not_paused() -> None:
+    """A StatefulSet's pod was killed; the next one registers over its lease, override and all."""
+    async with world() as found:
+        await found.register()
+        pauser = Pauser(found.kube, found.metrics, lambda: True)
+        await pauser.pause([pod(paused=True)], await found.readings())
+        made = record(found) or ""
+        await pauser.pause([pod(paused=True, paused_by_operator=made)], await found.readings())
+        await found.register(1, pod_uid="uid-2")
+        assert await found.status() == ("OUT_OF_SERVICE", "OUT_OF_SERVICE")
+
+        await pauser.pause([], await found.readings())
+        await pauser.pause([pod(uid="uid-2")], await found.readings())
+
+        assert await found.status() == ("UNKNOWN", "UNKNOWN")
+
+
+async def test_override_by_hand_outlives_pause_and_successor() -> None:
+    """What was there before the pod was paused is on record for nobody."""
+    async with world() as found:
+        await found.register()
+        await found.registry.override("ORDERS", ID, "OUT_OF_SERVICE")
+        pauser = Pauser(found.kube, found.metrics, lambda: True)
+        for each in (pod(), pod(paused=True), pod()):
+            await pauser.pause([each], await found.readings())
+        await found.register(1, pod_uid="uid-2")
+        await pauser.pause([pod(uid="uid-2")], await found.readings())
+
+        assert await found.status() == ("OUT_OF_SERVICE", "OUT_OF_SERVICE")
+
+
 async def test_nothing_is_overridden_that_cannot_be_recorded() -> None:
     """Else nobody would know later whose override it is. Other pods are paused all the same."""
     async with world() as found:

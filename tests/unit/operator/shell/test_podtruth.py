@@ -147,6 +147,90 @@ async def test_what_cannot_be_read_removes_nothing(path: str) -> None:
         assert await found.status(1) == ("UP", "UNKNOWN")
 
 
+@pytest.mark.parametrize(
+    ("what", "path", "status"),
+    [
+        ("the list", PODS, 500),
+        ("the look by name", POD_PATH, 500),
+        ("the look by name", POD_PATH, 429),
+        ("which Kubernetes it is", SYSTEM, 503),
+        ("the EurekaCluster", CLUSTER_PATH, 503),
+    ],
+)
+async def test_failure_removes_nothing_and_its_end_is_enough(
+    what: str, path: str, status: int
+) -> None:
+    """A pod that is gone all the while waits for it."""
+    async with world() as found:
+        await found.register(1)
+        populate(found, document(2))
+        found.api.failing[path] = status
+        await turn(found)
+        assert await found.status(1) == ("UP", "UNKNOWN"), what
+        found.api.failing.clear()
+        await turn(found)
+
+        assert await found.status(1) is None
+
+
+async def test_operator_that_has_just_begun_removes_nothing() -> None:
+    """It knows of the registry before it knows of the pods."""
+    async with world() as found:
+        await found.register(1)
+        populate(found, document(2))
+        truth = PodTruth(found.kube, found.metrics, (), lambda: True)
+        follows = [mirror.follow(found.client) for mirror in truth._peers]
+        async with ended(*follows), session() as over:
+            async with asyncio.timeout(20):
+                await asyncio.gather(*(mirror.change() for mirror in truth._peers))
+            await truth.turn(Registries(over, found.metrics))
+
+        assert await found.status(1) == ("UP", "UNKNOWN")
+        assert found.metric("registry_reads_total")
+
+
+async def test_list_that_lacks_a_pod_removes_nothing() -> None:
+    """An API server that is behind: asked for by its name the pod is there."""
+    async with world() as found:
+        await found.register(1)
+        populate(found, document(2))
+        found.api.objects[POD_PATH] = document(1)
+        await turn(found)
+
+        assert await found.status(1) == ("UP", "UNKNOWN")
+        assert f"GET {POD_PATH}" in found.api.asked
+
+
+async def test_watch_that_is_wrong_removes_nothing() -> None:
+    """It says that a pod is deleted, which is there when it is asked for by its name."""
+    async with world() as found:
+        await found.register(1)
+        await found.register(2)
+        found.api.objects[POD_PATH] = document(1)
+        found.api.objects[CLUSTER_PATH] = cluster()
+        populate(found, document(1), document(2))
+        async with leading(found):
+            await found.api.watches.put(change("DELETED", document(1)))
+            await found.api.watches.put(change("DELETED", document(2)))
+            await found.api.watches.put(change("ADDED", document(3)))
+            await found.api.until(told=1)
+
+            assert [await found.status(1), await found.status(2)] == [("UP", "UNKNOWN"), None]
+
+
+async def test_pod_that_comes_back_under_its_name_keeps_its_lease() -> None:
+    """A StatefulSet's: it has registered over the lease of the one that is gone."""
+    async with world() as found:
+        await found.register(1, pod_uid="uid-new")
+        again = document(1)
+        again["metadata"]["uid"] = "uid-new"
+        populate(found, again, document(2))
+        found.api.objects[POD_PATH] = again
+        await turn(found)
+
+        assert await found.status(1) == ("UP", "UNKNOWN")
+
+
 async def test_list_of_no_pods_at_all_removes_nothing() -> None:
     """It is what a failure looks like."""
     async with world() as found:

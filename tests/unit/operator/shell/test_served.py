@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eureka_operator.core.certificates import SETTLE_S
 from eureka_operator.shell.served import ServedLeaf
 from support.certified import HOST, Certified, configuration, secret
 
@@ -74,6 +75,37 @@ def test_leaf_that_has_ended_makes_a_replica_unready() -> None:
     assert (leaf.problem or "").startswith("the certificate that is served ended on 20")
 
 
+def test_leaf_waits_while_its_ca_is_new_to_api_servers() -> None:
+    """They learn of `caBundle` by their own watches, some later than this replica."""
+    clock = [100.0]
+    old, new = Certified(), Certified()
+    leaf = ServedLeaf(HOST, clock=lambda: clock[0])
+    assert leaf.consider(old.secret(), configuration(old.bundle)) == 0.0
+    both = configuration(new.bundle + old.bundle)
+    clock[0] += 10
+
+    assert leaf.consider(secret(new.leaf, new.key), both) == SETTLE_S
+    clock[0] += 1
+    assert leaf.consider(secret(new.leaf, new.key), both) == SETTLE_S - 1
+    assert leaf.problem is None
+    assert _serves(leaf, old)
+
+    clock[0] += SETTLE_S - 1
+    assert leaf.consider(secret(new.leaf, new.key), both) == 0.0
+    assert _serves(leaf, new)
+
+
+def test_leaf_does_not_wait_when_the_one_before_is_trusted_no_more() -> None:
+    """Then there is nothing to go on with."""
+    old, new = Certified(), Certified()
+    leaf = ServedLeaf(HOST, clock=lambda: 100.0)
+    leaf.consider(old.secret(), configuration(old.bundle))
+
+    assert leaf.consider(secret(new.leaf, new.key), configuration(new.bundle)) == 0.0
+
+    assert _serves(leaf, new)
+
+
 def test_key_is_not_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenSSL takes it from a file only."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -83,3 +115,8 @@ def test_key_is_not_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     assert leaf.problem is None
     assert [*tmp_path.iterdir()] == []
+
+
+def _serves(leaf: ServedLeaf, certified: Certified) -> bool:
+    """Whether it is what a new connection gets."""
+    return leaf._served is not None and leaf._served.pair.leaf == certified.leaf

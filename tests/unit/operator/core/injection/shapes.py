@@ -15,7 +15,7 @@ import msgspec
 import yaml
 
 from eureka_operator.core.injection.config import Config, Known, known
-from eureka_operator.core.injection.decide import Inject, decide, injected
+from eureka_operator.core.injection.decide import Decision, Inject, decide, injected
 from eureka_operator.core.kinds import Object
 from support.clusterobjects import document
 
@@ -30,12 +30,17 @@ def registry(name: str, namespace: str, injection: Object | None = None) -> Know
     """A registry of two peers."""
     body = document({"injection": injection} if injection else {}, name)
     body["metadata"]["namespace"] = namespace
-    peers = [f"http://peer{number}.{namespace}.svc.{DOMAIN}:8761/eureka/" for number in (1, 2)]
-    internal = f"http://{name}.{namespace}.svc.{DOMAIN}:8761/eureka/"
-    body["status"] = {"endpoints": {"internal": internal, "defaultZone": ",".join(peers)}}
+    body["status"] = {"endpoints": endpoints(name, namespace)}
     found = known(body, DOMAIN)
     assert isinstance(found, Known), found
     return found
+
+
+def endpoints(name: str, namespace: str) -> Object:
+    """`status.endpoints` of such a registry."""
+    peers = [f"http://peer{number}.{namespace}.svc.{DOMAIN}:8761/eureka/" for number in (1, 2)]
+    internal = f"http://{name}.{namespace}.svc.{DOMAIN}:8761/eureka/"
+    return {"internal": internal, "defaultZone": ",".join(peers)}
 
 
 def config(**rest: Any) -> Config:  # noqa: ANN401 - fields of different types
@@ -78,7 +83,10 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The pod that the decision is about."""
         if self.first is None:
             return self.pod
-        decision = decide(self.pod, self.namespace, config(**self.first))
+        return self.after(decide(self.pod, self.namespace, config(**self.first)))
+
+    def after(self, decision: Decision) -> Object:
+        """The pod once it was injected and what came then has happened."""
         assert isinstance(decision, Inject)
         found = injected(self.pod, decision)
         spec = dict(found["spec"])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from eureka_operator.core.injection.annotations import Wishes, read
+from eureka_operator.core.injection.annotations import ANNOTATIONS, Wishes, read
 
 _P = "eurekube.io/"
 
@@ -118,3 +118,10 @@ def test_one_instance_and_several_contradict_each_other() -> None:
 
     said = "eurekube.io/port is of one instance, but eurekube.io/instances lists them"
     assert found == [f"bad_annotation: {said}: write it there"]
+
+
+def test_every_annotation_says_what_it_means() -> None:
+    """The page of reference is made of the table."""
+    for each in ANNOTATIONS:
+        assert each.value
+        assert each.meaning.endswith(".")

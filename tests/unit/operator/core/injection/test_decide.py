@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
 
 from eureka_operator.core.injection.decide import (
     Inject,
@@ -14,9 +17,35 @@ from eureka_operator.core.injection.decide import (
 from eureka_operator.core.injection.pods import Owner
 from eureka_operator.core.injection.status import INJECTED_LABEL, STATUS
 from eureka_operator.core.kinds import Object
-from unit.operator.core.injection.shapes import NAMESPACE, config, shape
+from support.clusterobjects import EVERY_FIELD
+from unit.operator.core.injection.shapes import NAMESPACE, config, registry, shape
 
 _ON = {"eurekube.io/inject": "enabled"}
+_INJECTION: Final = EVERY_FIELD["injection"]
+_SELECTED_BY: Final = {
+    "namespaceSelector.matchLabels": "example.com/team",
+    "namespaceSelector.matchExpressions": "stage",
+}
+"""The label of a namespace that is selected only without the field."""
+
+
+def _leaves(node: Object, path: str = "") -> Iterator[str]:
+    """Paths of all values of a mapping; a list is one, and so is a mapping with free keys."""
+    for key, value in node.items():
+        here = f"{path}{key}"
+        if isinstance(value, dict) and key not in ("matchLabels", "metadata"):
+            yield from _leaves(value, f"{here}.")
+        else:
+            yield here
+
+
+def _without(node: Object, path: str) -> Object:
+    first, _, rest = path.partition(".")
+    return {
+        key: _without(value, rest) if key == first and rest else value
+        for key, value in node.items()
+        if key != first or rest
+    }
 
 
 def _pod(*more: Object, **metadata: object) -> Object:
@@ -42,6 +71,22 @@ def test_what_is_no_pod_is_passed_on() -> None:
     assert uninjected({"spec": 1}) == {"spec": 1}
 
 
+@pytest.mark.parametrize("path", [*_leaves(_INJECTION)])
+def test_each_field_of_spec_injection_has_an_effect(path: str) -> None:
+    """A field that does nothing is not in the schema."""
+    labels = {"example.com/team": "shop", "stage": "prod"}
+    if path in _SELECTED_BY:
+        del labels[_SELECTED_BY[path]]
+    namespace = {"metadata": {"name": "shop-7", "labels": labels}}
+
+    whole, without = (
+        decide(_pod(), namespace, config(registries=(registry("eureka", "infra", each),)))
+        for each in (_INJECTION, _without(_INJECTION, path))
+    )
+
+    assert whole != without
+
+
 def test_decision_stands_when_another_injector_adds_a_port() -> None:
     """First come, the pod was clear; a refusal now would be for what its user never wrote."""
     pod = _injected(_pod())
@@ -51,7 +96,7 @@ def test_decision_stands_when_another_injector_adds_a_port() -> None:
 
     assert isinstance(found, Inject)
     assert found.patch == ()
-    said = "the pod has its sidecar already, and would not get it as it is now: it keeps it"
+    said = "the pod keeps the sidecar that it has, though as it is now it would get none"
     assert [each.message for each in found.notes] == [f"{said}: ambiguous_port."]
 
 

@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from eureka_operator.core.injection.decide import Inject, Skip, decide, injected
-from eureka_operator.core.injection.documents import Result, inject_document, uninject_document
+from eureka_operator.core.injection.documents import (
+    Result,
+    change_pods,
+    inject_document,
+    templates,
+    uninject_document,
+)
 from eureka_operator.core.kinds import Object
 from unit.operator.core.injection.shapes import NAMESPACE, config
 
@@ -138,3 +144,32 @@ def test_namespace_of_each_document_is_asked_for() -> None:
     inject_document({"kind": "List", "items": items}, namespace, config())
 
     assert asked == ["shop", ""]
+
+
+def test_pod_is_called_by_its_own_name() -> None:
+    """One that exists has both."""
+    pod = {**_document("Pod"), "metadata": {"generateName": "orders-1-", "name": "orders-1-x"}}
+    new = {**pod, "metadata": {"generateName": "orders-1-"}}
+
+    names = [each.name for one in (pod, new) for each in templates(one)]
+
+    assert names == ["orders-1-x", "orders-1"]
+
+
+def test_skipped_pod_can_be_left_as_it_is() -> None:
+    """A file in Git need not say why; and what was injected before is taken out."""
+    off = {"metadata": {"name": "shop"}}
+    before = _document("Deployment")
+
+    for document in (before, _inject(before).document):
+        found = inject_document(document, lambda _: off, config(), note_skips=False)
+
+        assert [type(each.decision) for each in found.decided] == [Skip]
+        assert json.dumps(found.document) == json.dumps(before)
+
+
+def test_document_without_pods_is_the_same_object() -> None:
+    """So it is known that nothing of it has to be written."""
+    document = {"kind": "ConfigMap"}
+
+    assert change_pods(document, lambda found: {**found.pod}) is document

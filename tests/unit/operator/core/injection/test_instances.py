@@ -137,8 +137,23 @@ def test_unknown_fields_of_a_probe_stay_out() -> None:
     probe = {**_probe(8080, httpHeaders=headers, new=[]), "terminationGracePeriodSeconds": 1}
 
     assert _one(_container(_port(8080), readinessProbe=probe))["readinessProbe"] == {
-        "httpGet": {"path": "/", "port": 8080, "httpHeaders": [{"name": "a", "value": "b"}]}
+        "httpGet": {"port": 8080, "httpHeaders": [{"name": "a", "value": "b"}]}
     }
+
+
+def test_defaults_of_a_probe_stay_out() -> None:
+    """The API server writes them into pods before the webhook, and nobody into a file."""
+    short = {"httpGet": {"port": 8080}}
+    filled = {
+        "httpGet": {"path": "/", "port": 8080, "scheme": "HTTP"},
+        "timeoutSeconds": 1,
+        "periodSeconds": 10,
+        "successThreshold": 1,
+        "failureThreshold": 3,
+    }
+
+    for probe in (short, filled):
+        assert _one(_container(_port(8080), readinessProbe=probe))["readinessProbe"] == short
 
 
 @pytest.mark.parametrize(

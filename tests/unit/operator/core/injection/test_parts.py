@@ -5,6 +5,14 @@ from typing import Any
 
 import pytest
 
+from eureka_operator.api.spec import (
+    Injection,
+    Quantities,
+    Sidecar,
+    SidecarDrain,
+    SidecarLease,
+    SidecarResources,
+)
 from eureka_operator.core.injection.annotations import Wishes
 from eureka_operator.core.injection.instances import Instances
 from eureka_operator.core.injection.parts import (
@@ -16,8 +24,6 @@ from eureka_operator.core.injection.parts import (
 )
 from eureka_operator.core.injection.reasons import Finding
 from eureka_operator.core.injection.registries import Registries
-from eureka_operator.core.injection.spec import Drain as DrainSpec
-from eureka_operator.core.injection.spec import Injection, Lease, Sidecar
 from eureka_operator.core.injection.status import MAX_BYTES, STATUS
 from unit.operator.core.injection.shapes import config
 
@@ -54,7 +60,7 @@ def test_hold_is_within_the_grace_period(
 
 def test_registry_says_how_long_its_clients_remember() -> None:
     """The pod's own wish comes first."""
-    chosen = Registries(_URLS, Injection(drain=DrainSpec(5)))
+    chosen = Registries(_URLS, Injection(drain=SidecarDrain(5)))
 
     assert drain(_pod(), Wishes(), chosen).granted_s == 5
     assert drain(_pod(), Wishes(drain_s=7), chosen).granted_s == 7
@@ -62,7 +68,7 @@ def test_registry_says_how_long_its_clients_remember() -> None:
 
 def test_lease_of_the_registry_gives_way_to_the_pods_renewal() -> None:
     """A duration for another pace could end before the next renewal."""
-    chosen = Registries(_URLS, Injection(lease=Lease(10, 30)))
+    chosen = Registries(_URLS, Injection(lease=SidecarLease(10, 30)))
 
     own = configuration(_INSTANCES, chosen, Wishes(renewal_s=60), config())
     its = configuration(_INSTANCES, chosen, Wishes(), config())
@@ -72,6 +78,19 @@ def test_lease_of_the_registry_gives_way_to_the_pods_renewal() -> None:
     assert own["instances"][0]["renewalSeconds"] == 60
     assert "durationSeconds" not in own["instances"][0]
     assert its["instances"][0]["durationSeconds"] == 30
+
+
+def test_zones_stand_beside_the_urls_of_their_registry() -> None:
+    """A registry that is named by its URLs has none."""
+    urls = (("http://a:1/", "http://b:1/"), ("http://java:8761/",))
+
+    found = configuration(_INSTANCES, Registries(urls, zones=(("z", ""), ())), Wishes(), config())
+
+    assert isinstance(found, dict)
+    assert found["registries"] == [
+        {"urls": ["http://a:1/", "http://b:1/"], "zones": ["z", ""]},
+        {"urls": ["http://java:8761/"]},
+    ]
 
 
 def test_mark_of_the_kubernetes_cannot_be_taken_over() -> None:
@@ -89,13 +108,13 @@ def test_mark_of_the_kubernetes_cannot_be_taken_over() -> None:
 
 def test_configuration_that_the_sidecar_refuses_is_not_injected() -> None:
     """A sidecar that does not start keeps the application from starting."""
-    chosen = Registries(_URLS, Injection(lease=Lease(90, 30)))
+    chosen = Registries(_URLS, Injection(lease=SidecarLease(90, 30)))
 
     found = configuration(_INSTANCES, chosen, Wishes(), config())
 
     assert isinstance(found, Finding)
     assert found.reason.code == "configuration_refused"
-    assert "ends before its renewal" in found.detail
+    assert "ends when one renewal fails" in found.detail
     twice = Instances((_INSTANCES.entries[0],) * 2)
     wishes = Wishes(instances=twice.entries)
     found = configuration(twice, Registries(_URLS), wishes, config())
@@ -105,12 +124,35 @@ def test_configuration_that_the_sidecar_refuses_is_not_injected() -> None:
 
 def test_image_and_resources_are_the_registrys_choice() -> None:
     """Else those that the injector is run with, never none."""
-    own = Injection(sidecar=Sidecar("mirror/sidecar:1", {"limits": {"memory": "40Mi"}}))
+    own = Injection(sidecar=Sidecar("mirror/sidecar:1"))
 
     assert container(_pod(), {}, Registries(_URLS, own), config())["image"] == "mirror/sidecar:1"
     found = container(_pod(), {}, Registries(_URLS), config())
     assert found["image"] == "eurekube/sidecar:0.1.0"
     assert found["resources"]["requests"] == {"cpu": "1m", "memory": "16Mi"}
+
+
+@pytest.mark.parametrize(
+    ("requests", "limits", "said"),
+    [
+        ({}, {"memory": "40Mi"}, ("16Mi", "40Mi")),
+        ({"memory": "20Mi"}, {}, ("20Mi", "32Mi")),
+        ({"memory": "40Mi"}, {}, ("40Mi", "40Mi")),
+        ({}, {"memory": "12M"}, ("12M", "12M")),
+    ],
+)
+def test_resources_are_wished_one_by_one(
+    requests: dict[str, str], limits: dict[str, str], said: tuple[str, str]
+) -> None:
+    """There are always requests and a limit of memory; a request above its limit is no pod."""
+    wished = SidecarResources(Quantities(**requests), Quantities(**limits))
+    chosen = Registries(_URLS, Injection(sidecar=Sidecar(resources=wished)))
+
+    found = container(_pod(), {}, chosen, config())["resources"]
+
+    assert (found["requests"]["memory"], found["limits"]["memory"]) == said
+    assert found["requests"]["cpu"] == "1m"
+    assert "cpu" not in found["limits"]
 
 
 def test_root_of_the_pod_is_not_the_sidecars_user() -> None:

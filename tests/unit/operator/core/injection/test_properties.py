@@ -33,7 +33,7 @@ _KEYS: Final = (
     "terminationGracePeriodSeconds", "resources", "securityContext", "ownerReferences",
     "containerPort", "name", DEFAULT_CONTAINER,
 )  # fmt: skip
-_PLACES: Final = re.compile(
+PLACES: Final = re.compile(
     r"/metadata(/annotations(/eurekube\.io~1status|/kubectl\.kubernetes\.io~1default-container)?"
     r"|/labels(/eurekube\.io~1injected)?)?"
     r"|/spec/(initContainers|volumes)(/[0-9]+)?"
@@ -58,7 +58,8 @@ def _value(data: st.DataObject) -> object:
     return value if value is _DEEP else copy.deepcopy(value)
 
 
-def _mutate(pod: Object, data: st.DataObject) -> None:
+def mutate(pod: Object, data: st.DataObject) -> None:
+    """Change a document somewhere."""
     path = data.draw(st.sampled_from(_places(pod)[1:] or [("spec",)]))
     holder: Any = pod
     for key in path[:-1]:
@@ -83,7 +84,7 @@ def test_any_pod_is_decided_and_only_the_listed_places_change(
     shape = _SHAPES[name]
     pod = copy.deepcopy(shape.given())
     for _ in range(mutations):
-        _mutate(pod, data)
+        mutate(pod, data)
 
     decision = decide(pod, shape.namespace, shape.configuration())
 
@@ -91,7 +92,7 @@ def test_any_pod_is_decided_and_only_the_listed_places_change(
         return
     after = injected(pod, decision)
     for each in decision.patch:
-        assert _PLACES.fullmatch(each["path"]), each
+        assert PLACES.fullmatch(each["path"]), each
     assert _foreign(after) == _foreign(uninjected(pod))
     again = decide(after, shape.namespace, shape.configuration())
     assert not isinstance(again, Refuse)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 from eureka_operator.core.injection import reasons
+from eureka_operator.core.injection.config import RESOURCES
 from eureka_operator.core.injection.reasons import REASONS, Finding, Reason
 
 
@@ -44,3 +45,12 @@ def test_what_a_pod_asks_for_itself_is_refused() -> None:
     assert not Finding(reasons.BAD_LABEL).is_refusal
     assert not Finding(reasons.NO_PORT).is_refusal
     assert Finding(reasons.UNKNOWN_REGISTRY).is_refusal
+
+
+def test_cure_of_a_short_budget_says_how_much_is_missing() -> None:
+    """It is the only cure with figures, which are those of the sidecar."""
+    requests = RESOURCES["requests"]
+
+    said = f"cpu {requests['cpu']} and memory {requests['memory']}"
+
+    assert said in reasons.POD_BUDGET.cure

@@ -57,8 +57,8 @@ def test_named_registry_is_that_of_the_namespace_unless_it_says_another() -> Non
     """As everywhere in Kubernetes."""
     own, other = registry("eureka", "shop"), registry("eureka", "infra")
 
-    assert _found(("eureka",), other, own) == Registries((own.urls,))
-    assert _found(("infra/eureka",), other, own) == Registries((other.urls,))
+    assert _found(("eureka",), other, own) == Registries((own.urls,), zones=(own.zones,))
+    assert _found(("infra/eureka",), other, own) == Registries((other.urls,), zones=(other.zones,))
     assert _found(("eureka",), other) == "unknown_registry: shop/eureka"
 
 
@@ -68,5 +68,5 @@ def test_urls_need_permission_and_are_foreign() -> None:
 
     found = _found(("eureka", _JAVA), own)
 
-    assert found == Registries((own.urls, _JAVA), is_foreign=True)
+    assert found == Registries((own.urls, _JAVA), is_foreign=True, zones=(own.zones, ()))
     assert str(_found((_JAVA,), own, allow_urls=False)).startswith("urls_not_allowed")
