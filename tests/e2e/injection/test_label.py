@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -33,6 +34,7 @@ from e2e.sidecar.manifests import PORT, listed
 from eureka_operator import __version__
 from eureka_operator.core.injection.config import Config, Known, known
 from eureka_operator.core.injection.decide import Inject, Skip, decide
+from eureka_operator.core.injection.reasons import HOST_NETWORK
 from processes.cluster import throughout, until
 from support.kubectl import Kubectl
 
@@ -57,6 +59,7 @@ RESULTS: Final = {
     "embedded": "embedded_client",
 }
 """What is decided of each application's pods."""
+EXPLAINED: Final = ("orders", "once", "host")
 SERVING: Final = {"orders": 2, "store": 1, "prepared": 1, "ports": 1, "slow": 1}
 """How many instances of each become UP; `agent` has one on each node."""
 OVER: Final = "/tmp/over"  # noqa: S108 - in a container
@@ -109,6 +112,20 @@ def test_each_pod_is_as_it_is_decided(target: Target, workloads: EkcCluster) -> 
             else:
                 assert isinstance(decision, Skip), app
                 assert (decision.finding.reason.code, decision.patch) == (expected, ()), app
+
+
+@pytest.mark.parametrize("app", EXPLAINED)
+def test_explain_says_the_same(target: Target, workloads: EkcCluster, app: str) -> None:
+    """The sentence that a person gets is about what the pod has, and about what is registered."""
+    (found,) = _explained(target, workloads.kubectl, next(iter(pods_of(workloads.kubectl, app))))
+    codes = [each["code"] for each in found["reasons"]]
+
+    assert found["outcome"] == (INJECTED if RESULTS[app] == INJECTED else "skipped")
+    assert RESULTS[app] in (*codes, INJECTED)
+    if RESULTS[app] == INJECTED:
+        assert found["now"]["differences"] == []
+        (registered,) = found["sidecar"]["instances"]
+        assert (registered["app"], registered["port"]) == (app, PORT)
 
 
 def test_pod_that_declines_is_left_alone(target: Target, workloads: EkcCluster) -> None:
@@ -173,9 +190,8 @@ def test_pod_that_asks_and_cannot_be_served_is_refused(target: Target, shop: Ekc
     done = shop.kubectl.tried("create", "-f", "-", given=json.dumps(asking))
 
     assert done.returncode != 0
-    assert "node's network" in done.stderr
-    assert "hostNetwork" in done.stderr
-    assert "EurekaRegistration" in done.stderr
+    assert HOST_NETWORK.sentence in done.stderr
+    assert HOST_NETWORK.cure in done.stderr
 
 
 def test_sidecar_has_no_api_token(workloads: EkcCluster) -> None:
@@ -219,6 +235,16 @@ def test_seconds_to_be_seen_and_to_be_gone(
     until(lambda: direct.nowhere("timed"), PATIENCE_S)
     record_property("kubectl delete pod to gone at every peer", f"{time.monotonic() - begin:.2f} s")
     assert kubectl.get("pod", "timed")["status"]["phase"] == "Running"
+
+
+def _explained(target: Target, kubectl: Kubectl, pod: str) -> list[dict[str, Any]]:
+    """What `kubectl-eureka explain` says of a pod."""
+    flags = [f"--kubeconfig={target.kubeconfig}", f"--namespace={kubectl.namespace}", "-ojson"]
+    command = [sys.executable, "-m", "kubectl_eureka", "explain", *flags, pod]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
 
 
 def _has_up(cluster: EkcCluster, app: str, count: int) -> Callable[[], bool]:
