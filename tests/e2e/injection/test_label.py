@@ -49,7 +49,7 @@ RESULTS: Final = {
     "prepared": INJECTED,
     "ports": INJECTED,
     "slow": INJECTED,
-    "crasher": INJECTED,
+    "unstable": INJECTED,
     "worker": INJECTED,
     "once": "job_default_off",
     "nightly": "job_default_off",
@@ -169,7 +169,7 @@ def test_slow_starter_is_not_up_before_it_serves(workloads: EkcCluster) -> None:
 
 def test_crash_looper_is_never_up(workloads: EkcCluster) -> None:
     """Its sidecar lives on; it has no readiness probe, so the kubelet itself calls it ready."""
-    (pod,) = pods_of(workloads.kubectl, "crasher").values()
+    (pod,) = pods_of(workloads.kubectl, "unstable").values()
     name = pod["metadata"]["name"]
 
     def has_crashed() -> bool:
@@ -177,8 +177,8 @@ def test_crash_looper_is_never_up(workloads: EkcCluster) -> None:
         return restarts(found, "application") > 1
 
     until(has_crashed, PATIENCE_S)
-    throughout(lambda: not ups(instances(workloads, "crasher")), 3.0)
-    (found,) = instances(workloads, "crasher").values()
+    throughout(lambda: not ups(instances(workloads, "unstable")), 3.0)
+    (found,) = instances(workloads, "unstable").values()
     assert found["leaseInfo"]["serviceUpTimestamp"] == 0
     assert restarts(workloads.kubectl.get("pod", name)) == 0
 
@@ -276,7 +276,7 @@ def _workloads(target: Target) -> list[Document]:
         manifests.deployment("prepared", pod_spec(served, initContainers=[first])),
         manifests.deployment("ports", pod_spec(container(target, ports=named))),
         manifests.deployment("slow", pod_spec(serving(target, "sh", "-c", slowly))),
-        manifests.deployment("crasher", pod_spec(crashing)),
+        manifests.deployment("unstable", pod_spec(crashing)),
         manifests.job("worker", pod_spec(serving(target, "sh", "-c", until_told)), asks=True),
         manifests.job("once", command, asks=False),
         manifests.cron_job("nightly", command),
