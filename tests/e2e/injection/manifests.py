@@ -53,14 +53,9 @@ def pod_spec(*containers: Document, **fields: object) -> Document:
 def template(name: str, spec: Document, **wishes: str) -> Document:
     """A pod template; wishes are annotations, with `_` for `-`."""
     return {
-        "metadata": {"labels": {"app": name}, "annotations": annotations(**wishes)},
+        "metadata": {"labels": {"app": name}, "annotations": _annotations(**wishes)},
         "spec": spec,
     }
-
-
-def annotations(**wishes: str) -> dict[str, str]:
-    """Annotations of Eurekube's."""
-    return {f"{PREFIX}{key.replace('_', '-')}": value for key, value in wishes.items()}
 
 
 def deployment(name: str, spec: Document, replicas: int = 1, **wishes: str) -> Document:
@@ -129,7 +124,7 @@ def cron_job(name: str, spec: Document) -> Document:
 
 def pod(name: str, spec: Document, labels: dict[str, str], **wishes: str) -> Document:
     """A pod by itself."""
-    metadata = {"name": name, "labels": labels, "annotations": annotations(**wishes)}
+    metadata = {"name": name, "labels": labels, "annotations": _annotations(**wishes)}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
@@ -146,3 +141,8 @@ def _selecting(name: str, spec: Document, **wishes: str) -> Document:
         "selector": {"matchLabels": {"app": name}},
         "template": template(name, spec, **wishes),
     }
+
+
+def _annotations(**wishes: str) -> dict[str, str]:
+    """Annotations of Eurekube's."""
+    return {f"{PREFIX}{key.replace('_', '-')}": value for key, value in wishes.items()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -33,7 +34,9 @@ from e2e.sidecar.manifests import PORT, listed
 from eureka_operator import __version__
 from eureka_operator.core.injection.config import Config, Known, known
 from eureka_operator.core.injection.decide import Inject, Skip, decide
+from eureka_operator.core.injection.reasons import HOST_NETWORK
 from processes.cluster import throughout, until
+from support.kubectl import Kubectl
 
 Record = Callable[[str, object], None]
 
@@ -46,7 +49,7 @@ RESULTS: Final = {
     "prepared": INJECTED,
     "ports": INJECTED,
     "slow": INJECTED,
-    "crasher": INJECTED,
+    "unstable": INJECTED,
     "worker": INJECTED,
     "once": "job_default_off",
     "nightly": "job_default_off",
@@ -56,6 +59,7 @@ RESULTS: Final = {
     "embedded": "embedded_client",
 }
 """What is decided of each application's pods."""
+EXPLAINED: Final = ("orders", "once", "host")
 SERVING: Final = {"orders": 2, "store": 1, "prepared": 1, "ports": 1, "slow": 1}
 """How many instances of each become UP; `agent` has one on each node."""
 OVER: Final = "/tmp/over"  # noqa: S108 - in a container
@@ -81,7 +85,7 @@ def test_what_serves_is_up(workloads: EkcCluster) -> None:
     """Every pod of every kind of workload, by its ready port, and nothing else of it."""
     nodes = len(workloads.kubectl.get("nodes")["items"])
     for app, count in {**SERVING, "agent": nodes}.items():
-        until(lambda app=app, count=count: len(ups(instances(workloads, app))) == count, PATIENCE_S)
+        until(_has_up(workloads, app, count), PATIENCE_S)
         found = instances(workloads, app)
         assert {each["port"]["$"] for each in found.values()} == {PORT}
         assert {each["metadata"]["pod-name"] for each in found.values()} == {
@@ -98,8 +102,8 @@ def test_each_pod_is_as_it_is_decided(target: Target, workloads: EkcCluster) -> 
     namespace = kubectl.get("namespace", kubectl.namespace)
     config = _config(target, workloads)
     for app, expected in RESULTS.items():
-        pods = until(lambda app=app: list(pods_of(kubectl, app).values()), PATIENCE_S)
-        for pod in pods:
+        until(_has_pods(kubectl, app), PATIENCE_S)
+        for pod in pods_of(kubectl, app).values():
             assert result_of(pod) == expected, app
             assert has_sidecar(pod) == (expected == INJECTED), app
             decision = decide(pod, namespace, config)
@@ -108,6 +112,20 @@ def test_each_pod_is_as_it_is_decided(target: Target, workloads: EkcCluster) -> 
             else:
                 assert isinstance(decision, Skip), app
                 assert (decision.finding.reason.code, decision.patch) == (expected, ()), app
+
+
+@pytest.mark.parametrize("app", EXPLAINED)
+def test_explain_says_the_same(target: Target, workloads: EkcCluster, app: str) -> None:
+    """The sentence that a person gets is about what the pod has, and about what is registered."""
+    (found,) = _explained(target, workloads.kubectl, next(iter(pods_of(workloads.kubectl, app))))
+    codes = [each["code"] for each in found["reasons"]]
+
+    assert found["outcome"] == (INJECTED if RESULTS[app] == INJECTED else "skipped")
+    assert RESULTS[app] in (*codes, INJECTED)
+    if RESULTS[app] == INJECTED:
+        assert found["now"]["differences"] == []
+        (registered,) = found["sidecar"]["instances"]
+        assert (registered["app"], registered["port"]) == (app, PORT)
 
 
 def test_pod_that_declines_is_left_alone(target: Target, workloads: EkcCluster) -> None:
@@ -129,8 +147,7 @@ def test_jobs_end(workloads: EkcCluster) -> None:
     until(lambda: ups(instances(workloads, "worker")), PATIENCE_S)
     kubectl("exec", "job/worker", "--container=application", "--", "touch", OVER)
     for name in ("once", "nightly-now", "worker"):
-        wait = ("wait", "--for=condition=Complete", f"job/{name}", "--timeout=10s")
-        until(lambda wait=wait: kubectl.tried(*wait).returncode == 0, PATIENCE_S)
+        kubectl("wait", "--for=condition=Complete", f"job/{name}", "--timeout=55s")
 
     assert instances(workloads, "worker") == {}
     assert instances(workloads, "once") == {}
@@ -152,7 +169,7 @@ def test_slow_starter_is_not_up_before_it_serves(workloads: EkcCluster) -> None:
 
 def test_crash_looper_is_never_up(workloads: EkcCluster) -> None:
     """Its sidecar lives on; it has no readiness probe, so the kubelet itself calls it ready."""
-    (pod,) = pods_of(workloads.kubectl, "crasher").values()
+    (pod,) = pods_of(workloads.kubectl, "unstable").values()
     name = pod["metadata"]["name"]
 
     def has_crashed() -> bool:
@@ -160,8 +177,8 @@ def test_crash_looper_is_never_up(workloads: EkcCluster) -> None:
         return restarts(found, "application") > 1
 
     until(has_crashed, PATIENCE_S)
-    throughout(lambda: not ups(instances(workloads, "crasher")), 3.0)
-    (found,) = instances(workloads, "crasher").values()
+    throughout(lambda: not ups(instances(workloads, "unstable")), 3.0)
+    (found,) = instances(workloads, "unstable").values()
     assert found["leaseInfo"]["serviceUpTimestamp"] == 0
     assert restarts(workloads.kubectl.get("pod", name)) == 0
 
@@ -173,9 +190,8 @@ def test_pod_that_asks_and_cannot_be_served_is_refused(target: Target, shop: Ekc
     done = shop.kubectl.tried("create", "-f", "-", given=json.dumps(asking))
 
     assert done.returncode != 0
-    assert "node's network" in done.stderr
-    assert "hostNetwork" in done.stderr
-    assert "EurekaRegistration" in done.stderr
+    assert HOST_NETWORK.sentence in done.stderr
+    assert HOST_NETWORK.cure in done.stderr
 
 
 def test_sidecar_has_no_api_token(workloads: EkcCluster) -> None:
@@ -221,6 +237,24 @@ def test_seconds_to_be_seen_and_to_be_gone(
     assert kubectl.get("pod", "timed")["status"]["phase"] == "Running"
 
 
+def _explained(target: Target, kubectl: Kubectl, pod: str) -> list[dict[str, Any]]:
+    """What `kubectl-eureka explain` says of a pod."""
+    flags = [f"--kubeconfig={target.kubeconfig}", f"--namespace={kubectl.namespace}", "-ojson"]
+    command = [sys.executable, "-m", "kubectl_eureka", "explain", *flags, pod]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def _has_up(cluster: EkcCluster, app: str, count: int) -> Callable[[], bool]:
+    return lambda: len(ups(instances(cluster, app))) == count
+
+
+def _has_pods(kubectl: Kubectl, app: str) -> Callable[[], bool]:
+    return lambda: bool(pods_of(kubectl, app))
+
+
 def _workloads(target: Target) -> list[Document]:
     """All that `RESULTS` names."""
     served = serving(target)
@@ -242,7 +276,7 @@ def _workloads(target: Target) -> list[Document]:
         manifests.deployment("prepared", pod_spec(served, initContainers=[first])),
         manifests.deployment("ports", pod_spec(container(target, ports=named))),
         manifests.deployment("slow", pod_spec(serving(target, "sh", "-c", slowly))),
-        manifests.deployment("crasher", pod_spec(crashing)),
+        manifests.deployment("unstable", pod_spec(crashing)),
         manifests.job("worker", pod_spec(serving(target, "sh", "-c", until_told)), asks=True),
         manifests.job("once", command, asks=False),
         manifests.cron_job("nightly", command),
