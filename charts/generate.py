@@ -1,4 +1,4 @@
-"""What the charts have of the CRDs: a copy, and the schema of `eureka-cluster`'s values.
+"""What the charts have of the CRDs: copies, and the schema of `eureka-cluster`'s values.
 
 `make charts` runs it from the repository's root.
 """
@@ -13,8 +13,9 @@ from typing import Any, Final
 import yaml
 
 _CHARTS: Final = Path(__file__).parent
-CRD: Final = _CHARTS.parent / "crds" / "eurekacluster.yaml"
-COPY: Final = _CHARTS / "eurekube" / "files" / "crds" / "eurekacluster.yaml"
+CRDS: Final = _CHARTS.parent / "crds"
+CRD: Final = CRDS / "eurekacluster.yaml"
+COPIES: Final = _CHARTS / "eurekube" / "files" / "crds"
 SCHEMA: Final = _CHARTS / "eureka-cluster" / "values.schema.json"
 
 _KEPT: Final = frozenset(
@@ -28,8 +29,9 @@ _STRINGS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
 
 def main() -> None:
     """Write the files."""
-    COPY.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(CRD, COPY)
+    COPIES.mkdir(parents=True, exist_ok=True)
+    for crd in CRDS.glob("*.yaml"):
+        shutil.copyfile(crd, COPIES / crd.name)
     SCHEMA.write_text(values_schema(yaml.safe_load(CRD.read_text())))
 
 

@@ -1,4 +1,4 @@
-"""The command line: `run` the operator, `plan` what it would do."""
+"""The command line: `run` the operator, `plan` what it would do, `injector` beside it."""
 
 from __future__ import annotations
 
@@ -43,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_plan_flags(shown)
     options.add_flags(shown)
     shown.set_defaults(run=_plan)
+    beside = commands.add_parser("injector", help="give new pods a sidecar, as a webhook")
+    options.add_injector_flags(beside)
+    beside.set_defaults(run=_injector)
     return parser
 
 
@@ -70,6 +73,12 @@ def _run(flags: argparse.Namespace) -> int:
     from eureka_operator.commands import run  # noqa: PLC0415 - `plan` need not pay for kopf
 
     return run.run(options.read(flags, os.environ))
+
+
+def _injector(flags: argparse.Namespace) -> int:
+    from eureka_operator.commands import injector  # noqa: PLC0415 - likewise
+
+    return injector.run(options.read_injector(flags, os.environ))
 
 
 def _plan(flags: argparse.Namespace) -> int:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
+from eureka_operator.core.certificates import service_names
 from eureka_operator.core.kinds import CHILDREN, CLUSTER, POD, SERVICE_MONITOR, Kind, Object
 from eureka_operator.core.names import CLUSTER_LABEL
+from eureka_operator.shell.certificates import Certificates
 from eureka_operator.shell.client import (
     ApiError,
     Client,
@@ -28,8 +30,13 @@ from eureka_operator.shell.health import Health
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.leader import Elector, LostError
 from eureka_operator.shell.metrics import Metrics
+from eureka_operator.shell.missing import MissingSidecars, Selection
 from eureka_operator.shell.options import Options
+from eureka_operator.shell.podtruth import PodTruth
 from eureka_operator.shell.queue import Key, Queue, Reconcile
+from eureka_operator.shell.registrations import Registrations, Scope
+from eureka_operator.shell.selected import SelectedNamespaces
+from eureka_operator.shell.view import View
 from eureka_operator.shell.watch import WatchEndedError, watch
 
 DRAIN_S: Final = 5.0
@@ -53,6 +60,7 @@ class _Parts:
     options: Options
     metrics: Metrics
     elector: Elector
+    client: Client
     kube: Kube
     queue: Queue
     health: Health
@@ -83,7 +91,7 @@ async def run(options: Options, assemble: Assemble) -> int:
         client = Client(found, count=metrics.request, may_write=lambda: elector.leading)
         kube = Kube(await stack.enter_async_context(client), options.pod)
         health = Health(elector, metrics, options.resync_s)
-        parts = _Parts(options, metrics, elector, kube, Queue(metrics), health, stop)
+        parts = _Parts(options, metrics, elector, client, kube, Queue(metrics), health, stop)
         try:
             port = await stack.enter_async_context(health.serving(options.host, options.port))
         except OSError as error:
@@ -126,6 +134,9 @@ async def _lead(parts: _Parts, reconcile: Reconcile) -> None:
         *(parts.queue.work(reconcile) for _ in range(options.workers)),
         _resync(parts, kinds),
         _take_signals_back(watching, parts.stop),
+        *_certificates(parts),
+        *_pods(parts),
+        _registrations(parts),
         watch((*kinds, POD), options.namespaces, options.kubeconfig, parts.queue.add, watching),
     ]
     pending = {asyncio.create_task(each) for each in work}
@@ -134,6 +145,53 @@ async def _lead(parts: _Parts, reconcile: Reconcile) -> None:
         for task in done:
             if not task.cancelled():  # kopf, when it ends, cancels what is not its own
                 task.result()
+
+
+def _certificates(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
+    """Yield what keeps the certificates of the injector, if they are to be kept."""
+    options = parts.options
+    if options.injector is not None and options.certificates:
+        names = service_names(options.injector, options.namespace, options.cluster_domain)
+        kept = Certificates(parts.client, options.namespace, options.injector, names)
+        yield kept.run(parts.kube.post_event)
+
+
+def _pods(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
+    """Yield what keeps registries true to pods, and tells of pods without their sidecar."""
+    options = parts.options
+    leads = parts.elector
+    truth = PodTruth(parts.kube, parts.metrics, options.namespaces, lambda: leads.leading)
+    yield truth.run(parts.client)
+    if options.injector is not None:
+        yield _care_for_injection(parts, truth, options.injector)
+
+
+async def _registrations(parts: _Parts) -> None:
+    """Register what EurekaRegistrations stand for."""
+    scope = Scope(parts.options.namespaces, parts.options.cluster_domain)
+    leads = parts.elector
+    registrations = Registrations(parts.kube, parts.metrics, scope, lambda: leads.leading)
+    await registrations.run(parts.client)
+
+
+async def _care_for_injection(parts: _Parts, truth: PodTruth, injector: str) -> None:
+    """Have the injector asked about all pods that are chosen, and tell of those that missed it."""
+    options = parts.options
+    changed = asyncio.Event()
+    view = View(options.cluster_domain, tell=changed.set)
+    selection = Selection(view, options.namespace, allow_urls=options.allow_urls)
+    missing = MissingSidecars(
+        parts.kube, parts.metrics, selection.wants, selection.may_inject, lambda: truth.injected
+    )
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(view.follow(parts.client))
+        tasks.create_task(SelectedNamespaces(parts.client, injector, view, changed).run())
+        await missing.run(
+            parts.client,
+            options.namespaces,
+            lambda: view.problem is None,
+            evict=options.evict_missed,
+        )
 
 
 async def _wait_for_clusters(parts: _Parts) -> None:

@@ -14,6 +14,7 @@ from .core.downward import Wishes
 from .core.health import Health
 from .core.lease import Lease
 from .core.metrics import Checks
+from .core.servers import preferred
 from .records import replace
 from .shell import child, control
 from .shell.connections import Connections
@@ -64,11 +65,18 @@ class Sidecar:
         self._wished = Event()
         self._news = Event()
         self._resolver = Resolver()
-        self._registries = [
-            Connections(self._loop, each, self._resolver) for each in configuration.registries
-        ]
         self._pod_files = PodFiles(configuration.annotations_file, configuration.labels_file)
         self._wishes = self._pod_files.changed() or Wishes()
+        zone = self._wishes.zone or configuration.zone
+        first = configuration.instances[0].id
+        self._registries = [
+            Connections(
+                self._loop,
+                replace(each, urls=preferred(each.urls, each.zones, zone, first)),
+                self._resolver,
+            )
+            for each in configuration.registries
+        ]
         self._paused = False
         self._checks = Checks()
         self._members = [self._member(each) for each in configuration.instances]

@@ -30,6 +30,9 @@ def main(words: Sequence[str]) -> None:
     if listen_in != "-":
         join_network(listen_in)
     listener = socket.create_server((address, int(port)))
+    # What it accepts inherits that; asyncio sees to it only for sockets made by itself. Without it
+    # each answer of two parts takes 40 ms more.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     join_network(f"/proc/self/fd/{home}" if dial_in == "-" else dial_in)
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
     sys.stdout.flush()

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cluster import crds
+from cluster import crds, images, node
 from cluster.errors import CannotRunError, ClusterError
 from conformance.realclient import not_run
 from e2e.clusters import Target, foreign, own, running
 from e2e.operator.ekc import EkcCluster
 from e2e.operator.installed import Operator
 from e2e.peers import Peers
+from support import springimage
+from support.builds import NotBuiltError
 from support.ownclusters import speaking
 
 
@@ -86,6 +88,20 @@ def shared(target: Target, operator: Operator) -> Iterator[EkcCluster]:  # noqa:
         cluster = EkcCluster(kubectl)
         cluster.start()
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def spring(target: Target, pytestconfig: pytest.Config) -> str:
+    """The image of a Spring application, on all nodes."""
+    if target.plan is None:
+        not_run("e2e of Spring's client", "only nodes of tests.cluster's own get its image")
+    with speaking(pytestconfig):
+        try:
+            recipe = springimage.recipe()
+        except NotBuiltError as error:
+            not_run("e2e of Spring's client", str(error))
+        node.load_everywhere(target.plan, images.built(recipe))
+    return recipe.name
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,10 @@ from cluster import parts
 from cluster.errors import CannotRunError, ClusterError
 from cluster.plan import Plan
 from conformance.realclient import not_run
+from eureka_operator.api.spec import Injection, NamespaceSelector
+from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.webhooks import selected_webhooks
+from eureka_operator.shell.selected import SELECTION_MANAGER
 from support import helm as helms
 from support.helm import Helm
 from support.kubectl import Kubectl
@@ -74,15 +78,16 @@ def restricted(kubectl: Kubectl) -> Kubectl:
 def test_api_server_takes_what_the_operators_chart_renders(
     helm: Helm, restricted: Kubectl, values: Values
 ) -> None:
-    """Every field is known, and nothing offends the restricted Pod Security Standard."""
+    """Every field is known, and nothing but a node's network offends the restricted standard."""
     text = rendered_text(helm, OPERATOR, _in(restricted.namespace, values))
     for account in of_kind([*yaml.safe_load_all(text)], "ServiceAccount"):
         restricted.apply(json.dumps(account))  # pods are not taken without theirs
 
-    taken = restricted.tried(*_DRY, "--force-conflicts", given=text)
+    taken = Kubectl(restricted.program).tried(*_DRY, "--force-conflicts", given=text)
 
     assert taken.returncode == 0, taken.stderr
-    assert "PodSecurity" not in taken.stderr
+    is_on_nodes = values.get("injector", {}).get("hostNetwork", False)
+    assert ("PodSecurity" in taken.stderr) is is_on_nodes
 
 
 @pytest.mark.usefixtures("crds")
@@ -114,7 +119,7 @@ def test_operator_of_one_namespace_has_no_rights_elsewhere(helm: Helm, kubectl: 
     """What the API server itself says that its account may do."""
     objects = rendered(helm, OPERATOR, {"watch": {"namespaces": [kubectl.namespace]}})
     access = [each for each in objects if each["kind"] in {"ServiceAccount", "Role", "RoleBinding"}]
-    kubectl(*_APPLY, given=yaml.safe_dump_all(access))
+    Kubectl(kubectl.program)(*_APPLY, given=yaml.safe_dump_all(access))
 
     def may(verb: str, what: str, namespace: str, *flags: str) -> bool:
         user = f"system:serviceaccount:{kubectl.namespace}:eurekube-operator"
@@ -132,6 +137,9 @@ def test_operator_of_one_namespace_has_no_rights_elsewhere(helm: Helm, kubectl: 
     for verb in ("get", "list", "create", "delete"):
         assert not may(verb, "statefulsets.apps", "default")
         assert not may(verb, "eurekaclusters.eurekube.io", "default")
+    assert may("get", "namespaces/kube-system", "kube-system")
+    assert not may("get", "namespaces/default", "default")
+    assert not may("get", "configmaps", "kube-system")
 
 
 def test_release_is_installed_upgraded_and_uninstalled(helm: Helm, kubectl: Kubectl) -> None:
@@ -152,6 +160,39 @@ def test_release_is_installed_upgraded_and_uninstalled(helm: Helm, kubectl: Kube
     assert "cannot be imported" in refused.stderr or "invalid ownership" in refused.stderr
     helm.install("another", OPERATOR, "--take-ownership", *_namespaced(kubectl))
     helm.uninstall("another")
+
+
+@pytest.mark.usefixtures("crds")
+def test_webhooks_of_chosen_namespaces_outlive_an_upgrade_and_not_the_release(
+    helm: Helm, kubectl: Kubectl
+) -> None:
+    """The operator adds them to the chart's object, and has no right to make or delete one."""
+    own, name = ["--set", "crds.install=false,fullnameOverride=chosen"], "chosen-injector"
+    injection = Injection(namespace_selector=NamespaceSelector({"team": "x"}), default=True)
+    eureka = Known("infra", "eureka", (), injection)
+
+    def webhooks() -> list[str]:
+        found = kubectl.get("mutatingwebhookconfiguration", name)["webhooks"]
+        return [each["name"].partition(".injector")[0] for each in found]
+
+    def have(*registries: Known) -> None:
+        live = kubectl.get("mutatingwebhookconfiguration", name)
+        found = {key: live["metadata"][key] for key in ("name", "uid", "resourceVersion")}
+        wanted = {**live, "metadata": found, "webhooks": selected_webhooks(registries, live)}
+        kubectl(*_APPLY, f"--field-manager={SELECTION_MANAGER}", given=json.dumps(wanted))
+
+    helm.install("chosen", OPERATOR, *own)
+    try:
+        have(eureka)
+        helm.upgrade("chosen", OPERATOR, *own, "--set", "injector.failurePolicy=Fail")
+        assert webhooks() == ["namespace", "pod", "eureka.infra.clusters"]
+        have(eureka)
+        have()
+        assert webhooks() == ["namespace", "pod"]
+        have(eureka)
+    finally:
+        helm.uninstall("chosen")
+    assert kubectl.tried("get", "mutatingwebhookconfiguration", name).returncode == 1
 
 
 @pytest.mark.usefixtures("crds")

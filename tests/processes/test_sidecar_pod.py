@@ -81,6 +81,21 @@ def test_metadata_and_zone_follow_the_pod(
         assert _shown(registry, sidecar) == "UP"
 
 
+@pytest.mark.parametrize(("zone", "place"), [("z1", 0), ("z2", 1)])
+def test_server_of_the_pods_zone_is_asked(
+    registry: PeerProcess, application: Application, pod: PodInfo, zone: str, place: int
+) -> None:
+    """Kubernetes labels the pod with the zone of its node before the kubelet starts it."""
+    pod.write({}, {"topology.kubernetes.io/zone": zone})
+    with FaultProxy(registry.port, lambda *_: Fault.PASS) as proxy:
+        servers = (registry.url, proxy.url)
+        flags = ("--registry", ",".join(servers), "--server-zones", "z1,z2", *pod.flags, *SOON)
+        with Sidecar("near", application.port, *flags) as sidecar:
+            sidecar.registered()
+
+            assert sidecar.lease()["url"] == servers[place]
+
+
 def test_refused_metadata_costs_nobody_the_lease(
     registry: PeerProcess, application: Application, pod: PodInfo
 ) -> None:

@@ -121,6 +121,23 @@ EVERY_FIELD: Final[Spec] = {
     "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
     "logging": {"level": "DEBUG", "format": "json"},
     "dashboard": {"enabled": True, "actions": False},
+    "injection": {
+        "namespaceSelector": {
+            "matchLabels": {"example.com/team": "shop"},
+            "matchExpressions": [{"key": "stage", "operator": "In", "values": ["prod", ""]}],
+        },
+        "default": True,
+        "sidecar": {
+            "image": "registry.example.com:5000/eurekube/sidecar:0.1.0@" + DIGEST,
+            "resources": {
+                "requests": {"cpu": "5m", "memory": "24Mi"},
+                "limits": {"cpu": "0.5", "memory": "48Mi"},
+            },
+        },
+        "lease": {"renewalSeconds": 10, "durationSeconds": 100},
+        "drain": {"seconds": 40},
+        "metadata": {"team": "shop", "_a.b-c": ""},
+    },
     "pod": {
         "labels": {"team": "platform"},
         "annotations": {"example.com/note": "x" * 2000},
@@ -153,6 +170,18 @@ GOOD: Final[dict[str, Spec]] = {
             "responseCache": {"updateIntervalSeconds": 600, "deltaRetentionSeconds": 3600},
             "lease": {"evictionIntervalSeconds": 600},
         },
+        "injection": {
+            "namespaceSelector": {
+                "matchLabels": {f"{'a' * 189}/{'n' * 60}{k:03}": "v" * 63 for k in range(16)},
+                "matchExpressions": [
+                    {"key": "k" * 63, "operator": "NotIn", "values": [f"v{k}" for k in range(16)]}
+                    for _ in range(16)
+                ],
+            },
+            "lease": {"renewalSeconds": 3600, "durationSeconds": 86400},
+            "drain": {"seconds": 3600},
+            "metadata": {f"{'m' * 126}{k:02}": "x" * 256 for k in range(16)},
+        },
     },
     "the least of everything": {
         "peers": {"port": 1024, "dnsPrefix": "p", "replication": {"batchSize": 1}},
@@ -163,7 +192,16 @@ GOOD: Final[dict[str, Spec]] = {
         },
         "snapshot": {"volume": {}},
         "networkPolicy": {"clients": [], "metricsFrom": []},
+        "injection": {
+            "namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]},
+            "sidecar": {"resources": {"requests": {"cpu": "0", "memory": "0"}, "limits": {}}},
+            "lease": {"renewalSeconds": 1, "durationSeconds": 3},
+            "drain": {"seconds": 0},
+            "metadata": {},
+        },
     },
+    "injection with nothing set": {"injection": {"namespaceSelector": {}, "sidecar": {}}},
+    "lease with its duration alone": {"injection": {"lease": {"durationSeconds": 61}}},
 }
 """Specs that everybody takes, by what they are about."""
 
@@ -228,6 +266,15 @@ _AT_LEAST_ZONES: Final = "must be at least the number of spec.topology.zones"
 _ONE_SOURCE: Final = "set exactly one of url and clusterRef"
 _LIKE_A_PEER: Final = "must not look like a peer's name (spec.peers.dnsPrefix and a number)"
 
+_RESOURCES: Final = "injection.sidecar.resources"
+_SELECTOR: Final = "injection.namespaceSelector"
+_LABEL_NAMES: Final = "names of labels are at most 63 letters, digits, -, _ and ."
+_METADATA_NAMES: Final = "names are at most 128 letters, digits, _, - and ."
+_OF_METADATA: Final = "names of metadata are at most 128 letters, digits, _, - and ."
+_LABEL_VALUE: Final = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+_VALUES: Final = "In and NotIn need values, Exists and DoesNotExist have none"
+_TWICE_AS_LONG: Final = "durationSeconds must be more than twice renewalSeconds"
+
 _NUMBERS: Final = (
     *_outside("replicas", least=0, most=9),
     *_outside("peers.port", least=1024, most=65535),
@@ -245,6 +292,9 @@ _NUMBERS: Final = (
     *_outside("registry.lease.evictionIntervalSeconds", least=1, most=600),
     *_outside("snapshot.intervalSeconds", least=30, most=3600),
     *_outside("disruption.maxUnavailable", least=1, most=8),
+    *_outside("injection.lease.renewalSeconds", least=1, most=3600),
+    *_outside("injection.lease.durationSeconds", least=2, most=86400),
+    *_outside("injection.drain.seconds", least=0, most=3600),
 )
 _FLAGS: Final = tuple(
     _no_flag(path)
@@ -260,6 +310,7 @@ _FLAGS: Final = tuple(
         "networkPolicy.enabled",
         "dashboard.enabled",
         "dashboard.actions",
+        "injection.default",
     )
 )
 _WORDS: Final = tuple(
@@ -296,6 +347,11 @@ _TEXTS: Final = (
     *_unlike("snapshot.volume.size", "^[0-9]+(Mi|Gi)$", "1G", "1.5Gi", ""),
     *_unlike("monitoring.interval", "^[0-9]+(s|m)$", "30", "1h"),
     _too_long("pod.priorityClassName", 253),
+    *_unlike("injection.sidecar.image", "^[A-Za-z0-9][A-Za-z0-9._/:@-]*$", "", "a b", "/a"),
+    _too_long("injection.sidecar.image", 512),
+    *_unlike(f"{_RESOURCES}.requests.cpu", r"^[0-9]+([.][0-9]{1,3})?m?$", "", "1k", "-1", "1Mi"),
+    *_unlike(f"{_RESOURCES}.limits.memory", "^[0-9]+(k|M|G|Ki|Mi|Gi)?$", "", "1m", "1.5Gi", "32Q"),
+    _too_long(f"{_RESOURCES}.limits.cpu", 16, "1"),
 )
 _LISTS: Final = (
     _in_list("image.pullSecrets", "", [{}], _KEYLESS),
@@ -333,6 +389,30 @@ _LISTS: Final = (
         Said("apps: duplicate", "twice", "twice"),
     ),
     _in_list("networkPolicy.clients", "", [{}] * 17, "16"),
+    _in_list(f"{_SELECTOR}.matchExpressions", "", [{"key": "a", "operator": "Exists"}] * 17, "16"),
+    _in_list(f"{_SELECTOR}.matchExpressions", "[0]", [{"operator": "Exists"}], _MISSING),
+    _in_list(f"{_SELECTOR}.matchExpressions", "[0]", [{"key": "a"}], _MISSING),
+    _in_list(
+        f"{_SELECTOR}.matchExpressions", "[0].operator", [{"key": "a", "operator": "Is"}], "Is"
+    ),
+    _in_list(
+        f"{_SELECTOR}.matchExpressions",
+        "[0].key",
+        [{"key": "a" * 64, "operator": "Exists"}],
+        "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+    ),
+    _in_list(
+        f"{_SELECTOR}.matchExpressions",
+        "[0].values",
+        [{"key": "a", "operator": "In", "values": [f"v{k}" for k in range(17)]}],
+        "16",
+    ),
+    _in_list(
+        f"{_SELECTOR}.matchExpressions",
+        "[0].values[0]",
+        [{"key": "a", "operator": "In", "values": ["-"]}],
+        _LABEL_VALUE,
+    ),
     _in_list("pod.env", "", [{"name": f"E{k}"} for k in range(33)], "32"),
     _in_list("pod.tolerations", "", {"key": "a"}, _LIST),
 )
@@ -342,6 +422,13 @@ _MAPPINGS: Final = (
     _refused("pod.labels", {f"l{k}": "" for k in range(33)}, "32"),
     _refused("pod.nodeSelector", {"arch": "x" * 64}, "63"),
     _not_text("pod.annotations", {"on": 1}),
+    _refused(f"{_SELECTOR}.matchLabels", {f"l{k}": "" for k in range(17)}, "16"),
+    _refused(f"{_SELECTOR}.matchLabels", {"a": "b c"}, _LABEL_VALUE),
+    _refused(f"{_SELECTOR}.matchLabels", {"a": "v" * 64}, "63"),
+    _refused("injection.metadata", {f"m{k}": "" for k in range(17)}, "16"),
+    _refused("injection.metadata", {"a": "x" * 257}, "256"),
+    _refused("injection.metadata", {"a": "b\nc"}, "^[^"),
+    _refused("injection", [], _MAPPING),
     _not_text("service.annotations", {"on": 1.5}),
     Bad("spec", _MISSING, {key: each for key, each in document(0).items() if key != "spec"}),
     Bad("spec", _MAPPING, document(3)),
@@ -353,7 +440,9 @@ _UNKNOWN: Final = (
     _unknown("updates"),
     _unknown("tls"),
     _unknown("auth"),
-    _unknown("injection"),
+    _unknown("injection.enabled"),
+    _unknown(f"{_SELECTOR}.matchLabel", "matchLabels"),
+    _unknown("injection.sidecar.resources.limits.cpus", "cpu"),
     _unknown("registry.selfPreservation.enable", "enabled"),
     _unknown("registry.lease.defaultDurationSeconds"),
 )
@@ -376,6 +465,39 @@ _RULES: Final = (
         [{"name": "a", "url": "http://a", "clusterRef": {"name": "b"}}],
         _ONE_SOURCE,
     ),
+    *(
+        _refused(f"{_SELECTOR}.matchLabels", {key: "x"}, _LABEL_NAMES)
+        for key in ("", "a/b/c", "-a", "a" * 64, "A/b", "a..b/c", f"{'a' * 252}/b")
+    ),
+    *(
+        _in_list(f"{_SELECTOR}.matchExpressions", "[0]", [{"key": "a", **rest}], _VALUES)
+        for rest in (
+            {"operator": "In"},
+            {"operator": "NotIn", "values": []},
+            {"operator": "Exists", "values": ["b"]},
+        )
+    ),
+    *(
+        _refused(_RESOURCES, {"requests": more, "limits": less}, "a request must not be greater")
+        for more, less in (
+            ({"cpu": "1"}, {"cpu": "999m"}),
+            ({"memory": "1Mi"}, {"memory": "1M"}),
+        )
+    ),
+    *(
+        _refused("injection.lease", times, _TWICE_AS_LONG)
+        for times in (
+            {"durationSeconds": 60},
+            {"renewalSeconds": 10, "durationSeconds": 20},
+        )
+    ),
+    *(
+        _refused(
+            "injection.metadata", {key: "x"}, Said(_OF_METADATA, _OF_METADATA, _METADATA_NAMES)
+        )
+        for key in ("", "1a", "a b", "a" * 129)
+    ),
+    _refused("injection.metadata", {"pod-uid": "x"}, "pod-uid, pod-name, namespace and"),
 )
 _NAMES: Final = tuple(
     Bad("metadata.name", said, document(spec, name))

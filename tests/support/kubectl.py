@@ -80,4 +80,4 @@ class Kubectl:
         try:
             yield Kubectl(self.program, name)
         finally:
-            self("delete", "namespace", name, "--wait=false")
+            self("delete", "namespace", name, "--wait=false", "--ignore-not-found")

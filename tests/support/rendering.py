@@ -49,7 +49,18 @@ OPERATOR_VALUES: Final[Mapping[str, Values]] = {
         "image": {"registry": "registry.example/mirror"},
         "imagePullSecrets": [{"name": "pull"}],
     },
-    "digests": {"image": {"digest": _DIGEST}, "registryImage": {"digest": _DIGEST}},
+    "digests": {
+        "image": {"digest": _DIGEST},
+        "registryImage": {"digest": _DIGEST},
+        "sidecarImage": {"digest": _DIGEST},
+    },
+    "own certificate": {
+        "injector": {
+            "certificates": {"mode": "provided", "secretName": "mine", "caBundle": "Y2E="},
+            "failurePolicy": "Fail",
+        }
+    },
+    "node's network": {"injector": {"hostNetwork": True, "port": 19443, "healthPort": 18080}},
     "everything on": {
         "image": {"registry": "registry.example:5000", "tag": "1.2.3", "pullPolicy": "Always"},
         "registryImage": {"repository": "mine/registry", "tag": "4.5.6"},
@@ -58,6 +69,8 @@ OPERATOR_VALUES: Final[Mapping[str, Values]] = {
         "log": {"level": "DEBUG", "format": "text"},
         "leaderElection": {"leaseDuration": 30, "renewDeadline": 20, "retryPeriod": 5},
         "workers": 8,
+        "sidecarImage": {"repository": "mine/sidecar", "tag": "7.8.9"},
+        "injector": {"replicas": 3, "allowURLs": False, "evictMissed": True, "port": 10250},
         "crds": {"keep": False},
         "serviceAccount": {"name": "operator", "annotations": {"example.com/role": "eureka"}},
         "podLabels": {"team": "platform", "app.kubernetes.io/component": "mine"},
@@ -93,6 +106,7 @@ OPERATOR_VALUES: Final[Mapping[str, Values]] = {
         "fullnameOverride": "mine",
     },
     "everything off": {
+        "injector": {"enabled": False},
         "crds": {"install": False},
         "rbac": {"create": False},
         "serviceAccount": {"create": False, "name": "given"},
@@ -158,12 +172,12 @@ def of_kind(objects: list[Object], kind: str) -> list[Object]:
 
 
 def images(objects: list[Object]) -> Iterator[str]:
-    """Every image that is named: by containers, and by what the operator is told of peers."""
+    """Every image that is named: by containers, and by what programs are told of others."""
     for each in objects:
         spec = each.get("spec", {})
         pod = spec.get("template", {}).get("spec", spec)
         for container in pod.get("containers", []):
             yield container["image"]
             for word in container.get("args", []):
-                if word.startswith("--registry-image="):
+                if word.startswith(("--registry-image=", "--sidecar-image=")):
                     yield word.partition("=")[2]

@@ -1,4 +1,4 @@
-"""The map of the code names only what is there."""
+"""Pages name only modules, files and headings that are there."""
 
 from __future__ import annotations
 
@@ -28,3 +28,25 @@ def test_every_module_that_a_page_names_is_there(page: Path) -> None:
 def _is_there(name: str) -> bool:
     paths = [package / name.rstrip("/") for package in PACKAGES]
     return any(path.exists() or path.with_suffix(".py").exists() for path in paths)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    """To a file, and to a heading in it, as a reader's browser has them."""
+    links = re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text())
+
+    missing = [link for link in links if not _leads_somewhere(page, link)]
+
+    assert not missing
+
+
+def _leads_somewhere(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = page.parent / path if path else page
+    return target.exists() and (not anchor or anchor in _anchors(target))
+
+
+def _anchors(page: Path) -> set[str]:
+    """What GitHub makes of headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}

@@ -20,11 +20,46 @@ app.kubernetes.io/component: operator
 {{- end -}}
 
 {{- define "eurekube.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "eurekube.selector" . }}
+{{ include "eurekube.commonLabels" . }}
+{{- end -}}
+
+{{- define "eurekube.commonLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/part-of: eurekube
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- define "eurekube.injector" -}}
+{{ include "eurekube.fullname" . }}-injector
+{{- end -}}
+
+{{- define "eurekube.injectorSelector" -}}
+app.kubernetes.io/name: eurekube
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: injector
+{{- end -}}
+
+{{- define "eurekube.injectorLabels" -}}
+{{ include "eurekube.injectorSelector" . }}
+{{ include "eurekube.commonLabels" . }}
+{{- end -}}
+
+{{/* "true" if the injector is made: a webhook is of the whole cluster, and sidecars need 1.33. */}}
+{{- define "eurekube.hasInjector" -}}
+{{- if and .Values.injector.enabled (not .Values.watch.namespaces) (semverCompare ">=1.33.0-0" .Capabilities.KubeVersion.Version) -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret with the injector's certificate; the operator knows it by the injector's name. */}}
+{{- define "eurekube.injectorSecret" -}}
+{{- if eq .Values.injector.certificates.mode "provided" -}}
+{{- required "injector.certificates.secretName is needed with injector.certificates.mode=provided" .Values.injector.certificates.secretName -}}
+{{- else -}}
+{{ include "eurekube.injector" . }}-tls
+{{- end -}}
 {{- end -}}
 
 {{/* An image's full name; of a dict with `root` and `image` (repository, tag, digest). */}}
@@ -46,6 +81,22 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* Flags of both operator and injector: so they decide alike which pods should have a sidecar. */}}
+{{- define "eurekube.commonArgs" -}}
+{{- if and (include "eurekube.hasInjector" .) (not .Values.injector.allowURLs) }}
+- --no-urls
+{{- end }}
+{{- with .Values.clusterDomain }}
+- {{ printf "--cluster-domain=%s" . | quote }}
+{{- end }}
+{{- with .Values.log.level }}
+- {{ printf "--log-level=%s" (lower .) | quote }}
+{{- end }}
+{{- with .Values.log.format }}
+- {{ printf "--log-format=%s" . | quote }}
+{{- end }}
+{{- end -}}
+
 {{/* What the operator may do where it works: what `eureka_operator` does, and no more. */}}
 {{- define "eurekube.rules" -}}
 - apiGroups: [eurekube.io]
@@ -58,6 +109,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - apiGroups: [eurekube.io]
   resources: [eurekaclusters/finalizers]
   verbs: [update]
+- apiGroups: [eurekube.io]
+  resources: [eurekaregistrations]
+  verbs: [get, list, watch]
+- apiGroups: [eurekube.io]
+  resources: [eurekaregistrations/status]
+  verbs: [patch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [services, configmaps, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
@@ -75,7 +135,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch, patch, delete]
+  verbs: [get, list, watch, patch, delete]
 # list: why a StatefulSet could not make a pod.
 - apiGroups: [""]
   resources: [events]

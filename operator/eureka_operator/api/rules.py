@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Final
 
 from eureka_operator.api.check import Problem
-from eureka_operator.api.spec import Peers, Spec
+from eureka_operator.api.spec import Injection, Peers, Quantities, Spec
 
 NAME_LENGTH: Final = (
     "metadata.name must be at most 32 characters"
@@ -24,6 +25,22 @@ NAME_OF_A_PEER: Final = (
 PEERS_PER_ZONE: Final = "spec.replicas must be at least the number of spec.topology.zones"
 MANAGEMENT_PORT: Final = "spec.peers.port must not be 8763: that is the management port"
 ONE_SOURCE: Final = "set exactly one of url and clusterRef"
+LABEL_NAMES: Final = (
+    "names of labels are at most 63 letters, digits, -, _ and ., with a DNS name and / before them"
+    " or not"
+)
+VALUES_OF_OPERATOR: Final = "In and NotIn need values, Exists and DoesNotExist have none"
+REQUEST_AND_LIMIT: Final = "a request must not be greater than its limit"
+LEASE_TIMES: Final = (
+    "durationSeconds must be more than twice renewalSeconds, or a lease ends when one renewal fails"
+)
+METADATA_NAMES: Final = (
+    "names of metadata are at most 128 letters, digits, _, - and ., the first a letter or _"
+)
+METADATA_OF_PODS: Final = (
+    "pod-uid, pod-name, namespace and cluster-uid are set by Eurekube: leases of pods are known by"
+    " them"
+)
 ZONES_FROM_THE_START: Final = (
     "spec.topology.zones can only be set when the cluster is made, and not be removed:"
     " peers would change their names"
@@ -43,6 +60,24 @@ VOLUME_IMMUTABLE: Final = (
 _LONGEST_NAME: Final = 32
 _NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _MANAGEMENT_PORT: Final = 8763
+_LABEL_NAME: Final = re.compile(
+    r"(?=.{1,253}$)([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+    r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
+_METADATA_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+_OF_PODS: Final = frozenset({"pod-uid", "pod-name", "namespace", "cluster-uid"})
+_RENEWAL_S: Final = 30
+_AMOUNT: Final = re.compile(r"([0-9.]+)(.*)")
+_SUFFIXES: Final = {
+    "m": Decimal("1e-3"),
+    "": Decimal(1),
+    "k": Decimal(10**3),
+    "M": Decimal(10**6),
+    "G": Decimal(10**9),
+    "Ki": Decimal(2**10),
+    "Mi": Decimal(2**20),
+    "Gi": Decimal(2**30),
+}
 
 
 def broken(name: str, spec: Spec) -> Iterator[Problem]:
@@ -55,6 +90,7 @@ def broken(name: str, spec: Spec) -> Iterator[Problem]:
     for place, region in enumerate(spec.registry.remote_regions):
         if (region.url is None) == (region.cluster_ref is None):
             yield Problem(f"spec.registry.remoteRegions[{place}]", ONE_SOURCE)
+    yield from _injection(spec.injection)
 
 
 def _name(name: str, dns_prefix: str) -> Iterator[Problem]:
@@ -64,6 +100,45 @@ def _name(name: str, dns_prefix: str) -> Iterator[Problem]:
         yield Problem("metadata.name", NAME_PATTERN)
     if re.fullmatch(f"{dns_prefix}[0-9]+", name):
         yield Problem("metadata.name", NAME_OF_A_PEER)
+
+
+def _injection(injection: Injection) -> Iterator[Problem]:
+    yield from _selector(injection)
+    resources, lease = injection.sidecar.resources, injection.lease
+    if any(_is_greater(resources.requests, resources.limits, each) for each in ("cpu", "memory")):
+        yield Problem("spec.injection.sidecar.resources", REQUEST_AND_LIMIT)
+    if (duration_s := lease.duration_seconds) is not None:
+        renewal_s = _RENEWAL_S if lease.renewal_seconds is None else lease.renewal_seconds
+        if duration_s <= 2 * renewal_s:
+            yield Problem("spec.injection.lease", LEASE_TIMES)
+    if not all(_METADATA_NAME.fullmatch(key) for key in injection.metadata):
+        yield Problem("spec.injection.metadata", METADATA_NAMES)
+    if _OF_PODS & injection.metadata.keys():
+        yield Problem("spec.injection.metadata", METADATA_OF_PODS)
+
+
+def _selector(injection: Injection) -> Iterator[Problem]:
+    selector, path = injection.namespace_selector, "spec.injection.namespaceSelector"
+    if selector is None:
+        return
+    if not all(_LABEL_NAME.fullmatch(key) for key in selector.match_labels):
+        yield Problem(f"{path}.matchLabels", LABEL_NAMES)
+    for place, each in enumerate(selector.match_expressions):
+        if (each.operator in ("In", "NotIn")) != bool(each.values):
+            yield Problem(f"{path}.matchExpressions[{place}]", VALUES_OF_OPERATOR)
+
+
+def _is_greater(requests: Quantities, limits: Quantities, resource: str) -> bool:
+    request, limit = (getattr(each, resource) for each in (requests, limits))
+    return request is not None and limit is not None and amount(request) > amount(limit)
+
+
+def amount(quantity: str) -> Decimal:
+    """How much a quantity of `spec.injection.sidecar.resources` is, in CPUs or bytes."""
+    match = _AMOUNT.fullmatch(quantity)
+    if match is None:  # its pattern in the schema excludes that
+        raise ValueError(quantity)
+    return Decimal(match[1]) * _SUFFIXES[match[2]]
 
 
 def changed(old: Spec, new: Spec) -> tuple[Problem, ...]:

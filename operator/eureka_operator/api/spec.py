@@ -46,6 +46,26 @@ NodeLabel = Annotated[
 Labels = Annotated[dict[str, Annotated[str, Meta(max_length=63)]], Meta(max_length=32)]
 Annotations = Annotated[dict[str, str], Meta(max_length=64)]
 FreeFormList = Annotated[list[FreeForm], Meta(max_length=16)]
+LabelName = Annotated[
+    str,
+    Meta(
+        max_length=253,
+        pattern=(
+            r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+            r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+        ),
+    ),
+]
+LabelValue = Annotated[
+    str, Meta(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
+]
+SidecarImage = Annotated[str, Meta(max_length=512, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]
+Cpu = Annotated[str, Meta(max_length=16, pattern=r"^[0-9]+([.][0-9]{1,3})?m?$")]
+Memory = Annotated[str, Meta(max_length=16, pattern=r"^[0-9]+(k|M|G|Ki|Mi|Gi)?$")]
+InstanceMetadata = Annotated[
+    dict[str, Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f]*$")]],
+    Meta(max_length=16),
+]
 Strength = Literal["Required", "Preferred", "None"]
 
 
@@ -238,6 +258,66 @@ class Dashboard(_Group, frozen=True):
     actions: bool | None = None
 
 
+class Requirement(_Group, frozen=True):
+    """One of `spec.injection.namespaceSelector.matchExpressions`."""
+
+    key: LabelName
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: Annotated[list[LabelValue], Meta(max_length=16)] = []
+
+
+class NamespaceSelector(_Group, frozen=True):
+    """`spec.injection.namespaceSelector`; empty: all namespaces."""
+
+    match_labels: Annotated[dict[str, LabelValue], Meta(max_length=16)] = {}
+    match_expressions: Annotated[list[Requirement], Meta(max_length=16)] = []
+
+
+class Quantities(_Group, frozen=True):
+    """`requests` and `limits` of `spec.injection.sidecar.resources`."""
+
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+
+
+class SidecarResources(_Group, frozen=True):
+    """`spec.injection.sidecar.resources`."""
+
+    requests: Quantities = Quantities()
+    limits: Quantities = Quantities()
+
+
+class Sidecar(_Group, frozen=True):
+    """`spec.injection.sidecar`."""
+
+    image: SidecarImage | None = None
+    resources: SidecarResources = SidecarResources()
+
+
+class SidecarLease(_Group, frozen=True):
+    """`spec.injection.lease`."""
+
+    renewal_seconds: Annotated[int, Meta(ge=1, le=3600)] | None = None
+    duration_seconds: Annotated[int, Meta(ge=2, le=86400)] | None = None
+
+
+class SidecarDrain(_Group, frozen=True):
+    """`spec.injection.drain`."""
+
+    seconds: Annotated[int, Meta(ge=0, le=3600)] | None = None
+
+
+class Injection(_Group, frozen=True):
+    """`spec.injection`; no selector: the cluster's own namespace. No `default`: false."""
+
+    namespace_selector: NamespaceSelector | None = None
+    default: bool | None = None
+    sidecar: Sidecar = Sidecar()
+    lease: SidecarLease = SidecarLease()
+    drain: SidecarDrain = SidecarDrain()
+    metadata: InstanceMetadata = {}
+
+
 class Pod(_Group, frozen=True):
     """`spec.pod`."""
 
@@ -269,4 +349,5 @@ class Spec(_Group, frozen=True):
     resources: FreeForm | None = None
     logging: Logging = Logging()
     dashboard: Dashboard = Dashboard()
+    injection: Injection = Injection()
     pod: Pod = Pod()

@@ -28,6 +28,7 @@ class Kind(NamedTuple):
 
 
 CLUSTER: Final = Kind("eurekube.io/v1alpha1", "EurekaCluster", "eurekaclusters")
+REGISTRATION: Final = Kind("eurekube.io/v1alpha1", "EurekaRegistration", "eurekaregistrations")
 SERVICE: Final = Kind("v1", "Service", "services")
 CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
 SERVICE_ACCOUNT: Final = Kind("v1", "ServiceAccount", "serviceaccounts")
@@ -36,7 +37,16 @@ DISRUPTION_BUDGET: Final = Kind("policy/v1", "PodDisruptionBudget", "poddisrupti
 NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 SERVICE_MONITOR: Final = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors")
 POD: Final = Kind("v1", "Pod", "pods")
+ENDPOINT_SLICE: Final = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 EVENT: Final = Kind("v1", "Event", "events")
+NODE: Final = Kind("v1", "Node", "nodes")
+NAMESPACE: Final = Kind("v1", "Namespace", "namespaces")
+SECRET: Final = Kind("v1", "Secret", "secrets")
+WEBHOOK: Final = Kind(
+    "admissionregistration.k8s.io/v1",
+    "MutatingWebhookConfiguration",
+    "mutatingwebhookconfigurations",
+)
 
 CHILDREN: Final = (
     SERVICE_ACCOUNT,

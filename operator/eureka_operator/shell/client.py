@@ -8,7 +8,8 @@ that does not answer cannot stop us.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -26,6 +27,10 @@ _CONFLICT: Final = 409
 _TRANSIENT: Final = (_UNAUTHORIZED, 408, _CONFLICT, 410, 429)
 """Refusals that a later attempt cures: a token that has just expired among them."""
 _SERVER_ERROR: Final = 500
+_MOST_EVENT_BYTES: Final = 8 * 1024 * 1024
+"""Of one event: an object in etcd is at most 1.5 MiB, in JSON a little more."""
+_GRACE_S: Final = 15
+"""How long after its limit a watch may last until its connection is taken for dead."""
 _UNKNOWN_FIELD: Final = "failed to create typed patch object"
 """How an API server (1.34) answers an apply with a field that is not in the schema: with 500."""
 
@@ -92,8 +97,7 @@ class Client:
         """
         if verb != "get" and not self._may_write():
             raise UnavailableError("not the leader: nothing is written")
-        status = 0
-        try:
+        async with self._counted(verb):
             answer = await self._dynamic.request(
                 verb,
                 path,
@@ -102,11 +106,48 @@ class Client:
                 _request_timeout=self._timeout,
                 **query,
             )
-            status = 200
             return cast("Object", answer)
+
+    async def watch(self, path: str, limit_s: int, **query: object) -> AsyncIterator[Object]:
+        """Yield a watch's events, as they come, until the API server ends it after `limit_s`.
+
+        An event has a `type` and an `object`; one of type `ERROR` is raised instead.
+
+        Raises:
+            RefusedError, UnavailableError: as they say; 410: what came since is not known any more.
+        """
+        async with self._counted("watch"):
+            timeout = aiohttp.ClientTimeout(
+                sock_connect=self._timeout.total, sock_read=limit_s + _GRACE_S
+            )
+            answer = await self._dynamic.request(
+                "get",
+                path,
+                serialize=False,
+                watch=True,
+                timeout_seconds=limit_s,
+                _request_timeout=timeout,
+                **query,
+            )
+            try:
+                async for event in _events(answer):
+                    yield event
+            finally:
+                answer.close()
+
+    @asynccontextmanager
+    async def _counted(self, verb: str) -> AsyncIterator[None]:
+        """Count what comes of the block, and put its failures into words."""
+        status = 0
+        try:
+            yield
+            status = 200
         except ApiException as error:
             status = error.status or 0
             raise failure(status, error.body or "") from error
+        except ApiError as error:
+            status = error.status
+            raise
         except TimeoutError as error:
             limit = f"{self._timeout.total:g} s"
             raise UnavailableError(f"the API server did not answer within {limit}") from error
@@ -143,8 +184,12 @@ def failure(status: int, body: str | bytes) -> ApiError:
     return RefusedError(message, status, reason)
 
 
-async def configuration(kubeconfig: Path | None) -> Configuration:
+async def configuration(kubeconfig: Path | None, context: str | None = None) -> Configuration:
     """How to reach the API server: the file, else the pod's service account, else `~/.kube/config`.
+
+    Args:
+        kubeconfig: several with `:` between them are merged, as kubectl does.
+        context: of the file; `None`: its current one.
 
     Raises:
         UnavailableError: None of them can be used; the text says why.
@@ -153,14 +198,14 @@ async def configuration(kubeconfig: Path | None) -> Configuration:
     try:
         if kubeconfig is not None:
             await config.load_kube_config(  # type: ignore[no-untyped-call]
-                str(kubeconfig), client_configuration=found
+                str(kubeconfig), context=context, client_configuration=found
             )
             return found
         try:
             config.load_incluster_config(found)  # type: ignore[no-untyped-call]
         except config.ConfigException:
             await config.load_kube_config(  # type: ignore[no-untyped-call]
-                client_configuration=found
+                context=context, client_configuration=found
             )
     except (config.ConfigException, OSError, ValueError) as error:
         where = kubeconfig or "no service account of a pod, and ~/.kube/config"
@@ -168,16 +213,33 @@ async def configuration(kubeconfig: Path | None) -> Configuration:
     return found
 
 
-def current_namespace(kubeconfig: Path | None) -> str | None:
+def current_namespace(kubeconfig: Path | None, context: str | None = None) -> str | None:
     """The namespace that kubectl works in by this file; `None` if it names none."""
     try:
-        _, context = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
+        contexts, current = config.list_kube_config_contexts(  # type: ignore[no-untyped-call]
             str(kubeconfig) if kubeconfig else None
         )
     except (config.ConfigException, OSError, ValueError):
         return None
-    namespace: str | None = context["context"].get("namespace")
+    wanted = [each for each in contexts if each["name"] == context] if context else [current]
+    namespace: str | None = wanted[0]["context"].get("namespace") if wanted else None
     return namespace
+
+
+async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[Object]:
+    """Yield what a watch sends, one JSON document a line; an aiohttp line may be too short."""
+    line = bytearray()
+    async for chunk in answer.content.iter_any():
+        line += chunk
+        *complete, rest = line.split(b"\n")
+        line = bytearray(rest)
+        if len(line) > _MOST_EVENT_BYTES:
+            raise UnavailableError(f"an event of a watch is larger than {_MOST_EVENT_BYTES} bytes")
+        for each in complete:
+            event = json.loads(each)
+            if event["type"] == "ERROR":
+                raise failure(int(event["object"].get("code") or 0), json.dumps(event["object"]))
+            yield event
 
 
 def _status_document(body: str | bytes) -> dict[str, Any]:

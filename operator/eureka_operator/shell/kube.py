@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from eureka_operator.core.kinds import CHILDREN, CLUSTER, EVENT, Kind, Object
+from eureka_operator.core.kinds import CHILDREN, CLUSTER, EVENT, REGISTRATION, Kind, Object
 from eureka_operator.core.names import MANAGER
 from eureka_operator.shell import ownership
 from eureka_operator.shell.client import (
@@ -21,7 +21,7 @@ from eureka_operator.shell.client import (
 )
 
 STATUS_MANAGER: Final = f"{MANAGER}-status"
-"""Owns the fields of an EurekaCluster's status."""
+"""Owns the fields of the status of an EurekaCluster or EurekaRegistration."""
 
 _log = logging.getLogger(__name__)
 _CHUNK: Final = 500
@@ -33,7 +33,7 @@ _JSON_PATCH: Final = "application/json-patch+json"
 _METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _ATTEMPTS: Final = 5
 _KEPT_EVENTS: Final = 1024
-_KINDS: Final = {(kind.api_version, kind.kind): kind for kind in (CLUSTER, *CHILDREN)}
+_KINDS: Final = {(kind.api_version, kind.kind): kind for kind in (CLUSTER, REGISTRATION, *CHILDREN)}
 
 
 class Kube:

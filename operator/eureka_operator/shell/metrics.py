@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -30,9 +30,27 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        self._reconciles = self._counter("reconciles", "passes over one cluster", "result")
+        self._reconciles = self._counter("reconciles", "passes over one EurekaCluster", "result")
         self._requests = self._counter("api_requests", "answers of the API server", "verb", "code")
         self._drift = self._counter("drift_corrected", "child objects put right again", "kind")
+        self._reads = self._counter("registry_reads", "readings of what a registry holds", "result")
+        self._removed = self._counter(
+            "leases_removed", "leases removed because their pods do not run any more", "reason"
+        )
+        self._paused = self._counter(
+            "pods_paused",
+            "overrides made and lifted for the annotation eurekube.io/paused",
+            "action",
+        )
+        self._evicted = self._counter(
+            "pods_evicted", "evictions of pods that should have a sidecar and have none", "result"
+        )
+        self._asked = self._counter(
+            "registration_requests",
+            "requests for leases of EurekaRegistrations",
+            "operation",
+            "result",
+        )
         self._seconds = Histogram(
             "eureka_operator_reconcile_seconds", "duration of a pass", registry=self._registry
         )
@@ -40,6 +58,12 @@ class Metrics:
             "cluster_conditions", "EurekaClusters by condition", "type", "status"
         )
         self.queue_depth = self._gauge("queue_depth", "clusters that wait for a pass")
+        self.pods_without_sidecar = self._gauge(
+            "pods_without_sidecar", "pods that should have a sidecar and have none"
+        )
+        self._registered = self._gauge(
+            "registered_instances", "instances registered for EurekaRegistrations", "status"
+        )
         self.leader = self._gauge("leader", "1 in the replica that acts")
         self.resync_age = self._gauge(
             "resync_age_seconds", "time since all clusters were last listed; 0 in a standby"
@@ -52,6 +76,35 @@ class Metrics:
     def drift(self, kind: str) -> None:
         """Count a child object that somebody had changed and we put right."""
         self._drift.labels(kind).inc()
+
+    def registry_read(self, result: str) -> None:
+        """Count a reading of a registry: `read`, `unchanged` or `failed`."""
+        self._reads.labels(result).inc()
+
+    def lease_removed(self, reason: str) -> None:
+        """Count a lease that was removed for its pod, with the reason of `core/reaping.py`."""
+        self._removed.labels(reason).inc()
+
+    def pod_paused(self, action: str) -> None:
+        """Count an override that was made for an annotation (`pause`) or lifted (`resume`)."""
+        self._paused.labels(action).inc()
+
+    def pod_evicted(self, result: str) -> None:
+        """Count an eviction of a pod without its sidecar: `done`, `held` by a budget, `failed`."""
+        self._evicted.labels(result).inc()
+
+    def registration_request(self, operation: str, result: str) -> None:
+        """Count what a registry was asked for an EurekaRegistration, and how it went.
+
+        The words are those of `eureka_sidecar.core.operations`: `renew` and `done`.
+        """
+        self._asked.labels(operation, result).inc()
+
+    def registered(self, statuses: Mapping[str, int]) -> None:
+        """Set how many instances are registered for EurekaRegistrations, by status."""
+        self._registered.clear()
+        for status, count in statuses.items():
+            self._registered.labels(status).set(count)
 
     def clusters(self, clusters: Iterable[Object]) -> None:
         """Set how many clusters have which condition with which status."""

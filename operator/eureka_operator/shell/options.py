@@ -43,8 +43,10 @@ class Options:
     """Everything that `run` can be told.
 
     `namespaces` empty: all of them. `identity` is new for each process, so that one that was
-    started again is not taken for its predecessor. `kubeconfig` `None`: the pod's service account,
-    else `~/.kube/config`.
+    started again is not taken for its predecessor. `injector` is the name of the injector's Service
+    and webhook, `None`: there is none; `certificates`: its certificates are kept by the operator.
+    `allow_urls` is as the injector has it, `evict_missed`: pods that missed their sidecar are
+    evicted. `kubeconfig` `None`: the pod's service account, else `~/.kube/config`.
     """
 
     namespace: str
@@ -56,8 +58,34 @@ class Options:
     cluster_domain: str = "cluster.local"
     workers: int = 4
     resync_s: float = 60.0
+    injector: str | None = None
+    certificates: bool = False
+    allow_urls: bool = True
+    evict_missed: bool = False
     host: str | None = None
     port: int = 8080
+    log_level: str = "info"
+    log_format: str = "text"
+    kubeconfig: Path | None = None
+
+
+@dataclass(frozen=True)
+class InjectorOptions:
+    """Everything that `injector` can be told.
+
+    `name` is that of its Service and of its MutatingWebhookConfiguration, `secret` that of the
+    Secret with its certificate.
+    """
+
+    namespace: str
+    name: str = "eurekube-injector"
+    secret: str = "eurekube-injector-tls"  # noqa: S105 - its name
+    sidecar_image: str = f"eurekube/sidecar:{__version__}"
+    allow_urls: bool = True
+    cluster_domain: str = "cluster.local"
+    host: str | None = None
+    port: int = 9443
+    health_port: int = 8080
     log_level: str = "info"
     log_format: str = "text"
     kubeconfig: Path | None = None
@@ -78,12 +106,74 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flag("--renew-deadline", type=float, default=LeaseTimes.renew_deadline_s, metavar="S")
     flag("--retry-period", type=float, default=LeaseTimes.retry_period_s, metavar="S")
     flag("--workers", type=int, default=Options.workers, metavar="N", help="clusters at a time")
+    flag("--injector", metavar="NAME", help="of its Service and webhook (default: there is none)")
+    flag("--injector-certificates", action="store_true", help="make and renew the injector's")
+    _add_no_urls(parser)
+    flag(
+        "--evict-missed",
+        action="store_true",
+        help="evict pods that missed their sidecar, within their budgets",
+    )
     flag("--resync", type=float, default=Options.resync_s, metavar="S", help="look at all so often")
     flag("--host", default=None, help="address of health and metrics (default: all)")
     flag("--port", type=int, default=Options.port, help="their port; 0: any free one")
     flag("--log-level", choices=_LEVELS, default=Options.log_level)
     flag("--log-format", choices=("text", "json"), default=Options.log_format)
     flag("--kubeconfig", type=Path, metavar="FILE", help="for a run outside a cluster")
+
+
+def add_injector_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `injector`."""
+    flag = parser.add_argument
+    flag(
+        "--name",
+        default=InjectorOptions.name,
+        help="of its Service, and of its MutatingWebhookConfiguration",
+    )
+    flag("--secret", metavar="NAME", help="with tls.crt and tls.key (default: the name, and -tls)")
+    flag("--sidecar-image", default=InjectorOptions.sidecar_image, metavar="IMAGE")
+    _add_no_urls(parser)
+    flag("--cluster-domain", default=InjectorOptions.cluster_domain, metavar="DOMAIN")
+    flag("--host", default=None, help="address of both ports (default: all)")
+    flag("--port", type=int, default=InjectorOptions.port, help="of HTTPS; 0: any free one")
+    flag(
+        "--health-port",
+        type=int,
+        default=InjectorOptions.health_port,
+        help="of health and metrics; 0: any free one",
+    )
+    flag("--log-level", choices=_LEVELS, default=InjectorOptions.log_level)
+    flag("--log-format", choices=("text", "json"), default=InjectorOptions.log_format)
+    flag("--kubeconfig", type=Path, metavar="FILE", help="for a run outside a cluster")
+
+
+def _add_no_urls(parser: argparse.ArgumentParser) -> None:
+    """The operator needs it, too: to tell which pods should have a sidecar."""
+    said = "pods may name EurekaClusters, and no registry by its URL"
+    parser.add_argument("--no-urls", action="store_true", help=said)
+
+
+def read_injector(flags: argparse.Namespace, environment: Mapping[str, str]) -> InjectorOptions:
+    """The options of parsed flags and of `POD_NAMESPACE`.
+
+    Raises:
+        OptionsError: One of them cannot be used.
+    """
+    name = _object_name("--name", flags.name)
+    return InjectorOptions(
+        namespace=_own_namespace(environment),
+        name=name,
+        secret=_object_name("--secret", flags.secret or f"{name}-tls"),
+        sidecar_image=_image("--sidecar-image", flags.sidecar_image),
+        allow_urls=not flags.no_urls,
+        cluster_domain=_domain(flags.cluster_domain),
+        host=flags.host,
+        port=_port("--port", flags.port),
+        health_port=_port("--health-port", flags.health_port),
+        log_level=flags.log_level,
+        log_format=flags.log_format,
+        kubeconfig=flags.kubeconfig,
+    )
 
 
 def read(flags: argparse.Namespace, environment: Mapping[str, str]) -> Options:
@@ -98,13 +188,17 @@ def read(flags: argparse.Namespace, environment: Mapping[str, str]) -> Options:
         identity=f"{pod}_{uuid.uuid4()}",
         pod=pod,
         lease=_lease_times(flags),
-        registry_image=_image(flags.registry_image),
+        registry_image=_image("--registry-image", flags.registry_image),
         namespaces=_namespaces(flags.namespaces),
         cluster_domain=_domain(flags.cluster_domain),
         workers=int(_at_least("--workers", flags.workers, 1)),
         resync_s=_at_least("--resync", flags.resync, 1),
+        injector=_injector(flags),
+        certificates=flags.injector_certificates,
+        allow_urls=not flags.no_urls,
+        evict_missed=flags.evict_missed,
         host=flags.host,
-        port=_port(flags.port),
+        port=_port("--port", flags.port),
         log_level=flags.log_level,
         log_format=flags.log_format,
         kubeconfig=flags.kubeconfig,
@@ -131,10 +225,29 @@ def _lease_times(flags: argparse.Namespace) -> LeaseTimes:
     return LeaseTimes(duration_s=duration_s, renew_deadline_s=deadline_s, retry_period_s=retry_s)
 
 
-def _image(image: str) -> str:
+def _image(flag: str, image: str) -> str:
     if not image or any(letter.isspace() for letter in image):
-        raise OptionsError(f"--registry-image '{image}': no image; such as eurekube/registry:0.1.0")
+        such = f"eurekube/{flag.removeprefix('--').removesuffix('-image')}:{__version__}"
+        raise OptionsError(f"{flag} '{image}': no image; such as {such}")
     return image
+
+
+def _injector(flags: argparse.Namespace) -> str | None:
+    if flags.injector is not None:
+        return _object_name("--injector", flags.injector)
+    for flag, given in (
+        ("--injector-certificates", flags.injector_certificates),
+        ("--evict-missed", flags.evict_missed),
+    ):
+        if given:
+            raise OptionsError(f"{flag}: of which injector? add --injector NAME")
+    return None
+
+
+def _object_name(flag: str, name: str) -> str:
+    if not _DNS_NAME.fullmatch(name):
+        raise OptionsError(f"{flag} '{name}': no name of an object; such as eurekube-injector")
+    return name
 
 
 def _namespaces(text: str) -> tuple[str, ...]:
@@ -151,9 +264,9 @@ def _domain(domain: str) -> str:
     return domain
 
 
-def _port(port: int) -> int:
+def _port(flag: str, port: int) -> int:
     if not 0 <= port <= _HIGHEST_PORT:
-        raise OptionsError(f"--port {port}: no port; allowed: 0 to {_HIGHEST_PORT}")
+        raise OptionsError(f"{flag} {port}: no port; allowed: 0 to {_HIGHEST_PORT}")
     return port
 
 

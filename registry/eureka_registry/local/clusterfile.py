@@ -16,13 +16,13 @@ from eureka_registry.config.errors import ConfigurationError, nearest
 from eureka_registry.config.settings import Rules
 from eureka_registry.config.table import SETTINGS
 from eureka_registry.config.values import Given, convert, shown
+from eureka_registry.local.clusterrules import broken
 from eureka_registry.local.clusterschema import REASON, UNIQUE, Cluster, RemoteRegion
 
 API_VERSION: Final = "eurekube.io/v1alpha1"
 KIND: Final = "EurekaCluster"
 
 _AT: Final = re.compile(r"(.*?)(?: - at `\$(?:\.(.*))?`)?", re.DOTALL)
-_MANAGEMENT_PORT: Final = 8763
 
 
 def _same(value: object) -> object:
@@ -148,7 +148,7 @@ def _source(path: str, document: dict[str, Any], lines: list[str]) -> ClusterSou
     for reason, field in _elsewhere(document, inspect.type_info(Cluster), "", source):
         reasons.setdefault(reason, []).append(field)
     cluster = _cluster(document, source)
-    for field, said in _broken(cluster):
+    for field, said in broken(cluster):
         raise ConfigurationError(f"{source}: key {field}", said)
     spec = cluster.spec
     return ClusterSource(
@@ -213,22 +213,6 @@ def _check_unique(node: object, key: str, where: str) -> None:
     for name in names:
         if isinstance(name, str) and names.count(name) > 1:
             raise ConfigurationError(where, f"has {shown(name)} twice")
-
-
-def _broken(cluster: Cluster) -> Iterator[tuple[str, str]]:
-    """Yield field and sentence of what the rules of the CRD refuse."""
-    spec = cluster.spec
-    if re.fullmatch(f"{spec.peers.dns_prefix}[0-9]+", cluster.metadata.name):
-        said = "must not look like a peer's name (spec.peers.dnsPrefix and a number)"
-        yield "metadata.name", said
-    if 0 < spec.replicas < len(spec.topology.zones):
-        yield "spec.replicas", "must be at least the number of spec.topology.zones"
-    if spec.peers.port == _MANAGEMENT_PORT:
-        yield "spec.peers.port", "must not be 8763: that is the management port"
-    for place, region in enumerate(spec.registry.remote_regions):
-        if (region.url is UNSET) == (region.cluster_ref is UNSET):
-            where = f"spec.registry.remoteRegions[{place}]"
-            yield where, "set exactly one of url and clusterRef"
 
 
 def _values(spec: Mapping[str, Any], source: str) -> dict[str, Given]:

@@ -55,6 +55,26 @@ NodeLabel = Annotated[
 Labels = Annotated[dict[str, Annotated[str, Meta(max_length=63)]], Meta(max_length=32)]
 Annotations = Annotated[dict[str, str], Meta(max_length=64)]
 FreeFormList = Annotated[list[FreeForm], Meta(max_length=16)]
+LabelName = Annotated[
+    str,
+    Meta(
+        max_length=253,
+        pattern=(
+            r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+            r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+        ),
+    ),
+]
+LabelValue = Annotated[
+    str, Meta(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
+]
+SidecarImage = Annotated[str, Meta(max_length=512, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]
+Cpu = Annotated[str, Meta(max_length=16, pattern=r"^[0-9]+([.][0-9]{1,3})?m?$")]
+Memory = Annotated[str, Meta(max_length=16, pattern=r"^[0-9]+(k|M|G|Ki|Mi|Gi)?$")]
+InstanceMetadata = Annotated[
+    dict[str, Annotated[str, Meta(max_length=256, pattern=r"^[^\x00-\x1f]*$")]],
+    Meta(max_length=16),
+]
 Strength = Literal["Required", "Preferred", "None"]
 
 
@@ -251,6 +271,66 @@ class Dashboard(_Part, frozen=True):
     actions: bool | UnsetType = UNSET
 
 
+class Requirement(_Part, frozen=True):
+    """One of `spec.injection.namespaceSelector.matchExpressions`."""
+
+    key: LabelName
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: Annotated[list[LabelValue], Meta(max_length=16)] = []
+
+
+class NamespaceSelector(_Part, frozen=True):
+    """`spec.injection.namespaceSelector`; empty: all namespaces."""
+
+    match_labels: Annotated[dict[str, LabelValue], Meta(max_length=16)] = {}
+    match_expressions: Annotated[list[Requirement], Meta(max_length=16)] = []
+
+
+class Quantities(_Part, frozen=True):
+    """`requests` and `limits` of `spec.injection.sidecar.resources`."""
+
+    cpu: Cpu | UnsetType = UNSET
+    memory: Memory | UnsetType = UNSET
+
+
+class SidecarResources(_Part, frozen=True):
+    """`spec.injection.sidecar.resources`."""
+
+    requests: Quantities = Quantities()
+    limits: Quantities = Quantities()
+
+
+class Sidecar(_Part, frozen=True):
+    """`spec.injection.sidecar`."""
+
+    image: SidecarImage | UnsetType = UNSET
+    resources: SidecarResources = SidecarResources()
+
+
+class SidecarLease(_Part, frozen=True):
+    """`spec.injection.lease`."""
+
+    renewal_seconds: Annotated[int, Meta(ge=1, le=3600)] | UnsetType = UNSET
+    duration_seconds: Annotated[int, Meta(ge=2, le=86400)] | UnsetType = UNSET
+
+
+class SidecarDrain(_Part, frozen=True):
+    """`spec.injection.drain`."""
+
+    seconds: Annotated[int, Meta(ge=0, le=3600)] | UnsetType = UNSET
+
+
+class Injection(_Part, frozen=True):
+    """`spec.injection`; no selector: the cluster's own namespace. No `default`: false."""
+
+    namespace_selector: NamespaceSelector | UnsetType = UNSET
+    default: bool | UnsetType = UNSET
+    sidecar: Sidecar = Sidecar()
+    lease: SidecarLease = SidecarLease()
+    drain: SidecarDrain = SidecarDrain()
+    metadata: InstanceMetadata = {}
+
+
 class Pod(_Part, frozen=True):
     """`spec.pod`."""
 
@@ -282,6 +362,7 @@ class Spec(_Part, frozen=True):
     resources: Annotated[FreeForm | UnsetType, _ELSEWHERE] = UNSET
     logging: Logging = Logging()
     dashboard: Dashboard = Dashboard()
+    injection: Annotated[Injection, _ELSEWHERE] = Injection()
     pod: Annotated[Pod, _ELSEWHERE] = Pod()
 
 

@@ -49,10 +49,15 @@ class Credentials:
 
 @record
 class Registry:
-    """One Eureka: the base URLs of its servers, the preferred one first."""
+    """One Eureka: the base URLs of its servers, the preferred one first.
+
+    `zones` are those of the first ones, in the same order; an empty one is none. Servers with a
+    zone, even an empty one, are as good as each other but for that.
+    """
 
     urls: tuple[str, ...]
     credentials: Credentials = Credentials()
+    zones: tuple[str, ...] = ()
 
 
 @record

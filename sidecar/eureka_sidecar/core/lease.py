@@ -146,6 +146,22 @@ class Lease:
         self._path = document.path_of(instance)
         self._events: list[str] = []
 
+    def adopt(self, held: Content, dirty_ms: int, now_ms: int) -> None:
+        """Go on with a lease that another process of ours has begun: it is renewed, not begun anew.
+
+        Args:
+            held: what was registered; if it is not what is wished, it is registered again.
+            dirty_ms: its `lastDirtyTimestamp` at the registry.
+            now_ms: of the clock of `next_request`.
+        """
+        self.held = held
+        self.held_since_ms = now_ms
+        self._dirty_ms = self._held_dirty_ms = dirty_ms
+        self._may_be_there = True
+        self._to_verify = False
+        self._verified_ms = now_ms - round(_VERIFY_EVERY_MS * self._chance())
+        self._renewal_ms = now_ms + round(self._interval_ms * self._chance())
+
     # What is wished.
 
     def wish(self, content: Content) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import binascii
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,6 +14,29 @@ BASE_PATHS = ("/eureka/", "/eureka/v2/", "/v2/", "/")
 """Spring's, Netflix's with and without the name of its web application, and none."""
 
 _RETURN_MS = 300_000
+
+
+def preferred(
+    servers: Sequence[str], zones: Sequence[str], zone: str, instance: str
+) -> tuple[str, ...]:
+    """The servers in the order in which one instance tries them.
+
+    Args:
+        servers: all of them.
+        zones: of the first ones; the others come last, as they are.
+        zone: that of the instance; empty: not known.
+        instance: its id, which decides where among servers of a zone it begins: not all at one.
+    """
+    turn = binascii.crc32(instance.encode())
+    placed = list(zip(servers, zones))  # noqa: B905 - there may be more servers
+    near = [server for server, its in placed if zone and its == zone]
+    far = [server for server, its in placed if not zone or its != zone]
+    return (*_turned(near, turn), *_turned(far, turn), *servers[len(placed) :])
+
+
+def _turned(servers: list[str], turn: int) -> list[str]:
+    first = turn % len(servers) if servers else 0
+    return servers[first:] + servers[:first]
 
 
 class Servers:

@@ -25,7 +25,6 @@ _ENTRIES = {
 _CHECKS = frozenset(("check", "readinessProbe"))
 _MOST_INSTANCES = 16
 _MOST_REGISTRIES = 8
-_LISTS = ("texts", "names")
 
 
 @record
@@ -51,6 +50,10 @@ SETTINGS = (
     Setting("instances", "port", "--port", "number", "its port", "PORT", 0, 65_535),
     Setting("registries", "urls", "--registry", "texts", "base URL of an Eureka server; several of"
             " one registry with commas, several registries by several flags", "URL"),
+    Setting("registries", "zones", "--server-zones", "texts", "zones of the servers, with commas,"
+            " in the order of the URLs; a sidecar begins with a server of its own zone, each with"
+            " another one; URLs without a zone come last. Default: the order of the URLs",
+            "ZONE,ZONE"),
     Setting("instances", "check", "--check", "text", "how its health is asked: http://:8080/health,"
             " https://, tcp://:PORT, grpc://:PORT/SERVICE; default: its port accepts"
             " connections", "URL"),
@@ -174,8 +177,9 @@ def _set(document: Document, setting: Setting, value: str) -> None:
     section = document
     if setting.section:
         section = document.setdefault(f"all {setting.section}", {})
-    if setting.kind in _LISTS:
-        section.setdefault(setting.field, []).append(value)
+    if setting.kind in ("texts", "names"):
+        found = value.split(",") if setting.kind == "texts" else [value]
+        section.setdefault(setting.field, []).extend(found)
     elif setting.kind == "map":
         key, sign, text = value.partition("=")
         if not sign:
@@ -403,6 +407,9 @@ class _Reader:
         problems = [wrong for each in given if (wrong := _url_problem(each))]
         if not given and ("urls" in fields or "urls" not in entry.given):
             problems.append("it has no URL: --registry http://HOST:8761/eureka/")
+        zones = tuple(fields.get("zones", ()))
+        if len(zones) > len(given):
+            problems.append(f"it has {len(zones)} zones for {len(given)} URLs: one for each URL")
         credentials = Credentials(
             ca_file=fields.get("caFile", ""),
             cert_file=fields.get("certFile", ""),
@@ -413,7 +420,9 @@ class _Reader:
         )
         problems += _credential_problems(credentials)
         self.problems += [f"{entry.where}: {each}" for each in problems]
-        return None if problems or not entry.is_right else Registry(tuple(given), credentials)
+        return (
+            None if problems or not entry.is_right else Registry(tuple(given), credentials, zones)
+        )
 
 
 def _lacking(entry: _Entry, facts: Facts) -> list[str]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 1_024
 MOST_LISTED = 16
 MOST_WORDS = 1_024
+_NOT_SHOWN = "what was given"
 _MOST_SHOWN = 60
 _MOST_NAME = 255
 _MOST_SOCKET = 107  # bytes of `sun_path`
@@ -45,9 +46,12 @@ def number(text: str) -> int | None:
 
 def shown(value: object) -> str:
     """A value for a message: cut, and not at all if there may be a password in it."""
-    text = ascii(value)
+    try:
+        text = ascii(value)
+    except RecursionError:  # a document may be nested as deep as its reader lets it
+        return _NOT_SHOWN
     if "@" in text:
-        return "what was given"
+        return _NOT_SHOWN
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 

@@ -12,15 +12,10 @@ from typing import Any, Final
 
 import pytest
 
-from cluster import images, node
 from cluster.images import CLIENT
-from conformance.realclient import not_run
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from processes.cluster import until
-from support import springimage
-from support.builds import NotBuiltError
-from support.ownclusters import speaking
 
 PEER2: Final = "http://peer2:8761/eureka/"
 SOON: Final = {
@@ -37,20 +32,6 @@ PODS: Final = ("greeter", "caller", "inside")
 IDS: Final = {name.upper(): {f"{name}:1"} for name in PODS}
 
 Record = Callable[[str, object], None]
-
-
-@pytest.fixture(scope="module")
-def spring(target: Target, pytestconfig: pytest.Config) -> str:
-    """The image of a Spring application, on all nodes."""
-    if target.plan is None:
-        not_run("e2e of Spring's client", "only nodes of tests.cluster's own get its image")
-    with speaking(pytestconfig):
-        try:
-            recipe = springimage.recipe()
-        except NotBuiltError as error:
-            not_run("e2e of Spring's client", str(error))
-        node.load_everywhere(target.plan, images.built(recipe))
-    return recipe.name
 
 
 @pytest.fixture(scope="module")

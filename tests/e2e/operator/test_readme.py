@@ -181,5 +181,6 @@ def _images(target: Target) -> str:
     registry, found, tag = target.image(OPERATOR).rpartition("/eurekube/operator:")
     if not found:
         not_run("e2e of the README", "it takes images under a prefix that ends with /eurekube/")
-    values = {"image.registry": registry, "image.tag": tag, "registryImage.tag": tag}
+    tags = dict.fromkeys(("image.tag", "registryImage.tag", "sidecarImage.tag"), tag)
+    values = {"image.registry": registry, **tags}
     return " ".join(f"--set {name}={value}" for name, value in values.items())

@@ -24,8 +24,13 @@ Recorded = Callable[[str, object], None]
 
 MINUTE_S: Final = 65.0
 """A resync, which is there every minute, is within it."""
-NEVER_ASKED_FOR: Final = {Permission("eurekube.io", "eurekaclusters/finalizers", "update")}
-"""The API server's admission asks for it, where OwnerReferencesPermissionEnforcement is on."""
+NEVER_ASKED_FOR: Final = {
+    Permission("eurekube.io", "eurekaclusters/finalizers", "update"),
+    Permission("", "nodes", "get"),
+}
+"""The first is asked for by the API server's admission, where OwnerReferencesPermissionEnforcement
+is on; the second when an instance's node has been lost for minutes (`e2e/injection/test_truth.py`).
+"""
 MONITORING: Final = "monitoring.coreos.com"
 
 
@@ -65,8 +70,10 @@ def test_permissions_are_those_that_are_used(
     _meet_objects_of_others(one, two, monitors=monitors)
     _lose_the_same_child_twice(one)
     _have_children_that_are_not_wanted(one)
+    _register_a_service_and_lose_an_endpoint(one)
     _want_less(one)
     _lose_a_node(two, faults)
+    _lose_certificates(operator)
 
     given = _granted(operator)
     if not monitors:
@@ -145,6 +152,31 @@ def _have_children_that_are_not_wanted(cluster: EkcCluster) -> None:
     until(lambda: "/leftover" not in cluster.kubectl(*listed), PATIENCE_S)
 
 
+def _register_a_service_and_lose_an_endpoint(cluster: EkcCluster) -> None:
+    """Before its lease is removed, registration, Service and slice are looked at by their names."""
+    kubectl, port = cluster.kubectl, {"name": "sql", "port": 5432}
+    kubectl.apply(json.dumps(_object("v1", "Service", "db", {"ports": [port]})))
+    reference = {"clusterRef": {"name": cluster.name}}
+    registration = _object("eurekube.io/v1alpha1", "EurekaRegistration", "db")
+    registration["spec"] = {**reference, "service": "db"}
+    for addresses in (["192.0.2.1", "192.0.2.2"], ["192.0.2.2"]):
+        slice_ = _object("discovery.k8s.io/v1", "EndpointSlice", "db-1")
+        slice_["metadata"]["labels"] = {"kubernetes.io/service-name": "db"}
+        endpoints = [{"addresses": [each], "conditions": {"ready": True}} for each in addresses]
+        slice_ |= {"addressType": "IPv4", "ports": [port], "endpoints": endpoints}
+        kubectl.apply(json.dumps(slice_))
+        kubectl.apply(json.dumps(registration))
+        count = len(addresses)
+        until(lambda count=count: _instances(kubectl) == count, PATIENCE_S)  # type: ignore[misc]
+    kubectl("delete", "eurekaregistration", "db")
+
+
+def _instances(kubectl: Kubectl) -> int:
+    """How many are registered for it."""
+    status = kubectl.get("eurekaregistration", "db").get("status", {})
+    return int(status.get("instances", 0))
+
+
 def _want_less(cluster: EkcCluster) -> None:
     """Fewer peers, and neither a NetworkPolicy nor a ServiceMonitor."""
     off = {"networkPolicy": {"enabled": False}, "monitoring": {"serviceMonitor": False}}
@@ -161,10 +193,31 @@ def _lose_a_node(cluster: EkcCluster, faults: Faults) -> None:
     cluster.wait_ready()
 
 
+def _lose_certificates(operator: Operator) -> None:
+    """The Secret is made again, its leaf too, and the new CA is published."""
+    secret = f"{operator.deployment.removesuffix('-operator')}-injector-tls"
+
+    def leaf() -> str:
+        found = operator.kubectl.tried("get", "secret", secret, "-o", r"jsonpath={.data.tls\.crt}")
+        return found.stdout if found.returncode == 0 else ""
+
+    operator.kubectl("delete", "secret", secret)
+    until(leaf, PATIENCE_S)
+    lost = json.dumps([{"op": "remove", "path": "/data/tls.crt"}])
+    operator.kubectl("patch", "secret", secret, "--type=json", f"--patch={lost}")
+    until(leaf, PATIENCE_S)
+
+
 def _granted(operator: Operator) -> set[Permission]:
     """What the chart's roles grant."""
     kubectl, name = operator.kubectl, operator.deployment
-    roles = (("clusterrole", name), ("role", f"{name}-leader-election"))
+    injector = f"{name.removesuffix('-operator')}-injector"
+    roles = (
+        ("clusterrole", name),
+        ("role", f"{name}-leader-election"),
+        ("clusterrole", f"{injector}-webhook"),
+        ("role", f"{injector}-certificates"),
+    )
     rules: Iterable[Mapping[str, Any]] = [
         rule for role in roles for rule in kubectl.get(*role)["rules"]
     ]

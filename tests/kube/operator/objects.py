@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from processes.cluster import until
 from support.kubectl import Kubectl
 
-CRD = (Path(__file__).parents[3] / "crds" / "eurekacluster.yaml").read_text()
+CRDS = sorted((Path(__file__).parents[3] / "crds").glob("*.yaml"))
 CRD_NAME = "eurekaclusters.eurekube.io"
+REGISTRATION_CRD_NAME = "eurekaregistrations.eurekube.io"
 EUREKA_CLUSTER = """
 apiVersion: eurekube.io/v1alpha1
 kind: EurekaCluster
@@ -44,9 +46,15 @@ def eureka_cluster(name: str) -> str:
 
 
 def install(api: Kubectl) -> None:
-    """Have the CRD, and wait until it is served."""
-    api.apply(CRD)
-    until(lambda: api.tried("get", CRD_NAME).returncode == 0)
+    """Have the CRDs, and wait until they are served."""
+    for path in CRDS:
+        api.apply(path.read_text())
+    for name in (CRD_NAME, REGISTRATION_CRD_NAME):
+        until(partial(_is_served, api, name))
+
+
+def _is_served(api: Kubectl, name: str) -> bool:
+    return api.tried("get", name).returncode == 0
 
 
 def lease(kubectl: Kubectl) -> dict[str, Any]:

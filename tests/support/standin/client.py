@@ -84,7 +84,7 @@ class Client:
         ):
             text = await answer.text()
             if answer.status >= _FAILED:
-                raise RefusedError(answer.status, text[:500])
+                raise RefusedError(answer.status, text[:5000])
             found: Object = json.loads(text)
             return found
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from charts import generate
 
-from cluster.versions import DEFAULT_KUBERNETES
+from cluster.versions import DEFAULT_KUBERNETES, HELM_4
 from eureka_operator import __main__ as program
 from eureka_operator.shell import options
 from support.helm import Helm
@@ -22,6 +22,7 @@ from support.rendering import (
     Values,
     images,
     of_kind,
+    offline_helm,
     rendered,
     rendered_text,
 )
@@ -31,6 +32,9 @@ _OPERATORS_RIGHTS = {
     "eurekube.io/eurekaclusters": ("get", "list", "watch"),
     "eurekube.io/eurekaclusters/status": ("patch",),
     "eurekube.io/eurekaclusters/finalizers": ("update",),
+    "eurekube.io/eurekaregistrations": ("get", "list", "watch"),
+    "eurekube.io/eurekaregistrations/status": ("patch",),
+    "discovery.k8s.io/endpointslices": ("get", "list", "watch"),
     "/services": _CHILDREN,
     "/configmaps": _CHILDREN,
     "/serviceaccounts": _CHILDREN,
@@ -38,9 +42,14 @@ _OPERATORS_RIGHTS = {
     "policy/poddisruptionbudgets": _CHILDREN,
     "networking.k8s.io/networkpolicies": _CHILDREN,
     "monitoring.coreos.com/servicemonitors": _CHILDREN,
-    "/pods": ("list", "watch", "patch", "delete"),
+    "/pods": ("get", "list", "watch", "patch", "delete"),
     "/events": ("list", "create", "patch"),
 }
+_RIGHTS_BEYOND_NAMESPACES = {
+    "/namespaces": ("get", "list", "watch"),
+    "/nodes": ("get", "list", "watch"),
+}
+_UID_ROLE = f"eurekube-operator-{NAMESPACE}-cluster-uid"
 _LEADER_RIGHTS = {
     "coordination.k8s.io/leases[eurekube-operator]": ("get", "update"),
     "coordination.k8s.io/leases": ("create",),
@@ -75,6 +84,10 @@ def test_values_are_rendered_without_a_warning(helm: Helm, values: Values) -> No
         ({"workers": 0}, "workers"),
         ({"imagePullSecrets": ["pull"]}, "imagePullSecrets"),
         ({"fullnameOverride": "Mine"}, "fullnameOverride"),
+        ({"injector": {"failurePolicy": "fail"}}, "failurePolicy"),
+        ({"injector": {"certificates": {"mode": "selfsigned"}}}, "mode"),
+        ({"injector": {"allowUrls": True}}, "allowUrls"),
+        ({"injector": {"port": 0}}, "port"),
     ],
     ids=str,
 )
@@ -89,13 +102,15 @@ def test_mistyped_value_is_refused(helm: Helm, values: Values, said: str) -> Non
 
 
 def test_one_value_prefixes_all_images(helm: Helm) -> None:
-    """Whoever mirrors images sets it once; peers and the chart's own test are included."""
+    """Whoever mirrors images sets it once: for all programs, and for the chart's own test."""
     objects = rendered(helm, OPERATOR, {"image": {"registry": "registry.example/mirror/"}})
 
     assert sorted(images(objects)) == [
         "registry.example/mirror/eurekube/operator:0.1.0",
         "registry.example/mirror/eurekube/operator:0.1.0",
+        "registry.example/mirror/eurekube/operator:0.1.0",
         "registry.example/mirror/eurekube/registry:0.1.0",
+        "registry.example/mirror/eurekube/sidecar:0.1.0",
     ]
 
 
@@ -104,9 +119,12 @@ def test_digest_beats_the_tag(helm: Helm) -> None:
     digest = "sha256:" + 64 * "a"
     image = {"digest": digest, "tag": "ignored"}
 
-    objects = rendered(helm, OPERATOR, {"image": image, "registryImage": image})
+    pinned = dict.fromkeys(("image", "registryImage", "sidecarImage"), image)
+    objects = rendered(helm, OPERATOR, pinned)
 
-    assert set(images(objects)) == {f"eurekube/operator@{digest}", f"eurekube/registry@{digest}"}
+    assert set(images(objects)) == {
+        f"eurekube/{program}@{digest}" for program in ("operator", "registry", "sidecar")
+    }
 
 
 @pytest.mark.parametrize("values", OPERATOR_VALUES.values(), ids=OPERATOR_VALUES)
@@ -132,10 +150,12 @@ def test_rights_in_the_whole_cluster(helm: Helm) -> None:
     """Exactly what the operator does; the test on the API server's audit log says that it is."""
     objects = rendered(helm, OPERATOR, {})
 
-    assert _rights(objects, "ClusterRole", "eurekube-operator") == _OPERATORS_RIGHTS
+    assert _rights(objects, "ClusterRole", "eurekube-operator") == (
+        _OPERATORS_RIGHTS | _RIGHTS_BEYOND_NAMESPACES
+    )
     assert _rights(objects, "Role", "eurekube-operator-leader-election") == _LEADER_RIGHTS
     assert _rights(objects, "Role", "eurekube-check") == _TEST_RIGHTS
-    assert _bound(objects) == {
+    assert {each for each in _bound(objects) if "injector" not in each[2]} == {
         ("ClusterRoleBinding", None, "ClusterRole/eurekube-operator", "eurekube-operator"),
         (
             "RoleBinding",
@@ -147,6 +167,37 @@ def test_rights_in_the_whole_cluster(helm: Helm) -> None:
     }
 
 
+def test_right_to_evict_is_given_with_its_switch_alone(helm: Helm) -> None:
+    """It holds for any pod, as PodDisruptionBudgets allow."""
+    evicting = rendered(helm, OPERATOR, {"injector": {"evictMissed": True}})
+    without = rendered(helm, OPERATOR, {"injector": {"evictMissed": True, "enabled": False}})
+
+    rights = _rights(evicting, "ClusterRole", "eurekube-operator")
+    assert rights["/pods/eviction"] == ("create",)
+    assert "--evict-missed" in _operator(evicting)["args"]
+    assert "/pods/eviction" not in _rights(without, "ClusterRole", "eurekube-operator")
+    assert "--evict-missed" not in _operator(without)["args"]
+
+
+def test_who_chooses_namespaces_needs_a_right_of_its_own(helm: Helm) -> None:
+    """A policy of the API server; the injector's own namespaces need none."""
+    kinds = [each["kind"] for each in rendered(helm, OPERATOR, {})]
+    namespaced = rendered(helm, OPERATOR, {"watch": {"namespaces": ["a"]}})
+
+    assert kinds.count("ValidatingAdmissionPolicy") == 1
+    assert kinds.count("ValidatingAdmissionPolicyBinding") == 1
+    assert not of_kind(namespaced, "ValidatingAdmissionPolicy")
+
+
+def test_operator_and_injector_decide_alike(helm: Helm) -> None:
+    """Or the operator would miss sidecars that the injector was told not to give."""
+    objects = rendered(helm, OPERATOR, {"injector": {"allowURLs": False}, "clusterDomain": "a.b"})
+
+    for each in of_kind(objects, "Deployment"):
+        args = each["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert {"--no-urls", "--cluster-domain=a.b"} <= set(args)
+
+
 def test_rights_in_some_namespaces_are_none_elsewhere(helm: Helm) -> None:
     """No ClusterRole at all: a tenant can be given the operator."""
     objects = rendered(helm, OPERATOR, {"watch": {"namespaces": ["a", "b"]}})
@@ -156,8 +207,10 @@ def test_rights_in_some_namespaces_are_none_elsewhere(helm: Helm) -> None:
         ("RoleBinding", "a", "Role/eurekube-operator"),
         ("RoleBinding", "b", "Role/eurekube-operator"),
         ("RoleBinding", NAMESPACE, "Role/eurekube-operator-leader-election"),
+        ("RoleBinding", "kube-system", f"Role/{_UID_ROLE}"),
         ("RoleBinding", "a", "Role/eurekube-check"),
     }
+    assert _rights(objects, "Role", _UID_ROLE) == {"/namespaces[kube-system]": ("get",)}
     roles = [
         each for each in of_kind(objects, "Role") if each["metadata"]["namespace"] != NAMESPACE
     ]
@@ -168,17 +221,29 @@ def test_rights_in_some_namespaces_are_none_elsewhere(helm: Helm) -> None:
 
 @pytest.mark.parametrize("values", OPERATOR_VALUES.values(), ids=OPERATOR_VALUES)
 def test_nothing_may_read_secrets_or_give_rights_away(helm: Helm, values: Values) -> None:
-    """The rights of the operator are worth nothing to who steals its token for more."""
+    """The rights of the operator are worth nothing to who steals its token for more.
+
+    One Secret by its name is the injector's; to make it, no right to read any is needed.
+    """
     objects = rendered(helm, OPERATOR, values)
 
     rules = [
         rule
         for each in [*of_kind(objects, "ClusterRole"), *of_kind(objects, "Role")]
         for rule in each["rules"]
+        if each["kind"] == "ClusterRole" or not _is_of_one_secret(rule)
     ]
     said = {word for rule in rules for words in rule.values() for word in words}
 
-    assert not said & {"*", "secrets", "nodes", "pods/exec", "roles", "clusterroles", "escalate"}
+    assert not said & {
+        "*",
+        "secrets",
+        "nodes/proxy",
+        "pods/exec",
+        "roles",
+        "clusterroles",
+        "escalate",
+    }
     assert not said & {"bind", "impersonate", "serviceaccounts/token"}
 
 
@@ -196,6 +261,8 @@ def test_users_get_the_rights_that_kubernetes_own_roles_give(helm: Helm) -> None
     }
     assert roles == {
         "eurekube-operator": set(),
+        "eurekube-injector": set(),
+        "eurekube-injector-webhook": set(),
         "eurekube-view": {"view", "edit", "admin"},
         "eurekube-edit": {"edit", "admin"},
     }
@@ -209,40 +276,49 @@ def test_users_get_the_rights_that_kubernetes_own_roles_give(helm: Helm) -> None
     assert editing["eurekube.io/eurekaclusters/scale"] == ("update", "patch")
     assert "eurekube.io/eurekaclusters/status" not in editing
     assert (
-        len(of_kind(rendered(helm, OPERATOR, {"rbac": {"aggregate": False}}), "ClusterRole")) == 1
+        len(of_kind(rendered(helm, OPERATOR, {"rbac": {"aggregate": False}}), "ClusterRole")) == 3
     )
 
 
 @pytest.mark.parametrize(("replicas", "budgets"), [(0, 0), (1, 0), (2, 1), (3, 1)])
-def test_single_operator_has_no_disruption_budget(helm: Helm, replicas: int, budgets: int) -> None:
+def test_single_replica_has_no_disruption_budget(helm: Helm, replicas: int, budgets: int) -> None:
     """Its node could never be drained."""
-    objects = rendered(helm, OPERATOR, {"replicas": replicas})
+    operators = rendered(helm, OPERATOR, {"replicas": replicas, "injector": {"replicas": 0}})
+    injectors = rendered(helm, OPERATOR, {"replicas": 0, "injector": {"replicas": replicas}})
 
-    assert len(of_kind(objects, "PodDisruptionBudget")) == budgets
+    assert len(of_kind(operators, "PodDisruptionBudget")) == budgets
+    assert len(of_kind(injectors, "PodDisruptionBudget")) == budgets
 
 
 def test_crds_are_kept_with_the_cluster_unless_asked_otherwise(helm: Helm) -> None:
     """An uninstall that deletes them deletes every registry; the rest of them never changes."""
-    source = yaml.safe_load(generate.COPY.read_text())
-    (kept,) = of_kind(rendered(helm, OPERATOR, {}), _CRD)
-    (let_go,) = of_kind(rendered(helm, OPERATOR, {"crds": {"keep": False}}), _CRD)
+    sources = [yaml.safe_load(each.read_text()) for each in sorted(generate.COPIES.iterdir())]
+    kept = _by_name(of_kind(rendered(helm, OPERATOR, {}), _CRD))
+    let_go = _by_name(of_kind(rendered(helm, OPERATOR, {"crds": {"keep": False}}), _CRD))
 
-    assert kept == source
-    assert kept["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
-    assert "annotations" not in let_go["metadata"]
-    assert let_go["spec"] == source["spec"]
+    assert kept == sources
+    for each, source in zip(let_go, sources, strict=True):
+        assert source["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+        assert "annotations" not in each["metadata"]
+        assert each["spec"] == source["spec"]
     assert not of_kind(rendered(helm, OPERATOR, {"crds": {"install": False}}), _CRD)
 
 
-def test_labels_of_the_user_do_not_break_selectors(helm: Helm) -> None:
-    """A label that the chart needs cannot be taken over."""
-    objects = rendered(helm, OPERATOR, OPERATOR_VALUES["everything on"])
+@pytest.mark.parametrize("component", ["operator", "injector"])
+def test_labels_of_the_user_do_not_break_selectors(helm: Helm, component: str) -> None:
+    """A label that the chart needs cannot be taken over, and no selector matches the other's."""
+    objects = [
+        each
+        for each in rendered(helm, OPERATOR, OPERATOR_VALUES["everything on"])
+        if each["metadata"]["name"].startswith(f"mine-{component}")
+    ]
 
     (deployment,) = of_kind(objects, "Deployment")
     selector = deployment["spec"]["selector"]["matchLabels"]
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert selector.items() <= labels.items()
     assert labels["team"] == "platform"
+    assert selector["app.kubernetes.io/component"] == component
     (budget,) = of_kind(objects, "PodDisruptionBudget")
     (policy,) = of_kind(objects, "NetworkPolicy")
     (service,) = of_kind(objects, "Service")
@@ -256,10 +332,237 @@ def test_labels_of_the_user_do_not_break_selectors(helm: Helm) -> None:
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
 
 
+_WITH_INJECTOR = {
+    name: values
+    for name, values in OPERATOR_VALUES.items()
+    if name not in ("namespaced", "everything off")
+}
+
+
+@pytest.mark.parametrize("values", _WITH_INJECTOR.values(), ids=_WITH_INJECTOR)
+def test_injector_understands_what_it_is_started_with(helm: Helm, values: Values) -> None:
+    """The chart's flags go through the injector's own parser, and name what the chart makes."""
+    objects = rendered(helm, OPERATOR, values)
+    container = _injector(objects)
+
+    read = options.read_injector(program._parser().parse_args(container["args"]), {})
+
+    (webhooks,) = of_kind(objects, _WEBHOOKS)
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    given = values.get("injector", {})
+    assert read.sidecar_image in images(objects)
+    assert read.name == webhooks["metadata"]["name"]
+    assert {"https": read.port, "http": read.health_port} == ports
+    assert read.allow_urls == given.get("allowURLs", True)
+    for each in webhooks["webhooks"]:
+        assert each["clientConfig"]["service"]["name"] == read.name
+
+
+def test_operator_keeps_the_certificates_of_the_injector(helm: Helm) -> None:
+    """Under the names that both derive from one."""
+    for values in ({}, {"fullnameOverride": "mine"}):
+        objects = rendered(helm, OPERATOR, values)
+        parser = program._parser()
+        injector = options.read_injector(parser.parse_args(_injector(objects)["args"]), {})
+        operator = options.read(parser.parse_args(_operator(objects)["args"]), {})
+
+        assert operator.injector == injector.name
+        assert injector.secret == f"{operator.injector}-tls"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"injector": {"enabled": False}},
+        {"watch": {"namespaces": ["a"]}},
+        OPERATOR_VALUES["own certificate"],
+        {"injector": {"certificates": {"mode": "cert-manager"}}},
+    ],
+    ids=["off", "namespaced", "provided", "cert-manager"],
+)
+def test_operator_keeps_no_certificates_of_others(helm: Helm, values: Values) -> None:
+    """And has no right to any Secret then."""
+    objects = rendered(helm, OPERATOR, values)
+
+    assert not [each for each in _operator(objects)["args"] if "certificates" in each]
+    assert not [each for each in objects if each["metadata"]["name"].endswith("-certificates")]
+
+
+def test_nothing_of_an_injector_is_made_before_kubernetes_1_33(helm: Helm) -> None:
+    """Kubelets without native sidecars would wait for them to finish."""
+    flags = ("--kube-version=1.32.0", "--set=crds.install=false")
+    text = helm("template", "eurekube", str(OPERATOR), *flags)
+
+    assert "injector" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("crds.install=false", "kubectl label namespace NAMESPACE eurekube.io/inject=enabled"),
+        ("injector.enabled=false", "There is no injector: injector.enabled is false."),
+        ("watch.namespaces={a}", "There is no injector: it would be one for the whole cluster"),
+    ],
+)
+def test_notes_say_how_pods_get_a_sidecar_or_why_not(
+    pytestconfig: pytest.Config, value: str, sentence: str
+) -> None:
+    """Who installs reads them, once. Helm 3 shows none without a cluster."""
+    helm = offline_helm(HELM_4, pytestconfig)
+
+    notes = helm("install", "e", str(OPERATOR), "--dry-run=client", f"--set={value}")
+
+    assert sentence in notes
+
+
+def test_webhooks_ask_about_pods_that_asked_for_it(helm: Helm) -> None:
+    """None twice unless its namespace's label is mistyped; none of the injector's own namespace."""
+    (configuration,) = of_kind(rendered(helm, OPERATOR, {}), _WEBHOOKS)
+
+    asked = {
+        (namespace, pod): [
+            each["name"].partition(".")[0]
+            for each in configuration["webhooks"]
+            if _matches(each["namespaceSelector"], _labels("shop", namespace))
+            and _matches(each["objectSelector"], _labels("", pod))
+        ]
+        for namespace in (None, "enabled", "disabled", "yes")
+        for pod in (None, "enabled", "disabled", "yes", "")
+    }
+
+    wanted: dict[tuple[str | None, str | None], list[str]]
+    wanted = {("enabled", pod): ["namespace"] for pod in (None, "enabled", "yes", "")}
+    wanted |= {("yes", None): ["namespace"]}
+    wanted |= {("yes", pod): ["namespace", "pod"] for pod in ("enabled", "yes", "")}
+    for namespace in (None, "disabled"):
+        wanted |= {(namespace, pod): ["pod"] for pod in ("enabled", "yes", "")}
+    assert {both: names for both, names in asked.items() if names} == wanted
+    for namespace in ("kube-system", "kube-public", "kube-node-lease", NAMESPACE):
+        for each in configuration["webhooks"]:
+            assert not _matches(each["namespaceSelector"], _labels(namespace, "enabled"))
+
+
+def test_webhooks_cost_little_and_block_nothing(helm: Helm) -> None:
+    """As Kubernetes' page of good practices for admission webhooks has it."""
+    (configuration,) = of_kind(rendered(helm, OPERATOR, {}), _WEBHOOKS)
+
+    for each in configuration["webhooks"]:
+        assert (each["failurePolicy"], each["timeoutSeconds"]) == ("Ignore", 5)
+        assert (each["reinvocationPolicy"], each["sideEffects"]) == ("IfNeeded", "None")
+        assert [rule["operations"] for rule in each["rules"]] == [["CREATE"]]
+        assert [rule["resources"] for rule in each["rules"]] == [["pods"]]
+        assert "kubernetes.io/config.mirror" in each["matchConditions"][0]["expression"]
+        assert "caBundle" not in each["clientConfig"]
+
+
+def test_provided_certificate_brings_its_ca(helm: Helm) -> None:
+    """Nobody else would publish it."""
+    objects = rendered(helm, OPERATOR, OPERATOR_VALUES["own certificate"])
+
+    (configuration,) = of_kind(objects, _WEBHOOKS)
+    assert [each["clientConfig"]["caBundle"] for each in configuration["webhooks"]] == ["Y2E="] * 2
+    assert [each["failurePolicy"] for each in configuration["webhooks"]] == ["Fail"] * 2
+    assert "--secret=mine" in _injector(objects)["args"]
+
+
+@pytest.mark.parametrize("given", [{"secretName": "mine"}, {"caBundle": "Y2E="}], ids=str)
+def test_half_of_a_provided_certificate_is_refused(helm: Helm, given: dict[str, str]) -> None:
+    """The injector could never become ready."""
+    values = {"injector": {"certificates": {"mode": "provided"} | given}}
+    flags = [*_VERSION, "--values=-"]
+    refused = helm.tried("template", "e", str(OPERATOR), *flags, given=json.dumps(values))
+
+    assert refused.returncode != 0
+    assert "is needed with injector.certificates.mode=provided" in refused.stderr
+
+
+@pytest.mark.parametrize("issuer", ["", "company"])
+def test_cert_manager_makes_the_certificate(helm: Helm, issuer: str) -> None:
+    """Of an issuer of the cluster's, or of a CA of the chart's that outlives each certificate."""
+    certificates = {"mode": "cert-manager", "issuer": {"kind": "ClusterIssuer", "name": issuer}}
+    objects = rendered(helm, OPERATOR, {"injector": {"certificates": certificates}})
+
+    (configuration,) = of_kind(objects, _WEBHOOKS)
+    annotations = configuration["metadata"]["annotations"]
+    made = {each["metadata"]["name"]: each["spec"] for each in of_kind(objects, "Certificate")}
+    leaf = made["eurekube-injector"]
+    assert annotations["cert-manager.io/inject-ca-from"] == f"{NAMESPACE}/eurekube-injector"
+    assert leaf["dnsNames"][0] == f"eurekube-injector.{NAMESPACE}.svc"
+    assert f"--secret={leaf['secretName']}" in _injector(objects)["args"]
+    issuers = [each["metadata"]["name"] for each in of_kind(objects, "Issuer")]
+    if issuer:
+        assert (leaf["issuerRef"]["kind"], leaf["issuerRef"]["name"]) == ("ClusterIssuer", issuer)
+        assert (len(made), issuers) == (1, [])
+    else:
+        assert (leaf["issuerRef"]["kind"], leaf["issuerRef"]["name"]) == (
+            "Issuer",
+            "eurekube-injector",
+        )
+        assert made["eurekube-injector-ca"]["isCA"]
+        assert sorted(issuers) == ["eurekube-injector", "eurekube-injector-selfsigned"]
+
+
+def test_rights_of_the_injector(helm: Helm) -> None:
+    """It looks at what it decides by, and at one Secret; it writes nothing."""
+    objects = rendered(helm, OPERATOR, {})
+
+    assert _rights(objects, "ClusterRole", "eurekube-injector") == {
+        "/namespaces": ("list", "watch"),
+        "eurekube.io/eurekaclusters": ("list", "watch"),
+        "admissionregistration.k8s.io/mutatingwebhookconfigurations[eurekube-injector]": (
+            "list",
+            "watch",
+        ),
+    }
+    assert _rights(objects, "Role", "eurekube-injector") == {
+        "/secrets[eurekube-injector-tls]": ("list", "watch")
+    }
+    assert _rights(objects, "ClusterRole", "eurekube-injector-webhook") == {
+        "admissionregistration.k8s.io/mutatingwebhookconfigurations[eurekube-injector]": (
+            "get",
+            "list",
+            "watch",
+            "patch",
+        ),
+    }
+    assert _rights(objects, "Role", "eurekube-injector-certificates") == {
+        "/secrets[eurekube-injector-tls]": ("get", "list", "watch", "update"),
+        "/secrets": ("create",),
+    }
+    assert {each for each in _bound(objects) if "injector" in each[2]} == {
+        (
+            kind,
+            namespace,
+            f"{kind.removesuffix('Binding')}/eurekube-injector{suffix}",
+            account,
+        )
+        for kind, namespace, more in (
+            ("ClusterRoleBinding", None, "-webhook"),
+            ("RoleBinding", NAMESPACE, "-certificates"),
+        )
+        for suffix, account in (("", "eurekube-injector"), (more, "eurekube-operator"))
+    }
+
+
+def test_rollout_of_the_injector_leaves_no_gap(helm: Helm) -> None:
+    """Pods that are made meanwhile would miss their sidecar for good."""
+    (usual,) = _named(rendered(helm, OPERATOR, {}), "Deployment", "eurekube-injector")
+    values = OPERATOR_VALUES["node's network"]
+    (on_nodes,) = _named(rendered(helm, OPERATOR, values), "Deployment", "eurekube-injector")
+
+    assert usual["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert "hostNetwork" not in usual["spec"]["template"]["spec"]
+    assert on_nodes["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
+    assert on_nodes["spec"]["template"]["spec"]["hostNetwork"] is True
+
+
 @pytest.mark.parametrize("values", OPERATOR_VALUES.values(), ids=OPERATOR_VALUES)
 def test_everything_has_its_namespace_and_a_name_of_the_release(helm: Helm, values: Values) -> None:
     """`helm template | kubectl apply` puts it where `helm install` does, two releases apart."""
-    cluster_scoped = {_CRD, "ClusterRole", "ClusterRoleBinding"}
+    cluster_scoped = {
+        *(_CRD, "ClusterRole", "ClusterRoleBinding", _WEBHOOKS),
+        *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+    }
     name = values.get("fullnameOverride", "eurekube")
 
     for each in rendered(helm, OPERATOR, values):
@@ -274,14 +577,62 @@ def test_uid_is_left_to_the_image_and_to_openshift(helm: Helm) -> None:
     assert "fsGroup" not in rendered_text(helm, OPERATOR, {"crds": {"install": False}})
 
 
+def _by_name(objects: list[Object]) -> list[Object]:
+    return sorted(objects, key=lambda each: str(each["metadata"]["name"]))
+
+
 _CRD = "CustomResourceDefinition"
+_WEBHOOKS = "MutatingWebhookConfiguration"
 _VERSION = (f"--kube-version={DEFAULT_KUBERNETES}",)
 
 
 def _operator(objects: list[Object]) -> dict[str, Any]:
-    (deployment,) = of_kind(objects, "Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return _container(objects, "operator")
+
+
+def _named(objects: list[Object], kind: str, name: str) -> list[Object]:
+    return [each for each in of_kind(objects, kind) if each["metadata"]["name"] == name]
+
+
+def _labels(name: str, inject: str | None) -> dict[str, str]:
+    """Labels of a namespace of this name, or of a pod; `None`: without ours."""
+    ours = {} if inject is None else {"eurekube.io/inject": inject}
+    return {"kubernetes.io/metadata.name": name} | ours
+
+
+def _matches(selector: Object, labels: dict[str, str]) -> bool:
+    """Whether a label selector matches, by the rules of the API server."""
+    for each in selector["matchExpressions"]:
+        value = labels.get(each["key"])
+        matches = {
+            "In": value in each.get("values", ()),
+            "NotIn": value not in each.get("values", ()),
+            "Exists": value is not None,
+        }
+        if not matches[each["operator"]]:
+            return False
+    return True
+
+
+def _injector(objects: list[Object]) -> dict[str, Any]:
+    return _container(objects, "injector")
+
+
+def _container(objects: list[Object], name: str) -> dict[str, Any]:
+    found = [
+        container
+        for each in of_kind(objects, "Deployment")
+        for container in each["spec"]["template"]["spec"]["containers"]
+        if container["name"] == name
+    ]
+    (container,) = found
     return dict(container)
+
+
+def _is_of_one_secret(rule: dict[str, Any]) -> bool:
+    return rule["resources"] == ["secrets"] and (
+        len(rule.get("resourceNames", ())) == 1 or rule["verbs"] == ["create"]
+    )
 
 
 def _rights(objects: list[Object], kind: str, name: str) -> dict[str, tuple[str, ...]]:

@@ -19,8 +19,9 @@ def service_account(cluster: Cluster) -> Object:
 
 
 def network_policy(cluster: Cluster, environment: Environment) -> Object | None:
-    """What may reach peers: clients and peers the registry, operator and monitoring the rest.
+    """What may reach peers: clients and peers the registry, monitoring the rest, the operator both.
 
+    The operator removes leases of pods that are gone, pauses instances and registers others there.
     Ingress only: what peers may reach (DNS, outside peers, other regions) is up to the namespace.
     """
     policy = cluster.spec.network_policy
@@ -29,7 +30,7 @@ def network_policy(cluster: Cluster, environment: Environment) -> Object | None:
     registry: Object = {"ports": [_port("http")]}
     if policy.clients:
         own = {"podSelector": {"matchLabels": names.selector(cluster.name)}}
-        registry["from"] = [*policy.clients, own]
+        registry["from"] = [*policy.clients, own, *_operator(environment)]
     watchers = _watchers(cluster, environment)
     rules = [registry]
     if watchers:
@@ -47,10 +48,14 @@ def _watchers(cluster: Cluster, environment: Environment) -> list[dict[str, Any]
     found: list[dict[str, Any]] = list(cluster.spec.network_policy.metrics_from)
     if not found and cluster.spec.monitoring.service_monitor:
         return [{"namespaceSelector": {}}]
-    if environment.namespace:
-        label = {_NAMESPACE_LABEL: environment.namespace}
-        found.append({"namespaceSelector": {"matchLabels": label}})
-    return found
+    return [*found, *_operator(environment)]
+
+
+def _operator(environment: Environment) -> list[dict[str, Any]]:
+    """The operator's namespace, unless it runs outside of Kubernetes."""
+    if not environment.namespace:
+        return []
+    return [{"namespaceSelector": {"matchLabels": {_NAMESPACE_LABEL: environment.namespace}}}]
 
 
 def _port(name: str) -> Object:

@@ -125,6 +125,32 @@ async def test_answer_that_is_no_document_is_unavailable(kind: str) -> None:
             await client.send("get", "/api/v1")
 
 
+async def test_events_of_a_watch_come_one_by_one() -> None:
+    """However the network cuts them; the last one of a watch that failed is its failure."""
+    gone = {"code": 410, "reason": "Expired", "message": "too old"}
+    events = [{"type": "ADDED", "object": {"a": 1}}, {"type": "ERROR", "object": gone}]
+    text = "".join(json.dumps(event) + "\n" for event in events).encode()
+
+    async def page(request: web.BaseRequest) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for start in range(0, len(text), 7):
+            await answer.write(text[start : start + 7])
+        return answer
+
+    counted = []
+    async with (
+        RawTestServer(page) as server,
+        Client(at(str(server.make_url(""))), count=lambda *one: counted.append(one)) as client,
+    ):
+        watch = aiter(client.watch("/api/v1/pods", 60))
+        assert await anext(watch) == events[0]
+        with pytest.raises(UnavailableError, match="too old"):
+            await anext(watch)
+
+    assert counted == [("watch", 410)]
+
+
 async def test_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     """The flag may be misspelt."""
     path = tmp_path / "kubeconfig"

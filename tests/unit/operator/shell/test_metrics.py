@@ -51,6 +51,22 @@ def test_clusters_are_shown_by_condition() -> None:
     assert not any('status="False"' in line for line in lines(metrics))
 
 
+def test_what_is_done_for_pods_is_counted() -> None:
+    """Alerts go by leases that are removed, and by pods that lack their sidecar."""
+    metrics = Metrics()
+    metrics.registry_read("unchanged")
+    metrics.lease_removed("pod_gone")
+    metrics.pod_paused("pause")
+    metrics.pod_evicted("held")
+    metrics.pods_without_sidecar.set(3)
+
+    assert 'eureka_operator_registry_reads_total{result="unchanged"} 1.0' in lines(metrics)
+    assert 'eureka_operator_leases_removed_total{reason="pod_gone"} 1.0' in lines(metrics)
+    assert 'eureka_operator_pods_paused_total{action="pause"} 1.0' in lines(metrics)
+    assert 'eureka_operator_pods_evicted_total{result="held"} 1.0' in lines(metrics)
+    assert "eureka_operator_pods_without_sidecar 3.0" in lines(metrics)
+
+
 def cluster(**conditions: str) -> Object:
     """An EurekaCluster with a status."""
     return {

@@ -6,7 +6,16 @@ import argparse
 
 import pytest
 
-from eureka_operator.shell.options import LeaseTimes, Options, OptionsError, add_flags, read
+from eureka_operator.shell.options import (
+    InjectorOptions,
+    LeaseTimes,
+    Options,
+    OptionsError,
+    add_flags,
+    add_injector_flags,
+    read,
+    read_injector,
+)
 
 IN_ORDER = "each must be greater than the next, or two replicas lead at once"
 POD = {"POD_NAME": "eurekube-operator-1", "POD_NAMESPACE": "eurekube"}
@@ -17,6 +26,13 @@ def options(*words: str, **environment: str) -> Options:
     parser = argparse.ArgumentParser()
     add_flags(parser)
     return read(parser.parse_args(words), POD | environment)
+
+
+def injector_options(*words: str) -> InjectorOptions:
+    """The same for the injector."""
+    parser = argparse.ArgumentParser()
+    add_injector_flags(parser)
+    return read_injector(parser.parse_args(words), POD)
 
 
 def test_without_flags_everything_has_its_default() -> None:
@@ -42,6 +58,17 @@ def test_namespaces_are_a_list() -> None:
     assert options("--namespaces", "a, b,a,").namespaces == ("a", "b")
 
 
+def test_operator_is_told_what_the_injector_is_told() -> None:
+    """It has to decide alike which pods should have a sidecar; it evicts none unless it may."""
+    usual = options("--injector=mine")
+    made = options("--injector=mine", "--injector-certificates", "--no-urls", "--evict-missed")
+
+    assert (usual.injector, usual.certificates) == ("mine", False)
+    assert (usual.allow_urls, usual.evict_missed) == (True, False)
+    assert made.certificates
+    assert (made.allow_urls, made.evict_missed) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -59,6 +86,15 @@ def test_namespaces_are_a_list() -> None:
         (["--resync=nan"], "--resync nan: too small; allowed: 1 or more"),
         (["--port=70000"], "--port 70000: no port; allowed: 0 to 65535"),
         (["--cluster-domain=a_b"], "--cluster-domain 'a_b': no DNS name; such as cluster.local"),
+        (
+            ["--injector=A_B"],
+            "--injector 'A_B': no name of an object; such as eurekube-injector",
+        ),
+        (
+            ["--injector-certificates"],
+            "--injector-certificates: of which injector? add --injector NAME",
+        ),
+        (["--evict-missed"], "--evict-missed: of which injector? add --injector NAME"),
         (["--registry-image="], "--registry-image '': no image; such as eurekube/registry:0.1.0"),
     ],
 )
@@ -66,5 +102,43 @@ def test_value_that_cannot_be_used_is_named_with_what_can(words: list[str], sent
     """A crash loop's last line has to say what to write instead."""
     with pytest.raises(OptionsError) as refused:
         options(*words)
+
+    assert str(refused.value) == sentence
+
+
+def test_injector_without_flags_has_its_defaults() -> None:
+    """Everything follows from the name that the chart gives by default."""
+    made = injector_options()
+
+    assert made == InjectorOptions("eurekube")
+    assert (made.secret, made.port, made.health_port) == ("eurekube-injector-tls", 9443, 8080)
+    assert made.sidecar_image == "eurekube/sidecar:0.1.0"
+
+
+def test_secret_of_the_injector_follows_its_name() -> None:
+    """Unless it is given: the operator makes the one with that name."""
+    assert injector_options("--name=mine").secret == "mine-tls"  # noqa: S105 - its name
+    assert injector_options("--name=mine", "--secret=given").secret == "given"  # noqa: S105
+
+
+def test_urls_can_be_forbidden() -> None:
+    """Then pods cannot tell a registry of anybody's what this cluster runs."""
+    assert injector_options().allow_urls
+    assert not injector_options("--no-urls").allow_urls
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("--name=A", "--name 'A': no name of an object; such as eurekube-injector"),
+        ("--secret=a/b", "--secret 'a/b': no name of an object; such as eurekube-injector"),
+        ("--health-port=-1", "--health-port -1: no port; allowed: 0 to 65535"),
+        ("--sidecar-image=a b", "--sidecar-image 'a b': no image; such as eurekube/sidecar:0.1.0"),
+    ],
+)
+def test_injectors_value_that_cannot_be_used_is_named(word: str, sentence: str) -> None:
+    """As of the operator."""
+    with pytest.raises(OptionsError) as refused:
+        injector_options(word)
 
     assert str(refused.value) == sentence

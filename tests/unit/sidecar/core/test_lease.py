@@ -98,6 +98,48 @@ def test_registers_reads_back_and_renews() -> None:
     assert talk.now_ms == 5_002 + 9_500
 
 
+def test_lease_that_was_found_is_renewed_and_read_back_in_its_time() -> None:
+    """Another process of ours has begun it: it is not begun anew."""
+    talk = Conversation()
+    talk.lease.adopt(UP, WALL_MS + 7, talk.now_ms)
+
+    assert talk.lease.settled
+    assert talk.ask() == f"PUT {INSTANCE_PATH}"
+    assert talk.request is not None
+    assert f"lastDirtyTimestamp={WALL_MS + 7}" in talk.request.target
+    assert talk.now_ms == 5_000
+    talk.answer(200)
+    asked = [talk.ask()]
+    while asked[-1].startswith("PUT"):
+        talk.answer(200)
+        asked.append(talk.ask())
+    assert asked[-1] == f"GET {INSTANCE_PATH}"
+    assert talk.now_ms < 200_000
+
+
+def test_lease_that_was_found_is_registered_if_it_is_not_what_is_wished() -> None:
+    """With a later stamp than that of the registry, whose clock may have been ahead of ours."""
+    talk = Conversation()
+    talk.lease.adopt(STARTING, WALL_MS + 3_600_000, talk.now_ms)
+
+    assert talk.ask() == REGISTER
+    assert talk.sent["lastDirtyTimestamp"] == str(WALL_MS + 3_600_001)
+
+
+def test_lease_that_was_found_is_removed() -> None:
+    """And tried to be removed for as long as nobody has confirmed it."""
+    talk = Conversation()
+    talk.lease.adopt(UP, WALL_MS, talk.now_ms)
+    talk.lease.close(talk.now_ms)
+
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}"
+    talk.answer(503)
+    assert not talk.lease.finished
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}"
+    talk.answer(200)
+    assert talk.lease.finished
+
+
 def test_change_is_registered_at_once_with_a_later_stamp() -> None:
     """A status by `PUT .../status` would be an operator's override."""
     talk = Conversation(content=STARTING)

@@ -103,6 +103,7 @@ FULL: dict[str, Any] = {
     "registries": [
         {
             "urls": ["https://a:8761/eureka/", "https://b:8761/eureka/"],
+            "zones": ["", "a"],
             "caFile": "/ca",
             "certFile": "/cert",
             "keyFile": "/key",
@@ -128,6 +129,7 @@ FULL_FLAGS = (
     *("--health-url", "https://orders.example/health"),
     *("--metadata", "version=2", "--metadata=a.b==, ü", "--renewal", "10", "--duration", "31"),
     *("--registry", "https://a:8761/eureka/, https://b:8761/eureka/,"),
+    *("--server-zones", ",a"),
     *("--ca-file", "/ca", "--cert-file", "/cert", "--key-file", "/key"),
     *("--user-file", "/user", "--password-file", "/password", "--zone", "a"),
     *("--annotations-file", "/annotations", "--labels-file", "/labels"),
@@ -163,6 +165,7 @@ def test_every_setting_reaches_the_configuration() -> None:
             Registry(
                 ("https://a:8761/eureka/", "https://b:8761/eureka/"),
                 Credentials("/ca", "/cert", "/key", "/user", "/password"),
+                ("", "a"),
             ),
         ),
         command=("./orders", "--app", "x"),
@@ -202,6 +205,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "address": st.ip_addresses().map(str),
     "url": LINES.map(lambda text: "http://h/" + "".join(c for c in text if c not in "@\"'<>")),
     "socket": PATHS,
+    "texts": st.lists(st.text("abc-", max_size=9), min_size=1, max_size=2),
     "names": st.lists(NAMES.map(lambda name: name.replace(" ", "")), min_size=1, max_size=5),
     "words": st.lists(LINES.filter(bool), min_size=1, max_size=5),
     "map": st.dictionaries(st.text("abc", min_size=1, max_size=9), LINES, min_size=1, max_size=5),
@@ -504,6 +508,13 @@ LOOKED_UP = "apps (--look-up) must be a list of at most 16 names of letters, dig
 def test_bad_field_of_the_document_is_explained(fields: dict[str, Any], sentence: str) -> None:
     """Each limit is there because the field ends up in memory, in logs or at every client."""
     assert problems(document=with_top(**fields)) == (sentence,)
+
+
+def test_zone_needs_its_server() -> None:
+    """They are told apart by their places alone."""
+    assert problems(document=with_registry(zones=["a", "b"])) == (
+        "registry 1: it has 2 zones for 1 URLs: one for each URL",
+    )
 
 
 def test_flag_does_not_hide_what_is_wrong_with_the_document() -> None:

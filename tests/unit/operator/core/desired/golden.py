@@ -1,7 +1,7 @@
 """Child objects in files, to be read and compared.
 
-`EUREKUBE_REWRITE=1 make test ARGS=tests/unit/operator/core/desired` writes the objects as they are
-now into the files, to be read as a difference.
+`EUREKUBE_REWRITE=1 make test ARGS=tests/unit/operator/core` writes the objects as they are now into
+the files, to be read as a difference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import yaml
 from eureka_operator.core.kinds import Object
 
 FOLDER: Final = Path(__file__).with_name("golden")
-RENEW: Final = "EUREKUBE_REWRITE=1 make test ARGS=tests/unit/operator/core/desired"
+RENEW: Final = "EUREKUBE_REWRITE=1 make test ARGS=tests/unit/operator/core"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -32,10 +32,10 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def check(name: str, body: Object | None) -> None:
-    """Compare an object with the file `golden/<name>.yaml`."""
+def check(name: str, body: Object | None, folder: Path = FOLDER) -> None:
+    """Compare an object with the file `golden/<name>.yaml`; `folder` is that `golden`."""
     assert body is not None, f"no object for golden/{name}.yaml"
-    file = FOLDER / f"{name}.yaml"
+    file = folder / f"{name}.yaml"
     text = yaml.dump(body, Dumper=_Dumper, sort_keys=False, width=100)
     if os.environ.get("EUREKUBE_REWRITE"):
         file.write_text(text, encoding="utf-8")

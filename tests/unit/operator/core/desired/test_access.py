@@ -21,7 +21,7 @@ def test_network_policy() -> None:
 
 
 def test_network_policy_with_clients() -> None:
-    """Peers reach each other whoever the clients are."""
+    """Peers reach each other, and the operator them, whoever the clients are."""
     spec: Object = {"networkPolicy": {"clients": [{"namespaceSelector": {}}]}}
     golden.check("networkpolicy-clients", network_policy(cluster(spec), ENVIRONMENT))
 

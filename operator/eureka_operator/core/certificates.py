@@ -1,0 +1,157 @@
+"""What becomes of the injector's certificates: what is kept, renewed or replaced, and why.
+
+One Secret holds a CA with its key and a leaf with its own. The bundle, which the API server gets
+in the webhook's `caBundle`, is the CA and the one before it: whichever of the two signed what is
+served, it is trusted. So a new CA is published first, and signs a leaf only when it is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+AUTHORITY_NAME: Final = "eurekube injector CA"
+"""The common name of each CA that the operator makes."""
+AUTHORITY_LASTS: Final = timedelta(days=3650)
+LEAF_LASTS: Final = timedelta(days=90)
+SETTLE_S: Final = 3.0
+"""How long after its publication a CA is trusted: API servers learn of it by their own watches."""
+CLOCKS_DIFFER: Final = timedelta(hours=1)
+"""How long before it is made a certificate begins to hold: another machine's clock may be slow."""
+
+
+class Authority(NamedTuple):
+    """A CA's certificate; the fingerprint is its SHA-256 in hex."""
+
+    fingerprint: str
+    not_before: datetime
+    not_after: datetime
+
+
+class Leaf(NamedTuple):
+    """A certificate whose key is there.
+
+    `issuer` is the fingerprint of the authority that signed it; `None`: none of those beside it.
+    """
+
+    issuer: str | None
+    names: frozenset[str]
+    not_before: datetime
+    not_after: datetime
+
+
+class Held(NamedTuple):
+    """What a Secret holds that can be used.
+
+    `authorities` are newest first; `signs`: the key of the newest is there. `faults` say in words
+    what is there and cannot be used.
+    """
+
+    authorities: tuple[Authority, ...] = ()
+    signs: bool = False
+    leaf: Leaf | None = None
+    faults: tuple[str, ...] = ()
+
+
+class Plan(NamedTuple):
+    """What has to be done to a Secret.
+
+    `authority` and `leaf` say why a new one is made; `None`: it is not. `others` are the
+    fingerprints that stay in the bundle behind the CA that signs, be it new or not. `waits`: a leaf
+    has to be made as soon as its CA is trusted.
+    """
+
+    authority: str | None
+    leaf: str | None
+    others: tuple[str, ...]
+    waits: bool = False
+
+
+def service_names(service: str, namespace: str, domain: str) -> tuple[str, ...]:
+    """The DNS names of a Service; the API server asks for the first one."""
+    inner = f"{service}.{namespace}.svc"
+    return (inner, f"{inner}.{domain}", f"{service}.{namespace}", service)
+
+
+def plan(
+    held: Held | None,
+    published: Sequence[Authority],
+    trusted: Collection[str],
+    names: Sequence[str],
+    now: datetime,
+) -> Plan:
+    """What becomes of the Secret (`None`: there is none) so that its leaf is valid for `names`.
+
+    `published` are the CAs of ours that `caBundle` holds now: if the Secret is lost, injectors
+    still serve what one of them signed. `trusted` are fingerprints of those that every API server
+    has had the time to take notice of.
+    """
+    there = held or Held()
+    new_authority = _why_authority(held, now)
+    others = _others(there, published, now, replaced=new_authority is not None)
+    signer = None if new_authority else there.authorities[0].fingerprint
+    if why := "; ".join(_faults(there, {signer, *others}, names, now)):
+        return Plan(new_authority, why, others)
+    why_renewed = _why_renewed(there.leaf, signer, now)
+    if why_renewed is not None and signer not in trusted:
+        return Plan(new_authority, None, others, waits=True)
+    return Plan(new_authority, why_renewed, others)
+
+
+def renewal(not_before: datetime, not_after: datetime) -> datetime:
+    """When a certificate is renewed: after two thirds of its time."""
+    return not_before + (not_after - not_before) * 2 / 3
+
+
+def _why_authority(held: Held | None, now: datetime) -> str | None:
+    if held is None:
+        return "there is no Secret"
+    if not held.authorities:
+        return "; ".join(held.faults) or "the Secret holds no CA"
+    newest = held.authorities[0]
+    if not held.signs:
+        return "the CA's key is not there: " + ("; ".join(held.faults) or "ca.key is empty")
+    if not newest.not_before <= now < newest.not_after:
+        return f"the CA holds from {newest.not_before:%Y-%m-%d} to {newest.not_after:%Y-%m-%d} only"
+    if now >= renewal(newest.not_before, newest.not_after):
+        return f"the CA ends on {newest.not_after:%Y-%m-%d}"
+    return None
+
+
+def _others(
+    held: Held, published: Sequence[Authority], now: datetime, *, replaced: bool
+) -> tuple[str, ...]:
+    """Those that stay behind the first: the one before it, and the one that signed the leaf."""
+    former = held.authorities if replaced else held.authorities[1:]
+    if replaced:
+        former += tuple(each for each in published if each not in former)
+    alive = [each.fingerprint for each in former if each.not_before <= now < each.not_after]
+    signer = held.leaf.issuer if held.leaf else None
+    return tuple(each for index, each in enumerate(alive) if index == 0 or each == signer)
+
+
+def _why_renewed(leaf: Leaf | None, signer: str | None, now: datetime) -> str | None:
+    if leaf is None:
+        return None
+    if leaf.issuer != signer:
+        return "its CA was replaced"
+    if now >= renewal(leaf.not_before, leaf.not_after):
+        return f"it ends on {leaf.not_after:%Y-%m-%d}"
+    return None
+
+
+def _faults(
+    held: Held, bundle: Collection[str | None], names: Sequence[str], now: datetime
+) -> Iterator[str]:
+    """Yield what keeps the leaf from being served and trusted; then it is made at once."""
+    leaf = held.leaf
+    if leaf is None:
+        yield "; ".join(held.faults) or "there is none"
+        return
+    if leaf.issuer is None or leaf.issuer not in bundle:
+        yield "no CA of the bundle signed it"
+    if missing := [name for name in names if name not in leaf.names]:
+        yield f"it is not valid for {', '.join(missing)}"
+    if not leaf.not_before <= now < leaf.not_after:
+        yield f"it holds from {leaf.not_before:%Y-%m-%d} to {leaf.not_after:%Y-%m-%d} only"

@@ -1,0 +1,196 @@
+"""The decision about one pod, and its parts taken out again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from eureka_operator.core.injection import pods, reasons, status
+from eureka_operator.core.injection.annotations import Wishes, read
+from eureka_operator.core.injection.budget import overrun
+from eureka_operator.core.injection.config import Config
+from eureka_operator.core.injection.instances import app_name, instances
+from eureka_operator.core.injection.parts import (
+    Made,
+    configuration,
+    container,
+    drain,
+    made,
+    skipped,
+)
+from eureka_operator.core.injection.patches import (
+    CONTAINER,
+    VOLUME,
+    Operation,
+    Parts,
+    applied,
+    difference,
+    with_parts,
+    without_parts,
+)
+from eureka_operator.core.injection.pods import Owner
+from eureka_operator.core.injection.reasons import Finding
+from eureka_operator.core.injection.registries import registries
+from eureka_operator.core.injection.selection import choice, obstacle
+from eureka_operator.core.injection.status import Status
+from eureka_operator.core.kinds import Object
+
+
+class Inject(msgspec.Struct, frozen=True):
+    """The pod has a sidecar after `patch`, which is empty if it had it before."""
+
+    patch: tuple[Operation, ...]
+    notes: tuple[Finding, ...] = ()
+
+
+class Skip(msgspec.Struct, frozen=True):
+    """The pod gets no sidecar, and starts all the same; `patch` notes the reason on it."""
+
+    finding: Finding
+    patch: tuple[Operation, ...] = ()
+
+
+class Refuse(msgspec.Struct, frozen=True):
+    """The pod asked for a sidecar that it cannot have: whoever makes it is told."""
+
+    finding: Finding
+
+
+Decision = Inject | Skip | Refuse
+
+_UNTOUCHED: Final = (reasons.MIRROR_POD, reasons.NOT_SELECTED, reasons.MALFORMED_POD)
+"""Skipped pods that are not even annotated: those are not ours to touch."""
+
+
+def decide(
+    pod: Mapping[str, Any],
+    namespace: Mapping[str, Any],
+    config: Config,
+    belongs_to: Owner | None = None,
+) -> Decision:
+    """Decide about a pod that is being made; for a pod that was injected, what changes.
+
+    Args:
+        pod: as it came; nothing is taken for granted.
+        namespace: its namespace with labels.
+        config: what the injector is run with.
+        belongs_to: its owner; `None`: the one that the pod names.
+    """
+    if wrong := pods.problem(pod, namespace):
+        return Skip(Finding(reasons.MALFORMED_POD, wrong))
+    before = status.of(pod)
+    original = without_parts(pod, before) if before else pod
+    owner = pods.owner(pod) if belongs_to is None else belongs_to
+    selected = choice(original, namespace, config, owner, copied=status.is_copy(pod))
+    if isinstance(selected, Finding):
+        return _negative(pod, original, selected, config)
+    found = _wanted(original, namespace, config, owner)
+    if isinstance(found, Finding):
+        if before and before.result == "injected" and not found.own:
+            return Inject((), (Finding(reasons.INJECTION_KEPT, found.reason.code),))
+        if selected.asked:
+            return Refuse(found)
+        return _negative(pod, original, found, config)
+    return Inject(_patch(pod, original, before, found), found.notes)
+
+
+def uninjected(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The pod as it was before it was injected or skipped; itself if it was not."""
+    if pods.problem(pod, {}):
+        return pod
+    before = status.of(pod)
+    return without_parts(pod, before) if before else pod
+
+
+def _negative(
+    pod: Mapping[str, Any], original: Mapping[str, Any], found: Finding, config: Config
+) -> Skip | Refuse:
+    if found.is_refusal:
+        return Refuse(found)
+    if found.reason in _UNTOUCHED or status.is_foreign(pod):
+        return Skip(found)
+    wanted = with_parts(original, skipped(original, found.reason.code, config.version))
+    return Skip(found, difference(pod, wanted))
+
+
+def _wanted(
+    pod: Mapping[str, Any], namespace: Mapping[str, Any], config: Config, owner: Owner
+) -> Made | Finding:
+    """What a pod without parts of ours gets, or why that cannot be."""
+    wishes, findings = read(pods.annotations_of(pod))
+    if wishes.embedded:
+        return Finding(reasons.EMBEDDED_CLIENT)
+    wrong = [each for each in findings if each.own]
+    if wrong:
+        return wrong[0]
+    if status.is_foreign(pod):
+        said = f"{status.STATUS} is the injector's own, and this one is not from it"
+        return Finding(reasons.BAD_ANNOTATION, said, own=True)
+    if found := obstacle(pod, config):
+        return found
+    return _made(pod, namespace, config, owner, (wishes, findings))
+
+
+def _made(
+    pod: Mapping[str, Any],
+    namespace: Mapping[str, Any],
+    config: Config,
+    owner: Owner,
+    read_annotations: tuple[Wishes, tuple[Finding, ...]],
+) -> Made | Finding:
+    wishes, findings = read_annotations
+    app = app_name(pod, wishes, owner)
+    if isinstance(app, Finding):
+        return app
+    registered = instances(pod, wishes, app)
+    if isinstance(registered, Finding):
+        return registered
+    chosen = registries(wishes.registry, namespace, config)
+    if isinstance(chosen, Finding):
+        return chosen
+    document = configuration(registered, chosen, wishes, config)
+    if isinstance(document, Finding):
+        return document
+    sidecar = container(pod, document, chosen, config)
+    held = drain(pod, wishes, chosen)
+    if any(each["name"] == VOLUME for each in pods.items(pod, "volumes")):
+        return Finding(reasons.NAME_TAKEN, VOLUME)
+    notes = (*findings, *registered.notes)
+    return overrun(pod, sidecar) or made(pod, sidecar, held, config.version, notes)
+
+
+def _patch(
+    pod: Mapping[str, Any], original: Mapping[str, Any], before: Status | None, found: Made
+) -> tuple[Operation, ...]:
+    """What changes; nothing if all parts of this hash are there.
+
+    They are not compared: the API server and other injectors may have filled in fields. A container
+    that another injector has added since then may lack its hook.
+    """
+    if before is None or before.result != "injected":
+        return difference(pod, with_parts(original, found.parts))
+    places = [_place(pod, "initContainers", CONTAINER), _place(pod, "volumes", VOLUME)]
+    is_marked = status.INJECTED_LABEL in pods.labels_of(pod)
+    is_held = found.parts.hooks.issubset(before.hooks)
+    if before.hash == found.hash and None not in places and is_marked and is_held:
+        return ()
+    parts: Parts = msgspec.structs.replace(
+        found.parts, container_at=places[0] or 0, volume_at=places[1]
+    )
+    return difference(pod, with_parts(original, parts))
+
+
+def _place(pod: Mapping[str, Any], field: str, name: str) -> int | None:
+    """Where an item is in its list; `None`: it is not."""
+    found = [at for at, each in enumerate(pods.items(pod, field)) if each["name"] == name]
+    return found[0] if found else None
+
+
+def injected(pod: Object, decision: Decision) -> Object:
+    """The pod after a decision."""
+    if isinstance(decision, Refuse):
+        return pod
+    found: Object = applied(pod, decision.patch)
+    return found

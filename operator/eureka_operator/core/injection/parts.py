@@ -1,0 +1,308 @@
+"""What is put into a pod: the sidecar's container, its volume, and hooks that hold the application.
+
+The same as in `examples/pods/orders.yaml`, with the configuration in one variable.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+from typing import Any, Final
+
+import msgspec
+
+from eureka_operator.api.rules import amount
+from eureka_operator.api.spec import Quantities, SidecarResources
+from eureka_operator.core import names
+from eureka_operator.core.injection import pods, reasons
+from eureka_operator.core.injection.annotations import Wishes
+from eureka_operator.core.injection.config import Config
+from eureka_operator.core.injection.instances import Instances
+from eureka_operator.core.injection.patches import (
+    CONTAINER,
+    VOLUME,
+    Parts,
+    emptied,
+    empty_key,
+)
+from eureka_operator.core.injection.reasons import Finding
+from eureka_operator.core.injection.registries import Registries
+from eureka_operator.core.injection.status import (
+    DEFAULT_CONTAINER,
+    INJECTED_LABEL,
+    MAX_BYTES,
+    STATUS,
+    Status,
+    encoded,
+)
+from eureka_operator.core.instances import CLUSTER_UID
+from eureka_operator.core.kinds import Object
+from eureka_sidecar.core import settings
+from eureka_sidecar.core.settings import Facts, Problems
+
+_CONFIG: Final = "EUREKA_SIDECAR_CONFIG"
+_FOLDER: Final = "/pod"
+_ACCOUNT_FOLDER: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""Where the API server's plugin ServiceAccount mounts the pod's token in each container that has
+nothing there; it runs again after webhooks. So the sidecar has the volume of its own there, too."""
+_FIELDS: Final = {
+    "EUREKA_POD_IP": "status.podIP",
+    "EUREKA_POD_NAME": "metadata.name",
+    "EUREKA_POD_NAMESPACE": "metadata.namespace",
+    "EUREKA_POD_UID": "metadata.uid",
+    "EUREKA_NODE_NAME": "spec.nodeName",
+}
+"""None ends in `_PORT` or `_HOST`: a Service `eureka` makes variables of such names."""
+_RESTRICTED: Final[Object] = {
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""Pod Security's restricted level, by itself. No user: OpenShift gives each namespace its own."""
+_IMAGE_USER: Final = 65_532
+
+_GRACE_S: Final = 30
+"""Kubernetes' own default."""
+_EXIT_S: Final = 10
+"""What an application is left of its grace period to end in."""
+_OWN_DRAIN_S: Final = 20
+_FOREIGN_DRAIN_S: Final = 60
+"""A Java server answers from a cache that is up to 30 s old, ours from none."""
+
+
+class Drain(msgspec.Struct, frozen=True):
+    """How long the application is held after its lease is removed, in seconds."""
+
+    asked_s: int
+    granted_s: int
+
+
+def drain(pod: Mapping[str, Any], wishes: Wishes, chosen: Registries) -> Drain:
+    """The hold that is wished, within the pod's grace period, which is never changed."""
+    asked_s = _FOREIGN_DRAIN_S if chosen.is_foreign else _OWN_DRAIN_S
+    for each in (chosen.injection.drain.seconds, wishes.drain_s):
+        asked_s = asked_s if each is None else each
+    grace_s = pod["spec"].get("terminationGracePeriodSeconds")
+    if not isinstance(grace_s, int) or isinstance(grace_s, bool):
+        grace_s = _GRACE_S
+    return Drain(asked_s, max(0, min(asked_s, grace_s - _EXIT_S)))
+
+
+def configuration(
+    registered: Instances, chosen: Registries, wishes: Wishes, config: Config
+) -> Object | Finding:
+    """The sidecar's configuration, or why it would not start with it."""
+    lease = chosen.injection.lease
+    times = {
+        "renewalSeconds": wishes.renewal_s or lease.renewal_seconds,
+        "durationSeconds": None if wishes.renewal_s else lease.duration_seconds,
+    }
+    timed = {key: seconds for key, seconds in times.items() if seconds is not None}
+    metadata = dict(chosen.injection.metadata)
+    if config.cluster_uid:
+        metadata[CLUSTER_UID] = config.cluster_uid
+    document: Object = {
+        "instances": [_instance(each, timed, metadata) for each in registered.entries],
+        "registries": list(_registries(chosen)),
+        "annotationsFile": f"{_FOLDER}/annotations",
+        "labelsFile": f"{_FOLDER}/labels",
+    }
+    try:
+        settings.configuration(document, Facts(ip="127.0.0.1", pod="pod", namespace="namespace"))
+    except Problems as problems:
+        own = bool(wishes.instances)
+        reason = reasons.BAD_ANNOTATION if own else reasons.CONFIGURATION_REFUSED
+        return Finding(reason, problems.sentences[0], own)
+    return document
+
+
+def _registries(chosen: Registries) -> Iterator[Object]:
+    for urls, zones in zip_longest(chosen.urls, chosen.zones, fillvalue=()):
+        yield {"urls": list(urls), **({"zones": list(zones)} if zones else {})}
+
+
+def _instance(entry: Object, timed: Mapping[str, int], metadata: Mapping[str, str]) -> Object:
+    given = entry.get("metadata", {})
+    if not isinstance(given, dict):
+        return entry  # the sidecar's own rules refuse it
+    merged = {**metadata, **given, **{k: v for k, v in metadata.items() if k == CLUSTER_UID}}
+    return {**entry, **timed, **({"metadata": merged} if merged else {})}
+
+
+def container(
+    pod: Mapping[str, Any], document: Object, chosen: Registries, config: Config
+) -> Object:
+    """The native sidecar."""
+    sidecar = chosen.injection.sidecar
+    return {
+        "name": CONTAINER,
+        "image": sidecar.image or config.image,
+        "imagePullPolicy": "IfNotPresent",
+        "restartPolicy": "Always",
+        "args": ["run"],
+        "env": [
+            *({"name": key, "valueFrom": _field(path)} for key, path in _FIELDS.items()),
+            {"name": _CONFIG, "value": _literal(json.dumps(document, separators=(",", ":")))},
+        ],
+        "lifecycle": {"preStop": {"exec": {"command": [CONTAINER, "drain"]}}},
+        "resources": _resources(sidecar.resources, config.resources),
+        "securityContext": _security(pod),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            {"name": VOLUME, "mountPath": path, "readOnly": True}
+            for path in (_FOLDER, _ACCOUNT_FOLDER)
+        ],
+    }
+
+
+def _resources(wished: SidecarResources, usual: Mapping[str, Any]) -> Object:
+    """The usual requests and limits with those that are wished; each request within its limit."""
+    requests = {**usual.get("requests", {}), **_given(wished.requests)}
+    limits = {**usual.get("limits", {}), **_given(wished.limits)}
+    for resource in requests.keys() & limits.keys():
+        if amount(requests[resource]) > amount(limits[resource]):
+            if resource in _given(wished.limits):
+                requests[resource] = limits[resource]
+            else:
+                limits[resource] = requests[resource]
+    return {"requests": requests, "limits": limits}
+
+
+def _given(quantities: Quantities) -> dict[str, str]:
+    found = {"cpu": quantities.cpu, "memory": quantities.memory}
+    return {resource: each for resource, each in found.items() if each is not None}
+
+
+def _field(path: str) -> Object:
+    return {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}
+
+
+def _literal(text: str) -> str:
+    """A text in which the kubelet finds no variable: `$(NAME)` would be one, `$$(NAME)` is none."""
+    return text.replace("$", "$$")
+
+
+def _security(pod: Mapping[str, Any]) -> Object:
+    """The image's own user where the pod's is root, which a container that must not be refuses."""
+    given = pods.mapping(pod["spec"].get("securityContext"))
+    is_root = given.get("runAsUser") == 0
+    return {**_RESTRICTED, "runAsUser": _IMAGE_USER} if is_root else dict(_RESTRICTED)
+
+
+def _volume() -> Object:
+    """Labels and annotations, as they are now: pause and metadata change while the pod runs."""
+    items = [
+        {"path": field, "fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.{field}"}}
+        for field in ("annotations", "labels")
+    ]
+    return {"name": VOLUME, "downwardAPI": {"items": items}}
+
+
+class Made(msgspec.Struct, frozen=True):
+    """Parts for a pod, their hash, and what is worth knowing of them."""
+
+    parts: Parts
+    hash: str
+    notes: tuple[Finding, ...]
+
+
+def made(
+    pod: Mapping[str, Any],
+    sidecar: Object,
+    held: Drain,
+    version: str,
+    notes: tuple[Finding, ...],
+) -> Made:
+    """All parts for a pod that has none of ours, with the annotation that tells of them."""
+    volume = _volume()
+    digest = names.object_digest(
+        {"container": sidecar, "volume": volume, "drain": held.granted_s, "version": version}
+    )
+    found = (*notes, *_drain_notes(pod, held))
+    status = Status(
+        version=version,
+        result="injected",
+        hash=digest,
+        reasons=tuple(dict.fromkeys(each.reason.code for each in found)),
+        drain=_drain_said(pod, held),
+        default=DEFAULT_CONTAINER not in pods.annotations_of(pod),
+        own_label=INJECTED_LABEL in pods.labels_of(pod),
+        was=emptied(pod),
+    )
+    status = _with_hooks(pod, status, held)
+    if len(status.hooks) < len(_unhooked(pod, held)):
+        found = (*found, Finding(reasons.HOOKS_LEFT_OUT))
+    annotations = {STATUS: encoded(status)}
+    if status.default:
+        annotations[DEFAULT_CONTAINER] = pods.applications(pod)[0]["name"]
+    parts = Parts(
+        annotations=annotations,
+        container=sidecar,
+        volume=volume,
+        hooks=frozenset(status.hooks),
+        hold_s=held.granted_s,
+    )
+    return Made(parts, digest, found)
+
+
+def skipped(pod: Mapping[str, Any], code: str, version: str) -> Parts:
+    """What a skipped pod gets: the annotation that says why."""
+    was = {key: value for key, value in emptied(pod).items() if key in ("metadata", "annotations")}
+    status = Status(version=version, result="skipped", reasons=(code,), was=was)
+    return Parts(annotations={STATUS: encoded(status)})
+
+
+def _unhooked(pod: Mapping[str, Any], held: Drain) -> list[Object]:
+    """Containers to be held that have no hook of their own; proxies of a mesh among them.
+
+    Without its proxy an application that is held could not be called.
+    """
+    found = pods.items(pod, "containers") if held.granted_s else []
+    return [each for each in found if not pods.mapping(each.get("lifecycle")).get("preStop")]
+
+
+def _with_hooks(pod: Mapping[str, Any], status: Status, held: Drain) -> Status:
+    """A status with hooks for as many containers as can be noted in it."""
+    for each in _unhooked(pod, held):
+        name = each["name"]
+        lifecycle = pods.mapping(each.get("lifecycle"))
+        was = dict(status.was)
+        if "lifecycle" in each and not lifecycle:
+            was[empty_key("lifecycle", name)] = each["lifecycle"]
+        if "preStop" in lifecycle:
+            was[empty_key("preStop", name)] = lifecycle["preStop"]
+        longer = msgspec.structs.replace(status, hooks=(*status.hooks, name), was=was)
+        spare = len(f',"{reasons.HOOKS_LEFT_OUT.code}"')
+        if len(encoded(longer)) + spare > MAX_BYTES:
+            left_out = (*status.reasons, reasons.HOOKS_LEFT_OUT.code)
+            return msgspec.structs.replace(status, reasons=left_out)
+        status = longer
+    return status
+
+
+def _drain_notes(pod: Mapping[str, Any], held: Drain) -> tuple[Finding, ...]:
+    found = []
+    if held.granted_s < held.asked_s:
+        said = f"{held.granted_s} s of {held.asked_s} s are granted"
+        found.append(Finding(reasons.DRAIN_CUT, said))
+    kept = [each["name"] for each in _hooked(pod)]
+    if kept:
+        found.append(Finding(reasons.APP_HOOK_KEPT, ", ".join(kept[:5])))
+    return tuple(found)
+
+
+def _hooked(pod: Mapping[str, Any]) -> list[Object]:
+    return [
+        each
+        for each in pods.items(pod, "containers")
+        if pods.mapping(each.get("lifecycle")).get("preStop")
+    ]
+
+
+def _drain_said(pod: Mapping[str, Any], held: Drain) -> str:
+    if held.granted_s and not _unhooked(pod, held):
+        return "app hook kept"
+    return f"granted {held.granted_s} of {held.asked_s}"

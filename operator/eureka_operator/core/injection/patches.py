@@ -1,0 +1,216 @@
+"""Parts put into a pod and taken out of it, and the JSON patch between two pods (RFC 6902).
+
+Pods are values: only what is on the way to a change is copied, so what others wrote stays the same
+object, however it is nested.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from eureka_operator.core.injection import pods
+from eureka_operator.core.injection.status import (
+    DEFAULT_CONTAINER,
+    INJECTED_LABEL,
+    INJECTED_VALUE,
+    STATUS,
+    Status,
+)
+from eureka_operator.core.kinds import Object
+
+CONTAINER: Final = "eureka-sidecar"
+VOLUME: Final = "eurekube-pod"
+
+Operation = dict[str, Any]
+"""An operation of a JSON patch."""
+
+_OPEN: Final = re.compile(
+    r"(/metadata(/annotations|/labels)?|/spec(/containers/[0-9]+(/lifecycle)?)?)?"
+)
+"""Objects within which single members change; others are replaced as a whole."""
+_LISTS: Final = frozenset(f"/spec/{field}" for field in pods.LISTS)
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pod gets; `None` and empty: nothing. `hooks` are containers to be held for `hold_s`.
+
+    `container_at` and `volume_at` are their places; a volume's `None`: the end.
+    """
+
+    annotations: Mapping[str, str]
+    container: Object | None = None
+    volume: Object | None = None
+    hooks: frozenset[str] = frozenset()
+    hold_s: int = 0
+    container_at: int = 0
+    volume_at: int | None = None
+
+
+def with_parts(pod: Mapping[str, Any], parts: Parts) -> Object:
+    """A pod that has no parts of ours, with them."""
+    result = dict(pod)
+    metadata = result["metadata"] = dict(pod.get("metadata") or {})
+    metadata["annotations"] = {**pods.annotations_of(pod), **parts.annotations}
+    if parts.container is None or parts.volume is None:
+        return result
+    metadata["labels"] = {INJECTED_LABEL: INJECTED_VALUE, **pods.labels_of(pod)}
+    spec = result["spec"] = dict(pod["spec"])
+    starting, volumes = pods.items(pod, "initContainers"), pods.items(pod, "volumes")
+    end = len(volumes) if parts.volume_at is None else parts.volume_at
+    at = parts.container_at
+    spec["initContainers"] = [*starting[:at], parts.container, *starting[at:]]
+    spec["volumes"] = [*volumes[:end], parts.volume, *volumes[end:]]
+    spec["containers"] = [
+        _held(each, parts.hold_s) if each["name"] in parts.hooks else each
+        for each in pods.items(pod, "containers")
+    ]
+    return result
+
+
+def _held(container: Object, hold_s: int) -> Object:
+    lifecycle = container.get("lifecycle") or {}
+    return {**container, "lifecycle": {**lifecycle, "preStop": {"sleep": {"seconds": hold_s}}}}
+
+
+def without_parts(pod: Mapping[str, Any], status: Status) -> Object:
+    """A pod as it was before the injector did what the status says."""
+    result = dict(pod)
+    metadata = dict(pod.get("metadata") or {})
+    ours = {STATUS, DEFAULT_CONTAINER} if status.default else {STATUS}
+    kept = {key: text for key, text in pods.annotations_of(pod).items() if key not in ours}
+    _put(metadata, "annotations", kept, status)
+    if status.result == "injected":
+        if not status.own_label:
+            kept = {k: text for k, text in pods.labels_of(pod).items() if k != INJECTED_LABEL}
+            _put(metadata, "labels", kept, status)
+        result["spec"] = _spec_without(pod["spec"], status)
+    _put(result, "metadata", metadata, status)
+    return result
+
+
+def _spec_without(spec: Mapping[str, Any], status: Status) -> Object:
+    result = dict(spec)
+    for field, name in (("initContainers", CONTAINER), ("volumes", VOLUME)):
+        _put(
+            result, field, [each for each in spec.get(field) or () if each["name"] != name], status
+        )
+    if spec.get("containers"):
+        result["containers"] = [
+            _released(each, status) if each["name"] in status.hooks else each
+            for each in spec["containers"]
+        ]
+    return result
+
+
+def _released(container: Object, status: Status) -> Object:
+    """A container without the hook that we gave it; one that somebody wrote since then stays."""
+    lifecycle = container.get("lifecycle") or {}
+    hook = lifecycle.get("preStop")
+    if not isinstance(hook, Mapping) or hook.keys() != {"sleep"}:
+        return container
+    result, kept = dict(container), dict(lifecycle)
+    _put(kept, "preStop", None, status, container["name"])
+    _put(result, "lifecycle", kept, status, container["name"])
+    return result
+
+
+def _put(holder: Object, field: str, value: object, status: Status, container: str = "") -> None:
+    """Set a field; what is empty now is as it was, which may be absent."""
+    key = empty_key(field, container)
+    if value:
+        holder[field] = value
+    elif key in status.was:
+        holder[field] = status.was[key]
+    else:
+        holder.pop(field, None)
+
+
+def empty_key(field: str, container: str = "") -> str:
+    """What a part is called in `Status.was`."""
+    return f"{container}.{field}" if container else field
+
+
+def emptied(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Parts of a pod that are there but empty, as `Status.was` has them; without containers."""
+    metadata = pods.mapping(pod.get("metadata"))
+    places = (
+        *((pod, each) for each in ("metadata",)),
+        *((metadata, each) for each in pods.MAPPINGS),
+        *((pods.mapping(pod.get("spec")), each) for each in ("initContainers", "volumes")),
+    )
+    return {field: node[field] for node, field in places if field in node and not node[field]}
+
+
+def difference(before: Any, after: Any, path: str = "") -> tuple[Operation, ...]:  # noqa: ANN401 - documents
+    """The JSON patch from one pod to another that was made of it by the functions above.
+
+    `add` also takes the place of a member that is null, where `replace` is refused by some.
+    """
+    if before is after:
+        return ()
+    if isinstance(before, Mapping) and isinstance(after, Mapping) and _OPEN.fullmatch(path):
+        return tuple(_members(before, after, path))
+    if before and after and path in _LISTS:
+        return tuple(_items(before, after, path))
+    if before == after:
+        return ()
+    return ({"op": "replace" if path[-1:].isdigit() else "add", "path": path, "value": after},)
+
+
+def _members(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[Operation]:
+    for key in [each for each in before if each not in after]:
+        yield {"op": "remove", "path": f"{path}/{_escaped(key)}"}
+    for key, value in after.items():
+        here = f"{path}/{_escaped(key)}"
+        if key in before:
+            yield from difference(before[key], value, here)
+        else:
+            yield {"op": "add", "path": here, "value": value}
+
+
+def _items(before: list[Object], after: list[Object], path: str) -> Iterator[Operation]:
+    """Items are known by their names, and those that stay do not change places."""
+    had = {each["name"]: place for place, each in enumerate(before)}
+    have = {each["name"] for each in after}
+    for place in reversed([place for name, place in had.items() if name not in have]):
+        yield {"op": "remove", "path": f"{path}/{place}"}
+    for place, each in enumerate(after):
+        if each["name"] in had:
+            yield from difference(before[had[each["name"]]], each, f"{path}/{place}")
+        else:
+            yield {"op": "add", "path": f"{path}/{place}", "value": each}
+
+
+def applied(document: Any, operations: Sequence[Operation]) -> Any:  # noqa: ANN401 - documents
+    """A document with the operations `add`, `replace` and `remove` applied, in their order."""
+    for each in operations:
+        tokens = [_unescaped(token) for token in each["path"].split("/")[1:]]
+        document = _applied(document, tokens, each)
+    return document
+
+
+def _applied(node: Any, tokens: Sequence[str], operation: Operation) -> Any:  # noqa: ANN401 - documents
+    first, *rest = tokens
+    copy: Any = list(node) if isinstance(node, list) else dict(node)
+    key: Any = int(first) if isinstance(node, list) else first
+    if rest:
+        copy[key] = _applied(node[key], rest, operation)
+    elif operation["op"] == "remove":
+        del copy[key]
+    elif operation["op"] == "add" and isinstance(copy, list):
+        copy.insert(key, operation["value"])
+    else:
+        copy[key] = operation["value"]
+    return copy
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _unescaped(token: str) -> str:
+    return token.replace("~1", "/").replace("~0", "~")

@@ -1,0 +1,205 @@
+"""Which leases are removed because their pods are gone without a word.
+
+A sidecar removes its lease itself. It cannot if it was killed with its pod, if the pod was deleted
+by force, or if its node is lost; until the lease ends, clients go on calling an address that
+nobody has, or that another pod has got.
+
+A lease that is removed by mistake costs more than one that stays: it ends by itself within one
+duration. So the rules are strict:
+
+* The record names the pod by its uid, and this Kubernetes by `cluster-uid`. A uid alone does not
+  tell a pod that is gone from one that runs in another Kubernetes, which may share the registry.
+* The uid is gone, or the pod has ended for good, or its node is lost.
+* Nothing follows from a list that is not complete, or empty: that is what a failure looks like.
+* Another pod has the name by now and may run, as with a StatefulSet: its sidecar registers under
+  the same id, and there is no way to remove one registration and not the next. So it stays.
+* It is proposed by what watches have shown, and done only if the pod, its node, and the record
+  are still so when each is asked for by its name at that moment (`confirmed`).
+* A fault of ours stays small: 15 % of a registry's leases in a minute, or five (`Budget`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from eureka_operator.core.events import NORMAL, Event
+from eureka_operator.core.instances import Instance
+from eureka_operator.core.pods import OUT_OF_SERVICE_TAINT, Node, Pod
+
+NODE_GONE_FOR: Final = timedelta(seconds=40)
+"""So long a node's object has to be away: a kubelet makes it anew if somebody deletes it. The pod
+garbage collector of Kubernetes waits as long (`nodeQuarantine`, `pkg/controller/podgc`)."""
+NOT_READY_FOR: Final = timedelta(seconds=10)
+"""So long a node that is tainted as out of service has to be not ready besides: against a taint on
+the wrong node. It has been silent for 40 s or more before it counts as not ready."""
+SHARE_PERCENT: Final = 15
+"""Of a registry's leases of this Kubernetes, at most so many are removed in a minute."""
+LEAST: Final = 5
+"""So many always may be, or a small registry would wait for a minute after each: a node that is
+lost takes several pods with it. A sidecar whose lease was removed by mistake registers again with
+its next renewal."""
+
+_WINDOW_S: Final = 60.0
+
+
+class Reason(StrEnum):
+    """Why a pod does not serve any more."""
+
+    POD_GONE = "pod_gone"
+    POD_FINISHED = "pod_finished"
+    NODE_GONE = "node_gone"
+    NODE_OUT_OF_SERVICE = "node_out_of_service"
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of this Kubernetes.
+
+    `cluster_uid` is empty while it is not known, `namespaces` empty for all of them. `pods` are by
+    uid; `nodes` by name, `None` if they cannot be read. `missing` says since when nodes are away.
+    """
+
+    now: datetime
+    cluster_uid: str
+    pods: Mapping[str, Pod]
+    nodes: Mapping[str, Node] | None = None
+    missing: Mapping[str, datetime] = {}
+    namespaces: frozenset[str] = frozenset()
+
+
+class Removal(NamedTuple):
+    """A lease that is to be removed, and why; `node` is the one that is lost, empty: none is."""
+
+    instance: Instance
+    reason: Reason
+    why: str
+    node: str = ""
+
+
+def is_ours(instance: Instance, known: Known) -> bool:
+    """Whether an instance is a pod of this Kubernetes, and in a namespace that we may look into."""
+    is_here = bool(known.cluster_uid) and instance.cluster_uid == known.cluster_uid
+    return is_here and (not known.namespaces or instance.namespace in known.namespaces)
+
+
+def removals(instances: Iterable[Instance], known: Known) -> list[Removal]:
+    """What is to be removed by what the watches have shown; what clients still call comes first."""
+    if not known.pods:
+        return []
+    found = [
+        removal
+        for instance in instances
+        if is_ours(instance, known) and (removal := _removal(instance, known)) is not None
+    ]
+    return sorted(
+        found, key=lambda each: (each.instance.status != "UP", each.instance.app, each.instance.id)
+    )
+
+
+def confirmed(
+    proposed: Removal,
+    record: Instance | None,
+    pod: Pod | None,
+    node: Node | None,
+    known: Known,
+) -> Removal | None:
+    """The removal, if it is still right by what was asked for by name just now; `None`: it is not.
+
+    Args:
+        proposed: what the watches have led to.
+        record: what the registry holds under that id, `None` if nothing.
+        pod: the pod that has the name now, `None` if there is none.
+        node: the node of `proposed.node`, `None` if there is none.
+        known: as it was for the proposal.
+    """
+    if record is None or record.pod_uid != proposed.instance.pod_uid or not is_ours(record, known):
+        return None
+    if pod is not None and pod.uid != record.pod_uid and _may_register(pod):
+        return None
+    nodes = None
+    if proposed.node:
+        nodes = {proposed.node: node} if node is not None else {}
+    pods = {pod.uid: pod} if pod is not None else {}
+    now = msgspec.structs.replace(known, pods=pods, nodes=nodes)
+    return _removal(record, now)
+
+
+def missing_nodes(
+    before: Mapping[str, datetime],
+    pods: Iterable[Pod],
+    nodes: Mapping[str, Node] | None,
+    now: datetime,
+) -> dict[str, datetime]:
+    """Since when each node that a pod is on is away; none are if no node is there at all."""
+    if not nodes:
+        return {}
+    away = {pod.node for pod in pods if pod.node} - nodes.keys()
+    return {name: before.get(name, now) for name in sorted(away)}
+
+
+def event(removal: Removal) -> Event:
+    """What is said of a removal, with the EurekaCluster."""
+    said = f"removed the lease of {removal.instance}: {removal.why}"
+    return Event(NORMAL, "LeaseRemoved", said)
+
+
+class Budget:
+    """How many leases of one registry may still be removed: a share in any minute, or `LEAST`."""
+
+    def __init__(self) -> None:
+        self._spent: deque[float] = deque()
+
+    def left(self, leases: int, now_s: float) -> int:
+        """How many may be removed now, of so many that are there; `now_s` never jumps."""
+        while self._spent and now_s - self._spent[0] >= _WINDOW_S:
+            self._spent.popleft()
+        most = max(LEAST, (leases + len(self._spent)) * SHARE_PERCENT // 100)
+        return max(0, most - len(self._spent))
+
+    def spend(self, now_s: float) -> None:
+        """One is removed, or may have been."""
+        self._spent.append(now_s)
+
+
+def _removal(instance: Instance, known: Known) -> Removal | None:
+    where = f"{instance.namespace}/{instance.pod}"
+    pod = known.pods.get(instance.pod_uid)
+    if pod is None:
+        said = f"its pod {where} (uid {instance.pod_uid}) is gone"
+        return Removal(instance, Reason.POD_GONE, said)
+    if pod.finished:
+        return Removal(instance, Reason.POD_FINISHED, f"its pod {where} has {_ended(pod)}")
+    return _of_node(instance, pod, known)
+
+
+def _may_register(pod: Pod) -> bool:
+    """Whether a sidecar may run in a pod: from the moment that it is scheduled."""
+    return bool(pod.node) and not pod.finished
+
+
+def _ended(pod: Pod) -> str:
+    return "failed" if pod.phase == "Failed" else "ended"
+
+
+def _of_node(instance: Instance, pod: Pod, known: Known) -> Removal | None:
+    """The removal because a pod's node is lost: its kubelet cannot say that it has ended."""
+    if known.nodes is None or not pod.node:
+        return None
+    node = known.nodes.get(pod.node)
+    what = f"its pod {pod.namespace}/{pod.name} was on node {pod.node}"
+    if node is None:
+        since = known.missing.get(pod.node)
+        if since is None or known.now - since < NODE_GONE_FOR:
+            return None
+        return Removal(instance, Reason.NODE_GONE, f"{what}, which is gone", pod.node)
+    if node.ready or node.since is None or not node.out_of_service:
+        return None
+    if known.now - node.since < NOT_READY_FOR:
+        return None
+    said = f"{what}, which is not ready and has the taint {OUT_OF_SERVICE_TAINT}"
+    return Removal(instance, Reason.NODE_OUT_OF_SERVICE, said, pod.node)

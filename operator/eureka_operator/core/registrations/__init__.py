@@ -1,0 +1,1 @@
+"""What an `EurekaRegistration` has registered, as pure functions."""

@@ -1,0 +1,164 @@
+"""What a registry holds that was registered for an `EurekaRegistration`, by marks in metadata.
+
+An operator that has just become the leader has registered nothing itself. By what it finds here it
+goes on with the leases of its predecessor, and removes those that nobody wants any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from eureka_operator.core.instances import CLUSTER_UID, NAMESPACE, NoInstancesError
+from eureka_operator.core.registrations.wanted import (
+    REGISTRATION,
+    REGISTRATION_UID,
+    Key,
+    Wanted,
+)
+from eureka_sidecar.core.configuration import Check, Instance
+from eureka_sidecar.core.document import UNKNOWN, Content, registration
+
+_DOCUMENT: Final = (
+    "hostName",
+    "ipAddr",
+    "port",
+    "securePort",
+    "vipAddress",
+    "secureVipAddress",
+    "homePageUrl",
+    "statusPageUrl",
+    "healthCheckUrl",
+)
+_DIFFERENT: Final = Content("")
+
+
+class _Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An instance; its document's fields are looked at only if it bears our marks."""
+
+    app: str
+    instance_id: str = ""
+    status: str = UNKNOWN
+    overridden_status: str = UNKNOWN
+    last_dirty_timestamp: int | str = 0
+    metadata: dict[str, Any] = {}
+    lease_info: dict[str, Any] = {}
+    host_name: Any = None
+    ip_addr: Any = None
+    port: Any = None
+    secure_port: Any = None
+    vip_address: Any = None
+    secure_vip_address: Any = None
+    home_page_url: Any = None
+    status_page_url: Any = None
+    health_check_url: Any = None
+
+
+class _Application(msgspec.Struct, frozen=True):
+    instance: list[_Item] = []
+
+
+class _Applications(msgspec.Struct, frozen=True):
+    application: list[_Application] = []
+
+
+class _List(msgspec.Struct, frozen=True):
+    applications: _Applications
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance that says it was registered for an object of this Kubernetes.
+
+    `document` are its fields by their names on the wire, `dirty_ms` its `lastDirtyTimestamp`.
+    """
+
+    key: Key
+    registration_uid: str
+    registration: str
+    namespace: str
+    status: str
+    overridden: str
+    dirty_ms: int
+    duration_s: int
+    renewal_s: int
+    metadata: dict[str, str]
+    document: dict[str, Any]
+
+
+def read_held(body: bytes, cluster_uid: str) -> dict[Key, Held]:
+    """The instances of this Kubernetes that bear our marks, of the answer to `GET apps`.
+
+    Raises:
+        NoInstancesError: It is another document.
+    """
+    try:
+        found = msgspec.json.decode(body, type=_List)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise NoInstancesError(f"no list of applications: {error}") from error
+    return {each.key: each for each in _marked(found, cluster_uid)}
+
+
+def content_held(held: Held, wanted: Wanted) -> Content:
+    """What of a wanted instance is held; it equals nothing if its other fields are different.
+
+    An override hides what was registered: such an instance is registered again.
+    """
+    document = registration(wanted.instance, wanted.content, UNKNOWN, 0)["instance"]
+    lease = document["leaseInfo"]
+    is_same = (
+        held.overridden == UNKNOWN
+        and held.document == {name: document[name] for name in _DOCUMENT if name in document}
+        and held.renewal_s == lease["renewalIntervalInSecs"]
+        and held.duration_s == lease["durationInSecs"]
+    )
+    return Content(held.status, held.metadata) if is_same else _DIFFERENT
+
+
+def unwanted_instance(held: Held) -> Instance:
+    """Enough of an instance that is held to remove it."""
+    return Instance(
+        app=held.key.app,
+        id=held.key.id,
+        host_name="",
+        ip="",
+        port=0,
+        check=Check("tcp", 0),
+        renewal_s=held.renewal_s or 30,
+        duration_s=held.duration_s or 90,
+    )
+
+
+def _marked(found: _List, cluster_uid: str) -> Iterator[Held]:
+    for application in found.applications.application:
+        for item in application.instance:
+            uid = item.metadata.get(REGISTRATION_UID)
+            if uid and cluster_uid and item.metadata.get(CLUSTER_UID) == cluster_uid:
+                yield _held(item)
+
+
+def _held(item: _Item) -> Held:
+    shown = msgspec.to_builtins(item)
+    metadata = {str(key): str(value) for key, value in item.metadata.items()}
+    return Held(
+        key=Key(item.app, item.instance_id),
+        registration_uid=metadata[REGISTRATION_UID],
+        registration=metadata.get(REGISTRATION, ""),
+        namespace=metadata.get(NAMESPACE, ""),
+        status=item.status,
+        overridden=item.overridden_status,
+        dirty_ms=_number(item.last_dirty_timestamp),
+        duration_s=_number(item.lease_info.get("durationInSecs")),
+        renewal_s=_number(item.lease_info.get("renewalIntervalInSecs")),
+        metadata={key: value for key, value in metadata.items() if key != "@class"},
+        document={name: shown[name] for name in _DOCUMENT if shown[name] not in (None, "")},
+    )
+
+
+def _number(value: object) -> int:
+    """A number, however it is written; 0 if it is none."""
+    try:
+        return max(int(str(value)), 0)
+    except ValueError:
+        return 0

@@ -1,0 +1,88 @@
+"""Which registration may register what: in which EurekaCluster, and if two want the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from eureka_operator.api.registration import Registration
+from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.selection import covers
+from eureka_operator.core.kinds import Object
+from eureka_operator.core.registrations.wanted import Finding, Found, Key, Wanted
+
+MOST_IN_ALL: Final = 10_000
+"""Instances of one EurekaCluster: about 330 renewals a second."""
+
+
+def refusal(
+    registration: Registration, cluster: Known | None, namespace: Object | None
+) -> Finding | None:
+    """Why a registration may not register with its EurekaCluster; `None`: it may.
+
+    Whoever may make registrations in one namespace must not write into a registry of another,
+    unless its EurekaCluster is for both.
+
+    Args:
+        registration: what wants to register.
+        cluster: the EurekaCluster that it names, `None` if there is none that can be used.
+        namespace: the registration's own, with its labels; `None` if it may not be read.
+    """
+    where = f"{registration.cluster_namespace}/{registration.spec.cluster_ref.name}"
+    if registration.deleting:
+        return Finding("Deleting", "the object is being deleted")
+    if cluster is None:
+        said = (
+            f"there is no EurekaCluster {where}: correct spec.clusterRef; kubectl get ekc -A lists"
+            " them"
+        )
+        return Finding("ClusterNotFound", said)
+    if registration.namespace == cluster.namespace:
+        return None
+    if namespace is None or not covers(cluster, namespace):
+        said = (
+            f"EurekaCluster {where} is not for namespace {registration.namespace}: its"
+            " spec.injection.namespaceSelector has to select it"
+        )
+        return Finding("NotAllowed", said)
+    return None
+
+
+def shares(found: Iterable[tuple[Registration, Found]]) -> dict[str, Found]:
+    """What each registration of one EurekaCluster gets, by its uid: the oldest chooses first.
+
+    What was registered first is what clients know.
+    """
+    given: dict[str, Found] = {}
+    owners: dict[Key, Registration] = {}
+    for registration, wished in sorted(found, key=lambda each: _age(each[0])):
+        findings = list(wished.findings)
+        taken = [key for key in wished.instances if key in owners]
+        kept: Mapping[Key, Wanted] = wished.instances
+        if taken:
+            kept = {key: each for key, each in kept.items() if key not in owners}
+            findings.append(_conflict(taken, owners[taken[0]]))
+        room = MOST_IN_ALL - len(owners)
+        if len(kept) > room:
+            kept = {key: kept[key] for key in sorted(kept)[:room]}
+            said = (
+                f"registrations of one EurekaCluster have at most {MOST_IN_ALL} instances in all:"
+                " let some register with another one"
+            )
+            findings.append(Finding("TooManyInstances", said))
+        owners |= dict.fromkeys(kept, registration)
+        given[registration.uid] = Found(dict(kept), tuple(findings))
+    return given
+
+
+def _age(registration: Registration) -> tuple[str, str, str]:
+    return registration.created, registration.namespace, registration.name
+
+
+def _conflict(taken: list[Key], owner: Registration) -> Finding:
+    more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+    said = (
+        f"{taken[0]}{more} is registered by EurekaRegistration {owner}, which is older: give one of"
+        " them another spec.app, or delete it"
+    )
+    return Finding("Conflict", said)

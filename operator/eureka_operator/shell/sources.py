@@ -1,0 +1,106 @@
+"""Services and EndpointSlices of the namespaces that have registrations of Services, by watches.
+
+Of other namespaces nothing is read: a large Kubernetes has tens of thousands of endpoints, and few
+of them are registered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, TypeVar
+
+from eureka_operator.core.kinds import ENDPOINT_SLICE, SERVICE, Kind, Object
+from eureka_operator.core.registrations.sources import Service, Slice, read_service, read_slice
+from eureka_operator.shell.client import Client
+from eureka_operator.shell.kube import Kube
+from eureka_operator.shell.mirror import Mirror, Name
+
+T = TypeVar("T", Service, Slice)
+
+
+class Known(NamedTuple):
+    """Services and slices of one namespace."""
+
+    services: Mapping[Name, Service]
+    slices: Mapping[Name, Slice]
+
+
+class Sources:
+    """Watches what it is told to; `tell` is called after each change."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+        self._watched: dict[str, _Watched] = {}
+
+    def watch(self, namespaces: set[str], client: Client, group: asyncio.TaskGroup) -> None:
+        """Watch these namespaces from now on, and no others."""
+        for gone in self._watched.keys() - namespaces:
+            self._watched.pop(gone).stop()
+        for new in namespaces - self._watched.keys():
+            self._watched[new] = _Watched(new, client, group, self._tell)
+
+    def of(self, namespace: str) -> Known | None:
+        """What is there; `None` while that is not known for certain."""
+        found = self._watched.get(namespace)
+        if found is None or any(
+            not each.complete or each.problem is not None for each in (found.services, found.slices)
+        ):
+            return None
+        return Known(found.services.objects, found.slices.objects)
+
+
+class _Watched:
+    """One namespace."""
+
+    def __init__(
+        self,
+        namespace: str,
+        client: Client,
+        group: asyncio.TaskGroup,
+        tell: Callable[[], None],
+    ) -> None:
+        self.services = Mirror(SERVICE, read_service, namespace, tell=tell)
+        self.slices = Mirror(ENDPOINT_SLICE, read_slice, namespace, tell=tell)
+        self._tasks = [
+            group.create_task(self.services.follow(client)),
+            group.create_task(self.slices.follow(client)),
+        ]
+
+    def stop(self) -> None:
+        """Watch no more."""
+        for each in self._tasks:
+            each.cancel()
+
+
+async def confirmed(
+    known: Known, namespace: str, services: Iterable[str], slices: Iterable[str], kube: Kube
+) -> Known:
+    """What is known, with these objects as they are when each is asked for by its name.
+
+    A list that is empty by a fault does not make an object go.
+
+    Raises:
+        ApiError: One of them cannot be read.
+    """
+    return Known(
+        await _read_again(known.services, SERVICE, read_service, namespace, services, kube),
+        await _read_again(known.slices, ENDPOINT_SLICE, read_slice, namespace, slices, kube),
+    )
+
+
+async def _read_again(
+    known: Mapping[Name, T],
+    kind: Kind,
+    kept: Callable[[Object], T],
+    namespace: str,
+    names: Iterable[str],
+    kube: Kube,
+) -> dict[Name, T]:
+    found = dict(known)
+    for name in names:
+        document = await kube.get(kind, namespace, name)
+        found.pop(Name(namespace, name), None)
+        if document is not None:
+            found[Name(namespace, name)] = kept(document)
+    return found

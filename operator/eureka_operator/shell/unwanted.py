@@ -1,0 +1,107 @@
+"""Whether a lease that watches say nobody wants is unwanted indeed.
+
+A lease that is removed by mistake costs more than one that stays, so nothing follows from an object
+that is missing in a list: the registration, the Service and the slice by which an instance was
+wanted are asked for by their names first, and a failure keeps all leases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from eureka_operator.api.registration import Registration, read
+from eureka_operator.core.injection.config import Known as Cluster
+from eureka_operator.core.injection.config import known
+from eureka_operator.core.instances import NAMESPACE as NAMESPACE_KEY
+from eureka_operator.core.kinds import CLUSTER, NAMESPACE, REGISTRATION
+from eureka_operator.core.pausing import ClusterName
+from eureka_operator.core.registrations.held import Held
+from eureka_operator.core.registrations.shares import refusal
+from eureka_operator.core.registrations.wanted import (
+    REGISTRATION as REGISTRATION_KEY,
+)
+from eureka_operator.core.registrations.wanted import (
+    Key,
+    Place,
+    Wanted,
+    wanted,
+)
+from eureka_operator.shell.kube import Kube
+from eureka_operator.shell.sources import Known, confirmed
+
+
+class Owner(NamedTuple):
+    """For which registration an instance was registered, and with which EurekaCluster."""
+
+    cluster: ClusterName
+    namespace: str
+    name: str
+    uid: str
+
+
+class Unwanted:
+    """Looks a second time, by names; `sources` gives what watches show of a namespace."""
+
+    def __init__(self, kube: Kube, sources: Callable[[str], Known | None]) -> None:
+        self._kube = kube
+        self._sources = sources
+
+    async def of(
+        self, owner: Owner, instances: Sequence[Wanted], held: Sequence[Held], place: Place
+    ) -> set[Key]:
+        """Those that may be removed, of instances of one registration.
+
+        Args:
+            owner: the registration.
+            instances: what this leader has registered for it, and does not want any more.
+            held: what a former one has registered. By which slice is not known, so if nothing of
+                the registration is wanted any more, they are left to end by themselves.
+            place: where this is.
+
+        Raises:
+            ApiError: It cannot be said.
+        """
+        keys = {each.key for each in instances} | {each.key for each in held}
+        document = await self._kube.get(REGISTRATION, owner.namespace, owner.name)
+        registration = None if document is None else read(document)
+        if isinstance(registration, tuple):
+            return set()
+        if registration is None or registration.uid != owner.uid:
+            return keys
+        if await self._is_refused(registration, owner.cluster, place):
+            return keys
+        there = self._sources(owner.namespace)
+        if there is None and registration.spec.endpoints is None:
+            return set()
+        fresh = await confirmed(
+            there or Known({}, {}),
+            owner.namespace,
+            sorted({each.service for each in instances if each.service}),
+            sorted({each.slice for each in instances if each.slice}),
+            self._kube,
+        )
+        found = wanted(registration, fresh.services.values(), fresh.slices.values(), place)
+        unsure = () if found.instances else [each.key for each in held]
+        return keys - found.instances.keys() - set(unsure)
+
+    async def _is_refused(
+        self, registration: Registration, cluster: ClusterName, place: Place
+    ) -> bool:
+        """Whether a registration has nothing to do with an EurekaCluster, or may not."""
+        if cluster != (registration.cluster_namespace, registration.spec.cluster_ref.name):
+            return True
+        document = await self._kube.get(CLUSTER, *cluster)
+        found = known(document, place.domain) if document is not None else None
+        namespace = None
+        if registration.namespace != cluster.namespace:
+            namespace = await self._kube.get(NAMESPACE, "", registration.namespace)
+        if found is not None and not isinstance(found, Cluster):
+            return False
+        return refusal(registration, found, namespace) is not None
+
+
+def owner_of(cluster: ClusterName, uid: str, instance: Wanted) -> Owner:
+    """For which registration an instance is registered, by its metadata."""
+    metadata = instance.content.metadata
+    return Owner(cluster, metadata[NAMESPACE_KEY], metadata[REGISTRATION_KEY], uid)

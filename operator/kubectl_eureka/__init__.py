@@ -1,0 +1,1 @@
+"""`kubectl eureka`: what Eurekube's injector does to pods, on the command line."""

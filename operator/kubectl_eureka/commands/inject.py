@@ -1,0 +1,82 @@
+"""`inject`: print documents with the sidecar in their pods, and say what was decided."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Final
+
+from eureka_operator.core.injection.decide import Inject, Refuse
+from eureka_operator.core.injection.documents import (
+    Decided,
+    inject_document,
+    uninject_document,
+)
+from kubectl_eureka.commands import knowledge
+from kubectl_eureka.core.around import Around, with_annotation
+from kubectl_eureka.core.explanation import outcome, said
+from kubectl_eureka.core.yamltext import Part, joined, written
+from kubectl_eureka.shell import files, options, printing
+
+REFUSED: Final = 1
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Print all documents, or, if one is refused, none; the exit code.
+
+    Raises:
+        UsageError: A file cannot be read.
+        NoAnswerError: The cluster cannot be asked.
+    """
+    look = options.read(flags)
+    given = files.read(flags.file)
+    namespace = knowledge.namespace_of(look)
+    known = knowledge.around(look, files.documents(given), namespace)
+    texts: list[str] = []
+    decided: list[Decided] = []
+    for file in given:
+        for part in file.parts:
+            text, found = _injected(part, known, namespace, look.registry)
+            texts.append(text)
+            decided.extend(found)
+    _tell(decided, known, namespace)
+    if any(isinstance(each.decision, Refuse) for each in decided):
+        sys.stderr.write("kubectl-eureka: nothing is printed: a pod asked, and is refused\n")
+        return REFUSED
+    sys.stdout.write(joined(texts))
+    return 0
+
+
+def _injected(
+    part: Part, around: Around, namespace: str, registry: str
+) -> tuple[str, tuple[Decided, ...]]:
+    """The text of a document, which stays as it is unless its pods change."""
+    found = inject_document(
+        with_annotation(part.document, registry),
+        lambda name: around.namespace(name or namespace),
+        around.config,
+        note_skips=False,
+    )
+    is_injected = any(isinstance(each.decision, Inject) for each in found.decided)
+    document = found.document if is_injected else uninject_document(part.document)
+    text = part.text if document == part.document else written(document, part.text)
+    return text, found.decided
+
+
+def _tell(decided: list[Decided], around: Around, namespace: str) -> None:
+    """Say on standard error what was decided: one row for each reason."""
+    rows: list[tuple[str, str, str, str]] = []
+    for each in decided:
+        name = f"{each.kind} {each.namespace or namespace}/{each.name}"
+        word = outcome(each.decision)
+        reasons = said(each.decision)
+        rows.extend(
+            (name, word, one.code, f"{one.sentence}. {one.cure}".strip()) for one in reasons
+        )
+        if not reasons:
+            rows.append((name, word, "ok", ""))
+    if rows:
+        printing.print_table(sys.stderr, ("object", "result", "reason", "what and cure"), rows)
+    else:
+        sys.stderr.write("kubectl-eureka: no document has pods\n")
+    printing.print_notes(sys.stderr, around.notes)

@@ -1,0 +1,35 @@
+"""What `inject` and `explain` know of the cluster, from it or from files alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from eureka_operator.core.injection.documents import templates
+from kubectl_eureka.core.around import Around, offline, with_files, with_registry
+from kubectl_eureka.shell.options import SIDECAR_IMAGE, Look
+
+
+def namespace_of(look: Look) -> str:
+    """The namespace of objects that name none, as kubectl has it."""
+    if look.namespace or look.offline or look.kubeconfig is None:
+        return look.namespace or "default"
+    from eureka_operator.shell import client  # noqa: PLC0415 - files need no Kubernetes client
+
+    return client.current_namespace(look.kubeconfig, look.context) or "default"
+
+
+def around(look: Look, documents: list[Any], namespace: str) -> Around:
+    """What decisions about documents rest on; `namespace` is of those that name none.
+
+    Raises:
+        NoAnswerError: The cluster cannot be asked.
+    """
+    if look.offline:
+        found = offline(look.sidecar_image or SIDECAR_IMAGE, look.domain)
+    else:
+        from kubectl_eureka.shell import cluster  # noqa: PLC0415 - likewise
+
+        names = {each.namespace or namespace for one in documents for each in templates(one)}
+        found = asyncio.run(cluster.look_around(look, names))
+    return with_registry(with_files(found, documents, namespace), look.registry)

@@ -1,0 +1,27 @@
+"""`uninject`: print documents as they were before their pods got a sidecar."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from eureka_operator.core.injection.documents import uninject_document
+from kubectl_eureka.core.yamltext import Part, joined, written
+from kubectl_eureka.shell import files
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Print all documents; the exit code.
+
+    Raises:
+        UsageError: A file cannot be read.
+    """
+    given = files.read(flags.file)
+    sys.stdout.write(joined(_uninjected(part) for file in given for part in file.parts))
+    return 0
+
+
+def _uninjected(part: Part) -> str:
+    """The text of a document, which stays as it is unless its pods were injected."""
+    found = uninject_document(part.document)
+    return part.text if found == part.document else written(found, part.text)

@@ -1,0 +1,142 @@
+"""What decisions rest on beside the pod: its namespace, registries, and the injector's flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from eureka_operator import __version__
+from eureka_operator.core.injection import pods
+from eureka_operator.core.injection.annotations import INJECT
+from eureka_operator.core.injection.config import Config, Known, known
+from eureka_operator.core.injection.documents import Template, change_pods
+from eureka_operator.core.injection.selection import ENABLED
+from eureka_operator.core.kinds import CLUSTER, NAMESPACE, Object
+
+_REGISTRY: Final = "eurekube.io/registry"
+
+
+class Around(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the cluster; `notes` are sentences about what is not.
+
+    Without a cluster (`offline`) a namespace that no file has counts as one whose pods get a
+    sidecar: nobody else can be asked.
+    """
+
+    config: Config
+    domain: str
+    namespaces: Mapping[str, Object] = {}
+    statuses: Mapping[str, Object] = {}
+    offline: bool = False
+    notes: tuple[str, ...] = ()
+
+    def namespace(self, name: str) -> Object:
+        """The Namespace of a name."""
+        if name in self.namespaces:
+            return self.namespaces[name]
+        labels = {INJECT: ENABLED} if self.offline else {}
+        return {"metadata": {"name": name, "labels": labels}}
+
+
+def offline(image: str, domain: str) -> Around:
+    """What is known without a cluster."""
+    note = (
+        "offline: a namespace that is not in the files counts as one with the label"
+        " eurekube.io/inject=enabled; EurekaClusters are those of the files"
+    )
+    config = Config(image=image, version=__version__)
+    return Around(config=config, domain=domain, offline=True, notes=(note,))
+
+
+def objects(documents: Iterable[Any]) -> list[Object]:
+    """The objects of documents, those of lists among them."""
+    found: list[Object] = []
+    for each in documents:
+        if isinstance(each, Mapping) and isinstance(each.get("items"), list):
+            found.extend(dict(one) for one in each["items"] if isinstance(one, Mapping))
+        elif isinstance(each, Mapping):
+            found.append(dict(each))
+    return found
+
+
+def with_files(around: Around, documents: Iterable[Any], namespace: str) -> Around:
+    """The cluster as it is once files are applied: their Namespaces and EurekaClusters are there.
+
+    Args:
+        around: the cluster as it is now.
+        documents: of the files.
+        namespace: of documents that name none.
+    """
+    namespaces = dict(around.namespaces)
+    registries = {str(each): each for each in around.config.registries}
+    notes = list(around.notes)
+    for each in objects(documents):
+        name = pods.name(each)
+        if each.get("kind") == NAMESPACE.kind and name:
+            namespaces[name] = _merged(namespaces.get(name, {}), each)
+        if each.get("kind") == CLUSTER.kind:
+            found = _registry(around, each, namespace)
+            if isinstance(found, Known):
+                registries[str(found)] = found
+            else:
+                notes.append(found)
+    config = msgspec.structs.replace(around.config, registries=tuple(registries.values()))
+    return msgspec.structs.replace(around, config=config, namespaces=namespaces, notes=tuple(notes))
+
+
+def with_registry(around: Around, named: str) -> Around:
+    """The same with an EurekaCluster of this name, which cannot be looked up without a cluster."""
+    namespace, _, name = named.rpartition("/")
+    if not around.offline or not namespace or "://" in named:
+        return around
+    if named in [str(each) for each in around.config.registries]:
+        return around
+    metadata = {"namespace": namespace, "name": name}
+    document = {"apiVersion": CLUSTER.api_version, "kind": CLUSTER.kind, "metadata": metadata}
+    found = known({**document, "spec": {}}, around.domain)
+    if not isinstance(found, Known):
+        return around
+    registries = (*around.config.registries, found)
+    note = f"offline: EurekaCluster {named} is taken to have the usual port and no context path"
+    return msgspec.structs.replace(
+        around,
+        config=msgspec.structs.replace(around.config, registries=registries),
+        notes=(*around.notes, note),
+    )
+
+
+def with_annotation(document: Any, registry: str) -> Any:  # noqa: ANN401 - of any kind
+    """A document whose pods name this registry, unless they name one; empty: as it is."""
+    if not registry:
+        return document
+    return change_pods(document, lambda found: _annotated(found, registry))
+
+
+def _annotated(found: Template, registry: str) -> Mapping[str, Any]:
+    if pods.problem(found.pod, {}) or _REGISTRY in pods.annotations_of(found.pod):
+        return found.pod
+    metadata = dict(pods.mapping(found.pod.get("metadata")))
+    metadata["annotations"] = {**pods.annotations_of(found.pod), _REGISTRY: registry}
+    return {**found.pod, "metadata": metadata}
+
+
+def _registry(around: Around, document: Object, namespace: str) -> Known | str:
+    """An EurekaCluster of a file; its status is that of the object in the cluster."""
+    metadata = pods.mapping(document.get("metadata"))
+    place = pods.text(metadata.get("namespace")) or namespace
+    name = pods.text(metadata.get("name"))
+    status = around.statuses.get(f"{place}/{name}", {})
+    placed = {**document, "metadata": {**metadata, "namespace": place}, "status": status}
+    found = known(placed, around.domain)
+    if isinstance(found, Known):
+        return found
+    wrong = "; ".join(f"{each.field}: {each.message}".lstrip(": ") for each in found)
+    return f"EurekaCluster {place}/{name} is no registry: {wrong}"
+
+
+def _merged(before: Object, after: Object) -> Object:
+    """A Namespace after a file was applied: labels that the file does not have stay."""
+    labels = {**pods.labels_of(before), **pods.labels_of(after)}
+    return {"metadata": {**pods.mapping(after.get("metadata")), "labels": labels}}

@@ -1,0 +1,96 @@
+"""An explanation as lines of text: what it is about on the left, a sentence on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from kubectl_eureka.core.explanation import Explanation, Now, Said, ports
+from kubectl_eureka.core.sidecar import Sidecar
+
+
+class Line(NamedTuple):
+    """A line; `about` is empty where it goes on with the line above, or is a sentence itself."""
+
+    about: str
+    text: str
+
+
+def title(found: Explanation) -> str:
+    """What is explained."""
+    return f"{found.kind} {found.namespace}/{found.name}"
+
+
+def lines(found: Explanation) -> Iterator[Line]:
+    """All that is said of it, the most important first."""
+    yield Line("", _verdict(found))
+    if found.rule:
+        yield Line("rule", found.rule)
+    yield from _reasons(found.reasons)
+    if found.sidecar is not None:
+        yield from _sidecar(found.sidecar, found.sources)
+    if found.now is not None:
+        yield from _now(found.now)
+
+
+def _verdict(found: Explanation) -> str:
+    would = {
+        "injected": "gets a sidecar",
+        "skipped": "starts without a sidecar",
+        "refused": "is refused",
+    }[found.outcome]
+    if found.now is None:
+        return f"Each pod made from it {would}." if found.kind != "Pod" else f"It {would}."
+    has = "has a sidecar" if found.now.sidecar is not None else "has no sidecar"
+    if (found.now.sidecar is not None) != (found.outcome == "injected"):
+        return f"It {has}; made anew it {would}."
+    if found.now.differences:
+        return f"It {has}; made anew it gets another one."
+    return f"It {has}; made anew it is the same."
+
+
+def _reasons(reasons: Iterable[Said], about: str = "reason") -> Iterator[Line]:
+    for each in reasons:
+        yield Line(about, f"{each.code}: {each.sentence}.")
+        if each.cure:
+            yield Line("cure", each.cure)
+
+
+def _sidecar(found: Sidecar, sources: dict[str, str]) -> Iterator[Line]:
+    def by(what: str) -> str:
+        return f" ({sources[what]})" if what in sources else ""
+
+    for each in found.instances:
+        yield Line("app", f"{each.app}{by('app')}{by('instances')}")
+        yield Line("port", f"{ports(each)}{by('port')}")
+        yield Line("check", f"{each.check}{by('check')}")
+    for number, urls in enumerate(found.registries):
+        yield Line("registry", urls[0] + (by("registry") if not number else ""))
+        for url in urls[1:]:
+            yield Line("", url)
+    yield Line("drain", f"{_drain(found.drain)}{by('drain')}")
+    yield Line("image", f"{found.image}, by Eurekube {found.version}")
+
+
+def _drain(said: str) -> str:
+    """`granted 20 of 20` in more words."""
+    words = said.split()
+    match words:
+        case ["granted", granted, "of", asked]:
+            return f"{granted} s of {asked} s: so long the application serves on without its lease"
+        case ["app", "hook", "kept"]:
+            return "by the preStop hooks of the application itself"
+    return said
+
+
+def _now(now: Now) -> Iterator[Line]:
+    if now.container:
+        yield Line("container", now.container)
+    for each in now.held:
+        yield Line("held", each)
+    if now.sidecar is None:
+        yield from _reasons(now.reasons, "noted")
+    for one in now.differences:
+        yield Line("differs", f"{one.field}: has {one.has}; made anew: {one.would}")
+    if now.advice:
+        yield Line("advice", now.advice)

@@ -1,0 +1,114 @@
+"""The sidecar that an injected pod has, read from the pod itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from eureka_operator.core.injection import pods, status
+from eureka_operator.core.injection.patches import CONTAINER
+from eureka_sidecar.core import check
+from eureka_sidecar.core.configuration import Check
+
+_CONFIG: Final = "EUREKA_SIDECAR_CONFIG"
+_POD: Final = "the pod's address"
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An instance that is registered; a port of 0: it has none. `check` is a sentence's end."""
+
+    app: str
+    port: int = 0
+    secure_port: int = 0
+    check: str = ""
+
+
+class Sidecar(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What was injected.
+
+    `version` is that of the injector, `drain` what it says of it: `granted 20 of 20`. `registries`
+    are URLs of each. `instances` and `registries` are empty if the pod's sidecar is not configured
+    by the injector. `hash` is that of all that was added.
+    """
+
+    hash: str
+    image: str
+    version: str
+    drain: str
+    instances: tuple[Registered, ...] = ()
+    registries: tuple[tuple[str, ...], ...] = ()
+
+
+class _Registry(msgspec.Struct):
+    urls: tuple[str, ...]
+
+
+class _Configuration(msgspec.Struct):
+    instances: tuple[dict[str, Any], ...]
+    registries: tuple[_Registry, ...]
+
+
+def sidecar_of(pod: Mapping[str, Any]) -> Sidecar | None:
+    """The sidecar that the injector gave to a pod; `None`: it gave it none."""
+    found = status.of(pod)
+    containers = [each for each in pods.items(pod, "initContainers") if each["name"] == CONTAINER]
+    if found is None or found.result != "injected" or not containers:
+        return None
+    configured = _configuration(containers[0])
+    return Sidecar(
+        hash=found.hash,
+        image=pods.text(containers[0].get("image")),
+        version=found.version,
+        drain=found.drain,
+        instances=tuple(_registered(each) for each in configured.instances),
+        registries=tuple(each.urls for each in configured.registries),
+    )
+
+
+def _configuration(container: Mapping[str, Any]) -> _Configuration:
+    """The sidecar's configuration; the kubelet turns `$$` into `$`."""
+    given = container.get("env")
+    for each in given if isinstance(given, list) else ():
+        if isinstance(each, Mapping) and each.get("name") == _CONFIG:
+            try:
+                document = json.loads(pods.text(each.get("value")).replace("$$", "$"))
+                return msgspec.convert(document, _Configuration)
+            except (ValueError, RecursionError, msgspec.ValidationError):
+                break
+    return _Configuration((), ())
+
+
+def _registered(entry: Mapping[str, Any]) -> Registered:
+    plain, secure = (
+        each if pods.is_port(each) else 0 for each in (entry.get("port"), entry.get("securePort"))
+    )
+    return Registered(
+        app=pods.text(entry.get("app")),
+        port=plain,
+        secure_port=secure,
+        check=_check(entry, plain or secure),
+    )
+
+
+def _check(entry: Mapping[str, Any], port: int) -> str:
+    """How the sidecar learns whether the application is ready."""
+    try:
+        if "check" in entry:
+            return _said(check.from_url(str(entry["check"]), port))
+        if "readinessProbe" in entry:
+            return _said(check.from_probe(entry["readinessProbe"], port, _POD)[0])
+    except (ValueError, TypeError, AttributeError):
+        return "one that the sidecar does not know"
+    return f"tcp://127.0.0.1:{port}, every 5 s"
+
+
+def _said(found: Check) -> str:
+    host = f"[{found.host}]" if ":" in found.host else found.host
+    path = {"tcp": "", "grpc": f"/{found.service}" if found.service else ""}.get(
+        found.scheme, found.path
+    )
+    where = f"{found.scheme}://{host}:{found.port}{path}"
+    return f"{where}, every {found.period_ms / 1_000:g} s".replace(f"//{_POD}:", "//POD_IP:")

@@ -1,0 +1,1 @@
+"""Files, the API server and the terminal."""

@@ -1,0 +1,106 @@
+"""What `inject` and `explain` are told alike: where they look, and what stands in for a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import yaml
+
+from eureka_operator import __version__
+from eureka_operator.shell.options import InjectorOptions
+from kubectl_eureka.shell.errors import UsageError
+
+SIDECAR_IMAGE: Final = f"eurekube/sidecar:{__version__}"
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to look.
+
+    `kubeconfig` `None`: there is none, and a way to the API server in a pod only. `sidecar_image`
+    and `cluster_domain` are empty: those of the installed injector.
+    """
+
+    namespace: str = ""
+    offline: bool = False
+    registry: str = ""
+    sidecar_image: str = ""
+    cluster_domain: str = ""
+    kubeconfig: Path | None = None
+    context: str | None = None
+
+    @property
+    def domain(self) -> str:
+        """The DNS domain of the cluster where nobody is asked for it."""
+        return self.cluster_domain or InjectorOptions.cluster_domain
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of both commands."""
+    flag = parser.add_argument
+    flag("-n", "--namespace", default="", metavar="NS", help="of objects that name none")
+    flag("--offline", action="store_true", help="ask no cluster: the files say everything")
+    flag(
+        "--registry",
+        default="",
+        metavar="URL|NAMESPACE/NAME",
+        help="set the annotation eurekube.io/registry on pods that have none",
+    )
+    flag(
+        "--sidecar-image",
+        default="",
+        metavar="IMAGE",
+        help=f"default: the installed injector's; offline {SIDECAR_IMAGE}",
+    )
+    flag("--cluster-domain", default="", metavar="DOMAIN", help="likewise; cluster.local")
+    flag("--kubeconfig", type=Path, metavar="FILE", help="default: $KUBECONFIG, else as kubectl")
+    flag("--context", metavar="NAME", help="of the kubeconfig")
+
+
+def read(flags: argparse.Namespace) -> Look:
+    """Where to look, by parsed flags and `$KUBECONFIG`.
+
+    Raises:
+        UsageError: An image or a kubeconfig cannot be one.
+    """
+    image = flags.sidecar_image
+    if any(letter.isspace() for letter in image):
+        raise UsageError(f"--sidecar-image '{image}': no image; such as {SIDECAR_IMAGE}")
+    return Look(
+        namespace=flags.namespace,
+        offline=flags.offline,
+        registry=flags.registry,
+        sidecar_image=image,
+        cluster_domain=flags.cluster_domain,
+        kubeconfig=None if flags.offline else _kubeconfig(flags.kubeconfig),
+        context=flags.context,
+    )
+
+
+def _kubeconfig(named: Path | None) -> Path | None:
+    """The file, or files with `:` between them, that kubectl reads; `None`: there is none."""
+    variable = os.environ.get("KUBECONFIG")
+    given = named or (Path(variable) if variable else None)
+    if given is None:
+        usual = Path.home() / ".kube" / "config"
+        return usual if usual.is_file() else None
+    found = [Path(each) for each in str(given).split(os.pathsep) if Path(each).is_file()]
+    if not found:
+        raise UsageError(f"kubeconfig {given}: there is no such file")
+    for each in found:
+        _check(each)
+    return given
+
+
+def _check(kubeconfig: Path) -> None:
+    try:
+        found = yaml.safe_load(kubeconfig.read_bytes())
+    except OSError as error:
+        raise UsageError(f"kubeconfig {kubeconfig}: {error.strerror or error}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise UsageError(f"kubeconfig {kubeconfig}: no YAML") from error
+    if not isinstance(found, dict) or found.get("kind", "Config") != "Config":
+        raise UsageError(f"kubeconfig {kubeconfig}: no kubeconfig: it has no kind: Config")

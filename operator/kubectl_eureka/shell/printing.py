@@ -1,0 +1,67 @@
+"""Tables and explanations: by rich on a terminal, plain lines for programs and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kubectl_eureka.core.sentences import Line
+
+_COLOURS: Final = {"injected": "green", "skipped": "yellow", "refused": "red"}
+_BETWEEN: Final = 3
+
+
+def print_table(stream: TextIO, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows below titles; cells that are outcomes have a colour."""
+    cells = [[_shown(cell) for cell in row] for row in rows]
+    if stream.isatty():
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for title in titles:
+            table.add_column(title, overflow="fold")
+        for row in cells:
+            table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+        Console(file=stream, highlight=False).print(table)
+        return
+    lines = [[title.upper() for title in titles], *cells]
+    widths = [max(len(row[at]) for row in lines) + _BETWEEN for at in range(len(titles))]
+    for row in lines:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("".join(padded).rstrip(), file=stream)
+
+
+def print_lines(stream: TextIO, title: str, lines: Iterable[Line]) -> None:
+    """Print what is explained, and below it one line for each thing that is said."""
+    shown = [Line(each.about, _shown(each.text)) for each in lines]
+    width = max((len(each.about) for each in shown), default=0) + 2
+    if not stream.isatty():
+        print(_shown(title), file=stream)
+        for at, each in enumerate(shown):
+            print(f"  {each.about.ljust(width if at else 0)}{each.text}", file=stream)
+        return
+    console = Console(file=stream, highlight=False)
+    console.print(Text(_shown(title), style="bold"))
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for at, each in enumerate(shown):
+        if at:
+            table.add_row(each.about, Text(each.text))
+        else:
+            console.print(Text(f"  {each.text}"))
+    console.print(table)
+
+
+def print_notes(stream: TextIO, notes: Iterable[str]) -> None:
+    """Print what is worth knowing beside the results."""
+    for note in notes:
+        print(f"note: {_shown(note)}", file=stream)
+
+
+def _shown(text: str) -> str:
+    """A text of one line without anything that a terminal would obey."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

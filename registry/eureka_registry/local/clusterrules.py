@@ -1,0 +1,85 @@
+"""What fields of an `EurekaCluster` must be to each other: the CEL rules of the CRD."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Final
+
+from msgspec import UNSET
+
+from eureka_registry.local.clusterschema import Cluster, Injection, NamespaceSelector, Quantities
+
+Broken = Iterator[tuple[str, str]]
+"""Field and sentence of what is refused."""
+
+_MANAGEMENT_PORT: Final = 8763
+_LABEL_NAME: Final = re.compile(
+    r"(?=.{1,253}$)([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+    r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
+_METADATA_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+_OF_PODS: Final = frozenset({"pod-uid", "pod-name", "namespace", "cluster-uid"})
+_RENEWAL_S: Final = 30
+_AMOUNT: Final = re.compile(r"([0-9.]+)(.*)")
+_SUFFIXES: Final = {
+    "m": Decimal("1e-3"), "": Decimal(1),
+    "k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9),
+    "Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30),
+}  # fmt: skip
+
+
+def broken(cluster: Cluster) -> Broken:
+    """Yield field and sentence of what the rules of the CRD refuse."""
+    spec = cluster.spec
+    if re.fullmatch(f"{spec.peers.dns_prefix}[0-9]+", cluster.metadata.name):
+        said = "must not look like a peer's name (spec.peers.dnsPrefix and a number)"
+        yield "metadata.name", said
+    if 0 < spec.replicas < len(spec.topology.zones):
+        yield "spec.replicas", "must be at least the number of spec.topology.zones"
+    if spec.peers.port == _MANAGEMENT_PORT:
+        yield "spec.peers.port", "must not be 8763: that is the management port"
+    for place, region in enumerate(spec.registry.remote_regions):
+        if (region.url is UNSET) == (region.cluster_ref is UNSET):
+            where = f"spec.registry.remoteRegions[{place}]"
+            yield where, "set exactly one of url and clusterRef"
+    yield from _injection(spec.injection)
+
+
+def _injection(injection: Injection) -> Broken:
+    path, lease = "spec.injection", injection.lease
+    if injection.namespace_selector is not UNSET:
+        yield from _selector(injection.namespace_selector, f"{path}.namespaceSelector")
+    resources = injection.sidecar.resources
+    if any(_is_greater(resources.requests, resources.limits, each) for each in ("cpu", "memory")):
+        yield f"{path}.sidecar.resources", "a request must not be greater than its limit"
+    renewal_s = _RENEWAL_S if lease.renewal_seconds is UNSET else lease.renewal_seconds
+    if lease.duration_seconds is not UNSET and lease.duration_seconds <= 2 * renewal_s:
+        yield f"{path}.lease", "durationSeconds must be more than twice renewalSeconds"
+    if not all(_METADATA_NAME.fullmatch(key) for key in injection.metadata):
+        said = "names are at most 128 letters, digits, _, - and ., the first a letter or _"
+        yield f"{path}.metadata", said
+    if _OF_PODS & injection.metadata.keys():
+        said = "pod-uid, pod-name, namespace and cluster-uid are set by Eurekube"
+        yield f"{path}.metadata", said
+
+
+def _selector(selector: NamespaceSelector, path: str) -> Broken:
+    if not all(_LABEL_NAME.fullmatch(key) for key in selector.match_labels):
+        said = "names of labels are at most 63 letters, digits, -, _ and ."
+        yield f"{path}.matchLabels", said
+    for place, each in enumerate(selector.match_expressions):
+        if (each.operator in ("In", "NotIn")) != bool(each.values):
+            said = "In and NotIn need values, Exists and DoesNotExist have none"
+            yield f"{path}.matchExpressions[{place}]", said
+
+
+def _is_greater(requests: Quantities, limits: Quantities, resource: str) -> bool:
+    request, limit = (getattr(each, resource) for each in (requests, limits))
+    return UNSET not in (request, limit) and _amount(request) > _amount(limit)
+
+
+def _amount(quantity: Any) -> Decimal:  # noqa: ANN401 - the schema says that it is one
+    match = _AMOUNT.fullmatch(quantity)
+    return Decimal(match[1]) * _SUFFIXES[match[2]] if match else Decimal(0)

@@ -1,0 +1,1 @@
+"""Tests of injection: a package, as what its tests share ends with the last of them."""

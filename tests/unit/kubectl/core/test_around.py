@@ -1,0 +1,105 @@
+"""What files add to what is known of the cluster."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kubectl_eureka.core.around import (
+    Around,
+    objects,
+    offline,
+    with_annotation,
+    with_files,
+    with_registry,
+)
+from unit.operator.core.injection.shapes import DOMAIN, config, endpoints
+
+_LIVE: Final = Around(
+    config=config(),
+    domain=DOMAIN,
+    namespaces={"shop": {"metadata": {"name": "shop", "labels": {"team": "a", "tier": "b"}}}},
+    statuses={"shop/eureka": {"endpoints": endpoints("eureka", "shop")}},
+)
+
+
+def registry(name: str, namespace: str | None = None, **spec: object) -> dict[str, Any]:
+    """An EurekaCluster of a file."""
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {
+        "apiVersion": "eurekube.io/v1alpha1",
+        "kind": "EurekaCluster",
+        "metadata": metadata,
+        "spec": spec,
+    }
+
+
+def urls(around: Around) -> dict[str, tuple[str, ...]]:
+    """URLs of each registry."""
+    return {str(each): each.urls for each in around.config.registries}
+
+
+def test_labels_of_a_namespace_are_added_to_those_that_it_has() -> None:
+    """As `kubectl apply` does."""
+    after = {"kind": "Namespace", "metadata": {"name": "shop", "labels": {"tier": "c"}}}
+
+    found = with_files(_LIVE, [after], "default").namespace("shop")
+
+    assert found["metadata"]["labels"] == {"team": "a", "tier": "c"}
+
+
+def test_registry_of_a_file_takes_the_place_of_the_one_that_is_there() -> None:
+    """Its peers stay those of the status, which no file has."""
+    found = with_files(_LIVE, [registry("eureka", peers={"port": 9000})], "shop")
+
+    assert len(urls(found)["shop/eureka"]) == 3
+    assert urls(found)["shop/eureka"] == urls(_LIVE)["shop/eureka"]
+
+
+def test_new_registry_of_a_file_is_its_service() -> None:
+    """It has no peers yet."""
+    found = with_files(offline("i", "a.b"), [{"items": [registry("main", "infra")]}, None], "shop")
+
+    assert urls(found) == {"infra/main": ("http://main.infra.svc.a.b:8761/eureka/",)}
+
+
+def test_registry_that_cannot_be_one_is_noted() -> None:
+    """The pods are decided about without it."""
+    found = with_files(offline("i", "a.b"), [registry("main", "infra", peers=7)], "shop")
+
+    assert urls(found) == {}
+    assert found.notes[-1].startswith("EurekaCluster infra/main is no registry: spec.peers: 7")
+
+
+def test_registry_by_name_is_made_up_only_without_a_cluster() -> None:
+    """There one that does not exist is a mistake, and is refused."""
+    assert "infra/main" in urls(with_registry(offline("i", "a.b"), "infra/main"))
+    for around, named in (
+        (_LIVE, "infra/main"),
+        (offline("i", "a.b"), "http://a/b"),
+        (offline("i", "a.b"), "main"),
+        (offline("i", "a.b"), "infra/NO NAME"),
+        (offline("i", "a.b"), ""),
+    ):
+        assert with_registry(around, named) == around
+
+
+def test_annotation_is_set_on_pods_alone() -> None:
+    """An object's own annotations are its owner's."""
+    pod: dict[str, Any] = {"metadata": None, "spec": {"containers": []}}
+    deployment = {"kind": "Deployment", "metadata": {}, "spec": {"template": pod}}
+
+    found = with_annotation({"kind": "List", "items": [deployment, {"kind": "Service"}]}, "a")
+
+    annotations = {"eurekube.io/registry": "a"}
+    assert found["items"] == [
+        {**deployment, "spec": {"template": {**pod, "metadata": {"annotations": annotations}}}},
+        {"kind": "Service"},
+    ]
+
+
+def test_objects_of_lists_are_found() -> None:
+    """And what is no object is passed over."""
+    assert objects([{"items": [{"kind": "A"}, 7]}, {"kind": "B"}, None, "x"]) == [
+        {"kind": "A"},
+        {"kind": "B"},
+    ]

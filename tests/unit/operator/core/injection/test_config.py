@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from eureka_operator.core.injection.config import Known, known
+from support.clusterobjects import document
+from unit.operator.core.injection.shapes import DOMAIN, registry
+
+
+def test_peers_come_in_the_order_of_the_status_and_the_service_last() -> None:
+    """Peers by name are what clients are told; the Service outlives every change of peers."""
+    assert registry("eureka", "shop").urls == (
+        "http://peer1.shop.svc.cluster.local:8761/eureka/",
+        "http://peer2.shop.svc.cluster.local:8761/eureka/",
+        "http://eureka.shop.svc.cluster.local:8761/eureka/",
+    )
+
+
+def test_registry_without_status_is_reached_by_its_service() -> None:
+    """Pods that are made together with it are not to miss their sidecar."""
+    body = document({"peers": {"port": 9000, "contextPath": "/prod"}})
+    body["metadata"]["namespace"] = "shop"
+
+    found = known(body, DOMAIN)
+
+    assert isinstance(found, Known)
+    assert found.urls == ("http://eureka.shop.svc.cluster.local:9000/prod/eureka/",)
+    assert str(found) == "shop/eureka"
+
+
+def test_peers_come_with_the_zones_of_their_nodes() -> None:
+    """By these a pod knows its own zone; the zones' own names are what clients are told."""
+    zones = [{"name": "a", "nodeZone": "eu-west-1a"}, {"name": "b"}]
+    body = document({"topology": {"zones": zones}})
+    body["metadata"]["namespace"] = "shop"
+    urls = [
+        f"http://{peer}.shop.svc.{DOMAIN}:8761/eureka/" for peer in ("peer1", "peer2", "peer11")
+    ]
+    peers = [{"name": "peer1", "zone": "a"}, {"name": "peer2", "zone": "b"}, {"name": "peer11"}]
+    body["status"] = {"endpoints": {"defaultZone": ",".join(urls)}, "peers": peers}
+
+    found = known(body, DOMAIN)
+
+    assert isinstance(found, Known)
+    assert found.urls == (*urls, f"http://eureka.shop.svc.{DOMAIN}:8761/eureka/")
+    assert found.zones == ("eu-west-1a", "b", "")
+
+
+def test_single_peer_has_no_zone() -> None:
+    """There is nothing to choose from."""
+    body = document({"replicas": 1})
+    body["status"] = {"endpoints": {"defaultZone": "http://peer1:8761/eureka/"}}
+
+    found = known(body, DOMAIN)
+
+    assert isinstance(found, Known)
+    assert found.zones == ()
+
+
+def test_bad_injection_is_said() -> None:
+    """A registry that is half understood would inject with other values than were written."""
+    found = known(document({"injection": {"lease": {"renewalSeconds": 0}}}), DOMAIN)
+
+    assert isinstance(found, tuple)
+    assert [each.field for each in found] == ["spec.injection.lease.renewalSeconds"]
+
+
+def test_broken_status_is_no_exception() -> None:
+    """Whoever may write the status is not to stop all injection."""
+    body = document({})
+    body["status"] = {"endpoints": ["http://elsewhere"], "peers": {"name": ["peer1"]}}
+
+    found = known(body, DOMAIN)
+
+    assert isinstance(found, Known)
+    assert found.urls[0].startswith("http://eureka.")

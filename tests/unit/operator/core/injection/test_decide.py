@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from eureka_operator.core.injection.decide import (
+    Inject,
+    Refuse,
+    Skip,
+    decide,
+    injected,
+    uninjected,
+)
+from eureka_operator.core.injection.pods import Owner
+from eureka_operator.core.injection.status import INJECTED_LABEL, STATUS
+from eureka_operator.core.kinds import Object
+from support.clusterobjects import EVERY_FIELD
+from unit.operator.core.injection.shapes import NAMESPACE, config, registry, shape
+
+_ON = {"eurekube.io/inject": "enabled"}
+_INJECTION: Final = EVERY_FIELD["injection"]
+_SELECTED_BY: Final = {
+    "namespaceSelector.matchLabels": "example.com/team",
+    "namespaceSelector.matchExpressions": "stage",
+}
+"""The label of a namespace that is selected only without the field."""
+
+
+def _leaves(node: Object, path: str = "") -> Iterator[str]:
+    """Paths of all values of a mapping; a list is one, and so is a mapping with free keys."""
+    for key, value in node.items():
+        here = f"{path}{key}"
+        if isinstance(value, dict) and key not in ("matchLabels", "metadata"):
+            yield from _leaves(value, f"{here}.")
+        else:
+            yield here
+
+
+def _without(node: Object, path: str) -> Object:
+    first, _, rest = path.partition(".")
+    return {
+        key: _without(value, rest) if key == first and rest else value
+        for key, value in node.items()
+        if key != first or rest
+    }
+
+
+def _pod(*more: Object, **metadata: object) -> Object:
+    ports = [{"containerPort": 8080}]
+    containers: list[Object] = [{"name": "orders", "image": "orders:1", "ports": ports}, *more]
+    return {"metadata": {"name": "orders", **metadata}, "spec": {"containers": containers}}
+
+
+def _injected(pod: Object) -> Object:
+    decision = decide(pod, NAMESPACE, config())
+    assert isinstance(decision, Inject), decision
+    return injected(pod, decision)
+
+
+def test_what_is_no_pod_is_passed_on() -> None:
+    """The API server has the better words for it, and no answer would be worse than none."""
+    broken: tuple[Any, ...] = (None, [], {"spec": None}, {"metadata": 7, "spec": {}})
+    for pod in broken:
+        found = decide(pod, NAMESPACE, config())
+        assert isinstance(found, Skip)
+        assert found.finding.reason.code == "malformed_pod"
+        assert found.patch == ()
+    assert uninjected({"spec": 1}) == {"spec": 1}
+
+
+@pytest.mark.parametrize("path", [*_leaves(_INJECTION)])
+def test_each_field_of_spec_injection_has_an_effect(path: str) -> None:
+    """A field that does nothing is not in the schema."""
+    labels = {"example.com/team": "shop", "stage": "prod"}
+    if path in _SELECTED_BY:
+        del labels[_SELECTED_BY[path]]
+    namespace = {"metadata": {"name": "shop-7", "labels": labels}}
+
+    whole, without = (
+        decide(_pod(), namespace, config(registries=(registry("eureka", "infra", each),)))
+        for each in (_INJECTION, _without(_INJECTION, path))
+    )
+
+    assert whole != without
+
+
+def test_decision_stands_when_another_injector_adds_a_port() -> None:
+    """First come, the pod was clear; a refusal now would be for what its user never wrote."""
+    pod = _injected(_pod())
+    pod["spec"]["containers"].append({"name": "agent", "ports": [{"containerPort": 1}]})
+
+    found = decide(pod, NAMESPACE, config())
+
+    assert isinstance(found, Inject)
+    assert found.patch == ()
+    said = "the pod keeps the sidecar that it has, though as it is now it would get none"
+    assert [each.message for each in found.notes] == [f"{said}: ambiguous_port."]
+
+
+def test_container_that_is_added_later_is_held_as_well() -> None:
+    """A proxy that ends first leaves the application unreachable while it is held."""
+    pod = _injected(_pod())
+    pod["spec"]["containers"].append({"name": "istio-proxy"})
+
+    found = injected(pod, decide(pod, NAMESPACE, config()))
+
+    assert found["spec"]["containers"][1]["lifecycle"] == {"preStop": {"sleep": {"seconds": 20}}}
+    assert decide(found, NAMESPACE, config()) == Inject(())
+
+
+def test_part_that_somebody_removed_is_put_back() -> None:
+    """A sidecar without its volume does not start."""
+    pod = _injected(_pod())
+    del pod["spec"]["volumes"]
+
+    found = injected(pod, decide(pod, NAMESPACE, config()))
+
+    assert [each["name"] for each in found["spec"]["volumes"]] == ["eurekube-pod"]
+
+
+def test_fields_that_the_api_server_fills_in_are_no_change() -> None:
+    """It does so between two admissions, and in a template that was injected for Git."""
+    pod = _injected(_pod())
+    pod["spec"]["initContainers"][0]["terminationMessagePath"] = "/dev/termination-log"
+    pod["spec"]["volumes"][0]["downwardAPI"]["defaultMode"] = 420
+
+    assert decide(pod, NAMESPACE, config()) == Inject(())
+
+
+def test_injected_pod_that_is_switched_off_loses_its_sidecar() -> None:
+    """Its label came later, and wins."""
+    original = _pod()
+    pod = _injected(original)
+    pod["metadata"]["labels"] |= {"eurekube.io/inject": "disabled"}
+
+    found = decide(pod, NAMESPACE, config())
+
+    assert isinstance(found, Skip)
+    after = injected(pod, found)
+    assert after["spec"] == original["spec"]
+    assert json.loads(after["metadata"]["annotations"][STATUS])["reasons"] == ["disabled_by_pod"]
+
+
+def test_injected_template_works_without_the_injector() -> None:
+    """`inject -f` for Git: the namespace needs no label, and nothing is taken out again."""
+    pod = _injected(_pod())
+
+    found = decide(pod, {"metadata": {"name": "shop"}}, config())
+
+    assert isinstance(found, Skip)
+    assert found.finding.reason.code == "not_selected"
+    assert found.patch == ()
+
+
+def test_copy_for_debugging_is_not_called() -> None:
+    """It has annotations and no labels, and the sidecar of its original, which is removed."""
+    given = shape("81-debug-copy").given()
+    assert given["spec"]["initContainers"]
+
+    found = decide(given, NAMESPACE, config())
+
+    assert isinstance(found, Skip)
+    copy = injected(given, found)
+    assert "initContainers" not in copy["spec"]
+    assert decide(copy, NAMESPACE, config()) == Skip(found.finding)
+    copy["metadata"]["labels"] = _ON
+    asked = injected(copy, decide(copy, NAMESPACE, config()))
+    assert asked["spec"]["initContainers"][0]["name"] == "eureka-sidecar"
+    assert asked["metadata"]["labels"][INJECTED_LABEL] == "true"
+
+
+def test_label_that_was_there_before_stays() -> None:
+    """A template that was copied from an injected pod, and cleaned of all but this."""
+    pod = _pod(labels={INJECTED_LABEL: "true"})
+
+    assert uninjected(_injected(pod)) == pod
+
+
+def test_reason_that_is_gone_is_replaced() -> None:
+    """A template that was skipped and corrected since then."""
+    pod = _pod()
+    ports = pod["spec"]["containers"][0].pop("ports")
+    skipped = injected(pod, decide(pod, NAMESPACE, config()))
+    assert "no_port" in skipped["metadata"]["annotations"][STATUS]
+    skipped["spec"]["containers"][0]["ports"] = ports
+
+    found = _injected(skipped)
+
+    assert "no_port" not in found["metadata"]["annotations"][STATUS]
+    assert decide(found, NAMESPACE, config()) == Inject(())
+
+
+def test_owner_can_be_given() -> None:
+    """A template has none, but whoever holds it knows what it will be."""
+    job = decide(_pod(), NAMESPACE, config(), Owner("CronJob", "report"))
+
+    assert isinstance(job, Skip)
+    assert job.finding.reason.code == "job_default_off"
+
+
+def test_wrong_wish_is_refused_only_where_it_matters() -> None:
+    """Nothing is refused of a pod that nobody wants to inject."""
+    annotations = {"eurekube.io/port": "0"}
+
+    assert isinstance(decide(_pod(annotations=annotations), NAMESPACE, config()), Refuse)
+    bare: dict[str, Any] = {"metadata": {"name": "shop"}}
+    assert isinstance(decide(_pod(annotations=annotations), bare, config()), Skip)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import Any
+
+from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.reasons import Finding
+from eureka_operator.core.injection.registries import Registries, registries
+from unit.operator.core.injection.shapes import config, registry
+
+_SHOP = {"metadata": {"name": "shop"}}
+_JAVA = ("http://java:8761/eureka/",)
+
+
+def _found(wished: tuple[Any, ...], *known: Known, **rest: Any) -> Registries | str:  # noqa: ANN401 - fields of a config
+    found = registries(wished, _SHOP, config(registries=known, **rest))
+    return f"{found.reason.code}: {found.detail}" if isinstance(found, Finding) else found
+
+
+def test_only_one_of_the_namespace_is_meant() -> None:
+    """A registry for all namespaces does not take its pods."""
+    own, everywhere = registry("own", "shop"), registry("all", "infra", {"namespaceSelector": {}})
+
+    found = _found((), everywhere, own)
+
+    assert isinstance(found, Registries)
+    assert found.urls == (own.urls,)
+
+
+def test_registry_of_another_namespace_is_meant_if_it_says_so() -> None:
+    """Its `spec.injection` names the namespace; by default it means its own alone."""
+    everywhere = registry("all", "infra", {"namespaceSelector": {}, "drain": {"seconds": 3}})
+
+    found = _found((), everywhere, registry("other", "infra", {}))
+
+    assert isinstance(found, Registries)
+    assert found.urls == (everywhere.urls,)
+    assert found.injection.drain.seconds == 3
+
+
+def test_several_and_none_are_told_apart() -> None:
+    """Whichever were taken, somebody would look for the pod in the other one."""
+    a, b = registry("a", "shop"), registry("b", "shop")
+
+    assert _found((), a, b) == "ambiguous_registry: shop/a, shop/b"
+    assert _found((), registry("a", "infra")) == "no_registry: shop"
+    assert _found(()) == "no_registry: shop"
+
+
+def test_many_are_not_all_listed() -> None:
+    """The sentence is a line of an event."""
+    known = [registry(f"r{number}", "shop") for number in range(7)]
+
+    assert str(_found((), *known)).endswith("shop/r4 and 2 more")
+
+
+def test_named_registry_is_that_of_the_namespace_unless_it_says_another() -> None:
+    """As everywhere in Kubernetes."""
+    own, other = registry("eureka", "shop"), registry("eureka", "infra")
+
+    assert _found(("eureka",), other, own) == Registries((own.urls,), zones=(own.zones,))
+    assert _found(("infra/eureka",), other, own) == Registries((other.urls,), zones=(other.zones,))
+    assert _found(("eureka",), other) == "unknown_registry: shop/eureka"
+
+
+def test_urls_need_permission_and_are_foreign() -> None:
+    """A Java server's clients know a pod for longer than ours."""
+    own = registry("eureka", "shop")
+
+    found = _found(("eureka", _JAVA), own)
+
+    assert found == Registries((own.urls, _JAVA), is_foreign=True, zones=(own.zones, ()))
+    assert str(_found((_JAVA,), own, allow_urls=False)).startswith("urls_not_allowed")

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from eureka_operator.api.spec import NamespaceSelector
+from eureka_operator.core.injection.pods import Owner
+from eureka_operator.core.injection.reasons import Finding
+from eureka_operator.core.injection.selection import Choice, choice, matches, obstacle
+from unit.operator.core.injection.shapes import config, registry
+
+_ON = {"eurekube.io/inject": "enabled"}
+_OFF = {"eurekube.io/inject": "disabled"}
+
+
+def _choice(
+    pod_labels: object = None,
+    labels: object = None,
+    injection: dict[str, Any] | None = None,
+    **rest: bool,
+) -> object:
+    pod = {"metadata": {"labels": pod_labels}, "spec": {"containers": [{"name": "orders"}]}}
+    namespace = {"metadata": {"name": "shop", "labels": labels}}
+    known = (registry("eureka", "shop", injection),)
+    copied = rest.get("copied", False)
+    found = choice(pod, namespace, config(registries=known), Owner(), copied=copied)
+    return found.reason.code if isinstance(found, Finding) else found
+
+
+@pytest.mark.parametrize(
+    ("pod", "namespace", "found"),
+    [
+        (_ON, None, Choice(asked=True)),
+        (_ON, _OFF, Choice(asked=True)),
+        (_OFF, _ON, "disabled_by_pod"),
+        (None, _ON, Choice(asked=False)),
+        (None, _OFF, "disabled_by_namespace"),
+        (None, None, "not_selected"),
+        ({"eurekube.io/inject": "True"}, _ON, "bad_label"),
+        (None, {"eurekube.io/inject": ""}, "bad_label"),
+    ],
+)
+def test_label_of_the_pod_wins(pod: object, namespace: object, found: object) -> None:
+    """Whoever makes the pod knows it best."""
+    assert _choice(pod, namespace) == found
+
+
+def test_registry_can_choose_a_namespace_without_labels() -> None:
+    """Only if it says so: who sets but an image there chooses nobody. A label has the last word."""
+    assert _choice(injection={"default": True}) == Choice(asked=False)
+    assert _choice(injection={"default": False}) == "not_selected"
+    assert _choice(injection={"sidecar": {"image": "a"}}) == "not_selected"
+    assert _choice(labels=_OFF, injection={"default": True}) == "disabled_by_namespace"
+    elsewhere = {"default": True, "namespaceSelector": {"matchLabels": {"team": "other"}}}
+    assert _choice(injection=elsewhere) == "not_selected"
+    here = {
+        "default": True,
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}},
+    }
+    assert _choice(injection=here) == Choice(asked=False)
+
+
+def test_copy_for_debugging_has_to_ask() -> None:
+    """Clients would call what somebody is looking into."""
+    assert _choice(labels=_ON, copied=True) == "debug_copy"
+    assert _choice(_ON, copied=True) == Choice(asked=True)
+
+
+@pytest.mark.parametrize(
+    ("selector", "found"),
+    [
+        ({}, True),
+        ({"matchLabels": {"team": "shop"}}, True),
+        ({"matchLabels": {"team": "other"}}, False),
+        ({"matchExpressions": [{"key": "team", "operator": "In", "values": ["shop"]}]}, True),
+        ({"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["shop"]}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["a"]}]}, True),
+        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["shop"]}]}, False),
+        ({"matchExpressions": [{"key": "team", "operator": "Exists"}]}, True),
+        ({"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}, True),
+        (
+            {
+                "matchLabels": {"team": "shop"},
+                "matchExpressions": [{"key": "tier", "operator": "Exists"}],
+            },
+            False,
+        ),
+    ],
+)
+def test_selector_is_that_of_kubernetes(selector: dict[str, Any], found: bool) -> None:  # noqa: FBT001 - a table
+    """`NotIn` selects what lacks the label, too; all conditions must be met."""
+    read = msgspec.convert(selector, NamespaceSelector)
+
+    assert matches(read, {"team": "shop"}) is found
+
+
+def test_own_namespace_is_excluded() -> None:
+    """An injector that waits for its own answer never starts."""
+    pod = {"metadata": {}, "spec": {"containers": [{"name": "other"}]}}
+    namespace = {"metadata": {"name": "eurekube-system", "labels": _ON}}
+
+    found = choice(pod, namespace, config(), Owner(), copied=False)
+
+    assert isinstance(found, Finding)
+    assert found.reason.code == "excluded_namespace"
+
+
+def test_pod_that_can_be_served_has_no_obstacle() -> None:
+    """False, as some charts write it, is not true."""
+    pod = {"spec": {"hostNetwork": False, "containers": [{"name": "orders"}]}}
+
+    assert obstacle(pod, config()) is None
+    old = obstacle(pod, config(api_server=(1, 32)))
+    assert old is not None
+    assert old.detail == "the API server is 1.32"
