@@ -82,6 +82,8 @@ def test_quota_that_is_too_small_is_named_and_what_fits_runs(
     assert cluster.status["readyReplicas"] == 1
 
     _limit(kubectl, {"pods": "2"})
+    # Its controller waits ever longer before it tries again, unless the object changes.
+    kubectl("annotate", "statefulset/eureka-peer", "example.com/room=2")
     cluster.wait_ready()
     assert cluster.agrees
 

@@ -10,20 +10,22 @@ from typing import Any, Final
 
 import pytest
 
-from cluster.audit import Permission, granted
+from cluster.audit import Entry, Permission, granted
 from cluster.faults import Faults
 from cluster.plan import Plan
 from e2e.operator.audited import LEASES, Requests
 from e2e.operator.changes import is_there, start_anew, take_away
 from e2e.operator.ekc import LABEL, PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from processes.cluster import throughout, until
+from processes.cluster import until
 from support.kubectl import Kubectl
 
 Recorded = Callable[[str, object], None]
 
 MINUTE_S: Final = 65.0
 """A resync, which is there every minute, is within it."""
+SETTLING_S: Final = 300.0
+"""On a busy machine a peer may miss a probe now and then, and its status tells that."""
 NEVER_ASKED_FOR: Final = {
     Permission("eurekube.io", "eurekaclusters/finalizers", "update"),
     Permission("", "nodes", "get"),
@@ -39,13 +41,10 @@ def test_quiet_minute(
 ) -> None:
     """Nothing is written but the Lease, and that every two seconds."""
     requests = Requests(plan, operator.namespace, operator.account)
-    until(lambda: _was_quiet(requests, timedelta(seconds=10)), PATIENCE_S)
+    minute = until(lambda: _quiet(requests, timedelta(seconds=MINUTE_S)), SETTLING_S)
 
-    minute = Requests(plan, operator.namespace, operator.account)
-    throughout(lambda: minute.writes == [], MINUTE_S)
-
-    renewals = [each for each in minute.all if each.writes]
-    reads = [each for each in minute.all if each.resource != LEASES]
+    renewals = [each for each in minute if each.writes]
+    reads = [each for each in minute if each.resource != LEASES]
     assert {each.verb for each in renewals} == {"update"}
     assert {each.verb for each in reads} <= {"get", "list", "watch"}
     assert shared.is_so("Ready")
@@ -224,12 +223,13 @@ def _granted(operator: Operator) -> set[Permission]:
     return granted(rules)
 
 
-def _was_quiet(requests: Requests, span: timedelta) -> bool:
-    """Whether the operator has written nothing for so long."""
-    last = max((each.at for each in requests.writes), default=None)
-    begin = min((each.at for each in requests.all), default=None)
-    since = last or begin
-    return since is not None and datetime.now(since.tzinfo) - since > span
+def _quiet(requests: Requests, span: timedelta) -> list[Entry]:
+    """What was asked since the last write; empty if that is not so long ago."""
+    found = requests.all
+    last = max((each.at for each in requests.writes), default=found[0].at if found else None)
+    if last is None or datetime.now(last.tzinfo) - last <= span:
+        return []
+    return [each for each in found if each.at > last]
 
 
 def _object(version: str, kind: str, name: str, spec: object = None) -> dict[str, Any]:
