@@ -13,7 +13,8 @@ from cluster import parts
 from cluster.errors import CannotRunError, ClusterError
 from cluster.plan import Plan
 from conformance.realclient import not_run
-from eureka_operator.api.spec import Injection, NamespaceSelector
+from eureka_operator.api.selectors import Selector
+from eureka_operator.api.spec import Injection
 from eureka_operator.core.injection.config import Known
 from eureka_operator.core.injection.webhooks import selected_webhooks
 from eureka_operator.shell.selected import SELECTION_MANAGER
@@ -168,7 +169,7 @@ def test_webhooks_of_chosen_namespaces_outlive_an_upgrade_and_not_the_release(
 ) -> None:
     """The operator adds them to the chart's object, and has no right to make or delete one."""
     own, name = ["--set", "crds.install=false,fullnameOverride=chosen"], "chosen-injector"
-    injection = Injection(namespace_selector=NamespaceSelector({"team": "x"}), default=True)
+    injection = Injection(namespace_selector=Selector({"team": "x"}), default=True)
     eureka = Known("infra", "eureka", (), injection)
 
     def webhooks() -> list[str]:

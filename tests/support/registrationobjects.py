@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from eureka_operator.api import registration as rules
+from eureka_operator.api import selectors
 
 Spec = dict[str, Any]
 
@@ -174,15 +175,21 @@ BAD: Final = (
         {**SERVICE, "metadata": {"key": "a\nb"}},
     ),
     Bad(
+        "spec.selector.matchLabels",
+        selectors.NAMES,
+        selectors.NAMES,
+        {**CLUSTER, "selector": {"matchLabels": {"-": "x"}}},
+    ),
+    Bad(
         "spec.selector.matchExpressions[0]",
-        rules.VALUES,
-        rules.VALUES,
+        selectors.VALUES_OF_OPERATOR,
+        selectors.VALUES_OF_OPERATOR,
         {**CLUSTER, "selector": {"matchExpressions": [{"key": "a", "operator": "In"}]}},
     ),
     Bad(
         "spec.selector.matchExpressions[0]",
-        rules.VALUES,
-        rules.VALUES,
+        selectors.VALUES_OF_OPERATOR,
+        selectors.VALUES_OF_OPERATOR,
         {
             **CLUSTER,
             "selector": {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]},

@@ -11,7 +11,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from eureka_operator.api.spec import UNIQUE
+UNIQUE: Final = "unique"
+"""Key, in a list's extra data, of the field by which its items differ; empty: they differ whole."""
 
 _SHOWN: Final = 60
 _CREDENTIALS: Final = re.compile(r"(?<=//)[^\s/@]*(?:/[^\s@]*)?@")

@@ -13,8 +13,10 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, inspect
 
-from eureka_operator.api.check import Problem, problems, without_nulls
-from eureka_operator.api.spec import UNIQUE, ObjectName
+from eureka_operator.api import selectors
+from eureka_operator.api.check import UNIQUE, Problem, problems, without_nulls
+from eureka_operator.api.selectors import Selector
+from eureka_operator.api.spec import ObjectName
 
 __all__ = ["API_VERSION", "KIND", "Broken", "Problem", "Registration", "Spec", "read", "served"]
 
@@ -41,19 +43,15 @@ TWO_RENEWALS: Final = (
     "lease.durationSeconds must be at least three times lease.renewalIntervalSeconds,"
     " so that two renewals may be lost"
 )
-VALUES: Final = "values are given with In and NotIn, and only with them"
 METADATA_KEYS: Final = (
     "keys are of at most 128 letters, digits, '_', '-' and '.', the first a letter or '_'"
 )
 METADATA_RESERVED: Final = f"{', '.join(RESERVED[:-1])} and {RESERVED[-1]} are reserved"
 
 _KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
-_WITH_VALUES: Final = ("In", "NotIn")
 
 ClusterName = Annotated[str, Meta(min_length=1, max_length=32)]
 Label = Annotated[str, Meta(min_length=1, max_length=63)]
-LabelKey = Annotated[str, Meta(min_length=1, max_length=317)]
-LabelValue = Annotated[str, Meta(max_length=63)]
 Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
 EndpointId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")]
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -75,21 +73,6 @@ class ClusterRef(_Group, frozen=True):
 
     name: ClusterName
     namespace: Label | None = None
-
-
-class Requirement(_Group, frozen=True):
-    """An item of `spec.selector.matchExpressions`."""
-
-    key: LabelKey
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    values: Annotated[list[LabelValue], Meta(max_length=16)] = []
-
-
-class Selector(_Group, frozen=True):
-    """`spec.selector`: a LabelSelector of Kubernetes."""
-
-    match_labels: Annotated[dict[str, LabelValue], Meta(max_length=16)] = {}
-    match_expressions: Annotated[list[Requirement], Meta(max_length=16)] = []
 
 
 class Endpoint(_Group, frozen=True):
@@ -273,9 +256,8 @@ def _broken(spec: Spec) -> Iterator[Problem]:
         (lease.duration_seconds < 3 * lease.renewal_interval_seconds, TWO_RENEWALS),
     )
     yield from (Problem("spec", sentence) for is_broken, sentence in rules if is_broken)
-    for place, each in enumerate(spec.selector.match_expressions if spec.selector else ()):
-        if (each.operator in _WITH_VALUES) != bool(each.values):
-            yield Problem(f"spec.selector.matchExpressions[{place}]", VALUES)
+    if spec.selector is not None:
+        yield from selectors.broken(spec.selector, "spec.selector")
     if not all(_KEY.fullmatch(key) for key in spec.metadata):
         yield Problem("spec.metadata", METADATA_KEYS)
     if any(key in RESERVED for key in spec.metadata):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
+from eureka_operator.api import selectors
 from eureka_operator.api.check import Problem
 from eureka_operator.api.spec import Injection, Peers, Quantities, Spec
 
@@ -25,11 +26,6 @@ NAME_OF_A_PEER: Final = (
 PEERS_PER_ZONE: Final = "spec.replicas must be at least the number of spec.topology.zones"
 MANAGEMENT_PORT: Final = "spec.peers.port must not be 8763: that is the management port"
 ONE_SOURCE: Final = "set exactly one of url and clusterRef"
-LABEL_NAMES: Final = (
-    "names of labels are at most 63 letters, digits, -, _ and ., with a DNS name and / before them"
-    " or not"
-)
-VALUES_OF_OPERATOR: Final = "In and NotIn need values, Exists and DoesNotExist have none"
 REQUEST_AND_LIMIT: Final = "a request must not be greater than its limit"
 LEASE_TIMES: Final = (
     "durationSeconds must be more than twice renewalSeconds, or a lease ends when one renewal fails"
@@ -60,10 +56,6 @@ VOLUME_IMMUTABLE: Final = (
 _LONGEST_NAME: Final = 32
 _NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _MANAGEMENT_PORT: Final = 8763
-_LABEL_NAME: Final = re.compile(
-    r"(?=.{1,253}$)([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
-    r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-)
 _METADATA_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _OF_PODS: Final = frozenset({"pod-uid", "pod-name", "namespace", "cluster-uid"})
 _RENEWAL_S: Final = 30
@@ -103,7 +95,10 @@ def _name(name: str, dns_prefix: str) -> Iterator[Problem]:
 
 
 def _injection(injection: Injection) -> Iterator[Problem]:
-    yield from _selector(injection)
+    if injection.namespace_selector is not None:
+        yield from selectors.broken(
+            injection.namespace_selector, "spec.injection.namespaceSelector"
+        )
     resources, lease = injection.sidecar.resources, injection.lease
     if any(_is_greater(resources.requests, resources.limits, each) for each in ("cpu", "memory")):
         yield Problem("spec.injection.sidecar.resources", REQUEST_AND_LIMIT)
@@ -115,17 +110,6 @@ def _injection(injection: Injection) -> Iterator[Problem]:
         yield Problem("spec.injection.metadata", METADATA_NAMES)
     if _OF_PODS & injection.metadata.keys():
         yield Problem("spec.injection.metadata", METADATA_OF_PODS)
-
-
-def _selector(injection: Injection) -> Iterator[Problem]:
-    selector, path = injection.namespace_selector, "spec.injection.namespaceSelector"
-    if selector is None:
-        return
-    if not all(_LABEL_NAME.fullmatch(key) for key in selector.match_labels):
-        yield Problem(f"{path}.matchLabels", LABEL_NAMES)
-    for place, each in enumerate(selector.match_expressions):
-        if (each.operator in ("In", "NotIn")) != bool(each.values):
-            yield Problem(f"{path}.matchExpressions[{place}]", VALUES_OF_OPERATOR)
 
 
 def _is_greater(requests: Quantities, limits: Quantities, resource: str) -> bool:

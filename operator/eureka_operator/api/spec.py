@@ -7,13 +7,13 @@ are always there, so nobody has to ask for them.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-UNIQUE: Final = "unique"
-"""Key, in a list's extra data, of the field by which its items differ; empty: they differ whole."""
+from eureka_operator.api.check import UNIQUE
+from eureka_operator.api.selectors import Selector
 
 FreeForm = dict[str, Any]
 """A part of Kubernetes' own schema, which only the API server checks."""
@@ -46,19 +46,6 @@ NodeLabel = Annotated[
 Labels = Annotated[dict[str, Annotated[str, Meta(max_length=63)]], Meta(max_length=32)]
 Annotations = Annotated[dict[str, str], Meta(max_length=64)]
 FreeFormList = Annotated[list[FreeForm], Meta(max_length=16)]
-LabelName = Annotated[
-    str,
-    Meta(
-        max_length=253,
-        pattern=(
-            r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
-            r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-        ),
-    ),
-]
-LabelValue = Annotated[
-    str, Meta(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
-]
 SidecarImage = Annotated[str, Meta(max_length=512, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]
 Cpu = Annotated[str, Meta(max_length=16, pattern=r"^[0-9]+([.][0-9]{1,3})?m?$")]
 Memory = Annotated[str, Meta(max_length=16, pattern=r"^[0-9]+(k|M|G|Ki|Mi|Gi)?$")]
@@ -258,21 +245,6 @@ class Dashboard(_Group, frozen=True):
     actions: bool | None = None
 
 
-class Requirement(_Group, frozen=True):
-    """One of `spec.injection.namespaceSelector.matchExpressions`."""
-
-    key: LabelName
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    values: Annotated[list[LabelValue], Meta(max_length=16)] = []
-
-
-class NamespaceSelector(_Group, frozen=True):
-    """`spec.injection.namespaceSelector`; empty: all namespaces."""
-
-    match_labels: Annotated[dict[str, LabelValue], Meta(max_length=16)] = {}
-    match_expressions: Annotated[list[Requirement], Meta(max_length=16)] = []
-
-
 class Quantities(_Group, frozen=True):
     """`requests` and `limits` of `spec.injection.sidecar.resources`."""
 
@@ -310,7 +282,7 @@ class SidecarDrain(_Group, frozen=True):
 class Injection(_Group, frozen=True):
     """`spec.injection`; no selector: the cluster's own namespace. No `default`: false."""
 
-    namespace_selector: NamespaceSelector | None = None
+    namespace_selector: Selector | None = None
     default: bool | None = None
     sidecar: Sidecar = Sidecar()
     lease: SidecarLease = SidecarLease()

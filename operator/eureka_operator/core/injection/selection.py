@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import msgspec
 
-from eureka_operator.api.spec import NamespaceSelector, Requirement
 from eureka_operator.core import names
 from eureka_operator.core.injection import pods, reasons
 from eureka_operator.core.injection.annotations import INJECT
@@ -112,28 +111,7 @@ def covers(registry: Known, namespace: Mapping[str, Any]) -> bool:
     if selector is None:
         return registry.namespace == pods.name(namespace)
     labels = {**pods.labels_of(namespace), "kubernetes.io/metadata.name": pods.name(namespace)}
-    return matches(selector, labels)
-
-
-def matches(selector: NamespaceSelector, labels: Mapping[str, str]) -> bool:
-    """Whether a selector selects labels, as `metav1.LabelSelectorAsSelector` does."""
-    wanted, conditions = selector.match_labels, selector.match_expressions
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        _matches(each, labels) for each in conditions
-    )
-
-
-def _matches(condition: Requirement, labels: Mapping[str, str]) -> bool:
-    value = labels.get(condition.key)
-    match condition.operator:
-        case "In":
-            return value in condition.values
-        case "NotIn":
-            return value not in condition.values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
+    return selector.selects(labels)
 
 
 def _by_nature(pod: Mapping[str, Any], belongs_to: Owner, *, asked: bool) -> Finding | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from eureka_operator.api.spec import NamespaceSelector
+from eureka_operator.api.selectors import Selector
 from eureka_operator.core.injection.annotations import INJECT
 from eureka_operator.core.injection.config import Known
 from eureka_operator.core.kinds import Object
@@ -63,7 +63,7 @@ def _webhook(of_chart: Object, name: str, selector: Object) -> Object:
     }
 
 
-def _document(selector: NamespaceSelector) -> Object:
+def _document(selector: Selector) -> Object:
     """A selector as the API server gives it back: nothing empty is in it."""
     conditions = [
         {"key": each.key, "operator": each.operator}

@@ -6,10 +6,10 @@ NAMESPACE:SERVICE:ADDRESS:PORT, and NAMESPACE:REGISTRATION:ID for a fixed endpoi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from eureka_operator.api.registration import Endpoint, Registration, Requirement, Selector
+from eureka_operator.api.registration import Endpoint, Registration
 from eureka_operator.core import names
 from eureka_operator.core.instances import CLUSTER_UID, NAMESPACE
 from eureka_operator.core.registrations.sources import Address, Service, ServicePort, Slice
@@ -110,26 +110,6 @@ def wanted(
     return _bounded(registration, made, findings)
 
 
-def selects(selector: Selector, labels: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector of Kubernetes selects an object with these labels."""
-    return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
-        _meets(each, labels) for each in selector.match_expressions
-    )
-
-
-def _meets(requirement: Requirement, labels: Mapping[str, str]) -> bool:
-    value = labels.get(requirement.key)
-    match requirement.operator:
-        case "In":
-            return value in requirement.values
-        case "NotIn":
-            return value not in requirement.values
-        case "Exists":
-            return value is not None
-        case _:
-            return value is None
-
-
 def _bounded(registration: Registration, made: Iterable[Wanted], findings: list[Finding]) -> Found:
     by_key = {each.key: each for each in made}
     if len(by_key) > MOST_INSTANCES:
@@ -148,7 +128,7 @@ def _chosen(
     spec = registration.spec
     here = [each for each in services if each.namespace == registration.namespace]
     if spec.selector is not None:
-        found = [each for each in here if selects(spec.selector, each.labels)]
+        found = [each for each in here if spec.selector.selects(each.labels)]
         return [each for each in found if not each.is_external], []
     found = [each for each in here if each.name == spec.service]
     if not found:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from msgspec import inspect
 
-from eureka_operator.api import rules, spec
+from eureka_operator.api import rules, selectors, spec
 from eureka_operator.api.settings import SETTINGS, Row
 from eureka_registry.config.table import SETTINGS as TABLE
 from eureka_registry.local import clusterschema
@@ -193,7 +193,10 @@ def test_sentences_of_the_rules_are_those_of_the_crd() -> None:
     """Whoever sees the operator's and the API server's sees the same mistake."""
     crd = set(_messages(SCHEMA))
     ours = {
-        value for name, value in vars(rules).items() if name.isupper() and isinstance(value, str)
+        value
+        for each in (rules, selectors)
+        for name, value in vars(each).items()
+        if name.isupper() and not name.startswith("_") and isinstance(value, str)
     }
 
     assert ours == crd

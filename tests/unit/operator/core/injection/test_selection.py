@@ -2,13 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
-from eureka_operator.api.spec import NamespaceSelector
 from eureka_operator.core.injection.pods import Owner
 from eureka_operator.core.injection.reasons import Finding
-from eureka_operator.core.injection.selection import Choice, choice, matches, obstacle
+from eureka_operator.core.injection.selection import Choice, choice, obstacle
 from unit.operator.core.injection.shapes import config, registry
 
 _ON = {"eurekube.io/inject": "enabled"}
@@ -66,35 +64,6 @@ def test_copy_for_debugging_has_to_ask() -> None:
     """Clients would call what somebody is looking into."""
     assert _choice(labels=_ON, copied=True) == "debug_copy"
     assert _choice(_ON, copied=True) == Choice(asked=True)
-
-
-@pytest.mark.parametrize(
-    ("selector", "found"),
-    [
-        ({}, True),
-        ({"matchLabels": {"team": "shop"}}, True),
-        ({"matchLabels": {"team": "other"}}, False),
-        ({"matchExpressions": [{"key": "team", "operator": "In", "values": ["shop"]}]}, True),
-        ({"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["shop"]}]}, False),
-        ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["a"]}]}, True),
-        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["shop"]}]}, False),
-        ({"matchExpressions": [{"key": "team", "operator": "Exists"}]}, True),
-        ({"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}, False),
-        ({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}, True),
-        (
-            {
-                "matchLabels": {"team": "shop"},
-                "matchExpressions": [{"key": "tier", "operator": "Exists"}],
-            },
-            False,
-        ),
-    ],
-)
-def test_selector_is_that_of_kubernetes(selector: dict[str, Any], found: bool) -> None:  # noqa: FBT001 - a table
-    """`NotIn` selects what lacks the label, too; all conditions must be met."""
-    read = msgspec.convert(selector, NamespaceSelector)
-
-    assert matches(read, {"team": "shop"}) is found
 
 
 def test_own_namespace_is_excluded() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from eureka_operator.core.registrations import wanted as module
 from eureka_operator.core.registrations.sources import Address, ServicePort
-from eureka_operator.core.registrations.wanted import Key, Place, selects, wanted
+from eureka_operator.core.registrations.wanted import Key, Place, wanted
 from eureka_sidecar.core.document import registration as body
 from support.registrationobjects import CLUSTER, FIXED, SERVICE
 
@@ -227,40 +227,6 @@ def test_application_may_come_from_a_label() -> None:
 
     assert [key.app for key in result.instances] == ["ORDERS"]
     assert [each.reason for each in result.findings] == ["NoAppLabel"]
-
-
-@pytest.mark.parametrize(
-    ("selector", "labels", "expected"),
-    [
-        ({}, {}, True),
-        ({"matchLabels": {"a": "1"}}, {"a": "1", "b": "2"}, True),
-        ({"matchLabels": {"a": "1"}}, {"a": "2"}, False),
-        ({"matchLabels": {"a": "1", "b": "1"}}, {"a": "1"}, False),
-        ("In 1 2", {"a": "2"}, True),
-        ("In 1 2", {"a": "3"}, False),
-        ("In 1 2", {}, False),
-        ("NotIn 1 2", {"a": "1"}, False),
-        ("NotIn 1 2", {}, True),
-        ("Exists", {"a": ""}, True),
-        ("Exists", {}, False),
-        ("DoesNotExist", {}, True),
-        ("DoesNotExist", {"a": "1"}, False),
-    ],
-)
-def test_selector_is_that_of_kubernetes(
-    selector: Any,  # noqa: ANN401 - a document, or its short form
-    labels: dict[str, str],
-    expected: bool,  # noqa: FBT001
-) -> None:
-    """`LabelSelectorAsSelector` of apimachinery."""
-    if isinstance(selector, str):
-        operator, *values = selector.split()
-        requirement = {"key": "a", "operator": operator, **({"values": values} if values else {})}
-        selector = {"matchExpressions": [requirement]}
-    read = registration({**CLUSTER, "selector": selector}).spec.selector
-
-    assert read is not None
-    assert selects(read, labels) is expected
 
 
 def test_fixed_endpoints_are_up() -> None:
