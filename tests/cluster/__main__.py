@@ -127,8 +127,7 @@ def _build(options: argparse.Namespace) -> None:
     version = Kubernetes.parse(options.kubernetes)
     debian.provide()
     parts.build_all(parts.everything(version))
-    for recipe in images.RECIPES:
-        images.built(recipe)
+    images.all_built()
 
 
 def _up(options: argparse.Namespace) -> None:
@@ -159,7 +158,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _load(options: argparse.Namespace) -> None:
     plan = records.read(options.name)
-    archives = options.archive or [images.built(recipe) for recipe in images.RECIPES]
+    archives = options.archive or images.all_built()
     for archive in archives:
         node.load_everywhere(plan, archive)
         say(f"{archive}: loaded on {len(plan.nodes)} nodes")

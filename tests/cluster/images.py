@@ -8,7 +8,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -63,6 +64,17 @@ def built(recipe: Recipe) -> Path:
         if old.is_dir() and time.time() - old.stat().st_mtime > _UNUSED_S:
             shutil.rmtree(old, ignore_errors=True)  # 180 MB for each change of the code
     return folder / _ARCHIVE
+
+
+def all_built(recipes: Sequence[Recipe] = RECIPES) -> list[Path]:
+    """The archives of images, built at the same time: a build is mostly one process at a time.
+
+    Raises:
+        ClusterError: one cannot be built.
+    """
+    parts.build(parts.base())
+    with ThreadPoolExecutor(len(recipes)) as pool:
+        return [*pool.map(built, recipes)]
 
 
 def copied(dockerfile: str) -> list[str]:

@@ -54,8 +54,8 @@ def own(config: pytest.Config) -> Iterator[Target]:
     """A cluster of three nodes in three zones, with the images on each."""
     with own_cluster("e2e", 3, config) as plan:
         with speaking(config):
-            for recipe in images.RECIPES:
-                node.load_everywhere(plan, images.built(recipe))
+            for archive in images.all_built():
+                node.load_everywhere(plan, archive)
         yield _target(plan)
 
 

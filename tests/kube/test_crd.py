@@ -168,13 +168,14 @@ def test_status_has_columns_and_can_be_selected(clusters: Kubectl) -> None:
     clusters(*STRICTLY, "--subresource=status", "--field-manager=status", given=json.dumps(whole))
 
     assert clusters.get("ekc", "eureka")["status"] == status
-    heading, row = clusters("get", "eureka", "-o", "wide").splitlines()
+    heading, row = clusters("get", "ekc", "-o", "wide").splitlines()
     assert " ".join(heading.split()).startswith(
         "NAME PEERS READY AVAILABLE CONVERGED PHASE VERSION INSTANCES SELF-PRESERVATION URL AGE"
     )
     assert " ".join(row.split()).startswith(
         "eureka 3 3 True True Ready 0.1.0 42 true http://eureka:8761/eureka/"
     )
+    assert "eurekacluster.eurekube.io/eureka" in clusters("get", "eureka", "-o", "name")
     assert "eureka" in clusters("get", "ekc", "--field-selector=status.phase=Ready")
     assert "eureka" not in clusters("get", "ekc", "--field-selector=status.phase=Degraded")
     clusters("wait", "--for=condition=Ready", "ekc/eureka", "--timeout=5s")

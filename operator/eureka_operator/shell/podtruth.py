@@ -74,7 +74,8 @@ class PodTruth:
         self._peers = [
             Mirror(POD, read_peer, each, labels=CLUSTER_LABEL, tell=tell) for each in everywhere
         ]
-        self._nodes = Mirror(NODE, read_node)
+        # Nodes belong to no namespace: an operator of single namespaces may not read them.
+        self._nodes = [] if namespaces else [Mirror(NODE, read_node)]
         self._kube = kube
         self._metrics = metrics
         self._namespaces = frozenset(namespaces)
@@ -93,7 +94,7 @@ class PodTruth:
         """Do it for as long as this replica leads; watches use `client`."""
         async with session() as connections, asyncio.TaskGroup() as group:
             registries = Registries(connections, self._metrics)
-            mirrors: list[Mirror[Any]] = [*self._pods, *self._peers, self._nodes]
+            mirrors: list[Mirror[Any]] = [*self._pods, *self._peers, *self._nodes]
             for mirror in mirrors:
                 group.create_task(mirror.follow(client))
             while True:
@@ -125,7 +126,7 @@ class PodTruth:
         await asyncio.sleep(min(max(rest_s, _LEAST_PAUSE_S), _MOST_PAUSE_S))
 
     async def _reap(self, pods: list[Pod], readings: Mapping[ClusterName, Reading]) -> None:
-        nodes = _by_name(self._nodes)
+        nodes = _by_name(self._nodes) if self._nodes else None
         now = self._now()
         self._missing = missing_nodes(self._missing, pods, nodes, now)
         known = Known(
@@ -170,7 +171,7 @@ def _all(mirrors: list[Mirror[T]]) -> list[T] | None:
     return None if found is None else list(found.values())
 
 
-def _by_name(mirror: Mirror[Node]) -> dict[str, Node] | None:
-    """The nodes; `None` while they are not known: an operator of single namespaces may not."""
-    found = _all([mirror])
+def _by_name(mirrors: list[Mirror[Node]]) -> dict[str, Node] | None:
+    """The nodes; `None` while they are not all known."""
+    found = _all(mirrors)
     return None if found is None else {node.name: node for node in found}

@@ -216,8 +216,8 @@ def test_sidecar_that_is_killed_is_started_again(
     record_property(
         "sidecar killed, not UP meanwhile", f"{down[-1] - down[0]:.1f} s" if down else "never"
     )
-    (pod,) = pods_of(cluster.kubectl, "steady").values()
-    assert (restarts(pod), restarts(pod, "application")) == (1, 0)
+    until(lambda: restarts(_pod_of(cluster, "steady")) == 1, PATIENCE_S)
+    assert restarts(_pod_of(cluster, "steady"), "application") == 0
 
 
 def test_pod_that_starts_without_a_registry_registers_later(
@@ -311,6 +311,11 @@ def test_uninstall_leaves_pods_running_and_no_webhook(
         assert orders.lives == before
     finally:
         operator.install()
+
+
+def _pod_of(cluster: EkcCluster, app: str) -> dict[str, Any]:
+    (pod,) = pods_of(cluster.kubectl, app).values()
+    return pod
 
 
 def _registered_at_ms(found: dict[str, dict[str, Any]]) -> int:

@@ -29,7 +29,8 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: eureka-operator}
 rules:
-- {apiGroups: [eurekube.io], resources: [eurekaclusters], verbs: [list, watch]}
+- {apiGroups: [eurekube.io], resources: [eurekaclusters, eurekaregistrations], verbs: [list, watch]}
+- {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [list, watch]}
 - {apiGroups: [""], resources: [services, configmaps, serviceaccounts, pods], verbs: [list, watch]}
 - {apiGroups: [apps], resources: [statefulsets], verbs: [list, watch]}
 - {apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [list, watch]}
@@ -262,7 +263,10 @@ def test_dead_aggregated_api_keeps_us_from_nothing(
 def test_namespaced_replica_needs_nothing_outside_its_namespaces(
     cluster: Plan, kubectl: Kubectl, api: Kubectl, tmp_path: Path
 ) -> None:
-    """A service account's token and a Role are enough, and are all that is used."""
+    """A service account's token and a Role are enough, and are all that is used.
+
+    But for one question: which Kubernetes this is, without which no lease of a pod is removed.
+    """
     begun = datetime.now(UTC)
     kubeconfig = as_service_account(cluster, kubectl, tmp_path)
     flags = (f"--namespaces={kubectl.namespace}", "--resync=1")
@@ -277,10 +281,12 @@ def test_namespaced_replica_needs_nothing_outside_its_namespaces(
         assert set(replica.names()) == {"eureka"}
 
     user = audit.account(kubectl.namespace, "eureka-operator")
-    refused = [
-        each for each in audit.entries(cluster, begun) if each.user == user if each.code == 403
-    ]
-    assert refused == []
+    refused = {
+        (each.verb, each.resource)
+        for each in audit.entries(cluster, begun)
+        if each.user == user and each.code == 403
+    }
+    assert refused <= {("get", "namespaces")}
 
 
 def test_account_that_may_not_list_is_told_so(

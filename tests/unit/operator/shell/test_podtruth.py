@@ -80,7 +80,7 @@ async def ended(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 async def turn(found: World, *namespaces: str) -> PodTruth:
     """Do one turn, by what the watches show at their start."""
     truth = PodTruth(found.kube, found.metrics, namespaces, lambda: True)
-    mirrors: list[Mirror[Any]] = [*truth._pods, *truth._peers, truth._nodes]
+    mirrors: list[Mirror[Any]] = [*truth._pods, *truth._peers, *truth._nodes]
     async with ended(*(mirror.follow(found.client) for mirror in mirrors)), session() as over:
         async with asyncio.timeout(20):
             await asyncio.gather(*(mirror.change() for mirror in mirrors))
