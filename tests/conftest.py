@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what takes long, unless it is asked for; the last lines of a run say so."""
     if config.getoption("--long"):
         return
-    skip = pytest.mark.skip(reason=f"{_NOT_RUN}what takes minutes each: make e2e ARGS=--long")
+    skip = pytest.mark.skip(reason=f"{_NOT_RUN}what takes minutes each: make test ARGS=--long")
     for item in items:
         if item.get_closest_marker(_LONG):
             item.add_marker(skip)

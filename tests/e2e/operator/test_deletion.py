@@ -109,7 +109,9 @@ def test_all_is_gone_whatever_is_deleted_first(
         record_property(f"gone after {words}", f"{time.monotonic() - begin:.1f} s")
 
 
-@pytest.mark.parametrize("version", [versions.HELM, versions.HELM_4])
+@pytest.mark.parametrize(
+    "version", [pytest.param(versions.HELM, marks=pytest.mark.long), versions.HELM_4]
+)
 def test_install_elsewhere_takes_over(
     target: Target, operator: Operator, cluster: EkcCluster, version: str
 ) -> None:

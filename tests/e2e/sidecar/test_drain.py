@@ -81,7 +81,8 @@ def test_lease_is_removed_before_the_application_learns_of_its_end(
     assert gone < sigterm
 
 
-@pytest.mark.parametrize("factor", [10, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.long  # an injected sidecar has the same test, always: tests/e2e/injection/test_roll.py
+@pytest.mark.parametrize("factor", [10, 1])
 def test_rolling_update_fails_no_call(
     target: Target, kubectl: Kubectl, factor: int, record_property: Record
 ) -> None:

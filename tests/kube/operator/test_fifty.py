@@ -65,6 +65,7 @@ def plan(pytestconfig: pytest.Config) -> Iterator[Plan]:
         yield plan
 
 
+@pytest.mark.long
 def test_fifty_clusters_need_little_memory_and_no_writes_once_they_are_ready(
     plan: Plan, tmp_path: Path, record_property: Record
 ) -> None:
