@@ -38,6 +38,23 @@ def without_nulls(node: Any) -> Any:  # noqa: ANN401 - a document as it was read
     return node
 
 
+def object_problems(
+    node: Mapping[str, Any],
+    expected: Mapping[str, str],
+    whole: inspect.Type,
+    metadata: inspect.Type,
+    *,
+    strict: bool,
+) -> Iterator[Problem]:
+    """Hold an object, without nulls, against its types; `expected` are its apiVersion and kind."""
+    for field, value in expected.items():
+        if node.get(field, value) != value:
+            yield Problem(field, f"{node[field]} is not known here: write {value}")
+    yield from problems(node, whole, strict=strict)
+    if isinstance(node.get("metadata"), Mapping):
+        yield from problems(node["metadata"], metadata, "metadata")
+
+
 def problems(
     node: object, kind: inspect.Type, path: str = "", *, strict: bool = False
 ) -> Iterator[Problem]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
 
-from eureka_operator.api.check import Problem, problems, without_nulls
+from eureka_operator.api.check import Problem, object_problems, without_nulls
 from eureka_operator.api.rules import broken, changed
 from eureka_operator.api.spec import Spec
 
@@ -57,6 +57,7 @@ class _Document(msgspec.Struct, frozen=True, rename="camel"):
     status: dict[str, Any] = {}
 
 
+_EXPECTED: Final = {"apiVersion": API_VERSION, "kind": KIND}
 _METADATA: Final = inspect.type_info(_Metadata)
 _DOCUMENT: Final = inspect.type_info(_Document)
 
@@ -68,7 +69,7 @@ def read(document: Mapping[str, Any], *, strict: bool = False) -> Cluster | tupl
     operator must that is older than the CRD.
     """
     node = without_nulls(document)
-    found = tuple(_problems(node, strict=strict))
+    found = tuple(object_problems(node, _EXPECTED, _DOCUMENT, _METADATA, strict=strict))
     if found:
         return found
     document_read = msgspec.convert(node, _Document)
@@ -83,12 +84,3 @@ def read(document: Mapping[str, Any], *, strict: bool = False) -> Cluster | tupl
         spec=document_read.spec,
         status=document_read.status,
     )
-
-
-def _problems(node: Mapping[str, Any], *, strict: bool) -> Iterator[Problem]:
-    for field, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
-        if node.get(field, expected) != expected:
-            yield Problem(field, f"{node[field]} is not known here: write {expected}")
-    yield from problems(node, _DOCUMENT, strict=strict)
-    if isinstance(node.get("metadata"), Mapping):
-        yield from problems(node["metadata"], _METADATA, "metadata")

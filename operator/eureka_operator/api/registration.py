@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, inspect
 
 from eureka_operator.api import selectors
-from eureka_operator.api.check import UNIQUE, Problem, problems, without_nulls
+from eureka_operator.api.check import UNIQUE, Problem, object_problems, without_nulls
 from eureka_operator.api.selectors import Selector
 from eureka_operator.api.spec import ObjectName
 
@@ -182,6 +182,7 @@ class _Document(msgspec.Struct, frozen=True, rename="camel"):
     status: dict[str, Any] = {}
 
 
+_EXPECTED: Final = {"apiVersion": API_VERSION, "kind": KIND}
 _METADATA: Final = inspect.type_info(_Metadata)
 _DOCUMENT: Final = inspect.type_info(_Document)
 
@@ -195,7 +196,7 @@ def read(
     operator must that is older than the CRD.
     """
     node = without_nulls(document)
-    found = tuple(_problems(node, strict=strict))
+    found = tuple(object_problems(node, _EXPECTED, _DOCUMENT, _METADATA, strict=strict))
     if found:
         return found
     whole = msgspec.convert(node, _Document)
@@ -226,15 +227,6 @@ def served(document: Mapping[str, Any]) -> Registration | Broken:
         status=document.get("status") or {},
         problems=found,
     )
-
-
-def _problems(node: Mapping[str, Any], *, strict: bool) -> Iterator[Problem]:
-    for field, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
-        if node.get(field, expected) != expected:
-            yield Problem(field, f"{node[field]} is not known here: write {expected}")
-    yield from problems(node, _DOCUMENT, strict=strict)
-    if isinstance(node.get("metadata"), Mapping):
-        yield from problems(node["metadata"], _METADATA, "metadata")
 
 
 def _broken(spec: Spec) -> Iterator[Problem]:

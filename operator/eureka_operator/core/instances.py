@@ -7,8 +7,8 @@ looked at: a name that Kubernetes would not take is none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME: Final = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 )
+
+T = TypeVar("T")
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,20 +64,33 @@ class _Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     metadata: dict[str, Any] = {}
 
 
-class _Application(msgspec.Struct, frozen=True):
-    instance: list[_Item] = []
+class _Application(msgspec.Struct, Generic[T], frozen=True):
+    instance: list[T] = []
 
 
-class _Applications(msgspec.Struct, frozen=True):
-    application: list[_Application] = []
+class _Applications(msgspec.Struct, Generic[T], frozen=True):
+    application: list[_Application[T]] = []
 
 
-class _List(msgspec.Struct, frozen=True):
-    applications: _Applications
+class _List(msgspec.Struct, Generic[T], frozen=True):
+    applications: _Applications[T]
 
 
 class _One(msgspec.Struct, frozen=True):
     instance: _Item
+
+
+def read_items(body: bytes, item: type[T]) -> Iterator[T]:
+    """All instances of the answer to `GET apps`, of each what `item` has fields for.
+
+    Raises:
+        NoInstancesError: It is another document.
+    """
+    try:
+        found: _List[T] = msgspec.json.decode(body, type=_List[item])  # type: ignore[valid-type]
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise NoInstancesError(f"no list of applications: {error}") from error
+    return (each for application in found.applications.application for each in application.instance)
 
 
 def read_list(body: bytes) -> tuple[Instance, ...]:
@@ -84,11 +99,7 @@ def read_list(body: bytes) -> tuple[Instance, ...]:
     Raises:
         NoInstancesError: It is another document.
     """
-    try:
-        found = msgspec.json.decode(body, type=_List)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise NoInstancesError(f"no list of applications: {error}") from error
-    return tuple(_known(found.applications.application))
+    return tuple(filter(None, map(_instance, read_items(body, _Item))))
 
 
 def read_one(body: bytes) -> Instance | None:
@@ -102,14 +113,6 @@ def read_one(body: bytes) -> Instance | None:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise NoInstancesError(f"no instance: {error}") from error
     return _instance(found.instance)
-
-
-def _known(applications: Iterable[_Application]) -> Iterator[Instance]:
-    for application in applications:
-        for item in application.instance:
-            instance = _instance(item)
-            if instance is not None:
-                yield instance
 
 
 def _instance(item: _Item) -> Instance | None:

@@ -11,6 +11,7 @@ import msgspec
 
 from eureka_operator.core.kinds import Object
 from eureka_operator.core.names import MANAGEMENT_PORT
+from eureka_operator.shell import bodies
 
 _TIMEOUT_S: Final = 2.0
 _MOST_BYTES: Final = 4 * 1024 * 1024
@@ -36,7 +37,7 @@ async def _report(session: aiohttp.ClientSession, url: str) -> Object | str:
         async with session.get(url, allow_redirects=False) as response:
             if response.status != _OK:
                 return f"{url} answers {response.status}"
-            body = await _read(response)
+            body = await bodies.read(response, _MOST_BYTES)
     except TimeoutError:
         return f"{url} does not answer within {_TIMEOUT_S:g} s"
     except (aiohttp.ClientError, OSError) as error:
@@ -44,17 +45,6 @@ async def _report(session: aiohttp.ClientSession, url: str) -> Object | str:
     if body is None:
         return f"{url} answers with more than {_MOST_BYTES} bytes"
     return _parsed(url, body)
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body; `None` if it is too large, and then the connection is closed."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            response.close()
-            return None
-    return bytes(body)
 
 
 def _parsed(url: str, body: bytes) -> Object | str:

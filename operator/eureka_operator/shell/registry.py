@@ -9,6 +9,7 @@ from yarl import URL
 
 from eureka_operator import __version__
 from eureka_operator.core.instances import Instance, NoInstancesError, read_list, read_one
+from eureka_operator.shell import bodies
 from eureka_sidecar.core.document import quoted
 from eureka_sidecar.core.operations import Answer, Request
 
@@ -130,7 +131,7 @@ class Registry:
             async with self._session.request(
                 method, target, headers=headers, data=body or None, allow_redirects=False
             ) as response:
-                found = await _read(response)
+                found = await bodies.read(response, _MOST_BYTES)
         except TimeoutError as error:
             raise RegistryError(f"{method} {url}: the peer does not answer in time") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -150,14 +151,3 @@ class _Answer(NamedTuple):
     status: int
     tag: str
     body: bytes
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body; `None` if it is too large, and then the connection is closed."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            response.close()
-            return None
-    return bytes(body)

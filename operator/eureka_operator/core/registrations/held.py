@@ -6,12 +6,12 @@ goes on with the leases of its predecessor, and removes those that nobody wants 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 
-from eureka_operator.core.instances import CLUSTER_UID, NAMESPACE, NoInstancesError
+from eureka_operator.core.instances import CLUSTER_UID, NAMESPACE, read_items
 from eureka_operator.core.registrations.wanted import (
     REGISTRATION,
     REGISTRATION_UID,
@@ -56,18 +56,6 @@ class _Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     health_check_url: Any = None
 
 
-class _Application(msgspec.Struct, frozen=True):
-    instance: list[_Item] = []
-
-
-class _Applications(msgspec.Struct, frozen=True):
-    application: list[_Application] = []
-
-
-class _List(msgspec.Struct, frozen=True):
-    applications: _Applications
-
-
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """An instance that says it was registered for an object of this Kubernetes.
 
@@ -93,11 +81,7 @@ def read_held(body: bytes, cluster_uid: str) -> dict[Key, Held]:
     Raises:
         NoInstancesError: It is another document.
     """
-    try:
-        found = msgspec.json.decode(body, type=_List)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise NoInstancesError(f"no list of applications: {error}") from error
-    return {each.key: each for each in _marked(found, cluster_uid)}
+    return {each.key: each for each in _marked(read_items(body, _Item), cluster_uid)}
 
 
 def content_held(held: Held, wanted: Wanted) -> Content:
@@ -130,12 +114,11 @@ def unwanted_instance(held: Held) -> Instance:
     )
 
 
-def _marked(found: _List, cluster_uid: str) -> Iterator[Held]:
-    for application in found.applications.application:
-        for item in application.instance:
-            uid = item.metadata.get(REGISTRATION_UID)
-            if uid and cluster_uid and item.metadata.get(CLUSTER_UID) == cluster_uid:
-                yield _held(item)
+def _marked(items: Iterable[_Item], cluster_uid: str) -> Iterator[Held]:
+    for item in items:
+        uid = item.metadata.get(REGISTRATION_UID)
+        if uid and cluster_uid and item.metadata.get(CLUSTER_UID) == cluster_uid:
+            yield _held(item)
 
 
 def _held(item: _Item) -> Held:
