@@ -10,6 +10,7 @@ What is asked next: the first row that applies.
     closing, and the lease may be there               REMOVE
     closing                                           nothing
     the registry has confirmed no lease               REGISTER
+    to be paused or resumed, and not tried yet        OVERRIDE, LIFT
     what it holds is not what is wished, and it has
     not refused that                                  REGISTER
     a renewal is due                                  RENEW
@@ -245,17 +246,26 @@ class Lease:
     def _due(self, now_ms: int) -> Operation | None:
         if self.closing:
             return None if self._is_over() else Operation.REMOVE
-        if self.held is None or self._is_changed():
+        if self.held is None:
+            return Operation.REGISTER
+        switch = self._switch()
+        if switch and self._is_urgent:
+            return switch
+        if self._is_changed():
             return Operation.REGISTER
         if self._renewal_ms is not None and now_ms >= self._renewal_ms:
             return Operation.RENEW
-        if self.paused and not self._held_paused:
-            return Operation.OVERRIDE
-        if self._to_lift:
-            return Operation.LIFT
+        if switch:
+            return switch
         if self._to_verify or not self._renews_first():
             return Operation.VERIFY
         return Operation.RENEW
+
+    def _switch(self) -> Operation | None:
+        """What pauses or resumes the instance at the registry, if it is to be."""
+        if self.paused and not self._held_paused:
+            return Operation.OVERRIDE
+        return Operation.LIFT if self._to_lift else None
 
     def _is_awaited(self, operation: Operation) -> bool:
         """Whether somebody waits for it: the first attempt of a pause or of its end."""

@@ -146,11 +146,12 @@ def _registry_lines(registry: dict[str, Any], *, paused: bool) -> list[str]:
     lines = [f"{registry['url']}  {_standing(registry)}"]
     override = registry.get("override", UNKNOWN)
     if override != UNKNOWN:
-        why = (
-            "the instance is paused"
-            if paused
-            else "whoever runs it has overridden the status; eureka-sidecar resume lifts that"
-        )
+        if paused:
+            why = "the instance is paused"
+        elif not registry["settled"]:
+            why = "a change is under way"
+        else:
+            why = "whoever runs it has overridden the status; eureka-sidecar resume lifts that"
         lines.append(f"it shows {registry['shown']}: {why}")
     if "problem" in registry:
         lines.append(f"{registry['problem']['text']} ({registry['problem']['code']})")

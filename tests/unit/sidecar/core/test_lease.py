@@ -297,6 +297,27 @@ def test_pause_and_resume_are_not_held_back() -> None:
     assert talk.now_ms == before_ms + 2
 
 
+@pytest.mark.parametrize("waiting", ["renewal", "change"])
+def test_pause_does_not_wait_for_what_is_held_back(waiting: str) -> None:
+    """A renewal that is due, and a change, wait for the pace; who types `pause` does not."""
+    talk = Conversation(content=STARTING)
+    talk.hold()
+    for content in (UP, Content("DOWN")):
+        talk.lease.wish(content)
+        talk.ask()
+        talk.answer(204)
+    if waiting == "renewal":
+        talk.now_ms = 5_002
+    else:
+        talk.lease.wish(UP)
+    before_ms = talk.now_ms
+    talk.lease.pause()
+    assert talk.ask() == f"PUT {INSTANCE_PATH}/status"
+    talk.answer(503)
+    assert talk.now_ms == before_ms + 1
+    assert talk.ask() == (f"PUT {INSTANCE_PATH}" if waiting == "renewal" else REGISTER)
+
+
 def test_all_servers_are_tried_without_a_pause() -> None:
     """Then there is one."""
     talk = Conversation(["/a/", "/b/", "/c/"])

@@ -221,6 +221,16 @@ def test_override_by_others(shown: Shown) -> None:
     )
 
 
+def test_end_of_a_pause_that_is_not_confirmed_is_nobody_elses(shown: Shown) -> None:
+    """The registry has not answered yet: what it shows is our own pause."""
+    shown.override = "OUT_OF_SERVICE"
+    shown.lease.pause()
+    shown.ask(400)
+    shown.lease.resume()
+
+    assert shown.text(400)[-1] == ("               it shows OUT_OF_SERVICE: a change is under way")
+
+
 def test_removal(shown: Shown) -> None:
     """`drain` waits for it, and its exit status says whether it is done."""
     shown.lease.close(20_000)
