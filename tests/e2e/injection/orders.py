@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from cluster import namespaces, places
@@ -17,6 +18,7 @@ from support.kubectl import Kubectl
 APP: Final = "ORDERS"
 CONTAINER: Final = "orders"
 SIDECAR: Final = "eureka-sidecar"
+INJECTED: Final = "eurekube.io/injected"
 PORT: Final = 8080
 
 _REGISTRY: Final = 8761
@@ -189,3 +191,36 @@ def _held(document: Mapping[str, Any]) -> Held:
         document.get("overriddenStatus", document.get("overriddenstatus", "UNKNOWN")),
         document.get("metadata", {}).get("pod-uid", ""),
     )
+
+
+@contextmanager
+def registered(holdings: Holdings, namespace: str, whose: Mapping[str, str]) -> Iterator[None]:
+    """Have leases of pods that nobody has, while the block runs; the uid of each one's Kubernetes.
+
+    One that is empty is left out.
+    """
+    try:
+        for name, cluster_uid in whose.items():
+            metadata = {"pod-name": name, "pod-uid": f"uid-of-{name}", "namespace": namespace}
+            if cluster_uid:
+                metadata["cluster-uid"] = cluster_uid
+            answer = holdings.ask("POST", f"/eureka/apps/{APP}", registration(name, metadata))
+            assert answer.status == 204
+        yield
+    finally:
+        for name in whose:
+            instance = registration(name, {})["instance"]["instanceId"]
+            holdings.ask("DELETE", f"/eureka/apps/{APP}/{instance}")
+
+
+def cluster_uid(target: Target) -> str:
+    """Which Kubernetes this is."""
+    uid: str = target.kubectl.get("namespace", "kube-system")["metadata"]["uid"]
+    return uid
+
+
+def unscheduled(target: Target, name: str) -> dict[str, Any]:
+    """A pod that no scheduler looks at, and that looks injected."""
+    document = pod(target, name, schedulerName="nobody")
+    document["metadata"]["labels"] = {INJECTED: "true", "idle": "yes"}
+    return document

@@ -6,10 +6,9 @@ Only on a cluster of tests.cluster's own: another one's nodes are not ours to hu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -17,18 +16,19 @@ from cluster.faults import Faults
 from cluster.plan import Plan
 from e2e.clusters import Target
 from e2e.injection.orders import (
-    APP,
     CONTAINER,
     SIDECAR,
     Holdings,
     all_up,
+    cluster_uid,
     listed,
     pod,
-    registration,
+    registered,
     uids,
+    unscheduled,
     workload,
 )
-from e2e.operator.audited import LEASES, Requests
+from e2e.operator.audited import LEASES, SETTLING_S, Requests
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from processes.cluster import throughout, until
@@ -44,7 +44,6 @@ LOST_S: Final = 240.0
 
 IDLE: Final = 300
 MINUTE_S: Final = 60.0
-INJECTED: Final = "eurekube.io/injected"
 _STATUS: Final = "print(open('/proc/1/status').read())"
 
 Record = Callable[[str, object], None]
@@ -177,10 +176,10 @@ def test_records_of_others_stay(
     target: Target, shared: EkcCluster, holdings: Holdings, record_property: Record
 ) -> None:
     """Of another Kubernetes that shares the registry, and of who does not say whose they are."""
-    ours = _cluster_uid(target)
+    ours = cluster_uid(target)
     whose = {"foreign": "00000000-0000-0000-0000-000000000000", "unsaid": "", "ours": ours}
     begin = time.monotonic()
-    with _registered(holdings, shared.kubectl.namespace, whose):
+    with registered(holdings, shared.kubectl.namespace, whose):
         until(lambda: {"uid-of-foreign", "uid-of-unsaid"} <= holdings.uids(), PATIENCE_S)
         until(lambda: holdings.lack(["uid-of-ours"]), PATIENCE_S)
         _record(record_property, "from a lease without a pod to its end", begin)
@@ -236,12 +235,12 @@ def test_api_server_that_is_away(
     target: Target, faults: Faults, shared: EkcCluster, holdings: Holdings
 ) -> None:
     """Nothing is removed meanwhile; what was true before is done afterwards."""
-    namespace, ours = shared.kubectl.namespace, _cluster_uid(target)
-    with faults.without_api(), _registered(holdings, namespace, {"gone": ours}):
+    namespace, ours = shared.kubectl.namespace, cluster_uid(target)
+    with faults.without_api(), registered(holdings, namespace, {"gone": ours}):
         until(lambda: "uid-of-gone" in holdings.uids(), PATIENCE_S)
         throughout(lambda: "uid-of-gone" in holdings.uids(), LONGER_S)
 
-    with _registered(holdings, namespace, {"gone": ours}):
+    with registered(holdings, namespace, {"gone": ours}):
         until(lambda: holdings.lack(["uid-of-gone"]), LOST_S)
 
 
@@ -256,10 +255,10 @@ def test_many_pods_gone_at_once_and_the_leader_in_the_middle(
 
     It has not seen these pods go, and takes none that serves for one of them.
     """
-    many = {f"many-{number}": _cluster_uid(target) for number in range(MANY)}
+    many = {f"many-{number}": cluster_uid(target) for number in range(MANY)}
     held = len(holdings.all[0]) + MANY
     begin = time.monotonic()
-    with _registered(holdings, shared.kubectl.namespace, many):
+    with registered(holdings, shared.kubectl.namespace, many):
         throughout(lambda: len(holdings.all[0]) >= held - held * 15 // 100, CAPPED_S)
 
         left = len(holdings.all[0])
@@ -282,23 +281,19 @@ def test_leader_of_many_pods_in_a_quiet_minute(
 ) -> None:
     """Nothing is written, and one list is asked for at the registry with each look."""
     kubectl, before = shared.kubectl, _memory_kib(operator)
-    kubectl.apply(listed(*(_unscheduled(target, f"idle-{number}") for number in range(IDLE))))
+    kubectl.apply(listed(*(unscheduled(target, f"idle-{number}") for number in range(IDLE))))
     requests = Requests(plan, operator.namespace, operator.account)
-    begun = datetime.now(UTC)
-    until(lambda: _was_quiet(requests, begun), PATIENCE_S)
+    reads, begin = _registry_reads(operator), time.monotonic()
+    minute = until(lambda: requests.since_last_write(MINUTE_S), SETTLING_S)
 
-    minute = Requests(plan, operator.namespace, operator.account)
-    reads = _registry_reads(operator)
-    throughout(lambda: minute.writes == [], MINUTE_S)
-
-    others = [each for each in minute.all if each.resource != LEASES]
+    others = [each for each in minute if each.resource != LEASES]
     record_property(
         f"memory of the leader with {IDLE} pods more",
         f"{before / 1024:.1f} MiB, then {_memory_kib(operator) / 1024:.1f} MiB",
     )
     record_property(f"its requests in {MINUTE_S:g} quiet seconds", f"{len(others)} but the Lease")
-    read = _registry_reads(operator) - reads
-    record_property(f"its requests to the registry in {MINUTE_S:g} quiet seconds", round(read))
+    rate = (_registry_reads(operator) - reads) / (time.monotonic() - begin)
+    record_property("its requests to the registry a minute", round(60 * rate))
     kubectl("delete", "pods", "--selector=idle=yes", "--wait=false")
 
 
@@ -335,26 +330,6 @@ def _said_of(cluster: EkcCluster, name: str) -> str:
     return "\n".join(said for said in _removed(cluster) if f"its pod {where} " in said)
 
 
-@contextmanager
-def _registered(holdings: Holdings, namespace: str, whose: Mapping[str, str]) -> Iterator[None]:
-    """Have leases of pods that nobody has, while the block runs; the uid of each one's Kubernetes.
-
-    One that is empty is left out.
-    """
-    try:
-        for name, cluster_uid in whose.items():
-            metadata = {"pod-name": name, "pod-uid": f"uid-of-{name}", "namespace": namespace}
-            if cluster_uid:
-                metadata["cluster-uid"] = cluster_uid
-            answer = holdings.ask("POST", f"/eureka/apps/{APP}", registration(name, metadata))
-            assert answer.status == 204
-        yield
-    finally:
-        for name in whose:
-            instance = registration(name, {})["instance"]["instanceId"]
-            holdings.ask("DELETE", f"/eureka/apps/{APP}/{instance}")
-
-
 def _elsewhere(plan: Plan, cluster: EkcCluster, node: str) -> Holdings:
     """What the peers hold that are on other nodes."""
     there = [pod.address for pod in cluster.pods.values() if pod.node != node]
@@ -378,18 +353,6 @@ def _wait_for(cluster: EkcCluster, node: str) -> None:
     until(lambda: cluster.agrees, PATIENCE_S)
 
 
-def _cluster_uid(target: Target) -> str:
-    uid: str = target.kubectl.get("namespace", "kube-system")["metadata"]["uid"]
-    return uid
-
-
-def _unscheduled(target: Target, name: str) -> dict[str, Any]:
-    """A pod that no scheduler looks at, and that looks injected."""
-    document = pod(target, name, schedulerName="nobody")
-    document["metadata"]["labels"] = {INJECTED: "true", "idle": "yes"}
-    return document
-
-
 def _memory_kib(operator: Operator) -> int:
     """What the leader's process has in memory."""
     status = operator.kubectl("exec", operator.leader, "--", "python3", "-c", _STATUS)
@@ -403,12 +366,6 @@ def _registry_reads(operator: Operator) -> float:
     lines = operator.kubectl("get", "--raw", where).splitlines()
     name = "eureka_operator_registry_reads_total{"
     return sum(float(each.split()[-1]) for each in lines if each.startswith(name))
-
-
-def _was_quiet(requests: Requests, begun: datetime) -> bool:
-    """Whether the operator has written nothing for ten seconds."""
-    last = max((each.at for each in requests.writes), default=begun)
-    return datetime.now(UTC) - last > timedelta(seconds=10)
 
 
 def _nodes(target: Target) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from cluster import audit
@@ -11,6 +11,9 @@ from cluster.audit import Entry, Permission
 from cluster.plan import CONTROL, Plan
 
 LEASES: Final = "leases"
+SETTLING_S: Final = 300.0
+"""Within it there is a quiet minute: a peer on a busy machine may miss a probe now and then, which
+is written into the status."""
 _REFUSED: Final = 400
 
 
@@ -41,6 +44,14 @@ class Requests:
     def writes(self) -> list[Entry]:
         """Those that ask for a change of anything but the Lease."""
         return [entry for entry in self.all if entry.writes and entry.resource != LEASES]
+
+    def since_last_write(self, least_s: float) -> list[Entry]:
+        """What was asked since the last write; empty if that is less than `least_s` ago."""
+        found = self.all
+        last = max((each.at for each in self.writes), default=found[0].at if found else None)
+        if last is None or datetime.now(last.tzinfo) - last < timedelta(seconds=least_s):
+            return []
+        return [each for each in found if each.at > last]
 
     @property
     def permissions(self) -> set[Permission]:

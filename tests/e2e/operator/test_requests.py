@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
 
-from cluster.audit import Entry, Permission, granted
+from cluster.audit import Permission, granted
 from cluster.faults import Faults
 from cluster.plan import Plan
-from e2e.operator.audited import LEASES, Requests
+from e2e.clusters import Target
+from e2e.injection.orders import Holdings, cluster_uid, listed, registered, unscheduled
+from e2e.operator.audited import LEASES, SETTLING_S, Requests
 from e2e.operator.changes import is_there, start_anew, take_away
 from e2e.operator.ekc import LABEL, PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
@@ -24,8 +25,6 @@ Recorded = Callable[[str, object], None]
 
 MINUTE_S: Final = 65.0
 """A resync, which is there every minute, is within it."""
-SETTLING_S: Final = 300.0
-"""On a busy machine a peer may miss a probe now and then, and its status tells that."""
 NEVER_ASKED_FOR: Final = {
     Permission("eurekube.io", "eurekaclusters/finalizers", "update"),
     Permission("", "nodes", "get"),
@@ -41,7 +40,7 @@ def test_quiet_minute(
 ) -> None:
     """Nothing is written but the Lease, and that every two seconds."""
     requests = Requests(plan, operator.namespace, operator.account)
-    minute = until(lambda: _quiet(requests, timedelta(seconds=MINUTE_S)), SETTLING_S)
+    minute = until(lambda: requests.since_last_write(MINUTE_S), SETTLING_S)
 
     renewals = [each for each in minute if each.writes]
     reads = [each for each in minute if each.resource != LEASES]
@@ -54,6 +53,7 @@ def test_quiet_minute(
 
 @pytest.mark.long
 def test_permissions_are_those_that_are_used(
+    target: Target,
     plan: Plan,
     operator: Operator,
     faults: Faults,
@@ -70,6 +70,7 @@ def test_permissions_are_those_that_are_used(
     _lose_the_same_child_twice(one)
     _have_children_that_are_not_wanted(one)
     _register_a_service_and_lose_an_endpoint(one)
+    _lose_a_pod(target, plan, one)
     _want_less(one)
     _lose_a_node(two, faults)
     _lose_certificates(operator)
@@ -176,6 +177,15 @@ def _instances(kubectl: Kubectl) -> int:
     return int(status.get("instances", 0))
 
 
+def _lose_a_pod(target: Target, plan: Plan, cluster: EkcCluster) -> None:
+    """Before its lease is removed, it is looked at by its name; nothing is if no pod is listed."""
+    namespace, holdings = cluster.kubectl.namespace, Holdings.of(plan, cluster)
+    cluster.kubectl.apply(listed(unscheduled(target, "stays")))
+    with registered(holdings, namespace, {"gone": cluster_uid(target)}):
+        until(lambda: cluster.events("LeaseRemoved"), PATIENCE_S)
+    cluster.kubectl("delete", "pod", "stays")
+
+
 def _want_less(cluster: EkcCluster) -> None:
     """Fewer peers, and neither a NetworkPolicy nor a ServiceMonitor."""
     off = {"networkPolicy": {"enabled": False}, "monitoring": {"serviceMonitor": False}}
@@ -221,15 +231,6 @@ def _granted(operator: Operator) -> set[Permission]:
         rule for role in roles for rule in kubectl.get(*role)["rules"]
     ]
     return granted(rules)
-
-
-def _quiet(requests: Requests, span: timedelta) -> list[Entry]:
-    """What was asked since the last write; empty if that is not so long ago."""
-    found = requests.all
-    last = max((each.at for each in requests.writes), default=found[0].at if found else None)
-    if last is None or datetime.now(last.tzinfo) - last <= span:
-        return []
-    return [each for each in found if each.at > last]
 
 
 def _object(version: str, kind: str, name: str, spec: object = None) -> dict[str, Any]:
