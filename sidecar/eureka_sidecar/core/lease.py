@@ -232,6 +232,8 @@ class Lease:
             self._pace.take(now_ms)
         if operation in (Operation.OVERRIDE, Operation.LIFT):
             self._is_urgent = False
+        if operation is Operation.LIFT:
+            self._held_paused = False  # from now on; also if it is never answered
         self._sent_ms = now_ms
         self.under_way = self._request(operation, wall_ms)
         return self.under_way
@@ -477,7 +479,6 @@ class Lease:
 
     def _note_resume(self, _: Answer, __: int) -> None:
         self._to_lift = False
-        self._held_paused = False
         self._note_override(self.wished.status, UNKNOWN)
         self._add_event("resumed: the override at the registry was lifted")
 

@@ -318,6 +318,21 @@ def test_pause_does_not_wait_for_what_is_held_back(waiting: str) -> None:
     assert talk.ask() == (f"PUT {INSTANCE_PATH}" if waiting == "renewal" else REGISTER)
 
 
+def test_pause_after_an_end_that_was_not_answered_is_made_again() -> None:
+    """The registry may have lifted the override: what it holds is not known."""
+    talk = Conversation()
+    talk.hold()
+    talk.lease.pause()
+    talk.ask()
+    talk.answer(200)
+    talk.lease.resume()
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}/status"
+    talk.answer(0, reason="no answer")
+    talk.lease.pause()
+    assert not talk.lease.settled
+    assert talk.ask() == f"PUT {INSTANCE_PATH}/status"
+
+
 def test_all_servers_are_tried_without_a_pause() -> None:
     """Then there is one."""
     talk = Conversation(["/a/", "/b/", "/c/"])
