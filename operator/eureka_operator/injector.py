@@ -147,7 +147,7 @@ async def run(options: InjectorOptions) -> int:
             replica.port,
             replica.health_port,
         )
-        return await until_the_end(replica, stop)
+        return await wait_for_end(replica, stop)
 
 
 @asynccontextmanager
@@ -176,7 +176,7 @@ async def serving(options: InjectorOptions, way: Configuration) -> AsyncIterator
         yield Replica(injector, client, port, health_port)
 
 
-async def until_the_end(replica: Replica, stop: asyncio.Event, leave_s: float = LEAVE_S) -> int:
+async def wait_for_end(replica: Replica, stop: asyncio.Event, leave_s: float = LEAVE_S) -> int:
     """Follow the API server until `stop` is set, and answer on for so many seconds."""
     injector = replica.injector
     following = asyncio.create_task(injector.follow(replica.client))

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from eureka_operator.api.check import Problem, object_problems, without_nulls
-from eureka_operator.api.rules import broken, changed
+from eureka_operator.api.rules import changed, rule_problems
 from eureka_operator.api.spec import Spec
 
 __all__ = ["API_VERSION", "KIND", "Cluster", "Problem", "Spec", "changed", "read"]
@@ -74,7 +74,7 @@ def read(document: Mapping[str, Any], *, strict: bool = False) -> Cluster | tupl
         return found
     document_read = msgspec.convert(node, _Document)
     metadata = msgspec.convert(document_read.metadata, _Metadata)
-    return tuple(broken(metadata.name, document_read.spec)) or Cluster(
+    return tuple(rule_problems(metadata.name, document_read.spec)) or Cluster(
         name=metadata.name,
         namespace=metadata.namespace,
         uid=metadata.uid,

@@ -18,7 +18,16 @@ from eureka_operator.api.check import UNIQUE, Problem, object_problems, without_
 from eureka_operator.api.selectors import Selector
 from eureka_operator.api.spec import ObjectName
 
-__all__ = ["API_VERSION", "KIND", "Broken", "Problem", "Registration", "Spec", "read", "served"]
+__all__ = [
+    "API_VERSION",
+    "KIND",
+    "Broken",
+    "Problem",
+    "Registration",
+    "Spec",
+    "read",
+    "read_served",
+]
 
 API_VERSION: Final = "eurekube.io/v1alpha1"
 KIND: Final = "EurekaRegistration"
@@ -213,7 +222,7 @@ def read(
     )
 
 
-def served(document: Mapping[str, Any]) -> Registration | Broken:
+def read_served(document: Mapping[str, Any]) -> Registration | Broken:
     """Read an object that the API server has."""
     found = read(document)
     if isinstance(found, Registration):
@@ -249,7 +258,7 @@ def _broken(spec: Spec) -> Iterator[Problem]:
     )
     yield from (Problem("spec", sentence) for is_broken, sentence in rules if is_broken)
     if spec.selector is not None:
-        yield from selectors.broken(spec.selector, "spec.selector")
+        yield from selectors.selector_problems(spec.selector, "spec.selector")
     if not all(_KEY.fullmatch(key) for key in spec.metadata):
         yield Problem("spec.metadata", METADATA_KEYS)
     if any(key in RESERVED for key in spec.metadata):

@@ -72,7 +72,7 @@ _SUFFIXES: Final = {
 }
 
 
-def broken(name: str, spec: Spec) -> Iterator[Problem]:
+def rule_problems(name: str, spec: Spec) -> Iterator[Problem]:
     """Yield what is wrong between fields that are each possible."""
     yield from _name(name, spec.peers.dns_prefix)
     if 0 < spec.replicas < len(spec.topology.zones):
@@ -96,7 +96,7 @@ def _name(name: str, dns_prefix: str) -> Iterator[Problem]:
 
 def _injection(injection: Injection) -> Iterator[Problem]:
     if injection.namespace_selector is not None:
-        yield from selectors.broken(
+        yield from selectors.selector_problems(
             injection.namespace_selector, "spec.injection.namespaceSelector"
         )
     resources, lease = injection.sidecar.resources, injection.lease

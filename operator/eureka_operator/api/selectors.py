@@ -50,7 +50,7 @@ class Selector(msgspec.Struct, frozen=True, rename="camel"):
         return equal and all(_is_met(each, labels) for each in self.match_expressions)
 
 
-def broken(selector: Selector, path: str) -> Iterator[Problem]:
+def selector_problems(selector: Selector, path: str) -> Iterator[Problem]:
     """Yield what is wrong between fields that are each possible."""
     if not all(len(key) <= _LONGEST_NAME and re.match(_NAME, key) for key in selector.match_labels):
         yield Problem(f"{path}.matchLabels", NAMES)

@@ -68,7 +68,7 @@ class Missed(msgspec.Struct, frozen=True, kw_only=True):
         return f"kubectl -n {namespace} delete pod {name}"
 
 
-def missed(pods: Iterable[Object], namespace: Object, wanted: Wanted) -> list[Missed]:
+def missed_pods(pods: Iterable[Object], namespace: Object, wanted: Wanted) -> list[Missed]:
     """Those pods of a namespace that should have a sidecar, run, and have none."""
     return [
         _missed(pod)

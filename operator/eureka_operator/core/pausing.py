@@ -125,7 +125,7 @@ def changes(
         claimed: overrides that are to be on record, too (`appeared`, `inherited`).
     """
     found = {each.key: each for each in held}
-    recorded = {each.key: each for each in on_record(pod)}
+    recorded = {each.key: each for each in recorded_overrides(pod)}
     kept = {
         key: each
         for key, each in {**{each.key: each for each in claimed}, **recorded}.items()
@@ -147,7 +147,7 @@ def changes(
     return Changes(None if unchanged else record, tuple(overrides), tuple(lifts))
 
 
-def appeared(
+def new_pauses(
     held: Iterable[Held], before: Iterable[Held], read_before: frozenset[ClusterName]
 ) -> list[Override]:
     """The overrides of a paused pod that were not there when its registries were read last.
@@ -221,7 +221,7 @@ def _status_after(instance: Instance, was: str) -> str:
     return UP if was == UP else UNKNOWN
 
 
-def on_record(pod: Pod) -> tuple[Override, ...]:
+def recorded_overrides(pod: Pod) -> tuple[Override, ...]:
     """What is on record for this very pod; nothing if the annotation is another's or broken."""
     try:
         record = msgspec.json.decode(pod.paused_by_operator or "null", type=_Record | None)

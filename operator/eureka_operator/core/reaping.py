@@ -101,7 +101,7 @@ def removals(instances: Iterable[Instance], known: Known) -> list[Removal]:
     )
 
 
-def confirmed(
+def confirm(
     proposed: Removal,
     record: Instance | None,
     pod: Pod | None,
@@ -154,7 +154,7 @@ class Budget:
     def __init__(self) -> None:
         self._spent: deque[float] = deque()
 
-    def left(self, leases: int, now_s: float) -> int:
+    def rest(self, leases: int, now_s: float) -> int:
         """How many may be removed now, of so many that are there; `now_s` never jumps."""
         while self._spent and now_s - self._spent[0] >= _WINDOW_S:
             self._spent.popleft()

@@ -158,7 +158,7 @@ class Certificates:
     async def _keep(self, secret: Object | None, plan: Plan, webhook: Object | None) -> str:
         """Write the Secret, if anything in it changes; the bundle it has then."""
         before = _decoded(secret)
-        after = renewed(before, plan, bundle_of(webhook), self._names, self._now())
+        after = renew(before, plan, bundle_of(webhook), self._names, self._now())
         if after != before or secret is None:
             await self._write(secret, after)
             for what, why in (("CA", plan.authority), ("certificate", plan.leaf)):
@@ -244,7 +244,7 @@ def read(secret: Object) -> Held:
     )
 
 
-def renewed(
+def renew(
     texts: Mapping[str, str], plan: Plan, published: str, names: Sequence[str], now: datetime
 ) -> dict[str, str]:
     """The Secret's texts once the plan is carried out; those that are not ours are dropped.

@@ -21,7 +21,7 @@ import aiohttp
 
 from eureka_operator.core.pausing import ClusterName
 from eureka_operator.core.pods import Peer
-from eureka_operator.core.registrations.held import Held, content_held, unwanted_instance
+from eureka_operator.core.registrations.held import Held, held_content, unwanted_instance
 from eureka_operator.core.registrations.wanted import Key, Wanted
 from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.registry import Registry, RegistryError
@@ -181,7 +181,7 @@ class Leases:
     def _begin(self, cluster: ClusterName, owner: str, wanted: Wanted, held: Held | None) -> None:
         lease = self._lease(wanted.instance, wanted.content)
         if held is not None:
-            lease.adopt(content_held(held, wanted), held.dirty_ms, self._now_ms())
+            lease.adopt(held_content(held, wanted), held.dirty_ms, self._now_ms())
         entry = Entry(cluster, lease, owner, wanted)
         self._entries[cluster][wanted.key] = entry
         self._schedule(entry)

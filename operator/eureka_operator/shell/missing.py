@@ -16,7 +16,7 @@ from eureka_operator.core.injection.decide import Inject, decide
 from eureka_operator.core.injection.selection import DISABLED, ENABLED, is_default
 from eureka_operator.core.injection.status import INJECTED_LABEL
 from eureka_operator.core.kinds import NAMESPACE, POD, Object
-from eureka_operator.core.missed import Missed, Wanted, eviction, evictions, missed
+from eureka_operator.core.missed import Missed, Wanted, eviction, evictions, missed_pods
 from eureka_operator.core.pods import Pod
 from eureka_operator.shell.client import ApiError, Client, RefusedError, path_of
 from eureka_operator.shell.kube import Kube
@@ -134,7 +134,7 @@ class MissingSidecars:
             each.pod.uid: each
             for name, group in by_namespace.items()
             if name in known
-            for each in missed(group, known[name], self._wanted)
+            for each in missed_pods(group, known[name], self._wanted)
         }
 
     async def _namespaces(self, names: tuple[str, ...]) -> list[Object]:

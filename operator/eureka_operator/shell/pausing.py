@@ -13,12 +13,12 @@ from eureka_operator.core.pausing import (
     Held,
     Key,
     Override,
-    appeared,
     changes,
     inherited,
     is_concerned,
-    on_record,
+    new_pauses,
     paused_event,
+    recorded_overrides,
     resumed_event,
 )
 from eureka_operator.core.pods import PAUSED_BY_OPERATOR, Pod
@@ -55,7 +55,9 @@ class Pauser:
         concerned = {
             uid: pod for uid, pod in there.items() if is_concerned(pod) or uid in self._claimed
         }
-        self._owners |= {each.key: uid for uid in concerned for each in on_record(there[uid])}
+        self._owners |= {
+            each.key: uid for uid in concerned for each in recorded_overrides(there[uid])
+        }
         for gone in self._problems.keys() - concerned.keys():
             del self._problems[gone]
         if not concerned:
@@ -83,7 +85,7 @@ class Pauser:
         if paused and changed:
             before = _held(paused, self._before)
             for uid, held in _held(paused, changed).items():
-                for each in appeared(held, before[uid], frozenset(self._before)):
+                for each in new_pauses(held, before[uid], frozenset(self._before)):
                     self._claimed[uid][each.key] = each
         self._before = listings
         if self._owners:

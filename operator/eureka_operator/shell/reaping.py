@@ -14,7 +14,7 @@ from eureka_operator.core.reaping import (
     Budget,
     Known,
     Removal,
-    confirmed,
+    confirm,
     event,
     is_ours,
     removals,
@@ -95,7 +95,7 @@ class Reaper:
         leases = sum(is_ours(each, known) for each in reading.listing.instances)
         about: Object | None = None
         for done, each in enumerate(proposed):
-            if not budget.left(leases, self._clock()):
+            if not budget.rest(leases, self._clock()):
                 self._say_capped(cluster, len(proposed) - done)
                 return
             removal = await self._confirmed(reading.registry, each, known)
@@ -120,7 +120,7 @@ class Reaper:
         pod = await self._kube.get(POD, instance.namespace, instance.pod)
         node = await self._kube.get(NODE, "", proposed.node) if proposed.node else None
         record = await registry.instance(instance.app, instance.id)
-        return confirmed(
+        return confirm(
             proposed,
             record,
             read_pod(pod) if pod is not None else None,

@@ -16,16 +16,16 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from eureka_operator.api.registration import Broken, Registration, served
+from eureka_operator.api.registration import Broken, Registration, read_served
 from eureka_operator.core.injection.config import Known as Cluster
-from eureka_operator.core.injection.config import known
+from eureka_operator.core.injection.config import read_registry
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, POD, REGISTRATION, Object
 from eureka_operator.core.names import CLUSTER_LABEL
 from eureka_operator.core.pausing import ClusterName
 from eureka_operator.core.pods import read_peer
 from eureka_operator.core.registrations.shares import refusal, shares
 from eureka_operator.core.registrations.status import Lease
-from eureka_operator.core.registrations.wanted import Finding, Found, Place, wanted
+from eureka_operator.core.registrations.wanted import Finding, Found, Place, desired_instances
 from eureka_operator.shell.client import Client
 from eureka_operator.shell.clusterleases import ClusterLeases
 from eureka_operator.shell.kube import Kube
@@ -91,7 +91,9 @@ class Registrations:
         self._changed = asyncio.Event()
         tell = self._changed.set
         everywhere = scope.namespaces or (None,)
-        self._registrations = [Mirror(REGISTRATION, served, each, tell=tell) for each in everywhere]
+        self._registrations = [
+            Mirror(REGISTRATION, read_served, each, tell=tell) for each in everywhere
+        ]
         self._clusters = [Mirror(CLUSTER, self._cluster, each, tell=tell) for each in everywhere]
         self._peers = [
             Mirror(POD, read_peer, each, labels=CLUSTER_LABEL, tell=tell) for each in everywhere
@@ -172,7 +174,9 @@ class Registrations:
         if refused is not None:
             return Found({}, (refused,))
         if registration.spec.endpoints is not None:
-            return self._derive(registration, (place,), lambda: wanted(registration, (), (), place))
+            return self._derive(
+                registration, (place,), lambda: desired_instances(registration, (), (), place)
+            )
         there = self._sources.of(registration.namespace)
         if there is None:
             return None
@@ -182,7 +186,7 @@ class Registrations:
         return self._derive(
             registration,
             (place, services, slices),
-            lambda: wanted(registration, services, slices, place),
+            lambda: desired_instances(registration, services, slices, place),
         )
 
     def _derive(
@@ -283,7 +287,7 @@ class Registrations:
                 del memory[gone]
 
     def _cluster(self, document: Object) -> Cluster | None:
-        found = known(document, self._domain)
+        found = read_registry(document, self._domain)
         return found if isinstance(found, Cluster) else None
 
 

@@ -73,7 +73,7 @@ class _Watched:
             each.cancel()
 
 
-async def confirmed(
+async def confirm(
     known: Known, namespace: str, services: Iterable[str], slices: Iterable[str], kube: Kube
 ) -> Known:
     """What is known, with these objects as they are when each is asked for by its name.

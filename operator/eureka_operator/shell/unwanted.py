@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from eureka_operator.api.registration import Registration, read
 from eureka_operator.core.injection.config import Known as Cluster
-from eureka_operator.core.injection.config import known
+from eureka_operator.core.injection.config import read_registry
 from eureka_operator.core.instances import NAMESPACE as NAMESPACE_KEY
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, REGISTRATION
 from eureka_operator.core.pausing import ClusterName
@@ -25,10 +25,10 @@ from eureka_operator.core.registrations.wanted import (
     Key,
     Place,
     Wanted,
-    wanted,
+    desired_instances,
 )
 from eureka_operator.shell.kube import Kube
-from eureka_operator.shell.sources import Known, confirmed
+from eureka_operator.shell.sources import Known, confirm
 
 
 class Owner(NamedTuple):
@@ -74,14 +74,16 @@ class Unwanted:
         there = self._sources(owner.namespace)
         if there is None and registration.spec.endpoints is None:
             return set()
-        fresh = await confirmed(
+        fresh = await confirm(
             there or Known({}, {}),
             owner.namespace,
             sorted({each.service for each in instances if each.service}),
             sorted({each.slice for each in instances if each.slice}),
             self._kube,
         )
-        found = wanted(registration, fresh.services.values(), fresh.slices.values(), place)
+        found = desired_instances(
+            registration, fresh.services.values(), fresh.slices.values(), place
+        )
         unsure = () if found.instances else [each.key for each in held]
         return keys - found.instances.keys() - set(unsure)
 
@@ -92,7 +94,7 @@ class Unwanted:
         if cluster != (registration.cluster_namespace, registration.spec.cluster_ref.name):
             return True
         document = await self._kube.get(CLUSTER, *cluster)
-        found = known(document, place.domain) if document is not None else None
+        found = read_registry(document, place.domain) if document is not None else None
         namespace = None
         if registration.namespace != cluster.namespace:
             namespace = await self._kube.get(NAMESPACE, "", registration.namespace)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from eureka_operator.core.injection.config import Known, known
+from eureka_operator.core.injection.config import Known, read_registry
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, Object
 from eureka_operator.shell.client import Client
 from eureka_operator.shell.mirror import Mirror, Name
@@ -76,7 +76,7 @@ class View:
             tasks.create_task(self._clusters.follow(client))
 
     def _known(self, document: Object) -> Known | None:
-        read = known(document, self._domain)
+        read = read_registry(document, self._domain)
         if isinstance(read, Known):
             return read
         metadata = document["metadata"]

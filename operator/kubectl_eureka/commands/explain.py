@@ -13,10 +13,10 @@ import msgspec
 from eureka_operator.core.injection.documents import templates
 from eureka_operator.core.kinds import Kind
 from kubectl_eureka.commands import knowledge
-from kubectl_eureka.core.around import with_annotation
 from kubectl_eureka.core.explanation import Explanation, explanation
 from kubectl_eureka.core.sentences import lines, title
-from kubectl_eureka.core.workloads import kinds, named
+from kubectl_eureka.core.surroundings import with_annotation
+from kubectl_eureka.core.workloads import kinds, parse_name
 from kubectl_eureka.shell import files, options, printing
 from kubectl_eureka.shell.errors import UsageError
 from kubectl_eureka.shell.options import Look
@@ -43,7 +43,7 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _wanted(name: str, look: Look) -> tuple[Kind, str]:
-    wanted = named(name)
+    wanted = parse_name(name)
     if wanted is None:
         raise UsageError(f"'{name}': write POD or KIND/NAME; kinds are {kinds()}")
     if look.offline:
@@ -56,14 +56,14 @@ def _there(
 ) -> tuple[list[Explanation], tuple[str, ...]]:
     from kubectl_eureka.shell import live  # noqa: PLC0415 - files need no Kubernetes client
 
-    return asyncio.run(live.explained(look, namespace, kind, name))
+    return asyncio.run(live.explain(look, namespace, kind, name))
 
 
 def _planned(
     look: Look, namespace: str, documents: list[Any]
 ) -> tuple[list[Explanation], tuple[str, ...]]:
     """Explain pods that need not exist."""
-    known = knowledge.around(look, documents, namespace)
+    known = knowledge.surroundings(look, documents, namespace)
     found = [
         explanation(each, known.namespace(each.namespace or namespace), known.config)
         for one in documents

@@ -13,9 +13,9 @@ from eureka_operator.core.injection.documents import (
     uninject_document,
 )
 from kubectl_eureka.commands import knowledge
-from kubectl_eureka.core.around import Around, with_annotation
-from kubectl_eureka.core.explanation import outcome, said
-from kubectl_eureka.core.yamltext import Part, joined, written
+from kubectl_eureka.core.explanation import outcome, remarks
+from kubectl_eureka.core.surroundings import Surroundings, with_annotation
+from kubectl_eureka.core.yamltext import Part, join, yaml_text
 from kubectl_eureka.shell import files, options, printing
 
 REFUSED: Final = 1
@@ -31,7 +31,7 @@ def run(flags: argparse.Namespace) -> int:
     look = options.read(flags)
     given = files.read(flags.file)
     namespace = knowledge.namespace_of(look)
-    known = knowledge.around(look, files.documents(given), namespace)
+    known = knowledge.surroundings(look, files.documents(given), namespace)
     texts: list[str] = []
     decided: list[Decided] = []
     for file in given:
@@ -43,12 +43,12 @@ def run(flags: argparse.Namespace) -> int:
     if any(isinstance(each.decision, Refuse) for each in decided):
         sys.stderr.write("kubectl-eureka: nothing is printed: a pod asked, and is refused\n")
         return REFUSED
-    sys.stdout.write(joined(texts))
+    sys.stdout.write(join(texts))
     return 0
 
 
 def _injected(
-    part: Part, around: Around, namespace: str, registry: str
+    part: Part, around: Surroundings, namespace: str, registry: str
 ) -> tuple[str, tuple[Decided, ...]]:
     """The text of a document, which stays as it is unless its pods change."""
     found = inject_document(
@@ -59,17 +59,17 @@ def _injected(
     )
     is_injected = any(isinstance(each.decision, Inject) for each in found.decided)
     document = found.document if is_injected else uninject_document(part.document)
-    text = part.text if document == part.document else written(document, part.text)
+    text = part.text if document == part.document else yaml_text(document, part.text)
     return text, found.decided
 
 
-def _tell(decided: list[Decided], around: Around, namespace: str) -> None:
+def _tell(decided: list[Decided], around: Surroundings, namespace: str) -> None:
     """Say on standard error what was decided: one row for each reason."""
     rows: list[tuple[str, str, str, str]] = []
     for each in decided:
         name = f"{each.kind} {each.namespace or namespace}/{each.name}"
         word = outcome(each.decision)
-        reasons = said(each.decision)
+        reasons = remarks(each.decision)
         rows.extend(
             (name, word, one.code, f"{one.sentence}. {one.cure}".strip()) for one in reasons
         )

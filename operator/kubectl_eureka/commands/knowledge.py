@@ -6,7 +6,12 @@ import asyncio
 from typing import Any
 
 from eureka_operator.core.injection.documents import templates
-from kubectl_eureka.core.around import Around, offline, with_files, with_registry
+from kubectl_eureka.core.surroundings import (
+    Surroundings,
+    offline_surroundings,
+    with_files,
+    with_registry,
+)
 from kubectl_eureka.shell.options import SIDECAR_IMAGE, Look
 
 
@@ -19,17 +24,17 @@ def namespace_of(look: Look) -> str:
     return client.current_namespace(look.kubeconfig, look.context) or "default"
 
 
-def around(look: Look, documents: list[Any], namespace: str) -> Around:
+def surroundings(look: Look, documents: list[Any], namespace: str) -> Surroundings:
     """What decisions about documents rest on; `namespace` is of those that name none.
 
     Raises:
         NoAnswerError: The cluster cannot be asked.
     """
     if look.offline:
-        found = offline(look.sidecar_image or SIDECAR_IMAGE, look.domain)
+        found = offline_surroundings(look.sidecar_image or SIDECAR_IMAGE, look.domain)
     else:
         from kubectl_eureka.shell import cluster  # noqa: PLC0415 - likewise
 
         names = {each.namespace or namespace for one in documents for each in templates(one)}
-        found = asyncio.run(cluster.look_around(look, names))
+        found = asyncio.run(cluster.read_surroundings(look, names))
     return with_registry(with_files(found, documents, namespace), look.registry)

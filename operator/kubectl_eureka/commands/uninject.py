@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from eureka_operator.core.injection.documents import uninject_document
-from kubectl_eureka.core.yamltext import Part, joined, written
+from kubectl_eureka.core.yamltext import Part, join, yaml_text
 from kubectl_eureka.shell import files
 
 
@@ -17,11 +17,11 @@ def run(flags: argparse.Namespace) -> int:
         UsageError: A file cannot be read.
     """
     given = files.read(flags.file)
-    sys.stdout.write(joined(_uninjected(part) for file in given for part in file.parts))
+    sys.stdout.write(join(_uninjected(part) for file in given for part in file.parts))
     return 0
 
 
 def _uninjected(part: Part) -> str:
     """The text of a document, which stays as it is unless its pods were injected."""
     found = uninject_document(part.document)
-    return part.text if found == part.document else written(found, part.text)
+    return part.text if found == part.document else yaml_text(found, part.text)

@@ -15,9 +15,9 @@ from eureka_operator.core.injection.decide import (
     Inject,
     Refuse,
     Skip,
+    apply_decision,
     decide,
-    injected,
-    uninjected,
+    uninject,
 )
 from eureka_operator.core.injection.documents import Template
 from eureka_operator.core.injection.pods import Owner
@@ -29,7 +29,7 @@ from kubectl_eureka.core.sidecar import Registered, Sidecar, sidecar_of
 Outcome = Literal["injected", "skipped", "refused"]
 
 
-class Said(msgspec.Struct, frozen=True):
+class Remark(msgspec.Struct, frozen=True):
     """A reason with what was found: code, sentence and cure, which may be empty."""
 
     code: str
@@ -53,7 +53,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     sidecar: Sidecar | None = None
-    reasons: tuple[Said, ...] = ()
+    reasons: tuple[Remark, ...] = ()
     container: str = ""
     held: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()
@@ -72,7 +72,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     outcome: Outcome
     rule: str
-    reasons: tuple[Said, ...] = ()
+    reasons: tuple[Remark, ...] = ()
     sidecar: Sidecar | None = None
     sources: dict[str, str] = {}
     now: Now | None = None
@@ -85,7 +85,7 @@ def explanation(found: Template, namespace: Object, config: Config) -> Explanati
     decision = decide(pod, namespace, config, found.belongs_to)
     sidecar = sources = None
     if isinstance(decision, Inject):
-        sidecar = sidecar_of(injected(dict(pod), decision))
+        sidecar = sidecar_of(apply_decision(dict(pod), decision))
     if sidecar is not None:
         sources = dict(_sources(pod, owner, sidecar, namespace, config))
     is_pod = not pods.problem(pod, namespace)
@@ -95,7 +95,7 @@ def explanation(found: Template, namespace: Object, config: Config) -> Explanati
         name=found.name,
         outcome=outcome(decision),
         rule=_rule(pod, namespace, config) if is_pod else "",
-        reasons=said(decision),
+        reasons=remarks(decision),
         sidecar=sidecar,
         sources=sources or {},
     )
@@ -112,7 +112,7 @@ def outcome(decision: Decision) -> Outcome:
             return "refused"
 
 
-def said(decision: Decision) -> tuple[Said, ...]:
+def remarks(decision: Decision) -> tuple[Remark, ...]:
     """Why, and what is worth knowing."""
     if isinstance(decision, Inject):
         return tuple(_said(each) for each in decision.notes)
@@ -133,14 +133,14 @@ def differences(has: Sidecar | None, would: Sidecar | None) -> tuple[Difference,
     return found
 
 
-def noted(pod: Mapping[str, Any]) -> tuple[Said, ...]:
+def recorded_remarks(pod: Mapping[str, Any]) -> tuple[Remark, ...]:
     """The reasons that the injector noted on a pod."""
     found = status.of(pod)
     codes = found.reasons if found is not None else ()
     return tuple(
-        Said(code, REASONS[code].sentence, REASONS[code].cure)
+        Remark(code, REASONS[code].sentence, REASONS[code].cure)
         if code in REASONS
-        else Said(code, "a reason of another version of Eurekube")
+        else Remark(code, "a reason of another version of Eurekube")
         for code in codes
     )
 
@@ -149,13 +149,13 @@ def _anew(pod: Mapping[str, Any]) -> Mapping[str, Any]:
     """The pod as it would be made now; copies for debugging stay copies."""
     if pods.problem(pod, {}) or status.is_copy(pod):
         return pod
-    return uninjected(pod)
+    return uninject(pod)
 
 
-def _said(finding: Finding) -> Said:
+def _said(finding: Finding) -> Remark:
     reason = finding.reason
     sentence = f"{reason.sentence}: {finding.detail}" if finding.detail else reason.sentence
-    return Said(reason.code, sentence, reason.cure)
+    return Remark(reason.code, sentence, reason.cure)
 
 
 def _rule(pod: Mapping[str, Any], namespace: Object, config: Config) -> str:

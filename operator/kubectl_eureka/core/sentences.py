@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from kubectl_eureka.core.explanation import Explanation, Now, Said, ports
+from kubectl_eureka.core.explanation import Explanation, Now, Remark, ports
 from kubectl_eureka.core.sidecar import Sidecar
 
 
@@ -49,7 +49,7 @@ def _verdict(found: Explanation) -> str:
     return f"It {has}; made anew it is the same."
 
 
-def _reasons(reasons: Iterable[Said], about: str = "reason") -> Iterator[Line]:
+def _reasons(reasons: Iterable[Remark], about: str = "reason") -> Iterator[Line]:
     for each in reasons:
         yield Line(about, f"{each.code}: {each.sentence}.")
         if each.cure:

@@ -21,7 +21,7 @@ _NAMES: Final = {
 _KINDS: Final = {name: kind for kind, names in _NAMES.items() for name in names}
 
 
-def named(text: str) -> tuple[Kind, str] | None:
+def parse_name(text: str) -> tuple[Kind, str] | None:
     """The kind and name of `NAME` (a pod) or `KIND/NAME`; `None`: it is neither."""
     kind, slash, name = text.rpartition("/")
     if not slash:

@@ -128,7 +128,7 @@ def parts(text: str) -> tuple[Part, ...]:
     )
 
 
-def written(document: object, before: str = "") -> str:
+def yaml_text(document: object, before: str = "") -> str:
     """A document as YAML, in the order of its keys; `before`: the text that it was read from.
 
     Comments that stand before the document are kept, those in it are not.
@@ -140,7 +140,7 @@ def written(document: object, before: str = "") -> str:
     return (head.group() if head else "") + text
 
 
-def joined(texts: Iterable[str]) -> str:
+def join(texts: Iterable[str]) -> str:
     """Documents as one file."""
     found = ""
     for text in texts:

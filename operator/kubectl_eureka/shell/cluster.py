@@ -18,7 +18,7 @@ from yarl import URL
 
 from eureka_operator import __version__
 from eureka_operator.core.injection import pods
-from eureka_operator.core.injection.config import OLDEST_API_SERVER, Config, Known, known
+from eureka_operator.core.injection.config import OLDEST_API_SERVER, Config, Known, read_registry
 from eureka_operator.core.instances import Instance, NoInstancesError, read_list
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, SERVICE, Kind, Object
 from eureka_operator.shell import options as injector
@@ -31,7 +31,7 @@ from eureka_operator.shell.client import (
 )
 from eureka_operator.shell.kube import Kube
 from eureka_sidecar.core.document import quoted
-from kubectl_eureka.core.around import Around
+from kubectl_eureka.core.surroundings import Surroundings
 from kubectl_eureka.shell.errors import NoAnswerError
 from kubectl_eureka.shell.options import Look
 
@@ -53,7 +53,7 @@ class _Injector(NamedTuple):
 
 
 @asynccontextmanager
-async def connected(look: Look) -> AsyncIterator[Client]:
+async def connection(look: Look) -> AsyncIterator[Client]:
     """A way to the API server while the block runs.
 
     Raises:
@@ -72,17 +72,17 @@ async def connected(look: Look) -> AsyncIterator[Client]:
         raise NoAnswerError(_with_cure(error)) from error
 
 
-async def look_around(look: Look, names: Iterable[str]) -> Around:
+async def read_surroundings(look: Look, names: Iterable[str]) -> Surroundings:
     """What the cluster knows that matters for pods of these namespaces.
 
     Raises:
         NoAnswerError: It cannot be asked, or a namespace must not be read.
     """
-    async with connected(look) as client:
-        return await around(client, look, names)
+    async with connection(look) as client:
+        return await surroundings_of(client, look, names)
 
 
-async def around(client: Client, look: Look, names: Iterable[str]) -> Around:
+async def surroundings_of(client: Client, look: Look, names: Iterable[str]) -> Surroundings:
     """What the API server knows that matters for pods of these namespaces.
 
     Raises:
@@ -99,7 +99,7 @@ async def around(client: Client, look: Look, names: Iterable[str]) -> Around:
     installed = await _injector(kube)
     options = installed.options or injector.InjectorOptions(namespace="")
     domain = look.cluster_domain or options.cluster_domain
-    read = [known(each, domain) for each in documents]
+    read = [read_registry(each, domain) for each in documents]
     config = Config(
         image=look.sidecar_image or options.sidecar_image,
         version=__version__,
@@ -109,7 +109,7 @@ async def around(client: Client, look: Look, names: Iterable[str]) -> Around:
         cluster_uid=uid,
         api_server=_version_of(await client.send("get", "/version")),
     )
-    return Around(
+    return Surroundings(
         config=config,
         domain=domain,
         namespaces=namespaces,
@@ -118,7 +118,9 @@ async def around(client: Client, look: Look, names: Iterable[str]) -> Around:
     )
 
 
-async def held(client: Client, registry: Known, app: str, pod_uid: str) -> tuple[Instance, ...]:
+async def instances_of_pod(
+    client: Client, registry: Known, app: str, pod_uid: str
+) -> tuple[Instance, ...]:
     """What a registry holds of a pod, asked by the API server's proxy.
 
     Raises:

@@ -11,12 +11,18 @@ from eureka_operator.core.injection import pods
 from eureka_operator.core.injection.documents import templates
 from eureka_operator.core.instances import NoInstancesError
 from eureka_operator.core.kinds import POD, Kind, Object
-from eureka_operator.core.missed import missed
+from eureka_operator.core.missed import missed_pods
 from eureka_operator.shell.client import ApiError, Client
 from eureka_operator.shell.kube import Kube
-from kubectl_eureka.core.around import Around, with_annotation, with_registry
-from kubectl_eureka.core.explanation import Explanation, Now, differences, explanation, noted
+from kubectl_eureka.core.explanation import (
+    Explanation,
+    Now,
+    differences,
+    explanation,
+    recorded_remarks,
+)
 from kubectl_eureka.core.sidecar import Sidecar, sidecar_of
+from kubectl_eureka.core.surroundings import Surroundings, with_annotation, with_registry
 from kubectl_eureka.core.workloads import container_state
 from kubectl_eureka.shell import cluster
 from kubectl_eureka.shell.errors import NoAnswerError
@@ -26,13 +32,13 @@ Explained = tuple[list[Explanation], tuple[str, ...]]
 """Explanations, and notes on what is not known."""
 
 
-async def explained(look: Look, namespace: str, kind: Kind, name: str) -> Explained:
+async def explain(look: Look, namespace: str, kind: Kind, name: str) -> Explained:
     """Explain an object of the cluster.
 
     Raises:
         NoAnswerError: The cluster cannot be asked, or there is no such object.
     """
-    async with cluster.connected(look) as client:
+    async with cluster.connection(look) as client:
         return await there(client, look, namespace, kind, name)
 
 
@@ -48,7 +54,7 @@ async def there(client: Client, look: Look, namespace: str, kind: Kind, name: st
         raise NoAnswerError(
             f"there is no {kind.kind} {namespace}/{name}; another namespace is named by -n"
         )
-    known = await cluster.around(client, look, {namespace})
+    known = await cluster.surroundings_of(client, look, {namespace})
     known = with_registry(known, look.registry)
     found = []
     for each in templates(with_annotation(document, look.registry)):
@@ -60,14 +66,14 @@ async def there(client: Client, look: Look, namespace: str, kind: Kind, name: st
     return found, known.notes
 
 
-async def _now(client: Client, around: Around, pod: Object, about: Explanation) -> Now:
+async def _now(client: Client, around: Surroundings, pod: Object, about: Explanation) -> Now:
     """What is there of a pod, and what it would get."""
     sidecar = sidecar_of(pod)
     held = await _held(client, around, pod, sidecar) if sidecar is not None else ()
     is_both = sidecar is not None and about.sidecar is not None
     return Now(
         sidecar=sidecar,
-        reasons=noted(pod),
+        reasons=recorded_remarks(pod),
         container=container_state(pod),
         held=held,
         differences=differences(sidecar, about.sidecar) if is_both else (),
@@ -75,16 +81,16 @@ async def _now(client: Client, around: Around, pod: Object, about: Explanation) 
     )
 
 
-def _advice(pod: Object, around: Around, about: Explanation) -> str:
+def _advice(pod: Object, around: Surroundings, about: Explanation) -> str:
     """How a pod gets the sidecar that it should have."""
     if about.outcome != "injected":
         return ""
-    found = missed([pod], around.namespace(about.namespace), lambda _pod, _namespace: True)
+    found = missed_pods([pod], around.namespace(about.namespace), lambda _pod, _namespace: True)
     return found[0].event.message if found else ""
 
 
 async def _held(
-    client: Client, around: Around, pod: Mapping[str, Any], sidecar: Sidecar
+    client: Client, around: Surroundings, pod: Mapping[str, Any], sidecar: Sidecar
 ) -> tuple[str, ...]:
     """What each registry that is an EurekaCluster holds of a pod, or why that is not known."""
     uid = pods.text(pods.mapping(pod.get("metadata")).get("uid"))
@@ -95,7 +101,7 @@ async def _held(
                 continue
             for app in dict.fromkeys(each.app for each in sidecar.instances):
                 try:
-                    found = await cluster.held(client, registry, app, uid)
+                    found = await cluster.instances_of_pod(client, registry, app, uid)
                 except (ApiError, NoInstancesError) as error:
                     said.append(f"{registry} cannot be asked: {error}")
                     continue

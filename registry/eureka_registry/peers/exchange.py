@@ -55,7 +55,7 @@ def adopt(registry: Registry, entity: Instance, now_ms: int) -> bool:
     return True
 
 
-class Heeded(Enum):
+class ReplyOutcome(Enum):
     """What a peer's reply to one item led to, or has to lead to."""
 
     NOTHING = "nothing"
@@ -64,19 +64,19 @@ class Heeded(Enum):
     LEFT = "the peer's document was left: it is unfit, or our lease has ended"
 
 
-def heed(registry: Registry, task: Task, reply: Reply, now_ms: int) -> Heeded:
+def take_reply(registry: Registry, task: Task, reply: Reply, now_ms: int) -> ReplyOutcome:
     """Do what a peer's reply asks for (`PeerEurekaNode.heartbeat`, `handleFailure`).
 
     Only renewals ask for anything: the peer lacks the lease, or knows a newer document.
     """
     if task.action is not PeerAction.HEARTBEAT:
-        return Heeded.NOTHING
+        return ReplyOutcome.NOTHING
     if reply.status == NOT_FOUND.status:
-        return Heeded.MUST_REGISTER
+        return ReplyOutcome.MUST_REGISTER
     entity = reply.entity
     if entity is None or (entity.app, entity.id) != (task.app, task.id):
-        return Heeded.NOTHING
-    return Heeded.ADOPTED if adopt(registry, entity, now_ms) else Heeded.LEFT
+        return ReplyOutcome.NOTHING
+    return ReplyOutcome.ADOPTED if adopt(registry, entity, now_ms) else ReplyOutcome.LEFT
 
 
 def encode(registry: Registry, task: Task) -> bytes | None:

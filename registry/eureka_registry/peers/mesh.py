@@ -16,7 +16,7 @@ from eureka_registry.core.outbox import Outbox, Task
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import Limits, Node, PeerClient
 from eureka_registry.peers.discovery import Peer, PeerList
-from eureka_registry.peers.exchange import Heeded, encode, heed
+from eureka_registry.peers.exchange import ReplyOutcome, encode, take_reply
 from eureka_registry.peers.link import Link
 from eureka_registry.peers.pause import pause
 from eureka_registry.peers.sender import Hooks, Sender
@@ -153,7 +153,7 @@ class Mesh:
         return Link(peer, client, sender, self._registry)
 
     def _on_reply(self, sender: Sender, task: Task, reply: Reply) -> None:
-        if heed(self._registry, task, reply, self._now_ms()) is Heeded.MUST_REGISTER:
+        if take_reply(self._registry, task, reply, self._now_ms()) is ReplyOutcome.MUST_REGISTER:
             sender.add(PeerAction.REGISTER, task.app, task.id, self._pace.max_age_ms)
 
     def _start(self, link: Link) -> None:

@@ -32,7 +32,7 @@ from e2e.injection.registered import (
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.sidecar.manifests import PORT, listed
 from eureka_operator import __version__
-from eureka_operator.core.injection.config import Config, Known, known
+from eureka_operator.core.injection.config import Config, Known, read_registry
 from eureka_operator.core.injection.decide import Inject, Skip, decide
 from eureka_operator.core.injection.reasons import HOST_NETWORK
 from processes.cluster import throughout, until
@@ -298,7 +298,7 @@ def _on_host(target: Target) -> Document:
 
 def _config(target: Target, cluster: EkcCluster) -> Config:
     """What the injector of the chart decides by."""
-    registry = known(cluster.document, "cluster.local")
+    registry = read_registry(cluster.document, "cluster.local")
     assert isinstance(registry, Known)
     system: dict[str, Any] = cluster.kubectl.get("namespace", "kube-system")
     return Config(

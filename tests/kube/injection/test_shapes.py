@@ -17,7 +17,7 @@ from cluster.plan import Plan
 from eureka_operator.core.injection.config import Config
 from eureka_operator.core.injection.decide import Refuse, decide
 from eureka_operator.core.injection.documents import inject_document
-from eureka_operator.core.injection.patches import applied
+from eureka_operator.core.injection.patches import apply
 from eureka_operator.core.kinds import Object
 from kube.injection.chain import Chain
 from kube.injection.pods import Pods, have_namespace, settled
@@ -102,7 +102,7 @@ class World:
         if hashes:
             escaped = json.dumps(hashes[0])[1:-1]
             patch = re.sub(r'\\"hash\\":\\"[0-9a-f]{16}\\"', lambda _: escaped, patch)
-        found: Object = applied(self.given(name), json.loads(patch))
+        found: Object = apply(self.given(name), json.loads(patch))
         return found
 
     def _at(self, place: str, name: str) -> str:

@@ -9,7 +9,7 @@ from enum import Enum
 from eureka_registry.core.model import Instance, Origin, PeerAction
 from eureka_registry.core.outbox import Congested, Delivered, Outbox, Outcome, Task, Unreachable
 from eureka_registry.core.registry import Registry, Rules
-from eureka_registry.peers.exchange import Heeded, apply, encode, heed
+from eureka_registry.peers.exchange import ReplyOutcome, apply, encode, take_reply
 from eureka_registry.wire.replication import (
     Reply,
     decode_batch,
@@ -152,15 +152,15 @@ class Cluster:
 
     def _heed(self, peer: Peer, outbox: Outbox, task: Task, reply: Reply) -> str:
         """Do what a reply asks for; says what that is."""
-        match heed(peer.registry, task, reply, self.now_ms):
-            case Heeded.MUST_REGISTER:
+        match take_reply(peer.registry, task, reply, self.now_ms):
+            case ReplyOutcome.MUST_REGISTER:
                 outbox.add(PeerAction.REGISTER, task.app, task.id, self.now_ms, DEFAULT_AGE_MS)
                 return f" ({peer.name} will register it there)"
-            case Heeded.ADOPTED:
+            case ReplyOutcome.ADOPTED:
                 return f" ({peer.name} adopts the newer one)"
-            case Heeded.LEFT:
+            case ReplyOutcome.LEFT:
                 return f" ({peer.name} has it no more)"
-            case Heeded.NOTHING:
+            case ReplyOutcome.NOTHING:
                 return ""
 
 

@@ -15,7 +15,7 @@ import pytest
 from kubernetes.aio.client import Configuration
 
 from eureka_operator.core.certificates import service_names
-from eureka_operator.injector import Replica, _version_of, serving, until_the_end
+from eureka_operator.injector import Replica, _version_of, serving, wait_for_end
 from eureka_operator.shell.certificates import Certificates
 from eureka_operator.shell.client import Client, UnavailableError
 from eureka_operator.shell.mirror import Name
@@ -66,7 +66,7 @@ async def replica(api: ApiServer, *, certified: bool = True) -> AsyncIterator[Ru
             async with Client(way) as client:
                 await Certificates(client, "eurekube", "eurekube-injector", NAMES).turn()
         async with serving(OPTIONS, way) as answering:
-            end = asyncio.create_task(until_the_end(answering, stop, leave_s=0.2))
+            end = asyncio.create_task(wait_for_end(answering, stop, leave_s=0.2))
             try:
                 yield Running(api, way, answering, stop, end)
             finally:

@@ -67,7 +67,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     api_server: tuple[int, int] = OLDEST_API_SERVER
 
 
-def known(document: Mapping[str, Any], domain: str) -> Known | tuple[Problem, ...]:
+def read_registry(document: Mapping[str, Any], domain: str) -> Known | tuple[Problem, ...]:
     """Read a registry from its EurekaCluster, or say everything that is wrong with that.
 
     A pod knows its zone only when it is bound to a node. So its sidecar gets all peers with their

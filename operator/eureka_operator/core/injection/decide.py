@@ -17,15 +17,15 @@ from eureka_operator.core.injection.parts import (
     configuration,
     container,
     drain,
-    made,
-    skipped,
+    parts_for,
+    skip_parts,
 )
 from eureka_operator.core.injection.patches import (
     CONTAINER,
     VOLUME,
     Operation,
     Parts,
-    applied,
+    apply,
     difference,
     with_parts,
     without_parts,
@@ -96,7 +96,7 @@ def decide(
     return Inject(_patch(pod, original, before, found), found.notes)
 
 
-def uninjected(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+def uninject(pod: Mapping[str, Any]) -> Mapping[str, Any]:
     """The pod as it was before it was injected or skipped; itself if it was not."""
     if pods.problem(pod, {}):
         return pod
@@ -111,7 +111,7 @@ def _negative(
         return Refuse(found)
     if found.reason in _UNTOUCHED or status.is_foreign(pod):
         return Skip(found)
-    wanted = with_parts(original, skipped(original, found.reason.code, config.version))
+    wanted = with_parts(original, skip_parts(original, found.reason.code, config.version))
     return Skip(found, difference(pod, wanted))
 
 
@@ -158,7 +158,7 @@ def _made(
     if any(each["name"] == VOLUME for each in pods.items(pod, "volumes")):
         return Finding(reasons.NAME_TAKEN, VOLUME)
     notes = (*findings, *registered.notes)
-    return overrun(pod, sidecar) or made(pod, sidecar, held, config.version, notes)
+    return overrun(pod, sidecar) or parts_for(pod, sidecar, held, config.version, notes)
 
 
 def _patch(
@@ -188,9 +188,9 @@ def _place(pod: Mapping[str, Any], field: str, name: str) -> int | None:
     return found[0] if found else None
 
 
-def injected(pod: Object, decision: Decision) -> Object:
+def apply_decision(pod: Object, decision: Decision) -> Object:
     """The pod after a decision."""
     if isinstance(decision, Refuse):
         return pod
-    found: Object = applied(pod, decision.patch)
+    found: Object = apply(pod, decision.patch)
     return found

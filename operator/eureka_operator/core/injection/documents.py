@@ -9,7 +9,7 @@ import msgspec
 
 from eureka_operator.core.injection import pods
 from eureka_operator.core.injection.config import Config
-from eureka_operator.core.injection.decide import Decision, Skip, decide, injected, uninjected
+from eureka_operator.core.injection.decide import Decision, Skip, apply_decision, decide, uninject
 from eureka_operator.core.injection.pods import Owner
 from eureka_operator.core.kinds import Object
 
@@ -81,8 +81,8 @@ def inject_document(
         decision = decide(found.pod, namespaces(found.namespace), config, found.belongs_to)
         decided.append(Decided(found.kind, found.namespace, found.name, decision))
         if isinstance(decision, Skip) and not note_skips:
-            return uninjected(found.pod)
-        return injected(dict(found.pod), decision)
+            return uninject(found.pod)
+        return apply_decision(dict(found.pod), decision)
 
     changed = change_pods(document, change)
     return Result(changed, tuple(decided))
@@ -90,7 +90,7 @@ def inject_document(
 
 def uninject_document(document: Any) -> Any:  # noqa: ANN401 - of any kind
     """A document as it was before its pods were injected."""
-    return change_pods(document, lambda found: uninjected(found.pod))
+    return change_pods(document, lambda found: uninject(found.pod))
 
 
 def templates(document: object) -> tuple[Template, ...]:

@@ -23,8 +23,8 @@ from eureka_operator.core.injection.patches import (
     CONTAINER,
     VOLUME,
     Parts,
-    emptied,
     empty_key,
+    empty_parts,
 )
 from eureka_operator.core.injection.reasons import Finding
 from eureka_operator.core.injection.registries import Registries
@@ -34,7 +34,7 @@ from eureka_operator.core.injection.status import (
     MAX_BYTES,
     STATUS,
     Status,
-    encoded,
+    encode,
 )
 from eureka_operator.core.instances import CLUSTER_UID
 from eureka_operator.core.kinds import Object
@@ -209,7 +209,7 @@ class Made(msgspec.Struct, frozen=True):
     notes: tuple[Finding, ...]
 
 
-def made(
+def parts_for(
     pod: Mapping[str, Any],
     sidecar: Object,
     held: Drain,
@@ -230,12 +230,12 @@ def made(
         drain=_drain_said(pod, held),
         default=DEFAULT_CONTAINER not in pods.annotations_of(pod),
         own_label=INJECTED_LABEL in pods.labels_of(pod),
-        was=emptied(pod),
+        was=empty_parts(pod),
     )
     status = _with_hooks(pod, status, held)
     if len(status.hooks) < len(_unhooked(pod, held)):
         found = (*found, Finding(reasons.HOOKS_LEFT_OUT))
-    annotations = {STATUS: encoded(status)}
+    annotations = {STATUS: encode(status)}
     if status.default:
         annotations[DEFAULT_CONTAINER] = pods.applications(pod)[0]["name"]
     parts = Parts(
@@ -248,11 +248,13 @@ def made(
     return Made(parts, digest, found)
 
 
-def skipped(pod: Mapping[str, Any], code: str, version: str) -> Parts:
+def skip_parts(pod: Mapping[str, Any], code: str, version: str) -> Parts:
     """What a skipped pod gets: the annotation that says why."""
-    was = {key: value for key, value in emptied(pod).items() if key in ("metadata", "annotations")}
+    was = {
+        key: value for key, value in empty_parts(pod).items() if key in ("metadata", "annotations")
+    }
     status = Status(version=version, result="skipped", reasons=(code,), was=was)
-    return Parts(annotations={STATUS: encoded(status)})
+    return Parts(annotations={STATUS: encode(status)})
 
 
 def _unhooked(pod: Mapping[str, Any], held: Drain) -> list[Object]:
@@ -276,7 +278,7 @@ def _with_hooks(pod: Mapping[str, Any], status: Status, held: Drain) -> Status:
             was[empty_key("preStop", name)] = lifecycle["preStop"]
         longer = msgspec.structs.replace(status, hooks=(*status.hooks, name), was=was)
         spare = len(f',"{reasons.HOOKS_LEFT_OUT.code}"')
-        if len(encoded(longer)) + spare > MAX_BYTES:
+        if len(encode(longer)) + spare > MAX_BYTES:
             left_out = (*status.reasons, reasons.HOOKS_LEFT_OUT.code)
             return msgspec.structs.replace(status, reasons=left_out)
         status = longer

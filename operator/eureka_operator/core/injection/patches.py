@@ -134,7 +134,7 @@ def empty_key(field: str, container: str = "") -> str:
     return f"{container}.{field}" if container else field
 
 
-def emptied(pod: Mapping[str, Any]) -> dict[str, Any]:
+def empty_parts(pod: Mapping[str, Any]) -> dict[str, Any]:
     """Parts of a pod that are there but empty, as `Status.was` has them; without containers."""
     metadata = pods.mapping(pod.get("metadata"))
     places = (
@@ -185,7 +185,7 @@ def _items(before: list[Object], after: list[Object], path: str) -> Iterator[Ope
             yield {"op": "add", "path": f"{path}/{place}", "value": each}
 
 
-def applied(document: Any, operations: Sequence[Operation]) -> Any:  # noqa: ANN401 - documents
+def apply(document: Any, operations: Sequence[Operation]) -> Any:  # noqa: ANN401 - documents
     """A document with the operations `add`, `replace` and `remove` applied, in their order."""
     for each in operations:
         tokens = [_unescaped(token) for token in each["path"].split("/")[1:]]

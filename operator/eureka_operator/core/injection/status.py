@@ -39,7 +39,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     was: dict[str, Any] = {}
 
 
-def encoded(status: Status) -> str:
+def encode(status: Status) -> str:
     """The value of the annotation: ASCII."""
     return json.dumps(msgspec.to_builtins(status), separators=(",", ":"))
 

@@ -84,7 +84,7 @@ def read_held(body: bytes, cluster_uid: str) -> dict[Key, Held]:
     return {each.key: each for each in _marked(read_items(body, _Item), cluster_uid)}
 
 
-def content_held(held: Held, wanted: Wanted) -> Content:
+def held_content(held: Held, wanted: Wanted) -> Content:
     """What of a wanted instance is held; it equals nothing if its other fields are different.
 
     An override hides what was registered: such an instance is registered again.

@@ -85,7 +85,7 @@ class _Ports(NamedTuple):
     secure: int
 
 
-def wanted(
+def desired_instances(
     registration: Registration,
     services: Iterable[Service],
     slices: Iterable[Slice],

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eureka_operator.core.injection.decide import Inject, Refuse, Skip, decide, injected
+from eureka_operator.core.injection.decide import Inject, Refuse, Skip, apply_decision, decide
 from eureka_operator.core.injection.documents import Template, templates
 from eureka_operator.core.injection.status import STATUS
 from eureka_operator.core.kinds import Object
@@ -19,8 +19,8 @@ from kubectl_eureka.core.explanation import (
     Explanation,
     differences,
     explanation,
-    noted,
-    said,
+    recorded_remarks,
+    remarks,
 )
 from kubectl_eureka.core.sentences import lines
 from kubectl_eureka.core.sidecar import sidecar_of
@@ -66,7 +66,7 @@ def test_every_shape_is_what_the_injector_decides(name: str) -> None:
     word = {Inject: "injected", Skip: "skipped", Refuse: "refused"}[type(decision)]
     assert found.outcome == word
     assert found.rule
-    codes = {each.code for each in said(decision)}
+    codes = {each.code for each in remarks(decision)}
     assert shape.first or {each.code for each in found.reasons} == codes
     assert (found.sidecar is not None) == (word == "injected")
     assert json.dumps(msgspec.to_builtins(found))
@@ -81,7 +81,7 @@ def test_sidecar_is_read_as_it_was_injected(name: str) -> None:
     if not isinstance(decision, Inject):
         return
 
-    found = sidecar_of(injected(shape.given(), decision))
+    found = sidecar_of(apply_decision(shape.given(), decision))
 
     assert found is not None
     assert found.instances
@@ -200,7 +200,7 @@ def test_template_takes_its_name_from_its_owner() -> None:
 
 def test_pod_that_was_injected_is_explained_as_it_would_be_made_now() -> None:
     """And the differences are named, old and new."""
-    before = injected(pod(), decide(pod(), NAMESPACE, config()))
+    before = apply_decision(pod(), decide(pod(), NAMESPACE, config()))
 
     now = explained(before, image="mirror/sidecar:2", registries=(registry("main", "shop"),))
 
@@ -222,7 +222,7 @@ def test_pod_that_was_injected_is_explained_as_it_would_be_made_now() -> None:
 
 def test_pod_that_would_not_get_its_sidecar_any_more_is_told_so() -> None:
     """The webhook leaves a running pod its sidecar, and says nothing of the next one."""
-    before = injected(pod(), decide(pod(), NAMESPACE, config()))
+    before = apply_decision(pod(), decide(pod(), NAMESPACE, config()))
 
     now = explained(before, registries=())
 
@@ -232,7 +232,7 @@ def test_pod_that_would_not_get_its_sidecar_any_more_is_told_so() -> None:
 
 def test_difference_that_is_in_no_field_is_seen_by_the_hash() -> None:
     """Other resources, or another version's idea of a container."""
-    before = injected(pod(), decide(pod(), NAMESPACE, config()))
+    before = apply_decision(pod(), decide(pod(), NAMESPACE, config()))
 
     now = explained(before, resources={"limits": {"memory": "64Mi"}})
 
@@ -247,7 +247,7 @@ def test_reasons_on_a_pod_are_given_with_their_cures() -> None:
         STATUS: '{"version":"9","result":"skipped","reasons":["no_port","of_tomorrow"]}'
     }
 
-    first, second = noted(given)
+    first, second = recorded_remarks(given)
 
     assert first.code == "no_port"
     assert first.cure
@@ -268,7 +268,7 @@ def test_odd_documents_are_explained_or_have_no_pods(document: Any, namespace: A
 def test_damaged_configuration_is_read_as_none(name: str, data: st.DataObject) -> None:
     """Anybody may write a container of that name."""
     shape = _SHAPES[name]
-    text = json.dumps(injected(shape.given(), decide(shape.given(), NAMESPACE, config())))
+    text = json.dumps(apply_decision(shape.given(), decide(shape.given(), NAMESPACE, config())))
     at = data.draw(st.integers(0, len(text) - 1))
     damaged = text[:at] + data.draw(st.sampled_from('x0{}[]"\\:, ')) + text[at + 1 :]
     try:
@@ -277,7 +277,7 @@ def test_damaged_configuration_is_read_as_none(name: str, data: st.DataObject) -
         return
     for each in templates({**found, "kind": "Pod"} if isinstance(found, dict) else None):
         list(lines(explanation(each, NAMESPACE, config())))
-        noted(each.pod)
+        recorded_remarks(each.pod)
         try:
             sidecar_of(each.pod)
         except (KeyError, TypeError) as error:  # of what the API server never has

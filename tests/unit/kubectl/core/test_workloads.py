@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubectl_eureka.core.workloads import container_state, kinds, named
+from kubectl_eureka.core.workloads import container_state, kinds, parse_name
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from kubectl_eureka.core.workloads import container_state, kinds, named
 )
 def test_kinds_are_named_as_with_kubectl(text: str, kind: str) -> None:
     """Short, long, one or many."""
-    found = named(text)
+    found = parse_name(text)
 
     assert found is not None
     assert (found[0].kind, found[1]) == (kind, "orders")
@@ -34,7 +34,7 @@ def test_kinds_are_named_as_with_kubectl(text: str, kind: str) -> None:
 @pytest.mark.parametrize("text", ["", "service/orders", "pod/", "/orders", "a/b/c"])
 def test_what_has_no_pods_is_no_name(text: str) -> None:
     """A sentence says what could be written."""
-    assert named(text) is None
+    assert parse_name(text) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubectl_eureka.core.yamltext import YamlError, joined, parts, written
+from kubectl_eureka.core.yamltext import YamlError, join, parts, yaml_text
 
 _TEXTS = st.text(max_size=20) | st.sampled_from(
     ["1e3", "08", "0o17", "0x1F", "12:30", "2026-01-01", "y", "no", "on", "null", "~", "=", "<<",
@@ -43,7 +43,7 @@ def test_texts_of_the_parts_are_the_file() -> None:
 @given(st.lists(_DOCUMENTS, min_size=1, max_size=4))
 def test_what_is_written_is_read_again(documents: list[Any]) -> None:
     """Whatever it is made of: a text stays a text."""
-    text = joined(f"---\n{written(each)}" for each in documents)
+    text = join(f"---\n{yaml_text(each)}" for each in documents)
 
     assert [each.document for each in parts(text)] == documents
 
@@ -79,26 +79,28 @@ def test_plain_texts_are_what_kubectl_takes_them_for(text: str, value: object) -
 )
 def test_text_that_some_reader_takes_for_a_number_is_written_in_quotes(text: str) -> None:
     """A label `0812345` would be refused by the API server as a number."""
-    assert written({"label": text}) == f"label: '{text}'\n"
+    assert yaml_text({"label": text}) == f"label: '{text}'\n"
 
 
 def test_anchors_are_written_out() -> None:
     """A difference in Git shows what is there, not where it is said first."""
     (found,) = parts("a: &x {b: [1]}\nc: *x\nd:\n  <<: *x\n  e: 2\n")
 
-    assert written(found.document) == "a:\n  b:\n  - 1\nc:\n  b:\n  - 1\nd:\n  b:\n  - 1\n  e: 2\n"
+    assert (
+        yaml_text(found.document) == "a:\n  b:\n  - 1\nc:\n  b:\n  - 1\nd:\n  b:\n  - 1\n  e: 2\n"
+    )
 
 
 def test_comments_before_a_document_are_kept() -> None:
     """A licence or a heading is about the whole file."""
     (_, found) = parts("# licence\n--- # one\n\n# heading\n  # more\na: 1 # lost\n")
 
-    assert written({"a": 2}, found.text) == "--- # one\n\n# heading\n  # more\na: 2\n"
+    assert yaml_text({"a": 2}, found.text) == "--- # one\n\n# heading\n  # more\na: 2\n"
 
 
 def test_documents_of_several_files_are_kept_apart() -> None:
     """A file often has neither a mark at its beginning nor an end of line at its end."""
-    assert joined(["a: 1", "--- # two\nb: 2\n", "c: 3\n"]) == "a: 1\n--- # two\nb: 2\n---\nc: 3\n"
+    assert join(["a: 1", "--- # two\nb: 2\n", "c: 3\n"]) == "a: 1\n--- # two\nb: 2\n---\nc: 3\n"
 
 
 @pytest.mark.parametrize(
@@ -142,10 +144,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         return
     assert "".join(each.text for each in found) == text
     for each in found:
-        written(each.document, each.text)
+        yaml_text(each.document, each.text)
 
 
 @given(_DOCUMENTS)
 def test_every_reader_finds_the_same(document: Any) -> None:  # noqa: ANN401 - of any kind
     """PyYAML's own one among them."""
-    assert json.dumps(yaml.safe_load(written(document))) == json.dumps(document)
+    assert json.dumps(yaml.safe_load(yaml_text(document))) == json.dumps(document)

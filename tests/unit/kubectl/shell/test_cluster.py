@@ -10,7 +10,7 @@ import pytest
 from eureka_operator.core.injection.documents import inject_document
 from eureka_operator.shell.client import ApiError, Client
 from kubectl_eureka.core.explanation import Explanation
-from kubectl_eureka.core.workloads import named
+from kubectl_eureka.core.workloads import parse_name
 from kubectl_eureka.shell import cluster
 from kubectl_eureka.shell.errors import NoAnswerError
 from kubectl_eureka.shell.live import there
@@ -57,7 +57,7 @@ async def client(server: ApiServer) -> AsyncIterator[Client]:
 
 async def test_decisions_rest_on_what_the_injector_is_run_with(client: Client) -> None:
     """Its flags are in its Deployment; one that is not known yet is passed over."""
-    found = await cluster.around(client, Look(), ["shop"])
+    found = await cluster.surroundings_of(client, Look(), ["shop"])
 
     config = found.config
     assert (config.image, config.allow_urls) == ("mirror/sidecar:1", False)
@@ -74,7 +74,7 @@ async def test_flags_beat_those_of_the_injector(client: Client) -> None:
     """To see what another one would do."""
     look = Look(sidecar_image="own/sidecar:2", cluster_domain="c.d")
 
-    found = await cluster.around(client, look, ["shop"])
+    found = await cluster.surroundings_of(client, look, ["shop"])
 
     assert found.config.image == "own/sidecar:2"
     assert found.config.registries[0].urls == ("http://eureka.shop.svc.c.d:8761/eureka/",)
@@ -85,7 +85,7 @@ async def test_injector_of_another_version_is_noted(server: ApiServer, client: C
     path = f"{DEPLOYMENTS}/namespaces/eurekube/deployments/i"
     await server.put(path, injector(version="0.9.0"))
 
-    (note,) = (await cluster.around(client, Look(), ["shop"])).notes
+    (note,) = (await cluster.surroundings_of(client, Look(), ["shop"])).notes
 
     assert note.startswith("Deployment eurekube/i is of Eurekube 0.9.0")
 
@@ -105,7 +105,7 @@ async def test_what_must_not_be_read_is_noted_and_done_without(
     """Most people may read little beside their own namespace."""
     server.refused[path] = status
 
-    found = await cluster.around(client, Look(), ["shop"])
+    found = await cluster.surroundings_of(client, Look(), ["shop"])
 
     assert [each[: len(note)] for each in found.notes] == [note]
     assert len(found.config.registries) == (status != 404)
@@ -118,7 +118,7 @@ async def test_namespace_that_must_not_be_read_is_an_error(
     server.refused[f"{NAMESPACES}/shop"] = 403
 
     with pytest.raises(ApiError) as caught:
-        await cluster.around(client, Look(), ["shop"])
+        await cluster.surroundings_of(client, Look(), ["shop"])
 
     assert caught.value.status == 403
 
@@ -127,14 +127,14 @@ async def test_without_an_injector_it_is_said_so(server: ApiServer, client: Clie
     """A label does nothing then."""
     await server.delete(f"{DEPLOYMENTS}/namespaces/eurekube/deployments/i")
 
-    (note,) = (await cluster.around(client, Look(), ["shop"])).notes
+    (note,) = (await cluster.surroundings_of(client, Look(), ["shop"])).notes
 
     assert note.startswith("no injector is installed")
 
 
 async def explained(client: Client, what: str = "orders") -> Explanation:
     """An object of the namespace shop."""
-    kind = named(what)
+    kind = parse_name(what)
     assert kind is not None
     (found,), _ = await there(client, Look(), "shop", *kind)
     return found
@@ -142,7 +142,7 @@ async def explained(client: Client, what: str = "orders") -> Explanation:
 
 async def have_injected(server: ApiServer, client: Client, **status: object) -> None:
     """The pod as the webhook makes it."""
-    around = await cluster.around(client, Look(), ["shop"])
+    around = await cluster.surroundings_of(client, Look(), ["shop"])
     pod = {"kind": "Pod", "metadata": {"name": "orders"}, "spec": SPEC}
     made = inject_document(pod, lambda _: around.namespace("shop"), around.config).document
     await server.put(POD, {**made, "status": status})

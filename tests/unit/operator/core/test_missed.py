@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from eureka_operator.core.kinds import Object
-from eureka_operator.core.missed import Missed, eviction, evictions, missed
+from eureka_operator.core.missed import Missed, eviction, evictions, missed_pods
 from eureka_operator.core.pods import Pod
 
 START: Final = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -44,7 +44,7 @@ def test_pod_that_should_have_a_sidecar_is_missed() -> None:
     """As the deciding function says."""
     one, other = document(), document("other")
 
-    found = missed([one, other], NAMESPACE, lambda pod, _: pod is one)
+    found = missed_pods([one, other], NAMESPACE, lambda pod, _: pod is one)
 
     assert [each.pod.name for each in found] == ["orders-7d9-a"]
 
@@ -62,7 +62,7 @@ def test_pod_that_should_have_a_sidecar_is_missed() -> None:
 )
 def test_pod_that_has_one_or_ends_is_not_missed(pod: Object) -> None:
     """By label or by container, whoever put it there."""
-    assert missed([pod], NAMESPACE, always) == []
+    assert missed_pods([pod], NAMESPACE, always) == []
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_pod_that_has_one_or_ends_is_not_missed(pod: Object) -> None:
 )
 def test_event_says_how_it_is_cured(pod: Object, cure: str) -> None:
     """By a command to be pasted where there is one."""
-    (found,) = missed([pod], NAMESPACE, always)
+    (found,) = missed_pods([pod], NAMESPACE, always)
 
     assert found.event.reason == "SidecarMissing"
     assert found.event.message.endswith(f"Make it again: {cure}")

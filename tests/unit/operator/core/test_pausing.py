@@ -12,10 +12,10 @@ from eureka_operator.core.pausing import (
     ClusterName,
     Held,
     Lift,
-    appeared,
     changes,
     inherited,
     is_concerned,
+    new_pauses,
     paused_event,
     resumed_event,
 )
@@ -96,7 +96,7 @@ def test_override_that_was_there_before_is_not_lifted() -> None:
 
 def test_override_of_the_sidecar_is_on_record_and_lifted() -> None:
     """It was quicker than we; it may be down when the annotation is removed."""
-    claimed = appeared([overridden()], [held()], BOTH)
+    claimed = new_pauses([overridden()], [held()], BOTH)
     paused = changes(pod(paused=True), [overridden()], BOTH, claimed)
     assert paused.record
 
@@ -108,7 +108,7 @@ def test_override_of_the_sidecar_is_on_record_and_lifted() -> None:
 
 def test_override_that_a_lease_begins_with_is_the_sidecars() -> None:
     """The pod was made with the annotation. What the instance would be without, nobody knows."""
-    claimed = appeared([overridden()], [], BOTH)
+    claimed = new_pauses([overridden()], [], BOTH)
     record = changes(pod(paused=True), [overridden()], BOTH, claimed).record
     assert record
 
@@ -119,16 +119,16 @@ def test_override_that_a_lease_begins_with_is_the_sidecars() -> None:
 
 def test_override_that_was_there_when_the_pod_was_paused_has_not_appeared() -> None:
     """Nor has one in a registry that is read for the first time: it may be older."""
-    assert appeared([overridden()], [overridden()], BOTH) == []
-    assert appeared([overridden()], [], frozenset({SPARE})) == []
-    assert appeared([overridden(status="DOWN")], [held()], BOTH) == []
-    assert appeared([held()], [], BOTH) == []
+    assert new_pauses([overridden()], [overridden()], BOTH) == []
+    assert new_pauses([overridden()], [], frozenset({SPARE})) == []
+    assert new_pauses([overridden(status="DOWN")], [held()], BOTH) == []
+    assert new_pauses([held()], [], BOTH) == []
 
 
 def test_what_is_on_record_is_not_changed_by_a_claim() -> None:
     """Our own override appears, too, one turn after it was made."""
     record = recorded(held())
-    claimed = appeared([overridden()], [held(status="DOWN")], BOTH)
+    claimed = new_pauses([overridden()], [held(status="DOWN")], BOTH)
 
     assert changes(pod(paused=True, record=record), [overridden()], BOTH, claimed) == NOTHING
 

@@ -15,7 +15,7 @@ from eureka_operator.core.reaping import (
     Known,
     Reason,
     Removal,
-    confirmed,
+    confirm,
     event,
     missing_nodes,
     removals,
@@ -175,16 +175,16 @@ def test_second_look_that_finds_the_same_confirms() -> None:
     waiting = pod(9, name="orders-1", node="")
     ended = pod(9, name="orders-1", phase="Failed")
 
-    assert confirmed(proposed, instance(), None, None, known()) == proposed
-    assert confirmed(proposed, instance(), waiting, None, known()) == proposed
-    assert confirmed(proposed, instance(), ended, None, known()) == proposed
+    assert confirm(proposed, instance(), None, None, known()) == proposed
+    assert confirm(proposed, instance(), waiting, None, known()) == proposed
+    assert confirm(proposed, instance(), ended, None, known()) == proposed
 
 
 def test_lease_that_a_successor_is_about_to_take_over_stays() -> None:
     """It registers under the same id: what we remove may be its lease by then."""
     (proposed,) = removals([instance()], known())
 
-    assert confirmed(proposed, instance(), pod(9, name="orders-1"), None, known()) is None
+    assert confirm(proposed, instance(), pod(9, name="orders-1"), None, known()) is None
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_second_look_that_finds_something_else_refutes(
     """The lease is gone, or its pod's successor has it, or the pod is there and was not listed."""
     (proposed,) = removals([instance()], known())
 
-    assert confirmed(proposed, record, now, None, known()) is None
+    assert confirm(proposed, record, now, None, known()) is None
 
 
 def test_second_look_at_a_node() -> None:
@@ -213,9 +213,9 @@ def test_second_look_at_a_node() -> None:
     (proposed,) = removals([instance()], seen)
 
     assert proposed.node == "node-1"
-    assert confirmed(proposed, instance(), pod(), off, seen) == proposed
-    assert confirmed(proposed, instance(), pod(), Node(name="node-1"), seen) is None
-    assert confirmed(proposed, instance(), pod(), None, seen) is None
+    assert confirm(proposed, instance(), pod(), off, seen) == proposed
+    assert confirm(proposed, instance(), pod(), Node(name="node-1"), seen) is None
+    assert confirm(proposed, instance(), pod(), None, seen) is None
 
 
 def test_second_look_at_a_node_that_is_gone() -> None:
@@ -224,15 +224,15 @@ def test_second_look_at_a_node_that_is_gone() -> None:
     (proposed,) = removals([instance()], seen)
     there = Node(name="node-2")
 
-    assert confirmed(proposed, instance(), pod(node="node-2"), None, seen) == proposed
-    assert confirmed(proposed, instance(), pod(node="node-2"), there, seen) is None
+    assert confirm(proposed, instance(), pod(node="node-2"), None, seen) == proposed
+    assert confirm(proposed, instance(), pod(node="node-2"), there, seen) is None
 
 
 def test_second_look_goes_by_the_reason_of_that_moment() -> None:
     """The event says what is true."""
     (proposed,) = removals([instance()], known(pod(phase="Failed")))
 
-    found = confirmed(proposed, instance(), None, None, known())
+    found = confirm(proposed, instance(), None, None, known())
 
     assert found is not None
     assert found.reason is Reason.POD_GONE
@@ -259,7 +259,7 @@ def test_no_node_is_missing_where_none_is_read(nodes: dict[str, Node] | None) ->
 @pytest.mark.parametrize(("leases", "most"), [(0, 5), (6, 5), (39, 5), (40, 6), (100, 15)])
 def test_share_of_a_minute(leases: int, most: int) -> None:
     """At least five: a node that is lost takes several pods of a small registry with it."""
-    assert Budget().left(leases, 0.0) == most
+    assert Budget().rest(leases, 0.0) == most
 
 
 def test_share_is_of_what_was_there_a_minute_ago() -> None:
@@ -267,13 +267,13 @@ def test_share_is_of_what_was_there_a_minute_ago() -> None:
     budget = Budget()
     removed = 0
     for second in range(60):
-        if budget.left(100 - removed, float(second)):
+        if budget.rest(100 - removed, float(second)):
             budget.spend(float(second))
             removed += 1
 
     assert removed == 15
-    assert budget.left(85, 59.9) == 0
-    assert budget.left(85, 120.0) == 12
+    assert budget.rest(85, 59.9) == 0
+    assert budget.rest(85, 120.0) == 12
 
 
 def test_known_is_not_changed_by_a_second_look() -> None:
@@ -281,6 +281,6 @@ def test_known_is_not_changed_by_a_second_look() -> None:
     seen = known()
     before = msgspec.structs.replace(seen)
     (proposed,) = removals([instance()], seen)
-    confirmed(proposed, instance(), pod(), None, seen)
+    confirm(proposed, instance(), pod(), None, seen)
 
     assert seen == before

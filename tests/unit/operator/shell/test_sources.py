@@ -13,7 +13,7 @@ from eureka_operator.core.registrations.sources import Service, Slice
 from eureka_operator.shell.client import ApiError, Client
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.mirror import Name
-from eureka_operator.shell.sources import Known, Sources, confirmed
+from eureka_operator.shell.sources import Known, Sources, confirm
 from support.apiserver import ApiServer
 from unit.operator.shell.eventually import eventually
 
@@ -88,7 +88,7 @@ async def test_second_look_goes_by_names() -> None:
         {Name("shop", "gone"): EMPTY_SLICE},
     )
     async with serving() as (_, client):
-        found = await confirmed(stale, "shop", ["db"], ["db-1", "gone"], Kube(client))
+        found = await confirm(stale, "shop", ["db"], ["db-1", "gone"], Kube(client))
 
     assert {each.name for each in found.services} == {"db", "other"}
     assert {each.name for each in found.slices} == {"db-1"}
@@ -100,4 +100,4 @@ async def test_second_look_that_fails_says_nothing() -> None:
     async with serving() as (api, client):
         api.refused[SLICE] = 500
         with pytest.raises(ApiError, match="500"):
-            await confirmed(EMPTY, "shop", ["db"], ["db-1"], Kube(client))
+            await confirm(EMPTY, "shop", ["db"], ["db-1"], Kube(client))

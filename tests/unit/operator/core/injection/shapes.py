@@ -14,8 +14,8 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from eureka_operator.core.injection.config import Config, Known, known
-from eureka_operator.core.injection.decide import Decision, Inject, decide, injected
+from eureka_operator.core.injection.config import Config, Known, read_registry
+from eureka_operator.core.injection.decide import Decision, Inject, apply_decision, decide
 from eureka_operator.core.kinds import Object
 from support.clusterobjects import document
 
@@ -31,7 +31,7 @@ def registry(name: str, namespace: str, injection: Object | None = None) -> Know
     body = document({"injection": injection} if injection else {}, name)
     body["metadata"]["namespace"] = namespace
     body["status"] = {"endpoints": endpoints(name, namespace)}
-    found = known(body, DOMAIN)
+    found = read_registry(body, DOMAIN)
     assert isinstance(found, Known), found
     return found
 
@@ -88,7 +88,7 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def after(self, decision: Decision) -> Object:
         """The pod once it was injected and what came then has happened."""
         assert isinstance(decision, Inject)
-        found = injected(self.pod, decision)
+        found = apply_decision(self.pod, decision)
         spec = dict(found["spec"])
         for field, items in self.between.items():
             spec[field] = [*items, *spec.get(field, [])]

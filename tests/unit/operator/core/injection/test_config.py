@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from eureka_operator.core.injection.config import Known, known
+from eureka_operator.core.injection.config import Known, read_registry
 from support.clusterobjects import document
 from unit.operator.core.injection.shapes import DOMAIN, registry
 
@@ -19,7 +19,7 @@ def test_registry_without_status_is_reached_by_its_service() -> None:
     body = document({"peers": {"port": 9000, "contextPath": "/prod"}})
     body["metadata"]["namespace"] = "shop"
 
-    found = known(body, DOMAIN)
+    found = read_registry(body, DOMAIN)
 
     assert isinstance(found, Known)
     assert found.urls == ("http://eureka.shop.svc.cluster.local:9000/prod/eureka/",)
@@ -37,7 +37,7 @@ def test_peers_come_with_the_zones_of_their_nodes() -> None:
     peers = [{"name": "peer1", "zone": "a"}, {"name": "peer2", "zone": "b"}, {"name": "peer11"}]
     body["status"] = {"endpoints": {"defaultZone": ",".join(urls)}, "peers": peers}
 
-    found = known(body, DOMAIN)
+    found = read_registry(body, DOMAIN)
 
     assert isinstance(found, Known)
     assert found.urls == (*urls, f"http://eureka.shop.svc.{DOMAIN}:8761/eureka/")
@@ -49,7 +49,7 @@ def test_single_peer_has_no_zone() -> None:
     body = document({"replicas": 1})
     body["status"] = {"endpoints": {"defaultZone": "http://peer1:8761/eureka/"}}
 
-    found = known(body, DOMAIN)
+    found = read_registry(body, DOMAIN)
 
     assert isinstance(found, Known)
     assert found.zones == ()
@@ -57,7 +57,7 @@ def test_single_peer_has_no_zone() -> None:
 
 def test_bad_injection_is_said() -> None:
     """A registry that is half understood would inject with other values than were written."""
-    found = known(document({"injection": {"lease": {"renewalSeconds": 0}}}), DOMAIN)
+    found = read_registry(document({"injection": {"lease": {"renewalSeconds": 0}}}), DOMAIN)
 
     assert isinstance(found, tuple)
     assert [each.field for each in found] == ["spec.injection.lease.renewalSeconds"]
@@ -68,7 +68,7 @@ def test_broken_status_is_no_exception() -> None:
     body = document({})
     body["status"] = {"endpoints": ["http://elsewhere"], "peers": {"name": ["peer1"]}}
 
-    found = known(body, DOMAIN)
+    found = read_registry(body, DOMAIN)
 
     assert isinstance(found, Known)
     assert found.urls[0].startswith("http://eureka.")

@@ -10,9 +10,9 @@ from eureka_operator.core.injection.decide import (
     Inject,
     Refuse,
     Skip,
+    apply_decision,
     decide,
-    injected,
-    uninjected,
+    uninject,
 )
 from eureka_operator.core.injection.pods import Owner
 from eureka_operator.core.injection.status import INJECTED_LABEL, STATUS
@@ -57,7 +57,7 @@ def _pod(*more: Object, **metadata: object) -> Object:
 def _injected(pod: Object) -> Object:
     decision = decide(pod, NAMESPACE, config())
     assert isinstance(decision, Inject), decision
-    return injected(pod, decision)
+    return apply_decision(pod, decision)
 
 
 def test_what_is_no_pod_is_passed_on() -> None:
@@ -68,7 +68,7 @@ def test_what_is_no_pod_is_passed_on() -> None:
         assert isinstance(found, Skip)
         assert found.finding.reason.code == "malformed_pod"
         assert found.patch == ()
-    assert uninjected({"spec": 1}) == {"spec": 1}
+    assert uninject({"spec": 1}) == {"spec": 1}
 
 
 @pytest.mark.parametrize("path", [*_leaves(_INJECTION)])
@@ -105,7 +105,7 @@ def test_container_that_is_added_later_is_held_as_well() -> None:
     pod = _injected(_pod())
     pod["spec"]["containers"].append({"name": "istio-proxy"})
 
-    found = injected(pod, decide(pod, NAMESPACE, config()))
+    found = apply_decision(pod, decide(pod, NAMESPACE, config()))
 
     assert found["spec"]["containers"][1]["lifecycle"] == {"preStop": {"sleep": {"seconds": 20}}}
     assert decide(found, NAMESPACE, config()) == Inject(())
@@ -116,7 +116,7 @@ def test_part_that_somebody_removed_is_put_back() -> None:
     pod = _injected(_pod())
     del pod["spec"]["volumes"]
 
-    found = injected(pod, decide(pod, NAMESPACE, config()))
+    found = apply_decision(pod, decide(pod, NAMESPACE, config()))
 
     assert [each["name"] for each in found["spec"]["volumes"]] == ["eurekube-pod"]
 
@@ -139,7 +139,7 @@ def test_injected_pod_that_is_switched_off_loses_its_sidecar() -> None:
     found = decide(pod, NAMESPACE, config())
 
     assert isinstance(found, Skip)
-    after = injected(pod, found)
+    after = apply_decision(pod, found)
     assert after["spec"] == original["spec"]
     assert json.loads(after["metadata"]["annotations"][STATUS])["reasons"] == ["disabled_by_pod"]
 
@@ -163,11 +163,11 @@ def test_copy_for_debugging_is_not_called() -> None:
     found = decide(given, NAMESPACE, config())
 
     assert isinstance(found, Skip)
-    copy = injected(given, found)
+    copy = apply_decision(given, found)
     assert "initContainers" not in copy["spec"]
     assert decide(copy, NAMESPACE, config()) == Skip(found.finding)
     copy["metadata"]["labels"] = _ON
-    asked = injected(copy, decide(copy, NAMESPACE, config()))
+    asked = apply_decision(copy, decide(copy, NAMESPACE, config()))
     assert asked["spec"]["initContainers"][0]["name"] == "eureka-sidecar"
     assert asked["metadata"]["labels"][INJECTED_LABEL] == "true"
 
@@ -176,14 +176,14 @@ def test_label_that_was_there_before_stays() -> None:
     """A template that was copied from an injected pod, and cleaned of all but this."""
     pod = _pod(labels={INJECTED_LABEL: "true"})
 
-    assert uninjected(_injected(pod)) == pod
+    assert uninject(_injected(pod)) == pod
 
 
 def test_reason_that_is_gone_is_replaced() -> None:
     """A template that was skipped and corrected since then."""
     pod = _pod()
     ports = pod["spec"]["containers"][0].pop("ports")
-    skipped = injected(pod, decide(pod, NAMESPACE, config()))
+    skipped = apply_decision(pod, decide(pod, NAMESPACE, config()))
     assert "no_port" in skipped["metadata"]["annotations"][STATUS]
     skipped["spec"]["containers"][0]["ports"] = ports
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eureka_operator.core.injection.decide import Inject, Skip, decide, injected
+from eureka_operator.core.injection.decide import Inject, Skip, apply_decision, decide
 from eureka_operator.core.injection.documents import (
     Result,
     change_pods,
@@ -123,7 +123,7 @@ def test_template_and_its_pod_get_the_same_sidecar() -> None:
     labels = {"team": "shop", "pod-template-hash": "6d4cf56db6"}
     pod = {**_POD, "metadata": {**made, "labels": labels}}
 
-    by_webhook = injected(pod, decide(pod, NAMESPACE, config()))
+    by_webhook = apply_decision(pod, decide(pod, NAMESPACE, config()))
 
     assert by_webhook["spec"] == template["spec"]
     assert by_webhook["metadata"]["annotations"] == template["metadata"]["annotations"]

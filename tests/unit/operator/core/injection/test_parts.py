@@ -20,7 +20,7 @@ from eureka_operator.core.injection.parts import (
     configuration,
     container,
     drain,
-    made,
+    parts_for,
 )
 from eureka_operator.core.injection.reasons import Finding
 from eureka_operator.core.injection.registries import Registries
@@ -169,7 +169,7 @@ def test_names_too_long_to_be_noted_get_no_hook() -> None:
     names = [f"{number}{'a' * 62}" for number in range(9)]
     pod = _pod(*({"name": name, "lifecycle": {}} for name in names))
 
-    found = made(pod, {"name": "eureka-sidecar"}, Drain(20, 20), "0.1.0", ())
+    found = parts_for(pod, {"name": "eureka-sidecar"}, Drain(20, 20), "0.1.0", ())
 
     text = found.parts.annotations[STATUS]
     status = json.loads(text)
@@ -182,13 +182,13 @@ def test_names_too_long_to_be_noted_get_no_hook() -> None:
 
 def test_hash_is_of_what_is_put_in() -> None:
     """Another image or hold is another hash; another label of the pod is not."""
-    first = made(_pod(), {"image": "a"}, Drain(20, 20), "1", ()).hash
+    first = parts_for(_pod(), {"image": "a"}, Drain(20, 20), "1", ()).hash
 
-    assert made(_pod(), {"image": "a"}, Drain(60, 20), "1", ()).hash == first
-    assert made(_pod({"name": "other"}), {"image": "a"}, Drain(20, 20), "1", ()).hash == first
-    assert made(_pod(), {"image": "b"}, Drain(20, 20), "1", ()).hash != first
-    assert made(_pod(), {"image": "a"}, Drain(20, 10), "1", ()).hash != first
-    assert made(_pod(), {"image": "a"}, Drain(20, 20), "2", ()).hash != first
+    assert parts_for(_pod(), {"image": "a"}, Drain(60, 20), "1", ()).hash == first
+    assert parts_for(_pod({"name": "other"}), {"image": "a"}, Drain(20, 20), "1", ()).hash == first
+    assert parts_for(_pod(), {"image": "b"}, Drain(20, 20), "1", ()).hash != first
+    assert parts_for(_pod(), {"image": "a"}, Drain(20, 10), "1", ()).hash != first
+    assert parts_for(_pod(), {"image": "a"}, Drain(20, 20), "2", ()).hash != first
 
 
 def test_default_container_is_the_application() -> None:
@@ -196,8 +196,8 @@ def test_default_container_is_the_application() -> None:
     pod = _pod({"name": "istio-proxy"}, {"name": "orders"})
     key = "kubectl.kubernetes.io/default-container"
 
-    found = made(pod, {}, Drain(20, 20), "1", ())
+    found = parts_for(pod, {}, Drain(20, 20), "1", ())
 
     assert found.parts.annotations[key] == "orders"
     pod["metadata"] = {"annotations": {key: "istio-proxy"}}
-    assert key not in made(pod, {}, Drain(20, 20), "1", ()).parts.annotations
+    assert key not in parts_for(pod, {}, Drain(20, 20), "1", ()).parts.annotations

@@ -9,9 +9,9 @@ from eureka_operator.core.injection.patches import (
     CONTAINER,
     VOLUME,
     Parts,
-    applied,
+    apply,
     difference,
-    emptied,
+    empty_parts,
     with_parts,
     without_parts,
 )
@@ -44,7 +44,7 @@ def test_operations_are_additions_at_their_places() -> None:
         ("add", "/spec/initContainers/0"),
         ("add", "/spec/volumes/1"),
     ]
-    assert applied(pod, found) == with_parts(pod, _PARTS)
+    assert apply(pod, found) == with_parts(pod, _PARTS)
 
 
 def test_names_of_annotations_are_escaped() -> None:
@@ -58,7 +58,7 @@ def test_names_of_annotations_are_escaped() -> None:
         {"op": "remove", "path": "/metadata/annotations/b~0~1c"},
         {"op": "add", "path": "/metadata/annotations/d~1e", "value": "3"},
     )
-    assert applied(before, found) == after
+    assert apply(before, found) == after
 
 
 @pytest.mark.parametrize(
@@ -77,18 +77,18 @@ def test_names_of_annotations_are_escaped() -> None:
 )
 def test_parts_are_taken_out_as_they_were_put_in(pod: dict[str, Any]) -> None:
     """Null, empty and absent are three things in a file."""
-    was = emptied(pod)
+    was = empty_parts(pod)
     for each in pod["spec"]["containers"]:
         if "lifecycle" in each and not each["lifecycle"]:
             was[f"{each['name']}.lifecycle"] = each["lifecycle"]
     status = Status(version="1", result="injected", hooks=("a",), default=True, was=was)
     changed = with_parts(pod, _PARTS)
 
-    found = without_parts(applied(pod, difference(pod, changed)), status)
+    found = without_parts(apply(pod, difference(pod, changed)), status)
 
     assert json.dumps(found, sort_keys=True) == json.dumps(pod, sort_keys=True)
     back = difference(changed, found)
-    assert applied(changed, back) == found
+    assert apply(changed, back) == found
 
 
 def test_hook_that_was_changed_since_is_left_alone() -> None:
@@ -110,7 +110,7 @@ def test_what_was_not_touched_is_the_same_object() -> None:
     changed = with_parts(pod, _PARTS)
 
     assert changed["spec"]["affinity"] is affinity
-    assert applied(pod, difference(pod, changed))["spec"]["affinity"] is affinity
+    assert apply(pod, difference(pod, changed))["spec"]["affinity"] is affinity
     while affinity:  # nor may its end exceed the stack
         affinity = affinity.pop()
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eureka_operator.core.injection import pods
-from eureka_operator.core.injection.decide import Refuse, decide, injected, uninjected
+from eureka_operator.core.injection.decide import Refuse, apply_decision, decide, uninject
 from eureka_operator.core.injection.patches import CONTAINER, VOLUME
 from eureka_operator.core.injection.status import DEFAULT_CONTAINER, INJECTED_LABEL, STATUS
 from eureka_operator.core.kinds import Object
@@ -90,16 +90,16 @@ def test_any_pod_is_decided_and_only_the_listed_places_change(
 
     if isinstance(decision, Refuse):
         return
-    after = injected(pod, decision)
+    after = apply_decision(pod, decision)
     for each in decision.patch:
         assert PLACES.fullmatch(each["path"]), each
-    assert _foreign(after) == _foreign(uninjected(pod))
+    assert _foreign(after) == _foreign(uninject(pod))
     again = decide(after, shape.namespace, shape.configuration())
     assert not isinstance(again, Refuse)
     assert again.patch == ()
     assert type(again) is type(decision)
     if not pods.problem(pod, {}) and decision.patch:
-        assert uninjected(after) == uninjected(pod)
+        assert uninject(after) == uninject(pod)
 
 
 def _foreign(pod: Any) -> object:  # noqa: ANN401 - of any shape

@@ -13,9 +13,9 @@ from eureka_operator.core.injection.decide import (
     Inject,
     Refuse,
     Skip,
+    apply_decision,
     decide,
-    injected,
-    uninjected,
+    uninject,
 )
 from eureka_operator.core.injection.patches import CONTAINER
 from eureka_operator.core.injection.reasons import REASONS
@@ -84,7 +84,7 @@ def test_every_reason_has_a_shape() -> None:
 @pytest.mark.parametrize("name", _SHAPES)
 def test_second_pass_changes_nothing(name: str) -> None:
     """The API server asks again after other injectors (`reinvocationPolicy: IfNeeded`)."""
-    pod = injected(_SHAPES[name].given(), _decide(name, _SHAPES[name].given()))
+    pod = apply_decision(_SHAPES[name].given(), _decide(name, _SHAPES[name].given()))
 
     again = _decide(name, pod)
 
@@ -94,16 +94,16 @@ def test_second_pass_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", _SHAPES)
 def test_uninject_gives_the_original_back(name: str) -> None:
     """To the byte: Git shows no difference after `inject` and `uninject`."""
-    original = uninjected(_SHAPES[name].given())
-    pod = injected(_SHAPES[name].given(), _decide(name, _SHAPES[name].given()))
+    original = uninject(_SHAPES[name].given())
+    pod = apply_decision(_SHAPES[name].given(), _decide(name, _SHAPES[name].given()))
 
-    assert json.dumps(uninjected(pod), sort_keys=True) == json.dumps(original, sort_keys=True)
+    assert json.dumps(uninject(pod), sort_keys=True) == json.dumps(original, sort_keys=True)
 
 
 @pytest.mark.parametrize("name", _SHAPES)
 def test_sidecar_accepts_its_configuration(name: str) -> None:
     """What is injected and would not start keeps the whole pod from starting."""
-    pod = injected(_SHAPES[name].given(), _decide(name, _SHAPES[name].given()))
+    pod = apply_decision(_SHAPES[name].given(), _decide(name, _SHAPES[name].given()))
     for container in pod["spec"].get("initContainers", []):
         if container["name"] == CONTAINER and STATUS in pod["metadata"].get("annotations", {}):
             if "env" not in container:
@@ -126,7 +126,7 @@ def test_patch_and_status_are_short(name: str) -> None:
     decision = _decide(name, _SHAPES[name].given())
     if not isinstance(decision, Refuse):
         assert len(json.dumps(decision.patch)) <= _MOST_PATCH_BYTES
-        pod = injected(_SHAPES[name].given(), decision)
+        pod = apply_decision(_SHAPES[name].given(), decision)
         status = pod["metadata"].get("annotations", {}).get(STATUS, "")
         assert len(status) <= _MOST_STATUS_BYTES
 
@@ -134,7 +134,7 @@ def test_patch_and_status_are_short(name: str) -> None:
 def test_value_of_a_header_is_no_reference_to_a_variable() -> None:
     """The kubelet would put the address of the pod in its place."""
     name = "05-http-probe-host-headers"
-    pod = injected(_SHAPES[name].pod, _decide(name, _SHAPES[name].pod))
+    pod = apply_decision(_SHAPES[name].pod, _decide(name, _SHAPES[name].pod))
     container = pod["spec"]["initContainers"][0]
 
     probe = _configuration(container)["instances"][0]["readinessProbe"]

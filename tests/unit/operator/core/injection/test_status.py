@@ -26,7 +26,7 @@ def test_what_is_written_is_read() -> None:
         was={"volumes": None, "orders.lifecycle": {}},
     )
 
-    assert status.of(_pod(status.encoded(given))) == given
+    assert status.of(_pod(status.encode(given))) == given
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_status_of_a_newer_version_is_read() -> None:
 
 def test_copy_for_debugging_has_annotations_and_no_labels() -> None:
     """So it is told from a second admission, and stays a copy when it is looked at again."""
-    injected = status.encoded(Status(version="1", result="injected"))
-    copied = status.encoded(Status(version="1", result="skipped", reasons=("debug_copy",)))
+    injected = status.encode(Status(version="1", result="injected"))
+    copied = status.encode(Status(version="1", result="skipped", reasons=("debug_copy",)))
 
     assert status.is_copy(_pod(injected))
     assert status.is_copy(_pod(copied))

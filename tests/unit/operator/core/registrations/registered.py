@@ -11,7 +11,7 @@ from eureka_operator.core.registrations.sources import (
     ServicePort,
     Slice,
 )
-from eureka_operator.core.registrations.wanted import Found, Place, wanted
+from eureka_operator.core.registrations.wanted import Found, Place, desired_instances
 from support.registrationobjects import SERVICE, document
 
 PLACE: Final = Place("cluster.local", "cluster-1")
@@ -40,7 +40,7 @@ def slice_of(of: str = "db", /, *addresses: Address, **fields: Any) -> Slice:  #
 
 def found(spec: dict[str, Any], *slices: Slice, services: tuple[Service, ...] = ()) -> Found:
     """What a registration with this spec wants."""
-    return wanted(registration(spec), services or (service(),), slices, PLACE)
+    return desired_instances(registration(spec), services or (service(),), slices, PLACE)
 
 
 def statuses(result: Found) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from eureka_operator.core.instances import NoInstancesError
 from eureka_operator.core.registrations.held import (
     Held,
-    content_held,
+    held_content,
     read_held,
     unwanted_instance,
 )
@@ -61,7 +61,7 @@ async def test_what_was_registered_is_recognised(make: Any) -> None:  # noqa: AN
 
     assert list(held) == [wanted.key]
     each = held[wanted.key]
-    assert content_held(each, wanted) == wanted.content
+    assert held_content(each, wanted) == wanted.content
     assert each.dirty_ms == DIRTY
     assert (each.namespace, each.registration) == ("shop", "db")
     assert each.registration_uid == "uid-of-db"
@@ -81,8 +81,8 @@ async def test_what_differs_is_recognised_as_different() -> None:
     for other in (other_vip, other_lease, both):
         (changed,) = other.instances.values()
         assert changed.key == wanted.key
-        assert content_held(each, changed) != changed.content
-        assert content_held(each, changed) != wanted.content
+        assert held_content(each, changed) != changed.content
+        assert held_content(each, changed) != wanted.content
 
 
 async def test_instance_with_an_override_is_registered_again() -> None:
@@ -93,7 +93,7 @@ async def test_instance_with_an_override_is_registered_again() -> None:
         await peer.put(f"/apps/{wanted.key.app}/{wanted.key.id}/status?value=OUT_OF_SERVICE")
         each = (await read(peer))[wanted.key]
 
-    assert content_held(each, wanted) != wanted.content
+    assert held_content(each, wanted) != wanted.content
 
 
 async def test_instances_of_others_are_not_ours() -> None:

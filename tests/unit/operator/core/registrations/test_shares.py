@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from eureka_operator.core.injection.config import Known, known
+from eureka_operator.core.injection.config import Known, read_registry
 from eureka_operator.core.registrations import shares as module
 from eureka_operator.core.registrations.shares import refusal, shares
-from eureka_operator.core.registrations.wanted import Finding, Found, wanted
+from eureka_operator.core.registrations.wanted import Finding, Found, desired_instances
 from support.clusterobjects import document as cluster_document
 from support.registrationobjects import CLUSTER, ENDPOINT, FIXED
 
@@ -22,7 +22,7 @@ def cluster(namespace: str = "shop", **injection: Any) -> Known:  # noqa: ANN401
     """An EurekaCluster."""
     document = cluster_document({"injection": injection} if injection else {})
     document["metadata"] |= {"namespace": namespace, "uid": "u"}
-    found = known(document, "cluster.local")
+    found = read_registry(document, "cluster.local")
     assert isinstance(found, Known), found
     return found
 
@@ -80,7 +80,7 @@ def pair(name: str, created: str, *ids: str) -> Any:  # noqa: ANN401 - as `share
     """A registration of fixed endpoints, all with the ids of one registration `x`."""
     spec = {**CLUSTER, "app": "A", "endpoints": [{**ENDPOINT, "id": each} for each in ids]}
     owner = registration(spec, name, creationTimestamp=created)
-    return owner, wanted(registration(spec, "x"), (), (), PLACE)
+    return owner, desired_instances(registration(spec, "x"), (), (), PLACE)
 
 
 def given(*pairs: Any) -> dict[str, list[str]]:  # noqa: ANN401

@@ -8,7 +8,7 @@ import pytest
 
 from eureka_operator.core.registrations import wanted as module
 from eureka_operator.core.registrations.sources import Address, ServicePort
-from eureka_operator.core.registrations.wanted import Key, Place, wanted
+from eureka_operator.core.registrations.wanted import Key, Place, desired_instances
 from eureka_sidecar.core.document import registration as body
 from support.registrationobjects import CLUSTER, FIXED, SERVICE
 
@@ -238,7 +238,7 @@ def test_fixed_endpoints_are_up() -> None:
     paths = {"homePage": "/", "statusPage": "/info", "healthCheck": "/health"}
     spec = {**CLUSTER, "endpoints": endpoints, "paths": paths, "secureVipAddress": "tls"}
 
-    one, two = wanted(registration(spec, "vm"), (), (), PLACE).instances.values()
+    one, two = desired_instances(registration(spec, "vm"), (), (), PLACE).instances.values()
 
     assert (one.key, two.key) == (Key("VM", "shop:vm:a"), Key("VM", "shop:vm:b"))
     assert (one.instance.port, one.instance.secure_port) == (8080, 0)
@@ -261,7 +261,7 @@ def test_zone_that_is_written_wins() -> None:
 
 def test_unknown_kubernetes_leaves_no_mark() -> None:
     """Nothing is ever removed by a mark that is empty."""
-    result = wanted(registration(FIXED), (), (), Place("cluster.local", ""))
+    result = desired_instances(registration(FIXED), (), (), Place("cluster.local", ""))
 
     (each,) = result.instances.values()
     assert "cluster-uid" not in each.content.metadata

@@ -10,7 +10,7 @@ import msgspec
 from eureka_operator import __version__
 from eureka_operator.core.injection import pods
 from eureka_operator.core.injection.annotations import INJECT
-from eureka_operator.core.injection.config import Config, Known, known
+from eureka_operator.core.injection.config import Config, Known, read_registry
 from eureka_operator.core.injection.documents import Template, change_pods
 from eureka_operator.core.injection.selection import ENABLED
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, Object
@@ -18,7 +18,7 @@ from eureka_operator.core.kinds import CLUSTER, NAMESPACE, Object
 _REGISTRY: Final = "eurekube.io/registry"
 
 
-class Around(msgspec.Struct, frozen=True, kw_only=True):
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the cluster; `notes` are sentences about what is not.
 
     Without a cluster (`offline`) a namespace that no file has counts as one whose pods get a
@@ -40,14 +40,14 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
         return {"metadata": {"name": name, "labels": labels}}
 
 
-def offline(image: str, domain: str) -> Around:
+def offline_surroundings(image: str, domain: str) -> Surroundings:
     """What is known without a cluster."""
     note = (
         "offline: a namespace that is not in the files counts as one with the label"
         " eurekube.io/inject=enabled; EurekaClusters are those of the files"
     )
     config = Config(image=image, version=__version__)
-    return Around(config=config, domain=domain, offline=True, notes=(note,))
+    return Surroundings(config=config, domain=domain, offline=True, notes=(note,))
 
 
 def objects(documents: Iterable[Any]) -> list[Object]:
@@ -61,7 +61,7 @@ def objects(documents: Iterable[Any]) -> list[Object]:
     return found
 
 
-def with_files(around: Around, documents: Iterable[Any], namespace: str) -> Around:
+def with_files(around: Surroundings, documents: Iterable[Any], namespace: str) -> Surroundings:
     """The cluster as it is once files are applied: their Namespaces and EurekaClusters are there.
 
     Args:
@@ -86,7 +86,7 @@ def with_files(around: Around, documents: Iterable[Any], namespace: str) -> Arou
     return msgspec.structs.replace(around, config=config, namespaces=namespaces, notes=tuple(notes))
 
 
-def with_registry(around: Around, named: str) -> Around:
+def with_registry(around: Surroundings, named: str) -> Surroundings:
     """The same with an EurekaCluster of this name, which cannot be looked up without a cluster."""
     namespace, _, name = named.rpartition("/")
     if not around.offline or not namespace or "://" in named:
@@ -95,7 +95,7 @@ def with_registry(around: Around, named: str) -> Around:
         return around
     metadata = {"namespace": namespace, "name": name}
     document = {"apiVersion": CLUSTER.api_version, "kind": CLUSTER.kind, "metadata": metadata}
-    found = known({**document, "spec": {}}, around.domain)
+    found = read_registry({**document, "spec": {}}, around.domain)
     if not isinstance(found, Known):
         return around
     registries = (*around.config.registries, found)
@@ -122,14 +122,14 @@ def _annotated(found: Template, registry: str) -> Mapping[str, Any]:
     return {**found.pod, "metadata": metadata}
 
 
-def _registry(around: Around, document: Object, namespace: str) -> Known | str:
+def _registry(around: Surroundings, document: Object, namespace: str) -> Known | str:
     """An EurekaCluster of a file; its status is that of the object in the cluster."""
     metadata = pods.mapping(document.get("metadata"))
     place = pods.text(metadata.get("namespace")) or namespace
     name = pods.text(metadata.get("name"))
     status = around.statuses.get(f"{place}/{name}", {})
     placed = {**document, "metadata": {**metadata, "namespace": place}, "status": status}
-    found = known(placed, around.domain)
+    found = read_registry(placed, around.domain)
     if isinstance(found, Known):
         return found
     wrong = "; ".join(f"{each.field}: {each.message}".lstrip(": ") for each in found)

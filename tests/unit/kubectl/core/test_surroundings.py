@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kubectl_eureka.core.around import (
-    Around,
+from kubectl_eureka.core.surroundings import (
+    Surroundings,
     objects,
-    offline,
+    offline_surroundings,
     with_annotation,
     with_files,
     with_registry,
 )
 from unit.operator.core.injection.shapes import DOMAIN, config, endpoints
 
-_LIVE: Final = Around(
+_LIVE: Final = Surroundings(
     config=config(),
     domain=DOMAIN,
     namespaces={"shop": {"metadata": {"name": "shop", "labels": {"team": "a", "tier": "b"}}}},
@@ -33,7 +33,7 @@ def registry(name: str, namespace: str | None = None, **spec: object) -> dict[st
     }
 
 
-def urls(around: Around) -> dict[str, tuple[str, ...]]:
+def urls(around: Surroundings) -> dict[str, tuple[str, ...]]:
     """URLs of each registry."""
     return {str(each): each.urls for each in around.config.registries}
 
@@ -57,14 +57,18 @@ def test_registry_of_a_file_takes_the_place_of_the_one_that_is_there() -> None:
 
 def test_new_registry_of_a_file_is_its_service() -> None:
     """It has no peers yet."""
-    found = with_files(offline("i", "a.b"), [{"items": [registry("main", "infra")]}, None], "shop")
+    found = with_files(
+        offline_surroundings("i", "a.b"), [{"items": [registry("main", "infra")]}, None], "shop"
+    )
 
     assert urls(found) == {"infra/main": ("http://main.infra.svc.a.b:8761/eureka/",)}
 
 
 def test_registry_that_cannot_be_one_is_noted() -> None:
     """The pods are decided about without it."""
-    found = with_files(offline("i", "a.b"), [registry("main", "infra", peers=7)], "shop")
+    found = with_files(
+        offline_surroundings("i", "a.b"), [registry("main", "infra", peers=7)], "shop"
+    )
 
     assert urls(found) == {}
     assert found.notes[-1].startswith("EurekaCluster infra/main is no registry: spec.peers: 7")
@@ -72,13 +76,13 @@ def test_registry_that_cannot_be_one_is_noted() -> None:
 
 def test_registry_by_name_is_made_up_only_without_a_cluster() -> None:
     """There one that does not exist is a mistake, and is refused."""
-    assert "infra/main" in urls(with_registry(offline("i", "a.b"), "infra/main"))
+    assert "infra/main" in urls(with_registry(offline_surroundings("i", "a.b"), "infra/main"))
     for around, named in (
         (_LIVE, "infra/main"),
-        (offline("i", "a.b"), "http://a/b"),
-        (offline("i", "a.b"), "main"),
-        (offline("i", "a.b"), "infra/NO NAME"),
-        (offline("i", "a.b"), ""),
+        (offline_surroundings("i", "a.b"), "http://a/b"),
+        (offline_surroundings("i", "a.b"), "main"),
+        (offline_surroundings("i", "a.b"), "infra/NO NAME"),
+        (offline_surroundings("i", "a.b"), ""),
     ):
         assert with_registry(around, named) == around
 
