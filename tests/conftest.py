@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 _HERE: Final = Path(__file__).parent
@@ -21,6 +22,10 @@ sys.path.insert(0, str(_HERE))
 # tried with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# Nothing here asserts how long something takes, and a busy machine is slow now and then.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 _NOT_RUN: Final = "not run: "
 _TOGETHER: Final = ("tests/conformance/oracle", "tests/kube")

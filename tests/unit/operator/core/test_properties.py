@@ -299,7 +299,7 @@ def test_every_life_ends_in_ready() -> None:
 _SCALES: Final = st.lists(st.tuples(st.integers(2, 6), st.integers(0, 5)), min_size=1, max_size=5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(zones=st.integers(0, 2), scales=_SCALES)
 def test_scaling_restarts_nobody(zones: int, scales: list[tuple[int, int]]) -> None:
     """Survivors keep their uid, templates their hash, whenever the operator looks."""

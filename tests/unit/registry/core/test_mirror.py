@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eureka_registry.core.application import hashcode
@@ -334,7 +334,6 @@ def contents(mirror: Mirror) -> dict[tuple[str, str], tuple[Status, int]]:
     return {key: (shown.status, shown.last_dirty_ms) for key, shown in visible(mirror).items()}
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_deltas_lead_where_full_fetches_lead(steps: list[Step]) -> None:
     """The delta is only a shorter way to say the same."""
@@ -353,7 +352,6 @@ def test_deltas_lead_where_full_fetches_lead(steps: list[Step]) -> None:
             assert sorted(by_delta.vips.plain) == sorted(by_full.vips.plain)
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_client_that_follows_deltas_of_us_and_a_region_always_has_the_hash(
     steps: list[Step],

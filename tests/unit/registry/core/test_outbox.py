@@ -669,7 +669,7 @@ class PeerStory(RuleBasedStateMachine):
 
 
 TestPeerStory = PeerStory.TestCase
-TestPeerStory.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+TestPeerStory.settings = settings(max_examples=300, stateful_step_count=60)
 
 
 def test_bounds_may_change_while_changes_wait() -> None:

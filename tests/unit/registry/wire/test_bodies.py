@@ -152,7 +152,7 @@ def take(registry: Registry, step: Step, now_ms: int) -> int:
     return now_ms + 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(steps=STEPS, looked=st.lists(st.booleans(), min_size=15, max_size=15))
 def test_kept_pieces_never_show(steps: list[Step], looked: list[bool]) -> None:
     """After any changes, in every form, plain and compressed; looked at often or seldom."""
@@ -190,7 +190,7 @@ def _compare(held: Registry, bodies: Bodies, form: Form, now_ms: int, *, packed:
         assert not packed or zlib.decompress(body.content, wbits=31) == text
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(steps=STEPS, packed=st.booleans(), form=st.sampled_from(FORMS))
 def test_a_tag_changes_exactly_when_its_body_does(
     steps: list[Step], form: Form, *, packed: bool
@@ -272,7 +272,7 @@ def test_one_change_encodes_one_instance_and_packs_one_application(
     assert packings["application"] == (1 if packed else 0)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(before=STEPS, after=STEPS)
 def test_a_delta_leads_from_an_earlier_list_to_the_present_one(
     before: list[Step], after: list[Step]

@@ -75,7 +75,7 @@ def mutate(pod: Object, data: st.DataObject) -> None:
             holder.append(holder[0] if holder else None)
 
 
-@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), name=st.sampled_from(sorted(_SHAPES)), mutations=st.integers(0, 4))
 def test_any_pod_is_decided_and_only_the_listed_places_change(
     data: st.DataObject, name: str, mutations: int
@@ -132,7 +132,7 @@ def _without_sleep(container: Object) -> Object:
     return {**rest, "lifecycle": lifecycle} if lifecycle else rest
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     text=st.text() | st.sampled_from(("[" * 5_000, '[{"port": 1e999}]', '[{"port": 1}]', "null")),
     key=st.sampled_from(("instances", "registry", "port", "check", "app", "zone", "metadata.a")),
