@@ -87,6 +87,8 @@ class ApiProxy:
             for task in self._watches:
                 task.cancel()
             await runner.cleanup()
+            await connector.close(abort_ssl=True)
+        await asyncio.sleep(0)  # transports close in the next round
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         status = self.spoil(request.method, request.path)
@@ -110,6 +112,8 @@ class ApiProxy:
                 return web.Response()
             finally:
                 self._watches.discard(task)
+                if answer.connection and answer.connection.transport:
+                    answer.connection.transport.abort()  # TLS would wait for the other side
 
     def _context(self) -> ssl.SSLContext:
         cluster, user = self._upstream["clusters"][0]["cluster"], self._upstream["users"][0]["user"]

@@ -44,9 +44,10 @@ class Client:
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
         tls.load_cert_chain(user["client-certificate"], user["client-key"])
+        self._connector = aiohttp.TCPConnector(ssl=tls, limit=0)
         self._session = aiohttp.ClientSession(
             cluster["server"],
-            connector=aiohttp.TCPConnector(ssl=tls, limit=0),
+            connector=self._connector,
             timeout=aiohttp.ClientTimeout(total=_ANSWER_S),
             read_bufsize=_LONGEST_LINE_BYTES,
         )
@@ -63,6 +64,7 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         """Close its connections."""
+        await self._connector.close(abort_ssl=True)  # TLS would wait for the other side
         await self._session.close()
 
     async def request(
