@@ -152,7 +152,7 @@ async def run(options: InjectorOptions) -> int:
 
 @asynccontextmanager
 async def serving(options: InjectorOptions, way: Configuration) -> AsyncIterator[Replica]:
-    """Listen while the block runs; nothing is known, and nobody ready, before `until_the_end`.
+    """Listen while the block runs; nothing is known, and nobody ready, before `wait_for_end`.
 
     Raises:
         UnavailableError: A port is taken.

@@ -23,7 +23,7 @@ sidecar would replace metadata.
 Two overrides that the operator did not make are on record as well, or nobody might lift them:
 
 * One that appears while the pod is paused is the sidecar's, which was quicker, or has registered
-  with it. The sidecar lifts it, unless it was down when the annotation was removed (`appeared`).
+  with it. The sidecar lifts it, unless it was down when the annotation was removed (`new_pauses`).
 * One that is on record for a pod that is gone, and that its successor under this name has inherited
   by registering under the same id: a StatefulSet's pod whose lease nobody removed (`inherited`).
 """
@@ -122,7 +122,7 @@ def changes(
         pod: the pod.
         held: its instances, by uid, in all registries.
         read: EurekaClusters whose registries were read; what is recorded of others stays.
-        claimed: overrides that are to be on record, too (`appeared`, `inherited`).
+        claimed: overrides that are to be on record, too (`new_pauses`, `inherited`).
     """
     found = {each.key: each for each in held}
     recorded = {each.key: each for each in recorded_overrides(pod)}

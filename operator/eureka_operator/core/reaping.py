@@ -14,7 +14,7 @@ duration. So the rules are strict:
 * Another pod has the name by now and may run, as with a StatefulSet: its sidecar registers under
   the same id, and there is no way to remove one registration and not the next. So it stays.
 * It is proposed by what watches have shown, and done only if the pod, its node, and the record
-  are still so when each is asked for by its name at that moment (`confirmed`).
+  are still so when each is asked for by its name at that moment (`confirm`).
 * A fault of ours stays small: 15 % of a registry's leases in a minute, or five (`Budget`).
 """
 

@@ -31,7 +31,7 @@ def parse_name(text: str) -> tuple[Kind, str] | None:
 
 
 def kinds() -> str:
-    """What `named` knows, for a person to read."""
+    """What `parse_name` knows, for a person to read."""
     return ", ".join(names[0] for names in _NAMES.values())
 
 
