@@ -97,10 +97,10 @@ async def run(options: Options, assemble: Assemble) -> int:
         except OSError as error:
             raise UnavailableError(f"--port {options.port}: {error.strerror}") from error
         _log.info("started as %s; health and metrics on port %d", options.identity, port)
-        return await _until_the_end(parts, assemble(kube, metrics))
+        return await _wait_for_end(parts, assemble(kube, metrics))
 
 
-async def _until_the_end(parts: _Parts, reconcile: Reconcile) -> int:
+async def _wait_for_end(parts: _Parts, reconcile: Reconcile) -> int:
     electing = asyncio.create_task(parts.elector.run(), name="elector")
     leading = asyncio.create_task(_lead(parts, reconcile), name="leader")
     stopping = asyncio.create_task(parts.stop.wait(), name="stop")
