@@ -127,7 +127,7 @@ def _build(options: argparse.Namespace) -> None:
     version = Kubernetes.parse(options.kubernetes)
     debian.provide()
     parts.build_all(parts.everything(version))
-    images.all_built()
+    images.build_all()
 
 
 def _up(options: argparse.Namespace) -> None:
@@ -158,7 +158,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _load(options: argparse.Namespace) -> None:
     plan = records.read(options.name)
-    archives = options.archive or images.all_built()
+    archives = options.archive or images.build_all()
     for archive in archives:
         node.load_everywhere(plan, archive)
         say(f"{archive}: loaded on {len(plan.nodes)} nodes")

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,15 +66,15 @@ def built(recipe: Recipe) -> Path:
     return folder / _ARCHIVE
 
 
-def all_built(recipes: Sequence[Recipe] = RECIPES) -> list[Path]:
-    """The archives of images, built at the same time: a build is mostly one process at a time.
+def build_all() -> list[Path]:
+    """Build all images at the same time, as one build keeps one core busy; their archives.
 
     Raises:
         ClusterError: one cannot be built.
     """
     parts.build(parts.base())
-    with ThreadPoolExecutor(len(recipes)) as pool:
-        return [*pool.map(built, recipes)]
+    with ThreadPoolExecutor(len(RECIPES)) as pool:
+        return [*pool.map(built, RECIPES)]
 
 
 def copied(dockerfile: str) -> list[str]:

@@ -54,7 +54,7 @@ def own(config: pytest.Config) -> Iterator[Target]:
     """A cluster of three nodes in three zones, with the images on each."""
     with own_cluster("e2e", 3, config) as plan:
         with speaking(config):
-            for archive in images.all_built():
+            for archive in images.build_all():
                 node.load_everywhere(plan, archive)
         yield _target(plan)
 

@@ -181,6 +181,12 @@ BAD: Final = (
         {**CLUSTER, "selector": {"matchLabels": {"-": "x"}}},
     ),
     Bad(
+        "spec.selector.matchLabels",
+        selectors.NAMES,
+        selectors.NAMES,
+        {**CLUSTER, "selector": {"matchLabels": {"a\n": "x"}}},
+    ),
+    Bad(
         "spec.selector.matchExpressions[0]",
         selectors.VALUES_OF_OPERATOR,
         selectors.VALUES_OF_OPERATOR,

@@ -13,9 +13,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, inspect
 
-from eureka_operator.api import selectors
 from eureka_operator.api.check import UNIQUE, Problem, object_problems, without_nulls
-from eureka_operator.api.selectors import Selector
+from eureka_operator.api.selectors import Selector, selector_problems
 from eureka_operator.api.spec import ObjectName
 
 __all__ = [
@@ -258,7 +257,7 @@ def _broken(spec: Spec) -> Iterator[Problem]:
     )
     yield from (Problem("spec", sentence) for is_broken, sentence in rules if is_broken)
     if spec.selector is not None:
-        yield from selectors.selector_problems(spec.selector, "spec.selector")
+        yield from selector_problems(spec.selector, "spec.selector")
     if not all(_KEY.fullmatch(key) for key in spec.metadata):
         yield Problem("spec.metadata", METADATA_KEYS)
     if any(key in RESERVED for key in spec.metadata):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from eureka_operator.api import selectors
 from eureka_operator.api.check import Problem
+from eureka_operator.api.selectors import selector_problems
 from eureka_operator.api.spec import Injection, Peers, Quantities, Spec
 
 NAME_LENGTH: Final = (
@@ -96,7 +96,7 @@ def _name(name: str, dns_prefix: str) -> Iterator[Problem]:
 
 def _injection(injection: Injection) -> Iterator[Problem]:
     if injection.namespace_selector is not None:
-        yield from selectors.selector_problems(
+        yield from selector_problems(
             injection.namespace_selector, "spec.injection.namespaceSelector"
         )
     resources, lease = injection.sidecar.resources, injection.lease

@@ -52,11 +52,15 @@ class Selector(msgspec.Struct, frozen=True, rename="camel"):
 
 def selector_problems(selector: Selector, path: str) -> Iterator[Problem]:
     """Yield what is wrong between fields that are each possible."""
-    if not all(len(key) <= _LONGEST_NAME and re.match(_NAME, key) for key in selector.match_labels):
+    if not all(map(_is_name, selector.match_labels)):
         yield Problem(f"{path}.matchLabels", NAMES)
     for place, each in enumerate(selector.match_expressions):
         if (each.operator in _WITH_VALUES) != bool(each.values):
             yield Problem(f"{path}.matchExpressions[{place}]", VALUES_OF_OPERATOR)
+
+
+def _is_name(key: str) -> bool:
+    return len(key) <= _LONGEST_NAME and re.fullmatch(_NAME, key) is not None
 
 
 def _is_met(requirement: Requirement, labels: Mapping[str, str]) -> bool:

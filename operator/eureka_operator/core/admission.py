@@ -75,7 +75,7 @@ def uid_in(body: bytes) -> str:
     return found[1].decode() if found else ""
 
 
-def allow(uid: str, patch: Sequence[Object] = ()) -> bytes:
+def approval(uid: str, patch: Sequence[Object] = ()) -> bytes:
     """The answer that the pod may be made, changed by the JSON patch (RFC 6902)."""
     response: dict[str, Any] = {"uid": uid, "allowed": True}
     if patch:
@@ -84,7 +84,7 @@ def allow(uid: str, patch: Sequence[Object] = ()) -> bytes:
     return _answer(response)
 
 
-def refuse(uid: str, message: str) -> bytes:
+def refusal(uid: str, message: str) -> bytes:
     """The answer that it may not; `kubectl` and events of its owner show the message."""
     status = {"code": _FORBIDDEN, "reason": "Forbidden", "message": message}
     return _answer({"uid": uid, "allowed": False, "status": status})

@@ -138,9 +138,9 @@ class Webhook:
         start_s = time.perf_counter()
         asked, verdict = await self._verdict(request)
         if verdict.result == "refused":
-            body = admission.refuse(asked.uid, verdict.message)
+            body = admission.refusal(asked.uid, verdict.message)
         else:
-            body = admission.allow(asked.uid, verdict.patch)
+            body = admission.approval(asked.uid, verdict.patch)
         if not asked.dry_run:
             self._metrics.answer(verdict, time.perf_counter() - start_s, len(body))
         answer = web.Response(body=body, content_type="application/json")

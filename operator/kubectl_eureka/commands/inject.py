@@ -48,13 +48,13 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _injected(
-    part: Part, around: Surroundings, namespace: str, registry: str
+    part: Part, surroundings: Surroundings, namespace: str, registry: str
 ) -> tuple[str, tuple[Decided, ...]]:
     """The text of a document, which stays as it is unless its pods change."""
     found = inject_document(
         with_annotation(part.document, registry),
-        lambda name: around.namespace(name or namespace),
-        around.config,
+        lambda name: surroundings.namespace(name or namespace),
+        surroundings.config,
         note_skips=False,
     )
     is_injected = any(isinstance(each.decision, Inject) for each in found.decided)
@@ -63,7 +63,7 @@ def _injected(
     return text, found.decided
 
 
-def _tell(decided: list[Decided], around: Surroundings, namespace: str) -> None:
+def _tell(decided: list[Decided], surroundings: Surroundings, namespace: str) -> None:
     """Say on standard error what was decided: one row for each reason."""
     rows: list[tuple[str, str, str, str]] = []
     for each in decided:
@@ -79,4 +79,4 @@ def _tell(decided: list[Decided], around: Surroundings, namespace: str) -> None:
         printing.print_table(sys.stderr, ("object", "result", "reason", "what and cure"), rows)
     else:
         sys.stderr.write("kubectl-eureka: no document has pods\n")
-    printing.print_notes(sys.stderr, around.notes)
+    printing.print_notes(sys.stderr, surroundings.notes)

@@ -61,49 +61,53 @@ def objects(documents: Iterable[Any]) -> list[Object]:
     return found
 
 
-def with_files(around: Surroundings, documents: Iterable[Any], namespace: str) -> Surroundings:
+def with_files(
+    surroundings: Surroundings, documents: Iterable[Any], namespace: str
+) -> Surroundings:
     """The cluster as it is once files are applied: their Namespaces and EurekaClusters are there.
 
     Args:
-        around: the cluster as it is now.
+        surroundings: the cluster as it is now.
         documents: of the files.
         namespace: of documents that name none.
     """
-    namespaces = dict(around.namespaces)
-    registries = {str(each): each for each in around.config.registries}
-    notes = list(around.notes)
+    namespaces = dict(surroundings.namespaces)
+    registries = {str(each): each for each in surroundings.config.registries}
+    notes = list(surroundings.notes)
     for each in objects(documents):
         name = pods.name(each)
         if each.get("kind") == NAMESPACE.kind and name:
             namespaces[name] = _merged(namespaces.get(name, {}), each)
         if each.get("kind") == CLUSTER.kind:
-            found = _registry(around, each, namespace)
+            found = _registry(surroundings, each, namespace)
             if isinstance(found, Known):
                 registries[str(found)] = found
             else:
                 notes.append(found)
-    config = msgspec.structs.replace(around.config, registries=tuple(registries.values()))
-    return msgspec.structs.replace(around, config=config, namespaces=namespaces, notes=tuple(notes))
+    config = msgspec.structs.replace(surroundings.config, registries=tuple(registries.values()))
+    return msgspec.structs.replace(
+        surroundings, config=config, namespaces=namespaces, notes=tuple(notes)
+    )
 
 
-def with_registry(around: Surroundings, named: str) -> Surroundings:
+def with_registry(surroundings: Surroundings, named: str) -> Surroundings:
     """The same with an EurekaCluster of this name, which cannot be looked up without a cluster."""
     namespace, _, name = named.rpartition("/")
-    if not around.offline or not namespace or "://" in named:
-        return around
-    if named in [str(each) for each in around.config.registries]:
-        return around
+    if not surroundings.offline or not namespace or "://" in named:
+        return surroundings
+    if named in [str(each) for each in surroundings.config.registries]:
+        return surroundings
     metadata = {"namespace": namespace, "name": name}
     document = {"apiVersion": CLUSTER.api_version, "kind": CLUSTER.kind, "metadata": metadata}
-    found = read_registry({**document, "spec": {}}, around.domain)
+    found = read_registry({**document, "spec": {}}, surroundings.domain)
     if not isinstance(found, Known):
-        return around
-    registries = (*around.config.registries, found)
+        return surroundings
+    registries = (*surroundings.config.registries, found)
     note = f"offline: EurekaCluster {named} is taken to have the usual port and no context path"
     return msgspec.structs.replace(
-        around,
-        config=msgspec.structs.replace(around.config, registries=registries),
-        notes=(*around.notes, note),
+        surroundings,
+        config=msgspec.structs.replace(surroundings.config, registries=registries),
+        notes=(*surroundings.notes, note),
     )
 
 
@@ -122,14 +126,14 @@ def _annotated(found: Template, registry: str) -> Mapping[str, Any]:
     return {**found.pod, "metadata": metadata}
 
 
-def _registry(around: Surroundings, document: Object, namespace: str) -> Known | str:
+def _registry(surroundings: Surroundings, document: Object, namespace: str) -> Known | str:
     """An EurekaCluster of a file; its status is that of the object in the cluster."""
     metadata = pods.mapping(document.get("metadata"))
     place = pods.text(metadata.get("namespace")) or namespace
     name = pods.text(metadata.get("name"))
-    status = around.statuses.get(f"{place}/{name}", {})
+    status = surroundings.statuses.get(f"{place}/{name}", {})
     placed = {**document, "metadata": {**metadata, "namespace": place}, "status": status}
-    found = read_registry(placed, around.domain)
+    found = read_registry(placed, surroundings.domain)
     if isinstance(found, Known):
         return found
     wrong = "; ".join(f"{each.field}: {each.message}".lstrip(": ") for each in found)

@@ -66,10 +66,10 @@ async def there(client: Client, look: Look, namespace: str, kind: Kind, name: st
     return found, known.notes
 
 
-async def _now(client: Client, around: Surroundings, pod: Object, about: Explanation) -> Now:
+async def _now(client: Client, surroundings: Surroundings, pod: Object, about: Explanation) -> Now:
     """What is there of a pod, and what it would get."""
     sidecar = sidecar_of(pod)
-    held = await _held(client, around, pod, sidecar) if sidecar is not None else ()
+    held = await _held(client, surroundings, pod, sidecar) if sidecar is not None else ()
     is_both = sidecar is not None and about.sidecar is not None
     return Now(
         sidecar=sidecar,
@@ -77,26 +77,28 @@ async def _now(client: Client, around: Surroundings, pod: Object, about: Explana
         container=container_state(pod),
         held=held,
         differences=differences(sidecar, about.sidecar) if is_both else (),
-        advice=_advice(pod, around, about) if sidecar is None else "",
+        advice=_advice(pod, surroundings, about) if sidecar is None else "",
     )
 
 
-def _advice(pod: Object, around: Surroundings, about: Explanation) -> str:
+def _advice(pod: Object, surroundings: Surroundings, about: Explanation) -> str:
     """How a pod gets the sidecar that it should have."""
     if about.outcome != "injected":
         return ""
-    found = missed_pods([pod], around.namespace(about.namespace), lambda _pod, _namespace: True)
+    found = missed_pods(
+        [pod], surroundings.namespace(about.namespace), lambda _pod, _namespace: True
+    )
     return found[0].event.message if found else ""
 
 
 async def _held(
-    client: Client, around: Surroundings, pod: Mapping[str, Any], sidecar: Sidecar
+    client: Client, surroundings: Surroundings, pod: Mapping[str, Any], sidecar: Sidecar
 ) -> tuple[str, ...]:
     """What each registry that is an EurekaCluster holds of a pod, or why that is not known."""
     uid = pods.text(pods.mapping(pod.get("metadata")).get("uid"))
     said: list[str] = []
     for urls in sidecar.registries:
-        for registry in around.config.registries:
+        for registry in surroundings.config.registries:
             if set(registry.urls).isdisjoint(urls):
                 continue
             for app in dict.fromkeys(each.app for each in sidecar.instances):

@@ -178,7 +178,10 @@ def _instances(kubectl: Kubectl) -> int:
 
 
 def _lose_a_pod(target: Target, plan: Plan, cluster: EkcCluster) -> None:
-    """Before its lease is removed, it is looked at by its name; nothing is if no pod is listed."""
+    """It is asked for by its name before its lease is removed.
+
+    One pod stays: while none is listed, no lease is removed.
+    """
     namespace, holdings = cluster.kubectl.namespace, Holdings.of(plan, cluster)
     cluster.kubectl.apply(listed(unscheduled(target, "stays")))
     with registered(holdings, namespace, {"gone": cluster_uid(target)}):

@@ -33,9 +33,9 @@ def registry(name: str, namespace: str | None = None, **spec: object) -> dict[st
     }
 
 
-def urls(around: Surroundings) -> dict[str, tuple[str, ...]]:
+def urls(surroundings: Surroundings) -> dict[str, tuple[str, ...]]:
     """URLs of each registry."""
-    return {str(each): each.urls for each in around.config.registries}
+    return {str(each): each.urls for each in surroundings.config.registries}
 
 
 def test_labels_of_a_namespace_are_added_to_those_that_it_has() -> None:
@@ -77,14 +77,14 @@ def test_registry_that_cannot_be_one_is_noted() -> None:
 def test_registry_by_name_is_made_up_only_without_a_cluster() -> None:
     """There one that does not exist is a mistake, and is refused."""
     assert "infra/main" in urls(with_registry(offline_surroundings("i", "a.b"), "infra/main"))
-    for around, named in (
+    for surroundings, named in (
         (_LIVE, "infra/main"),
         (offline_surroundings("i", "a.b"), "http://a/b"),
         (offline_surroundings("i", "a.b"), "main"),
         (offline_surroundings("i", "a.b"), "infra/NO NAME"),
         (offline_surroundings("i", "a.b"), ""),
     ):
-        assert with_registry(around, named) == around
+        assert with_registry(surroundings, named) == surroundings
 
 
 def test_annotation_is_set_on_pods_alone() -> None:

@@ -12,9 +12,9 @@ from eureka_operator.core.admission import (
     MOST_DEPTH,
     Odd,
     Question,
-    allow,
+    approval,
     question,
-    refuse,
+    refusal,
     uid_in,
 )
 
@@ -129,11 +129,11 @@ def test_answers() -> None:
     """The patch is in base64, and absent if nothing changes."""
     patch = [{"op": "add", "path": "/spec/initContainers", "value": []}]
 
-    yes, no = json.loads(allow(UID, patch)), json.loads(refuse(UID, "no port"))
+    yes, no = json.loads(approval(UID, patch)), json.loads(refusal(UID, "no port"))
 
     assert yes["response"].pop("patchType") == "JSONPatch"
     assert json.loads(base64.b64decode(yes["response"].pop("patch"))) == patch
-    assert yes == json.loads(allow(UID))
+    assert yes == json.loads(approval(UID))
     assert yes == {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",

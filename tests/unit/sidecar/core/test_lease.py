@@ -63,6 +63,23 @@ class Conversation:
         assert self.ask() == f"GET {INSTANCE_PATH}"
         self.answer(200, self.shown())
 
+    def use_up_pace(self) -> None:
+        """Hold a lease, and ask as often as may be without a pause."""
+        self.hold()
+        for content in (UP, Content("DOWN")):
+            self.lease.wish(content)
+            self.ask()
+            self.answer(204)
+
+    def pause_and_resume(self) -> None:
+        """Hold a lease, have it paused, and ask for the end of that."""
+        self.hold()
+        self.lease.pause()
+        self.ask()
+        self.answer(200)
+        self.lease.resume()
+        assert self.ask() == f"DELETE {INSTANCE_PATH}/status"
+
     def shown(self, **changes: object) -> dict[str, Any]:
         """What a registry that took the last registration shows."""
         instance = {
@@ -260,12 +277,7 @@ def test_pause_is_an_override_that_every_registration_carries() -> None:
 def test_resume_lifts_the_override_to_the_present_status() -> None:
     """Without a value the instance would be UNKNOWN, and its next renewal a 404 (3.8)."""
     talk = Conversation()
-    talk.hold()
-    talk.lease.pause()
-    talk.ask()
-    talk.answer(200)
-    talk.lease.resume()
-    assert talk.ask() == f"DELETE {INSTANCE_PATH}/status"
+    talk.pause_and_resume()
     assert talk.request
     assert "value=UP" in talk.request.target
     talk.answer(200)
@@ -280,11 +292,7 @@ def test_resume_lifts_the_override_to_the_present_status() -> None:
 def test_pause_and_resume_are_not_held_back() -> None:
     """Somebody waits for them, also after a start that has used up what may follow at once."""
     talk = Conversation(content=STARTING)
-    talk.hold()
-    for content in (UP, Content("DOWN")):
-        talk.lease.wish(content)
-        talk.ask()
-        talk.answer(204)
+    talk.use_up_pace()
     before_ms = talk.now_ms
     talk.lease.pause()
     assert talk.ask() == f"PUT {INSTANCE_PATH}/status"
@@ -301,11 +309,7 @@ def test_pause_and_resume_are_not_held_back() -> None:
 def test_pause_does_not_wait_for_what_is_held_back(waiting: str) -> None:
     """A renewal that is due, and a change, wait for the pace; who types `pause` does not."""
     talk = Conversation(content=STARTING)
-    talk.hold()
-    for content in (UP, Content("DOWN")):
-        talk.lease.wish(content)
-        talk.ask()
-        talk.answer(204)
+    talk.use_up_pace()
     if waiting == "renewal":
         talk.now_ms = 5_002
     else:
@@ -321,12 +325,7 @@ def test_pause_does_not_wait_for_what_is_held_back(waiting: str) -> None:
 def test_pause_after_an_end_that_was_not_answered_is_made_again() -> None:
     """The registry may have lifted the override: what it holds is not known."""
     talk = Conversation()
-    talk.hold()
-    talk.lease.pause()
-    talk.ask()
-    talk.answer(200)
-    talk.lease.resume()
-    assert talk.ask() == f"DELETE {INSTANCE_PATH}/status"
+    talk.pause_and_resume()
     talk.answer(0, reason="no answer")
     talk.lease.pause()
     assert not talk.lease.settled
