@@ -103,14 +103,14 @@ def of_change(before: Object, after: Object) -> list[Event]:
 def _of_rollout(before: Object, after: Object) -> Iterator[Event]:
     """Each peer that has its new template and is well, and the end of all."""
     old, new = before.get("rollout", {}), after.get("rollout", {})
-    conditions_after = _by_type(after)
-    if conditions_after["Ready"]["reason"] in ("RolledBack", "DeadlineExceeded"):
+    if not old:
         return
     peers = {peer["name"]: peer.get("revision") for peer in after["peers"]}
     name = old.get("currentPeer")
     if name and name != new.get("currentPeer") and peers.get(name) == old["targetRevision"]:
         yield Event(NORMAL, "PeerUpdated", f"{name} has the new template and is well")
-    if old and not new and after["updatedReplicas"] == after["replicas"]:
+    failed = _by_type(after)["Ready"]["reason"] == "RolledBack"
+    if not new and not failed and after["updatedReplicas"] == after["replicas"]:
         yield Event(NORMAL, "RolloutFinished", "all peers have the new template")
 
 

@@ -109,10 +109,7 @@ def test_version_wins_over_the_operators_digest() -> None:
 
 def test_replicas_are_no_part_of_the_template() -> None:
     """Scaling restarts nobody."""
-    one, nine = (
-        stateful_set(cluster({"replicas": count}), ENVIRONMENT, None, count, _STATIC)
-        for count in (1, 9)
-    )
+    one, nine = (_stateful_set(cluster({"replicas": count}), None, count) for count in (1, 9))
 
     assert one["spec"]["template"] == nine["spec"]["template"]
     assert one["metadata"]["annotations"] == nine["metadata"]["annotations"]
