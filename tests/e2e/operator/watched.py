@@ -76,15 +76,15 @@ class Replacements:
 
 
 @contextmanager
-def watched(kubectl: Kubectl, *words: str) -> Iterator[Watched]:
-    """Watch objects that are there already; `words` are as those of `kubectl get`."""
+def watched(kubectl: Kubectl, *words: str, present: bool = True) -> Iterator[Watched]:
+    """Watch objects, of which some are `present`; `words` are as those of `kubectl get`."""
     command = kubectl.command("get", *words, "--watch", "--output-watch-events", "--output=json")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         found = Watched()
         reader = threading.Thread(target=_read, args=(process, found), name="watch", daemon=True)
         reader.start()
         try:
-            until(lambda: found.events, _PATIENCE_S)
+            until(lambda: found.events or not present, _PATIENCE_S)
             yield found
         finally:
             process.kill()
@@ -94,7 +94,8 @@ def watched(kubectl: Kubectl, *words: str) -> Iterator[Watched]:
 @contextmanager
 def watched_pods(cluster: EkcCluster) -> Iterator[Replacements]:
     """Watch the pods of a cluster."""
-    with watched(cluster.kubectl, "pods", f"--selector={LABEL}={cluster.name}") as found:
+    selector = f"--selector={LABEL}={cluster.name}"
+    with watched(cluster.kubectl, "pods", selector, present=bool(cluster.pods)) as found:
         yield Replacements(found)
 
 
@@ -112,11 +113,7 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
 
 
 def _read(process: subprocess.Popen[str], found: Watched) -> None:
-    """Take over documents, each of which ends with a line of its own."""
+    """Take over documents, one on each line."""
     assert process.stdout is not None
-    lines: list[str] = []
     for line in process.stdout:
-        lines.append(line)
-        if line.rstrip("\n") == "}":
-            found.add(json.loads("".join(lines)))
-            lines.clear()
+        found.add(json.loads(line))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec.structs import replace
 
 from eureka_operator.core.kinds import STATEFUL_SET, Object
-from eureka_operator.core.observed import Pod, Report
+from eureka_operator.core.observed import Observed, Pod, Report
+from eureka_operator.core.plan import Recreate, Step
 from unit.operator.core.managed import Managed
 from unit.operator.core.statefulsets import Controller, Replica, Rule
 from unit.operator.core.world import World, _Peer
@@ -34,7 +36,6 @@ class RollingWorld(World):
         """Pods that were taken away for an update, in this order."""
         self._rule = rule
         self._controllers: dict[str, Controller] = {}
-        self._ready_since: dict[str, datetime] = {}
         self._weak_until: dict[str, datetime] = {}
 
     # What people and machines do
@@ -73,17 +74,19 @@ class RollingWorld(World):
         """The tag of that image."""
         return self.image_of(pod).rpartition(":")[2]
 
-    @property
-    def revisions(self) -> Iterator[Object]:
-        """The ControllerRevisions of all StatefulSets, as documents."""
-        for name, controller in self._controllers.items():
-            for each in controller.revisions.values():
-                template = {**each.template, "$patch": "replace"}
-                yield {
-                    "metadata": {"name": each.name, "labels": {"of": name}},
-                    "revision": each.number,
-                    "data": {"spec": {"template": template}},
-                }
+    def observe(self) -> Observed:
+        """What the operator sees, revisions as they are kept among it."""
+        templates = {
+            each.name: copy.deepcopy(each.template)
+            for controller in self._controllers.values()
+            for each in controller.revisions.values()
+        }
+        return replace(super().observe(), templates=templates)
+
+    def _do(self, step: Step) -> bool:
+        if isinstance(step, Recreate):
+            self.take_away(step.pod)
+        return super()._do(step)
 
     # What the others do
 
@@ -106,7 +109,7 @@ class RollingWorld(World):
         controller = self._controllers.setdefault(name, Controller(name, self._rule))
         pods = {each: peer for each, peer in self.peers.items() if each.rpartition("-")[0] == name}
         spec = managed["spec"]
-        done = controller.sync(spec, managed.status, map(self._replica, pods.values()))
+        done = controller.sync(spec, managed.status, self._replicas(spec, pods.values()))
         for ordinal in done.deleted:
             pod = f"{name}-{ordinal}"
             if ordinal <= int(spec["replicas"]):
@@ -116,7 +119,7 @@ class RollingWorld(World):
             self._made += 1
             address = f"10.0.{self._made // 256}.{self._made % 256}"
             pod = f"{name}-{ordinal}"
-            self.peers[pod] = _Peer(pod, self._uid(), revision, address)
+            self.peers[pod] = _Peer(pod, self._uid(), revision, address, self.now)
         managed.touch({**done.status, "observedGeneration": managed.generation})
 
     def take_away(self, pod: str) -> None:
@@ -124,10 +127,12 @@ class RollingWorld(World):
         self.away.add(pod)
         self.restarted.append(pod)
 
-    def _replica(self, peer: _Peer) -> Replica:
-        minimum = timedelta(seconds=5)
-        since = self._ready_since.get(peer.uid)
-        available = peer.ready and since is not None and self.now - since >= minimum
+    def _replicas(self, spec: Object, peers: Iterable[_Peer]) -> Iterator[Replica]:
+        minimum = timedelta(seconds=spec["minReadySeconds"])
+        return (self._replica(peer, minimum) for peer in peers)
+
+    def _replica(self, peer: _Peer, minimum: timedelta) -> Replica:
+        available = peer.ready and self.now - peer.ready_since >= minimum
         deleting = peer.deleting_since is not None
         ordinal = int(peer.name.rpartition("-")[2])
         return Replica(ordinal, peer.revision, peer.ready, available, deleting)
@@ -145,10 +150,7 @@ class RollingWorld(World):
         if weak or self.tag_of(peer.name) == BROKEN:
             peer.ready = False
         if peer.ready:
-            self._ready_since.setdefault(peer.uid, self.now)
             self.away.discard(peer.name)
-        else:
-            self._ready_since.pop(peer.uid, None)
 
     def _template(self, peer: _Peer) -> Object | None:
         controller = self._controllers.get(peer.name.rpartition("-")[0])

@@ -7,6 +7,7 @@ partition counts positions, not ordinals: with ordinals from 1, a partition of 2
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -97,7 +98,7 @@ class Controller:
         name = f"{self._name}-{names.object_digest(template)[:10]}"
         known = self.revisions.get(name)
         if known is None or known.number < newest:
-            self.revisions[name] = Revision(name, newest + 1, template)
+            self.revisions[name] = Revision(name, newest + 1, copy.deepcopy(template))
         return name
 
     def _updated(self, spec: Object, replicas: Sequence[Replica], update: str) -> list[int]:
