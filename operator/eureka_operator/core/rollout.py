@@ -16,8 +16,9 @@ Rules of the strategy `Converged`:
   update. A peer that the operator cannot reach says nothing about it: that is waited for.
 * A failed template is taken back: the template of the current revision is put in its place, its
   hash is kept on the StatefulSet, and it is not applied again until the spec asks for another one.
-* A pod that is not ready, of a template that it is not to have any more, is deleted: the
-  StatefulSet controller would wait until it is ready (kubernetes/kubernetes#67250).
+* A pod that is not ready or does not agree, of a template that it is not to have any more, is
+  deleted: the StatefulSet controller would wait until it is ready (kubernetes/kubernetes#67250),
+  and peers that do not agree hold up the next update.
 
 All this is read from StatefulSets, their revisions and pods in each pass. Only the beginning of a
 replacement is taken from the status; without it, the deadline counts from the pod's creation.
@@ -191,7 +192,7 @@ def rollout(
         return Rollout(fences=fences)
     said = _refusal(sets)
     fences = {each.name: _fence(each, _as_is(each)) for each in sets}
-    found = Rollout(fences=fences, failed=said, taken_back=bool(said), stuck=tuple(_stuck(sets)))
+    found = Rollout(fences=fences, failed=said, taken_back=bool(said), stuck=tuple(_stuck(observed, sets, seen)))
     due = sorted((each for each in sets if each.is_due), key=_order)
     if not due or any(each.live is not None and not each.is_applied for each in sets):
         return found
@@ -287,25 +288,36 @@ def _order(each: _Set) -> tuple[bool, int]:
     return not each.is_open, -max((member.number for member in each.members), default=0)
 
 
+def _is_away(member: _Member) -> bool:
+    return member.pod is None or not member.pod.ready
+
+
 def _is_updated(member: _Member, each: _Set) -> bool:
     return member.pod is not None and member.pod.revision == each.update
 
 
-def _stuck(sets: Sequence[_Set]) -> Iterator[Stuck]:
-    """Pods that are not ready, with a template that they are not to have any more."""
-    for each in sets:
-        if not each.is_applied or not each.is_fresh:
-            continue
-        for member in each.members:
-            pod = member.pod
-            if (
-                pod is None
-                or pod.ready
-                or pod.deleting
-                or not _has_wrong_template(pod, member, each)
-            ):
-                continue
-            yield Stuck(pod.name, pod.uid, member.peer)
+def _stuck(observed: Observed, sets: Sequence[_Set], seen: Convergence) -> Iterator[Stuck]:
+    """Pods that are not well, with a template that they are not to have any more.
+
+    One that is ready is not taken away while another peer is not.
+    """
+    found = [
+        (member, member.pod)
+        for each in sets
+        if each.is_applied and each.is_fresh
+        for member in each.members
+        if member.pod is not None and not member.pod.deleting
+        if _has_wrong_template(member.pod, member, each)
+    ]
+    broken = [Stuck(pod.name, pod.uid, member.peer) for member, pod in found if not pod.ready]
+    differing = [
+        Stuck(pod.name, pod.uid, member.peer)
+        for member, pod in found
+        if pod.ready and member.peer in seen.differing and not _skips_convergence(observed)
+    ]
+    yield from broken
+    if not any(_is_away(member) for each in sets for member in each.members):
+        yield from differing[:1]
 
 
 def _has_wrong_template(pod: Pod, member: _Member, each: _Set) -> bool:
@@ -423,7 +435,7 @@ def _why_not_now(
 ) -> Iterator[str]:
     """Why the next peer is not replaced yet, in words."""
     others = [each for one in sets for each in one.members if each.peer != following.peer]
-    away = [each.peer for each in others if each.pod is None or not each.pod.ready]
+    away = [each.peer for each in others if _is_away(each)]
     if away:
         yield f"{', '.join(sorted(away))} must be ready first"
     if observed.rolling:
