@@ -71,7 +71,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     """A peer's pod.
 
     `ip` is empty without an address, `zone` without zones; `ready_since` is `None` for one that is
-    not ready; `deleting_since` is when its grace ended or ends, `None` for one that is not deleted;
+    not ready, `unready_since` for one that is, or was never scheduled; `deleting_since` is when its grace ended or ends, `None` for one that is not deleted;
     `trouble` says why it does not run, in words.
     """
 
@@ -86,6 +86,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     config_hash: str = ""
     created: datetime | None = None
     ready_since: datetime | None = None
+    unready_since: datetime | None = None
     deleting_since: datetime | None = None
     trouble: str = ""
 
@@ -144,6 +145,7 @@ def parse_pod(document: Object, zone_label: str, config_annotation: str) -> Pod:
         config_hash=metadata.get("annotations", {}).get(config_annotation, ""),
         created=_time(metadata.get("creationTimestamp")),
         ready_since=_time(readiness.get("lastTransitionTime")) if ready else None,
+        unready_since=None if ready else _time(readiness.get("lastTransitionTime")),
         deleting_since=_time(metadata.get("deletionTimestamp")),
         trouble=_trouble(status),
     )
