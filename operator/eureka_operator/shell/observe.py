@@ -14,6 +14,7 @@ from eureka_operator.core.kinds import (
     CHILDREN,
     CLUSTER,
     EVENT,
+    NODE,
     POD,
     SERVICE_MONITOR,
     STATEFUL_SET,
@@ -30,11 +31,13 @@ from eureka_operator.core.observed import (
     parse_pod,
     read_report,
 )
+from eureka_operator.core.pods import Node, read_node
 from eureka_operator.shell.client import RefusedError
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.peers import reports
 
 _REFUSED: Final = "FailedCreate"
+_CORDONED: Final = "spec.unschedulable=true"
 
 
 async def observe(
@@ -60,6 +63,7 @@ async def observe(
         pods=pods,
         reports=await _reports(pods),
         refused_pods=await _refused_pods(kube, cluster, children),
+        nodes=await _nodes(kube, pods),
         references=await _references(kube, cluster, environment.domain),
         settled=settled,
     )
@@ -117,6 +121,25 @@ async def _refused_pods(kube: Kube, cluster: Cluster, children: Mapping[Ref, Obj
         if newest is not None:
             return f"no pod could be made: {newest['message']}"
     return ""
+
+
+async def _nodes(kube: Kube, pods: Mapping[str, Pod]) -> dict[str, Node | None]:
+    """Nodes of pods that are not ready, and cordoned ones while a pod has no node.
+
+    Empty where they may not be read: an operator of single namespaces has no right to.
+    """
+    found: dict[str, Node | None] = {}
+    waiting = [pod for pod in pods.values() if not pod.ready]
+    try:
+        for name in {pod.node for pod in waiting if pod.node}:
+            document = await kube.get(NODE, "", name)
+            found[name] = None if document is None else read_node(document)
+        if not all(pod.node for pod in waiting):
+            cordoned = await kube.list(NODE, None, fields=_CORDONED)
+            found |= {each.name: each for each in map(read_node, cordoned)}
+    except RefusedError:
+        return {}
+    return found
 
 
 async def _references(kube: Kube, cluster: Cluster, domain: str) -> dict[tuple[str, str], str]:
