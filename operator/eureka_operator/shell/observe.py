@@ -63,7 +63,7 @@ async def observe(
         pods=pods,
         reports=await _reports(pods),
         refused_pods=await _refused_pods(kube, cluster, children),
-        nodes=await _nodes(kube, pods),
+        nodes={} if environment.namespaced else await _nodes(kube, pods),
         references=await _references(kube, cluster, environment.domain),
         settled=settled,
     )
@@ -126,7 +126,7 @@ async def _refused_pods(kube: Kube, cluster: Cluster, children: Mapping[Ref, Obj
 async def _nodes(kube: Kube, pods: Mapping[str, Pod]) -> dict[str, Node | None]:
     """Nodes of pods that are not ready, and cordoned ones while a pod has no node.
 
-    Empty where they may not be read: an operator of single namespaces has no right to.
+    Empty where they may not be read.
     """
     found: dict[str, Node | None] = {}
     waiting = [pod for pod in pods.values() if not pod.ready]
