@@ -55,6 +55,7 @@ def environment(options: Options) -> Environment:
         domain=options.cluster_domain,
         namespace=options.namespace,
         version=__version__,
+        namespaced=bool(options.namespaces),
     )
 
 

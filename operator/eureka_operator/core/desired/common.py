@@ -13,7 +13,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """How the operator itself is run: what holds for all clusters.
 
     `registry_image` is a name with tag or digest, `namespace` the operator's own (empty outside
-    Kubernetes), `monitors` whether the API server has ServiceMonitors.
+    Kubernetes), `monitors` whether the API server has ServiceMonitors, `namespaced` whether the
+    operator looks after some namespaces only: then it may read no nodes.
     """
 
     registry_image: str
@@ -21,6 +22,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     monitors: bool = False
     version: str = ""
+    namespaced: bool = False
 
 
 def child(cluster: Cluster, kind: Kind, name: str, **rest: object) -> Object:
