@@ -134,6 +134,12 @@ def coredns() -> Part:
     return _installed("coredns", versions.COREDNS, "github.com/coredns/coredns")
 
 
+def kube_router() -> Part:
+    """kube-router, of which only the firewall is used."""
+    package = "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"
+    return _installed("kube-router", versions.KUBE_ROUTER, package)
+
+
 def helm(version: str = versions.HELM) -> Part:
     """Helm: 3, or another version such as `versions.HELM_4`."""
     major = version.partition(".")[0]
@@ -203,7 +209,7 @@ def needed(version: Kubernetes, *, nodes: bool) -> list[Part]:
 def everything(version: Kubernetes) -> list[Part]:
     """All parts, the quick ones first."""
     helms = [helm(versions.HELM), helm(versions.HELM_4)]
-    return [pause(), coredns(), *helms, base(), kubernetes(version)]
+    return [pause(), coredns(), *helms, kube_router(), base(), kubernetes(version)]
 
 
 def digest(*data: bytes) -> str:

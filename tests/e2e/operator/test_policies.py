@@ -1,0 +1,312 @@
+"""Who reaches peers, with NetworkPolicies enforced: the table of docs/security.md, row by row.
+
+And what becomes of an EurekaCluster whose operator is kept from the peers.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+
+from cluster import policies
+from cluster.errors import ClusterError
+from cluster.images import ROOT
+from cluster.plan import CONTROL, Plan
+from conformance.realclient import not_run
+from e2e.clusters import Target
+from e2e.injection import orders
+from e2e.injection.registered import has_sidecar
+from e2e.operator import reach
+from e2e.operator.ekc import PATIENCE_S, EkcCluster
+from e2e.operator.installed import Operator
+from processes.cluster import until
+from support.kubectl import Kubectl
+from support.ownclusters import speaking
+
+REGISTRY: Final = 8761
+MANAGEMENT: Final = 8763
+PORTS: Final = (REGISTRY, REGISTRY, MANAGEMENT, MANAGEMENT)
+"""Of the table's columns; the first of each port is what is so by default."""
+POD: Final = "caller"
+PEERS: Final = ("eureka-peer-1", "eureka-peer-2", "eureka-peer-3")
+_NAMESPACE: Final = "kubernetes.io/metadata.name"
+_SKIP: Final = "eurekube.io/skip-convergence"
+_UNREACHABLE: Final = "Unreachable"
+
+Record = Callable[[str, object], None]
+Rows = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Namespaces:
+    """One that `clients` will name, one that `metricsFrom` will, and one that nothing names."""
+
+    clients: Kubectl
+    monitoring: Kubectl
+    other: Kubectl
+
+    @property
+    def all(self) -> tuple[Kubectl, ...]:
+        """All of them; each has a pod `POD`."""
+        return (self.clients, self.monitoring, self.other)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def enforced(plan: Plan, pytestconfig: pytest.Config) -> Iterator[None]:
+    """NetworkPolicies have effect in the whole cluster."""
+    with speaking(pytestconfig):
+        try:
+            policies.provide(plan)
+        except ClusterError as error:
+            not_run("e2e of NetworkPolicies", f"nothing enforces them here: {error}")
+    with policies.enforced(plan):
+        yield
+
+
+@pytest.fixture(scope="module")
+def around(target: Target) -> Iterator[Namespaces]:
+    """Namespaces with a pod each."""
+    with ExitStack() as left:
+        found = [
+            left.enter_context(target.kubectl.in_a_namespace(each))
+            for each in ("clients", "monitoring", "other")
+        ]
+        for kubectl in found:
+            kubectl.apply(json.dumps(_plain(target, POD)))
+        for kubectl in found:
+            kubectl("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout=50s")
+        yield Namespaces(*found)
+
+
+@pytest.fixture(scope="module")
+def sources(
+    plan: Plan, operator: Operator, shared: EkcCluster, around: Namespaces
+) -> Callable[[int], Mapping[str, str]]:
+    """What of the peers each row of the table reaches at a port now."""
+    pods = shared.pods
+    first, *rest = PEERS
+    node = pods[first].node
+    elsewhere = [pod.address for pod in pods.values() if pod.node != node]
+    peers = [pods[name].address for name in PEERS]
+    rows = {
+        "its own node": (reach.place(plan, node), peers[:1]),
+        "other peers": (reach.pod(shared.kubectl, first), [pods[name].address for name in rest]),
+        "operator": (reach.pod(operator.kubectl, operator.leader), peers),
+        "`clients`": (reach.pod(around.clients, POD), peers),
+        "`metricsFrom`": (reach.pod(around.monitoring, POD), peers),
+        "other pods": (reach.pod(around.other, POD), peers),
+        "other nodes": (reach.place(plan, node), elsewhere),
+        "API server": (reach.place(plan, CONTROL), peers),
+    }
+
+    def found(port: int) -> Mapping[str, str]:
+        return {row: reach.reached(source, to, port) for row, (source, to) in rows.items()}
+
+    return found
+
+
+def test_by_default_everybody_reaches_the_registry_and_the_operator_alone_the_rest(
+    shared: EkcCluster, sources: Callable[[int], Mapping[str, str]]
+) -> None:
+    """An EurekaCluster that says nothing of it; it is Ready, so the operator reaches the peers."""
+    before = shared.lives
+
+    for column in (0, 2):
+        _wait_for(sources, column)
+
+    shared.wait_ready()
+    assert shared.lives == before  # so the probes passed
+
+
+def test_with_clients_and_metrics_from_nobody_else_comes_in(
+    shared: EkcCluster, around: Namespaces, sources: Callable[[int], Mapping[str, str]]
+) -> None:
+    """No pod is restarted for it."""
+    before = shared.lives
+    shared.change({"networkPolicy": _limits(around)})
+
+    for column in (1, 3):
+        _wait_for(sources, column)
+
+    shared.wait_ready()
+    assert shared.lives == before
+
+
+def test_pods_of_clients_are_injected_and_registered_and_others_keep_trying(
+    target: Target, shared: EkcCluster, around: Namespaces
+) -> None:
+    """The API server reaches the injector, whose chart has a NetworkPolicy, too."""
+    registry = f"{shared.kubectl.namespace}/{shared.name}"
+    for kubectl in (around.other, around.clients):
+        document = orders.pod(target, "orders")
+        document["metadata"]["annotations"] = {"eurekube.io/registry": registry}
+        kubectl.apply(json.dumps(document))
+    allowed, refused = (each.get("pod", "orders") for each in (around.clients, around.other))
+    assert has_sidecar(allowed)
+    assert has_sidecar(refused)
+
+    for peer in PEERS:
+        until(lambda peer=peer: _up(shared, peer) == {allowed["metadata"]["uid"]}, PATIENCE_S)  # type: ignore[misc] # mypy does not see the default
+    until(lambda: "refused" in _sidecar_log(around.other), PATIENCE_S)
+    for peer in PEERS:
+        assert _up(shared, peer) == {allowed["metadata"]["uid"]}
+
+
+def test_without_a_network_policy_everybody_comes_in(
+    shared: EkcCluster, sources: Callable[[int], Mapping[str, str]]
+) -> None:
+    """The operator removes the one it has made."""
+    shared.change({"networkPolicy": {"enabled": False}})
+
+    for port in (REGISTRY, MANAGEMENT):
+        rows = {row: "yes" for row in _table()}
+        until(lambda port=port, rows=rows: _as(sources(port), rows), PATIENCE_S)  # type: ignore[misc] # mypy does not see the defaults
+
+
+def test_operator_that_is_shut_out_says_why_and_goes_on(
+    shared: EkcCluster, operator: Operator, record_property: Record
+) -> None:
+    """Peers that are not heard do not differ: whatever needs no agreement is still done."""
+    kubectl = shared.kubectl
+    shared.change({"networkPolicy": {"enabled": False}})
+    shared.wait_ready()
+    reasons: set[str] = set()
+    begin = time.monotonic()
+    kubectl.apply(json.dumps(_only_the_registry(kubectl.namespace)))
+
+    until(lambda: _unreachable(shared, reasons), PATIENCE_S)
+    _record(
+        record_property, "from a NetworkPolicy that shuts the operator out to Unreachable", begin
+    )
+    said = shared.condition("PeersConverged")["message"]
+    for word in ("NetworkPolicy", f"namespace {operator.namespace}", str(MANAGEMENT), _SKIP):
+        assert word in said
+    assert shared.is_so("Ready", "Unknown", _UNREACHABLE)
+    assert shared.is_so("Available")
+
+    second = EkcCluster(kubectl, "second")
+    second.apply({"replicas": 1, "networkPolicy": {"enabled": False}})
+    until(lambda: second.is_so("Available"), PATIENCE_S)
+    second.delete()
+
+    kubectl("scale", f"eurekacluster/{shared.name}", "--replicas=4")
+    until(lambda: _all_agree(shared, 4), PATIENCE_S)
+    old = shared.pods[PEERS[1]].uid
+    kubectl("delete", "pod", PEERS[1], "--timeout=50s")
+    until(lambda: PEERS[1] in shared.pods and shared.pods[PEERS[1]].uid != old, PATIENCE_S)
+    until(lambda: _all_agree(shared, 4), PATIENCE_S)
+    until(lambda: _unreachable(shared, reasons), PATIENCE_S)
+    assert "PeersDiffer" not in reasons
+
+    kubectl("annotate", f"eurekacluster/{shared.name}", f"{_SKIP}=true")
+    shared.wait_ready()
+    kubectl("annotate", f"eurekacluster/{shared.name}", f"{_SKIP}-")
+    until(lambda: shared.is_so("Ready", "Unknown", _UNREACHABLE), PATIENCE_S)
+    begin = time.monotonic()
+    kubectl("delete", "networkpolicy", "only-the-registry")
+    until(lambda: shared.is_so("PeersConverged"), PATIENCE_S)
+    shared.wait_ready()
+    _record(record_property, "from the end of that NetworkPolicy to Ready", begin)
+
+
+def _table() -> Rows:
+    """The rows of the page by what is in quotation marks... of their first column."""
+    page = (ROOT / "docs" / "security.md").read_text()
+    lines = page.partition("## Who reaches what")[2].partition("\n## ")[0].splitlines()
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in lines
+        if line.startswith("|")
+    ]
+    return {name.partition(":")[0]: tuple(rest) for name, *rest in cells[2:]}
+
+
+def _wait_for(sources: Callable[[int], Mapping[str, str]], column: int) -> None:
+    """Wait until a column of the table is so."""
+    wanted = {row: cells[column] for row, cells in _table().items()}
+    until(lambda: _as(sources(PORTS[column]), wanted), PATIENCE_S)
+
+
+def _as(found: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    if found != wanted:
+        differing = {row: each for row, each in found.items() if each != wanted.get(row)}
+        missing = wanted.keys() - found.keys()
+        raise ConnectionError(f"not as the page says: {differing}, not tried: {missing}")
+    return True
+
+
+def _limits(around: Namespaces) -> dict[str, object]:
+    return {"clients": [_selecting(around.clients)], "metricsFrom": [_selecting(around.monitoring)]}
+
+
+def _selecting(kubectl: Kubectl) -> dict[str, object]:
+    return {"namespaceSelector": {"matchLabels": {_NAMESPACE: kubectl.namespace}}}
+
+
+def _only_the_registry(namespace: str) -> dict[str, object]:
+    """What a namespace's owner may write: everybody reaches the registry, nobody another port."""
+    spec = {
+        "podSelector": {},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"ports": [{"port": REGISTRY, "protocol": "TCP"}]}],
+    }
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "only-the-registry", "namespace": namespace},
+        "spec": spec,
+    }
+
+
+def _plain(target: Target, name: str) -> dict[str, Any]:
+    document = orders.pod(target, name)
+    document["metadata"]["labels"] = {}
+    return document
+
+
+def _unreachable(cluster: EkcCluster, reasons: set[str]) -> bool:
+    """Whether the operator says that it does not hear the peers; `reasons` are all it ever said."""
+    reasons.add(cluster.condition("PeersConverged").get("reason", ""))
+    return cluster.is_so("PeersConverged", "Unknown", _UNREACHABLE)
+
+
+def _all_agree(cluster: EkcCluster, count: int) -> bool:
+    """Whether so many peers are ready and say themselves, asked in their pods, that they agree."""
+    ready = [name for name, pod in cluster.pods.items() if pod.ready]
+    url = f"http://127.0.0.1:{MANAGEMENT}/peers"
+    documents = [reach.answer(reach.pod(cluster.kubectl, name), url) for name in ready]
+    return len(ready) == count and all(
+        sum(
+            view["available"] and view["agreement"] == "agreed"
+            for view in each["peers"]
+            if not view["self"]
+        )
+        == count - 1
+        for each in documents
+    )
+
+
+def _up(cluster: EkcCluster, peer: str) -> set[str]:
+    """The pods that a peer has as UP."""
+    url = f"http://127.0.0.1:{REGISTRY}/eureka/apps"
+    listed = reach.answer(reach.pod(cluster.kubectl, peer), url)["applications"]
+    return {
+        instance.get("metadata", {}).get("pod-uid", "")
+        for application in listed["application"]
+        for instance in application["instance"]
+        if instance["status"] == "UP"
+    }
+
+
+def _sidecar_log(kubectl: Kubectl) -> str:
+    return kubectl("logs", "orders", "-c", orders.SIDECAR)
+
+
+def _record(record_property: Record, what: str, begin: float) -> None:
+    record_property(what, f"{time.monotonic() - begin:.1f} s")
