@@ -61,13 +61,9 @@ def node_components(node: Node) -> tuple[Component, ...]:
 def kube_router(node: Node) -> Component:
     """What enforces NetworkPolicies on a node; only `policies.enforced` starts it."""
     flags = {
-        "run-firewall": "true",
-        "run-router": "false",
-        "run-service-proxy": "false",
         "kubeconfig": f"{HOME_IN_PLACE}/kube-router.conf",
         "hostname-override": node.name,
         "service-cluster-ip-range": plans.SERVICE_NETWORK,
-        "health-port": "0",
     }
     words = (f"--{name}={value}" for name, value in flags.items())
     return Component(node.name, "kube-router", (f"{HOME_IN_PLACE}/kube-router", *words))

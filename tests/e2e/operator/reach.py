@@ -31,7 +31,7 @@ print(urllib.request.urlopen(asked, timeout=5).read().decode())
 """
 
 Source = Callable[[str, str], str]
-"""Runs a program in Python with an argument in some network; what it prints, `OSError` if it fails."""
+"""Runs a program in Python with an argument; what it prints, `OSError` if it fails."""
 
 
 def pod(kubectl: Kubectl, name: str) -> Source:

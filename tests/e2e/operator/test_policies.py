@@ -23,7 +23,7 @@ from e2e.clusters import Target
 from e2e.injection import orders
 from e2e.injection.registered import has_sidecar
 from e2e.operator import reach
-from e2e.operator.ekc import PATIENCE_S, EkcCluster
+from e2e.operator.ekc import PATIENCE_S, EkcCluster, is_agreed
 from e2e.operator.installed import Operator
 from processes.cluster import until
 from support.kubectl import Kubectl
@@ -37,7 +37,8 @@ POD: Final = "caller"
 PEERS: Final = ("eureka-peer-1", "eureka-peer-2", "eureka-peer-3")
 _NAMESPACE: Final = "kubernetes.io/metadata.name"
 _SKIP: Final = "eurekube.io/skip-convergence"
-_UNREACHABLE: Final = "Unreachable"
+FOREIGN: Final = "only-the-registry"
+UNREACHABLE: Final = "Unreachable"
 
 Record = Callable[[str, object], None]
 Rows = dict[str, tuple[str, ...]]
@@ -55,6 +56,23 @@ class Namespaces:
     def all(self) -> tuple[Kubectl, ...]:
         """All of them; each has a pod `POD`."""
         return (self.clients, self.monitoring, self.other)
+
+
+class ShutOut:
+    """What the operator says of peers that it does not hear."""
+
+    def __init__(self, cluster: EkcCluster) -> None:
+        self._cluster = cluster
+        self.after_s = 0.0
+        """Since the policy was there until it was said first."""
+        self.reasons: set[str] = set()
+        """Of `PeersConverged`, whenever somebody looked."""
+
+    @property
+    def is_said(self) -> bool:
+        """Whether the operator says that they are unreachable."""
+        self.reasons.add(self._cluster.condition("PeersConverged").get("reason", ""))
+        return self._cluster.is_so("PeersConverged", "Unknown", UNREACHABLE)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -165,58 +183,91 @@ def test_without_a_network_policy_everybody_comes_in(
     shared.change({"networkPolicy": {"enabled": False}})
 
     for port in (REGISTRY, MANAGEMENT):
-        rows = {row: "yes" for row in _table()}
+        rows = dict.fromkeys(_table(), "yes")
         until(lambda port=port, rows=rows: _as(sources(port), rows), PATIENCE_S)  # type: ignore[misc] # mypy does not see the defaults
 
 
-def test_operator_that_is_shut_out_says_why_and_goes_on(
-    shared: EkcCluster, operator: Operator, record_property: Record
-) -> None:
-    """Peers that are not heard do not differ: whatever needs no agreement is still done."""
+@pytest.fixture(scope="module")
+def shut_out(shared: EkcCluster) -> Iterator[ShutOut]:
+    """The operator reaches the registry of the peers, but not their management port."""
     kubectl = shared.kubectl
     shared.change({"networkPolicy": {"enabled": False}})
     shared.wait_ready()
-    reasons: set[str] = set()
     begin = time.monotonic()
     kubectl.apply(json.dumps(_only_the_registry(kubectl.namespace)))
+    try:
+        found = ShutOut(shared)
+        until(lambda: found.is_said, PATIENCE_S)
+        found.after_s = time.monotonic() - begin
+        yield found
+    finally:
+        kubectl("delete", "networkpolicy", FOREIGN, "--ignore-not-found")
 
-    until(lambda: _unreachable(shared, reasons), PATIENCE_S)
+
+def test_operator_that_is_shut_out_says_why(
+    shared: EkcCluster, operator: Operator, shut_out: ShutOut, record_property: Record
+) -> None:
+    """Nothing is known of the peers, which is not the same as that they differ."""
     _record(
-        record_property, "from a NetworkPolicy that shuts the operator out to Unreachable", begin
+        record_property,
+        "from a policy that shuts the operator out to Unreachable",
+        shut_out.after_s,
     )
     said = shared.condition("PeersConverged")["message"]
     for word in ("NetworkPolicy", f"namespace {operator.namespace}", str(MANAGEMENT), _SKIP):
         assert word in said
-    assert shared.is_so("Ready", "Unknown", _UNREACHABLE)
-    assert shared.is_so("Available")
+    until(lambda: shared.is_so("Ready", "Unknown", UNREACHABLE), PATIENCE_S)
+    until(lambda: shared.is_so("Available"), PATIENCE_S)
 
+
+def test_operator_that_is_shut_out_goes_on_creating_scaling_and_healing(
+    shared: EkcCluster, shut_out: ShutOut
+) -> None:
+    """Whatever needs no agreement; the peers say themselves that they agree."""
+    kubectl = shared.kubectl
     second = EkcCluster(kubectl, "second")
     second.apply({"replicas": 1, "networkPolicy": {"enabled": False}})
-    until(lambda: second.is_so("Available"), PATIENCE_S)
+    until(lambda: shut_out.is_said and second.is_so("Available"), PATIENCE_S)
     second.delete()
 
     kubectl("scale", f"eurekacluster/{shared.name}", "--replicas=4")
-    until(lambda: _all_agree(shared, 4), PATIENCE_S)
+    until(lambda: shut_out.is_said and _all_agree(shared, 4), PATIENCE_S)
+
     old = shared.pods[PEERS[1]].uid
     kubectl("delete", "pod", PEERS[1], "--timeout=50s")
     until(lambda: PEERS[1] in shared.pods and shared.pods[PEERS[1]].uid != old, PATIENCE_S)
-    until(lambda: _all_agree(shared, 4), PATIENCE_S)
-    until(lambda: _unreachable(shared, reasons), PATIENCE_S)
-    assert "PeersDiffer" not in reasons
+    until(lambda: shut_out.is_said and _all_agree(shared, 4), PATIENCE_S)
+    assert "PeersDiffer" not in shut_out.reasons
 
-    kubectl("annotate", f"eurekacluster/{shared.name}", f"{_SKIP}=true")
+
+def test_who_knows_better_skips_convergence(shared: EkcCluster, shut_out: ShutOut) -> None:
+    """By the annotation that the message names; without it the object waits again."""
+    until(lambda: shut_out.is_said, PATIENCE_S)
+    shared.kubectl("annotate", f"eurekacluster/{shared.name}", f"{_SKIP}=true")
     shared.wait_ready()
-    kubectl("annotate", f"eurekacluster/{shared.name}", f"{_SKIP}-")
-    until(lambda: shared.is_so("Ready", "Unknown", _UNREACHABLE), PATIENCE_S)
+
+    shared.kubectl("annotate", f"eurekacluster/{shared.name}", f"{_SKIP}-")
+    until(lambda: shared.is_so("Ready", "Unknown", UNREACHABLE), PATIENCE_S)
+
+
+def test_operator_that_is_let_in_again_hears_the_peers(
+    shared: EkcCluster, shut_out: ShutOut, record_property: Record
+) -> None:
+    """Nothing is left to be done by hand."""
+    until(lambda: shut_out.is_said, PATIENCE_S)
+    before = shared.lives
     begin = time.monotonic()
-    kubectl("delete", "networkpolicy", "only-the-registry")
+    shared.kubectl("delete", "networkpolicy", FOREIGN)
+
     until(lambda: shared.is_so("PeersConverged"), PATIENCE_S)
     shared.wait_ready()
-    _record(record_property, "from the end of that NetworkPolicy to Ready", begin)
+    what = "from the end of that policy to Ready"
+    _record(record_property, what, time.monotonic() - begin)
+    assert shared.lives == before
 
 
 def _table() -> Rows:
-    """The rows of the page by what is in quotation marks... of their first column."""
+    """The table of the page: the cells by the row's name, which a colon may end."""
     page = (ROOT / "docs" / "security.md").read_text()
     lines = page.partition("## Who reaches what")[2].partition("\n## ")[0].splitlines()
     cells = [
@@ -259,7 +310,7 @@ def _only_the_registry(namespace: str) -> dict[str, object]:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": "only-the-registry", "namespace": namespace},
+        "metadata": {"name": FOREIGN, "namespace": namespace},
         "spec": spec,
     }
 
@@ -270,25 +321,13 @@ def _plain(target: Target, name: str) -> dict[str, Any]:
     return document
 
 
-def _unreachable(cluster: EkcCluster, reasons: set[str]) -> bool:
-    """Whether the operator says that it does not hear the peers; `reasons` are all it ever said."""
-    reasons.add(cluster.condition("PeersConverged").get("reason", ""))
-    return cluster.is_so("PeersConverged", "Unknown", _UNREACHABLE)
-
-
 def _all_agree(cluster: EkcCluster, count: int) -> bool:
     """Whether so many peers are ready and say themselves, asked in their pods, that they agree."""
     ready = [name for name, pod in cluster.pods.items() if pod.ready]
     url = f"http://127.0.0.1:{MANAGEMENT}/peers"
     documents = [reach.answer(reach.pod(cluster.kubectl, name), url) for name in ready]
     return len(ready) == count and all(
-        sum(
-            view["available"] and view["agreement"] == "agreed"
-            for view in each["peers"]
-            if not view["self"]
-        )
-        == count - 1
-        for each in documents
+        sum(map(is_agreed, each["peers"])) == count - 1 for each in documents
     )
 
 
@@ -308,5 +347,5 @@ def _sidecar_log(kubectl: Kubectl) -> str:
     return kubectl("logs", "orders", "-c", orders.SIDECAR)
 
 
-def _record(record_property: Record, what: str, begin: float) -> None:
-    record_property(what, f"{time.monotonic() - begin:.1f} s")
+def _record(record_property: Record, what: str, span_s: float) -> None:
+    record_property(what, f"{span_s:.1f} s")
