@@ -25,7 +25,8 @@ from e2e.injection.registered import has_sidecar
 from e2e.operator import reach
 from e2e.operator.ekc import PATIENCE_S, EkcCluster, is_agreed
 from e2e.operator.installed import Operator
-from processes.cluster import until
+from e2e.operator.rollouts import ROLLED_S, UPDATES, noted, wait_rolling
+from processes.cluster import throughout, until
 from support.kubectl import Kubectl
 from support.ownclusters import speaking
 
@@ -34,11 +35,13 @@ MANAGEMENT: Final = 8763
 PORTS: Final = (REGISTRY, REGISTRY, MANAGEMENT, MANAGEMENT)
 """Of the table's columns; the first of each port is what is so by default."""
 POD: Final = "caller"
-PEERS: Final = ("eureka-peer-1", "eureka-peer-2", "eureka-peer-3")
+PEERS: Final = ("eureka-peer-1", "eureka-peer-2")
 _NAMESPACE: Final = "kubernetes.io/metadata.name"
 _SKIP: Final = "eurekube.io/skip-convergence"
 FOREIGN: Final = "only-the-registry"
 UNREACHABLE: Final = "Unreachable"
+WAITS_S: Final = 10.0
+"""Several passes of the operator; with nothing to wait for it would have begun in the first."""
 
 Record = Callable[[str, object], None]
 Rows = dict[str, tuple[str, ...]]
@@ -88,6 +91,16 @@ def enforced(plan: Plan, pytestconfig: pytest.Config) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
+def pair(target: Target, operator: Operator) -> Iterator[EkcCluster]:  # noqa: ARG001 - it works there
+    """Two peers on two nodes; each test goes on with what the one before has left."""
+    with target.kubectl.in_a_namespace("pair") as kubectl:
+        cluster = EkcCluster(kubectl)
+        topology = {"antiAffinity": "Required"}
+        cluster.start({"replicas": 2, "topology": topology, "updates": UPDATES})
+        yield cluster
+
+
+@pytest.fixture(scope="module")
 def around(target: Target) -> Iterator[Namespaces]:
     """Namespaces with a pod each."""
     with ExitStack() as left:
@@ -104,17 +117,17 @@ def around(target: Target) -> Iterator[Namespaces]:
 
 @pytest.fixture(scope="module")
 def sources(
-    plan: Plan, operator: Operator, shared: EkcCluster, around: Namespaces
+    plan: Plan, operator: Operator, pair: EkcCluster, around: Namespaces
 ) -> Callable[[int], Mapping[str, str]]:
     """What of the peers each row of the table reaches at a port now."""
-    pods = shared.pods
+    pods = pair.pods
     first, *rest = PEERS
     node = pods[first].node
     elsewhere = [pod.address for pod in pods.values() if pod.node != node]
     peers = [pods[name].address for name in PEERS]
     rows = {
         "its own node": (reach.place(plan, node), peers[:1]),
-        "other peers": (reach.pod(shared.kubectl, first), [pods[name].address for name in rest]),
+        "other peers": (reach.pod(pair.kubectl, first), [pods[name].address for name in rest]),
         "operator": (reach.pod(operator.kubectl, operator.leader), peers),
         "`clients`": (reach.pod(around.clients, POD), peers),
         "`metricsFrom`": (reach.pod(around.monitoring, POD), peers),
@@ -130,37 +143,37 @@ def sources(
 
 
 def test_by_default_everybody_reaches_the_registry_and_the_operator_alone_the_rest(
-    shared: EkcCluster, sources: Callable[[int], Mapping[str, str]]
+    pair: EkcCluster, sources: Callable[[int], Mapping[str, str]]
 ) -> None:
     """An EurekaCluster that says nothing of it; it is Ready, so the operator reaches the peers."""
-    before = shared.lives
+    before = pair.lives
 
     for column in (0, 2):
         _wait_for(sources, column)
 
-    shared.wait_ready()
-    assert shared.lives == before  # so the probes passed
+    pair.wait_ready()
+    assert pair.lives == before  # so the probes passed
 
 
 def test_with_clients_and_metrics_from_nobody_else_comes_in(
-    shared: EkcCluster, around: Namespaces, sources: Callable[[int], Mapping[str, str]]
+    pair: EkcCluster, around: Namespaces, sources: Callable[[int], Mapping[str, str]]
 ) -> None:
     """No pod is restarted for it."""
-    before = shared.lives
-    shared.change({"networkPolicy": _limits(around)})
+    before = pair.lives
+    pair.change({"networkPolicy": _limits(around)})
 
     for column in (1, 3):
         _wait_for(sources, column)
 
-    shared.wait_ready()
-    assert shared.lives == before
+    pair.wait_ready()
+    assert pair.lives == before
 
 
 def test_pods_of_clients_are_injected_and_registered_and_others_keep_trying(
-    target: Target, shared: EkcCluster, around: Namespaces
+    target: Target, pair: EkcCluster, around: Namespaces
 ) -> None:
     """The API server reaches the injector, whose chart has a NetworkPolicy, too."""
-    registry = f"{shared.kubectl.namespace}/{shared.name}"
+    registry = f"{pair.kubectl.namespace}/{pair.name}"
     for kubectl in (around.other, around.clients):
         document = orders.pod(target, "orders")
         document["metadata"]["annotations"] = {"eurekube.io/registry": registry}
@@ -170,17 +183,17 @@ def test_pods_of_clients_are_injected_and_registered_and_others_keep_trying(
     assert has_sidecar(refused)
 
     for peer in PEERS:
-        until(lambda peer=peer: _up(shared, peer) == {allowed["metadata"]["uid"]}, PATIENCE_S)  # type: ignore[misc] # mypy does not see the default
+        until(lambda peer=peer: _up(pair, peer) == {allowed["metadata"]["uid"]}, PATIENCE_S)  # type: ignore[misc] # mypy does not see the default
     until(lambda: "refused" in _sidecar_log(around.other), PATIENCE_S)
     for peer in PEERS:
-        assert _up(shared, peer) == {allowed["metadata"]["uid"]}
+        assert _up(pair, peer) == {allowed["metadata"]["uid"]}
 
 
 def test_without_a_network_policy_everybody_comes_in(
-    shared: EkcCluster, sources: Callable[[int], Mapping[str, str]]
+    pair: EkcCluster, sources: Callable[[int], Mapping[str, str]]
 ) -> None:
     """The operator removes the one it has made."""
-    shared.change({"networkPolicy": {"enabled": False}})
+    pair.change({"networkPolicy": {"enabled": False}})
 
     for port in (REGISTRY, MANAGEMENT):
         rows = dict.fromkeys(_table(), "yes")
@@ -188,15 +201,15 @@ def test_without_a_network_policy_everybody_comes_in(
 
 
 @pytest.fixture(scope="module")
-def shut_out(shared: EkcCluster) -> Iterator[ShutOut]:
+def shut_out(pair: EkcCluster) -> Iterator[ShutOut]:
     """The operator reaches the registry of the peers, but not their management port."""
-    kubectl = shared.kubectl
-    shared.change({"networkPolicy": {"enabled": False}})
-    shared.wait_ready()
+    kubectl = pair.kubectl
+    pair.change({"networkPolicy": {"enabled": False}})
+    pair.wait_ready()
     begin = time.monotonic()
     kubectl.apply(json.dumps(_only_the_registry(kubectl.namespace)))
     try:
-        found = ShutOut(shared)
+        found = ShutOut(pair)
         until(lambda: found.is_said, PATIENCE_S)
         found.after_s = time.monotonic() - begin
         yield found
@@ -205,7 +218,7 @@ def shut_out(shared: EkcCluster) -> Iterator[ShutOut]:
 
 
 def test_operator_that_is_shut_out_says_why(
-    shared: EkcCluster, operator: Operator, shut_out: ShutOut, record_property: Record
+    pair: EkcCluster, operator: Operator, shut_out: ShutOut, record_property: Record
 ) -> None:
     """Nothing is known of the peers, which is not the same as that they differ."""
     _record(
@@ -213,57 +226,71 @@ def test_operator_that_is_shut_out_says_why(
         "from a policy that shuts the operator out to Unreachable",
         shut_out.after_s,
     )
-    said = shared.condition("PeersConverged")["message"]
+    said = pair.condition("PeersConverged")["message"]
     for word in ("NetworkPolicy", f"namespace {operator.namespace}", str(MANAGEMENT), _SKIP):
         assert word in said
-    until(lambda: shared.is_so("Ready", "Unknown", UNREACHABLE), PATIENCE_S)
-    until(lambda: shared.is_so("Available"), PATIENCE_S)
+    until(lambda: pair.is_so("Ready", "Unknown", UNREACHABLE), PATIENCE_S)
+    until(lambda: pair.is_so("Available"), PATIENCE_S)
 
 
 def test_operator_that_is_shut_out_goes_on_creating_scaling_and_healing(
-    shared: EkcCluster, shut_out: ShutOut
+    pair: EkcCluster, shut_out: ShutOut
 ) -> None:
     """Whatever needs no agreement; the peers say themselves that they agree."""
-    kubectl = shared.kubectl
+    kubectl = pair.kubectl
     second = EkcCluster(kubectl, "second")
     second.apply({"replicas": 1, "networkPolicy": {"enabled": False}})
     until(lambda: shut_out.is_said and second.is_so("Available"), PATIENCE_S)
     second.delete()
 
-    kubectl("scale", f"eurekacluster/{shared.name}", "--replicas=4")
-    until(lambda: shut_out.is_said and _all_agree(shared, 4), PATIENCE_S)
+    kubectl("scale", f"eurekacluster/{pair.name}", "--replicas=3")
+    until(lambda: shut_out.is_said and _all_agree(pair, 3), PATIENCE_S)
 
-    old = shared.pods[PEERS[1]].uid
+    old = pair.pods[PEERS[1]].uid
     kubectl("delete", "pod", PEERS[1], "--timeout=50s")
-    until(lambda: PEERS[1] in shared.pods and shared.pods[PEERS[1]].uid != old, PATIENCE_S)
-    until(lambda: shut_out.is_said and _all_agree(shared, 4), PATIENCE_S)
+    until(lambda: PEERS[1] in pair.pods and pair.pods[PEERS[1]].uid != old, PATIENCE_S)
+    until(lambda: shut_out.is_said and _all_agree(pair, 3), PATIENCE_S)
     assert "PeersDiffer" not in shut_out.reasons
 
 
-def test_who_knows_better_skips_convergence(shared: EkcCluster, shut_out: ShutOut) -> None:
+def test_who_knows_better_skips_convergence(pair: EkcCluster, shut_out: ShutOut) -> None:
     """By the annotation that the message names; without it the object waits again."""
     until(lambda: shut_out.is_said, PATIENCE_S)
-    shared.kubectl("annotate", f"eurekacluster/{shared.name}", f"{_SKIP}=true")
-    shared.wait_ready()
+    pair.kubectl("annotate", f"eurekacluster/{pair.name}", f"{_SKIP}=true")
+    pair.wait_ready()
 
-    shared.kubectl("annotate", f"eurekacluster/{shared.name}", f"{_SKIP}-")
-    until(lambda: shared.is_so("Ready", "Unknown", UNREACHABLE), PATIENCE_S)
+    pair.kubectl("annotate", f"eurekacluster/{pair.name}", f"{_SKIP}-")
+    until(lambda: pair.is_so("Ready", "Unknown", UNREACHABLE), PATIENCE_S)
+
+
+def test_rolling_update_waits_until_the_peers_are_heard(
+    pair: EkcCluster, shut_out: ShutOut
+) -> None:
+    """A peer is replaced while the others agree, and nobody can say so."""
+    before = pair.lives
+    pair.change(noted("waits"))
+
+    until(lambda: pair.is_so("Progressing", reason="RollingUpdate"), PATIENCE_S)
+    until(lambda: shut_out.is_said, PATIENCE_S)
+    throughout(lambda: pair.lives == before, WAITS_S)
+    assert "currentPeer" not in pair.status.get("rollout", {})
 
 
 def test_operator_that_is_let_in_again_hears_the_peers(
-    shared: EkcCluster, shut_out: ShutOut, record_property: Record
+    pair: EkcCluster, shut_out: ShutOut, record_property: Record
 ) -> None:
-    """Nothing is left to be done by hand."""
+    """Nothing is left to be done by hand: the update that waited reaches every peer."""
     until(lambda: shut_out.is_said, PATIENCE_S)
-    before = shared.lives
+    before = pair.lives
     begin = time.monotonic()
-    shared.kubectl("delete", "networkpolicy", FOREIGN)
+    pair.kubectl("delete", "networkpolicy", FOREIGN)
 
-    until(lambda: shared.is_so("PeersConverged"), PATIENCE_S)
-    shared.wait_ready()
-    what = "from the end of that policy to Ready"
+    wait_rolling(pair, "peer3")
+    what = "from the end of that policy to the update that waited for it"
     _record(record_property, what, time.monotonic() - begin)
-    assert shared.lives == before
+    pair.wait_ready(ROLLED_S)
+    assert pair.is_so("PeersConverged")
+    assert all(pair.lives[name] != before[name] for name in before)
 
 
 def _table() -> Rows:
