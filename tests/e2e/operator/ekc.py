@@ -151,7 +151,7 @@ class EkcCluster:
         documents = [self.peers(name) for name in ready]
         generations = {each.get("generation") for each in documents}
         return len(generations) == 1 and all(
-            sum(map(_is_agreed, each["peers"])) == len(ready) - 1 for each in documents
+            sum(map(is_agreed, each["peers"])) == len(ready) - 1 for each in documents
         )
 
     def delete(self) -> None:
@@ -180,7 +180,8 @@ class EkcCluster:
         return found
 
 
-def _is_agreed(view: Mapping[str, Any]) -> bool:
+def is_agreed(view: Mapping[str, Any]) -> bool:
+    """Whether a peer's view of another one is that they hold the same."""
     return view["available"] and view["agreement"] == "agreed" and not view["self"]
 
 
