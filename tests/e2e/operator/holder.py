@@ -57,11 +57,16 @@ class Holder:
     """The leases of one application, and what was found of them."""
 
     def __init__(
-        self, clients: aiohttp.ClientSession, looks: aiohttp.ClientSession, urls: Sequence[str]
+        self,
+        clients: aiohttp.ClientSession,
+        looks: aiohttp.ClientSession,
+        urls: Sequence[str],
+        app: str = APP,
     ) -> None:
         self._clients = clients
         self._looks = looks
         self._urls = urls
+        self._app = app
         self._lost = 0
         self._losses: list[dict[str, Any]] = []
         self._since: dict[str, float] = {}
@@ -76,20 +81,29 @@ class Holder:
         room = asyncio.Semaphore(_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for number in range(count):
-                tasks.create_task(self._hold(number, room))
+                tasks.create_task(self.hold(number, room))
             for peer in peers:
-                tasks.create_task(self._look_at(peer))
+                tasks.create_task(self.look_at(peer))
             tasks.create_task(self._say())
             while True:
                 await asyncio.sleep(1.0)
-                tasks.create_task(self._hold(count, room))
+                tasks.create_task(self.hold(count, room))
                 count += 1
 
-    async def _hold(self, number: int, room: asyncio.Semaphore) -> None:
-        name, tally = (APP, number), Tally()
+    async def hold(self, number: int, room: asyncio.Semaphore, span_s: float | None = None) -> None:
+        """Hold a lease for so many seconds and remove it then; `None`: until cancelled."""
+        name, tally = (self._app, number), Tally()
         client = LeaseClient(
             self._clients, self._urls, name, tally, lambda _: self._look_for_loss(client.id, tally)
         )
+        try:
+            async with asyncio.timeout(span_s):
+                await self._keep(client, room)
+        except TimeoutError:
+            self._since.pop(client.id, None)
+            await client.cancel()
+
+    async def _keep(self, client: LeaseClient, room: asyncio.Semaphore) -> None:
         while True:
             try:
                 async with room:
@@ -113,7 +127,8 @@ class Holder:
         if len(self._losses) < _KEPT:
             self._losses.append({"id": instance_id, "at": _now(), "age_s": round(age_s, 1)})
 
-    async def _look_at(self, peer: str) -> None:
+    async def look_at(self, peer: str, every_s: float = _LOOK_EVERY_S) -> None:
+        """Compare what a peer lists with what is held, until cancelled."""
         while True:
             begin = time.monotonic()
             try:
@@ -124,7 +139,7 @@ class Holder:
                 self._complete.pop(peer, None)
             else:
                 self._compare(peer, listed, begin)
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(every_s)
 
     async def _listed(self, peer: str) -> set[str] | None:
         """The leases at a peer; `None` if it is not ready."""
@@ -133,7 +148,7 @@ class Holder:
                 return None
         accept = {"Accept": "application/json"}
         async with self._looks.get(
-            f"http://{peer}:8761/eureka/apps/{APP}", headers=accept
+            f"http://{peer}:8761/eureka/apps/{self._app}", headers=accept
         ) as answer:
             if answer.status == HTTPStatus.NOT_FOUND:
                 return set()
@@ -147,26 +162,33 @@ class Holder:
         if self._answered_s:
             self._silence_s = max(self._silence_s, now_s - self._answered_s)
         self._answered_s = now_s
-        settled = {each for each, since in self._since.items() if at_s - since > SETTLED_S}
-        lacking = sorted(settled - listed)
+        lacking = sorted(self.settled(at_s) - listed)
         self._complete[peer] = not lacking
         if lacking and len(self._missing) < _KEPT:
             self._missing.append(
                 {"peer": peer, "at": _now(), "count": len(lacking), "first": lacking[0]}
             )
 
+    def settled(self, at_s: float) -> set[str]:
+        """The ids of leases that every ready peer must have had at a time."""
+        return {each for each, since in self._since.items() if at_s - since > SETTLED_S}
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """What is printed."""
+        return {
+            "held": len(self._since),
+            "lost": self._lost,
+            "losses": self._losses,
+            "complete": self._complete,
+            "missing": self._missing,
+            "looks": self._count,
+            "silence_s": self._silence_s,
+        }
+
     async def _say(self) -> None:
         while True:
-            seen = {
-                "held": len(self._since),
-                "lost": self._lost,
-                "losses": self._losses,
-                "complete": self._complete,
-                "missing": self._missing,
-                "looks": self._count,
-                "silence_s": self._silence_s,
-            }
-            print(json.dumps(seen), flush=True)  # noqa: T201 - the test reads it
+            print(json.dumps(self.seen), flush=True)  # noqa: T201 - the test reads it
             await asyncio.sleep(1.0)
 
 
