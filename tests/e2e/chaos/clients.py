@@ -5,8 +5,8 @@ names, how many `peers` are looked at. One more client begins every second and s
 Every other client knows peer1 and peer2 and asks for an instance that has been held for long: by
 turns one of them first, and once more the other one if it does not answer.
 
-Each second it prints one JSON object: what `holder.py` prints of both kinds of leases, the number of
-`look_ups`, how many were `retried`, how many `failed`, and the first `failures`.
+Each second it prints one JSON object: what `holder.py` prints of both kinds of leases, how many
+`look_ups` there were, were `retried`, and have `failed`, and the first `failures`.
 """
 
 from __future__ import annotations

@@ -86,18 +86,13 @@ def growth(first: Mapping[str, float], last: Mapping[str, float]) -> list[str]:
 def left_over(
     documents: Sequence[Mapping[str, Any]], wanted: Collection[str], stateful_set: Mapping[str, Any]
 ) -> list[str]:
-    """What is not as it was before: sentences about pods and StatefulSet; none in the end."""
+    """What is not at rest yet, in sentences about pods and StatefulSet."""
     names = {each["metadata"]["name"] for each in documents}
     found = [f"{name} is not there" for name in sorted(set(wanted) - names)]
     found += [f"{name} is still there" for name in sorted(names - set(wanted))]
     for each in documents:
         found += _not_well(each)
-    spec, status = stateful_set["spec"], stateful_set.get("status", {})
-    if status.get("currentRevision") != status.get("updateRevision"):
-        found.append("the StatefulSet is between two revisions")
-    if (spec["replicas"], status.get("replicas")) != (len(wanted), len(wanted)):
-        found.append(f"the StatefulSet has {status.get('replicas')} of {spec['replicas']} replicas")
-    return found
+    return [*found, *_under_way(stateful_set, len(wanted))]
 
 
 def _not_well(pod: Mapping[str, Any]) -> Iterable[str]:
@@ -106,6 +101,17 @@ def _not_well(pod: Mapping[str, Any]) -> Iterable[str]:
         yield f"{name} is being deleted"
     elif not sighting(pod).ready:
         yield f"{name} is not ready"
+
+
+def _under_way(stateful_set: Mapping[str, Any], wanted: int) -> Iterable[str]:
+    spec, status = stateful_set["spec"], stateful_set.get("status", {})
+    if status.get("observedGeneration") != stateful_set["metadata"]["generation"]:
+        yield "the StatefulSet's controller has not seen its newest spec"
+    if status.get("currentRevision") != status.get("updateRevision"):
+        yield "the StatefulSet is between two revisions"
+    replicas = (spec["replicas"], status.get("replicas"))
+    if replicas != (wanted, wanted):
+        yield f"the StatefulSet has {replicas[1]} of {replicas[0]} replicas; {wanted} is wanted"
 
 
 def sighting(pod: Mapping[str, Any]) -> Sighting:
