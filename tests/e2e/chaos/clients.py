@@ -6,7 +6,8 @@ Every other client knows peer1 and peer2 and asks for an instance that has been 
 turns one of them first, and once more the other one if it does not answer.
 
 Each second it prints one JSON object: what `holder.py` prints of both kinds of leases, how many
-`look_ups` there were, were `retried`, and have `failed`, and the first `failures`.
+`look_ups` there were, were `retried`, and have `failed`, and the first `failures`. What fails while
+this program itself stands still, on a machine that is too busy to run it, is counted as `stalled`.
 """
 
 from __future__ import annotations
@@ -28,20 +29,41 @@ from e2e.operator.holder import APP, Holder
 _VISITORS: Final = "VISITORS"
 _STAY_S: Final = 60.0
 _AT_ONCE: Final = 50
-_LOOK_EVERY_S: Final = 1.0
+_LEASE_S: Final = (20, 60)
+_LOOK_EVERY_S: Final = 2.0
 _LOOK_UPS: Final = 10
 _LOOK_UP_EVERY_S: Final = 0.5
 _JAVA: Final = aiohttp.ClientTimeout(total=8.0, connect=5.0)
 """As long as Java's client waits for an answer, and for a connection."""
 _KEPT: Final = 50
+_PULSE_S: Final = 0.2
+_STALLED_S: Final = 1.0
+"""A look-up lasts for seconds before it fails; if this program did nothing for one of them, then it
+tells nothing about peers."""
+
+
+class Pulse:
+    """How long this program has stood still, in seconds since its start."""
+
+    def __init__(self) -> None:
+        self.still_s = 0.0
+
+    async def run(self) -> None:
+        """Measure it until cancelled."""
+        while True:
+            before_s = time.monotonic()
+            await asyncio.sleep(_PULSE_S)
+            self.still_s += time.monotonic() - before_s - _PULSE_S
 
 
 class LookUps:
     """Clients that look up an instance at one peer, and once more at another one."""
 
-    def __init__(self, session: aiohttp.ClientSession, holder: Holder) -> None:
+    def __init__(self, session: aiohttp.ClientSession, holder: Holder, pulse: Pulse) -> None:
         self._session = session
         self._holder = holder
+        self._pulse = pulse
+        self._stalled = 0
         self._count = 0
         self._retried = 0
         self._failed = 0
@@ -53,6 +75,7 @@ class LookUps:
         return {
             "look_ups": self._count,
             "retried": self._retried,
+            "stalled": self._stalled,
             "failed": self._failed,
             "failures": self._failures,
         }
@@ -67,6 +90,7 @@ class LookUps:
 
     async def _look_up(self, instance_id: str, peers: Sequence[str]) -> None:
         said: list[str] = []
+        still_s = self._pulse.still_s
         self._count += 1
         for peer in peers:
             why_not = await self._why_not(instance_id, peer)
@@ -74,6 +98,9 @@ class LookUps:
                 self._retried += bool(said)
                 return
             said.append(f"{peer.partition('.')[0]}: {why_not}")
+        if self._pulse.still_s - still_s > _STALLED_S:
+            self._stalled += 1
+            return
         self._failed += 1
         if len(self._failures) < _KEPT:
             at = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -116,9 +143,10 @@ async def main() -> None:
         aiohttp.ClientSession(connector=fresh, timeout=_JAVA) as looks,
         asyncio.TaskGroup() as tasks,
     ):
-        holder = Holder(clients, looks, urls)
-        visitors = Holder(clients, looks, urls, _VISITORS)
-        look_ups = LookUps(looks, holder)
+        holder = Holder(clients, looks, urls, lease_s=_LEASE_S)
+        visitors = Holder(clients, looks, urls, _VISITORS, _LEASE_S)
+        pulse = Pulse()
+        look_ups = LookUps(looks, holder, pulse)
         room = asyncio.Semaphore(_AT_ONCE)
         for number in range(wanted["count"]):
             tasks.create_task(holder.hold(number, room))
@@ -126,6 +154,7 @@ async def main() -> None:
             tasks.create_task(holder.look_at(name, _LOOK_EVERY_S))
         for number in range(_LOOK_UPS):
             tasks.create_task(look_ups.run(names[:2] if number % 2 else names[1::-1]))
+        tasks.create_task(pulse.run())
         tasks.create_task(_visit(visitors, room, tasks))
         tasks.create_task(_say(holder, visitors, look_ups))
 

@@ -36,6 +36,7 @@ class Seen:
     """For each peer that is ready, by its name, whether it lists all."""
     look_ups: int
     retried: int
+    stalled: int
     failed: int
     failures: list[dict[str, str]]
 
@@ -64,6 +65,7 @@ class Crowd:
             complete={name.partition(".")[0]: all_ for name, all_ in leases["complete"].items()},
             look_ups=said["look_ups"],
             retried=said["retried"],
+            stalled=said["stalled"],
             failed=said["failed"],
             failures=said["failures"],
         )

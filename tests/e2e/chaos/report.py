@@ -41,6 +41,8 @@ class Report:
     look_ups: int = 0
     retried: int = 0
     """Look-ups that a second peer answered."""
+    stalled: int = 0
+    """Look-ups that failed while the clients' own process stood still; they tell nothing."""
 
     @property
     def kinds(self) -> dict[str, dict[str, Any]]:
@@ -63,6 +65,7 @@ class Report:
             "memoryMiB": self.memory_mib,
             "lookUps": self.look_ups,
             "retried": self.retried,
+            "stalled": self.stalled,
         }
 
 
@@ -92,6 +95,8 @@ def closing(report: Report) -> Iterable[str]:
     """The last lines."""
     said = f"{report.look_ups} look-ups, {report.retried} of them answered by a second peer"
     yield f"seed {report.seed}: {said}"
+    if report.stalled:
+        yield f"{report.stalled} look-ups do not count: the clients' process stood still meanwhile"
     for what, (first, last) in report.memory_mib.items():
         yield f"largest {what}: {first:.0f} MiB at the first calm, {last:.0f} MiB at the last"
     for breach in report.breaches:

@@ -69,6 +69,9 @@ class Run:
                 self._watch.broken(str(error))
             finally:
                 self._report.breaches = self._watch.breaches
+                seen = crowd.seen
+                self._report.look_ups, self._report.retried = seen.look_ups, seen.retried
+                self._report.stalled = seen.stalled
 
     def _meet_faults(self, crowd: Crowd) -> None:
         self._wait_calm(crowd, [])
@@ -83,8 +86,6 @@ class Run:
             self._report.memory_mib[what] = [max(before.values()), max(last[what].values())]
             for sentence in growth(before, last[what]):
                 self._watch.broken(sentence)
-        seen = crowd.seen
-        self._report.look_ups, self._report.retried = seen.look_ups, seen.retried
 
     @property
     def _now_s(self) -> float:

@@ -2,10 +2,10 @@
 
 Each lease is one client's that registers at a URL of its own and fails over to the others. Besides,
 one more begins every second: what is registered while peers come and go must not be lost either.
-A peer that calls itself ready must list every lease that is older than `SETTLED_S`.
+A peer that calls itself ready must list every lease that is settled: older than two intervals.
 
 Its argument is a JSON object: `count` leases, `urls` of the clients, `peers` to look at by name.
-Each second it prints one: `held` leases; `lost`, how many were older than `SETTLED_S` when a
+Each second it prints one: `held` leases; `lost`, how many were settled, and renewed in time, when a
 renewal was answered 404, and the first `losses`; `complete`, for each peer that is ready whether it
 lists all; `missing`, what a ready peer lacked, and when; the number of `looks`; `silence_s`, the
 longest time in which no peer that called itself ready answered.
@@ -28,10 +28,10 @@ import msgspec
 from eureka_registry.local.client import LeaseClient, Tally
 
 APP: Final = "LEASES"
-_INTERVAL_S: Final = 10
-_DURATION_S: Final = 60
-SETTLED_S: Final = 2.0 * _INTERVAL_S
-"""Until then a registration may be lost together with the peer that took it: peers replicate after
+LEASE_S: Final = (10, 60)
+"""Between renewals, and how long a lease lasts."""
+SETTLED: Final = 2
+"""So many intervals. Until then a registration may be lost together with the peer that took it: peers replicate after
 they have answered. The client's first renewal, which is a 404 at the others, makes it again; on a
 busy machine that takes seconds.
 """
@@ -62,11 +62,13 @@ class Holder:
         looks: aiohttp.ClientSession,
         urls: Sequence[str],
         app: str = APP,
+        lease_s: tuple[int, int] = LEASE_S,
     ) -> None:
         self._clients = clients
         self._looks = looks
         self._urls = urls
         self._app = app
+        self._lease_s = lease_s
         self._lost = 0
         self._losses: list[dict[str, Any]] = []
         self._since: dict[str, float] = {}
@@ -94,7 +96,7 @@ class Holder:
         """Hold a lease for so many seconds and remove it then; `None`: until cancelled."""
         name, tally = (self._app, number), Tally()
         client = LeaseClient(
-            self._clients, self._urls, name, tally, lambda _: self._look_for_loss(client.id, tally)
+            self._clients, self._urls, name, tally, lambda _: self._look_for_loss(client, tally)
         )
         try:
             async with asyncio.timeout(span_s):
@@ -107,25 +109,25 @@ class Holder:
         while True:
             try:
                 async with room:
-                    await client.register(_INTERVAL_S, _DURATION_S)
+                    await client.register(*self._lease_s)
                 self._since.setdefault(client.id, time.monotonic())
-                await client.hold(_INTERVAL_S, _DURATION_S)
+                await client.hold(*self._lease_s)
             except RuntimeError:  # no peer takes it: it is tried again, as by every client
                 await asyncio.sleep(1.0)
 
-    def _look_for_loss(self, instance_id: str, tally: Tally) -> None:
+    def _look_for_loss(self, client: LeaseClient, tally: Tally) -> None:
         """After any trouble of a client: if it was a 404, its lease begins anew."""
         if not tally.leases_lost:
             return
         tally.leases_lost = 0
         now_s = time.monotonic()
-        age_s = now_s - self._since.get(instance_id, now_s)
-        self._since[instance_id] = now_s
-        if age_s <= SETTLED_S:
+        age_s = now_s - self._since.get(client.id, now_s)
+        self._since[client.id] = now_s
+        if age_s <= self._settled_s or now_s - client.renewed_s > self._lease_s[1]:
             return
         self._lost += 1
         if len(self._losses) < _KEPT:
-            self._losses.append({"id": instance_id, "at": _now(), "age_s": round(age_s, 1)})
+            self._losses.append({"id": client.id, "at": _now(), "age_s": round(age_s, 1)})
 
     async def look_at(self, peer: str, every_s: float = _LOOK_EVERY_S) -> None:
         """Compare what a peer lists with what is held, until cancelled."""
@@ -171,7 +173,7 @@ class Holder:
 
     def settled(self, at_s: float) -> set[str]:
         """The ids of leases that every ready peer must have had at a time."""
-        return {each for each, since in self._since.items() if at_s - since > SETTLED_S}
+        return {each for each, since in self._since.items() if at_s - since > self._settled_s}
 
     @property
     def seen(self) -> dict[str, Any]:
@@ -185,6 +187,10 @@ class Holder:
             "looks": self._count,
             "silence_s": self._silence_s,
         }
+
+    @property
+    def _settled_s(self) -> float:
+        return SETTLED * self._lease_s[0]
 
     async def _say(self) -> None:
         while True:
