@@ -31,9 +31,9 @@ APP: Final = "LEASES"
 LEASE_S: Final = (10, 60)
 """Between renewals, and how long a lease lasts."""
 SETTLED: Final = 2
-"""So many intervals. Until then a registration may be lost together with the peer that took it: peers replicate after
-they have answered. The client's first renewal, which is a 404 at the others, makes it again; on a
-busy machine that takes seconds.
+"""So many intervals. Until then a registration may be lost together with the peer that took it:
+peers replicate after they have answered. The client's first renewal, which is a 404 at the others,
+makes it again; on a busy machine that takes seconds.
 """
 _LOOK_EVERY_S: Final = 0.5
 _AT_ONCE: Final = 50
