@@ -21,6 +21,12 @@ from e2e.operator.installed import Operator
 
 LEASES: Final = 1_000
 REPLICAS: Final = 3
+DEADLINE_S: Final = 120
+"""Of a peer that is rolled: one that a busy machine starts slowly must not be taken for a bad one."""
+SPEC: Final = {
+    "replicas": REPLICAS,
+    "updates": {"settleSeconds": 5, "progressDeadlineSeconds": DEADLINE_S},
+}
 CALM_S: Final = 300.0
 """It takes seconds; a busy machine, and a node that is back after it was lost, take their time."""
 _POLL_S: Final = 0.5
@@ -61,7 +67,7 @@ class Run:
         The cluster is not there before.
         """
         self._watch.wanted, self._watch.fault = REPLICAS, "the start"
-        self._scene.cluster.start({"replicas": REPLICAS})
+        self._scene.cluster.start(SPEC)
         with clients(self._scene.plan, self._scene.cluster, LEASES) as crowd, self._watch.looking():
             try:
                 self._meet_faults(crowd)

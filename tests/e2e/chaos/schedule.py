@@ -34,9 +34,9 @@ class Kind(StrEnum):
     DRIFT = "delete a child"
 
 
-LONG: Final = frozenset({Kind.HANG, Kind.LOSE})
-"""Takes minutes: until the kubelet ends a container that does not answer, and until Kubernetes
-gives up the pods of a node."""
+LONG: Final = frozenset({Kind.HANG, Kind.LOSE, Kind.BAD_IMAGE})
+"""Takes minutes: until the kubelet ends a container that does not answer, until Kubernetes gives up
+the pods of a node, until the operator gives up an update."""
 TAKES_PEERS: Final = frozenset({Kind.KILL, Kind.DELETE, Kind.STOP, Kind.HANG, Kind.CUT, Kind.LOSE})
 """Faults that take a peer away themselves, so that nothing else may take one meanwhile."""
 BESIDE: Final = (Kind.API, Kind.LEADER, Kind.CONTROLLERS, Kind.CONFIGURE)
