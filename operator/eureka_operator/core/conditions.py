@@ -1,7 +1,8 @@
 """The conditions of an `EurekaCluster`: one function each, from facts to status, reason, message.
 
 `Ready` is what Helm, Flux, Argo CD and `kubectl wait` look at. `Reconciling` and `Stalled` exist
-only while they are True, and `Paused` likewise (kstatus, sigs.k8s.io/cli-utils).
+only while they are True (kstatus, sigs.k8s.io/cli-utils), and likewise `Paused`, `UpgradeAvailable`
+and `OperatorTooOld`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the conditions are made of.
 
     `changing` says in words what is under way, `waiting` what a peer that is not ready waits for.
+    `newer_defaults` and `unknown_template` are `Adoption.available` and `.unknown`.
     """
 
     wanted: int
@@ -44,6 +46,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     convergence: Convergence
     operator_namespace: str
     management_port: int
+    newer_defaults: str = ""
+    unknown_template: str = ""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -165,6 +169,10 @@ def _exceptional(facts: Facts) -> list[Condition]:
         found.append(_failed("Stalled", TRUE, facts))
     elif now.status != TRUE and not facts.paused:
         found.append(Condition("Reconciling", TRUE, now.reason, now.message))
+    if facts.newer_defaults:
+        found.append(Condition("UpgradeAvailable", TRUE, "NewerDefaults", facts.newer_defaults))
+    if facts.unknown_template:
+        found.append(Condition("OperatorTooOld", TRUE, "UnknownTemplate", facts.unknown_template))
     return found
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from eureka_operator.api.spec import Zone
 from eureka_operator.core import names
+from eureka_operator.core.adoption import Adoption, adoption
 from eureka_operator.core.desired import access, availability, monitoring, services
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.desired.configuration import Configuration, config_map, configuration
@@ -92,16 +93,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     peers: PeerList
     config: Configuration
     scales: tuple[Scale, ...]
+    adoption: Adoption
 
 
 def plan(observed: Observed, environment: Environment) -> Plan:
     """Everything that is to be done for one cluster now."""
+    adopted = adoption(observed, environment)
+    environment = adopted.environment(environment)
     taken = seats(observed)
     peers = peer_list(observed, taken, environment.domain)
     config = configuration(observed.cluster, environment, observed.references)
     counts = scales(observed, taken, environment.domain, _edited(observed))
     objects = [
-        _marked(body) for body in _objects(observed, environment, taken, peers, config, counts)
+        _marked(adopted.on(body, observed) if kind_of(body) is STATEFUL_SET else body)
+        for body in _objects(observed, environment, taken, peers, config, counts)
     ]
     steps = [
         *_steps_for(objects, observed),
@@ -116,6 +121,7 @@ def plan(observed: Observed, environment: Environment) -> Plan:
         peers=peers,
         config=config,
         scales=tuple(counts),
+        adoption=adopted,
     )
 
 

@@ -145,6 +145,8 @@ def _facts(
         convergence=seen,
         operator_namespace=environment.namespace,
         management_port=names.MANAGEMENT_PORT,
+        newer_defaults=plan.adoption.available,
+        unknown_template=plan.adoption.unknown,
     )
 
 
