@@ -181,7 +181,7 @@ def test_older_operator_takes_over_when_it_is_asked_to() -> None:
 
 
 def test_newer_operator_changes_nothing_but_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A whole life: nothing is written, an unrelated edit restarts nobody, then all take it over."""
+    """A whole life: an unrelated edit restarts nobody; then all peers take over the newer."""
     world = settled()
     template, lives = _template(world), _lives(world)
     newer = replace(NEWER, template_revision=1)
