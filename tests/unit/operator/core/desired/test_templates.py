@@ -45,7 +45,7 @@ def test_released_template_stays_as_it_is(revision: int, name: str) -> None:
         f"{', '.join(changed)} of {file.relative_to(_FOLDER)} changed: with this operator every"
         " peer of every user would restart. Raise TEMPLATE_REVISION in core/desired/common.py, and"
         f" go on building the former one where environment.template_revision is {revision}; only"
-        f" if revision {revision} was never released, delete the files and have them written anew: {RENEW}"
+        f" if revision {revision} was never released, delete them: {RENEW} writes them anew"
     )
 
 
