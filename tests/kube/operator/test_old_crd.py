@@ -31,7 +31,7 @@ _MISSING: Final = {
         "status.operatorVersion",
         "status.peers[].since",
     ),
-    "eurekaregistrations.eurekube.io": ("spec.address", "status.lastRenewal"),
+    "eurekaregistrations.eurekube.io": ("spec.paths", "status.lastRenewal"),
 }
 
 
