@@ -119,6 +119,8 @@ _BECAME: Final = (
     ("PeersConverged", "Unknown", "", WARNING, "Unreachable"),
     ("ConfigSynced", "True", "False", NORMAL, "ConfigReloaded"),
     ("Paused", "True", "", NORMAL, "Paused"),
+    ("UpgradeAvailable", "True", "", NORMAL, "UpgradeAvailable"),
+    ("OperatorTooOld", "True", "", WARNING, "OperatorTooOld"),
 )
 """Condition, what it became, what it was before (empty: anything else), and the event's words."""
 

@@ -72,8 +72,9 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     """A peer's pod.
 
     `ip` is empty without an address, `zone` without zones; `ready_since` is `None` for one that is
-    not ready, `unready_since` for one that is, or was never scheduled; `deleting_since` is when its grace ended or ends, `None` for one that is not deleted;
-    `trouble` says why it does not run, in words.
+    not ready, `unready_since` for one that is, or was never scheduled; `deleting_since` is when its
+    grace ended or ends, `None` for one that is not deleted; `trouble` says why it does not run, in
+    words.
     """
 
     name: str

@@ -15,6 +15,7 @@ import msgspec
 from eureka_operator.api.cluster import Cluster
 from eureka_operator.api.spec import Zone
 from eureka_operator.core import names
+from eureka_operator.core.adoption import Adoption, adoption
 from eureka_operator.core.convergence import Convergence, convergence
 from eureka_operator.core.desired import access, availability, monitoring, services
 from eureka_operator.core.desired.common import Environment
@@ -104,22 +105,25 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     scales: tuple[Scale, ...]
     rollout: Rollout
     convergence: Convergence
+    adoption: Adoption
 
 
 def plan(observed: Observed, environment: Environment) -> Plan:
     """Everything that is to be done for one cluster now."""
+    adopted = adoption(observed, environment)
+    environment = adopted.environment(environment)
     taken = seats(observed)
     peers = peer_list(observed, taken, environment.domain)
     config = configuration(observed.cluster, environment, observed.references)
     seen = convergence(observed, taken, peers, config, environment.domain)
-    templates = _templates(observed, environment, config)
+    templates = _templates(observed, environment, config, adopted)
     rolled = rollout(observed, taken, templates, seen)
     judged = "" if rolled.failed else rolled.peer
     counts = scales(observed, taken, environment.domain, _edited(observed), judged)
     sets = [
-        stateful_set(observed.cluster, _zone(observed.cluster, each.zone), each.now, fence)
+        adopted.on(stateful_set(observed.cluster, zone, each.now, rolled.fences[each.name]))
         for each in counts
-        for fence in (rolled.fences[each.name],)
+        for zone in (_zone(observed.cluster, each.zone),)
     ]
     objects = [
         _marked(body) for body in _objects(observed, environment, taken, (config, peers), sets)
@@ -140,25 +144,24 @@ def plan(observed: Observed, environment: Environment) -> Plan:
         scales=tuple(counts),
         rollout=rolled,
         convergence=seen,
+        adoption=adopted,
     )
 
 
 def _templates(
-    observed: Observed, environment: Environment, config: Configuration
+    observed: Observed, environment: Environment, config: Configuration, adopted: Adoption
 ) -> dict[str, Object]:
     """The pod template of each StatefulSet that is wanted or there."""
     cluster = observed.cluster
     former = {name for kind, name in observed.children if kind is STATEFUL_SET}
-    found = {names.stateful_set(cluster.name, zone) for zone in zones(cluster)} | former
-    return {
-        name: pod_template(
-            cluster,
-            environment,
-            _zone(cluster, names.zone(cluster.name, name)),
-            config.static_hash,
-        )
-        for name in sorted(found)
-    }
+    found = {}
+    for name in sorted(
+        {names.stateful_set(cluster.name, zone) for zone in zones(cluster)} | former
+    ):
+        zone = _zone(cluster, names.zone(cluster.name, name))
+        template = pod_template(cluster, environment, zone, config.static_hash)
+        found[name] = adopted.template(template, observed.children.get((STATEFUL_SET, name)))
+    return found
 
 
 def _zone(cluster: Cluster, name: str) -> Zone | None:

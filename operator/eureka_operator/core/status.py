@@ -147,6 +147,8 @@ def _facts(
         taken_back=plan.rollout.taken_back,
         operator_namespace=environment.namespace,
         management_port=names.MANAGEMENT_PORT,
+        newer_defaults=plan.adoption.available,
+        unknown_template=plan.adoption.unknown,
     )
 
 
