@@ -86,7 +86,7 @@ class Application:
 
     async def _missed(self, count: int) -> list[str]:
         """What was wrong with the answers of one look-up; empty if the first one was right."""
-        missed = []
+        missed: list[str] = []
         for _ in range(_TRIES):
             url = self._urls[0]
             wrong = await self._wrong(url, count)

@@ -134,9 +134,9 @@ def _counts(cluster: EkcCluster, server: str) -> dict[str, int]:
 def _shows_peers(cluster: EkcCluster, server: str) -> bool:
     """Whether a Java server's dashboard has all our peers among its available replicas."""
     where = f"/api/v1/namespaces/{cluster.kubectl.namespace}/pods/{server}:8761/proxy"
-    text = cluster.kubectl.tried("get", "--raw", f"{where}/eureka/status").stdout
-    found: Any = re.search(r'"available-replicas" *: *"([^"]*)"', text)
-    return bool(found) and all(f"//peer{k}." in found.group(1) for k in (1, 2, 3))
+    page = cluster.kubectl.tried("get", "--raw", f"{where}/").stdout
+    shown = re.search(r"<td>available-replicas</td><td>([^<]*)<", page)
+    return shown is not None and all(f"//peer{k}." in shown.group(1) for k in (1, 2, 3))
 
 
 def _java_pods(cluster: EkcCluster) -> list[Any]:

@@ -29,8 +29,8 @@ def _regions(*regions: dict[str, Any]) -> dict[str, Any]:
     return {"registry": {"remoteRegions": [*regions]}}
 
 
-def _peer(name: str = "peer1", url: str = _JAVA, **fields: object) -> Report:
-    return report(name=name, peers=[{"url": url, "available": True, **fields}])
+def _peer(name: str = "peer1", why: str = "") -> Report:
+    return report(name=name, peers=[{"url": _JAVA, "available": not why, "why": why or None}])
 
 
 def _mirror(name: str = "peer1", **fields: object) -> Report:
@@ -56,8 +56,8 @@ def test_extra_peer_that_all_reach() -> None:
 
 def test_extra_peer_that_some_do_not_reach_is_named_once_with_the_reason() -> None:
     """Nine peers with the same trouble are one sentence."""
-    lost = {"available": False, "why": "connection refused"}
-    found = _found(_beside(_JAVA), _peer(**lost), _peer("peer2"), _peer("peer3", **lost))
+    why = "connection refused"
+    found = _found(_beside(_JAVA), _peer("peer1", why), _peer("peer2"), _peer("peer3", why))
 
     assert _brief(found) == [("ExtraPeersAvailable", "False", "NotReached")]
     assert found[0].message == (f"changes at peer1, peer3 do not reach {_JAVA}: connection refused")
