@@ -36,6 +36,14 @@ class View(msgspec.Struct, frozen=True, rename="camel"):
     why: str | None = None
 
 
+class RegionView(msgspec.Struct, frozen=True, rename="camel"):
+    """How one peer does with a remote region, whose name is in lower case, from its `/peers`."""
+
+    name: str = ""
+    ready: bool = False
+    problem: str | None = None
+
+
 class Config(msgspec.Struct, frozen=True, rename="camel"):
     """Which configuration a peer has in force."""
 
@@ -58,6 +66,7 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
     software: str = ""
     config: Config = Config()
     peers: tuple[View, ...] = ()
+    regions: tuple[RegionView, ...] = ()
 
 
 def read_report(document: Object) -> Report | str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from eureka_operator.api.check import Problem
 from eureka_operator.api.cluster import Cluster
-from eureka_operator.core import names
+from eureka_operator.core import external, names
 from eureka_operator.core.conditions import (
     FALSE,
     TRUE,
@@ -42,7 +42,7 @@ def status(
     cluster, before = observed.cluster, observed.cluster.status
     facts = _facts(observed, plan, environment, failures)
     now = timestamp(observed.now)
-    found = conditions(facts)
+    found = [*conditions(facts), *external.conditions(observed)]
     document: dict[str, Any] = {
         "observedGeneration": cluster.generation,
         "phase": _phase(facts, found),

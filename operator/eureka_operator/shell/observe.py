@@ -34,6 +34,7 @@ from eureka_operator.core.observed import (
     revision_template,
 )
 from eureka_operator.core.pods import Node, read_node
+from eureka_operator.core.references import named
 from eureka_operator.shell.client import RefusedError
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.peers import reports
@@ -173,14 +174,8 @@ async def _references(kube: Kube, cluster: Cluster, domain: str) -> dict[tuple[s
 
     An operator of single namespaces may not read in others.
     """
-    regions = cluster.spec.registry.remote_regions
-    wanted = {
-        (each.cluster_ref.namespace or cluster.namespace, each.cluster_ref.name)
-        for each in regions
-        if each.cluster_ref is not None
-    }
     found = {}
-    for namespace, name in wanted:
+    for namespace, name in {*named(cluster)}:
         try:
             document = await kube.get(CLUSTER, namespace, name)
         except RefusedError:
