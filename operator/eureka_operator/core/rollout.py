@@ -194,7 +194,9 @@ def rollout(
         return Rollout(fences=fences)
     said = _refusal(sets)
     fences = {each.name: _fence(each, _as_is(each)) for each in sets}
-    found = Rollout(fences=fences, failed=said, taken_back=bool(said), stuck=tuple(_stuck(observed, sets, seen)))
+    found = Rollout(
+        fences=fences, failed=said, taken_back=bool(said), stuck=tuple(_stuck(observed, sets, seen))
+    )
     due = sorted((each for each in sets if each.is_due), key=_order)
     if not due or any(each.live is not None and not each.is_applied for each in sets):
         return found

@@ -9,13 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
 
-from eureka_operator.core import names
-from eureka_operator.core.kinds import STATEFUL_SET, Object
+from eureka_operator.core.kinds import STATEFUL_SET
 from unit.operator.core.rollingworld import APART, BROKEN, RollingWorld
 from unit.operator.core.statefulsets import Rule
 
