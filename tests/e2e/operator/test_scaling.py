@@ -35,7 +35,7 @@ def test_scaling_loses_no_lease_and_restarts_no_survivor(
         _scale(cluster, 0, 3, record_property)
         _come_back(leases, 3)
         # While clients register again by the hundred, peers differ for moments.
-        until(lambda: cluster.agrees, PATIENCE_S)
+        cluster.wait_agreed()
         cluster.wait_ready()
         _check(cluster, 3)
 
@@ -61,28 +61,22 @@ def test_peers_of_two_zones_are_numbered_over_both(
     assert _named_pods(cluster) == {f"peer{k}": pod for k, pod in enumerate(pods, start=1)}
     assert _zones(cluster) == {"peer1": "a", "peer2": "b", "peer3": "a", "peer4": "b"}
     assert lives.items() <= cluster.lives.items()
-    assert cluster.agrees
-    assert cluster.status["endpoints"]["zones"] == {
-        "a": _urls(cluster, 1, 3, 2, 4),
-        "b": _urls(cluster, 2, 4, 1, 3),
-    }
+    cluster.wait_agreed()
+    _check_zones(cluster, a=(1, 3, 2, 4), b=(2, 4, 1, 3))
 
     cluster.scale(2)
 
     assert _named_pods(cluster) == {"peer1": "eureka-peer-a-1", "peer2": "eureka-peer-b-1"}
     assert cluster.lives.items() <= lives.items()
-    assert cluster.status["endpoints"]["zones"] == {
-        "a": _urls(cluster, 1, 2),
-        "b": _urls(cluster, 2, 1),
-    }
+    _check_zones(cluster, a=(1, 2), b=(2, 1))
 
 
 def _step(cluster: EkcCluster, before: int, wanted: int, record: Record) -> None:
-    """Scale from `before` to `wanted` peers; all that can be seen is right once it is Ready."""
+    """Scale from `before` to `wanted` peers; all that can be seen is right soon after."""
     lives = cluster.lives
     _scale(cluster, before, wanted, record)
 
-    assert cluster.agrees
+    cluster.wait_agreed()
     kept = [_pod(number) for number in range(1, min(before, wanted) + 1)]
     assert {name: cluster.lives[name] for name in kept} == {name: lives[name] for name in kept}
     _check(cluster, wanted)
@@ -96,37 +90,37 @@ def _scale(cluster: EkcCluster, before: int, wanted: int, record: Record) -> Non
 def _check(cluster: EkcCluster, wanted: int) -> None:
     assert all(restarts == 0 for _, restarts in cluster.lives.values())
     assert _named_pods(cluster) == {f"peer{k}": _pod(k) for k in range(1, wanted + 1)}
-    _check_status(cluster, wanted)
+    # While leases begin each second, peers differ for moments.
+    until(lambda: _shows(cluster, wanted), PATIENCE_S)
 
 
-def _check_status(cluster: EkcCluster, wanted: int) -> None:
+def _shows(cluster: EkcCluster, wanted: int) -> bool:
+    """Whether its status shows so many peers, and that all is well with each."""
     status = cluster.status
-    assert (status["phase"], status["replicas"], status["readyReplicas"]) == (
-        "Ready",
-        wanted,
-        wanted,
-    )
-    assert status["endpoints"]["defaultZone"] == _urls(cluster, *range(1, wanted + 1))
     shown = {peer["name"]: peer["state"] for peer in status["peers"]}
-    assert shown == {f"peer{k}": "Ready" for k in range(1, wanted + 1)}
     scale = cluster.kubectl.raw(_scale_path(cluster))
-    assert scale["spec"]["replicas"] == scale["status"]["replicas"] == wanted
+    return (
+        (status["phase"], status["replicas"], status["readyReplicas"]) == ("Ready", wanted, wanted)
+        and status["endpoints"]["defaultZone"] == _urls(cluster, *range(1, wanted + 1))
+        and shown == {f"peer{k}": "Ready" for k in range(1, wanted + 1)}
+        and scale["spec"]["replicas"] == scale["status"]["replicas"] == wanted
+    )
 
 
 def _hibernate(cluster: EkcCluster) -> None:
     """No peer: the object says that this is as it should be, and no name is left."""
     cluster.scale(0)
 
-    assert cluster.pods == {}
-    assert _named_pods(cluster) == {}
-    assert cluster.status["phase"] == "Hibernated"
-    assert cluster.is_so("Available", "False", "Hibernated")
+    until(lambda: cluster.pods == {}, PATIENCE_S)
+    until(lambda: _named_pods(cluster) == {}, PATIENCE_S)
+    until(lambda: cluster.status["phase"] == "Hibernated", PATIENCE_S)
+    until(lambda: cluster.is_so("Available", "False", "Hibernated"), PATIENCE_S)
 
 
 def _come_back(leases: Leases, peers: int) -> None:
     """Nothing was kept: every client has to register again, as it does after a 404."""
     leases.wait_complete(peers)
-    assert leases.seen.lost >= LEASES
+    until(lambda: leases.seen.lost >= LEASES, PATIENCE_S)
 
 
 def _named_pods(cluster: EkcCluster) -> dict[str, str]:
@@ -137,9 +131,16 @@ def _named_pods(cluster: EkcCluster) -> dict[str, str]:
         for each in services["items"]
         if "statefulset.kubernetes.io/pod-name" in each["spec"]["selector"]
     }
-    for name, pod in found.items():
-        assert cluster.peers(pod).get("name") == name
+    until(
+        lambda: {cluster.peers(pod).get("name") for pod in found.values()} == {*found}, PATIENCE_S
+    )
     return found
+
+
+def _check_zones(cluster: EkcCluster, **numbers: tuple[int, ...]) -> None:
+    """Wait until the status gives clients of each zone these peers, in this order."""
+    wanted = {zone: _urls(cluster, *each) for zone, each in numbers.items()}
+    until(lambda: cluster.status["endpoints"]["zones"] == wanted, PATIENCE_S)
 
 
 def _zones(cluster: EkcCluster) -> dict[str, str]:
