@@ -117,9 +117,8 @@ def _replaced(observed: Observed, plan: Plan, live: Object, body: Object) -> lis
         if not seat.wanted or names.stateful_set(observed.cluster.name, seat.zone) != name:
             continue
         pod = observed.pods.get(seat.pod)
-        if changes and (pod is not None or fenced):
-            found.append(seat)
-        elif pod is not None and revision and pod.revision not in ("", revision):
+        outdated = pod is not None and revision and pod.revision not in ("", revision)
+        if outdated or (changes and (pod is not None or fenced)):
             found.append(seat)
     return sorted(found, key=lambda seat: -int(seat.pod.rpartition("-")[2]))
 

@@ -98,7 +98,9 @@ _CHANGES: Final = st.fixed_dictionaries(
         "image": st.sampled_from([{"tag": "1"}, {"tag": "2"}]),
         "replicas": st.integers(0, 5),
         "logging": st.sampled_from([{}, {"level": "DEBUG"}]),
-        "pod": st.sampled_from([{}, {"env": [{"name": "A", "value": "b"}]}, {"labels": {"a": "b"}}]),
+        "pod": st.sampled_from(
+            [{}, {"env": [{"name": "A", "value": "b"}]}, {"labels": {"a": "b"}}]
+        ),
         "snapshot": st.sampled_from([{"enabled": False}, {"enabled": True}]),
         "resources": st.sampled_from([None, {"requests": {"cpu": "1"}}]),
         "disruption": st.sampled_from([{"enabled": True}, {"enabled": False}]),
