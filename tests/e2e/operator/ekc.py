@@ -136,7 +136,7 @@ class EkcCluster:
         selectors = {each["metadata"]["name"]: each["spec"]["selector"] for each in services}
         found = {name: each[_POD] for name, each in selectors.items() if _POD in each}
         for name, pod in found.items():
-            assert self.peers(pod).get("name") == name
+            until(lambda name=name, pod=pod: self.peers(pod).get("name") == name, PATIENCE_S)  # type: ignore[misc] # mypy does not see the defaults
         return found
 
     def urls(self, *numbers: int) -> str:
