@@ -37,6 +37,7 @@ from eureka_operator.shell.podtruth import PodTruth
 from eureka_operator.shell.queue import Key, Queue, Reconcile
 from eureka_operator.shell.registrations import Registrations, Scope
 from eureka_operator.shell.selected import SelectedNamespaces
+from eureka_operator.shell.turns import Turns
 from eureka_operator.shell.view import View
 from eureka_operator.shell.watch import WatchEndedError, watch
 
@@ -50,7 +51,7 @@ _NOT_FOUND: Final = 404
 
 _log = logging.getLogger(__name__)
 
-Assemble = Callable[[Kube, Metrics], Reconcile]
+Assemble = Callable[[Kube, Metrics, Turns], Reconcile]
 """Makes the reconciler of what it works with."""
 
 
@@ -65,6 +66,7 @@ class _Parts:
     kube: Kube
     queue: Queue
     health: Health
+    turns: Turns
     stop: asyncio.Event
 
 
@@ -92,13 +94,14 @@ async def run(options: Options, assemble: Assemble) -> int:
         client = Client(found, count=metrics.request, may_write=lambda: elector.leading)
         kube = Kube(await stack.enter_async_context(client), options.pod)
         health = Health(elector, metrics, options.resync_s)
-        parts = _Parts(options, metrics, elector, client, kube, Queue(metrics), health, stop)
+        queue, turns = Queue(metrics), Turns()
+        parts = _Parts(options, metrics, elector, client, kube, queue, health, turns, stop)
         try:
             port = await stack.enter_async_context(health.serving(options.host, options.port))
         except OSError as error:
             raise UnavailableError(f"--port {options.port}: {error.strerror}") from error
         _log.info("started as %s; health and metrics on port %d", options.identity, port)
-        return await _wait_for_end(parts, assemble(kube, metrics))
+        return await _wait_for_end(parts, assemble(kube, metrics, turns))
 
 
 async def _wait_for_end(parts: _Parts, reconcile: Reconcile) -> int:
@@ -260,6 +263,7 @@ async def _add_all(parts: _Parts, kinds: Sequence[Kind], served: ServedCRDs) -> 
         _log.warning("not all clusters could be listed: %s", error)
         return False
     parts.metrics.clusters(clusters)
+    parts.turns.begin(clusters)
     keys = {Key(each["metadata"]["namespace"], each["metadata"]["name"]) for each in clusters}
     keys |= {
         Key(each["metadata"]["namespace"], each["metadata"]["labels"][CLUSTER_LABEL])

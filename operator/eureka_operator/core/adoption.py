@@ -8,6 +8,7 @@ another `spec.version`, or by the annotation `eurekube.io/upgrade` with the oper
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -68,13 +69,16 @@ class Adoption(msgspec.Struct, frozen=True):
         """What the operator is run with, but for what the cluster keeps."""
         return replace(environment, registry_image=self.image, template_revision=self.revision)
 
-    def on(self, body: Object, observed: Observed) -> Object:
-        """A StatefulSet with the record; its pod template is as it runs if it cannot be built."""
+    def templates(self, built: Mapping[str, Object], observed: Observed) -> dict[str, Object]:
+        """The pod templates by StatefulSet; those that cannot be built are as they run."""
+        live = {name: _live_template(name, observed) for name in built} if self.unknown else {}
+        return {name: live.get(name) or template for name, template in built.items()}
+
+    def on(self, body: Object) -> Object:
+        """A StatefulSet with the record."""
         metadata = body["metadata"]
         annotations = {**metadata.get("annotations", {}), **self.annotations}
-        marked = {**body, "metadata": {**metadata, "annotations": annotations}}
-        live = observed.children.get((STATEFUL_SET, metadata["name"]))
-        return _with_template_of(live, marked) if live is not None and self.unknown else marked
+        return {**body, "metadata": {**metadata, "annotations": annotations}}
 
 
 def adoption(observed: Observed, environment: Environment) -> Adoption:
@@ -166,15 +170,8 @@ def _request(observed: Observed, environment: Environment) -> str:
     return f"to have them take these over, one after the other: {command} --overwrite"
 
 
-def _with_template_of(live: Object, body: Object) -> Object:
-    """A StatefulSet with the pod template of the live one, which so restarts nobody."""
-    metadata, before = body["metadata"], live["metadata"].get("annotations", {})
-    mark = before.get(names.TEMPLATE_HASH, metadata["annotations"][names.TEMPLATE_HASH])
-    return {
-        **body,
-        "metadata": {
-            **metadata,
-            "annotations": {**metadata["annotations"], names.TEMPLATE_HASH: mark},
-        },
-        "spec": {**body["spec"], "template": without_nulls(live["spec"]["template"])},
-    }
+def _live_template(name: str, observed: Observed) -> Object | None:
+    """The pod template that a StatefulSet has; `None` if there is no such StatefulSet."""
+    live = observed.children.get((STATEFUL_SET, name))
+    template: Object | None = without_nulls(live["spec"]["template"]) if live else None
+    return template

@@ -7,10 +7,20 @@ from typing import Any, Final
 
 import msgspec
 
+from eureka_operator.api.check import without_nulls
 from eureka_operator.core import names
 from eureka_operator.core.draining import DRAINING
 from eureka_operator.core.kinds import STATEFUL_SET, Object
-from eureka_operator.core.plan import Abandon, Apply, Create, Delete, Step, kind_of, name_of
+from eureka_operator.core.plan import (
+    Abandon,
+    Apply,
+    Create,
+    Delete,
+    Recreate,
+    Step,
+    kind_of,
+    name_of,
+)
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
@@ -53,6 +63,9 @@ def _of_step(step: Step) -> Iterator[Event]:
         case Abandon(pod, _, node):
             said = f"removed pod {pod} without an answer of node {node}, which is lost"
             yield Event(WARNING, "PeerAbandoned", said)
+        case Recreate(pod, _, peer):
+            said = f"removed pod {pod} of {peer}: it is not ready, and its template not wanted"
+            yield Event(WARNING, "PeerRecreated", said)
 
 
 def _of_stateful_set(body: Object, live: Object) -> Iterator[Event]:
@@ -60,10 +73,15 @@ def _of_stateful_set(body: Object, live: Object) -> Iterator[Event]:
     if now != before:
         reason = "ScalingUp" if now > before else "ScalingDown"
         yield Event(NORMAL, reason, f"{name}: {before} to {now} peers")
-    old = live["metadata"].get("annotations", {}).get(names.TEMPLATE_HASH)
-    if old is not None and old != body["metadata"]["annotations"][names.TEMPLATE_HASH]:
-        said = f"{name}: the pod template changed, its peers restart one after the other"
-        yield Event(NORMAL, "RollingUpdate", said)
+    old, new = live["metadata"].get("annotations", {}), body["metadata"]["annotations"]
+    failed = new.get(names.FAILED_TEMPLATE)
+    if failed and failed != old.get(names.FAILED_TEMPLATE):
+        said = f"{name}: {new[names.FAILED_BECAUSE]}; the template before it is put back"
+        yield Event(WARNING, "RolledBack", said)
+    elif old.get(names.TEMPLATE_HASH) not in (None, new[names.TEMPLATE_HASH]) and (
+        body["spec"]["template"] != without_nulls(live["spec"].get("template"))
+    ):
+        yield Event(NORMAL, "RolloutStarted", f"{name}: the pod template changed")
 
 
 def of_change(before: Object, after: Object) -> list[Event]:
@@ -75,6 +93,7 @@ def of_change(before: Object, after: Object) -> list[Event]:
         if peer["state"] == DRAINING and states.get(peer["name"], DRAINING) != DRAINING:
             said = f"{peer['name']} leaves when the others hold all it took"
             found.append(Event(NORMAL, "PeerDraining", said))
+    found += _of_rollout(before, after)
     was, now = (each.get("registry", {}).get("selfPreservation") for each in (before, after))
     if now and not was:
         said = "peers keep expired leases, because too few renewals arrive: see their dashboards"
@@ -82,6 +101,20 @@ def of_change(before: Object, after: Object) -> list[Event]:
     if was and not now:
         found.append(Event(NORMAL, "SelfPreservationOff", "expired leases are removed again"))
     return found
+
+
+def _of_rollout(before: Object, after: Object) -> Iterator[Event]:
+    """Each peer that has its new template and is well, and the end of all."""
+    old, new = before.get("rollout", {}), after.get("rollout", {})
+    if not old:
+        return
+    peers = {peer["name"]: peer.get("revision") for peer in after["peers"]}
+    name = old.get("currentPeer")
+    if name and name != new.get("currentPeer") and peers.get(name) == old["targetRevision"]:
+        yield Event(NORMAL, "PeerUpdated", f"{name} has the new template and is well")
+    failed = _by_type(after)["Ready"]["reason"] == "RolledBack"
+    if not new and not failed and after["updatedReplicas"] == after["replicas"]:
+        yield Event(NORMAL, "RolloutFinished", "all peers have the new template")
 
 
 _BECAME: Final = (

@@ -70,8 +70,9 @@ def read_report(document: Object) -> Report | str:
 class Pod(msgspec.Struct, frozen=True, kw_only=True):
     """A peer's pod.
 
-    `ip` is empty without an address, `zone` without zones; `deleting_since` is when its grace ended
-    or ends, `None` for one that is not deleted; `trouble` says why it does not run, in words.
+    `ip` is empty without an address, `zone` without zones; `ready_since` is `None` for one that is
+    not ready; `deleting_since` is when its grace ended or ends, `None` for one that is not deleted;
+    `trouble` says why it does not run, in words.
     """
 
     name: str
@@ -83,6 +84,8 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""
     image: str = ""
     config_hash: str = ""
+    created: datetime | None = None
+    ready_since: datetime | None = None
     deleting_since: datetime | None = None
     trouble: str = ""
 
@@ -99,7 +102,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     `reports` are by pod and hold a sentence for a peer that does not answer. `refused_pods` is why
     the StatefulSet controller could not create pods, empty if it could. `references` are the
     client URLs of other clusters that `remoteRegions[].clusterRef` names, by namespace and name.
-    `settled` has, by uid, the resource version and hash of a child that was just applied.
+    `templates` are the pod templates of earlier revisions, by the names of the ControllerRevisions;
+    empty while no template changes. `rolling` names another cluster whose peers are being replaced,
+    empty if it may be done here. `settled` has, by uid, the resource version and hash of a child
+    that was just applied.
     """
 
     cluster: Cluster
@@ -110,6 +116,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     reports: Mapping[str, Report | str] = {}
     refused_pods: str = ""
     references: Mapping[tuple[str, str], str] = {}
+    templates: Mapping[str, Object] = {}
+    rolling: str = ""
     settled: Mapping[str, tuple[str, str]] = {}
 
     def report(self, pod: str) -> Report | None:
@@ -122,19 +130,33 @@ def parse_pod(document: Object, zone_label: str, config_annotation: str) -> Pod:
     """Read a pod."""
     metadata, status = document["metadata"], document.get("status", {})
     labels = metadata.get("labels", {})
+    readiness = _condition(status, "Ready")
+    ready = readiness.get("status") == "True" and "deletionTimestamp" not in metadata
     return Pod(
         name=metadata["name"],
         uid=metadata["uid"],
         ip=status.get("podIP", ""),
         node=document.get("spec", {}).get("nodeName", ""),
         zone=labels.get(zone_label, ""),
-        ready=_condition(status, "Ready") == "True" and "deletionTimestamp" not in metadata,
+        ready=ready,
         revision=labels.get("controller-revision-hash", ""),
         image=_image(document),
         config_hash=metadata.get("annotations", {}).get(config_annotation, ""),
+        created=_time(metadata.get("creationTimestamp")),
+        ready_since=_time(readiness.get("lastTransitionTime")) if ready else None,
         deleting_since=_time(metadata.get("deletionTimestamp")),
         trouble=_trouble(status),
     )
+
+
+def revision_template(document: Object) -> Object:
+    """The pod template that a ControllerRevision of a StatefulSet keeps.
+
+    It is stored as a patch: with `$patch`, and `null` where a field is empty.
+    """
+    template: Object = document["data"]["spec"]["template"]
+    metadata = {key: value for key, value in template["metadata"].items() if value is not None}
+    return {"metadata": metadata, "spec": template["spec"]}
 
 
 def controller_uid(document: Object) -> str:
@@ -157,8 +179,8 @@ def _image(document: Object) -> str:
     return str(containers[0].get("image", "")) if containers else ""
 
 
-def _condition(status: Mapping[str, Any], kind: str) -> str:
-    return next((str(c["status"]) for c in status.get("conditions", []) if c["type"] == kind), "")
+def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    return next((each for each in status.get("conditions", []) if each["type"] == kind), {})
 
 
 def _time(text: str | None) -> datetime | None:

@@ -13,6 +13,7 @@ from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.kinds import (
     CHILDREN,
     CLUSTER,
+    CONTROLLER_REVISION,
     EVENT,
     POD,
     SERVICE_MONITOR,
@@ -29,6 +30,7 @@ from eureka_operator.core.observed import (
     owner_phrase,
     parse_pod,
     read_report,
+    revision_template,
 )
 from eureka_operator.shell.client import RefusedError
 from eureka_operator.shell.kube import Kube
@@ -61,6 +63,7 @@ async def observe(
         reports=await _reports(pods),
         refused_pods=await _refused_pods(kube, cluster, children),
         references=await _references(kube, cluster, environment.domain),
+        templates=await _templates(kube, cluster, children),
         settled=settled,
     )
 
@@ -117,6 +120,29 @@ async def _refused_pods(kube: Kube, cluster: Cluster, children: Mapping[Ref, Obj
         if newest is not None:
             return f"no pod could be made: {newest['message']}"
     return ""
+
+
+async def _templates(
+    kube: Kube, cluster: Cluster, children: Mapping[Ref, Object]
+) -> dict[str, Object]:
+    """Pod templates by revision; they are asked for only while one changes, or has failed."""
+    sets = [body for (kind, _), body in children.items() if kind is STATEFUL_SET]
+    if not any(map(_is_changing, sets)):
+        return {}
+    selector = f"{names.CLUSTER_LABEL}={cluster.name}"
+    revisions = await kube.list(CONTROLLER_REVISION, cluster.namespace, selector)
+    owners = {body["metadata"]["uid"] for body in sets}
+    return {
+        each["metadata"]["name"]: revision_template(each)
+        for each in revisions
+        if controller_uid(each) in owners
+    }
+
+
+def _is_changing(body: Object) -> bool:
+    status, annotations = body.get("status", {}), body["metadata"].get("annotations", {})
+    differ = status.get("currentRevision") != status.get("updateRevision")
+    return differ or names.FAILED_TEMPLATE in annotations
 
 
 async def _references(kube: Kube, cluster: Cluster, domain: str) -> dict[tuple[str, str], str]:

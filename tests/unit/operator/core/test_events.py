@@ -72,8 +72,8 @@ def test_restart_is_told_before_it_happens() -> None:
     world = settled()
     world.change({"image": {"tag": "2"}})
     world.reconcile()
-    assert "RollingUpdate" in {event.reason for event in world.events}
-    world.settle()
+    assert "RolloutStarted" in {event.reason for event in world.events}
+    world.settle(240)
 
     world.events.clear()
     world.objects[_STS].edit(_HASH, None, "kubectl")
