@@ -117,7 +117,7 @@ def warning(crd: str, missing: Iterable[str]) -> str:
 
 
 def undeclared_fields(message: str) -> frozenset[str]:
-    """Fields for which an API server (1.34) refuses an apply, by its message; it may name some only.
+    """Fields for which an API server (1.34) refuses an apply; it may name some of them only.
 
     Of items of a list it names each: `.status.peers[name="peer1"].since` is `status.peers[].since`.
     """
