@@ -14,6 +14,7 @@ from support.kubectl import Kubectl
 LABEL: Final = "eurekube.io/cluster"
 PATIENCE_S: Final = 150.0
 """Peers start in a few seconds on an idle machine; this one may be busy with another cluster."""
+_POD: Final = "statefulset.kubernetes.io/pod-name"
 _REGISTRY: Final = 8761
 _MANAGEMENT: Final = 8763
 
@@ -127,6 +128,21 @@ class EkcCluster:
             each["name"]: {instance["instanceId"] for instance in each["instance"]}
             for each in listed.get("application", [])
         }
+
+    @property
+    def named_pods(self) -> dict[str, str]:
+        """The pod that each peer's alias Service leads to; the peers themselves say the same."""
+        services = self.kubectl.get("services", f"--selector={LABEL}={self.name}")["items"]
+        selectors = {each["metadata"]["name"]: each["spec"]["selector"] for each in services}
+        found = {name: each[_POD] for name, each in selectors.items() if _POD in each}
+        for name, pod in found.items():
+            assert self.peers(pod).get("name") == name
+        return found
+
+    def urls(self, *numbers: int) -> str:
+        """The URLs of these peers, as `status.endpoints` has them."""
+        domain = f"{self.kubectl.namespace}.svc.cluster.local:8761"
+        return ",".join(f"http://peer{number}.{domain}/eureka/" for number in numbers)
 
     @property
     def agrees(self) -> bool:
