@@ -26,6 +26,7 @@ from eureka_operator.shell.client import (
     UnavailableError,
     configuration,
 )
+from eureka_operator.shell.crds import ServedCRDs
 from eureka_operator.shell.health import Health
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.leader import Elector, LostError
@@ -241,14 +242,15 @@ async def _children(parts: _Parts) -> list[Kind]:
 
 async def _resync(parts: _Parts, kinds: Sequence[Kind]) -> None:
     """Look at everything every so often, whatever the watches may have missed."""
+    served = ServedCRDs(parts.kube, parts.metrics)
     while True:
-        complete = await _add_all(parts, kinds)
+        complete = await _add_all(parts, kinds, served)
         parts.health.resync_done(complete=complete)
         pause_s = parts.options.resync_s
         await asyncio.sleep(pause_s if complete else min(_AGAIN_S, pause_s))
 
 
-async def _add_all(parts: _Parts, kinds: Sequence[Kind]) -> bool:
+async def _add_all(parts: _Parts, kinds: Sequence[Kind], served: ServedCRDs) -> bool:
     """Add every cluster, and those that are gone but for their children; whether all were read."""
     clusters: list[Object] = []
     children: list[Object] = []
@@ -269,6 +271,7 @@ async def _add_all(parts: _Parts, kinds: Sequence[Kind]) -> bool:
     }
     for key in sorted(keys):
         parts.queue.add(key)
+    await served.compare(clusters)
     return True
 
 

@@ -1,7 +1,8 @@
 """The conditions of an `EurekaCluster`: one function each, from facts to status, reason, message.
 
 `Ready` is what Helm, Flux, Argo CD and `kubectl wait` look at. `Reconciling` and `Stalled` exist
-only while they are True, and `Paused` likewise (kstatus, sigs.k8s.io/cli-utils).
+only while they are True (kstatus, sigs.k8s.io/cli-utils), and likewise `Paused`, `UpgradeAvailable`
+and `OperatorTooOld`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     `changing` says in words what is under way, `waiting` what a peer that is not ready waits for,
     `update_failure` why a change of the pods failed, and `taken_back` that it was undone.
+    `newer_defaults` and `unknown_template` are `Adoption.available` and `.unknown`.
     """
 
     wanted: int
@@ -47,6 +49,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     management_port: int
     update_failure: str = ""
     taken_back: bool = False
+    newer_defaults: str = ""
+    unknown_template: str = ""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -169,6 +173,10 @@ def _exceptional(facts: Facts) -> list[Condition]:
         found.append(_update_failed("Stalled", TRUE, facts))
     elif now.status != TRUE and not facts.paused:
         found.append(Condition("Reconciling", TRUE, now.reason, now.message))
+    if facts.newer_defaults:
+        found.append(Condition("UpgradeAvailable", TRUE, "NewerDefaults", facts.newer_defaults))
+    if facts.unknown_template:
+        found.append(Condition("OperatorTooOld", TRUE, "UnknownTemplate", facts.unknown_template))
     return found
 
 

@@ -60,7 +60,7 @@ def _of_step(step: Step) -> Iterator[Event]:
         case Delete(kind, name, _):
             yield Event(NORMAL, "Deleted", f"{kind.kind} {name} is not wanted any more")
         case Abandon(pod, _, node):
-            said = f"removed pod {pod} without an answer of node {node}, which is lost"
+            said = f"removed pod {pod} by force: node {node} does not end it"
             yield Event(WARNING, "PeerAbandoned", said)
         case Recreate(pod, _, peer):
             said = f"removed pod {pod} of {peer}: it is not ready, and its template not wanted"
@@ -119,6 +119,8 @@ _BECAME: Final = (
     ("PeersConverged", "Unknown", "", WARNING, "Unreachable"),
     ("ConfigSynced", "True", "False", NORMAL, "ConfigReloaded"),
     ("Paused", "True", "", NORMAL, "Paused"),
+    ("UpgradeAvailable", "True", "", NORMAL, "UpgradeAvailable"),
+    ("OperatorTooOld", "True", "", WARNING, "OperatorTooOld"),
 )
 """Condition, what it became, what it was before (empty: anything else), and the event's words."""
 

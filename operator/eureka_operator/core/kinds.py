@@ -43,6 +43,9 @@ EVENT: Final = Kind("v1", "Event", "events")
 NODE: Final = Kind("v1", "Node", "nodes")
 NAMESPACE: Final = Kind("v1", "Namespace", "namespaces")
 SECRET: Final = Kind("v1", "Secret", "secrets")
+CRD: Final = Kind(
+    "apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"
+)
 WEBHOOK: Final = Kind(
     "admissionregistration.k8s.io/v1",
     "MutatingWebhookConfiguration",

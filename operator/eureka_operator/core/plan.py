@@ -8,7 +8,6 @@ changed a field of it: so a quiet cluster costs no write.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -16,6 +15,7 @@ import msgspec
 from eureka_operator.api.cluster import Cluster
 from eureka_operator.api.spec import Zone
 from eureka_operator.core import names
+from eureka_operator.core.adoption import Adoption, adoption
 from eureka_operator.core.convergence import Convergence, convergence
 from eureka_operator.core.desired import access, availability, monitoring, services
 from eureka_operator.core.desired.common import Environment
@@ -24,11 +24,11 @@ from eureka_operator.core.desired.statefulset import pod_template, stateful_set
 from eureka_operator.core.draining import Scale, scales
 from eureka_operator.core.drift import Drift, drift
 from eureka_operator.core.kinds import CHILDREN, CONFIG_MAP, POD, STATEFUL_SET, Kind, Object
+from eureka_operator.core.nodes import force_time
 from eureka_operator.core.observed import Observed, Ref
 from eureka_operator.core.peering import PeerList, Seat, peer_list, seats, zones
 from eureka_operator.core.rollout import Rollout, rollout
 
-_LOST: Final = timedelta(seconds=30)
 _BY_NAME: Final = {kind.kind: kind for kind in CHILDREN}
 
 
@@ -105,22 +105,25 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     scales: tuple[Scale, ...]
     rollout: Rollout
     convergence: Convergence
+    adoption: Adoption
 
 
 def plan(observed: Observed, environment: Environment) -> Plan:
     """Everything that is to be done for one cluster now."""
+    adopted = adoption(observed, environment)
+    environment = adopted.environment(environment)
     taken = seats(observed)
     peers = peer_list(observed, taken, environment.domain)
     config = configuration(observed.cluster, environment, observed.references)
     seen = convergence(observed, taken, peers, config, environment.domain)
-    templates = _templates(observed, environment, config)
+    templates = _templates(observed, environment, config, adopted)
     rolled = rollout(observed, taken, templates, seen)
     judged = "" if rolled.failed else rolled.peer
     counts = scales(observed, taken, environment.domain, _edited(observed), judged)
     sets = [
-        stateful_set(observed.cluster, _zone(observed.cluster, each.zone), each.now, fence)
+        adopted.on(stateful_set(observed.cluster, zone, each.now, rolled.fences[each.name]))
         for each in counts
-        for fence in (rolled.fences[each.name],)
+        for zone in (_zone(observed.cluster, each.zone),)
     ]
     objects = [
         _marked(body) for body in _objects(observed, environment, taken, (config, peers), sets)
@@ -141,25 +144,24 @@ def plan(observed: Observed, environment: Environment) -> Plan:
         scales=tuple(counts),
         rollout=rolled,
         convergence=seen,
+        adoption=adopted,
     )
 
 
 def _templates(
-    observed: Observed, environment: Environment, config: Configuration
+    observed: Observed, environment: Environment, config: Configuration, adopted: Adoption
 ) -> dict[str, Object]:
     """The pod template of each StatefulSet that is wanted or there."""
     cluster = observed.cluster
     former = {name for kind, name in observed.children if kind is STATEFUL_SET}
-    found = {names.stateful_set(cluster.name, zone) for zone in zones(cluster)} | former
-    return {
-        name: pod_template(
-            cluster,
-            environment,
-            _zone(cluster, names.zone(cluster.name, name)),
-            config.static_hash,
-        )
-        for name in sorted(found)
-    }
+    found = {}
+    for name in sorted(
+        {names.stateful_set(cluster.name, zone) for zone in zones(cluster)} | former
+    ):
+        zone = _zone(cluster, names.zone(cluster.name, name))
+        template = pod_template(cluster, environment, zone, config.static_hash)
+        found[name] = adopted.template(template, observed.children.get((STATEFUL_SET, name)))
+    return found
 
 
 def _zone(cluster: Cluster, name: str) -> Zone | None:
@@ -296,12 +298,8 @@ def _is_empty(live: Object) -> bool:
 
 
 def _abandoned(observed: Observed) -> Iterator[Abandon]:
-    """Pods that should be gone for half a minute: their nodes do not answer.
-
-    Not with a volume: two pods must never have it at once.
-    """
-    if observed.cluster.spec.snapshot.volume is not None:
-        return
+    """Pods that should have been gone for half a minute: their nodes do not answer."""
     for pod in observed.pods.values():
-        if pod.deleting_since is not None and observed.now - pod.deleting_since > _LOST:
+        forced = force_time(observed, pod)
+        if forced is not None and observed.now > forced:
             yield Abandon(pod.name, pod.uid, pod.node)
