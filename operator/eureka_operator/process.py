@@ -26,6 +26,7 @@ from eureka_operator.shell.client import (
     UnavailableError,
     configuration,
 )
+from eureka_operator.shell.crds import ServedCRDs
 from eureka_operator.shell.health import Health
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.leader import Elector, LostError
@@ -36,6 +37,7 @@ from eureka_operator.shell.podtruth import PodTruth
 from eureka_operator.shell.queue import Key, Queue, Reconcile
 from eureka_operator.shell.registrations import Registrations, Scope
 from eureka_operator.shell.selected import SelectedNamespaces
+from eureka_operator.shell.turns import Turns
 from eureka_operator.shell.view import View
 from eureka_operator.shell.watch import WatchEndedError, watch
 
@@ -49,7 +51,7 @@ _NOT_FOUND: Final = 404
 
 _log = logging.getLogger(__name__)
 
-Assemble = Callable[[Kube, Metrics], Reconcile]
+Assemble = Callable[[Kube, Metrics, Turns], Reconcile]
 """Makes the reconciler of what it works with."""
 
 
@@ -64,6 +66,7 @@ class _Parts:
     kube: Kube
     queue: Queue
     health: Health
+    turns: Turns
     stop: asyncio.Event
 
 
@@ -91,13 +94,14 @@ async def run(options: Options, assemble: Assemble) -> int:
         client = Client(found, count=metrics.request, may_write=lambda: elector.leading)
         kube = Kube(await stack.enter_async_context(client), options.pod)
         health = Health(elector, metrics, options.resync_s)
-        parts = _Parts(options, metrics, elector, client, kube, Queue(metrics), health, stop)
+        queue, turns = Queue(metrics), Turns()
+        parts = _Parts(options, metrics, elector, client, kube, queue, health, turns, stop)
         try:
             port = await stack.enter_async_context(health.serving(options.host, options.port))
         except OSError as error:
             raise UnavailableError(f"--port {options.port}: {error.strerror}") from error
         _log.info("started as %s; health and metrics on port %d", options.identity, port)
-        return await _wait_for_end(parts, assemble(kube, metrics))
+        return await _wait_for_end(parts, assemble(kube, metrics, turns))
 
 
 async def _wait_for_end(parts: _Parts, reconcile: Reconcile) -> int:
@@ -238,14 +242,15 @@ async def _children(parts: _Parts) -> list[Kind]:
 
 async def _resync(parts: _Parts, kinds: Sequence[Kind]) -> None:
     """Look at everything every so often, whatever the watches may have missed."""
+    served = ServedCRDs(parts.kube, parts.metrics)
     while True:
-        complete = await _add_all(parts, kinds)
+        complete = await _add_all(parts, kinds, served)
         parts.health.resync_done(complete=complete)
         pause_s = parts.options.resync_s
         await asyncio.sleep(pause_s if complete else min(_AGAIN_S, pause_s))
 
 
-async def _add_all(parts: _Parts, kinds: Sequence[Kind]) -> bool:
+async def _add_all(parts: _Parts, kinds: Sequence[Kind], served: ServedCRDs) -> bool:
     """Add every cluster, and those that are gone but for their children; whether all were read."""
     clusters: list[Object] = []
     children: list[Object] = []
@@ -258,6 +263,7 @@ async def _add_all(parts: _Parts, kinds: Sequence[Kind]) -> bool:
         _log.warning("not all clusters could be listed: %s", error)
         return False
     parts.metrics.clusters(clusters)
+    parts.turns.begin(clusters)
     keys = {Key(each["metadata"]["namespace"], each["metadata"]["name"]) for each in clusters}
     keys |= {
         Key(each["metadata"]["namespace"], each["metadata"]["labels"][CLUSTER_LABEL])
@@ -265,6 +271,7 @@ async def _add_all(parts: _Parts, kinds: Sequence[Kind]) -> bool:
     }
     for key in sorted(keys):
         parts.queue.add(key)
+    await served.compare(clusters)
     return True
 
 

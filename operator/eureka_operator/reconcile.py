@@ -14,7 +14,7 @@ import msgspec
 
 from eureka_operator import __version__
 from eureka_operator.api.cluster import Cluster, Problem, read
-from eureka_operator.core import events
+from eureka_operator.core import events, external
 from eureka_operator.core.conditions import Failure
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.kinds import CLUSTER, SERVICE_MONITOR, Object
@@ -27,9 +27,11 @@ from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.observe import observe
 from eureka_operator.shell.options import Options
 from eureka_operator.shell.queue import Key, Reconcile
+from eureka_operator.shell.turns import Turns
 
 _SOON_S: Final = 0.5
 _LATEST_S: Final = 15.0
+_LATEST_IN_ROLLOUT_S: Final = 2.0
 _DIFFERENCES_PASS_WITHIN: Final = timedelta(seconds=5)
 _MONITORS_ASKED_EVERY: Final = timedelta(seconds=60)
 _log = logging.getLogger(__name__)
@@ -53,12 +55,13 @@ def environment(options: Options) -> Environment:
         domain=options.cluster_domain,
         namespace=options.namespace,
         version=__version__,
+        namespaced=bool(options.namespaces),
     )
 
 
-def reconciler(kube: Kube, metrics: Metrics, options: Options) -> Reconcile:
+def reconciler(kube: Kube, metrics: Metrics, turns: Turns, options: Options) -> Reconcile:
     """What does one pass over a cluster, as the operator is started."""
-    return Reconciler(kube, environment(options), metrics).reconcile
+    return Reconciler(kube, environment(options), metrics, turns).reconcile
 
 
 class Reconciler:
@@ -69,11 +72,13 @@ class Reconciler:
         kube: Kube,
         environment: Environment,
         metrics: Metrics,
+        turns: Turns,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._kube = kube
         self._environment = environment
         self._metrics = metrics
+        self._turns = turns
         self._now = now
         self._memories: dict[Key, _Memory] = {}
         self._monitors_asked: datetime | None = None
@@ -87,6 +92,7 @@ class Reconciler:
         document = await self._kube.get(CLUSTER, key.namespace, key.name)
         if document is None or "deletionTimestamp" in document["metadata"]:
             self._memories.pop(key, None)  # its children are removed by the garbage collector
+            self._turns.keep(key, rolling=False)
             return None
         cluster = read(document)
         if not isinstance(cluster, Cluster):
@@ -95,14 +101,25 @@ class Reconciler:
         memory = self._memories.setdefault(key, _Memory())
         await self._look_for_monitors()
         observed = await observe(self._kube, cluster, self._environment, memory.settled, self._now)
-        planned = plan(observed, self._environment)
+        observed, planned = self._plan(key, observed)
         outcome = await self._carry_out(observed, planned)
         memory.settled |= outcome.settled
         made = status(observed, planned, self._environment, outcome.failures)
         if self._may_pass(cluster.status, made, memory):
             return _SOON_S
         changed = await self._write(document, made, memory)
-        return _pause_s(memory, made, busy=changed or bool(outcome.done))
+        pause_s = _pause_s(memory, made, busy=changed or bool(outcome.done))
+        if pause_s is not None and planned.rollout.target:
+            return min(pause_s, _LATEST_IN_ROLLOUT_S)
+        return pause_s
+
+    def _plan(self, key: Key, observed: Observed) -> tuple[Observed, Plan]:
+        """Plan, and take the turn if peers are to be replaced: nothing else runs in between."""
+        observed = msgspec.structs.replace(observed, rolling=self._turns.other(key))
+        planned = plan(observed, self._environment)
+        rolling = planned.rollout.has_turn and not is_paused(observed.cluster)
+        self._turns.keep(key, rolling=rolling)
+        return observed, planned
 
     def _may_pass(self, before: Object, made: Object, memory: _Memory) -> bool:
         """Whether peers differ for so short a time that it is not worth a word."""
@@ -181,10 +198,11 @@ def _about(cluster: Cluster) -> Object:
 
 
 def _pause_s(memory: _Memory, made: Object, *, busy: bool) -> float | None:
-    """When to look again at what sends no event: peers that come to agree.
+    """When to look again at what sends no event: peers that come to agree, servers elsewhere.
 
     A pass that changed something is followed by one soon, others by later and later ones.
     """
     steady = {"Reconciling", "Stalled"}.isdisjoint(each["type"] for each in made["conditions"])
+    steady = steady and not external.is_waiting(made)
     memory.pause_s = _SOON_S if busy or steady else min(memory.pause_s * 1.5, _LATEST_S)
     return None if steady and not busy else memory.pause_s

@@ -51,6 +51,7 @@ def write_identities(plan: Plan) -> None:
         kubelet = Identity(f"system:node:{node.name}", "system:nodes")
         _client(plan, authority, node.name, "kubelet", kubelet)
         _client(plan, authority, node.name, "kube-proxy", Identity("system:kube-proxy"))
+        _client(plan, authority, node.name, "kube-router", Identity("kube-router", masters))
     authority.write(plan.work, with_key=False)
     authority.issue(Identity("admin", masters), plan.work / "admin")
 

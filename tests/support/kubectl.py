@@ -32,13 +32,17 @@ class Kubectl:
     def tried(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """What comes of it, whether it fails or not."""
         return subprocess.run(
-            [*self._words, *words],
+            self.command(*words),
             input=given,
             capture_output=True,
             text=True,
             timeout=_PATIENCE_S,
             check=False,
         )
+
+    def command(self, *words: str) -> list[str]:
+        """The whole command line, for who runs it another way."""
+        return [*self._words, *words]
 
     def get(self, *words: str) -> Any:  # noqa: ANN401 - JSON
         """Objects as they are in the API."""
@@ -63,7 +67,7 @@ class Kubectl:
     @contextmanager
     def forwarded(self, target: str, port: int) -> Iterator[int]:
         """A port of 127.0.0.1 that leads to a pod or to a pod of a Service."""
-        words = [*self._words, "port-forward", target, f":{port}"]
+        words = self.command("port-forward", target, f":{port}")
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None

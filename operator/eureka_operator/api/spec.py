@@ -208,6 +208,15 @@ class Snapshot(_Group, frozen=True):
     volume: Volume | None = None
 
 
+class Updates(_Group, frozen=True):
+    """`spec.updates`."""
+
+    strategy: Literal["Converged", "RollingUpdate", "OnDelete"] = "Converged"
+    settle_seconds: ZeroToTenMinutes = 15
+    progress_deadline_seconds: Annotated[int, Meta(ge=30, le=7200)] = 600
+    auto_rollback: bool = True
+
+
 class Disruption(_Group, frozen=True):
     """`spec.disruption`."""
 
@@ -315,6 +324,7 @@ class Spec(_Group, frozen=True):
     registry: Registry = Registry()
     service: Service = Service()
     snapshot: Snapshot = Snapshot()
+    updates: Updates = Updates()
     disruption: Disruption = Disruption()
     monitoring: Monitoring = Monitoring()
     network_policy: NetworkPolicy = NetworkPolicy()

@@ -22,7 +22,9 @@ def run(options: Options) -> NoReturn:
     logs.set_up(options.log_level, options.log_format)
     with asyncio.Runner() as runner:
         code = runner.run(
-            process.run(options, lambda kube, metrics: reconciler(kube, metrics, options))
+            process.run(
+                options, lambda kube, metrics, turns: reconciler(kube, metrics, turns, options)
+            )
         )
         logging.shutdown()
         os._exit(code)  # kopf's own end takes five seconds or more

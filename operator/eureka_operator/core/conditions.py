@@ -1,7 +1,8 @@
 """The conditions of an `EurekaCluster`: one function each, from facts to status, reason, message.
 
 `Ready` is what Helm, Flux, Argo CD and `kubectl wait` look at. `Reconciling` and `Stalled` exist
-only while they are True, and `Paused` likewise (kstatus, sigs.k8s.io/cli-utils).
+only while they are True (kstatus, sigs.k8s.io/cli-utils), and likewise `Paused`, `UpgradeAvailable`
+and `OperatorTooOld`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Failure(msgspec.Struct, frozen=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the conditions are made of.
 
-    `changing` says in words what is under way, `waiting` what a peer that is not ready waits for.
+    `changing` says in words what is under way, `waiting` what a peer that is not ready waits for,
+    `update_failure` why a change of the pods failed, and `taken_back` that it was undone.
+    `newer_defaults` and `unknown_template` are `Adoption.available` and `.unknown`.
     """
 
     wanted: int
@@ -44,6 +47,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     convergence: Convergence
     operator_namespace: str
     management_port: int
+    update_failure: str = ""
+    taken_back: bool = False
+    newer_defaults: str = ""
+    unknown_template: str = ""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -73,9 +80,9 @@ def ready(facts: Facts) -> Condition:
     """Whether everything is as the object asks for, and all peers agree."""
     if facts.failures:
         return _failed("Ready", FALSE, facts)
-    if facts.changing:
-        reason, _ = facts.changing[0]
-        return Condition("Ready", FALSE, reason, _joined([said for _, said in facts.changing]))
+    if facts.update_failure or facts.changing:
+        say = _update_failed if facts.update_failure else _under_way
+        return say("Ready", FALSE, facts)
     if facts.wanted == 0:
         return Condition("Ready", TRUE, "Hibernated", "no peer is wanted: spec.replicas is 0")
     if facts.ready < facts.wanted:
@@ -131,8 +138,7 @@ def progressing(facts: Facts) -> Condition:
     """Whether something is being made, scaled, rolled or reloaded."""
     if not facts.changing:
         return Condition("Progressing", FALSE, "Stable", "nothing is under way")
-    said = _joined([said for _, said in facts.changing])
-    return Condition("Progressing", TRUE, facts.changing[0][0], said)
+    return _under_way("Progressing", TRUE, facts)
 
 
 def degraded(facts: Facts) -> Condition:
@@ -163,8 +169,14 @@ def _exceptional(facts: Facts) -> list[Condition]:
     now = ready(facts)
     if facts.failures:
         found.append(_failed("Stalled", TRUE, facts))
+    elif facts.update_failure:
+        found.append(_update_failed("Stalled", TRUE, facts))
     elif now.status != TRUE and not facts.paused:
         found.append(Condition("Reconciling", TRUE, now.reason, now.message))
+    if facts.newer_defaults:
+        found.append(Condition("UpgradeAvailable", TRUE, "NewerDefaults", facts.newer_defaults))
+    if facts.unknown_template:
+        found.append(Condition("OperatorTooOld", TRUE, "UnknownTemplate", facts.unknown_template))
     return found
 
 
@@ -172,6 +184,23 @@ def _failed(kind: str, status: str, facts: Facts) -> Condition:
     """What was refused: the first reason, and all messages."""
     said = _joined([failure.message for failure in facts.failures])
     return Condition(kind, status, facts.failures[0].reason, said)
+
+
+def _under_way(kind: str, status: str, facts: Facts) -> Condition:
+    said = _joined([said for _, said in facts.changing])
+    return Condition(kind, status, facts.changing[0][0], said)
+
+
+def _update_failed(kind: str, status: str, facts: Facts) -> Condition:
+    """What became of an update that failed."""
+    if facts.taken_back:
+        said = (
+            f"{facts.update_failure}. The pod template before it was put back; the failed one is "
+            "not tried again until the spec, or the annotation eurekube.io/restart-at, changes"
+        )
+        return Condition(kind, status, "RolledBack", said)
+    said = f"{facts.update_failure}. The update stopped there: change the spec, or mend the cause"
+    return Condition(kind, status, "DeadlineExceeded", said)
 
 
 def _without_peers(kind: str, status: str, facts: Facts) -> Condition:

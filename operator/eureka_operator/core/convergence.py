@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from eureka_operator.core.desired.configuration import Configuration
 from eureka_operator.core.observed import Observed, Report
-from eureka_operator.core.peering import Seat, alias, peer_url
-from eureka_operator.core.plan import Plan
+from eureka_operator.core.peering import PeerList, Seat, alias, peer_url
 
 _AGREED = "agreed"
 
@@ -22,12 +22,14 @@ class Convergence(msgspec.Struct, frozen=True, kw_only=True):
 
     `ready` counts them, `unreachable` names those that do not answer and why, `differences` and
     `behind` are sentences on peers that do not agree, or do not have the wanted configuration.
+    `differing` are the names of the peers that `differences` are about.
     """
 
     ready: int
     unreachable: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
+    differing: frozenset[str] = frozenset()
 
     @property
     def agreed(self) -> bool:
@@ -35,11 +37,13 @@ class Convergence(msgspec.Struct, frozen=True, kw_only=True):
         return self.ready > 0 and not self.unreachable and not self.differences
 
 
-def convergence(observed: Observed, plan: Plan, domain: str) -> Convergence:
+def convergence(
+    observed: Observed, seats: Sequence[Seat], peers: PeerList, config: Configuration, domain: str
+) -> Convergence:
     """Compare what ready peers say with what is wanted."""
     ready = [
         seat
-        for seat in plan.seats
+        for seat in seats
         if seat.wanted and (pod := observed.pods.get(seat.pod)) is not None and pod.ready
     ]
     cluster = observed.cluster
@@ -48,7 +52,7 @@ def convergence(observed: Observed, plan: Plan, domain: str) -> Convergence:
     differences = [
         each
         for name, report in heard
-        for each in _differences(observed, plan, name, report, ready, domain)
+        for each in _differences(observed, peers.generation, (name, report), ready, domain)
     ]
     return Convergence(
         ready=len(ready),
@@ -57,23 +61,24 @@ def convergence(observed: Observed, plan: Plan, domain: str) -> Convergence:
             for name, report in reports
             if not isinstance(report, Report)
         ),
-        differences=tuple(differences),
-        behind=tuple(each for name, report in heard for each in _behind(plan, name, report)),
+        differences=tuple(said for _, said in differences),
+        behind=tuple(each for name, report in heard for each in _behind(config, name, report)),
+        differing=frozenset(name for pair, _ in differences for name in pair),
     )
 
 
 def _differences(
     observed: Observed,
-    plan: Plan,
-    name: str,
-    report: Report,
+    generation: int,
+    heard: tuple[str, Report],
     ready: Sequence[Seat],
     domain: str,
-) -> Iterator[str]:
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield whom a difference is about, and the sentence."""
     cluster = observed.cluster
-    if report.generation != plan.peers.generation:
-        seen, wanted = report.generation, plan.peers.generation
-        yield f"{name} has peer list {seen}, not {wanted} yet"
+    name, report = heard
+    if report.generation != generation:
+        yield (name,), f"{name} has peer list {report.generation}, not {generation} yet"
         return
     views = {view.url: view for view in report.peers}
     for seat in ready:
@@ -82,17 +87,18 @@ def _differences(
             continue
         view = views.get(peer_url(cluster, seat.number, domain))
         if view is None:
-            yield f"{name} does not know {other}"
+            yield (name, other), f"{name} does not know {other}"
         elif not view.available:
-            yield f"{name} does not reach {other}: {view.why or 'no reason given'}"
+            why = view.why or "no reason given"
+            yield (name, other), f"{name} does not reach {other}: {why}"
         elif view.agreement != _AGREED:
-            yield f"{name} and {other}: {view.agreement}"
+            yield (name, other), f"{name} and {other}: {view.agreement}"
 
 
-def _behind(plan: Plan, name: str, report: Report) -> Iterator[str]:
+def _behind(config: Configuration, name: str, report: Report) -> Iterator[str]:
     if report.config.problem:
         yield f"{name} keeps its last good configuration: {report.config.problem}"
-    elif report.config.hash != plan.config.hash:
+    elif report.config.hash != config.hash:
         yield f"{name} has configuration {report.config.hash or 'unknown'}"
     elif report.config.restart_needed:
         yield f"{name} needs a restart for {', '.join(report.config.restart_needed)}"

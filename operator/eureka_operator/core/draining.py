@@ -38,9 +38,16 @@ class Scale(msgspec.Struct, frozen=True):
 
 
 def scales(
-    observed: Observed, taken: Sequence[Seat], domain: str, edited: frozenset[str]
+    observed: Observed,
+    taken: Sequence[Seat],
+    domain: str,
+    edited: frozenset[str],
+    judged: str = "",
 ) -> list[Scale]:
-    """The replicas of each StatefulSet; `edited`: those whose replicas somebody else changed."""
+    """The replicas of each StatefulSet; `edited`: those whose replicas somebody else changed.
+
+    `judged` is the peer whose new template is being judged: scaling waits for it.
+    """
     cluster = observed.cluster
     wanted = replicas(cluster)
     live = {name: body for (kind, name), body in observed.children.items() if kind is STATEFUL_SET}
@@ -49,6 +56,10 @@ def scales(
     for zone in [*wanted, *sorted(former)]:
         name, goal = names.stateful_set(cluster.name, zone), wanted.get(zone, 0)
         current = _current(live.get(name), goal)
+        if judged and goal != current and name not in edited:
+            waits = (f"the new template of {judged} is being judged",)
+            found.append(Scale(zone, name, current, goal, waits))
+            continue
         if goal >= current or name in edited:
             found.append(Scale(zone, name, goal, goal))
             continue

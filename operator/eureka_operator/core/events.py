@@ -10,7 +10,16 @@ import msgspec
 from eureka_operator.core import names
 from eureka_operator.core.draining import DRAINING
 from eureka_operator.core.kinds import STATEFUL_SET, Object
-from eureka_operator.core.plan import Abandon, Apply, Create, Delete, Step, kind_of, name_of
+from eureka_operator.core.plan import (
+    Abandon,
+    Apply,
+    Create,
+    Delete,
+    Recreate,
+    Step,
+    kind_of,
+    name_of,
+)
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
@@ -51,8 +60,11 @@ def _of_step(step: Step) -> Iterator[Event]:
         case Delete(kind, name, _):
             yield Event(NORMAL, "Deleted", f"{kind.kind} {name} is not wanted any more")
         case Abandon(pod, _, node):
-            said = f"removed pod {pod} without an answer of node {node}, which is lost"
+            said = f"removed pod {pod} by force: node {node} does not end it"
             yield Event(WARNING, "PeerAbandoned", said)
+        case Recreate(pod, _, peer):
+            said = f"removed pod {pod} of {peer}: it is not ready, and its template not wanted"
+            yield Event(WARNING, "PeerRecreated", said)
 
 
 def _of_stateful_set(body: Object, live: Object) -> Iterator[Event]:
@@ -60,10 +72,13 @@ def _of_stateful_set(body: Object, live: Object) -> Iterator[Event]:
     if now != before:
         reason = "ScalingUp" if now > before else "ScalingDown"
         yield Event(NORMAL, reason, f"{name}: {before} to {now} peers")
-    old = live["metadata"].get("annotations", {}).get(names.TEMPLATE_HASH)
-    if old is not None and old != body["metadata"]["annotations"][names.TEMPLATE_HASH]:
-        said = f"{name}: the pod template changed, its peers restart one after the other"
-        yield Event(NORMAL, "RollingUpdate", said)
+    old, new = live["metadata"].get("annotations", {}), body["metadata"]["annotations"]
+    failed = new.get(names.FAILED_TEMPLATE)
+    if failed and failed != old.get(names.FAILED_TEMPLATE):
+        said = f"{name}: {new[names.FAILED_BECAUSE]}; the template before it is put back"
+        yield Event(WARNING, "RolledBack", said)
+    elif old.get(names.TEMPLATE_HASH) not in (None, new[names.TEMPLATE_HASH]):
+        yield Event(NORMAL, "RolloutStarted", f"{name}: the pod template changed")
 
 
 def of_change(before: Object, after: Object) -> list[Event]:
@@ -75,6 +90,7 @@ def of_change(before: Object, after: Object) -> list[Event]:
         if peer["state"] == DRAINING and states.get(peer["name"], DRAINING) != DRAINING:
             said = f"{peer['name']} leaves when the others hold all it took"
             found.append(Event(NORMAL, "PeerDraining", said))
+    found += _of_rollout(before, after)
     was, now = (each.get("registry", {}).get("selfPreservation") for each in (before, after))
     if now and not was:
         said = "peers keep expired leases, because too few renewals arrive: see their dashboards"
@@ -84,11 +100,27 @@ def of_change(before: Object, after: Object) -> list[Event]:
     return found
 
 
+def _of_rollout(before: Object, after: Object) -> Iterator[Event]:
+    """Each peer that has its new template and is well, and the end of all."""
+    old, new = before.get("rollout", {}), after.get("rollout", {})
+    if not old:
+        return
+    peers = {peer["name"]: peer.get("revision") for peer in after["peers"]}
+    name = old.get("currentPeer")
+    if name and name != new.get("currentPeer") and peers.get(name) == old["targetRevision"]:
+        yield Event(NORMAL, "PeerUpdated", f"{name} has the new template and is well")
+    failed = _by_type(after)["Ready"]["reason"] == "RolledBack"
+    if not new and not failed and after["updatedReplicas"] == after["replicas"]:
+        yield Event(NORMAL, "RolloutFinished", "all peers have the new template")
+
+
 _BECAME: Final = (
     ("Ready", "True", "", NORMAL, "Ready"),
     ("PeersConverged", "Unknown", "", WARNING, "Unreachable"),
     ("ConfigSynced", "True", "False", NORMAL, "ConfigReloaded"),
     ("Paused", "True", "", NORMAL, "Paused"),
+    ("UpgradeAvailable", "True", "", NORMAL, "UpgradeAvailable"),
+    ("OperatorTooOld", "True", "", WARNING, "OperatorTooOld"),
 )
 """Condition, what it became, what it was before (empty: anything else), and the event's words."""
 

@@ -36,12 +36,16 @@ STATEFUL_SET: Final = Kind("apps/v1", "StatefulSet", "statefulsets")
 DISRUPTION_BUDGET: Final = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 SERVICE_MONITOR: Final = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors")
+CONTROLLER_REVISION: Final = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 POD: Final = Kind("v1", "Pod", "pods")
 ENDPOINT_SLICE: Final = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 EVENT: Final = Kind("v1", "Event", "events")
 NODE: Final = Kind("v1", "Node", "nodes")
 NAMESPACE: Final = Kind("v1", "Namespace", "namespaces")
 SECRET: Final = Kind("v1", "Secret", "secrets")
+CRD: Final = Kind(
+    "apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"
+)
 WEBHOOK: Final = Kind(
     "admissionregistration.k8s.io/v1",
     "MutatingWebhookConfiguration",

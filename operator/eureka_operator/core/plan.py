@@ -8,24 +8,27 @@ changed a field of it: so a quiet cluster costs no write.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import Final
 
 import msgspec
 
+from eureka_operator.api.cluster import Cluster
 from eureka_operator.api.spec import Zone
 from eureka_operator.core import names
+from eureka_operator.core.adoption import Adoption, adoption
+from eureka_operator.core.convergence import Convergence, convergence
 from eureka_operator.core.desired import access, availability, monitoring, services
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.desired.configuration import Configuration, config_map, configuration
-from eureka_operator.core.desired.statefulset import stateful_set
+from eureka_operator.core.desired.statefulset import pod_template, stateful_set
 from eureka_operator.core.draining import Scale, scales
 from eureka_operator.core.drift import Drift, drift
 from eureka_operator.core.kinds import CHILDREN, CONFIG_MAP, POD, STATEFUL_SET, Kind, Object
+from eureka_operator.core.nodes import force_time
 from eureka_operator.core.observed import Observed, Ref
-from eureka_operator.core.peering import PeerList, Seat, peer_list, seats
+from eureka_operator.core.peering import PeerList, Seat, peer_list, seats, zones
+from eureka_operator.core.rollout import Rollout, rollout
 
-_LOST: Final = timedelta(seconds=30)
 _BY_NAME: Final = {kind.kind: kind for kind in CHILDREN}
 
 
@@ -67,7 +70,15 @@ class Abandon(msgspec.Struct, frozen=True):
     node: str
 
 
-Step = Create | Apply | Delete | Refresh | Abandon
+class Recreate(msgspec.Struct, frozen=True):
+    """Remove a pod that is not ready, so that it is made from the template it should have."""
+
+    pod: str
+    uid: str
+    peer: str
+
+
+Step = Create | Apply | Delete | Refresh | Abandon | Recreate
 
 
 def corrects_drift(step: Step) -> bool:
@@ -92,22 +103,37 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     peers: PeerList
     config: Configuration
     scales: tuple[Scale, ...]
+    rollout: Rollout
+    convergence: Convergence
+    adoption: Adoption
 
 
 def plan(observed: Observed, environment: Environment) -> Plan:
     """Everything that is to be done for one cluster now."""
+    adopted = adoption(observed, environment)
+    environment = adopted.environment(environment)
     taken = seats(observed)
     peers = peer_list(observed, taken, environment.domain)
     config = configuration(observed.cluster, environment, observed.references)
-    counts = scales(observed, taken, environment.domain, _edited(observed))
+    seen = convergence(observed, taken, peers, config, environment.domain)
+    templates = _templates(observed, environment, config, adopted)
+    rolled = rollout(observed, taken, templates, seen)
+    judged = "" if rolled.failed else rolled.peer
+    counts = scales(observed, taken, environment.domain, _edited(observed), judged)
+    sets = [
+        adopted.on(stateful_set(observed.cluster, zone, each.now, rolled.fences[each.name]))
+        for each in counts
+        for zone in (_zone(observed.cluster, each.zone),)
+    ]
     objects = [
-        _marked(body) for body in _objects(observed, environment, taken, peers, config, counts)
+        _marked(body) for body in _objects(observed, environment, taken, (config, peers), sets)
     ]
     steps = [
         *_steps_for(objects, observed),
         *_refreshes(observed, objects),
         *_deletions(objects, observed, counts),
         *_abandoned(observed),
+        *(Recreate(each.pod, each.uid, each.peer) for each in rolled.stuck),
     ]
     return Plan(
         steps=tuple(steps),
@@ -116,7 +142,32 @@ def plan(observed: Observed, environment: Environment) -> Plan:
         peers=peers,
         config=config,
         scales=tuple(counts),
+        rollout=rolled,
+        convergence=seen,
+        adoption=adopted,
     )
+
+
+def _templates(
+    observed: Observed, environment: Environment, config: Configuration, adopted: Adoption
+) -> dict[str, Object]:
+    """The pod template of each StatefulSet that is wanted or there."""
+    cluster = observed.cluster
+    former = {name for kind, name in observed.children if kind is STATEFUL_SET}
+    found = {}
+    for name in sorted(
+        {names.stateful_set(cluster.name, zone) for zone in zones(cluster)} | former
+    ):
+        zone = _zone(cluster, names.zone(cluster.name, name))
+        template = pod_template(cluster, environment, zone, config.static_hash)
+        found[name] = adopted.template(template, observed.children.get((STATEFUL_SET, name)))
+    return found
+
+
+def _zone(cluster: Cluster, name: str) -> Zone | None:
+    """A zone by its name, also a former one; `None` without zones."""
+    named = {zone.name: zone for zone in cluster.spec.topology.zones}
+    return named.get(name) or (Zone(name) if name else None)
 
 
 def kind_of(body: Object) -> Kind:
@@ -136,7 +187,7 @@ def kind_and_name(step: Step) -> Ref:
             return kind_of(body), name_of(body)
         case Delete(kind, name):
             return kind, name
-        case Refresh(pod) | Abandon(pod):
+        case Refresh(pod) | Abandon(pod) | Recreate(pod):
             return POD, pod
 
 
@@ -144,21 +195,17 @@ def _objects(
     observed: Observed,
     environment: Environment,
     taken: Sequence[Seat],
-    peers: PeerList,
-    config: Configuration,
-    counts: Sequence[Scale],
+    files: tuple[Configuration, PeerList],
+    sets: Sequence[Object],
 ) -> Iterator[Object]:
     """All children, in the order in which they are made: what a pod needs before the pod."""
     cluster = observed.cluster
-    zones = {zone.name: zone for zone in cluster.spec.topology.zones}
     yield access.service_account(cluster)
     yield services.headless_service(cluster)
     yield services.client_service(cluster)
     yield from (services.alias_service(cluster, seat) for seat in taken)
-    yield config_map(cluster, config, peers)
-    for scale in counts:
-        zone = zones.get(scale.zone) or (Zone(scale.zone) if scale.zone else None)
-        yield stateful_set(cluster, environment, zone, scale.now, config.static_hash)
+    yield config_map(cluster, *files)
+    yield from sets
     optional = (
         availability.disruption_budget(cluster),
         access.network_policy(cluster, environment),
@@ -238,8 +285,9 @@ def _deletions(
 ) -> Iterator[Delete]:
     """What is not wanted any more; a StatefulSet of a former zone goes when it has no pods."""
     wanted = {(kind_of(body), name_of(body)) for body in objects}
-    zones = {zone.name for zone in observed.cluster.spec.topology.zones} or {""}
-    former = {(STATEFUL_SET, each.name) for each in counts if each.zone not in zones}
+    former = {
+        (STATEFUL_SET, each.name) for each in counts if each.zone not in zones(observed.cluster)
+    }
     for ref, live in observed.children.items():
         if ref not in wanted or (ref in former and _is_empty(live)):
             yield Delete(ref[0], ref[1], live["metadata"]["uid"])
@@ -250,12 +298,8 @@ def _is_empty(live: Object) -> bool:
 
 
 def _abandoned(observed: Observed) -> Iterator[Abandon]:
-    """Pods that should be gone for half a minute: their nodes do not answer.
-
-    Not with a volume: two pods must never have it at once.
-    """
-    if observed.cluster.spec.snapshot.volume is not None:
-        return
+    """Pods that should have been gone for half a minute: their nodes do not answer."""
     for pod in observed.pods.values():
-        if pod.deleting_since is not None and observed.now - pod.deleting_since > _LOST:
+        forced = force_time(observed, pod)
+        if forced is not None and observed.now > forced:
             yield Abandon(pod.name, pod.uid, pod.node)

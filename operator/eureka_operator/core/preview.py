@@ -13,7 +13,17 @@ from eureka_operator.core.drift import surplus
 from eureka_operator.core.kinds import CONFIG_MAP, STATEFUL_SET
 from eureka_operator.core.observed import Observed
 from eureka_operator.core.peering import Seat, alias
-from eureka_operator.core.plan import Abandon, Apply, Create, Delete, Plan, Step, kind_of, name_of
+from eureka_operator.core.plan import (
+    Abandon,
+    Apply,
+    Create,
+    Delete,
+    Plan,
+    Recreate,
+    Step,
+    kind_of,
+    name_of,
+)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -64,7 +74,7 @@ def _rows(step: Step) -> Iterator[Row]:
             yield Row("change", f"{body['kind']} {name_of(body)}", found)
         case Delete(kind, name):
             yield Row("delete", f"{kind.kind} {name}")
-        case Abandon(pod):
+        case Abandon(pod) | Recreate(pod):
             yield Row("delete", f"Pod {pod}")
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from eureka_operator.api.check import Problem
 from eureka_operator.api.cluster import Cluster
-from eureka_operator.core import names
+from eureka_operator.core import external, names
 from eureka_operator.core.conditions import (
     FALSE,
     TRUE,
@@ -22,13 +22,14 @@ from eureka_operator.core.conditions import (
     conditions,
     with_times,
 )
-from eureka_operator.core.convergence import Convergence, convergence
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.draining import DRAINING
 from eureka_operator.core.kinds import SERVICE, STATEFUL_SET, Object
+from eureka_operator.core.nodes import is_lost, node_sentence
 from eureka_operator.core.observed import FORMER, Observed, Pod, Report
 from eureka_operator.core.peering import Seat, alias, peer_url, zones
 from eureka_operator.core.plan import Apply, Create, Plan, kind_of, name_of
+from eureka_operator.core.rollout import Rollout
 
 SAMPLED_EVERY: Final = timedelta(seconds=30)
 _STUCK_MS: Final = 5_000
@@ -39,10 +40,9 @@ def status(
 ) -> dict[str, Any]:
     """The whole status."""
     cluster, before = observed.cluster, observed.cluster.status
-    seen = convergence(observed, plan, environment.domain)
-    facts = _facts(observed, plan, environment, failures, seen)
+    facts = _facts(observed, plan, environment, failures)
     now = timestamp(observed.now)
-    found = conditions(facts)
+    found = [*conditions(facts), *external.conditions(observed)]
     document: dict[str, Any] = {
         "observedGeneration": cluster.generation,
         "phase": _phase(facts, found),
@@ -59,6 +59,7 @@ def status(
     }
     version = _version(observed) or before.get("version", "")
     document |= {"version": version} if version else {}
+    document |= {"rollout": found} if (found := _rollout(plan.rollout)) else {}
     written = not is_same(document, before)
     return {**document, "registry": _registry(observed, now, at_once=written)}
 
@@ -128,7 +129,6 @@ def _facts(
     plan: Plan,
     environment: Environment,
     failures: Sequence[Failure],
-    seen: Convergence,
 ) -> Facts:
     cluster = observed.cluster
     wanted = [seat for seat in plan.seats if seat.wanted]
@@ -142,9 +142,13 @@ def _facts(
         failures=tuple(failures),
         changing=() if paused or failures else tuple(_changing(observed, plan)),
         waiting=tuple(_waiting(observed, wanted)),
-        convergence=seen,
+        convergence=plan.convergence,
+        update_failure=plan.rollout.failed,
+        taken_back=plan.rollout.taken_back,
         operator_namespace=environment.namespace,
         management_port=names.MANAGEMENT_PORT,
+        newer_defaults=plan.adoption.available,
+        unknown_template=plan.adoption.unknown,
     )
 
 
@@ -182,6 +186,9 @@ def _rolling(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
         for step in plan.steps
         if isinstance(step, Apply) and kind_of(step.body) is STATEFUL_SET
     }
+    if plan.rollout.target:
+        yield "RollingUpdate", _rollout_sentence(plan.rollout)
+        return
     for (kind, name), body in observed.children.items():
         if kind is not STATEFUL_SET:
             continue
@@ -192,24 +199,42 @@ def _rolling(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
             yield "Applying", f"{name} is being changed"
         elif not fresh:
             yield "Applying", f"the StatefulSet controller has not seen {name} yet"
-        elif current != update:
+        elif current != update and not plan.rollout.failed:
             done, total = state.get("updatedReplicas", 0), body["spec"].get("replicas", 0)
             yield "RollingUpdate", f"{name}: {done} of {total} peers have the new template"
+
+
+def _rollout_sentence(rollout: Rollout) -> str:
+    """How far an update is, and what it waits for."""
+    said = f"{rollout.updated} of {rollout.total} peers have the new template"
+    waits = "; ".join(rollout.waits_for) or (f"{rollout.peer} is being replaced")
+    return f"{said}; {waits}" if rollout.peer or rollout.waits_for else said
+
+
+def _rollout(rollout: Rollout) -> dict[str, str]:
+    """The update under way, as the next pass has to know it; empty if there is none."""
+    if not rollout.target:
+        return {}
+    found = {"targetRevision": rollout.target, "currentPeer": rollout.peer}
+    if rollout.started is not None:
+        found["startedAt"] = timestamp(rollout.started)
+    return {key: value for key, value in found.items() if value}
 
 
 def _waiting(observed: Observed, wanted: Sequence[Seat]) -> Iterator[str]:
     """Why peers are not ready."""
     for seat in wanted:
         pod, name = observed.pods.get(seat.pod), alias(observed.cluster, seat.number)
-        if pod is None:
-            continue
-        if pod.trouble:
-            yield f"{name}: {pod.trouble}"
-        elif not pod.ready:
-            report = observed.report(seat.pod)
-            yield f"{name}: {(report.why if report else None) or 'starting'}"
+        if pod is not None and (pod.trouble or not pod.ready):
+            yield f"{name}: {_why_not_ready(observed, pod)}"
     if observed.refused_pods:
         yield observed.refused_pods
+
+
+def _why_not_ready(observed: Observed, pod: Pod) -> str:
+    said = [each for each in (pod.trouble, node_sentence(observed, pod)) if each]
+    report = observed.report(pod.name)
+    return "; ".join(said) or (report.why if report else None) or "starting"
 
 
 def _phase(facts: Facts, found: Sequence[Condition]) -> str:
@@ -233,7 +258,8 @@ def _peer(observed: Observed, seat: Seat, domain: str, now: str) -> dict[str, An
     cluster = observed.cluster
     name = alias(cluster, seat.number)
     pod, report = observed.pods.get(seat.pod), observed.report(seat.pod)
-    state = _state(seat, pod, report)
+    lost = pod is not None and is_lost(observed, pod)
+    state = _state(seat, pod, report, lost=lost)
     before: dict[str, Any] = next(
         (p for p in cluster.status.get("peers", []) if p["name"] == name), {}
     )
@@ -259,13 +285,15 @@ def _stuck(report: Report) -> int:
     return sum(view.backlog for view in report.peers if view.lag_ms > _STUCK_MS)
 
 
-def _state(seat: Seat, pod: Pod | None, report: Report | None) -> str:
+def _state(seat: Seat, pod: Pod | None, report: Report | None, *, lost: bool) -> str:
     if not seat.wanted:
         return DRAINING
     if pod is None or not pod.ip:
         return "Failed" if pod is not None and pod.trouble and pod.node else "Pending"
     if pod.ready:
         return "Ready" if report is not None else "Unreachable"
+    if lost:
+        return "Unreachable"
     return "Failed" if pod.trouble else "Syncing"
 
 

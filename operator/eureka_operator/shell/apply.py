@@ -25,6 +25,7 @@ from eureka_operator.core.plan import (
     Apply,
     Create,
     Delete,
+    Recreate,
     Refresh,
     Step,
     kind_and_name,
@@ -111,6 +112,8 @@ async def _carry_out(kube: Kube, cluster: Cluster, step: Step) -> _Done | Failur
             await kube.annotate(POD, cluster.namespace, pod, {names.CONFIG_HASH: digest})
         case Abandon(pod, uid):
             await kube.delete(POD, cluster.namespace, pod, uid=uid, grace_s=0)
+        case Recreate(pod, uid):
+            await kube.delete(POD, cluster.namespace, pod, uid=uid)
     return _Done(step, live)
 
 

@@ -64,6 +64,9 @@ class Metrics:
         self._registered = self._gauge(
             "registered_instances", "instances registered for EurekaRegistrations", "status"
         )
+        self._missing_fields = self._gauge(
+            "crd_missing_fields", "fields that the operator knows and the served CRD lacks", "crd"
+        )
         self.leader = self._gauge("leader", "1 in the replica that acts")
         self.resync_age = self._gauge(
             "resync_age_seconds", "time since all clusters were last listed; 0 in a standby"
@@ -105,6 +108,10 @@ class Metrics:
         self._registered.clear()
         for status, count in statuses.items():
             self._registered.labels(status).set(count)
+
+    def crd_missing_fields(self, crd: str, count: int) -> None:
+        """Set how many fields a served CustomResourceDefinition lacks."""
+        self._missing_fields.labels(crd).set(count)
 
     def clusters(self, clusters: Iterable[Object]) -> None:
         """Set how many clusters have which condition with which status."""

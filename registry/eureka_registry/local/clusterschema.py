@@ -234,6 +234,15 @@ class Snapshot(_Part, frozen=True):
     volume: Annotated[Volume | UnsetType, _ELSEWHERE] = UNSET
 
 
+class Updates(_Part, frozen=True):
+    """`spec.updates`."""
+
+    strategy: Literal["Converged", "RollingUpdate", "OnDelete"] = "Converged"
+    settle_seconds: Annotated[int, Meta(ge=0, le=600)] = 15
+    progress_deadline_seconds: Annotated[int, Meta(ge=30, le=7200)] = 600
+    auto_rollback: bool = True
+
+
 class Disruption(_Part, frozen=True):
     """`spec.disruption`."""
 
@@ -356,6 +365,7 @@ class Spec(_Part, frozen=True):
     registry: Registry = Registry()
     service: Annotated[Service, _ELSEWHERE] = Service()
     snapshot: Snapshot = Snapshot()
+    updates: Annotated[Updates, _ELSEWHERE] = Updates()
     disruption: Annotated[Disruption, _ELSEWHERE] = Disruption()
     monitoring: Annotated[Monitoring, _ELSEWHERE] = Monitoring()
     network_policy: Annotated[NetworkPolicy, _ELSEWHERE] = NetworkPolicy()

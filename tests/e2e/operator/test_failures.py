@@ -16,7 +16,7 @@ from cluster.plan import Plan
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from e2e.operator.leases import POD, Leases, held
+from e2e.operator.leases import Leases, held
 from e2e.operator.volumes import local_volumes
 from processes.cluster import LONG, ask, document, until
 
@@ -25,8 +25,6 @@ PODS: Final = ("eureka-peer-1", "eureka-peer-2", "eureka-peer-3")
 SILENCE_S: Final = 30.0
 """No client may be without an answer for so long: a look at a peer that is gone takes up to 5 s,
 and the machine may be busy."""
-LOST_S: Final = 300.0
-"""A node counts as lost after 20 s; its pods may stay for 30 s, have 30 s to end, and 30 s more."""
 KEPT: Final = {f"kept-{number}" for number in range(20)}
 
 Record = Callable[[str, object], None]
@@ -107,33 +105,6 @@ def test_registry_lives_on_without_the_operator(
     assert shared.lives == before
 
 
-def test_peer_of_a_lost_node_is_replaced_elsewhere(
-    faults: Faults, shared: EkcCluster, leases: Leases, record_property: Record
-) -> None:
-    """Its pod is abandoned, which an event says; the node that comes back brings nothing old."""
-    others = shared.kubectl.get("pod", POD)["spec"]["nodeName"]
-    lost = next(name for name, pod in shared.pods.items() if pod.node != others)
-    before, node = shared.lives, shared.pods[lost].node
-    begin = time.monotonic()
-    with faults.cut_off(node):
-        until(lambda: shared.is_so("Ready", "False"), LOST_S)
-        until(lambda: shared.is_so("Available"), PATIENCE_S)
-        until(lambda: shared.lives.get(lost, before[lost]) != before[lost], LOST_S)
-        until(lambda: _is_said_to_be_removed(shared, lost, node), PATIENCE_S)
-        shared.wait_ready()
-        _record(record_property, "from a node's loss to three peers that agree", begin)
-        leases.wait_complete(3)
-        after = shared.lives
-
-    _wait_for_node(shared, node)
-    shared.wait_ready()
-    shared.wait_agreed()
-    assert shared.lives == after
-    assert {name: after[name] for name in PODS if name != lost} == {
-        name: before[name] for name in PODS if name != lost
-    }
-
-
 def test_all_peers_deleted_at_once_have_their_leases_from_the_snapshots(
     plan: Plan, cluster: EkcCluster
 ) -> None:
@@ -163,17 +134,6 @@ def _replace(cluster: EkcCluster, name: str) -> None:
     old = cluster.pods[name].uid
     cluster.kubectl("delete", "pod", name, "--timeout=150s")
     until(lambda: name in cluster.pods and cluster.pods[name].uid != old, PATIENCE_S)
-
-
-def _is_said_to_be_removed(cluster: EkcCluster, pod: str, node: str) -> bool:
-    """Whether an event says that a pod was removed, and from where."""
-    said = cluster.events("PeerAbandoned")
-    return any(f"removed pod {pod}" in each and node in each for each in said)
-
-
-def _wait_for_node(cluster: EkcCluster, node: str) -> None:
-    words = ("wait", "--for=condition=Ready", f"node/{node}", "--timeout=150s")
-    until(lambda: cluster.kubectl.tried(*words).returncode == 0, PATIENCE_S)
 
 
 def _register(cluster: EkcCluster) -> None:

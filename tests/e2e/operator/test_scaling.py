@@ -11,7 +11,6 @@ from e2e.operator.leases import Leases, held
 from processes.cluster import until
 
 LEASES: Final = 1_000
-ZONES: Final = {"topology": {"zones": [{"name": "a"}, {"name": "b"}]}}
 
 Record = Callable[[str, object], None]
 
@@ -42,35 +41,6 @@ def test_scaling_loses_no_lease_and_restarts_no_survivor(
     assert _revision(cluster) == revision
 
 
-def test_peers_of_two_zones_are_numbered_over_both(
-    cluster: EkcCluster, record_property: Record
-) -> None:
-    """One StatefulSet a zone; a fourth peer moves none, and clients get their own zone first."""
-    seconds = cluster.start({"replicas": 3, **ZONES})
-    record_property("from apply to Ready, three peers in two zones", _words(seconds))
-    lives = cluster.lives
-    assert _named_pods(cluster) == {
-        "peer1": "eureka-peer-a-1",
-        "peer2": "eureka-peer-b-1",
-        "peer3": "eureka-peer-a-2",
-    }
-
-    cluster.scale(4)
-
-    pods = ("eureka-peer-a-1", "eureka-peer-b-1", "eureka-peer-a-2", "eureka-peer-b-2")
-    assert _named_pods(cluster) == {f"peer{k}": pod for k, pod in enumerate(pods, start=1)}
-    assert _zones(cluster) == {"peer1": "a", "peer2": "b", "peer3": "a", "peer4": "b"}
-    assert lives.items() <= cluster.lives.items()
-    cluster.wait_agreed()
-    _check_zones(cluster, a=(1, 3, 2, 4), b=(2, 4, 1, 3))
-
-    cluster.scale(2)
-
-    assert _named_pods(cluster) == {"peer1": "eureka-peer-a-1", "peer2": "eureka-peer-b-1"}
-    assert cluster.lives.items() <= lives.items()
-    _check_zones(cluster, a=(1, 2), b=(2, 1))
-
-
 def _step(cluster: EkcCluster, before: int, wanted: int, record: Record) -> None:
     """Scale from `before` to `wanted` peers; all that can be seen is right soon after."""
     lives = cluster.lives
@@ -89,7 +59,8 @@ def _scale(cluster: EkcCluster, before: int, wanted: int, record: Record) -> Non
 
 def _check(cluster: EkcCluster, wanted: int) -> None:
     assert all(restarts == 0 for _, restarts in cluster.lives.values())
-    assert _named_pods(cluster) == {f"peer{k}": _pod(k) for k in range(1, wanted + 1)}
+    pods = {f"peer{k}": _pod(k) for k in range(1, wanted + 1)}
+    until(lambda: cluster.named_pods == pods, PATIENCE_S)
     # While leases begin each second, peers differ for moments.
     until(lambda: _shows(cluster, wanted), PATIENCE_S)
 
@@ -101,7 +72,7 @@ def _shows(cluster: EkcCluster, wanted: int) -> bool:
     scale = cluster.kubectl.raw(_scale_path(cluster))
     return (
         (status["phase"], status["replicas"], status["readyReplicas"]) == ("Ready", wanted, wanted)
-        and status["endpoints"]["defaultZone"] == _urls(cluster, *range(1, wanted + 1))
+        and status["endpoints"]["defaultZone"] == cluster.urls(*range(1, wanted + 1))
         and shown == {f"peer{k}": "Ready" for k in range(1, wanted + 1)}
         and scale["spec"]["replicas"] == scale["status"]["replicas"] == wanted
     )
@@ -112,7 +83,7 @@ def _hibernate(cluster: EkcCluster) -> None:
     cluster.scale(0)
 
     until(lambda: cluster.pods == {}, PATIENCE_S)
-    until(lambda: _named_pods(cluster) == {}, PATIENCE_S)
+    until(lambda: cluster.named_pods == {}, PATIENCE_S)
     until(lambda: cluster.status["phase"] == "Hibernated", PATIENCE_S)
     until(lambda: cluster.is_so("Available", "False", "Hibernated"), PATIENCE_S)
 
@@ -123,39 +94,10 @@ def _come_back(leases: Leases, peers: int) -> None:
     until(lambda: leases.seen.lost >= LEASES, PATIENCE_S)
 
 
-def _named_pods(cluster: EkcCluster) -> dict[str, str]:
-    """The pod that each alias Service leads to, by its name; the peers themselves say the same."""
-    services = cluster.kubectl.get("services", f"--selector=eurekube.io/cluster={cluster.name}")
-    found = {
-        each["metadata"]["name"]: each["spec"]["selector"]["statefulset.kubernetes.io/pod-name"]
-        for each in services["items"]
-        if "statefulset.kubernetes.io/pod-name" in each["spec"]["selector"]
-    }
-    until(
-        lambda: {cluster.peers(pod).get("name") for pod in found.values()} == {*found}, PATIENCE_S
-    )
-    return found
-
-
-def _check_zones(cluster: EkcCluster, **numbers: tuple[int, ...]) -> None:
-    """Wait until the status gives clients of each zone these peers, in this order."""
-    wanted = {zone: _urls(cluster, *each) for zone, each in numbers.items()}
-    until(lambda: cluster.status["endpoints"]["zones"] == wanted, PATIENCE_S)
-
-
-def _zones(cluster: EkcCluster) -> dict[str, str]:
-    return {peer["name"]: peer["zone"] for peer in cluster.status["peers"]}
-
-
 def _revision(cluster: EkcCluster) -> Any:  # noqa: ANN401 - JSON
     """The revision that all pods are of: another one would restart them."""
     items = cluster.kubectl.get("controllerrevisions")["items"]
     return [(each["metadata"]["name"], each["revision"]) for each in items]
-
-
-def _urls(cluster: EkcCluster, *numbers: int) -> str:
-    domain = f"{cluster.kubectl.namespace}.svc.cluster.local:8761"
-    return ",".join(f"http://peer{number}.{domain}/eureka/" for number in numbers)
 
 
 def _pod(number: int) -> str:

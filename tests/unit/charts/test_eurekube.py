@@ -48,6 +48,8 @@ _OPERATORS_RIGHTS = {
 _RIGHTS_BEYOND_NAMESPACES = {
     "/namespaces": ("get", "list", "watch"),
     "/nodes": ("get", "list", "watch"),
+    "apiextensions.k8s.io/customresourcedefinitions[eurekaclusters.eurekube.io]": ("get",),
+    "apiextensions.k8s.io/customresourcedefinitions[eurekaregistrations.eurekube.io]": ("get",),
 }
 _UID_ROLE = f"eurekube-operator-{NAMESPACE}-cluster-uid"
 _LEADER_RIGHTS = {

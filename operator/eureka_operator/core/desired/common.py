@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from eureka_operator.api.cluster import Cluster
 from eureka_operator.core import names
 from eureka_operator.core.kinds import CLUSTER, Kind, Object
 
+TEMPLATE_REVISION: Final = 1
+"""The newest revision of what is the same in the pod templates and in the static settings of all
+clusters. A release that changes any of it raises this number, and goes on building what the former
+number stands for: else every peer of every user would restart when the operator is upgraded."""
+
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """How the operator itself is run: what holds for all clusters.
 
     `registry_image` is a name with tag or digest, `namespace` the operator's own (empty outside
-    Kubernetes), `monitors` whether the API server has ServiceMonitors.
+    Kubernetes), `monitors` whether the API server has ServiceMonitors, `namespaced` whether the
+    operator looks after some namespaces only: then it may read no nodes. `template_revision` is
+    which pod template is built, one of 1 to `TEMPLATE_REVISION`.
     """
 
     registry_image: str
@@ -21,6 +30,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     monitors: bool = False
     version: str = ""
+    namespaced: bool = False
+    template_revision: int = TEMPLATE_REVISION
 
 
 def child(cluster: Cluster, kind: Kind, name: str, **rest: object) -> Object:

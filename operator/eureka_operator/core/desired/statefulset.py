@@ -10,17 +10,16 @@ from eureka_operator.core import names
 from eureka_operator.core.desired.common import Environment, child
 from eureka_operator.core.desired.configuration import CONFIG_FILE
 from eureka_operator.core.kinds import STATEFUL_SET, Object
+from eureka_operator.core.rollout import Fence
 
 CONTAINER: Final = "registry"
-_AVAILABLE_AFTER_S: Final = 5
-"""A rolling update goes on to the next peer when the last one has been ready for so long: by then
-peers have compared what they hold."""
 _GRACE_S: Final = 30
 _LOST_NODE_S: Final = 30
 _KEPT_REVISIONS: Final = 5
 _VOLUME_SIZE: Final = "1Gi"
 _STRONG: Final = "Required"
 _OFF: Final = "None"
+_ON_DELETE: Final = "OnDelete"
 _RESOURCES: Final = {
     "requests": {"cpu": "100m", "memory": "128Mi"},
     "limits": {"memory": "512Mi"},
@@ -50,30 +49,23 @@ def _split(name: str) -> tuple[str, str, str]:
     return name, "", ""
 
 
-def stateful_set(
-    cluster: Cluster,
-    environment: Environment,
-    zone: Zone | None,
-    replicas: int,
-    static_hash: str,
-) -> Object:
+def stateful_set(cluster: Cluster, zone: Zone | None, replicas: int, fence: Fence) -> Object:
     """The StatefulSet whose peers are in `zone`; `None`: no zones are named.
 
     Peers start in parallel: none has to wait for another one that cannot become ready.
     """
     zone_name = zone.name if zone else ""
     name = names.stateful_set(cluster.name, zone_name)
-    template = pod_template(cluster, environment, zone, static_hash)
     spec: Object = {
         "serviceName": names.headless_service(cluster.name),
         "replicas": replicas,
         "ordinals": {"start": 1},
         "podManagementPolicy": "Parallel",
-        "minReadySeconds": _AVAILABLE_AFTER_S,
+        "minReadySeconds": cluster.spec.updates.settle_seconds,
         "revisionHistoryLimit": _KEPT_REVISIONS,
-        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+        "updateStrategy": _update_strategy(cluster, replicas, fence),
         "selector": {"matchLabels": _selector(cluster, zone_name)},
-        "template": template,
+        "template": fence.template,
     }
     if cluster.spec.snapshot.volume is not None:
         spec["volumeClaimTemplates"] = [_claim(cluster)]
@@ -84,20 +76,32 @@ def stateful_set(
     body = child(cluster, STATEFUL_SET, name, spec=spec)
     if zone_name:
         body["metadata"]["labels"][names.ZONE_LABEL] = zone_name
-    body["metadata"]["annotations"] = {names.TEMPLATE_HASH: names.object_digest(template)}
+    annotations = {names.TEMPLATE_HASH: names.object_digest(fence.template)}
+    if fence.failed:
+        annotations |= {names.FAILED_TEMPLATE: fence.failed, names.FAILED_BECAUSE: fence.because}
+    body["metadata"]["annotations"] = annotations
     return body
+
+
+def _update_strategy(cluster: Cluster, replicas: int, fence: Fence) -> Object:
+    if cluster.spec.updates.strategy == _ON_DELETE:
+        return {"type": _ON_DELETE}
+    position = replicas if fence.position is None else min(fence.position, replicas)
+    return {"type": "RollingUpdate", "rollingUpdate": {"partition": position}}
 
 
 def pod_template(
     cluster: Cluster, environment: Environment, zone: Zone | None, static_hash: str
 ) -> Object:
-    """A peer's pod; a change of anything in it restarts the peers one after the other."""
+    """A peer's pod; a change of anything in it replaces the peers' pods (`core/rollout.py`)."""
     zone_name = zone.name if zone else ""
     pod = cluster.spec.pod
     labels = {**pod.labels, **names.labels(cluster.name)}
     if zone_name:
         labels[names.ZONE_LABEL] = zone_name
     annotations = {**pod.annotations, names.STATIC_CONFIG: static_hash}
+    if restart := cluster.annotations.get(names.RESTART_AT):
+        annotations[names.RESTART_AT] = restart
     spec: Object = {
         "serviceAccountName": cluster.name,
         "automountServiceAccountToken": False,

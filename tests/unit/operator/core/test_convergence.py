@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from eureka_operator.core.convergence import Convergence, convergence
+from eureka_operator.core.convergence import Convergence
 from eureka_operator.core.observed import Config, Observed, Report, read_report
 from eureka_operator.core.plan import plan
-from unit.operator.core.builders import DOMAIN, ENVIRONMENT, cluster, observed, view
+from unit.operator.core.builders import ENVIRONMENT, cluster, observed, view
 from unit.operator.core.world import settled
 
 
 def _convergence(seen: Observed) -> Convergence:
-    return convergence(seen, plan(seen, ENVIRONMENT), DOMAIN)
+    return plan(seen, ENVIRONMENT).convergence
 
 
 def _with_peer2(said: Report | str) -> Observed:

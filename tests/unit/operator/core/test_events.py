@@ -72,8 +72,8 @@ def test_restart_is_told_before_it_happens() -> None:
     world = settled()
     world.change({"image": {"tag": "2"}})
     world.reconcile()
-    assert "RollingUpdate" in {event.reason for event in world.events}
-    world.settle()
+    assert "RolloutStarted" in {event.reason for event in world.events}
+    world.settle(240)
 
     world.events.clear()
     world.objects[_STS].edit(_HASH, None, "kubectl")
@@ -90,7 +90,7 @@ def test_removed_objects_and_lost_pods_are_told() -> None:
         Event(
             WARNING,
             "PeerAbandoned",
-            "removed pod eureka-peer-1 without an answer of node node-1, which is lost",
+            "removed pod eureka-peer-1 by force: node node-1 does not end it",
         ),
     ]
 

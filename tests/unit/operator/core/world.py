@@ -34,6 +34,7 @@ from eureka_operator.core.plan import (
     Create,
     Delete,
     Plan,
+    Recreate,
     Refresh,
     Step,
     kind_and_name,
@@ -54,8 +55,10 @@ _GRACE: Final = timedelta(seconds=30)
 class _Peer:
     """A pod with its container, and what it has mounted."""
 
-    def __init__(self, name: str, uid: str, revision: str, address: str) -> None:
+    def __init__(self, name: str, uid: str, revision: str, address: str, now: datetime) -> None:
         self.name = name
+        self.created = now
+        self.ready_since = now
         self.uid = uid
         self.revision = revision
         self.config_hash = ""
@@ -99,7 +102,11 @@ class World:
         """Pods that cannot deliver what they took."""
         self.document: Object = document(spec or {})
         self.document["metadata"] |= {"namespace": "prod", "uid": _UID, "generation": 1}
+        self.broken: set[str] = set()
+        """Images whose peers are never ready."""
         self._settled: dict[str, tuple[str, str]] = {}
+        self._current: dict[str, str] = {}
+        self._templates: dict[str, Object] = {}
         self._made = 0
 
     # What people do
@@ -170,6 +177,7 @@ class World:
             foreign=foreign,
             pods={name: self._pod(peer) for name, peer in self.peers.items()},
             reports=dict(self._reports()),
+            templates=self._templates,
             settled=dict(self._settled),
         )
 
@@ -218,6 +226,9 @@ class World:
             case Abandon(pod, uid):
                 assert self.peers[pod].uid == uid
                 del self.peers[pod]
+            case Recreate(pod, uid):
+                assert self.peers[pod].uid == uid
+                self.kill(pod)
         return True
 
     def _create(self, body: Object) -> bool:
@@ -258,9 +269,9 @@ class World:
             self.kill(pod)
         for pod in sorted(expected.keys() - self.peers.keys()):
             self._made += 1
-            revision = _revision(expected[pod])
+            revision = self._due(pod, expected[pod])
             address = f"10.0.{self._made // 256}.{self._made % 256}"
-            self.peers[pod] = _Peer(pod, self._uid(), revision, address)
+            self.peers[pod] = _Peer(pod, self._uid(), revision, address, self.now)
         for (_, name), managed in owned.items():
             self._roll(name, managed)
 
@@ -293,7 +304,24 @@ class World:
         if not started or peer.stale or late:
             self._mount(peer)
         listed = {each["name"] for each in peer.list()["peers"]}
-        peer.ready = peer.ready or bool(started and peer.own_name() in listed)
+        well = self._image(peer.revision) not in self.broken
+        if well and not peer.ready and started and peer.own_name() in listed:
+            peer.ready, peer.ready_since = True, self.now
+
+    def _image(self, revision: str) -> str:
+        template = self._templates.get(revision, {"spec": {"containers": [{"image": ""}]}})
+        return str(template["spec"]["containers"][0]["image"])
+
+    def _due(self, pod: str, managed: Managed) -> str:
+        """The revision that a pod is made from: below the fence it is the current one."""
+        update = self._record(managed)
+        name, _, ordinal = pod.rpartition("-")
+        return self._current.setdefault(name, update) if int(ordinal) <= _fence(managed) else update
+
+    def _record(self, managed: Managed) -> str:
+        revision = _revision(managed)
+        self._templates[revision] = copy.deepcopy(managed["spec"]["template"])
+        return revision
 
     def _mount(self, peer: _Peer) -> None:
         """A file that cannot be used leaves the last good one in force."""
@@ -304,19 +332,22 @@ class World:
             peer.mounted = {**(peer.mounted or {}), **good}
 
     def _roll(self, name: str, managed: Managed) -> None:
-        """Restart one peer of an older revision if all the others are ready."""
-        revision = _revision(managed)
+        """Replace one peer of an older revision, from the fence on, if all the others are ready."""
+        revision = self._record(managed)
         pods = [self.peers[pod] for pod in _pods(name, managed)]
         old = [peer for peer in pods if peer.revision != revision]
-        if old and all(peer.ready for peer in pods):
-            self.kill(max(old, key=lambda peer: int(peer.name.rpartition("-")[2])).name)
+        due = [peer for peer in old if _ordinal(peer.name) > _fence(managed)]
+        if due and all(peer.ready for peer in pods):
+            self.kill(max(due, key=lambda peer: _ordinal(peer.name)).name)
+        if not old and all(peer.ready for peer in pods):
+            self._current[name] = revision
         managed.touch(
             {
                 "observedGeneration": managed.generation,
                 "replicas": len(pods),
                 "readyReplicas": sum(peer.ready for peer in pods),
                 "updatedReplicas": len(pods) - len(old),
-                "currentRevision": min((peer.revision for peer in old), default=revision),
+                "currentRevision": self._current.setdefault(name, revision),
                 "updateRevision": revision,
             }
         )
@@ -330,6 +361,8 @@ class World:
             ready=peer.ready,
             revision=peer.revision,
             config_hash=peer.config_hash,
+            created=peer.created,
+            ready_since=peer.ready_since if peer.ready else None,
             deleting_since=peer.deleting_since,
         )
 
@@ -394,6 +427,15 @@ def _pods(name: str, managed: Managed) -> list[str]:
     """Pods that a StatefulSet is to have; 1 is Kubernetes' default."""
     count = int(managed["spec"].get("replicas", 1))
     return [f"{name}-{ordinal}" for ordinal in range(1, count + 1)]
+
+
+def _ordinal(pod: str) -> int:
+    return int(pod.rpartition("-")[2])
+
+
+def _fence(managed: Managed) -> int:
+    """So many pods keep their template."""
+    return int(managed["spec"]["updateStrategy"].get("rollingUpdate", {}).get("partition", 0))
 
 
 def _revision(managed: Managed) -> str:

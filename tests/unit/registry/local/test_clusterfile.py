@@ -102,7 +102,7 @@ def test_fields_for_kubernetes_are_listed_once(tmp_path: Path) -> None:
     elsewhere = (
         "spec.version, spec.image, spec.paused, spec.topology.zoneKey, "
         "spec.topology.zones[0].nodeZone, spec.topology.spread, spec.topology.antiAffinity, "
-        "spec.service, spec.snapshot.volume, spec.disruption, spec.monitoring, "
+        "spec.service, spec.snapshot.volume, spec.updates, spec.disruption, spec.monitoring, "
         "spec.networkPolicy, spec.resources, spec.injection, spec.pod"
     )
     other = "the other cluster is not here: spec.registry.remoteRegions[1].clusterRef"

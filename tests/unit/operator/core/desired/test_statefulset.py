@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from eureka_operator.api.cluster import Cluster
 from eureka_operator.api.spec import Zone
 from eureka_operator.core import names
 from eureka_operator.core.desired.statefulset import image, pod_template, stateful_set
+from eureka_operator.core.kinds import Object
+from eureka_operator.core.rollout import Fence
 from support.clusterobjects import DIGEST
 from unit.operator.core.builders import ENVIRONMENT, EVERYTHING, cluster
 from unit.operator.core.desired import golden
@@ -14,22 +17,27 @@ from unit.operator.core.desired import golden
 _STATIC = "0123456789abcdef"
 
 
+def _stateful_set(owner: Cluster, zone: Zone | None, replicas: int) -> Object:
+    fence = Fence(template=pod_template(owner, ENVIRONMENT, zone, _STATIC))
+    return stateful_set(owner, zone, replicas, fence)
+
+
 def test_stateful_set() -> None:
     """Four lines of an EurekaCluster."""
-    golden.check("statefulset", stateful_set(cluster(), ENVIRONMENT, None, 3, _STATIC))
+    golden.check("statefulset", _stateful_set(cluster(), None, 3))
 
 
 def test_stateful_set_of_a_zone() -> None:
     """The zone is pinned to nodes, told to the peer, and part of the selector."""
     spec = {"topology": {"zones": [{"name": "a", "nodeZone": "eu-west-1a"}, {"name": "b"}]}}
-    body = stateful_set(cluster(spec), ENVIRONMENT, Zone("a", "eu-west-1a"), 2, _STATIC)
+    body = _stateful_set(cluster(spec), Zone("a", "eu-west-1a"), 2)
     golden.check("statefulset-zone", body)
 
 
 def test_stateful_set_with_everything_set() -> None:
     """Each field of the object that concerns pods."""
     zone = Zone("a", "eu-west-1a")
-    body = stateful_set(cluster(EVERYTHING), ENVIRONMENT, zone, 2, _STATIC)
+    body = _stateful_set(cluster(EVERYTHING), zone, 2)
     golden.check("statefulset-everything", body)
 
 
@@ -39,13 +47,13 @@ def test_stateful_set_with_a_snapshot_without_a_volume() -> None:
         "snapshot": {"enabled": True},
         "topology": {"spread": "None", "antiAffinity": "Required"},
     }
-    body = stateful_set(cluster(spec), ENVIRONMENT, None, 3, _STATIC)
+    body = _stateful_set(cluster(spec), None, 3)
     golden.check("statefulset-snapshot", body)
 
 
 def _claim(volume: object) -> Any:  # noqa: ANN401 - JSON
     spec = {"snapshot": {"enabled": True, "volume": volume}}
-    body = stateful_set(cluster(spec), ENVIRONMENT, None, 3, _STATIC)
+    body = _stateful_set(cluster(spec), None, 3)
     return body["spec"]["volumeClaimTemplates"][0]["spec"]
 
 
@@ -101,10 +109,7 @@ def test_version_wins_over_the_operators_digest() -> None:
 
 def test_replicas_are_no_part_of_the_template() -> None:
     """Scaling restarts nobody."""
-    one, nine = (
-        stateful_set(cluster({"replicas": count}), ENVIRONMENT, None, count, _STATIC)
-        for count in (1, 9)
-    )
+    one, nine = (_stateful_set(cluster({"replicas": count}), None, count) for count in (1, 9))
 
     assert one["spec"]["template"] == nine["spec"]["template"]
     assert one["metadata"]["annotations"] == nine["metadata"]["annotations"]

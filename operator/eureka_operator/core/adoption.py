@@ -1,0 +1,171 @@
+"""What a cluster took over from the operator that made it, and goes on with under a newer one.
+
+An operator has defaults of its own: the image of peers, and the pod template that its release
+builds. A newer operator with other ones would restart every peer of every user. So what a cluster
+was made with is recorded on its StatefulSets, and kept until somebody asks for the newer: by
+another `spec.version`, or by the annotation `eurekube.io/upgrade` with the operator's version.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from eureka_operator.api.check import without_nulls
+from eureka_operator.core import names
+from eureka_operator.core.desired.common import Environment
+from eureka_operator.core.desired.statefulset import CONTAINER, image
+from eureka_operator.core.kinds import STATEFUL_SET, Object
+from eureka_operator.core.observed import Observed
+
+_UNRECORDED_REVISION: Final = 1
+"""The pod template of the operators that kept no record."""
+
+
+class Record(msgspec.Struct, frozen=True, rename="camel"):
+    """The annotation `eurekube.io/adopted` of a StatefulSet.
+
+    `image` is the operator's default one at that time, which `spec.image` and `spec.version` may
+    override; `version` was `spec.version`, `None` without one; `operator` is the version of the
+    operator whose defaults these are, empty if it kept no record.
+    """
+
+    image: str
+    template_revision: int
+    version: str | None = None
+    operator: str = ""
+
+
+class Adoption(msgspec.Struct, frozen=True):
+    """What a cluster is built with.
+
+    `available` says in words that this operator has newer defaults, `unknown` that it cannot build
+    the recorded pod template, because a newer operator made it; each is empty if that is not so.
+    """
+
+    record: Record
+    available: str = ""
+    unknown: str = ""
+
+    @property
+    def image(self) -> str:
+        """The default image of peers."""
+        return self.record.image
+
+    @property
+    def revision(self) -> int:
+        """The revision of the pod template."""
+        return self.record.template_revision
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """What every StatefulSet of the cluster is annotated with."""
+        return {names.ADOPTED: msgspec.json.encode(self.record).decode()}
+
+    def environment(self, environment: Environment) -> Environment:
+        """What the operator is run with, but for what the cluster keeps."""
+        return replace(environment, registry_image=self.image, template_revision=self.revision)
+
+    def on(self, body: Object) -> Object:
+        """A StatefulSet with the record."""
+        metadata = body["metadata"]
+        annotations = {**metadata.get("annotations", {}), **self.annotations}
+        return {**body, "metadata": {**metadata, "annotations": annotations}}
+
+    def template(self, built: Object, live: Object | None) -> Object:
+        """The pod template of a StatefulSet: as it runs if it cannot be built."""
+        if live is None or not self.unknown:
+            return built
+        found: Object = without_nulls(live["spec"]["template"])
+        return found
+
+
+def adoption(observed: Observed, environment: Environment) -> Adoption:
+    """What the cluster keeps of the operator that made it, or takes over from this one now."""
+    cluster = observed.cluster
+    newest = Record(
+        image=environment.registry_image,
+        template_revision=environment.template_revision,
+        version=cluster.spec.version,
+        operator=environment.version,
+    )
+    kept = _kept(observed, environment)
+    asked = cluster.annotations.get(names.UPGRADE) == environment.version
+    if kept is None or asked or kept.version != newest.version:
+        return Adoption(newest)
+    if kept.template_revision > newest.template_revision:
+        return Adoption(kept, unknown=_unknown(observed, kept, environment))
+    return Adoption(kept, available=_available(observed, kept, environment))
+
+
+def _kept(observed: Observed, environment: Environment) -> Record | None:
+    """The record of the first StatefulSet that has one; `None`: there is no StatefulSet.
+
+    One without a record is of an operator that kept none: then what runs is what was taken over.
+    """
+    sets = {name: body for (kind, name), body in observed.children.items() if kind is STATEFUL_SET}
+    bodies = [sets[name] for name in sorted(sets)]
+    found = next((record for each in bodies if (record := _record(each)) is not None), None)
+    if found is not None or not bodies:
+        return found
+    return Record(
+        image=_running_image(bodies[0], observed, environment),
+        template_revision=_UNRECORDED_REVISION,
+        version=observed.cluster.spec.version,
+    )
+
+
+def _record(body: Object) -> Record | None:
+    """What a StatefulSet's annotation says; `None` without one, or if it cannot be read."""
+    text = body["metadata"].get("annotations", {}).get(names.ADOPTED, "")
+    try:
+        return msgspec.json.decode(text, type=Record)
+    except msgspec.DecodeError:
+        return None
+
+
+def _running_image(body: Object, observed: Observed, environment: Environment) -> str:
+    """The default image that leads to the one of the live pod template."""
+    containers = body["spec"].get("template", {}).get("spec", {}).get("containers", [])
+    live = next((str(each["image"]) for each in containers if each["name"] == CONTAINER), "")
+    same = live in ("", image(observed.cluster, environment))
+    return environment.registry_image if same else live
+
+
+def _available(observed: Observed, kept: Record, environment: Environment) -> str:
+    cluster = observed.cluster
+    runs = image(cluster, replace(environment, registry_image=kept.image))
+    would_run = image(cluster, environment)
+    now, then = [], []
+    if runs != would_run:
+        now.append(f"image {runs}")
+        then.append(f"image {would_run}")
+    if kept.template_revision != environment.template_revision:
+        now.append(f"pod template {kept.template_revision}")
+        then.append(f"pod template {environment.template_revision}")
+    if not now:
+        return ""
+    since = f", as operator {kept.operator} made them" if kept.operator else ""
+    return (
+        f"peers have {' and '.join(now)}{since}; operator {environment.version} would give them"
+        f" {' and '.join(then)}; {_request(observed, environment)}"
+    )
+
+
+def _unknown(observed: Observed, kept: Record, environment: Environment) -> str:
+    return (
+        f"peers have pod template {kept.template_revision}, as operator {kept.operator} made them;"
+        f" operator {environment.version} knows templates up to {environment.template_revision}"
+        " only, so it leaves the template as it is, and changes of the spec that concern pods wait"
+        f" for a newer operator; {_request(observed, environment)}"
+    )
+
+
+def _request(observed: Observed, environment: Environment) -> str:
+    """How people ask for this operator's defaults."""
+    cluster = observed.cluster
+    annotation = f"{names.UPGRADE}={environment.version}"
+    command = f"kubectl -n {cluster.namespace} annotate ekc {cluster.name} {annotation}"
+    return f"to have them take these over, one after the other: {command} --overwrite"

@@ -1,0 +1,71 @@
+"""Compares the CustomResourceDefinitions that are served with what this operator knows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from eureka_operator.core import crds
+from eureka_operator.core.events import WARNING
+from eureka_operator.core.kinds import CLUSTER, CRD, Kind, Object
+from eureka_operator.shell.client import ApiError, RefusedError
+from eureka_operator.shell.kube import Kube
+from eureka_operator.shell.metrics import Metrics
+
+_REASON: Final = "CRDTooOld"
+_log = logging.getLogger(__name__)
+
+
+class ServedCRDs:
+    """What is missing in them: a log line when it changes, a metric, and an event on each cluster.
+
+    Without the right to read them nothing is compared, which is said once.
+    """
+
+    def __init__(self, kube: Kube, metrics: Metrics) -> None:
+        self._kube = kube
+        self._metrics = metrics
+        self._missing: dict[Kind, tuple[str, ...]] = {}
+        self._told: set[str] = set()
+        self._refused = ""
+
+    async def compare(self, clusters: Iterable[Object]) -> None:
+        """Look at each CRD once, and tell those EurekaClusters that were not told yet."""
+        for kind in crds.KINDS:
+            await self._compare(kind)
+        missing = self._missing.get(CLUSTER, ())
+        if missing:
+            await self._tell(clusters, crds.warning(crds.name(CLUSTER), missing))
+        else:
+            self._told.clear()
+
+    async def _compare(self, kind: Kind) -> None:
+        name = crds.name(kind)
+        try:
+            crd = await self._kube.get(CRD, "", name)
+        except RefusedError as error:
+            self._note_refusal(f"it is not known whether {name} has all fields: {error}")
+            return
+        except ApiError as error:
+            _log.debug("%s could not be read: %s", name, error)
+            return
+        if crd is None:
+            return
+        missing = crds.missing_fields(crd, kind)
+        if missing and missing != self._missing.get(kind):
+            _log.warning("%s", crds.warning(name, missing))
+        self._missing[kind] = missing
+        self._metrics.crd_missing_fields(name, len(missing))
+
+    def _note_refusal(self, said: str) -> None:
+        if not self._refused:
+            _log.info("%s", said)
+        self._refused = said
+
+    async def _tell(self, clusters: Iterable[Object], said: str) -> None:
+        for cluster in clusters:
+            uid = cluster["metadata"]["uid"]
+            if uid not in self._told:
+                self._told.add(uid)
+                await self._kube.post_event(cluster, WARNING, _REASON, said)

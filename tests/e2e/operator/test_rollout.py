@@ -1,0 +1,317 @@
+"""Pods get another template: one peer after the other, judged, and none loses anything.
+
+The tests of a file share three peers: each leaves them ready, of one template, and agreed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import pytest
+
+from cluster.faults import Faults
+from e2e.clusters import Target
+from e2e.operator.changes import wait_available
+from e2e.operator.ekc import PATIENCE_S, EkcCluster
+from e2e.operator.installed import Operator
+from e2e.operator.leases import held
+from e2e.operator.lookups import looked_up
+from e2e.operator.rollouts import (
+    MISSING,
+    NEVER_AGREED,
+    NEVER_READY,
+    ROLLED_S,
+    UPDATES,
+    crashing,
+    current_peers,
+    is_fenced,
+    noted,
+    reasons,
+    stateful_set,
+    wait_fenced,
+    wait_rolled_back,
+    wait_rolling,
+)
+from e2e.operator.watched import Replacements, watched_object, watched_pods
+from processes.cluster import until
+
+LEASES: Final = 300
+FROM_THE_TOP: Final = ["eureka-peer-3", "eureka-peer-2", "eureka-peer-1"]
+CANARY: Final = FROM_THE_TOP[0]
+
+Record = Callable[[str, object], None]
+
+
+@pytest.fixture(scope="module")
+def rolled(target: Target, operator: Operator) -> Iterator[EkcCluster]:  # noqa: ARG001 - it works there
+    """Three peers that are judged for two seconds, and given up after thirty."""
+    with target.kubectl.in_a_namespace("rolled") as kubectl:
+        cluster = EkcCluster(kubectl)
+        cluster.start({"replicas": 3, "updates": UPDATES})
+        yield cluster
+
+
+def test_good_template_reaches_one_peer_after_the_other(
+    target: Target, rolled: EkcCluster, record_property: Record
+) -> None:
+    """From the highest down; no lease is lost, no look-up fails, and the fence is up again."""
+    with (
+        held(target, rolled, LEASES) as leases,
+        looked_up(target, rolled) as looks,
+        watched_object(rolled) as seen,
+        watched_pods(rolled) as pods,
+    ):
+        leases.wait_complete(3)
+        begin = time.monotonic()
+        rolled.change(noted("good"))
+        wait_rolling(rolled, "peer3")
+        rolled.wait_ready(ROLLED_S)
+        _record(record_property, "three peers of a new template, with 300 leases", begin)
+        leases.wait_complete(3)
+        leases.check()
+        assert looks.seen.failed == []
+        record_property("look-ups, and those that the next peer answered", _looked(looks.seen))
+
+    assert pods.made == FROM_THE_TOP
+    assert pods.most_away == 1
+    assert current_peers(seen) == ["peer3", "peer2", "peer1"]
+    assert ("False", "RollingUpdate") in reasons(seen, "Ready")
+    assert ("True", "RollingUpdate") in reasons(seen, "Progressing")
+    _check_finished(rolled)
+    assert len(rolled.events("RolloutStarted")) == 1
+    assert len(rolled.events("RolloutFinished")) == 1
+    assert [_first_named(said) for said in rolled.events("PeerUpdated")] == [
+        "peer3",
+        "peer2",
+        "peer1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "change", [MISSING, NEVER_AGREED], ids=["image cannot be pulled", "never agrees"]
+)
+def test_bad_template_reaches_one_peer_and_is_taken_back(
+    rolled: EkcCluster, change: Mapping[str, Any], record_property: Record
+) -> None:
+    """It is not tried again until the spec asks for another one."""
+    _check_taken_back(rolled, change, record_property)
+
+
+@pytest.mark.long
+def test_other_bad_templates_are_taken_back_likewise(
+    target: Target, rolled: EkcCluster, record_property: Record
+) -> None:
+    """A program that ends at once, and one that is never ready."""
+    for change in (crashing(target), NEVER_READY):
+        _check_taken_back(rolled, change, record_property)
+        rolled.change(noted("good"))
+        rolled.wait_ready(ROLLED_S)
+
+
+def test_rollout_goes_on_where_it_was_whoever_forgets_it(
+    operator: Operator, rolled: EkcCluster, faults: Faults
+) -> None:
+    """The leader dies while the canary is judged, and the status is lost: no peer is tried twice.
+
+    What was rolled back before does not stand in the way.
+    """
+    with watched_pods(rolled) as pods:
+        rolled.change(noted("after a bad one"))
+        wait_rolling(rolled, "peer3")
+        until(lambda: pods.made == [CANARY], ROLLED_S)
+        faults.kill_in_pod(operator.namespace, operator.leader)
+        _wipe_status(rolled)
+        wait_rolling(rolled, "peer2")
+        _wipe_status(rolled)
+        rolled.wait_ready(ROLLED_S)
+        wait_fenced(rolled)
+
+    assert pods.made == FROM_THE_TOP
+    assert pods.most_away == 1
+    wait_available(operator)
+    _check_finished(rolled)
+
+
+def test_without_roll_back_it_stops_and_the_next_template_goes_on(
+    rolled: EkcCluster, record_property: Record
+) -> None:
+    """The peer that failed is left for people to look at; it is the first to get the next one."""
+    before = rolled.lives
+    with watched_pods(rolled) as pods:
+        rolled.change({"updates": {"autoRollback": False}, **MISSING})
+        wait_rolled_back(rolled, "DeadlineExceeded")
+        assert _others(rolled.lives) == _others(before)
+        assert not rolled.pods[CANARY].ready
+        assert "peer3" in rolled.condition("Stalled")["message"]
+        begin = time.monotonic()
+        rolled.change({"updates": {"autoRollback": True}, **noted("after a stop")})
+        rolled.wait_ready(ROLLED_S)
+        _record(record_property, "from the next template to three peers of it", begin)
+
+    assert pods.made == [CANARY, *FROM_THE_TOP]
+    assert pods.most_away == 1
+    _check_finished(rolled)
+
+
+def test_peers_are_restarted_on_request(rolled: EkcCluster) -> None:
+    """By `kubectl rollout restart`, and by an annotation that Git can have."""
+    with watched_pods(rolled) as pods:
+        rolled.kubectl("rollout", "restart", f"statefulset/{rolled.name}-peer")
+        wait_rolling(rolled, "peer3")
+        rolled.wait_ready(ROLLED_S)
+    assert pods.made == FROM_THE_TOP
+    assert pods.most_away == 1
+
+    with watched_pods(rolled) as pods:
+        _annotate(rolled, "restart-at", "2026-11-29")
+        wait_rolling(rolled, "peer3")
+        rolled.wait_ready(ROLLED_S)
+    assert pods.made == FROM_THE_TOP
+    assert pods.most_away == 1
+    _check_finished(rolled)
+
+
+def test_growing_waits_while_a_canary_is_judged(rolled: EkcCluster) -> None:
+    """New peers would be of a template that nobody has tried."""
+    with watched_object(rolled) as seen, watched_pods(rolled) as pods:
+        rolled.change(MISSING)
+        wait_rolling(rolled, "peer3")
+        rolled.kubectl("scale", f"eurekacluster/{rolled.name}", "--replicas=4")
+        wait_rolled_back(rolled)
+        until(lambda: len(rolled.pods) == 4 and _all_ready(rolled), ROLLED_S)
+
+    assert pods.made == [CANARY, CANARY]
+    images = {
+        container["image"]
+        for pod in rolled.kubectl.get("pods", "--selector=eurekube.io/cluster")["items"]
+        for container in pod["spec"]["containers"]
+    }
+    assert len(images) == 1
+    assert not any("missing" in image for image in images)
+    assert seen.objects
+    rolled.change({"replicas": 3, **noted("small again")})
+    rolled.wait_ready(ROLLED_S)
+    _check_finished(rolled)
+
+
+def test_strategies_of_kubernetes_are_kubernetes_own(rolled: EkcCluster) -> None:
+    """`OnDelete` leaves peers as they are, `RollingUpdate` asks none of them."""
+    rolled.change({"updates": {"strategy": "OnDelete"}, **noted("on delete")})
+    until(lambda: _strategy(rolled) == "OnDelete", PATIENCE_S)
+    before = rolled.lives
+    rolled.kubectl("delete", "pod", FROM_THE_TOP[1])
+    until(lambda: rolled.pods.get(FROM_THE_TOP[1]) not in (None, before), PATIENCE_S)
+    until(lambda: _all_ready(rolled), ROLLED_S)
+    assert {name: rolled.lives[name] for name in (FROM_THE_TOP[0], FROM_THE_TOP[2])} == {
+        name: before[name] for name in (FROM_THE_TOP[0], FROM_THE_TOP[2])
+    }
+    assert _notes(rolled)[FROM_THE_TOP[1]] == "on delete"
+    assert _notes(rolled)[CANARY] == "small again"
+
+    with watched_pods(rolled) as pods:
+        rolled.change({"updates": {"strategy": "RollingUpdate"}})
+        rolled.wait_ready(ROLLED_S)
+    assert pods.made == [FROM_THE_TOP[0], FROM_THE_TOP[2]]
+    assert stateful_set(rolled)["spec"]["updateStrategy"]["rollingUpdate"]["partition"] == 0
+
+    with watched_pods(rolled) as pods:
+        rolled.change({"updates": {"strategy": "Converged"}})
+        wait_fenced(rolled)
+        rolled.wait_ready(ROLLED_S)
+    assert pods.made == []
+
+
+def _check_taken_back(cluster: EkcCluster, change: Mapping[str, Any], record: Record) -> None:
+    """Exactly one peer is affected, and all are of the last good template again."""
+    before, revision = cluster.lives, stateful_set(cluster)["status"]["currentRevision"]
+    begin = time.monotonic()
+    with watched_pods(cluster) as pods:
+        cluster.change(change)
+        wait_rolling(cluster, "peer3")
+        wait_rolled_back(cluster)
+        until(lambda: _all_ready(cluster), ROLLED_S)
+        until(lambda: cluster.agrees, ROLLED_S)
+        _record(record, "from a bad template to three good peers", begin)
+        wait_fenced(cluster)
+        generation = stateful_set(cluster)["metadata"]["generation"]
+        said = cluster.condition("Stalled")["message"]
+        assert "peer3" in said
+        assert cluster.is_so("Ready", "False", "RolledBack")
+        assert cluster.events("RolledBack")
+        _edit_something_else(cluster)
+
+    assert pods.made in ([CANARY, CANARY], [CANARY])
+    assert pods.most_away == 1
+    assert _others(cluster.lives) == _others(before)
+    body = stateful_set(cluster)
+    assert body["status"]["updateRevision"] == revision
+    assert body["metadata"]["generation"] == generation
+    assert cluster.is_so("Stalled", reason="RolledBack")
+
+
+def _edit_something_else(cluster: EkcCluster) -> None:
+    """What has nothing to do with the template is no reason to try it again."""
+    cluster.kubectl("label", f"eurekacluster/{cluster.name}", "team=a", "--overwrite")
+    cluster.change({"logging": {"level": "DEBUG"}})
+    until(lambda: cluster.is_so("ConfigSynced"), PATIENCE_S)
+    until(lambda: cluster.is_so("Stalled", reason="RolledBack"), PATIENCE_S)
+    cluster.change({"logging": None})
+    until(lambda: cluster.is_so("ConfigSynced"), PATIENCE_S)
+    until(lambda: cluster.is_so("Stalled", reason="RolledBack"), PATIENCE_S)
+
+
+def _check_finished(cluster: EkcCluster) -> None:
+    """Nothing is under way, and a pod that dies comes back as it was."""
+    wait_fenced(cluster)
+    until(lambda: "rollout" not in cluster.status, PATIENCE_S)
+    until(lambda: cluster.agrees, PATIENCE_S)
+    assert all(restarts == 0 for _, restarts in cluster.lives.values())
+
+
+def _wipe_status(cluster: EkcCluster) -> None:
+    """Lose all that the status says."""
+    words = ("replace", "--subresource=status", "--force=false", "-f", "-")
+    ref = f"eurekacluster/{cluster.name}"
+    patch = '[{"op": "replace", "path": "/status", "value": {}}]'
+    del words
+    cluster.kubectl("patch", ref, "--subresource=status", "--type=json", f"--patch={patch}")
+
+
+def _annotate(cluster: EkcCluster, name: str, text: str) -> None:
+    word = f"eurekube.io/{name}={text}"
+    cluster.kubectl("annotate", f"eurekacluster/{cluster.name}", word, "--overwrite")
+
+
+def _others(lives: Mapping[str, tuple[str, int]]) -> dict[str, tuple[str, int]]:
+    return {name: life for name, life in lives.items() if name != CANARY}
+
+
+def _all_ready(cluster: EkcCluster) -> bool:
+    return all(pod.ready for pod in cluster.pods.values())
+
+
+def _strategy(cluster: EkcCluster) -> str:
+    return str(stateful_set(cluster)["spec"]["updateStrategy"]["type"])
+
+
+def _notes(cluster: EkcCluster) -> dict[str, str]:
+    """The note in each pod's template."""
+    items = cluster.kubectl.get("pods", f"--selector=eurekube.io/cluster={cluster.name}")["items"]
+    return {
+        each["metadata"]["name"]: each["metadata"]["annotations"].get("example.com/note", "")
+        for each in items
+    }
+
+
+def _first_named(said: str) -> str:
+    return next(word.strip(":,") for word in said.split() if word.startswith("peer"))
+
+
+def _looked(seen: Any) -> str:  # noqa: ANN401
+    return f"{seen.looks}, {seen.retried}"
+
+
+def _record(record_property: Record, what: str, begin: float) -> None:
+    record_property(what, f"{time.monotonic() - begin:.1f} s")
