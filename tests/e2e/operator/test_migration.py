@@ -39,7 +39,7 @@ JAVA_URLS: Final = ",".join(f"http://{name}.java-eureka:8761/eureka/" for name i
 PEERS: Final = ("eureka-peer-1", "eureka-peer-2", "eureka-peer-3")
 OWN: Final = "EUREKA-SERVER"
 REACHED: Final = "ExtraPeersAvailable"
-START_S: Final = 300.0
+START_S: Final = 600.0
 """A Java server takes 7 s on an idle core; here two start at once, on a busy machine perhaps."""
 
 Record = Callable[[str, object], None]
