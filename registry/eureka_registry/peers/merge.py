@@ -5,9 +5,11 @@ has and we do not have likewise:
 
 * We cancelled it, and the other peer heard nothing from its client since: the other peer missed
   the cancellation and must be told. (Without this a cancelled instance would come back.)
-* We evicted it and nobody renewed it since, or it is over by the other peer's own account: leave
-  it, the other peer evicts it by itself. (Without this two peers would keep a dead one alive.)
-* We do not have it: take it over, and with it the time it has left.
+* We evicted it and nobody renewed it since: leave it, the other peer evicts it by itself. (Without
+  this two peers would keep a dead one alive.)
+* We do not have it: take it over, and with it the time it has left. That may be none: peers that
+  keep expired leases (self-preservation) hold such, and Java copies them likewise
+  (`PeerAwareInstanceRegistryImpl.syncUp`).
 * Both have it with different content: the larger `lastDirtyTimestamp` wins, then the later change,
   then the larger digest, so that both peers decide alike. Each peer only ever takes over; what the
   other lacks the other takes over by itself.
@@ -53,8 +55,6 @@ def _add(registry: Registry, instance: Instance, merged: Merged, now_ms: int) ->
     if recent is not None and recent.departed and recent.at_ms >= renewed_at_ms:
         if not recent.expired:
             merged.to_cancel.append((instance.app, instance.id))
-        return
-    if now_ms > renewed_at_ms + instance.lease.duration_s * 1000:
         return
     registry.copy(instance, now_ms)
     merged.taken.append(instance.id)

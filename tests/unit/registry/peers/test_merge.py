@@ -29,9 +29,12 @@ def test_what_we_lack_is_taken_over_with_the_time_it_has_left() -> None:
     assert lease(mine).ends_at_ms(java=False) == NOW - 10_000 + 90_000
 
 
-def test_what_is_over_there_is_left() -> None:
-    """The other evicts it by itself."""
-    assert merge(registry(), [theirs(NOW - 90_001)], NOW) == NOTHING
+def test_what_is_over_and_kept_there_is_taken_over() -> None:
+    """Self-preservation keeps it; a peer that starts meanwhile would differ until it ends."""
+    mine = registry()
+
+    assert merge(mine, [theirs(NOW - 90_001)], NOW) == Merged(["a"], [])
+    assert lease(mine).ends_at_ms(java=False) == NOW - 1
 
 
 def cancelled_at(now_ms: int) -> Registry:
