@@ -20,7 +20,7 @@ from typing import Final
 MARK_CLUSTER: Final = "EUREKUBE_TEST_CLUSTER"
 MARK_PART: Final = "EUREKUBE_TEST_PART"
 _POLL_S: Final = 0.02
-_KILL_S: Final = 20.0
+_KILL_S: Final = 60.0
 _COMM_CHARS: Final = 15
 
 _children: Final[dict[int, subprocess.Popen[bytes]]] = {}
@@ -84,7 +84,7 @@ def kill_all(work: Path) -> int:
     Children of this process among them are buried, or Python would warn of each.
 
     Raises:
-        TimeoutError: some are still there after 20 s.
+        TimeoutError: some are still there after a minute.
     """
     spared, killed = set(_ancestors()), set[int]()
 

@@ -135,8 +135,13 @@ class EkcCluster:
         services = self.kubectl.get("services", f"--selector={LABEL}={self.name}")["items"]
         selectors = {each["metadata"]["name"]: each["spec"]["selector"] for each in services}
         found = {name: each[_POD] for name, each in selectors.items() if _POD in each}
-        for name, pod in found.items():
-            assert self.peers(pod).get("name") == name
+        until(
+            lambda: (
+                {name: self.peers(pod).get("name") for name, pod in found.items()}
+                == {name: name for name in found}
+            ),
+            PATIENCE_S,
+        )
         return found
 
     def urls(self, *numbers: int) -> str:

@@ -59,7 +59,8 @@ def _scale(cluster: EkcCluster, before: int, wanted: int, record: Record) -> Non
 
 def _check(cluster: EkcCluster, wanted: int) -> None:
     assert all(restarts == 0 for _, restarts in cluster.lives.values())
-    assert cluster.named_pods == {f"peer{k}": _pod(k) for k in range(1, wanted + 1)}
+    pods = {f"peer{k}": _pod(k) for k in range(1, wanted + 1)}
+    until(lambda: cluster.named_pods == pods, PATIENCE_S)
     # While leases begin each second, peers differ for moments.
     until(lambda: _shows(cluster, wanted), PATIENCE_S)
 
