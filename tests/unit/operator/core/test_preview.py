@@ -140,7 +140,10 @@ def _until_quiet(world: RollingWorld) -> None:
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 @given(
     changes=st.lists(_CHANGES, min_size=1, max_size=2),
