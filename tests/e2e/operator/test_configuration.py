@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final
@@ -319,8 +320,10 @@ def _write_by_hand(cluster: EkcCluster, text: str) -> None:
 
 
 def _statuses(port: int) -> set[int]:
-    """What a client that fetches without end is answered."""
-    return {_ask(port, "GET", "/eureka/apps").status for _ in range(FETCHES)}
+    """What clients are answered that fetch at the same time: one by one may be slow enough."""
+    with ThreadPoolExecutor(FETCHES) as threads:
+        asked = [threads.submit(_ask, port, "GET", "/eureka/apps") for _ in range(FETCHES)]
+    return {each.result().status for each in asked}
 
 
 def _applications(port: int) -> set[str]:
