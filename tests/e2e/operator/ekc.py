@@ -198,7 +198,8 @@ def _pod(document: Mapping[str, Any]) -> Pod:
     metadata, status = document["metadata"], document.get("status", {})
     containers = status.get("containerStatuses", [])
     ready = any(
-        each["type"] == "Ready" and each["status"] == "True" for each in status["conditions"]
+        each["type"] == "Ready" and each["status"] == "True"
+        for each in status.get("conditions", [])  # none at all when it was just made
     )
     return Pod(
         uid=metadata["uid"],

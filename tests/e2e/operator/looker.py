@@ -19,7 +19,8 @@ import aiohttp
 
 _EVERY_S: Final = 0.5
 _KEPT: Final = 20
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=8.0, connect=2.0)
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=13.0, connect=5.0)
+"""As Java's client: 5 s for a connection, 8 s for an answer."""
 _JSON: Final = {"Accept": "application/json"}
 
 
