@@ -9,7 +9,7 @@ PIN := $(BIN)/python -m piptools compile --quiet --strip-extras --generate-hashe
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help up drill operator test kube e2e e2e-kind check fmt bench images charts docs lock clean
+.PHONY: help up drill operator test kube e2e e2e-kind chaos check fmt bench images charts docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ e2e: $(VENV)/.test ## run the tests that need nodes: a cluster made here (root, 
 
 e2e-kind: $(VENV)/.test ## the same on a cluster that kind makes; needs Docker, kind and kubectl
 	@$(BIN)/python -m tests.cluster.kind $(ARGS)
+
+chaos: $(VENV)/.test ## half an hour of faults at random on a cluster: ARGS="--seed N --minutes M --json FILE"
+	@$(BIN)/python -m pytest --numprocesses=0 --capture=no tests/e2e/chaos --seed=$$(date +%s) --minutes=30 $(ARGS)
 
 check: $(VENV)/.test ## lint, types, import contracts, spelling
 	$(BIN)/ruff check .

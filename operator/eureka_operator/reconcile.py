@@ -14,7 +14,7 @@ import msgspec
 
 from eureka_operator import __version__
 from eureka_operator.api.cluster import Cluster, Problem, read
-from eureka_operator.core import events
+from eureka_operator.core import events, external
 from eureka_operator.core.conditions import Failure
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.kinds import CLUSTER, SERVICE_MONITOR, Object
@@ -55,6 +55,7 @@ def environment(options: Options) -> Environment:
         domain=options.cluster_domain,
         namespace=options.namespace,
         version=__version__,
+        namespaced=bool(options.namespaces),
     )
 
 
@@ -197,10 +198,11 @@ def _about(cluster: Cluster) -> Object:
 
 
 def _pause_s(memory: _Memory, made: Object, *, busy: bool) -> float | None:
-    """When to look again at what sends no event: peers that come to agree.
+    """When to look again at what sends no event: peers that come to agree, servers elsewhere.
 
     A pass that changed something is followed by one soon, others by later and later ones.
     """
     steady = {"Reconciling", "Stalled"}.isdisjoint(each["type"] for each in made["conditions"])
+    steady = steady and not external.is_waiting(made)
     memory.pause_s = _SOON_S if busy or steady else min(memory.pause_s * 1.5, _LATEST_S)
     return None if steady and not busy else memory.pause_s

@@ -22,7 +22,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from . import control, debian, images, lifecycle, node, parts, places, records, versions
+from . import control, debian, images, lifecycle, node, parts, places, policies, records, versions
 from .errors import CannotRunError, ClusterError
 from .faults import Faults
 from .plan import CONTROL, Plan
@@ -95,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     run = command("run", _run, "run a command in the network of the cluster, or on a node")
     run.add_argument("--on", default=CONTROL, metavar="NODE", help="with the files of a node, too")
     run.add_argument("words", nargs=argparse.REMAINDER)
+    enforce = command("enforce", _enforce, "enforce NetworkPolicies until Ctrl-C, or for a while")
+    enforce.add_argument("--for", type=float, dest="span_s", metavar="SECONDS")
     _faults(command("fault", _fault, "hurt a cluster until Ctrl-C, or for some seconds"))
     return parser
 
@@ -180,16 +182,22 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _fault(options: argparse.Namespace) -> None:
-    plan = records.read(options.name)
-    with _chosen(options, plan):
-        say(
-            "done; it is undone after Ctrl-C"
-            + (f" or {options.span_s:g} s" if options.span_s else "")
-        )
-        try:
-            threading.Event().wait(options.span_s)
-        except KeyboardInterrupt:
-            say("undoing it")
+    with _chosen(options, records.read(options.name)):
+        _last(options.span_s)
+
+
+def _enforce(options: argparse.Namespace) -> None:
+    with policies.enforced(records.read(options.name)):
+        _last(options.span_s)
+
+
+def _last(span_s: float | None) -> None:
+    """Wait for Ctrl-C, or for some seconds."""
+    say("done; it is undone after Ctrl-C" + (f" or {span_s:g} s" if span_s else ""))
+    try:
+        threading.Event().wait(span_s)
+    except KeyboardInterrupt:
+        say("undoing it")
 
 
 def _chosen(options: argparse.Namespace, plan: Plan) -> AbstractContextManager[None]:

@@ -58,6 +58,17 @@ def node_components(node: Node) -> tuple[Component, ...]:
     return (_containerd(node), _kubelet(node), _kube_proxy(node))
 
 
+def kube_router(node: Node) -> Component:
+    """What enforces NetworkPolicies on a node; only `policies.enforced` starts it."""
+    flags = {
+        "kubeconfig": f"{HOME_IN_PLACE}/kube-router.conf",
+        "hostname-override": node.name,
+        "service-cluster-ip-range": plans.SERVICE_NETWORK,
+    }
+    words = (f"--{name}={value}" for name, value in flags.items())
+    return Component(node.name, "kube-router", (f"{HOME_IN_PLACE}/kube-router", *words))
+
+
 def files(plan: Plan, place: str, *, native_snapshots: bool) -> Mapping[str, str]:
     """Configuration files of a place by their path below its home.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -31,22 +32,24 @@ PACKAGES: Final = {
     "debootstrap": "debootstrap",
 }
 """A program, or a file, and the Debian package that has it."""
+FOR_POLICIES: Final = {"ipset": "ipset"}
+"""The same for what kube-router takes besides."""
 
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def missing() -> list[str]:
+def missing(packages: Mapping[str, str] = PACKAGES) -> list[str]:
     """Debian packages of the programs that are not there."""
-    return sorted({package for program, package in PACKAGES.items() if not _there(program)})
+    return sorted({package for program, package in packages.items() if not _there(program)})
 
 
-def provide() -> None:
+def provide(packages: Mapping[str, str] = PACKAGES) -> None:
     """Install what is missing, where that can be done without asking: as root, with apt-get.
 
     Raises:
         CannotRunError: something is missing and cannot be installed; it says how to.
     """
-    wanted = missing()
+    wanted = missing(packages)
     if not wanted:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
@@ -55,7 +58,7 @@ def provide() -> None:
     with doing(f"installing {len(wanted)} Debian packages"):
         _apt_get("update")
         said = _apt_get("install", "--yes", "--no-install-recommends", *wanted)
-    left = missing()
+    left = missing(packages)
     if left:
         raise CannotRunError(f"{how_to_get(left)}; apt-get said: {said[-500:]}")
 

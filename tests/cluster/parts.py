@@ -134,6 +134,23 @@ def coredns() -> Part:
     return _installed("coredns", versions.COREDNS, "github.com/coredns/coredns")
 
 
+def kube_router() -> Part:
+    """kube-router's firewall, built of what the default Kubernetes is built of."""
+    version = Kubernetes.parse(versions.DEFAULT_KUBERNETES)
+    source = (_HERE / "firewall" / "main.go").read_bytes()
+
+    def make(workshop: Workshop) -> None:
+        (workshop.folder / "main.go").write_bytes(source)
+        for name in ("go.mod", "go.sum"):
+            shutil.copy(build(kubernetes(version)) / name, workshop.folder)
+        module = f"github.com/cloudnativelabs/kube-router/v2@v{versions.KUBE_ROUTER}"
+        workshop.run([_go(), "mod", "edit", f"-require={module}"])
+        flags = ["-mod=mod", "-ldflags", "-s -w"]
+        workshop.run([_go(), "build", *flags, "-o", "kube-router", "."], CGO_ENABLED="0")
+
+    return Part("kube-router", f"{versions.KUBE_ROUTER}-{version}-{digest(source)}", make)
+
+
 def helm(version: str = versions.HELM) -> Part:
     """Helm: 3, or another version such as `versions.HELM_4`."""
     major = version.partition(".")[0]
@@ -203,7 +220,7 @@ def needed(version: Kubernetes, *, nodes: bool) -> list[Part]:
 def everything(version: Kubernetes) -> list[Part]:
     """All parts, the quick ones first."""
     helms = [helm(versions.HELM), helm(versions.HELM_4)]
-    return [pause(), coredns(), *helms, base(), kubernetes(version)]
+    return [pause(), coredns(), *helms, base(), kubernetes(version), kube_router()]
 
 
 def digest(*data: bytes) -> str:

@@ -1,6 +1,7 @@
-"""An image of the Spring Boot application of the conformance tier, to be run in pods.
+"""Images of the conformance tier's Spring Boot programs, to be run in pods.
 
-Settings go in by `SPRING_APPLICATION_JSON`, or as arguments `--name=value`; it listens at 8080.
+Settings go in by `SPRING_APPLICATION_JSON`, by variables such as `EUREKA_INSTANCE_HOSTNAME`, or as
+arguments `--name=value`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ from typing import Final
 from cluster import parts
 from cluster.images import Recipe
 from cluster.parts import Part, Workshop
-from conformance.java.server import BUILD
+from conformance.java.server import BUILD, server_jar
 from support.builds import built, need, output
 
-NAME: Final = "localhost/eurekube/test-spring:test"
 _SOURCES: Final = Path(__file__).parents[1] / "conformance" / "java" / "spring"
 _JAR: Final = "application.jar"
 _MODULES: Final = "java.se,jdk.crypto.ec,jdk.unsupported"
@@ -25,14 +25,14 @@ FROM ${BASE_IMAGE}
 COPY java /opt/java
 COPY application.jar /opt/application.jar
 USER 65532:65532
-ENTRYPOINT ["/opt/java/bin/java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx128m", \
+ENTRYPOINT ["/opt/java/bin/java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XmxHEAP", \
 "-jar", "/opt/application.jar"]
 """
-"""Starts quickly and stays small: it only holds a lease and calls others."""
+"""Starts quickly and stays small."""
 
 
 def recipe() -> Recipe:
-    """How to build the image, with this machine's Java in it.
+    """How to build the image of the application that holds a lease and calls others, at port 8080.
 
     Raises:
         NotBuiltError: Java 17 or Maven are missing, or out of reach of what they need.
@@ -40,14 +40,34 @@ def recipe() -> Recipe:
         ClusterError: the machine's Java cannot be packed.
     """
     need("jlink")
-    project = built("spring-client", _SOURCES, BUILD)
+    jar = built("spring-client", _SOURCES, BUILD) / "target" / _JAR
+    return _recipe("spring", jar, "128m")
+
+
+def server() -> Recipe:
+    """How to build the image of the Spring Cloud Eureka Server, at port 8080 if not told another.
+
+    Raises:
+        NotBuiltError: Java 17 or Maven are missing, or out of reach of what they need.
+        BrokenBuildError: the server cannot be built.
+        ClusterError: the machine's Java cannot be packed.
+    """
+    need("jlink")
+    return _recipe("java-eureka", server_jar(), "256m")
+
+
+def _recipe(name: str, jar: Path, heap: str) -> Recipe:
+    """The image `test-NAME` of a jar in its project's `target`, with this machine's Java in it."""
+    dockerfile = _DOCKERFILE.replace("HEAP", heap)
     java = output("jlink", "--version")
 
     def make(workshop: Workshop) -> None:
-        shutil.copy(project / "target" / _JAR, workshop.folder)
-        (workshop.folder / "Dockerfile").write_text(_DOCKERFILE)
+        shutil.copy(jar, workshop.folder / _JAR)
+        (workshop.folder / "Dockerfile").write_text(dockerfile)
         smaller = ["--strip-debug", "--no-header-files", "--no-man-pages"]
         workshop.run(["jlink", f"--add-modules={_MODULES}", *smaller, "--output=java"])
 
-    key = f"{java}-{project.name}-{parts.digest(_DOCKERFILE.encode(), _MODULES.encode())}"
-    return Recipe(NAME, "Dockerfile", parts.build(Part("spring-image", key, make)))
+    project = jar.parents[1].name
+    key = f"{java}-{project}-{parts.digest(dockerfile.encode(), _MODULES.encode())}"
+    folder = parts.build(Part(f"{name}-image", key, make))
+    return Recipe(f"localhost/eurekube/test-{name}:test", "Dockerfile", folder)

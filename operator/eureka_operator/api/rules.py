@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
+from urllib.parse import urlsplit
 
 from eureka_operator.api.check import Problem
 from eureka_operator.api.selectors import selector_problems
@@ -56,6 +57,11 @@ VOLUME_IMMUTABLE: Final = (
 _LONGEST_NAME: Final = 32
 _NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _MANAGEMENT_PORT: Final = 8763
+_SERVICE_URL: Final = (
+    "has no valid host and port: write http(s)://host:port/eureka/, with a port from 1 to 65535"
+)
+"""The one sentence that is not the CRD's: its pattern lets such URLs pass."""
+_HOST: Final = re.compile(r"[^\s/?#@\\,${}]+")
 _METADATA_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _OF_PODS: Final = frozenset({"pod-uid", "pod-name", "namespace", "cluster-uid"})
 _RENEWAL_S: Final = 30
@@ -82,7 +88,32 @@ def rule_problems(name: str, spec: Spec) -> Iterator[Problem]:
     for place, region in enumerate(spec.registry.remote_regions):
         if (region.url is None) == (region.cluster_ref is None):
             yield Problem(f"spec.registry.remoteRegions[{place}]", ONE_SOURCE)
+    yield from (Problem(field, _SERVICE_URL) for field, url in _urls(spec) if not _is_usable(url))
     yield from _injection(spec.injection)
+
+
+def _urls(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Yield each URL of another server, and its field."""
+    for place, url in enumerate(spec.peers.extra_peer_urls):
+        yield f"spec.peers.extraPeerURLs[{place}]", url
+    for place, region in enumerate(spec.registry.remote_regions):
+        if region.url is not None:
+            yield f"spec.registry.remoteRegions[{place}].url", region.url
+
+
+def _is_usable(url: str) -> bool:
+    """Whether the registry takes a URL that matches the schema's pattern.
+
+    It refuses its whole file for one that it cannot use: running peers would keep their last good
+    settings, and a new peer could not start.
+    """
+    try:
+        parts = urlsplit(url)
+        valid_port = parts.port != 0
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    return valid_port and _HOST.fullmatch(host) is not None and "\\" not in url
 
 
 def _name(name: str, dns_prefix: str) -> Iterator[Problem]:

@@ -61,7 +61,7 @@ def _of_step(step: Step) -> Iterator[Event]:
         case Delete(kind, name, _):
             yield Event(NORMAL, "Deleted", f"{kind.kind} {name} is not wanted any more")
         case Abandon(pod, _, node):
-            said = f"removed pod {pod} without an answer of node {node}, which is lost"
+            said = f"removed pod {pod} by force: node {node} does not end it"
             yield Event(WARNING, "PeerAbandoned", said)
         case Recreate(pod, _, peer):
             said = f"removed pod {pod} of {peer}: it is not ready, and its template not wanted"

@@ -14,6 +14,7 @@ import msgspec
 
 from eureka_operator.api.cluster import Cluster
 from eureka_operator.core.kinds import CLUSTER, Kind, Object
+from eureka_operator.core.pods import Node
 
 Ref = tuple[Kind, str]
 """A child: its kind and its name."""
@@ -33,6 +34,14 @@ class View(msgspec.Struct, frozen=True, rename="camel"):
     backlog: int = 0
     lag_ms: int = 0
     why: str | None = None
+
+
+class RegionView(msgspec.Struct, frozen=True, rename="camel"):
+    """How one peer does with a remote region, whose name is in lower case, from its `/peers`."""
+
+    name: str = ""
+    ready: bool = False
+    problem: str | None = None
 
 
 class Config(msgspec.Struct, frozen=True, rename="camel"):
@@ -57,6 +66,7 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
     software: str = ""
     config: Config = Config()
     peers: tuple[View, ...] = ()
+    regions: tuple[RegionView, ...] = ()
 
 
 def read_report(document: Object) -> Report | str:
@@ -71,8 +81,9 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     """A peer's pod.
 
     `ip` is empty without an address, `zone` without zones; `ready_since` is `None` for one that is
-    not ready; `deleting_since` is when its grace ended or ends, `None` for one that is not deleted;
-    `trouble` says why it does not run, in words.
+    not ready, `unready_since` for one that is, or was never scheduled; `deleting_since` is when its
+    grace ended or ends, `None` for one that is not deleted; `trouble` says why it does not run, in
+    words.
     """
 
     name: str
@@ -86,7 +97,9 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     config_hash: str = ""
     created: datetime | None = None
     ready_since: datetime | None = None
+    unready_since: datetime | None = None
     deleting_since: datetime | None = None
+    finalizers: tuple[str, ...] = ()
     trouble: str = ""
 
     @property
@@ -100,12 +113,13 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
     `children` are the cluster's own objects, `foreign` describes labelled objects of others,
     `reports` are by pod and hold a sentence for a peer that does not answer. `refused_pods` is why
-    the StatefulSet controller could not create pods, empty if it could. `references` are the
-    client URLs of other clusters that `remoteRegions[].clusterRef` names, by namespace and name.
-    `templates` are the pod templates of earlier revisions, by the names of the ControllerRevisions;
-    empty while no template changes. `rolling` names another cluster whose peers are being replaced,
-    empty if it may be done here. `settled` has, by uid, the resource version and hash of a child
-    that was just applied.
+    the StatefulSet controller could not create pods, empty if it could. `nodes` are those of pods
+    that are not ready, `None`: it is gone; and the cordoned ones while a pod has no node. Nodes
+    that may not be read are missing. `references` are the client URLs of other clusters that
+    `remoteRegions[].clusterRef` names, by namespace and name. `templates` are the pod templates of
+    earlier revisions, by the names of the ControllerRevisions; empty while no template changes.
+    `rolling` names another cluster whose peers are being replaced, empty if it may be done here.
+    `settled` has, by uid, the resource version and hash of a child that was just applied.
     """
 
     cluster: Cluster
@@ -115,6 +129,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     pods: Mapping[str, Pod] = {}
     reports: Mapping[str, Report | str] = {}
     refused_pods: str = ""
+    nodes: Mapping[str, Node | None] = {}
     references: Mapping[tuple[str, str], str] = {}
     templates: Mapping[str, Object] = {}
     rolling: str = ""
@@ -144,7 +159,9 @@ def parse_pod(document: Object, zone_label: str, config_annotation: str) -> Pod:
         config_hash=metadata.get("annotations", {}).get(config_annotation, ""),
         created=_time(metadata.get("creationTimestamp")),
         ready_since=_time(readiness.get("lastTransitionTime")) if ready else None,
+        unready_since=None if ready else _time(readiness.get("lastTransitionTime")),
         deleting_since=_time(metadata.get("deletionTimestamp")),
+        finalizers=tuple(metadata.get("finalizers") or ()),
         trouble=_trouble(status),
     )
 

@@ -8,7 +8,6 @@ changed a field of it: so a quiet cluster costs no write.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -25,11 +24,11 @@ from eureka_operator.core.desired.statefulset import pod_template, stateful_set
 from eureka_operator.core.draining import Scale, scales
 from eureka_operator.core.drift import Drift, drift
 from eureka_operator.core.kinds import CHILDREN, CONFIG_MAP, POD, STATEFUL_SET, Kind, Object
+from eureka_operator.core.nodes import force_time
 from eureka_operator.core.observed import Observed, Ref
 from eureka_operator.core.peering import PeerList, Seat, peer_list, seats, zones
 from eureka_operator.core.rollout import Rollout, rollout
 
-_LOST: Final = timedelta(seconds=30)
 _BY_NAME: Final = {kind.kind: kind for kind in CHILDREN}
 
 
@@ -122,11 +121,9 @@ def plan(observed: Observed, environment: Environment) -> Plan:
     judged = "" if rolled.failed else rolled.peer
     counts = scales(observed, taken, environment.domain, _edited(observed), judged)
     sets = [
-        adopted.on(
-            stateful_set(observed.cluster, _zone(observed.cluster, each.zone), each.now, fence)
-        )
+        adopted.on(stateful_set(observed.cluster, zone, each.now, rolled.fences[each.name]))
         for each in counts
-        for fence in (rolled.fences[each.name],)
+        for zone in (_zone(observed.cluster, each.zone),)
     ]
     objects = [
         _marked(body) for body in _objects(observed, environment, taken, (config, peers), sets)
@@ -157,16 +154,12 @@ def _templates(
     """The pod template of each StatefulSet that is wanted or there."""
     cluster = observed.cluster
     former = {name for kind, name in observed.children if kind is STATEFUL_SET}
-    found = {names.stateful_set(cluster.name, zone) for zone in zones(cluster)} | former
-    return {
-        name: pod_template(
-            cluster,
-            environment,
-            _zone(cluster, names.zone(cluster.name, name)),
-            config.static_hash,
-        )
-        for name in sorted(found)
-    }
+    wanted = {names.stateful_set(cluster.name, zone) for zone in zones(cluster)}
+    found = {}
+    for name in sorted(wanted | former):
+        zone = _zone(cluster, names.zone(cluster.name, name))
+        found[name] = pod_template(cluster, environment, zone, config.static_hash)
+    return found
 
 
 def _zone(cluster: Cluster, name: str) -> Zone | None:
@@ -303,12 +296,8 @@ def _is_empty(live: Object) -> bool:
 
 
 def _abandoned(observed: Observed) -> Iterator[Abandon]:
-    """Pods that should be gone for half a minute: their nodes do not answer.
-
-    Not with a volume: two pods must never have it at once.
-    """
-    if observed.cluster.spec.snapshot.volume is not None:
-        return
+    """Pods that should have been gone for half a minute: their nodes do not answer."""
     for pod in observed.pods.values():
-        if pod.deleting_since is not None and observed.now - pod.deleting_since > _LOST:
+        forced = force_time(observed, pod)
+        if forced is not None and observed.now > forced:
             yield Abandon(pod.name, pod.uid, pod.node)

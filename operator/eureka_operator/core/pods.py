@@ -50,12 +50,16 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A node; `since` is when it became ready or stopped being so, `None`: it does not say."""
+    """A node; `since` is when it became ready or stopped being so, `None`: it does not say.
+
+    `unschedulable`: it is cordoned.
+    """
 
     name: str
     ready: bool = True
     since: datetime | None = None
     out_of_service: bool = False
+    unschedulable: bool = False
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,12 +97,14 @@ def read_node(document: Object) -> Node:
     """Keep of a node what matters; one that says nothing yet counts as ready."""
     condition = _condition(document.get("status") or {}, "Ready")
     since = condition.get("lastTransitionTime")
-    taints = (document.get("spec") or {}).get("taints") or ()
+    spec = document.get("spec") or {}
+    taints = spec.get("taints") or ()
     return Node(
         name=document["metadata"]["name"],
         ready=condition.get("status", "True") == "True",
         since=datetime.fromisoformat(since) if since else None,
         out_of_service=any(taint.get("key") == OUT_OF_SERVICE_TAINT for taint in taints),
+        unschedulable=bool(spec.get("unschedulable")),
     )
 
 

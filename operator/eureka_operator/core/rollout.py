@@ -10,7 +10,9 @@ Rules of the strategy `Converged`:
   StatefulSet, then the next StatefulSet. A new revision that `kubectl rollout restart` made is
   treated alike.
 * A peer is replaced only while all others are ready and agree, none of them keeps expired leases,
-  the PodDisruptionBudget allows it, and the peers of no other cluster are being replaced.
+  the PodDisruptionBudget allows it, and the peers of no other cluster are being replaced. One that
+  itself has not been ready for `settleSeconds` need not wait for the others: a template that never
+  worked could not be replaced.
 * A new peer is well if it is ready, agrees with the others, and has been ready for
   `settleSeconds`. One that is not ready or does not agree after `progressDeadlineSeconds` fails the
   update. A peer that the operator cannot reach says nothing about it: that is waited for.
@@ -436,12 +438,14 @@ def _why_not_now(
     observed: Observed, sets: Sequence[_Set], following: _Member, seen: Convergence
 ) -> Iterator[str]:
     """Why the next peer is not replaced yet, in words."""
+    if observed.rolling:
+        yield f"the peers of {observed.rolling} are being replaced"
+    if _has_long_been_away(observed, following):
+        return
     others = [each for one in sets for each in one.members if each.peer != following.peer]
     away = [each.peer for each in others if _is_away(each)]
     if away:
         yield f"{', '.join(sorted(away))} must be ready first"
-    if observed.rolling:
-        yield f"the peers of {observed.rolling} are being replaced"
     is_ready = following.pod is not None and following.pod.ready
     if is_ready and not _budget_allows(observed):
         yield "the PodDisruptionBudget allows no peer to be away now"
@@ -451,6 +455,16 @@ def _why_not_now(
     yield from seen.differences
     if any(report.preserving for report in _ready_reports(observed)):
         yield "peers keep expired leases (self-preservation)"
+
+
+def _has_long_been_away(observed: Observed, following: _Member) -> bool:
+    """Whether nobody misses the peer: else a cluster whose template never worked stays so."""
+    pod = following.pod
+    if pod is None or pod.ready:
+        return False
+    since = pod.unready_since or pod.created
+    settle = timedelta(seconds=observed.cluster.spec.updates.settle_seconds)
+    return since is not None and observed.now - since >= settle
 
 
 def _ready_reports(observed: Observed) -> list[Report]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from eureka_operator.api.check import Problem
 from eureka_operator.api.cluster import Cluster
-from eureka_operator.core import names
+from eureka_operator.core import external, names
 from eureka_operator.core.conditions import (
     FALSE,
     TRUE,
@@ -25,6 +25,7 @@ from eureka_operator.core.conditions import (
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.draining import DRAINING
 from eureka_operator.core.kinds import SERVICE, STATEFUL_SET, Object
+from eureka_operator.core.nodes import is_lost, node_sentence
 from eureka_operator.core.observed import FORMER, Observed, Pod, Report
 from eureka_operator.core.peering import Seat, alias, peer_url, zones
 from eureka_operator.core.plan import Apply, Create, Plan, kind_of, name_of
@@ -41,7 +42,7 @@ def status(
     cluster, before = observed.cluster, observed.cluster.status
     facts = _facts(observed, plan, environment, failures)
     now = timestamp(observed.now)
-    found = conditions(facts)
+    found = [*conditions(facts), *external.conditions(observed)]
     document: dict[str, Any] = {
         "observedGeneration": cluster.generation,
         "phase": _phase(facts, found),
@@ -224,15 +225,16 @@ def _waiting(observed: Observed, wanted: Sequence[Seat]) -> Iterator[str]:
     """Why peers are not ready."""
     for seat in wanted:
         pod, name = observed.pods.get(seat.pod), alias(observed.cluster, seat.number)
-        if pod is None:
-            continue
-        if pod.trouble:
-            yield f"{name}: {pod.trouble}"
-        elif not pod.ready:
-            report = observed.report(seat.pod)
-            yield f"{name}: {(report.why if report else None) or 'starting'}"
+        if pod is not None and (pod.trouble or not pod.ready):
+            yield f"{name}: {_why_not_ready(observed, pod)}"
     if observed.refused_pods:
         yield observed.refused_pods
+
+
+def _why_not_ready(observed: Observed, pod: Pod) -> str:
+    said = [each for each in (pod.trouble, node_sentence(observed, pod)) if each]
+    report = observed.report(pod.name)
+    return "; ".join(said) or (report.why if report else None) or "starting"
 
 
 def _phase(facts: Facts, found: Sequence[Condition]) -> str:
@@ -256,7 +258,8 @@ def _peer(observed: Observed, seat: Seat, domain: str, now: str) -> dict[str, An
     cluster = observed.cluster
     name = alias(cluster, seat.number)
     pod, report = observed.pods.get(seat.pod), observed.report(seat.pod)
-    state = _state(seat, pod, report)
+    lost = pod is not None and is_lost(observed, pod)
+    state = _state(seat, pod, report, lost=lost)
     before: dict[str, Any] = next(
         (p for p in cluster.status.get("peers", []) if p["name"] == name), {}
     )
@@ -282,13 +285,15 @@ def _stuck(report: Report) -> int:
     return sum(view.backlog for view in report.peers if view.lag_ms > _STUCK_MS)
 
 
-def _state(seat: Seat, pod: Pod | None, report: Report | None) -> str:
+def _state(seat: Seat, pod: Pod | None, report: Report | None, *, lost: bool) -> str:
     if not seat.wanted:
         return DRAINING
     if pod is None or not pod.ip:
         return "Failed" if pod is not None and pod.trouble and pod.node else "Pending"
     if pod.ready:
         return "Ready" if report is not None else "Unreachable"
+    if lost:
+        return "Unreachable"
     return "Failed" if pod.trouble else "Syncing"
 
 

@@ -15,6 +15,7 @@ from eureka_operator.core.kinds import (
     CLUSTER,
     CONTROLLER_REVISION,
     EVENT,
+    NODE,
     POD,
     SERVICE_MONITOR,
     STATEFUL_SET,
@@ -32,11 +33,14 @@ from eureka_operator.core.observed import (
     read_report,
     revision_template,
 )
+from eureka_operator.core.pods import Node, read_node
+from eureka_operator.core.references import named
 from eureka_operator.shell.client import RefusedError
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.peers import reports
 
 _REFUSED: Final = "FailedCreate"
+_CORDONED: Final = "spec.unschedulable=true"
 
 
 async def observe(
@@ -62,6 +66,7 @@ async def observe(
         pods=pods,
         reports=await _reports(pods),
         refused_pods=await _refused_pods(kube, cluster, children),
+        nodes={} if environment.namespaced else await _nodes(kube, pods),
         references=await _references(kube, cluster, environment.domain),
         templates=await _templates(kube, cluster, children),
         settled=settled,
@@ -145,19 +150,32 @@ def _is_changing(body: Object) -> bool:
     return differ or names.FAILED_TEMPLATE in annotations
 
 
+async def _nodes(kube: Kube, pods: Mapping[str, Pod]) -> dict[str, Node | None]:
+    """Nodes of pods that are not ready, and cordoned ones while a pod has no node.
+
+    Empty where they may not be read.
+    """
+    found: dict[str, Node | None] = {}
+    waiting = [pod for pod in pods.values() if not pod.ready]
+    try:
+        for name in {pod.node for pod in waiting if pod.node}:
+            document = await kube.get(NODE, "", name)
+            found[name] = None if document is None else read_node(document)
+        if not all(pod.node for pod in waiting):
+            cordoned = await kube.list(NODE, None, fields=_CORDONED)
+            found |= {each.name: each for each in map(read_node, cordoned)}
+    except RefusedError:
+        return {}
+    return found
+
+
 async def _references(kube: Kube, cluster: Cluster, domain: str) -> dict[tuple[str, str], str]:
     """Client URLs of the clusters that remote regions name; absent: those not there or not ours.
 
     An operator of single namespaces may not read in others.
     """
-    regions = cluster.spec.registry.remote_regions
-    wanted = {
-        (each.cluster_ref.namespace or cluster.namespace, each.cluster_ref.name)
-        for each in regions
-        if each.cluster_ref is not None
-    }
     found = {}
-    for namespace, name in wanted:
+    for namespace, name in {*named(cluster)}:
         try:
             document = await kube.get(CLUSTER, namespace, name)
         except RefusedError:

@@ -15,6 +15,7 @@ import kopf
 
 from eureka_operator.core.kinds import CLUSTER, Kind
 from eureka_operator.core.names import CLUSTER_LABEL
+from eureka_operator.core.references import References
 from eureka_operator.shell.client import configuration
 from eureka_operator.shell.queue import Key
 
@@ -97,10 +98,14 @@ def _registry(
 
 
 def _of_cluster(add: Callable[[Key], None]) -> Any:  # noqa: ANN401 - kopf's type of a handler
-    async def add_key(namespace: str, name: str, **_: object) -> None:
-        add(Key(namespace, name))
+    references = References()
 
-    return add_key
+    async def add_keys(namespace: str, name: str, event: Mapping[str, Any], **_: object) -> None:
+        add(Key(namespace, name))
+        for place in references.take(event["object"], deleted=event["type"] == "DELETED"):
+            add(Key(*place))
+
+    return add_keys
 
 
 def _of_child(add: Callable[[Key], None]) -> Any:  # noqa: ANN401 - likewise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
@@ -86,6 +87,8 @@ class LeaseClient:
         self._tally = tally
         self._on_trouble = on_trouble
         self._dirty_ms = 1_000_000 + number
+        self.renewed_s = 0.0
+        """When a server last took the lease or its renewal, by the monotonic clock."""
 
     async def register(self, interval_s: int, duration_s: int) -> None:
         """Begin the lease; `RuntimeError` if no server takes it."""
@@ -101,6 +104,7 @@ class LeaseClient:
         status, _ = await self._request("POST", f"apps/{self.app}", document)
         if status != HTTPStatus.NO_CONTENT:
             raise RuntimeError(f"{self.id} could not register: {status or 'no server answers'}")
+        self.renewed_s = time.monotonic()
 
     async def hold(self, interval_s: int, duration_s: int) -> None:
         """Renew until cancelled, each interval a little shifted; register again after a 404."""
@@ -117,6 +121,8 @@ class LeaseClient:
             elif status != HTTPStatus.OK:
                 self._tally.renewals_failed += 1
                 self._on_trouble(f"{self.id}: renewal failed ({status or 'no server answers'})")
+            else:
+                self.renewed_s = time.monotonic()
             await asyncio.sleep(interval_s)
 
     async def look_up(self, interval_s: float) -> None:

@@ -14,6 +14,7 @@ from support.kubectl import Kubectl
 LABEL: Final = "eurekube.io/cluster"
 PATIENCE_S: Final = 150.0
 """Peers start in a few seconds on an idle machine; this one may be busy with another cluster."""
+_POD: Final = "statefulset.kubernetes.io/pod-name"
 _REGISTRY: Final = 8761
 _MANAGEMENT: Final = 8763
 
@@ -129,18 +130,42 @@ class EkcCluster:
         }
 
     @property
+    def named_pods(self) -> dict[str, str]:
+        """The pod that each peer's alias Service leads to; the peers themselves say the same."""
+        services = self.kubectl.get("services", f"--selector={LABEL}={self.name}")["items"]
+        selectors = {each["metadata"]["name"]: each["spec"]["selector"] for each in services}
+        found = {name: each[_POD] for name, each in selectors.items() if _POD in each}
+        until(
+            lambda: (
+                {name: self.peers(pod).get("name") for name, pod in found.items()}
+                == {name: name for name in found}
+            ),
+            PATIENCE_S,
+        )
+        return found
+
+    def urls(self, *numbers: int) -> str:
+        """The URLs of these peers, as `status.endpoints` has them."""
+        domain = f"{self.kubectl.namespace}.svc.cluster.local:8761"
+        return ",".join(f"http://peer{number}.{domain}/eureka/" for number in numbers)
+
+    @property
     def agrees(self) -> bool:
         """Whether each ready peer says itself that it agrees with every other, by one list."""
         ready = [name for name, pod in self.pods.items() if pod.ready]
         documents = [self.peers(name) for name in ready]
         generations = {each.get("generation") for each in documents}
         return len(generations) == 1 and all(
-            sum(map(_is_agreed, each["peers"])) == len(ready) - 1 for each in documents
+            sum(map(is_agreed, each.get("peers", []))) == len(ready) - 1 for each in documents
         )
+
+    def wait_agreed(self) -> None:
+        """Wait until they do: with each new lease peers differ for a moment."""
+        until(lambda: self.agrees, PATIENCE_S)
 
     def delete(self) -> None:
         """Delete it and wait until it is gone."""
-        self.kubectl("delete", self._ref, "--timeout=50s")
+        self.kubectl("delete", self._ref, "--timeout=150s")
 
     @property
     def title(self) -> str:
@@ -164,7 +189,8 @@ class EkcCluster:
         return found
 
 
-def _is_agreed(view: Mapping[str, Any]) -> bool:
+def is_agreed(view: Mapping[str, Any]) -> bool:
+    """Whether a peer's view of another one is that they hold the same."""
     return view["available"] and view["agreement"] == "agreed" and not view["self"]
 
 

@@ -2,10 +2,10 @@
 
 Each lease is one client's that registers at a URL of its own and fails over to the others. Besides,
 one more begins every second: what is registered while peers come and go must not be lost either.
-A peer that calls itself ready must list every lease that is older than `SETTLED_S`.
+A peer that calls itself ready must list every lease that is settled: older than two intervals.
 
 Its argument is a JSON object: `count` leases, `urls` of the clients, `peers` to look at by name.
-Each second it prints one: `held` leases; `lost`, how many were older than `SETTLED_S` when a
+Each second it prints one: `held` leases; `lost`, how many were settled, and renewed in time, when a
 renewal was answered 404, and the first `losses`; `complete`, for each peer that is ready whether it
 lists all; `missing`, what a ready peer lacked, and when; the number of `looks`; `silence_s`, the
 longest time in which no peer that called itself ready answered.
@@ -28,12 +28,12 @@ import msgspec
 from eureka_registry.local.client import LeaseClient, Tally
 
 APP: Final = "LEASES"
-_INTERVAL_S: Final = 10
-_DURATION_S: Final = 60
-SETTLED_S: Final = 2.0 * _INTERVAL_S
-"""Until then a registration may be lost together with the peer that took it: peers replicate after
-they have answered. The client's first renewal, which is a 404 at the others, makes it again; on a
-busy machine that takes seconds.
+LEASE_S: Final = (10, 60)
+"""Between renewals, and how long a lease lasts."""
+SETTLED: Final = 2
+"""So many intervals. Until then a registration may be lost together with the peer that took it:
+peers replicate after they have answered. The client's first renewal, which is a 404 at the others,
+makes it again; on a busy machine that takes seconds.
 """
 _LOOK_EVERY_S: Final = 0.5
 _AT_ONCE: Final = 50
@@ -57,11 +57,18 @@ class Holder:
     """The leases of one application, and what was found of them."""
 
     def __init__(
-        self, clients: aiohttp.ClientSession, looks: aiohttp.ClientSession, urls: Sequence[str]
+        self,
+        clients: aiohttp.ClientSession,
+        looks: aiohttp.ClientSession,
+        urls: Sequence[str],
+        app: str = APP,
+        lease_s: tuple[int, int] = LEASE_S,
     ) -> None:
         self._clients = clients
         self._looks = looks
         self._urls = urls
+        self._app = app
+        self._lease_s = lease_s
         self._lost = 0
         self._losses: list[dict[str, Any]] = []
         self._since: dict[str, float] = {}
@@ -76,44 +83,54 @@ class Holder:
         room = asyncio.Semaphore(_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for number in range(count):
-                tasks.create_task(self._hold(number, room))
+                tasks.create_task(self.hold(number, room))
             for peer in peers:
-                tasks.create_task(self._look_at(peer))
+                tasks.create_task(self.look_at(peer))
             tasks.create_task(self._say())
             while True:
                 await asyncio.sleep(1.0)
-                tasks.create_task(self._hold(count, room))
+                tasks.create_task(self.hold(count, room))
                 count += 1
 
-    async def _hold(self, number: int, room: asyncio.Semaphore) -> None:
-        name, tally = (APP, number), Tally()
+    async def hold(self, number: int, room: asyncio.Semaphore, span_s: float | None = None) -> None:
+        """Hold a lease for so many seconds and remove it then; `None`: until cancelled."""
+        name, tally = (self._app, number), Tally()
         client = LeaseClient(
-            self._clients, self._urls, name, tally, lambda _: self._look_for_loss(client.id, tally)
+            self._clients, self._urls, name, tally, lambda _: self._look_for_loss(client, tally)
         )
+        try:
+            async with asyncio.timeout(span_s):
+                await self._keep(client, room)
+        except TimeoutError:
+            self._since.pop(client.id, None)
+            await client.cancel()
+
+    async def _keep(self, client: LeaseClient, room: asyncio.Semaphore) -> None:
         while True:
             try:
                 async with room:
-                    await client.register(_INTERVAL_S, _DURATION_S)
+                    await client.register(*self._lease_s)
                 self._since.setdefault(client.id, time.monotonic())
-                await client.hold(_INTERVAL_S, _DURATION_S)
+                await client.hold(*self._lease_s)
             except RuntimeError:  # no peer takes it: it is tried again, as by every client
                 await asyncio.sleep(1.0)
 
-    def _look_for_loss(self, instance_id: str, tally: Tally) -> None:
+    def _look_for_loss(self, client: LeaseClient, tally: Tally) -> None:
         """After any trouble of a client: if it was a 404, its lease begins anew."""
         if not tally.leases_lost:
             return
         tally.leases_lost = 0
         now_s = time.monotonic()
-        age_s = now_s - self._since.get(instance_id, now_s)
-        self._since[instance_id] = now_s
-        if age_s <= SETTLED_S:
+        age_s = now_s - self._since.get(client.id, now_s)
+        self._since[client.id] = now_s
+        if age_s <= self._settled_s or now_s - client.renewed_s > self._lease_s[1]:
             return
         self._lost += 1
         if len(self._losses) < _KEPT:
-            self._losses.append({"id": instance_id, "at": _now(), "age_s": round(age_s, 1)})
+            self._losses.append({"id": client.id, "at": _now(), "age_s": round(age_s, 1)})
 
-    async def _look_at(self, peer: str) -> None:
+    async def look_at(self, peer: str, every_s: float = _LOOK_EVERY_S) -> None:
+        """Compare what a peer lists with what is held, until cancelled."""
         while True:
             begin = time.monotonic()
             try:
@@ -124,7 +141,7 @@ class Holder:
                 self._complete.pop(peer, None)
             else:
                 self._compare(peer, listed, begin)
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(every_s)
 
     async def _listed(self, peer: str) -> set[str] | None:
         """The leases at a peer; `None` if it is not ready."""
@@ -133,7 +150,7 @@ class Holder:
                 return None
         accept = {"Accept": "application/json"}
         async with self._looks.get(
-            f"http://{peer}:8761/eureka/apps/{APP}", headers=accept
+            f"http://{peer}:8761/eureka/apps/{self._app}", headers=accept
         ) as answer:
             if answer.status == HTTPStatus.NOT_FOUND:
                 return set()
@@ -147,26 +164,37 @@ class Holder:
         if self._answered_s:
             self._silence_s = max(self._silence_s, now_s - self._answered_s)
         self._answered_s = now_s
-        settled = {each for each, since in self._since.items() if at_s - since > SETTLED_S}
-        lacking = sorted(settled - listed)
+        lacking = sorted(self.settled(at_s) - listed)
         self._complete[peer] = not lacking
         if lacking and len(self._missing) < _KEPT:
             self._missing.append(
                 {"peer": peer, "at": _now(), "count": len(lacking), "first": lacking[0]}
             )
 
+    def settled(self, at_s: float) -> set[str]:
+        """The ids of leases that every ready peer must have had at a time."""
+        return {each for each, since in self._since.items() if at_s - since > self._settled_s}
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """What is printed."""
+        return {
+            "held": len(self._since),
+            "lost": self._lost,
+            "losses": self._losses,
+            "complete": self._complete,
+            "missing": self._missing,
+            "looks": self._count,
+            "silence_s": self._silence_s,
+        }
+
+    @property
+    def _settled_s(self) -> float:
+        return SETTLED * self._lease_s[0]
+
     async def _say(self) -> None:
         while True:
-            seen = {
-                "held": len(self._since),
-                "lost": self._lost,
-                "losses": self._losses,
-                "complete": self._complete,
-                "missing": self._missing,
-                "looks": self._count,
-                "silence_s": self._silence_s,
-            }
-            print(json.dumps(seen), flush=True)  # noqa: T201 - the test reads it
+            print(json.dumps(self.seen), flush=True)  # noqa: T201 - the test reads it
             await asyncio.sleep(1.0)
 
 

@@ -16,16 +16,15 @@ from cluster.plan import Plan
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from e2e.operator.leases import POD, Leases, held
+from e2e.operator.leases import Leases, held
 from e2e.operator.volumes import local_volumes
 from processes.cluster import LONG, ask, document, until
 
 LEASES: Final = 300
 PODS: Final = ("eureka-peer-1", "eureka-peer-2", "eureka-peer-3")
-SILENCE_S: Final = 10.0
-"""No client may be without an answer for so long: a look takes up to 5 s at a peer that is gone."""
-LOST_S: Final = 300.0
-"""A node counts as lost after 20 s; its pods may stay for 30 s, have 30 s to end, and 30 s more."""
+SILENCE_S: Final = 30.0
+"""No client may be without an answer for so long: a look at a peer that is gone takes up to 5 s,
+and the machine may be busy."""
 KEPT: Final = {f"kept-{number}" for number in range(20)}
 
 Record = Callable[[str, object], None]
@@ -62,7 +61,7 @@ def test_killed_container_is_started_again(
     leases.wait_complete(3)
     _record(record_property, "from a killed container to all leases at three peers", begin)
     shared.wait_ready()
-    assert shared.agrees
+    shared.wait_agreed()
     uid, restarts = before[PODS[1]]
     assert shared.lives == {**before, PODS[1]: (uid, restarts + 1)}
 
@@ -78,7 +77,7 @@ def test_deleted_pod_is_replaced(
     leases.wait_complete(3)
     _record(record_property, "from a deleted pod to all leases at three peers", begin)
     shared.wait_ready()
-    assert shared.agrees
+    shared.wait_agreed()
     assert {name: shared.lives[name] for name in PODS[1:]} == {
         name: before[name] for name in PODS[1:]
     }
@@ -94,7 +93,7 @@ def test_registry_lives_on_without_the_operator(
             _replace(shared, name)
             until(lambda name=name: shared.pods[name].ready, PATIENCE_S)  # type: ignore[misc] # mypy does not see the default
             leases.wait_complete(3)
-        until(lambda: shared.agrees, PATIENCE_S)
+        shared.wait_agreed()
         before = shared.lives
     finally:
         operator.scale(2)
@@ -102,38 +101,8 @@ def test_registry_lives_on_without_the_operator(
     shared.change({"registry": {"lease": {"evictionIntervalSeconds": 31}}})
     shared.wait_ready()  # so the operator is at work
 
-    assert shared.agrees
+    shared.wait_agreed()
     assert shared.lives == before
-
-
-def test_peer_of_a_lost_node_is_replaced_elsewhere(
-    faults: Faults, shared: EkcCluster, leases: Leases, record_property: Record
-) -> None:
-    """Its pod is abandoned, which an event says; the node that comes back brings nothing old."""
-    others = shared.kubectl.get("pod", POD)["spec"]["nodeName"]
-    lost = next(name for name, pod in shared.pods.items() if pod.node != others)
-    before, node = shared.lives, shared.pods[lost].node
-    begin = time.monotonic()
-    with faults.cut_off(node):
-        until(lambda: shared.is_so("Ready", "False"), LOST_S)
-        assert shared.is_so("Available")
-        until(lambda: shared.lives.get(lost, before[lost]) != before[lost], LOST_S)
-        assert any(
-            f"removed pod {lost}" in said and node in said
-            for said in shared.events("PeerAbandoned")
-        )
-        shared.wait_ready()
-        _record(record_property, "from a node's loss to three peers that agree", begin)
-        leases.wait_complete(3)
-        after = shared.lives
-
-    _wait_for_node(shared, node)
-    shared.wait_ready()
-    assert shared.agrees
-    assert shared.lives == after
-    assert {name: after[name] for name in PODS if name != lost} == {
-        name: before[name] for name in PODS if name != lost
-    }
 
 
 def test_all_peers_deleted_at_once_have_their_leases_from_the_snapshots(
@@ -155,21 +124,16 @@ def test_all_peers_deleted_at_once_have_their_leases_from_the_snapshots(
 
         until(lambda: _are_new(cluster, before), PATIENCE_S)
         cluster.wait_ready()
-        assert _all_hold(cluster)
-        assert cluster.agrees
+        until(lambda: _all_hold(cluster), PATIENCE_S)
+        cluster.wait_agreed()
         cluster.delete()
 
 
 def _replace(cluster: EkcCluster, name: str) -> None:
     """Delete a pod and wait for the one that takes its place."""
     old = cluster.pods[name].uid
-    cluster.kubectl("delete", "pod", name, "--timeout=50s")
+    cluster.kubectl("delete", "pod", name, "--timeout=150s")
     until(lambda: name in cluster.pods and cluster.pods[name].uid != old, PATIENCE_S)
-
-
-def _wait_for_node(cluster: EkcCluster, node: str) -> None:
-    words = ("wait", "--for=condition=Ready", f"node/{node}", "--timeout=50s")
-    until(lambda: cluster.kubectl.tried(*words).returncode == 0, PATIENCE_S)
 
 
 def _register(cluster: EkcCluster) -> None:

@@ -14,22 +14,34 @@ from support.kubectl import Kubectl
 
 @contextmanager
 def local_volumes(
-    plan: Plan, kubectl: Kubectl, *, size: str, storage_class: str = ""
+    plan: Plan, kubectl: Kubectl, *, size: str, storage_class: str = "", movable: bool = False
 ) -> Iterator[None]:
-    """An empty volume on each node while the block lasts; of no class if none is named."""
+    """An empty volume for each node while the block lasts; of no class if none is named.
+
+    One that is `movable` is taken for the same on every node, as one in a network would be; another
+    node has it empty.
+    """
     name = kubectl.namespace
     folder = f"/var/lib/volumes/{name}"
     for node in plan.nodes:
-        made = places.run_in(plan, node.name, ["mkdir", "-p", folder])
+        folders = [f"{folder}/{number}" for number in range(len(plan.nodes))]
+        made = places.run_in(plan, node.name, ["mkdir", "-p", *folders])
         assert made.returncode == 0, made.stderr
     spec = {
         "capacity": {"storage": size},
         "accessModes": ["ReadWriteOnce"],
         "persistentVolumeReclaimPolicy": "Retain",
         "storageClassName": storage_class,
-        "local": {"path": folder},
     }
-    volumes = [_volume(f"{name}-{node.name}", spec, node.name) for node in plan.nodes]
+    everywhere = [node.name for node in plan.nodes]
+    volumes = [
+        _volume(
+            f"{name}-{number}",
+            {**spec, "local": {"path": f"{folder}/{number}"}},
+            everywhere if movable else [each],
+        )
+        for number, each in enumerate(everywhere)
+    ]
     try:
         kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": volumes}))
         yield
@@ -38,8 +50,8 @@ def local_volumes(
         kubectl("delete", "persistentvolume", *names, "--wait=false")
 
 
-def _volume(name: str, spec: dict[str, Any], node: str) -> dict[str, Any]:
-    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+def _volume(name: str, spec: dict[str, Any], nodes: list[str]) -> dict[str, Any]:
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": nodes}
     affinity = {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}}
     return {
         "apiVersion": "v1",

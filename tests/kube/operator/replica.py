@@ -110,7 +110,7 @@ class Replica:
         """Status and text of one of its pages."""
         port = until(lambda: _PORT.search(self.said()), _PATIENCE_S).group(1)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refused:
             with refused:

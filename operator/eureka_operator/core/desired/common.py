@@ -20,8 +20,9 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """How the operator itself is run: what holds for all clusters.
 
     `registry_image` is a name with tag or digest, `namespace` the operator's own (empty outside
-    Kubernetes), `monitors` whether the API server has ServiceMonitors. `template_revision` is which
-    pod template is built, one of 1 to `TEMPLATE_REVISION`.
+    Kubernetes), `monitors` whether the API server has ServiceMonitors, `namespaced` whether the
+    operator looks after some namespaces only: then it may read no nodes. `template_revision` is
+    which pod template is built, one of 1 to `TEMPLATE_REVISION`.
     """
 
     registry_image: str
@@ -29,6 +30,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     monitors: bool = False
     version: str = ""
+    namespaced: bool = False
     template_revision: int = TEMPLATE_REVISION
 
 

@@ -19,6 +19,7 @@ from eureka_operator.core import names
 from eureka_operator.core.desired.common import Environment, child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.peering import PEERS_FILE, PeerList
+from eureka_operator.core.references import named_by
 
 CONFIG_FILE: Final = "config.json"
 SNAPSHOT_FILE: Final = f"{names.SNAPSHOT_FOLDER}/registry"
@@ -110,8 +111,8 @@ def _resolved(cluster: Cluster, references: Mapping[tuple[str, str], str]) -> Sp
     registry = cluster.spec.registry
     regions = [
         region
-        if (other := region.cluster_ref) is None
-        else replace(region, url=references.get((other.namespace or cluster.namespace, other.name)))
+        if (place := named_by(cluster, region)) is None
+        else replace(region, url=references.get(place))
         for region in registry.remote_regions
     ]
     return replace(cluster.spec, registry=replace(registry, remote_regions=regions))

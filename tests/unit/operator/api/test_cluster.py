@@ -6,6 +6,7 @@ import yaml
 
 from eureka_operator.api.cluster import Cluster, Problem, changed, read
 from eureka_operator.api.spec import Spec
+from eureka_registry.config import urls
 from support.clusterobjects import BAD, EVERY_FIELD, GOOD, UPDATES, Bad, Update, document
 
 EXAMPLES = sorted((Path(__file__).parents[4] / "examples").glob("*.yaml"))
@@ -78,6 +79,36 @@ def test_all_broken_rules_are_said_at_once() -> None:
     fields = [each.field for each in problems(document(spec, "a1"))]
 
     assert fields == ["metadata.name", "spec.replicas", "spec.peers.port"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://a.example.com",
+        "https://user:secret@a.example.com:8761/eureka/",
+        "http://[fd00::7]:8761/eureka/",
+        "http://a:99999/eureka/",
+        "http://a:0/",
+        "http://a:port/",
+        "http://:8761/eureka/",
+        "http://[fd00::7/eureka/",
+        "http://a,b/",
+        "http://a/eureka\\",
+    ],
+)
+def test_url_that_the_registry_cannot_use_is_refused(url: str) -> None:
+    """Its file of settings would be of no use as a whole, and no new peer could start."""
+    spec = {
+        "peers": {"extraPeerURLs": [url]},
+        "registry": {"remoteRegions": [{"name": "us", "url": url}]},
+    }
+
+    found = read(document(spec), strict=True)
+
+    fields = [] if isinstance(found, Cluster) else [each.field for each in found]
+    usable = urls.problem(url) is None
+    wrong = ["spec.peers.extraPeerURLs[0]", "spec.registry.remoteRegions[0].url"]
+    assert fields == ([] if usable else wrong)
 
 
 def test_unknown_fields_are_passed_over_unless_strict() -> None:

@@ -37,6 +37,7 @@ class RollingWorld(World):
         self._rule = rule
         self._controllers: dict[str, Controller] = {}
         self._weak_until: dict[str, datetime] = {}
+        self._unready_since: dict[str, datetime] = {}
 
     # What people and machines do
 
@@ -151,6 +152,9 @@ class RollingWorld(World):
             peer.ready = False
         if peer.ready:
             self.away.discard(peer.name)
+            self._unready_since.pop(peer.uid, None)
+        else:
+            self._unready_since.setdefault(peer.uid, self.now)
 
     def _template(self, peer: _Peer) -> Object | None:
         controller = self._controllers.get(peer.name.rpartition("-")[0])
@@ -159,7 +163,12 @@ class RollingWorld(World):
 
     def _pod(self, peer: _Peer) -> Pod:
         trouble = "ImagePullBackOff: no such image" if self.tag_of(peer.name) == BROKEN else ""
-        return replace(super()._pod(peer), image=self.image_of(peer.name), trouble=trouble)
+        return replace(
+            super()._pod(peer),
+            image=self.image_of(peer.name),
+            trouble=trouble,
+            unready_since=self._unready_since.get(peer.uid),
+        )
 
     def _report(self, peer: _Peer) -> Report:
         """What a peer says: both of two peers say that they do not agree."""

@@ -90,7 +90,7 @@ def test_removed_objects_and_lost_pods_are_told() -> None:
         Event(
             WARNING,
             "PeerAbandoned",
-            "removed pod eureka-peer-1 without an answer of node node-1, which is lost",
+            "removed pod eureka-peer-1 by force: node node-1 does not end it",
         ),
     ]
 

@@ -67,11 +67,13 @@ def test_pod_that_was_just_made() -> None:
 
 def test_pod_that_is_being_deleted_is_not_ready() -> None:
     """It still says so for a moment; the time is when its grace ends."""
-    found = _parsed(_READY, deletionTimestamp="2026-11-28T12:00:00Z")
+    moment = "2026-11-28T12:00:00Z"
+    found = _parsed(_READY, deletionTimestamp=moment, finalizers=["example.com/a"])
 
     assert found.deleting
     assert not found.ready
     assert found.deleting_since == datetime(2026, 11, 28, 12, tzinfo=UTC)
+    assert found.finalizers == ("example.com/a",)
 
 
 def _waiting(**waiting: str) -> Object:

@@ -81,13 +81,15 @@ def test_node_says_since_when_it_is_not_ready() -> None:
     found = read_node(
         {
             "metadata": {"name": "node-1"},
-            "spec": {"taints": [taint]},
+            "spec": {"taints": [taint], "unschedulable": True},
             "status": {"conditions": [condition]},
         }
     )
 
     moment = datetime(2026, 11, 28, 12, tzinfo=UTC)
-    assert found == Node(name="node-1", ready=False, since=moment, out_of_service=True)
+    assert found == Node(
+        name="node-1", ready=False, since=moment, out_of_service=True, unschedulable=True
+    )
 
 
 def test_node_that_says_nothing_is_not_lost() -> None:

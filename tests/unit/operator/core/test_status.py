@@ -11,6 +11,7 @@ from eureka_operator.core.conditions import Failure
 from eureka_operator.core.kinds import DISRUPTION_BUDGET, SERVICE, Object
 from eureka_operator.core.observed import Observed
 from eureka_operator.core.plan import plan
+from eureka_operator.core.pods import Node
 from eureka_operator.core.status import invalid_status, is_paused, is_same, only_differs, status
 from unit.operator.core.builders import (
     ENVIRONMENT,
@@ -287,6 +288,23 @@ def test_pods_that_cannot_be_made_are_explained() -> None:
 
     assert "peer1, peer2, peer3: exceeded quota" in _condition(_status(seen), "Ready")["message"]
     assert "exceeded quota" in _condition(_status(seen), "Available")["message"]
+
+
+def test_peer_of_a_lost_node_is_unreachable_and_names_the_node() -> None:
+    """It may well still run: nobody knows."""
+    seen = observed(
+        cluster({"replicas": 1}),
+        stateful_set(1, status={"observedGeneration": 1}),
+        pods=pods(pod("eureka-peer-1", ready=False, node="n1", trouble="Unknown")),
+        nodes={"n1": Node(name="n1", ready=False)},
+    )
+    found = _status(seen)
+
+    assert _peer(seen)["state"] == "Unreachable"
+    assert _condition(found, "Degraded")["message"] == (
+        "0 of 1 peers are ready; peer1: Unknown; node n1 is not ready; "
+        "its pod is deleted if it stays so"
+    )
 
 
 def test_peer_that_is_not_ready_says_why() -> None:

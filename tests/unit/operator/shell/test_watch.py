@@ -6,7 +6,8 @@ from kopf._cogs.structs.references import Resource
 
 from eureka_operator.core.kinds import CHILDREN, CLUSTER, POD, Kind
 from eureka_operator.shell.queue import Key
-from eureka_operator.shell.watch import _of_child, settings
+from eureka_operator.shell.watch import _of_child, _of_cluster, settings
+from support.clusterobjects import document
 
 
 def test_everything_but_clusters_is_selected_by_the_cluster_label() -> None:
@@ -39,6 +40,24 @@ async def test_child_with_the_label_of_another_cluster_concerns_its_owner_too() 
     )
 
     assert sorted(keys) == [Key("prod", "mine"), Key("prod", "other")]
+
+
+async def test_cluster_that_comes_or_goes_concerns_those_whose_remote_region_it_is() -> None:
+    """Its address is in their configuration; the next resync may be a minute away."""
+    keys: list[Key] = []
+    handle = _of_cluster(keys.append)
+    region = {"name": "west", "clusterRef": {"name": "eureka", "namespace": "west"}}
+    east = document({"registry": {"remoteRegions": [region]}})
+    west = document({})
+    for namespace, body in (("east", east), ("west", west)):
+        body["metadata"] |= {"namespace": namespace, "uid": namespace, "generation": 1}
+
+    for kind, body in ((None, east), ("ADDED", west), ("MODIFIED", west), ("DELETED", west)):
+        event = {"type": kind, "object": body}
+        await handle(namespace=body["metadata"]["namespace"], name="eureka", event=event)
+
+    own, other = Key("west", "eureka"), Key("east", "eureka")
+    assert keys == [other, own, other, own, own, other]
 
 
 def resource(kind: Kind) -> Resource:
