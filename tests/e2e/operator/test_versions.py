@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -15,11 +15,11 @@ from cluster.plan import Plan
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
+from e2e.operator.rollouts import ROLLED_S, UPDATES, stateful_set
 from processes.cluster import until
 
 _NEWER: Final = "newer"
 """Another tag of the same image, as the next release has it."""
-_UPDATES: Final = {"updates": {"settleSeconds": 1, "progressDeadlineSeconds": 300}}
 
 Record = Callable[[str, object], None]
 
@@ -36,24 +36,20 @@ def newer(plan: Plan, target: Target) -> str:
 
 
 @pytest.fixture
-def upgraded(operator: Operator, newer: str) -> Iterator[Callable[[], None]]:  # noqa: ARG001
+def upgraded(operator: Operator, newer: str) -> Iterator[Callable[[], str]]:  # noqa: ARG001
     """Gives the operator the newer image as its default; afterwards it is as it was."""
-    yield lambda: _install(operator, "--set-string", f"registryImage.tag={_NEWER}")
-    _install(operator)
-
-
-def _install(operator: Operator, *words: str) -> None:
-    operator.install(*words)
+    yield lambda: operator.install("--set-string", f"registryImage.tag={_NEWER}")
+    operator.install()
 
 
 def test_upgraded_operator_restarts_no_peer_until_it_is_asked_to(
     cluster: EkcCluster,
-    upgraded: Callable[[], None],
+    upgraded: Callable[[], str],
     newer: str,
     record_property: Record,
 ) -> None:
     """Neither the upgrade nor an unrelated edit; then all of them, one after the other."""
-    cluster.start({"replicas": 3, **_UPDATES})
+    cluster.start({"replicas": 3, "updates": UPDATES})
     before, generation, image = cluster.lives, _generation(cluster), _image(cluster)
 
     upgraded()
@@ -72,7 +68,7 @@ def test_upgraded_operator_restarts_no_peer_until_it_is_asked_to(
     begin = time.monotonic()
     upgrade = f"eurekube.io/upgrade={version}"
     cluster.kubectl("annotate", f"eurekacluster/{cluster.name}", upgrade)
-    until(lambda: _images_of_pods(cluster) == [newer] * 3, PATIENCE_S * 2)
+    until(lambda: _images_of_pods(cluster) == [newer] * 3, ROLLED_S)
     cluster.wait_ready()
     record_property("three peers onto a newer image", f"{time.monotonic() - begin:.0f} s")
 
@@ -80,16 +76,12 @@ def test_upgraded_operator_restarts_no_peer_until_it_is_asked_to(
     assert not {uid for uid, _ in before.values()} & {uid for uid, _ in cluster.lives.values()}
 
 
-def _stateful_set(cluster: EkcCluster) -> Any:  # noqa: ANN401 - JSON
-    return cluster.kubectl.get("statefulset", f"{cluster.name}-peer")
-
-
 def _generation(cluster: EkcCluster) -> int:
-    return int(_stateful_set(cluster)["metadata"]["generation"])
+    return int(stateful_set(cluster)["metadata"]["generation"])
 
 
 def _image(cluster: EkcCluster) -> str:
-    return str(_stateful_set(cluster)["spec"]["template"]["spec"]["containers"][0]["image"])
+    return str(stateful_set(cluster)["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def _images_of_pods(cluster: EkcCluster) -> list[str]:
