@@ -43,7 +43,7 @@ def _older(no_crd: None, api: Kubectl) -> Iterator[None]:  # noqa: ARG001 - made
         crd = yaml.safe_load(path.read_text())
         for field in _MISSING[crd["metadata"]["name"]]:
             _remove(crd, field)
-        api("replace", "--force", "-f", "-", given=json.dumps(crd))
+        api.apply(json.dumps(crd))
     until(lambda: api.tried("get", CRD_NAME).returncode == 0, _PATIENCE_S)
     yield
     install(api)
