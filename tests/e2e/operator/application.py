@@ -32,7 +32,7 @@ _PAUSE_S: Final = 0.5
 _AGAIN_S: Final = 5.0
 _AT_ONCE: Final = 20
 _TRIES: Final = 2
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=10.0, connect=2.0)
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0, connect=15.0)
 
 
 class Application:
