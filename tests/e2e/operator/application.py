@@ -3,8 +3,9 @@
 Each instance holds a lease as a client does that knows the servers of
 `EUREKA_CLIENT_SERVICEURL_DEFAULTZONE`; they are the same instances in each pod that is started with
 the same arguments, the application's name and the number of instances. The first list that has
-all of them makes the pod ready (`READY`). From then on the application is looked up twice a second,
-at one server, and once more at the next one if the first does not answer with all instances.
+all of them makes the pod ready: it listens at `PORT`. From then on the application is looked up
+twice a second, at one server, and once more at the next one if the first does not answer with all
+instances.
 
 Each second it prints a JSON object: `renewals` that a server answered; `lost`, the leases that a
 server did not know when they were renewed, once the pod was ready; the number of `lookups`, and
@@ -18,20 +19,20 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 
 from eureka_registry.local.client import LeaseClient, Tally
 
-READY: Final = Path("/tmp/ready")  # noqa: S108 - the container's own
+PORT: Final = 8080
 _INTERVAL_S: Final = 10
 _DURATION_S: Final = 90
 _PAUSE_S: Final = 0.5
+_AGAIN_S: Final = 5.0
 _AT_ONCE: Final = 20
 _TRIES: Final = 2
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=10.0, connect=2.0)
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0, connect=15.0)
 
 
 class Application:
@@ -46,6 +47,7 @@ class Application:
         self._lost: list[str] = []
         self._lookups = 0
         self._failed: list[dict[str, Any]] = []
+        self._ready: asyncio.Server | None = None
 
     async def run(self, count: int) -> None:
         """Hold leases and look them up until cancelled."""
@@ -66,21 +68,20 @@ class Application:
                 self._ids.add(client.id)
                 await client.hold(_INTERVAL_S, _DURATION_S)
             except RuntimeError:  # no server takes it: it is tried again, as by every client
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_AGAIN_S)
 
     def _take_trouble(self, words: str) -> None:
         lost, self._tally.leases_lost = self._tally.leases_lost, 0
-        if lost and READY.exists():
+        if lost and self._ready:
             self._lost.append(f"{_now()} {words}")
 
     async def _look_up(self, count: int) -> None:
         while True:
             missed = await self._missed(count)
-            if not missed:
-                READY.touch()
-            if READY.exists():
-                self._lookups += 1
-            if len(missed) == _TRIES and READY.exists():
+            if not missed and self._ready is None:
+                self._ready = await asyncio.start_server(_hang_up, port=PORT)
+            self._lookups += self._ready is not None
+            if len(missed) == _TRIES and self._ready:
                 self._failed.append({"at": _now(), "missed": missed})
             await asyncio.sleep(_PAUSE_S)
 
@@ -123,6 +124,11 @@ class Application:
             }
             print(json.dumps(seen), flush=True)  # noqa: T201 - the test reads it
             await asyncio.sleep(1.0)
+
+
+def _hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer a kubelet's probe, which only connects."""
+    writer.close()
 
 
 def _now() -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from cluster.images import REGISTRY
 from e2e.clusters import Target
-from e2e.operator.application import READY
+from e2e.operator.application import PORT
 from e2e.operator.ekc import PATIENCE_S
 from processes.cluster import until
 from support.kubectl import Kubectl
@@ -40,7 +40,7 @@ class Applications:
         self._image = target.image(REGISTRY)
         self._kubectl = kubectl
 
-    def start(self, urls: str, within_s: float) -> None:
+    def start(self, urls: str) -> None:
         """Have them with these servers, and wait until each finds all its instances."""
         data = {_PROGRAM.name: _PROGRAM.read_text()}
         program = {
@@ -52,13 +52,13 @@ class Applications:
         objects = [program, *(self._deployment(name, urls) for name in self.names)]
         self._kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
         for name in self.names:
-            self.wait_ready(name, within_s)
+            self.wait_ready(name)
 
-    def wait_ready(self, name: str, within_s: float = PATIENCE_S) -> None:
+    def wait_ready(self, name: str) -> None:
         """Wait until the newest pod finds all instances, and no other one is left."""
         status = ("rollout", "status", f"deployment/{name}", "--timeout=10s")
-        until(lambda: self._kubectl.tried(*status).returncode == 0, within_s)
-        until(lambda: len(self._pods(name)) == 1, within_s)
+        until(lambda: self._kubectl.tried(*status).returncode == 0, PATIENCE_S)
+        until(lambda: len(self._pods(name)) == 1, PATIENCE_S)
 
     def seen(self, name: str) -> Seen:
         """What its instances have met since their pod was started."""
@@ -92,7 +92,7 @@ class Applications:
         return [each["metadata"]["name"] for each in found]
 
     def _deployment(self, name: str, urls: str) -> dict[str, Any]:
-        ready = {"exec": {"command": ["test", "-e", str(READY)]}, "periodSeconds": 2}
+        ready = {"tcpSocket": {"port": PORT}, "periodSeconds": 1}
         container = {
             "name": "application",
             "image": self._image,

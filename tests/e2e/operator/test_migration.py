@@ -63,8 +63,10 @@ def java_image(target: Target, pytestconfig: pytest.Config) -> str:
 def applications(target: Target, kubectl: Kubectl, java_image: str) -> Applications:
     """Four applications with 125 instances each at two Java servers."""
     kubectl.apply(SERVERS.replace("IMAGE", java_image))
+    status = ("rollout", "status", "statefulset/java-eureka", "--timeout=10s")
+    until(lambda: kubectl.tried(*status).returncode == 0, START_S)
     found = Applications(target, kubectl, ("orders", "billing", "stock", "users"), 125)
-    found.start(JAVA_URLS, START_S)
+    found.start(JAVA_URLS)
     return found
 
 
