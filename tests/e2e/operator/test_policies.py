@@ -179,7 +179,7 @@ def test_pods_of_clients_are_injected_and_registered_and_others_keep_trying(
 
     for peer in PEERS:
         until(lambda peer=peer: _up(pair, peer) == {allowed["metadata"]["uid"]}, PATIENCE_S)  # type: ignore[misc] # mypy does not see the default
-    until(lambda: "refused" in _sidecar_log(around.other), PATIENCE_S)
+    until(lambda: "refuses connections" in _sidecar_log(around.other), PATIENCE_S)
     for peer in PEERS:
         assert _up(pair, peer) == {allowed["metadata"]["uid"]}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.components import components, files
+from cluster.components import components, files, kube_router
 from cluster.plan import Plan
 from cluster.versions import Kubernetes
 
@@ -50,3 +50,13 @@ def test_images_are_stacked_where_the_file_system_can(name: str, *, native: bool
     text = files(plan(1), "node-1", native_snapshots=native)["containerd.toml"]
 
     assert f'snapshotter = "{name}"' in text
+
+
+def test_kube_router_is_no_part_that_is_always_there() -> None:
+    """It is started and ended by those who want NetworkPolicies enforced; each knows its node."""
+    whole = plan(2)
+    enforcing = [kube_router(node) for node in whole.nodes]
+
+    assert not {each.label for each in enforcing} & {each.label for each in components(whole)}
+    for each, node in zip(enforcing, whole.nodes, strict=True):
+        assert f"--hostname-override={node.name}" in each.command
