@@ -61,7 +61,7 @@ class Crowd:
         return Seen(
             held=leases["held"],
             lost=leases["lost"] + visitors["lost"],
-            losses=[*leases["losses"], *visitors["losses"]],
+            losses=sorted([*leases["losses"], *visitors["losses"]], key=lambda each: each["at"]),
             complete={name.partition(".")[0]: all_ for name, all_ in leases["complete"].items()},
             look_ups=said["look_ups"],
             retried=said["retried"],
