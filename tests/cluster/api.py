@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from .errors import ClusterError
 
-_TIMEOUT_S: Final = 5.0
+_TIMEOUT_S: Final = 20.0
 _CONFLICT: Final = 409
 _FAILED: Final = 400
 

@@ -21,7 +21,7 @@ _MOUNTS: Final = Path("/proc/self/mountinfo")
 _V2: Final = "cgroup2"
 _NEEDED_V2: Final = ("cpuset", "cpu", "memory", "pids")
 _CPUSET: Final = ("cpuset.cpus", "cpuset.mems")
-_EMPTY_S: Final = 10.0
+_EMPTY_S: Final = 60.0
 _WEIGHTS: Final = {"cpu.shares": 8192, "cpu.weight": 800}
 """Of the group of all clusters, in version 1 and 2: eight times one process, as it holds dozens.
 Beside builds and tests, pods would starve else, and their start-up probes kill them."""

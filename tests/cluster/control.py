@@ -18,7 +18,7 @@ from .pki import Authority, Identity, write_account_keys
 from .plan import CONTROL, CONTROL_ADDRESS, HOME_IN_PLACE, Plan
 
 RELAY: Final = "machine/relay"
-_READY_S: Final = 60.0
+_READY_S: Final = 240.0
 _HERE: Final = "127.0.0.1"
 _SERVED_AS: Final = (
     "kubernetes",
@@ -125,7 +125,7 @@ def wait_ready(plan: Plan, started: list[tuple[Component, int]]) -> Api:
     """Wait for the API server.
 
     Raises:
-        ClusterError: it is not ready after a minute, or a program ended.
+        ClusterError: it is not ready after four minutes, or a program ended.
     """
     api = Api(plan.kubeconfig)
 

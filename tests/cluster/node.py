@@ -14,8 +14,8 @@ from .containers import CTR
 from .errors import ClusterError
 from .plan import Node, Plan
 
-_SOCKET_S: Final = 30.0
-_NODES_READY_S: Final = 90.0
+_SOCKET_S: Final = 120.0
+_NODES_READY_S: Final = 240.0
 
 
 def start_runtime(plan: Plan, node: Node, holder: int, pause: Path) -> tuple[Component, int]:
@@ -86,7 +86,7 @@ def wait_ready(
     """Wait until all nodes are `Ready` and `also` holds.
 
     Raises:
-        ClusterError: they are not after 90 s, or a program ended.
+        ClusterError: they are not after four minutes, or a program ended.
     """
     wanted = {node.name for node in plan.nodes}
 

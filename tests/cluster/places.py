@@ -17,7 +17,7 @@ from .processes import Process
 
 _READY: Final = b"ready\n"
 _LAST_LINES: Final = 6
-_END_S: Final = 10.0
+_END_S: Final = 60.0
 _PAUSE: Final = "pause"
 
 

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from typing import Final
 MARK_CLUSTER: Final = "EUREKUBE_TEST_CLUSTER"
 MARK_PART: Final = "EUREKUBE_TEST_PART"
 _POLL_S: Final = 0.02
-_KILL_S: Final = 20.0
+_KILL_S: Final = 60.0
 _COMM_CHARS: Final = 15
 
 _children: Final[dict[int, subprocess.Popen[bytes]]] = {}
@@ -81,8 +81,10 @@ def send(pid: int, number: signal.Signals) -> None:
 def kill_all(work: Path) -> int:
     """Kill all processes with the mark, but not this one and its parents; how many there were.
 
+    Children of this process among them are buried, or Python would warn of each.
+
     Raises:
-        TimeoutError: some are still there after 20 s.
+        TimeoutError: some are still there after a minute.
     """
     spared, killed = set(_ancestors()), set[int]()
 
@@ -96,6 +98,7 @@ def kill_all(work: Path) -> int:
     if not wait(gone, _KILL_S):
         names = ", ".join(f"{found.label} ({found.pid})" for found in _marked(work))
         raise TimeoutError(f"not ended {_KILL_S:g} s after a kill: {names}")
+    wait(lambda: bury(killed), _KILL_S)
     return len(killed)
 
 
@@ -115,11 +118,15 @@ def wait(what: Callable[[], bool], within_s: float) -> bool:
     return True
 
 
-def bury() -> None:
-    """Take notice of the children that ended, so that the kernel can forget them."""
+def bury(wanted: Collection[int] = ()) -> bool:
+    """Take notice of the children that ended, so that the kernel can forget them.
+
+    Whether none of those `wanted` is left.
+    """
     for pid, child in list(_children.items()):
         if child.poll() is not None:
             del _children[pid]
+    return not any(pid in _children for pid in wanted)
 
 
 def _marked(work: Path) -> Iterator[Process]:

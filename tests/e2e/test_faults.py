@@ -62,10 +62,10 @@ def test_two_pods_apart(faults: Faults, peers: Peers) -> None:
     with faults.apart(one, two):
         assert peers.runs("peer1", CONNECTS.format(address=two)) == "no"
         assert peers.runs("peer2", CONNECTS.format(address=one)) == "no"
-        assert peers.runs("peer3", CONNECTS.format(address=one)) == "yes"
+        until(lambda: peers.runs("peer3", CONNECTS.format(address=one)) == "yes", PATIENCE_S)
         until(lambda: peers.sees("peer1", "peer2").get("available") is False, PATIENCE_S)
 
-    assert peers.runs("peer1", CONNECTS.format(address=two)) == "yes"
+    until(lambda: peers.runs("peer1", CONNECTS.format(address=two)) == "yes", PATIENCE_S)
     peers.agree()
 
 
@@ -104,7 +104,7 @@ def test_killed_agent_of_a_node_leaves_its_peer_alone(
 ) -> None:
     """Containers outlive the kubelet, and connections kube-proxy."""
     with faults.killed(f"{peers.node('peer1')}/{part}"):
-        assert peers.sees("peer2", "peer1")["available"]
+        until(lambda: peers.sees("peer2", "peer1").get("available"), PATIENCE_S)
 
     peers.agree()
 
@@ -127,7 +127,9 @@ def test_drained_node_gives_its_peer_away(target: Target, faults: Faults, peers:
     with outside_client(peers, "peer2"):
         until(lambda: peers.everywhere("OUTSIDE"))
         with faults.drained(node, target.kubectl.program):
-            until(lambda: peers.pod("peer1").get("spec", {}).get("nodeName", node) != node, 60.0)
+            until(
+                lambda: peers.pod("peer1").get("spec", {}).get("nodeName", node) != node, PATIENCE_S
+            )
             peers.agree()
             until(lambda: peers.everywhere("OUTSIDE"))
 

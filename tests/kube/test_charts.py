@@ -62,7 +62,7 @@ def crds(api: Kubectl, pytestconfig: pytest.Config) -> None:
             not_run("kube", f"no CRD of ServiceMonitors: {error}")
     for file in (CRD, folder / parts.SERVICE_MONITORS):
         api(*_APPLY, "--force-conflicts", given=file.read_text())
-    api("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    api("wait", "--for=condition=Established", "crd", "--all", "--timeout=150s")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ STRICTLY: Final = ("apply", "--server-side", "--validate=strict", "-f", "-")
 def clusters(kubectl: Kubectl) -> Kubectl:
     """A namespace of an API server that has the CRD."""
     kubectl.apply(CRD.read_text())
-    until(lambda: kubectl.tried("get", "eurekaclusters").returncode == 0, 30.0)
+    until(lambda: kubectl.tried("get", "eurekaclusters").returncode == 0)
     return kubectl
 
 
@@ -178,7 +178,7 @@ def test_status_has_columns_and_can_be_selected(clusters: Kubectl) -> None:
     assert "eurekacluster.eurekube.io/eureka" in clusters("get", "eureka", "-o", "name")
     assert "eureka" in clusters("get", "ekc", "--field-selector=status.phase=Ready")
     assert "eureka" not in clusters("get", "ekc", "--field-selector=status.phase=Degraded")
-    clusters("wait", "--for=condition=Ready", "ekc/eureka", "--timeout=5s")
+    clusters("wait", "--for=condition=Ready", "ekc/eureka", "--timeout=60s")
 
 
 @pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])

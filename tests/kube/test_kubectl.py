@@ -118,7 +118,7 @@ def shop(api: Kubectl) -> Iterator[Kubectl]:
     install(api)
     with api.in_a_namespace("shop") as kubectl:
         kubectl.apply(json.dumps(document({}, "eureka")))
-        until(lambda: kubectl.tried("get", "serviceaccount", "default").returncode == 0, 30.0)
+        until(lambda: kubectl.tried("get", "serviceaccount", "default").returncode == 0)
         yield kubectl
 
 

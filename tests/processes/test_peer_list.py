@@ -57,7 +57,7 @@ def test_fourth_peer_joins_one_drains_one_leaves(cluster: Cluster, mount: Mount)
     three.kill()
     one.register("LISTED", "d", leaseInfo=LONG)
     until(lambda: one.ids() == two.ids() == four.ids() == {"a", "b", "c", "d"})
-    assert all(edge["available"] for p in (one, two, four) for edge in p.view["peers"])
+    until(lambda: all(edge["available"] for p in (one, two, four) for edge in p.view["peers"]))
 
 
 @pytest.mark.parametrize(

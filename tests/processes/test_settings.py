@@ -408,7 +408,7 @@ def has_ipv6() -> bool:
 
 def metric(peer: PeerProcess, name: str) -> float:
     """What a gauge without labels stands at."""
-    connection = http.client.HTTPConnection("127.0.0.1", peer.management_port, timeout=3)
+    connection = http.client.HTTPConnection("127.0.0.1", peer.management_port, timeout=20)
     connection.request("GET", "/metrics")
     lines = connection.getresponse().read().decode().splitlines()
     connection.close()

@@ -31,23 +31,24 @@ def test_peers_may_start_in_any_order() -> None:
 
 def test_two_that_start_together_do_not_wait_for_each_other() -> None:
     """Neither has anything to give; both are ready long before the time-out."""
-    with Cluster(2, sync_timeout_s=30) as cluster:
-        began = time.monotonic()
-        cluster.start()
+    with Cluster(2, sync_timeout_s=90) as cluster:
+        for peer in cluster.peers:
+            peer.start()
 
-        assert time.monotonic() - began < 8
+        for peer in cluster.peers:
+            peer.ready(within_s=50)
         until(lambda: all(peer.view["peers"][0]["available"] for peer in cluster.peers))
 
 
 def test_lone_peer_is_ready_within_a_bound_when_the_others_refuse() -> None:
     """Nobody listens there: one second of grace, not the time-out."""
     gone = [f"http://127.0.0.1:{free_port()}/eureka/" for _ in range(2)]
-    with Cluster(1, sync_timeout_s=30) as cluster:
+    with Cluster(1, sync_timeout_s=90) as cluster:
         (one,) = cluster.peers
         one.settings["peers"] = gone
         one.start()
 
-        one.ready(within_s=8)
+        one.ready(within_s=50)
 
         until(lambda: all(edge["why"] for edge in one.edges().values()))
         assert "refused" in one.view["peers"][0]["why"]
@@ -59,12 +60,12 @@ def test_silent_peer_delays_the_start_by_no_more_than_the_time_out() -> None:
         (one,) = cluster.peers
         port = silent.getsockname()[1]
         one.settings.update(
-            peers=[f"http://127.0.0.1:{port}/eureka/"], sync_timeout_s=1.5, peer_read_timeout_s=9
+            peers=[f"http://127.0.0.1:{port}/eureka/"], sync_timeout_s=1.5, peer_read_timeout_s=90
         )
         one.start()
 
         assert until(lambda: one.ask("GET", "/apps").status) == 503
-        one.ready(within_s=5)
+        one.ready(within_s=50)
         assert "gave up after 1.5 s" in one.log
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-_PATIENCE_S: Final = 60.0
+_PATIENCE_S: Final = 180.0
+"""Longer than the time limits that its commands are given."""
 _FORWARDED: Final = re.compile(r"127\.0\.0\.1:(\d+) ->")
 
 

@@ -22,7 +22,7 @@ INJECTED: Final = "eurekube.io/injected"
 PORT: Final = 8080
 
 _REGISTRY: Final = 8761
-_TIMEOUT_S: Final = 5.0
+_TIMEOUT_S: Final = 20.0
 _GRACE_S: Final = 5
 """Too short for a hold at the end: these tests are about pods that do not end as they should."""
 _PROGRAM: Final = """

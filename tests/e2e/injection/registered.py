@@ -16,7 +16,7 @@ UP: Final = "UP"
 SIDECAR: Final = "eureka-sidecar"
 STATUS: Final = "eurekube.io/status"
 _PORT: Final = 8761
-_TIMEOUT_S: Final = 3.0
+_TIMEOUT_S: Final = 10.0
 _ACCEPT: Final = {"Accept": "application/json"}
 
 Instance = dict[str, Any]

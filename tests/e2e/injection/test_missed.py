@@ -44,7 +44,7 @@ def test_pods_that_missed_their_sidecar_are_evicted_one_by_one(
     kubectl, holdings = shared.kubectl, Holdings.of(plan, shared)
     evicting.scale_injector(0)
     kubectl.apply(listed(workload(target, "Deployment", "missed", 2)))
-    kubectl("rollout", "status", "deployment/missed", "--timeout=50s")
+    kubectl("rollout", "status", "deployment/missed", "--timeout=150s")
     first = uids(kubectl, "missed")
     assert not any(_has_sidecar(each) for each in _pods(kubectl, "missed"))
 

@@ -236,7 +236,7 @@ def test_pod_that_starts_without_a_registry_registers_later(
     elsewhere = manifests.deployment("elsewhere", spec, drain_seconds="2", registry=there)
     late.apply(listed([here, elsewhere]))
     for each in ("here", "elsewhere"):
-        late("rollout", "status", f"deployment/{each}", "--timeout=55s")
+        late("rollout", "status", f"deployment/{each}", "--timeout=150s")
         assert all(map(has_sidecar, pods_of(late, each).values()))
 
     registry.scale(1)
@@ -264,13 +264,13 @@ def test_pods_that_start_without_an_injector_are_found(
     try:
         begin = time.monotonic()
         kubectl.apply(listed([manifests.deployment("missed", pod_spec(serving(target)))]))
-        kubectl("rollout", "status", "deployment/missed", "--timeout=55s")
+        kubectl("rollout", "status", "deployment/missed", "--timeout=150s")
         record_property("pods start without an injector", f"{time.monotonic() - begin:.1f} s")
         ((name, pod),) = pods_of(kubectl, "missed").items()
         assert not has_sidecar(pod)
         message = until(lambda: _said(kubectl, name, "SidecarMissing"), PATIENCE_S)
         record_property("pod without a sidecar to its event", f"{time.monotonic() - begin:.0f} s")
-        assert _without_sidecar(operator) == 1
+        until(lambda: _without_sidecar(operator) == 1, PATIENCE_S)
     finally:
         operator.scale_injector(2)
 
@@ -298,10 +298,11 @@ def test_uninstall_leaves_pods_running_and_no_webhook(
     kubectl, before, direct = orders.cluster.kubectl, orders.lives, orders.direct
     operator.uninstall()
     try:
-        assert _injectors(target.kubectl) == ["Secret/eurekube-injector-tls"]
+        secret = ["Secret/eurekube-injector-tls"]
+        until(lambda: _injectors(target.kubectl) == secret, PATIENCE_S)
         begin_ms = time.time() * 1000
         kubectl.apply(listed([manifests.deployment("after", pod_spec(serving(target)))]))
-        kubectl("rollout", "status", "deployment/after", "--timeout=55s")
+        kubectl("rollout", "status", "deployment/after", "--timeout=150s")
         (pod,) = pods_of(kubectl, "after").values()
         assert not has_sidecar(pod)
 
@@ -332,11 +333,10 @@ def _said(kubectl: Kubectl, pod: str, reason: str) -> str:
 
 
 def _without_sidecar(operator: Operator) -> float:
-    """How many pods the leader counts."""
+    """How many pods the leader counts; 0 if nobody leads."""
     where = f"/api/v1/namespaces/{operator.namespace}/pods/{operator.leader}:8080/proxy/metrics"
-    found = _METRIC.search(operator.kubectl("get", "--raw", where))
-    assert found is not None
-    return float(found[1])
+    found = _METRIC.search(operator.kubectl.tried("get", "--raw", where).stdout)
+    return 0.0 if found is None else float(found[1])
 
 
 def _injectors(kubectl: Kubectl) -> list[str]:

@@ -23,6 +23,7 @@ from e2e.injection.orders import (
     uids,
     workload,
 )
+from e2e.operator.changes import start_anew
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from processes.cluster import throughout, until
@@ -93,8 +94,7 @@ def test_pause_survives_whatever_is_restarted(
     throughout(lambda: "UP" not in _statuses(holdings, uid), LONGER_S)
     until(lambda: holdings.are(uid, OUT_OF_SERVICE), PATIENCE_S)
 
-    operator.kubectl("rollout", "restart", f"deployment/{operator.deployment}")
-    operator.kubectl("rollout", "status", f"deployment/{operator.deployment}", "--timeout=55s")
+    start_anew(operator)
     until(lambda: operator.leader in {_name(each) for each in operator.pods}, PATIENCE_S)
     throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)
 
@@ -177,7 +177,7 @@ def test_override_by_hand_stays(
     until(lambda: holdings.are(uid, OUT_OF_SERVICE), PATIENCE_S)
 
     throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)
-    before = operator.leader
+    before = until(lambda: operator.leader, PATIENCE_S)
     operator.kubectl("delete", "pod", before)
     until(lambda: operator.leader not in ("", before), PATIENCE_S)
     throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)

@@ -12,6 +12,7 @@ import pytest
 from e2e.clusters import Target
 from e2e.injection import manifests
 from e2e.injection.registered import instances, pods_of, ups
+from e2e.operator.changes import wait_available
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from processes.cluster import throughout, until
@@ -73,7 +74,7 @@ def addresses(kubectl: Kubectl) -> dict[str, str]:
 def test_pods_are_registered_by_their_addresses(shared: EkcCluster, legacy: Kubectl) -> None:
     """They have no sidecar, and the object says what is registered."""
     assert set(statuses(shared)) == set(addresses(legacy).values())
-    legacy("wait", "--for=condition=Synced", f"ekr/{NAME}", "--timeout=60s")
+    legacy("wait", "--for=condition=Synced", f"ekr/{NAME}", "--timeout=150s")
     until(lambda: legacy.get("ekr", NAME)["status"]["up"] == 2, PATIENCE_S)
     assert "LEGACY" in legacy("get", "ekr", NAME)
 
@@ -117,10 +118,10 @@ def test_restart_of_the_operator_loses_no_lease(
     before = _registered_at(shared)
     operator.kubectl("rollout", "restart", f"deployment/{operator.deployment}")
     throughout(lambda: len(ups(instances(shared, NAME))) == 2, 30)
-    operator.kubectl("rollout", "status", f"deployment/{operator.deployment}", "--timeout=50s")
+    wait_available(operator)
 
     assert _registered_at(shared) == before
-    assert legacy.get("ekr", NAME)["status"]["instances"] == 2
+    until(lambda: legacy.get("ekr", NAME)["status"]["instances"] == 2, PATIENCE_S)
 
 
 def test_fixed_addresses_are_there_until_the_object_is_gone(
@@ -132,7 +133,7 @@ def test_fixed_addresses_are_there_until_the_object_is_gone(
     until(lambda: statuses(shared, "billing") == {"vm-1.example.com": "UP"}, PATIENCE_S)
 
     begun = time.monotonic()
-    legacy("delete", "ekr", "billing", "--timeout=10s")
+    legacy("delete", "ekr", "billing", "--timeout=150s")
     until(lambda: statuses(shared, "billing") == {}, PATIENCE_S)
     _record(record_property, "from delete of the object to gone", begun)
 

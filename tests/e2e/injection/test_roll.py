@@ -83,7 +83,7 @@ def test_rolling_update_fails_no_call(
         )
     kubectl("delete", "deployments,pods", "--selector=!eurekube.io/cluster", "--wait=false")
     callers_of = [f"pod/{CALLER.format(app)}" for app in RATES]
-    kubectl("wait", "--for=delete", *callers_of, "--timeout=50s")
+    kubectl("wait", "--for=delete", *callers_of, "--timeout=150s")
     assert drained["failures"] == []
     assert undrained["failures"], "the calls above would not have shown it"
 

@@ -11,7 +11,7 @@ from cluster.audit import Entry, Permission
 from cluster.plan import CONTROL, Plan
 
 LEASES: Final = "leases"
-SETTLING_S: Final = 300.0
+SETTLING_S: Final = 500.0
 """Within it there is a quiet minute: a peer on a busy machine may miss a probe now and then, which
 is written into the status."""
 _REFUSED: Final = 400
@@ -61,7 +61,7 @@ class Requests:
 
 def taken_over(found: Iterable[Entry], pod: str) -> datetime | None:
     """When another replica than `pod` first wrote the Lease; None if none has."""
-    return next((each.at for each in found if _takes(each) and each.pod != pod), None)
+    return next((each.at for each in found if takes(each) and each.pod != pod), None)
 
 
 def unentitled(found: Iterable[Entry]) -> list[Entry]:
@@ -72,13 +72,13 @@ def unentitled(found: Iterable[Entry]) -> list[Entry]:
     holder = ""
     wrong = []
     for each in found:
-        if _takes(each):
+        if takes(each):
             holder = each.pod
         elif each.writes and each.resource != LEASES and holder not in ("", each.pod):
             wrong.append(each)
     return wrong
 
 
-def _takes(entry: Entry) -> bool:
+def takes(entry: Entry) -> bool:
     """Whether it made or renewed the Lease; a standby that is not let in only reads it."""
     return entry.resource == LEASES and entry.writes and entry.code < _REFUSED

@@ -36,7 +36,7 @@ def start_anew(operator: Operator) -> None:
 
 def wait_available(operator: Operator) -> None:
     """Wait until all replicas of the operator are there, and ready."""
-    status = ("rollout", "status", f"deployment/{operator.deployment}", "--timeout=50s")
+    status = ("rollout", "status", f"deployment/{operator.deployment}", "--timeout=150s")
     until(lambda: operator.kubectl.tried(*status).returncode == 0, PATIENCE_S)
 
 

@@ -12,7 +12,7 @@ from cluster.plan import CONTROL, Plan
 from processes.cluster import document
 
 _PORT = 8761
-_TIMEOUT_S = 5.0
+_TIMEOUT_S = 20.0
 _PATH = "/eureka/apps/HELD"
 _LEASE = {"renewalIntervalInSecs": 30, "durationInSecs": 3600}
 

@@ -135,8 +135,13 @@ class EkcCluster:
         services = self.kubectl.get("services", f"--selector={LABEL}={self.name}")["items"]
         selectors = {each["metadata"]["name"]: each["spec"]["selector"] for each in services}
         found = {name: each[_POD] for name, each in selectors.items() if _POD in each}
-        for name, pod in found.items():
-            assert self.peers(pod).get("name") == name
+        until(
+            lambda: (
+                {name: self.peers(pod).get("name") for name, pod in found.items()}
+                == {name: name for name in found}
+            ),
+            PATIENCE_S,
+        )
         return found
 
     def urls(self, *numbers: int) -> str:
@@ -151,12 +156,16 @@ class EkcCluster:
         documents = [self.peers(name) for name in ready]
         generations = {each.get("generation") for each in documents}
         return len(generations) == 1 and all(
-            sum(map(is_agreed, each["peers"])) == len(ready) - 1 for each in documents
+            sum(map(is_agreed, each.get("peers", []))) == len(ready) - 1 for each in documents
         )
+
+    def wait_agreed(self) -> None:
+        """Wait until they do: with each new lease peers differ for a moment."""
+        until(lambda: self.agrees, PATIENCE_S)
 
     def delete(self) -> None:
         """Delete it and wait until it is gone."""
-        self.kubectl("delete", self._ref, "--timeout=50s")
+        self.kubectl("delete", self._ref, "--timeout=150s")
 
     @property
     def title(self) -> str:

@@ -117,9 +117,10 @@ class Operator:
 
     def _scale(self, deployment: str, selector: str, replicas: int) -> None:
         self.kubectl("scale", f"deployment/{deployment}", f"--replicas={replicas}")
-        self.kubectl("rollout", "status", f"deployment/{deployment}", "--timeout=55s")
+        self.kubectl("rollout", "status", f"deployment/{deployment}", "--timeout=150s")
         if replicas == 0:
-            self.kubectl("wait", "--for=delete", "pod", f"--selector={selector}")
+            gone = ("wait", "--for=delete", "pod", f"--selector={selector}", "--timeout=150s")
+            self.kubectl(*gone)
 
 
 def _image(value: str, name: str) -> tuple[str, str]:

@@ -49,7 +49,7 @@ def test_restricted_namespaces_take_operator_and_peers_under_any_uid(
 
     cluster.start({"replicas": 2, "pod": {"securityContext": {"runAsUser": UID}}})
 
-    assert cluster.agrees
+    cluster.wait_agreed()
     for kubectl, pod in (
         (restricted, "eureka-peer-1"),
         (chosen.kubectl, f"deployment/{chosen.deployment}"),
@@ -79,13 +79,13 @@ def test_quota_that_is_too_small_is_named_and_what_fits_runs(
 
     until(lambda: "exceeded quota: room" in _why_not_ready(cluster), PATIENCE_S)
     until(lambda: cluster.is_so("Available"), PATIENCE_S)
-    assert cluster.status["readyReplicas"] == 1
+    until(lambda: cluster.status["readyReplicas"] == 1, PATIENCE_S)
 
     _limit(kubectl, {"pods": "2"})
     # Its controller waits ever longer before it tries again, unless the object changes.
     kubectl("annotate", "statefulset/eureka-peer", "example.com/room=2")
     cluster.wait_ready()
-    assert cluster.agrees
+    cluster.wait_agreed()
 
 
 def test_operator_of_some_namespaces_leaves_others_alone(
@@ -114,9 +114,9 @@ def test_release_tests_itself(target: Target, operator: Operator, version: str) 
     said = release.helm.test(release.release)
 
     assert "Succeeded" in said
-    assert release.kubectl.get("eurekaclusters")["items"] == []
-    names = release.kubectl("get", "pods,roles,rolebindings,serviceaccounts", "--output=name")
-    assert "check" not in names
+    until(lambda: release.kubectl.get("eurekaclusters")["items"] == [], PATIENCE_S)
+    names = ("get", "pods,roles,rolebindings,serviceaccounts", "--output=name")
+    until(lambda: "check" not in release.kubectl(*names), PATIENCE_S)
 
 
 def _limit(kubectl: Kubectl, hard: dict[str, str]) -> None:

@@ -139,7 +139,7 @@ def test_install_elsewhere_takes_over(
         target.kubectl("delete", "namespace", "elsewhere")
 
     assert cluster.lives == before
-    assert not _of_release(target.kubectl, elsewhere)
+    until(lambda: not _of_release(target.kubectl, elsewhere), GONE_S)
 
 
 def test_crd_that_is_made_again_at_once(
@@ -150,7 +150,7 @@ def test_crd_that_is_made_again_at_once(
     cluster.start({"replicas": 1})
     _wait_for_collector(target.kubectl, cluster.kubectl.namespace)
     old = cluster.lives
-    target.kubectl("delete", "crd", CRD, "--timeout=50s")
+    target.kubectl("delete", "crd", CRD, "--timeout=150s")
 
     operator.install()
     until(lambda: not old.items() & cluster.lives.items(), GONE_S)
@@ -162,7 +162,7 @@ def test_operator_that_finds_no_crd_waits_for_it(
 ) -> None:
     """It says so, in its log and by its readiness, and neither ends nor has to be started again."""
     operator.install()
-    target.kubectl("delete", "crd", CRD, "--timeout=50s")
+    target.kubectl("delete", "crd", CRD, "--timeout=150s")
     operator.kubectl("delete", "pods", f"--selector={operator.selector}")
     until(lambda: "is not installed; waiting for it" in log(operator), PATIENCE_S)
     pods = {each["metadata"]["uid"] for each in operator.pods}
@@ -193,10 +193,10 @@ def test_object_that_is_deleted_after_its_children_is_gone(
     cluster.start({"replicas": 1})
 
     cluster.kubectl(
-        "delete", "eurekacluster", cluster.name, "--cascade=foreground", "--timeout=55s"
+        "delete", "eurekacluster", cluster.name, "--cascade=foreground", "--timeout=150s"
     )
 
-    assert not cluster.pods
+    until(lambda: not cluster.pods, PATIENCE_S)
 
 
 def _cases(order: Sequence[str]) -> list[Case]:
@@ -246,7 +246,7 @@ def _wait_for_collector(kubectl: Kubectl, namespace: str) -> None:
     spec = {"replicas": 0, "peers": {"dnsPrefix": "probe-peer"}}
     text = json.dumps(_cluster(namespace, "probe", spec))
     kubectl.apply(text)
-    kubectl("delete", "--cascade=foreground", "--timeout=55s", "-f", "-", given=text)
+    kubectl("delete", "--cascade=foreground", "--timeout=150s", "-f", "-", given=text)
 
 
 def _delete_objects(kubectl: Kubectl, cases: Sequence[Case]) -> None:

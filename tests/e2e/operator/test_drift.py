@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -15,9 +16,6 @@ from processes.cluster import until
 
 MANAGER: Final = "mallory"
 FOREIGN: Final = "example.com/foreign"
-WITHIN_S: Final = 20.0
-"""Drift is repaired within 5 s; a busy machine may take four times as long."""
-
 Record = Callable[[str, object], None]
 
 
@@ -86,7 +84,7 @@ def undisturbed(peers: EkcCluster) -> Iterator[EkcCluster]:
     before = peers.lives
     yield peers
     peers.wait_ready()
-    until(lambda: peers.agrees, PATIENCE_S)  # Ready does not flap for a name that was gone briefly
+    peers.wait_agreed()  # Ready does not flap for a name that was gone briefly
     assert peers.lives == before
 
 
@@ -103,13 +101,13 @@ def test_edited_field_is_put_right(
 
     _patch(undisturbed, edit.ref, "replace", edit.path, edit.value)
     begin = time.monotonic()
-    until(lambda: _content(kubectl.get(edit.ref)) == before, WITHIN_S)
+    until(lambda: _content(kubectl.get(edit.ref)) == before, PATIENCE_S)
 
     _record(record_property, f"edited {edit.ref} {edit.field}", begin)
     assert before["metadata"]["labels"][FOREIGN] == "yes"
     assert before["metadata"]["annotations"][FOREIGN] == "yes"
     said = f"{edit.kind} {edit.name}: put right {edit.field}"
-    until(lambda: _drift_event(undisturbed, said, f"(by {MANAGER})"), WITHIN_S)
+    until(lambda: _drift_event(undisturbed, said, f"(by {MANAGER})"), PATIENCE_S)
 
 
 @pytest.mark.parametrize(("kind", "name"), CHILDREN)
@@ -123,14 +121,14 @@ def test_deleted_child_is_made_again(
         kubectl(word, ref, f"{FOREIGN}-")
     old = kubectl.get(ref)
 
-    kubectl("delete", ref, "--cascade=orphan", "--timeout=50s")
+    kubectl("delete", ref, "--cascade=orphan", "--timeout=150s")
     begin = time.monotonic()
-    new = until(lambda: _other(undisturbed, ref, old), WITHIN_S)
+    until(lambda: _other(undisturbed, ref, old), PATIENCE_S)
 
     _record(record_property, f"deleted {ref}", begin)
-    assert _content(new) == _content(old)
+    until(lambda: _content(kubectl.get(ref)) == _content(old), PATIENCE_S)
     said = f"{kind} {name} was deleted; it was made again"
-    until(lambda: _drift_event(undisturbed, said), WITHIN_S)
+    until(lambda: _drift_event(undisturbed, said), PATIENCE_S)
 
 
 def test_port_of_others_stays_when_ours_is_put_right(undisturbed: EkcCluster) -> None:
@@ -140,7 +138,7 @@ def test_port_of_others_stays_when_ours_is_put_right(undisturbed: EkcCluster) ->
 
     _patch(undisturbed, "service/eureka", "replace", "/spec/ports/0/targetPort", 9998)
 
-    until(lambda: _ports(undisturbed) == {8761: "http", 9999: 9999}, WITHIN_S)
+    until(lambda: _ports(undisturbed) == {8761: "http", 9999: 9999}, PATIENCE_S)
     _patch(undisturbed, "service/eureka", "remove", "/spec/ports/1", None)
 
 
@@ -153,7 +151,7 @@ def test_variable_of_others_stays_when_a_field_of_ours_is_put_right(cluster: Ekc
 
     _patch(cluster, ref, "replace", "/spec/minReadySeconds", 7)
 
-    until(lambda: cluster.kubectl.get(ref)["spec"]["minReadySeconds"] == 5, WITHIN_S)
+    until(lambda: cluster.kubectl.get(ref)["spec"]["minReadySeconds"] == 5, PATIENCE_S)
     pod = cluster.kubectl.get(ref)["spec"]["template"]["spec"]
     assert extra in pod["containers"][0]["env"]
 
@@ -171,14 +169,14 @@ def test_services_of_others_are_left_alone_until_they_are_gone(cluster: EkcClust
     assert "delete or rename it, or give this EurekaCluster another name" in said
     assert "spec.peers.dnsPrefix" in said
     until(lambda: _see_each_other(cluster, "eureka-peer-1", "eureka-peer-3"), PATIENCE_S)
-    assert cluster.events("NameTaken")
+    until(lambda: cluster.events("NameTaken"), PATIENCE_S)
     lives = cluster.lives
     assert {name: cluster.kubectl.get(f"service/{name}") for name in theirs} == theirs
 
     cluster.kubectl("delete", "service", *theirs)
     cluster.wait_ready()
 
-    assert cluster.agrees
+    cluster.wait_agreed()
     assert cluster.lives == lives
 
 
@@ -194,12 +192,12 @@ def test_config_map_of_others_is_left_alone_until_it_is_gone(cluster: EkcCluster
     assert said in cluster.condition("Reconciled")["message"]
     assert cluster.kubectl.get("configmap/eureka-config") == theirs
     assert cluster.pods == {}
-    assert cluster.kubectl.get("service/peer1")
+    until(lambda: cluster.kubectl.tried("get", "service/peer1").returncode == 0, PATIENCE_S)
 
     cluster.kubectl("delete", "configmap", "eureka-config")
     cluster.wait_ready()
 
-    assert cluster.agrees
+    cluster.wait_agreed()
 
 
 def test_second_cluster_in_the_namespace_needs_a_prefix_of_its_own(
@@ -216,10 +214,9 @@ def test_second_cluster_in_the_namespace_needs_a_prefix_of_its_own(
 
     second.start({"replicas": 2, "peers": {"dnsPrefix": "second"}})
 
-    assert second.agrees
-    assert undisturbed.agrees
-    views = second.peers("second-peer-1")["peers"]
-    assert {view["name"] for view in views} == {"second1", "second2"}
+    second.wait_agreed()
+    undisturbed.wait_agreed()
+    until(lambda: _listed(second, "second-peer-1") == {"second1", "second2"}, PATIENCE_S)
     second.delete()
 
 
@@ -234,7 +231,7 @@ def test_paused_cluster_is_left_as_it_is(undisturbed: EkcCluster) -> None:
     undisturbed.change({"registry": {"lease": {"evictionIntervalSeconds": 31}}})
 
     until(lambda: undisturbed.is_so("Paused"), PATIENCE_S)  # the operator has seen the change
-    assert undisturbed.status["phase"] == "Paused"
+    until(lambda: undisturbed.status["phase"] == "Paused", PATIENCE_S)
     assert kubectl.tried("get", budget).returncode != 0
     assert _config(undisturbed) == config
 
@@ -244,8 +241,8 @@ def test_paused_cluster_is_left_as_it_is(undisturbed: EkcCluster) -> None:
     until(lambda: undisturbed.condition("Paused") == {}, PATIENCE_S)
     undisturbed.wait_ready()
     assert _config(undisturbed)["eviction_interval_s"] == 31
-    assert undisturbed.events("Paused")
-    assert undisturbed.events("Resumed")
+    until(lambda: undisturbed.events("Paused"), PATIENCE_S)
+    until(lambda: undisturbed.events("Resumed"), PATIENCE_S)
     undisturbed.change({"registry": None})
 
 
@@ -269,10 +266,10 @@ def test_what_runs_keeps_running_when_the_spec_is_refused(
 
     until(lambda: undisturbed.is_so("Reconciled", "False", "Refused"), PATIENCE_S)
     assert said in undisturbed.condition("Reconciled")["message"]
-    assert undisturbed.is_so("Stalled", "True", "Refused")
-    assert undisturbed.is_so("Available")
-    until(lambda: any(said in message for message in undisturbed.events("Refused")), WITHIN_S)
-    assert undisturbed.agrees
+    until(lambda: undisturbed.is_so("Stalled", "True", "Refused"), PATIENCE_S)
+    until(lambda: undisturbed.is_so("Available"), PATIENCE_S)
+    until(lambda: any(said in message for message in undisturbed.events("Refused")), PATIENCE_S)
+    undisturbed.wait_agreed()
 
     undisturbed.change(dict.fromkeys(wrong))
     undisturbed.wait_ready()
@@ -309,11 +306,12 @@ def test_changed_settings_are_in_force_without_a_restart(
     record_property("from a changed setting to all peers", f"{time.monotonic() - begin:.1f} s")
     wanted = undisturbed.status["configHash"]
     assert wanted != before
+    config = {"hash": wanted, "problem": None, "restartNeeded": []}
     for pod in undisturbed.pods:
-        document = undisturbed.peers(pod)
-        assert document["config"] == {"hash": wanted, "problem": None, "restartNeeded": []}
+        document = until(partial(undisturbed.peers, pod), PATIENCE_S)
+        assert document["config"] == config
         assert "off" in document["selfPreservation"]
-    assert undisturbed.events("ConfigReloaded")
+    until(lambda: undisturbed.events("ConfigReloaded"), PATIENCE_S)
     undisturbed.change({"logging": None, "registry": None})
 
 
@@ -367,6 +365,11 @@ def _foreign_service(cluster: EkcCluster, name: str) -> dict[str, Any]:
     cluster.kubectl("create", "service", "clusterip", name, "--tcp=80:80")
     found: dict[str, Any] = cluster.kubectl.get(f"service/{name}")
     return found
+
+
+def _listed(cluster: EkcCluster, pod: str) -> set[str]:
+    """The peers that a pod lists."""
+    return {view["name"] for view in cluster.peers(pod).get("peers", [])}
 
 
 def _see_each_other(cluster: EkcCluster, *pods: str) -> bool:

@@ -156,7 +156,7 @@ def _served_by_nobody(kubectl: Kubectl) -> Iterator[None]:
     name = f"apiservice/{DEAD_API['metadata']['name']}"  # type: ignore[index]
     kubectl.apply(json.dumps(DEAD_API))
     try:
-        kubectl("wait", "--for=condition=Available=False", name, "--timeout=50s")
+        kubectl("wait", "--for=condition=Available=False", name, "--timeout=150s")
         yield
     finally:
         kubectl("delete", name)  # or no namespace could be deleted any more
@@ -168,7 +168,11 @@ def _without_permissions(kubectl: Kubectl, name: str) -> Iterator[None]:
     binding = f"clusterrolebinding/{name}"
     subjects = kubectl.get(binding)["subjects"]
     kubectl("patch", binding, "--type=merge", '--patch={"subjects": []}')
+    (account,) = subjects
+    user = f"--as=system:serviceaccount:{account['namespace']}:{account['name']}"
+    may = ("auth", "can-i", "patch", "services", "--all-namespaces", user)
     try:
+        until(lambda: kubectl.tried(*may).returncode != 0, PATIENCE_S)
         yield
     finally:
         mended = json.dumps({"subjects": subjects})

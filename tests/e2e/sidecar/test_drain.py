@@ -108,7 +108,7 @@ def test_rolling_update_fails_no_call(
     record_property("failed calls, drained", f"{drained.failed} of {drained.calls}")
     record_property("failed calls, not drained", f"{undrained.failed} of {undrained.calls}")
     kubectl("delete", "deployments,pods", "--selector=!eurekube.io/cluster", "--wait=false")
-    kubectl("wait", "--for=delete", "pods", *(f"calls-{app}" for app in apps), "--timeout=50s")
+    kubectl("wait", "--for=delete", "pods", *(f"calls-{app}" for app in apps), "--timeout=150s")
     assert drained.failures == []
     assert undrained.failures, "the calls above would not have shown it"
 

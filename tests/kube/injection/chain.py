@@ -83,7 +83,7 @@ class Program:
         """Status and text that plain HTTP gives at one of its ports."""
 
         def get() -> tuple[int, str]:
-            connection = http.client.HTTPConnection(CONTROL_ADDRESS, port, timeout=5)
+            connection = http.client.HTTPConnection(CONTROL_ADDRESS, port, timeout=20)
             try:
                 connection.request("GET", path)
                 answer = connection.getresponse()
@@ -136,7 +136,7 @@ class Injector(Program):
         """A connection of somebody who does not look at certificates, to ask over."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        found = http.client.HTTPConnection(CONTROL_ADDRESS, self.port, timeout=10)
+        found = http.client.HTTPConnection(CONTROL_ADDRESS, self.port, timeout=60)
         found.sock = context.wrap_socket(self.socket())
         return found
 
@@ -215,7 +215,7 @@ class Chain:
         given = json.dumps({"apiVersion": "v1", "kind": "List", "items": self.render(values or {})})
         words = ("apply", "--server-side", "--validate=strict", "--force-conflicts", "-f", "-")
         self.home(*words, given=given)
-        self.api("wait", "--for=condition=Established", "crd", "--all", "--timeout=50s")
+        self.api("wait", "--for=condition=Established", "crd", "--all", "--timeout=150s")
 
     def remove(self) -> None:
         """End all programs, and have no objects of the chart but its CRDs; webhooks go first."""

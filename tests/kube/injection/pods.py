@@ -13,7 +13,7 @@ from support.standin.client import Client, RefusedError
 
 _RANDOM: Final = ("uid", "creationTimestamp", "resourceVersion", "managedFields", "selfLink")
 _TOKEN: Final = re.compile(r"kube-api-access-[a-z0-9]{5}")
-_PATIENCE_S: Final = 20.0
+_PATIENCE_S: Final = 90.0
 _POLL_S: Final = 0.05
 
 Object = dict[str, Any]

@@ -60,10 +60,10 @@ def test_secret_is_made_right_and_pods_go_on_being_injected(
 
     with chain.failing_closed():
         harm(chain)
-        until(lambda: _is_new_and_whole(chain, before), 30.0)
+        until(lambda: _is_new_and_whole(chain, before))
         chain.decided(selected.namespace)
 
-    assert any(each["reason"] == "CertificateMade" for each in _events(chain))
+    until(lambda: any(each["reason"] == "CertificateMade" for each in _events(chain)))
 
 
 def test_bundle_that_was_edited_is_put_right(chain: Chain, selected: Kubectl) -> None:
@@ -72,7 +72,7 @@ def test_bundle_that_was_edited_is_put_right(chain: Chain, selected: Kubectl) ->
 
     _edit_bundle(chain)
 
-    until(lambda: chain.webhook()["webhooks"][0]["clientConfig"].get("caBundle") == before, 30.0)
+    until(lambda: chain.webhook()["webhooks"][0]["clientConfig"].get("caBundle") == before)
     until(lambda: any(each["reason"] == "CABundleRestored" for each in _events(chain)))
     chain.decided(selected.namespace)
 

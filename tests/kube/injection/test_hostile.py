@@ -38,7 +38,7 @@ def injector(release: Chain) -> Iterator[Injector]:
     """One that the API server does not ask, so that nobody is disturbed."""
     found = release.injector()
     release.injectors.remove(found)
-    until(found.ready, 30.0)
+    until(found.ready)
     yield found
     found.kill()
 
@@ -148,7 +148,7 @@ def test_questions_under_way_are_answered_after_sigterm(release: Chain) -> None:
     """And new ones, for as long as API servers may not know of its end."""
     ending = release.injector()
     release.injectors.remove(ending)
-    until(ending.ready, 30.0)
+    until(ending.ready)
     body = _encoded(_review(_pod()))
     under_way, open_, late = (ending.connection() for _ in range(3))
     under_way.putrequest("POST", "/inject")

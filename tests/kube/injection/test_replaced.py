@@ -62,7 +62,7 @@ async def test_no_pod_is_missed_while_ca_and_leaf_are_rotated(
         with chain.failing_closed(), Unanswered(chain.plan) as unanswered:
             stop = asyncio.Event()
             making = asyncio.create_task(_make(pods, selected.namespace, 10 * COUNT, stop))
-            await asyncio.to_thread(until, lambda: chain.served() - begin >= 2 * ROTATIONS, 90.0)
+            await asyncio.to_thread(until, lambda: chain.served() - begin >= 2 * ROTATIONS, 180.0)
             stop.set()
             made = await making
             made += await _make(pods, selected.namespace, max(0, COUNT - len(made)))

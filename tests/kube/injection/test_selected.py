@@ -26,7 +26,7 @@ def infra(chain: Chain, api: Kubectl) -> Iterator[Kubectl]:
     with api.in_a_namespace("infra") as kubectl:
         yield kubectl
         kubectl("delete", "eurekaclusters", "--all")
-        until(lambda: added(chain) == [], 20.0)
+        until(lambda: added(chain) == [])
 
 
 @pytest.fixture
@@ -67,20 +67,20 @@ def test_namespace_is_injected_as_long_as_it_is_chosen(
 
     infra.apply(json.dumps(selecting(team.namespace)))
 
-    until(lambda: is_injected(team), 20.0)
+    until(lambda: is_injected(team))
     assert [each["name"] for each in added(chain)] == [named(infra)]
     before = chain.answers("skipped") + chain.answers("injected")
     assert not is_injected(kubectl)
     assert not is_injected(team, "--labels=eurekube.io/inject=disabled")
     team("label", "namespace", team.namespace, "eurekube.io/inject=disabled")
-    until(lambda: not is_injected(team), 20.0)
+    until(lambda: not is_injected(team))
     team("label", "namespace", team.namespace, "eurekube.io/inject-")
-    until(lambda: is_injected(team), 20.0)
+    until(lambda: is_injected(team))
 
     infra("delete", "eurekacluster", "eureka")
 
-    until(lambda: added(chain) == [], 20.0)
-    assert not is_injected(team)
+    until(lambda: added(chain) == [])
+    until(lambda: not is_injected(team))
     assert len(chain.webhook()["webhooks"]) == 2
     assert chain.answers("skipped") + chain.answers("injected") == before  # dry runs do not count
 
@@ -89,7 +89,7 @@ def test_own_namespace_is_chosen_without_a_selector(chain: Chain, infra: Kubectl
     """One webhook for all such namespaces: thousands of them are one list."""
     infra.apply(json.dumps(document({"injection": {"default": True}})))
 
-    until(lambda: is_injected(infra), 20.0)
+    until(lambda: is_injected(infra))
 
     (webhook,) = added(chain)
     assert webhook["name"] == "clusters.injector.eurekube.io"
@@ -100,7 +100,7 @@ def test_webhook_is_the_charts_in_all_but_whom_it_concerns(
 ) -> None:
     """What is changed there is changed here, and what is changed here is put right."""
     infra.apply(json.dumps(selecting(team.namespace)))
-    until(lambda: added(chain), 20.0)
+    until(lambda: added(chain))
 
     def is_like_the_charts() -> bool:
         first, *_ = chain.webhook()["webhooks"]
@@ -112,17 +112,17 @@ def test_webhook_is_the_charts_in_all_but_whom_it_concerns(
             if key not in own
         )
 
-    until(is_like_the_charts, 20.0)
+    until(is_like_the_charts)
     with chain.failing_closed():
-        until(is_like_the_charts, 20.0)
+        until(is_like_the_charts)
         assert added(chain)[0]["failurePolicy"] == "Fail"
-    until(is_like_the_charts, 20.0)
+    until(is_like_the_charts)
     chain.apply()  # an upgrade, as `helm template | kubectl apply` does it
     assert [each["name"] for each in added(chain)] == [named(infra)]
     number = [each["name"] for each in chain.webhook()["webhooks"]].index(named(infra))
     patch = json.dumps([{"op": "remove", "path": f"/webhooks/{number}"}])
     chain.api("patch", WEBHOOK, NAME, "--type=json", f"--patch={patch}")
-    until(is_like_the_charts, 20.0)
+    until(is_like_the_charts)
 
 
 def test_who_may_edit_a_namespace_may_not_choose_others(
@@ -131,14 +131,14 @@ def test_who_may_edit_a_namespace_may_not_choose_others(
     """Its sidecar, of any image, would run in the pods of others."""
     rights = [f"--namespace={infra.namespace}", "--clusterrole=edit", "--user=tenant"]
     infra("create", "rolebinding", "tenant", *rights)
-    until(lambda: infra.tried("auth", "can-i", "create", "ekc", "--as=tenant").returncode == 0, 20)
+    until(lambda: infra.tried("auth", "can-i", "create", "ekc", "--as=tenant").returncode == 0)
     apply = ("apply", "--server-side", "--as=tenant", "--field-manager=tenant", "-f", "-")
 
     def said(body: Object) -> str:
         return infra.tried(*apply, given=json.dumps(body)).stderr
 
     own = document({"injection": {"default": True, "sidecar": {"image": "mine"}}})
-    until(lambda: "select-namespaces" in said(selecting(team.namespace)), 20.0)
+    until(lambda: "select-namespaces" in said(selecting(team.namespace)))
     assert "serverside-applied" in infra(*apply, given=json.dumps(own))
 
     infra("apply", "--server-side", "--force-conflicts", "-f", "-",

@@ -11,7 +11,7 @@ from processes.cluster import PeerProcess, until
 from support.kubectl import Kubectl
 
 LABELS: Final = {"eurekube.io/cluster": "eureka"}
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 90.0
 """The machine is shared by many."""
 
 STATEFUL_SET: Final[dict[str, Any]] = {

@@ -118,7 +118,7 @@ def _as_operator(plan: Plan, kubectl: Kubectl, folder: Path) -> Path:
     objects = rendered(helms.helm(plan, kubectl.namespace), OPERATOR, {}, "--skip-tests")
     access = [each for each in objects if each["kind"] in _ACCESS]
     kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": access}))
-    kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=50s")
+    kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=150s")
     document = yaml.safe_load(plan.kubeconfig_inside.read_text())
     document["users"][0]["user"] = {"token": kubectl("create", "token", _ACCOUNT).strip()}
     path = folder / "kubeconfig"

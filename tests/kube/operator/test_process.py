@@ -21,7 +21,7 @@ from kube.operator.replica import Replica
 from processes.cluster import throughout, until
 from support.kubectl import Kubectl
 
-SHORT_LEASE = ("--lease-duration=3", "--renew-deadline=2", "--retry-period=0.5")
+SHORT_LEASE = ("--lease-duration=6", "--renew-deadline=4", "--retry-period=0.5")
 LONG_LEASE = ("--lease-duration=90", "--renew-deadline=60")
 NO_RESYNC = "--resync=3600"
 ROLE = """

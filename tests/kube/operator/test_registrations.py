@@ -135,7 +135,7 @@ def test_change_of_leaders_loses_no_lease_and_registers_nothing_again(
     kubectl.apply(slices(a1=True, a2=True))
     lease = {"renewalIntervalSeconds": 10, "durationSeconds": 60}
     kubectl.apply(registration(service="db", lease=lease))
-    short = ("--lease-duration=3", "--renew-deadline=2", "--retry-period=0.5")
+    short = ("--lease-duration=6", "--renew-deadline=4", "--retry-period=0.5")
     with started(cluster, kubectl, *short) as leader:
         until(lambda: held(peer) == BOTH, PATIENCE_S)
         name = f"{kubectl.namespace}:db:10.9.0.1:5432"
