@@ -15,9 +15,11 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import socket
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -36,6 +38,7 @@ _LOOK_UP_EVERY_S: Final = 0.5
 _JAVA: Final = aiohttp.ClientTimeout(total=8.0, connect=5.0)
 """As long as Java's client waits for an answer, and for a connection."""
 _KEPT: Final = 50
+_RESOLVING: Final = 32
 _PULSE_S: Final = 0.2
 _STALLED_S: Final = 1.0
 """A look-up lasts for seconds before it fails; if this program did nothing for one of them, then it
@@ -137,9 +140,12 @@ async def main() -> None:
     wanted = json.loads(sys.argv[1])
     names = [f"peer{number}.{wanted['domain']}" for number in range(1, wanted["peers"] + 1)]
     urls = [f"http://{name}:8761/eureka/" for name in names[:3]]
-    fresh = aiohttp.TCPConnector(use_dns_cache=False, force_close=True)
+    # Names are asked for in threads, and one that cannot be resolved takes its thread for seconds.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_RESOLVING))
+    kept = aiohttp.TCPConnector(family=socket.AF_INET, ttl_dns_cache=2)
+    fresh = aiohttp.TCPConnector(family=socket.AF_INET, use_dns_cache=False, force_close=True)
     async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ttl_dns_cache=2)) as clients,
+        aiohttp.ClientSession(connector=kept) as clients,
         aiohttp.ClientSession(connector=fresh, timeout=_JAVA) as looks,
         asyncio.TaskGroup() as tasks,
     ):

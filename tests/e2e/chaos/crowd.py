@@ -61,7 +61,7 @@ class Crowd:
         return Seen(
             held=leases["held"],
             lost=leases["lost"] + visitors["lost"],
-            losses=[*leases["losses"], *visitors["losses"]],
+            losses=sorted([*leases["losses"], *visitors["losses"]], key=lambda each: each["at"]),
             complete={name.partition(".")[0]: all_ for name, all_ in leases["complete"].items()},
             look_ups=said["look_ups"],
             retried=said["retried"],
@@ -84,7 +84,8 @@ class Crowd:
 @contextmanager
 def clients(plan: Plan, cluster: EkcCluster, count: int) -> Iterator[Crowd]:
     """So many leases at a cluster that has no zones, and look-ups of them."""
-    domain = f"{cluster.kubectl.namespace}.svc.{DOMAIN}"
+    # The dot at its end: it is asked for as it is, and not within each search domain before.
+    domain = f"{cluster.kubectl.namespace}.svc.{DOMAIN}."
     wanted = json.dumps({"count": count, "domain": domain, "peers": MOST})
     command = [*places.inside(plan, CONTROL), sys.executable, "-u", str(_PROGRAM), wanted]
     variables = processes.environment(plan.work, f"{CONTROL}/{_PART}")
