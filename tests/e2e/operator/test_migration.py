@@ -45,7 +45,7 @@ START_S: Final = 300.0
 Record = Callable[[str, object], None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def java_image(target: Target, pytestconfig: pytest.Config) -> str:
     """The image of a Spring Cloud Eureka Server, on all nodes."""
     if target.plan is None:
