@@ -86,12 +86,16 @@ async def _live(flags: argparse.Namespace, options: Options, cluster: Cluster) -
 
 
 def _with_metadata(cluster: Cluster, live: Object) -> Cluster:
-    """The cluster of the file as the object that is there already."""
+    """The cluster of the file as the object that is there already.
+
+    Annotations that the file does not have stay: `kubectl annotate` made them.
+    """
     metadata = live["metadata"]
     return msgspec.structs.replace(
         cluster,
         uid=metadata["uid"],
         generation=metadata["generation"],
+        annotations={**metadata.get("annotations", {}), **cluster.annotations},
         status=live.get("status") or {},
     )
 
@@ -138,7 +142,9 @@ def _print(flags: argparse.Namespace, observed: Observed, planned: Plan) -> None
 def _print_text(cluster: Cluster, seen: Preview, *, live: bool) -> None:
     console = Console(highlight=False)
     console.print(f"{KIND} [bold]{cluster.namespace}/{cluster.name}[/bold]")
-    if seen.rows:
+    if seen.paused:
+        console.print("paused: nothing is done until spec.paused and the annotation are gone")
+    elif seen.rows:
         console.print(_table(seen.rows))
     else:
         console.print("nothing to do: everything is as the file asks for")

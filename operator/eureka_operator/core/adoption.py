@@ -8,6 +8,7 @@ another `spec.version`, or by the annotation `eurekube.io/upgrade` with the oper
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -68,18 +69,16 @@ class Adoption(msgspec.Struct, frozen=True):
         """What the operator is run with, but for what the cluster keeps."""
         return replace(environment, registry_image=self.image, template_revision=self.revision)
 
+    def templates(self, built: Mapping[str, Object], observed: Observed) -> dict[str, Object]:
+        """The pod templates by StatefulSet; those that cannot be built are as they run."""
+        live = {name: _live_template(name, observed) for name in built} if self.unknown else {}
+        return {name: live.get(name) or template for name, template in built.items()}
+
     def on(self, body: Object) -> Object:
         """A StatefulSet with the record."""
         metadata = body["metadata"]
         annotations = {**metadata.get("annotations", {}), **self.annotations}
         return {**body, "metadata": {**metadata, "annotations": annotations}}
-
-    def template(self, built: Object, live: Object | None) -> Object:
-        """The pod template of a StatefulSet: as it runs if it cannot be built."""
-        if live is None or not self.unknown:
-            return built
-        found: Object = without_nulls(live["spec"]["template"])
-        return found
 
 
 def adoption(observed: Observed, environment: Environment) -> Adoption:
@@ -169,3 +168,10 @@ def _request(observed: Observed, environment: Environment) -> str:
     annotation = f"{names.UPGRADE}={environment.version}"
     command = f"kubectl -n {cluster.namespace} annotate ekc {cluster.name} {annotation}"
     return f"to have them take these over, one after the other: {command} --overwrite"
+
+
+def _live_template(name: str, observed: Observed) -> Object | None:
+    """The pod template that a StatefulSet has; `None` if there is no such StatefulSet."""
+    live = observed.children.get((STATEFUL_SET, name))
+    template: Object | None = without_nulls(live["spec"]["template"]) if live else None
+    return template

@@ -6,6 +6,7 @@ people or be it of the status. So an operator that is newer than the CRD has to 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -35,6 +36,10 @@ _STATUS: Final[Mapping[Kind, tuple[str, ...]]] = {
         "operatorVersion",
         "configHash",
         *_CONDITIONS,
+        "rollout",
+        "rollout.targetRevision",
+        "rollout.currentPeer",
+        "rollout.startedAt",
         "peers",
         "peers[].name",
         "peers[].index",
@@ -69,6 +74,8 @@ _STATUS: Final[Mapping[Kind, tuple[str, ...]]] = {
 }
 """What the operator writes; no type says it, as a status is made of what others report."""
 _SPECS: Final[Mapping[Kind, type]] = {CLUSTER: spec.Spec, REGISTRATION: registration.Spec}
+_UNDECLARED: Final = re.compile(r"(\.\S+): field not declared in schema")
+_ITEM: Final = re.compile(r"\[[^\]]*\]")
 KINDS: Final = tuple(_SPECS)
 """The kinds whose CustomResourceDefinitions are looked at."""
 
@@ -107,6 +114,28 @@ def warning(crd: str, missing: Iterable[str]) -> str:
         f" {', '.join(missing)}; what is set there is lost without a word, and the rest works."
         " To have them: kubectl apply --server-side -f crds/, of the operator's release"
     )
+
+
+def undeclared_fields(message: str) -> frozenset[str]:
+    """Fields for which an API server (1.34) refuses an apply; it may name some of them only.
+
+    Of items of a list it names each: `.status.peers[name="peer1"].since` is `status.peers[].since`.
+    """
+    return frozenset(_ITEM.sub("[]", path)[1:] for path in _UNDECLARED.findall(message))
+
+
+def without_fields(node: Any, left_out: frozenset[str], path: str = "") -> Any:  # noqa: ANN401 - JSON
+    """A document without some of its fields."""
+    if isinstance(node, list):
+        return [without_fields(item, left_out, f"{path}[]") for item in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: (value, f"{path}.{key}".removeprefix(".")) for key, value in node.items()}
+    return {
+        key: without_fields(value, left_out, here)
+        for key, (value, here) in found.items()
+        if here not in left_out
+    }
 
 
 def _groups(path: str) -> Iterator[str]:

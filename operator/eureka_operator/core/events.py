@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from eureka_operator.api.check import without_nulls
 from eureka_operator.core import names
 from eureka_operator.core.draining import DRAINING
 from eureka_operator.core.kinds import STATEFUL_SET, Object
@@ -77,7 +78,9 @@ def _of_stateful_set(body: Object, live: Object) -> Iterator[Event]:
     if failed and failed != old.get(names.FAILED_TEMPLATE):
         said = f"{name}: {new[names.FAILED_BECAUSE]}; the template before it is put back"
         yield Event(WARNING, "RolledBack", said)
-    elif old.get(names.TEMPLATE_HASH) not in (None, new[names.TEMPLATE_HASH]):
+    elif old.get(names.TEMPLATE_HASH) not in (None, new[names.TEMPLATE_HASH]) and (
+        body["spec"]["template"] != without_nulls(live["spec"].get("template"))
+    ):
         yield Event(NORMAL, "RolloutStarted", f"{name}: the pod template changed")
 
 

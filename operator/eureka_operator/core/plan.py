@@ -116,7 +116,7 @@ def plan(observed: Observed, environment: Environment) -> Plan:
     peers = peer_list(observed, taken, environment.domain)
     config = configuration(observed.cluster, environment, observed.references)
     seen = convergence(observed, taken, peers, config, environment.domain)
-    templates = _templates(observed, environment, config, adopted)
+    templates = adopted.templates(_templates(observed, environment, config), observed)
     rolled = rollout(observed, taken, templates, seen)
     judged = "" if rolled.failed else rolled.peer
     counts = scales(observed, taken, environment.domain, _edited(observed), judged)
@@ -149,18 +149,16 @@ def plan(observed: Observed, environment: Environment) -> Plan:
 
 
 def _templates(
-    observed: Observed, environment: Environment, config: Configuration, adopted: Adoption
+    observed: Observed, environment: Environment, config: Configuration
 ) -> dict[str, Object]:
     """The pod template of each StatefulSet that is wanted or there."""
     cluster = observed.cluster
     former = {name for kind, name in observed.children if kind is STATEFUL_SET}
+    wanted = {names.stateful_set(cluster.name, zone) for zone in zones(cluster)}
     found = {}
-    for name in sorted(
-        {names.stateful_set(cluster.name, zone) for zone in zones(cluster)} | former
-    ):
+    for name in sorted(wanted | former):
         zone = _zone(cluster, names.zone(cluster.name, name))
-        template = pod_template(cluster, environment, zone, config.static_hash)
-        found[name] = adopted.template(template, observed.children.get((STATEFUL_SET, name)))
+        found[name] = pod_template(cluster, environment, zone, config.static_hash)
     return found
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 
@@ -10,7 +12,7 @@ from eureka_operator.core import names
 from eureka_operator.core.desired.configuration import CONFIG_FILE
 from eureka_operator.core.differences import Difference, differences, removed
 from eureka_operator.core.drift import surplus
-from eureka_operator.core.kinds import CONFIG_MAP, STATEFUL_SET
+from eureka_operator.core.kinds import CONFIG_MAP, STATEFUL_SET, Object
 from eureka_operator.core.observed import Observed
 from eureka_operator.core.peering import Seat, alias
 from eureka_operator.core.plan import (
@@ -24,6 +26,16 @@ from eureka_operator.core.plan import (
     kind_of,
     name_of,
 )
+from eureka_operator.core.rollout import CONVERGED
+from eureka_operator.core.status import is_paused
+
+_ON_DELETE: Final = "OnDelete"
+_FILLED_IN: Final = re.compile(
+    r"(^|\.)(creationTimestamp|defaultMode|dnsPolicy|initialDelaySeconds|restartPolicy|"
+    r"schedulerName|serviceAccount|successThreshold|terminationMessagePath|"
+    r"terminationMessagePolicy)$"
+)
+"""Fields of a pod template that the API server adds, and the operator never sets."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -35,33 +47,91 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """All of a plan's consequences; peers by name, in the order in which it happens to them."""
+    """All of a plan's consequences; peers by name, in the order in which it happens to them.
 
-    rows: tuple[Row, ...]
-    joining: tuple[str, ...]
-    leaving: tuple[str, ...]
-    restarting: tuple[str, ...]
-    reloading: tuple[str, ...]
+    A peer that joins restarts, too, if it starts with a template that is being replaced. `paused`:
+    nothing is done, so nothing else is in it.
+    """
+
+    rows: tuple[Row, ...] = ()
+    joining: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
+    restarting: tuple[str, ...] = ()
+    reloading: tuple[str, ...] = ()
+    paused: bool = False
 
 
 def preview(observed: Observed, plan: Plan) -> Preview:
     """What carrying out the plan, and those that follow from it, leads to."""
     cluster = observed.cluster
+    if is_paused(cluster):
+        return Preview(paused=True)
 
     def listed(taken: Sequence[Seat]) -> tuple[str, ...]:
         return tuple(f"{alias(cluster, seat.number)} ({seat.pod})" for seat in taken)
 
     running = [seat for seat in plan.seats if seat.pod in observed.pods]
     staying = [seat for seat in running if seat.wanted]
-    rolled = set(_rolled(plan.steps))
-    restarting = [seat for seat in staying if names.stateful_set(cluster.name, seat.zone) in rolled]
+    restarting = _restarting(observed, plan)
     return Preview(
         rows=tuple(row for step in plan.steps for row in _rows(step)),
         joining=listed([seat for seat in plan.seats if seat.wanted and seat not in running]),
         leaving=listed([seat for seat in running if not seat.wanted]),
-        restarting=listed(sorted(restarting, key=_update_order)),
+        restarting=listed(restarting),
         reloading=listed([s for s in staying if s not in restarting and _reloads(plan.steps)]),
     )
+
+
+def _restarting(observed: Observed, plan: Plan) -> list[Seat]:
+    """The peers that are replaced, in the order of `core/rollout.py`."""
+    if observed.cluster.spec.updates.strategy == _ON_DELETE:
+        return []
+    found: dict[str, list[Seat]] = {}
+    for body in plan.objects:
+        live = observed.children.get((STATEFUL_SET, name_of(body)))
+        if kind_of(body) is STATEFUL_SET and live is not None:
+            found[name_of(body)] = _replaced(observed, plan, live, body)
+    begun = plan.rollout.fences
+    return [
+        seat
+        for _, seats in sorted(
+            found.items(),
+            key=lambda each: (
+                begun[each[0]].position is None,
+                -max((seat.number for seat in each[1]), default=0),
+            ),
+        )
+        for seat in seats
+    ]
+
+
+def _replaced(observed: Observed, plan: Plan, live: Object, body: Object) -> list[Seat]:
+    """The peers of a StatefulSet that are replaced, the highest first."""
+    name, status = name_of(body), live.get("status", {})
+    changes = _changes_template(live, body)
+    barred = bool(plan.rollout.fences[name].failed) and not changes
+    revision = status.get("currentRevision" if barred else "updateRevision", "")
+    fenced = observed.cluster.spec.updates.strategy == CONVERGED
+    found = []
+    for seat in plan.seats:
+        if not seat.wanted or names.stateful_set(observed.cluster.name, seat.zone) != name:
+            continue
+        pod = observed.pods.get(seat.pod)
+        outdated = pod is not None and revision and pod.revision not in ("", revision)
+        if outdated or (changes and (pod is not None or fenced)):
+            found.append(seat)
+    return sorted(found, key=lambda seat: -int(seat.pod.rpartition("-")[2]))
+
+
+def _changes_template(live: Object, body: Object) -> bool:
+    """Whether pods of a StatefulSet differ afterwards; one that was taken back has other text."""
+    before = live["metadata"].get("annotations", {}).get(names.TEMPLATE_HASH)
+    if before == body["metadata"]["annotations"][names.TEMPLATE_HASH]:
+        return False
+    if any(True for _ in differences(live["spec"]["template"], body["spec"]["template"])):
+        return True
+    gone = (field for field in surplus(body, live) if field.startswith("spec.template"))
+    return not all(_FILLED_IN.search(field) for field in gone)
 
 
 def _rows(step: Step) -> Iterator[Row]:
@@ -78,15 +148,6 @@ def _rows(step: Step) -> Iterator[Row]:
             yield Row("delete", f"Pod {pod}")
 
 
-def _rolled(steps: Sequence[Step]) -> Iterator[str]:
-    """StatefulSets whose pod template changes."""
-    for step in steps:
-        if isinstance(step, Apply) and kind_of(step.body) is STATEFUL_SET:
-            before = step.live["metadata"].get("annotations", {}).get(names.TEMPLATE_HASH)
-            if before != step.body["metadata"]["annotations"][names.TEMPLATE_HASH]:
-                yield name_of(step.body)
-
-
 def _reloads(steps: Sequence[Step]) -> bool:
     """Whether `config.json` changes for running peers."""
     return any(
@@ -94,8 +155,3 @@ def _reloads(steps: Sequence[Step]) -> bool:
         for step in steps
         if isinstance(step, Apply) and kind_of(step.body) is CONFIG_MAP
     )
-
-
-def _update_order(seat: Seat) -> tuple[str, int]:
-    """A StatefulSet updates its pods from the highest ordinal down."""
-    return seat.zone, -int(seat.pod.rpartition("-")[2])

@@ -440,7 +440,7 @@ def _why_not_now(
     """Why the next peer is not replaced yet, in words."""
     if observed.rolling:
         yield f"the peers of {observed.rolling} are being replaced"
-    if _has_long_been_away(observed, following):
+    if _has_long_been_away(observed, following) or _skips_convergence(observed):
         return
     others = [each for one in sets for each in one.members if each.peer != following.peer]
     away = [each.peer for each in others if _is_away(each)]
@@ -449,8 +449,6 @@ def _why_not_now(
     is_ready = following.pod is not None and following.pod.ready
     if is_ready and not _budget_allows(observed):
         yield "the PodDisruptionBudget allows no peer to be away now"
-    if _skips_convergence(observed):
-        return
     yield from seen.unreachable
     yield from seen.differences
     if any(report.preserving for report in _ready_reports(observed)):

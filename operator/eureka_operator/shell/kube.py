@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from eureka_operator.core.crds import undeclared_fields, without_fields
 from eureka_operator.core.kinds import CHILDREN, CLUSTER, EVENT, REGISTRATION, Kind, Object
 from eureka_operator.core.names import MANAGER
 from eureka_operator.shell import ownership
@@ -113,8 +114,18 @@ class Kube:
         return await self._apply(kind, body, "", MANAGER, force=force)
 
     async def apply_status(self, body: Object) -> Object:
-        """Have the status as it is in `body`, which holds nothing else but names."""
-        return await self._apply(_kind_of(body), body, "status", STATUS_MANAGER, force=True)
+        """Have the status as it is in `body`, which holds nothing else but names.
+
+        Fields that the served CRD does not have are left out: an apply is refused for them.
+        """
+        while True:
+            try:
+                return await self._apply(_kind_of(body), body, "status", STATUS_MANAGER, force=True)
+            except RefusedError as error:
+                rest: Object = without_fields(body, undeclared_fields(str(error)))
+                if rest == body:
+                    raise
+                body = rest
 
     async def annotate(
         self, kind: Kind, namespace: str, name: str, annotations: Mapping[str, str | None]

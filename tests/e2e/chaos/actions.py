@@ -200,10 +200,13 @@ class Actions:
     def _killed_leader(self) -> str:
         """Kill the operator's leader; who it was, and empty if it is just changing."""
         holder = self._holder
+        pod = holder.partition("_")[0]
         try:
-            self._faults.kill_in_pod(self._operator.namespace, holder.partition("_")[0])
+            self._faults.kill_in_pod(self._operator.namespace, pod)
         except ClusterError:  # it is gone, and the Lease does not say so yet
             return ""
+        # The kubelet would start it again, but later from time to time: after minutes in the end.
+        self._operator.kubectl("delete", "pod", pod, "--wait=false")
         return holder
 
     @property

@@ -15,7 +15,7 @@ from e2e.clusters import Target
 from e2e.operator.ekc import EkcCluster
 from e2e.operator.installed import Operator
 
-SEED = 4
+SEED = 1
 MINUTES = 5.0
 
 

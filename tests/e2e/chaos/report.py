@@ -34,6 +34,8 @@ class Report:
 
     seed: int
     minutes: float
+    finished: bool = False
+    """Whether nothing has ended it before its time."""
     outcomes: list[Outcome] = field(default_factory=list)
     breaches: list[Breach] = field(default_factory=list)
     memory_mib: dict[str, list[float]] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class Report:
         return {
             "seed": self.seed,
             "minutes": self.minutes,
+            "finished": self.finished,
             "steps": [_step(each) for each in self.outcomes],
             "kinds": self.kinds,
             "breaches": [asdict(each) for each in self.breaches],
@@ -101,7 +104,9 @@ def closing(report: Report) -> Iterable[str]:
         yield f"largest {what}: {first:.0f} MiB at the first calm, {last:.0f} MiB at the last"
     for breach in report.breaches:
         yield f"BROKEN {breach}"
-    if not report.breaches:
+    if not report.finished:
+        yield "It ended before its time."
+    elif not report.breaches:
         yield "Nothing was lost."
 
 

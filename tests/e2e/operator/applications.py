@@ -40,7 +40,7 @@ class Applications:
         self._image = target.image(REGISTRY)
         self._kubectl = kubectl
 
-    def start(self, urls: str) -> None:
+    def start(self, urls: str, within_s: float) -> None:
         """Have them with these servers, and wait until each finds all its instances."""
         data = {_PROGRAM.name: _PROGRAM.read_text()}
         program = {
@@ -52,13 +52,13 @@ class Applications:
         objects = [program, *(self._deployment(name, urls) for name in self.names)]
         self._kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
         for name in self.names:
-            self.wait_ready(name)
+            self.wait_ready(name, within_s)
 
-    def wait_ready(self, name: str) -> None:
+    def wait_ready(self, name: str, within_s: float = PATIENCE_S) -> None:
         """Wait until the newest pod finds all instances, and no other one is left."""
         status = ("rollout", "status", f"deployment/{name}", "--timeout=10s")
-        until(lambda: self._kubectl.tried(*status).returncode == 0, PATIENCE_S)
-        until(lambda: len(self._pods(name)) == 1, PATIENCE_S)
+        until(lambda: self._kubectl.tried(*status).returncode == 0, within_s)
+        until(lambda: len(self._pods(name)) == 1, within_s)
 
     def seen(self, name: str) -> Seen:
         """What its instances have met since their pod was started."""

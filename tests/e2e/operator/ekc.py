@@ -136,7 +136,11 @@ class EkcCluster:
         selectors = {each["metadata"]["name"]: each["spec"]["selector"] for each in services}
         found = {name: each[_POD] for name, each in selectors.items() if _POD in each}
         until(
-            lambda: {self.peers(pod).get("name") for pod in found.values()} == {*found}, PATIENCE_S
+            lambda: (
+                {name: self.peers(pod).get("name") for name, pod in found.items()}
+                == {name: name for name in found}
+            ),
+            PATIENCE_S,
         )
         return found
 

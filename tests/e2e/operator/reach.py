@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from cluster import namespaces, places
@@ -55,15 +55,27 @@ def place(plan: Plan, name: str) -> Source:
     return run
 
 
-def reached(source: Source, addresses: Iterable[str], port: int) -> str:
-    """`yes` if a port of all addresses can be reached, `no` if all refuse, else what happens."""
-    found = set(json.loads(source(_TRIES, json.dumps([(each, port) for each in addresses]))))
-    return {("reached",): "yes", ("refused",): "no"}.get(tuple(found), ", ".join(sorted(found)))
+def reached(source: Source, addresses: Sequence[str], ports: Sequence[int]) -> tuple[str, ...]:
+    """Of each port `yes` if all addresses can be reached at it, `no` if all refuse, else what is.
+
+    Raises:
+        OSError: it cannot be tried there.
+    """
+    pairs = [(address, port) for port in ports for address in addresses]
+    found = json.loads(source(_TRIES, json.dumps(pairs)))
+    each = [found[begin : begin + len(addresses)] for begin in range(0, len(found), len(addresses))]
+    return tuple(_in_one_word(set(tries)) for tries in each)
 
 
 def answer(source: Source, url: str) -> Any:  # noqa: ANN401 - JSON
     """A document as it is read from there."""
     return json.loads(source(_ASKS, url))
+
+
+def _in_one_word(found: set[str]) -> str:
+    if found in ({"reached"}, {"refused"}):
+        return "yes" if "reached" in found else "no"
+    return ", ".join(sorted(found))
 
 
 def _printed(done: subprocess.CompletedProcess[str]) -> str:

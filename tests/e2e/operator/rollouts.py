@@ -11,27 +11,32 @@ from e2e.operator.ekc import EkcCluster
 from e2e.operator.watched import Watched
 from processes.cluster import until
 
-ROLLED_S: Final = 300.0
+ROLLED_S: Final = 420.0
 """A peer takes some 15 s on an idle machine: it drains, ends, starts, copies the registry."""
-UPDATES: Final = {"settleSeconds": 2, "progressDeadlineSeconds": 30}
+UPDATES: Final = {"settleSeconds": 2, "progressDeadlineSeconds": 600}
+"""So long a peer may take on a machine that is busy; a bad template is given up sooner."""
+_SOON: Final[Mapping[str, Any]] = {"updates": {"progressDeadlineSeconds": 30}}
 _NOTE: Final = "example.com/note"
-
-GOOD: Final[Mapping[str, Any]] = {"image": None, "pod": None}
 
 
 def noted(text: str) -> dict[str, Any]:
-    """A change of the pod template that every peer stands."""
-    return {"image": None, "pod": {"annotations": {_NOTE: text}, "env": None}}
+    """A change of the pod template that every peer stands; what was bad before is gone."""
+    pod = {"annotations": {_NOTE: text}, "env": None}
+    return {"image": None, "pod": pod, "updates": UPDATES}
 
 
-MISSING: Final[Mapping[str, Any]] = {"image": {"tag": "missing"}}
+MISSING: Final = {"image": {"tag": "missing"}, "pod": {"env": None}, **_SOON}
 """No node has this image, and none can pull it."""
-NEVER_READY: Final[Mapping[str, Any]] = {
-    "pod": {"env": [{"name": "EUREKA_MANAGEMENT_PORT", "value": "9763"}]}
+NEVER_READY: Final = {
+    "image": None,
+    "pod": {"env": [{"name": "EUREKA_MANAGEMENT_PORT", "value": "9763"}]},
+    **_SOON,
 }
 """Nobody answers where the kubelet asks."""
-NEVER_AGREED: Final[Mapping[str, Any]] = {
-    "pod": {"env": [{"name": "EUREKA_DIGEST_INTERVAL_S", "value": "86400"}]}
+NEVER_AGREED: Final = {
+    "image": None,
+    "pod": {"env": [{"name": "EUREKA_DIGEST_INTERVAL_S", "value": "86400"}]},
+    **_SOON,
 }
 """The peer is ready, and never asks others whether they hold what it holds."""
 
@@ -39,7 +44,7 @@ NEVER_AGREED: Final[Mapping[str, Any]] = {
 def crashing(target: Target) -> dict[str, Any]:
     """The image of another program, which ends at once."""
     repository, _, tag = target.image(CLIENT).rpartition(":")
-    return {"image": {"repository": repository, "tag": tag}}
+    return {"image": {"repository": repository, "tag": tag}, "pod": {"env": None}, **_SOON}
 
 
 def stateful_set(cluster: EkcCluster, zone: str = "") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,15 +15,15 @@ from cluster.images import REGISTRY
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from e2e.operator.rollouts import ROLLED_S, UPDATES, stateful_set, wait_rolled_back
+from e2e.operator.rollouts import MISSING, ROLLED_S, UPDATES, stateful_set, wait_rolled_back
 from e2e.operator.watched import Replacements, watched_pods
 from processes.cluster import until
 
 Record = Callable[[str, object], None]
 
 _POD: Final = re.compile(r"\((\S+)\)")
-_START: Final = {"replicas": 2, "updates": {**UPDATES, "settleSeconds": 0}}
-_REFUSED: Final = 2
+_UPDATES: Final = {**UPDATES, "settleSeconds": 0}
+_START: Final = {"replicas": 2, "updates": _UPDATES}
 
 
 @dataclass(frozen=True)
@@ -133,20 +133,21 @@ class Change:
         self, found: Planned, before: Mapping[str, tuple[str, int]], pods: Replacements
     ) -> None:
         """Wait until what was said has happened, and nothing is under way."""
-        wanted = before.keys() | {*found.joining}
-        until(lambda: self.cluster.lives.keys() == wanted - {*found.leaving}, ROLLED_S)
+        wanted = (before.keys() | {*found.joining}) - {*found.leaving}
+        until(lambda: self.cluster.pods.keys() == wanted, ROLLED_S)
         until(lambda: len(pods.made) >= len(found.restarting), ROLLED_S)
         self.cluster.wait_ready(ROLLED_S)
         until(lambda: "rollout" not in self.cluster.status, PATIENCE_S)
-        until(lambda: self.cluster.is_so("ConfigSynced"), PATIENCE_S)
+        synced = ("True", "Unknown")  # without peers it is not known
+        until(lambda: self.cluster.condition("ConfigSynced").get("status") in synced, PATIENCE_S)
 
 
 @pytest.fixture
-def change(target: Target, operator: Operator, cluster: EkcCluster) -> Iterator[Change]:
+def change(target: Target, operator: Operator, cluster: EkcCluster) -> Change:
     """An EurekaCluster of two peers to be changed."""
     found = Change(target, operator, cluster)
     found.start()
-    yield found
+    return found
 
 
 def test_plan_comes_true_for_each_of_many_changes(change: Change, record_property: Record) -> None:
@@ -168,14 +169,14 @@ def test_plan_knows_what_is_refused_and_what_is_not_done(change: Change) -> None
     assert change.to({"paused": True, **_noted("while paused")}).quiet
     assert change.to({"paused": None, "pod": None}).quiet
 
-    on_delete = {"updates": {**_START["updates"], "strategy": "OnDelete"}}  # type: ignore[dict-item]
+    on_delete = {"updates": {**_UPDATES, "strategy": "OnDelete"}}
     assert change.to({**on_delete, **_noted("on delete")}).quiet
-    assert change.to({"updates": _START["updates"], "pod": None}).quiet
+    assert change.to({"updates": _UPDATES, "pod": None}).quiet
 
-    change.cluster.change({"image": {"tag": "missing"}})
+    change.cluster.change(MISSING)
     wait_rolled_back(change.cluster)
     until(lambda: all(pod.ready for pod in change.cluster.pods.values()), ROLLED_S)
-    said = change.plan({"image": {"tag": "missing"}})
+    said = change.plan(MISSING)
     assert "restart" not in said
     assert stateful_set(change.cluster)["spec"]["replicas"] == 2
 
@@ -187,7 +188,7 @@ def _check_quiet(change: Change) -> None:
         {"service": {"trafficDistribution": "PreferClose"}},
         {"disruption": {"enabled": False}},
         {"networkPolicy": {"enabled": False}},
-        {"updates": {**_START["updates"], "autoRollback": False}},  # type: ignore[dict-item]
+        {"updates": {**_UPDATES, "autoRollback": False}},
     ):
         assert change.to(spec).quiet, spec
     assert change.to(labels={"team": "a"}, annotations={"example.com/why": "for fun"}).quiet
@@ -210,17 +211,16 @@ def _check_reloads(change: Change) -> None:
 def _check_restarts(change: Change) -> None:
     down = ["eureka-peer-2", "eureka-peer-1"]
     assert change.to(annotations={"eurekube.io/restart-at": "today"}).restarting == down
+    pod = {"pod": {"env": [{"name": "NOTE", "value": "a"}]}, "snapshot": {"enabled": True}}
     resources = {"resources": {"requests": {"cpu": "50m", "memory": "100Mi"}}}
-    variable = {"pod": {"env": [{"name": "NOTE", "value": "a"}]}}
-    assert change.to({**resources, **variable, "logging": None}).restarting == down
-    assert change.to({"snapshot": {"enabled": True}}).restarting == down
+    assert change.to({**pod, **resources, "logging": None}).restarting == down
 
 
 def _check_scaling(change: Change) -> None:
-    assert change.to({"replicas": 3}).joining == ["eureka-peer-3"]
-    found = change.to({"replicas": 4, **_noted("and larger")})
-    assert found.joining == ["eureka-peer-4"]
+    found = change.to({"replicas": 3, **_noted("and larger")})
+    assert found.joining == ["eureka-peer-3"]
     assert found.restarting == ["eureka-peer-3", "eureka-peer-2", "eureka-peer-1"]
+    assert change.to({"replicas": 4}).joining == ["eureka-peer-4"]
     assert change.to({"replicas": 2}).leaving == ["eureka-peer-3", "eureka-peer-4"]
     found = change.to({"replicas": 1, "dashboard": None})
     assert (found.leaving, found.reloading) == (["eureka-peer-2"], ["eureka-peer-1"])

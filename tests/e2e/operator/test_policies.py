@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,8 +32,9 @@ from support.ownclusters import speaking
 
 REGISTRY: Final = 8761
 MANAGEMENT: Final = 8763
-PORTS: Final = (REGISTRY, REGISTRY, MANAGEMENT, MANAGEMENT)
-"""Of the table's columns; the first of each port is what is so by default."""
+DEFAULT: Final = (0, 2)
+LIMITED: Final = (1, 3)
+"""Columns of the table: the two ports, with nothing said and with `clients` and `metricsFrom`."""
 POD: Final = "caller"
 PEERS: Final = ("eureka-peer-1", "eureka-peer-2")
 _NAMESPACE: Final = "kubernetes.io/metadata.name"
@@ -44,7 +45,10 @@ WAITS_S: Final = 10.0
 """Several passes of the operator; with nothing to wait for it would have begun in the first."""
 
 Record = Callable[[str, object], None]
-Rows = dict[str, tuple[str, ...]]
+Rows = Mapping[str, tuple[str, ...]]
+"""For the names of rows, cells."""
+Look = Callable[[], Rows]
+"""What each row reaches now: of each port, `yes` or `no`."""
 
 
 @dataclass(frozen=True)
@@ -116,54 +120,45 @@ def around(target: Target) -> Iterator[Namespaces]:
 
 
 @pytest.fixture(scope="module")
-def sources(
-    plan: Plan, operator: Operator, pair: EkcCluster, around: Namespaces
-) -> Callable[[int], Mapping[str, str]]:
-    """What of the peers each row of the table reaches at a port now."""
-    pods = pair.pods
-    first, *rest = PEERS
-    node = pods[first].node
-    elsewhere = [pod.address for pod in pods.values() if pod.node != node]
-    peers = [pods[name].address for name in PEERS]
+def look(plan: Plan, operator: Operator, pair: EkcCluster, around: Namespaces) -> Look:
+    """Each row of the table, tried where it is."""
+    pods = [pair.pods[name] for name in PEERS]
+    peers = [pod.address for pod in pods]
+    node = reach.place(plan, pods[0].node)
     rows = {
-        "its own node": (reach.place(plan, node), peers[:1]),
-        "other peers": (reach.pod(pair.kubectl, first), [pods[name].address for name in rest]),
+        "its own node": (node, peers[:1]),
+        "other peers": (reach.pod(pair.kubectl, PEERS[0]), peers[1:]),
         "operator": (reach.pod(operator.kubectl, operator.leader), peers),
         "`clients`": (reach.pod(around.clients, POD), peers),
         "`metricsFrom`": (reach.pod(around.monitoring, POD), peers),
         "other pods": (reach.pod(around.other, POD), peers),
-        "other nodes": (reach.place(plan, node), elsewhere),
+        "other nodes": (node, peers[1:]),
         "API server": (reach.place(plan, CONTROL), peers),
     }
-
-    def found(port: int) -> Mapping[str, str]:
-        return {row: reach.reached(source, to, port) for row, (source, to) in rows.items()}
-
-    return found
+    ports = (REGISTRY, MANAGEMENT)
+    return lambda: {row: reach.reached(*each, ports) for row, each in rows.items()}
 
 
 def test_by_default_everybody_reaches_the_registry_and_the_operator_alone_the_rest(
-    pair: EkcCluster, sources: Callable[[int], Mapping[str, str]]
+    pair: EkcCluster, look: Look
 ) -> None:
     """An EurekaCluster that says nothing of it; it is Ready, so the operator reaches the peers."""
     before = pair.lives
 
-    for column in (0, 2):
-        _wait_for(sources, column)
+    until(lambda: _as(look(), _columns(DEFAULT)), PATIENCE_S)
 
     pair.wait_ready()
     assert pair.lives == before  # so the probes passed
 
 
 def test_with_clients_and_metrics_from_nobody_else_comes_in(
-    pair: EkcCluster, around: Namespaces, sources: Callable[[int], Mapping[str, str]]
+    pair: EkcCluster, around: Namespaces, look: Look
 ) -> None:
     """No pod is restarted for it."""
     before = pair.lives
     pair.change({"networkPolicy": _limits(around)})
 
-    for column in (1, 3):
-        _wait_for(sources, column)
+    until(lambda: _as(look(), _columns(LIMITED)), PATIENCE_S)
 
     pair.wait_ready()
     assert pair.lives == before
@@ -189,15 +184,12 @@ def test_pods_of_clients_are_injected_and_registered_and_others_keep_trying(
         assert _up(pair, peer) == {allowed["metadata"]["uid"]}
 
 
-def test_without_a_network_policy_everybody_comes_in(
-    pair: EkcCluster, sources: Callable[[int], Mapping[str, str]]
-) -> None:
+def test_without_a_network_policy_everybody_comes_in(pair: EkcCluster, look: Look) -> None:
     """The operator removes the one it has made."""
     pair.change({"networkPolicy": {"enabled": False}})
 
-    for port in (REGISTRY, MANAGEMENT):
-        rows = dict.fromkeys(_table(), "yes")
-        until(lambda port=port, rows=rows: _as(sources(port), rows), PATIENCE_S)  # type: ignore[misc] # mypy does not see the defaults
+    rows = dict.fromkeys(_columns(DEFAULT), ("yes", "yes"))
+    until(lambda: _as(look(), rows), PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -293,8 +285,8 @@ def test_operator_that_is_let_in_again_hears_the_peers(
     assert all(pair.lives[name] != before[name] for name in before)
 
 
-def _table() -> Rows:
-    """The table of the page: the cells by the row's name, which a colon may end."""
+def _columns(chosen: Sequence[int]) -> Rows:
+    """Columns of the page's table, by the rows' names, which a colon may end."""
     page = (ROOT / "docs" / "security.md").read_text()
     lines = page.partition("## Who reaches what")[2].partition("\n## ")[0].splitlines()
     cells = [
@@ -302,20 +294,18 @@ def _table() -> Rows:
         for line in lines
         if line.startswith("|")
     ]
-    return {name.partition(":")[0]: tuple(rest) for name, *rest in cells[2:]}
+    return {
+        name.partition(":")[0]: tuple(rest[column] for column in chosen)
+        for name, *rest in cells[2:]
+    }
 
 
-def _wait_for(sources: Callable[[int], Mapping[str, str]], column: int) -> None:
-    """Wait until a column of the table is so."""
-    wanted = {row: cells[column] for row, cells in _table().items()}
-    until(lambda: _as(sources(PORTS[column]), wanted), PATIENCE_S)
-
-
-def _as(found: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+def _as(found: Rows, wanted: Rows) -> bool:
+    """Whether it is so; `OSError` with what is not."""
     if found != wanted:
-        differing = {row: each for row, each in found.items() if each != wanted.get(row)}
-        missing = wanted.keys() - found.keys()
-        raise ConnectionError(f"not as the page says: {differing}, not tried: {missing}")
+        rows = found.keys() | wanted.keys()
+        seen = {row: found.get(row) for row in rows if found.get(row) != wanted.get(row)}
+        raise ConnectionError(f"not as the page says: {seen}")
     return True
 
 
@@ -359,14 +349,14 @@ def _all_agree(cluster: EkcCluster, count: int) -> bool:
 
 
 def _up(cluster: EkcCluster, peer: str) -> set[str]:
-    """The pods that a peer has as UP."""
+    """The injected pods that a peer has as UP."""
     url = f"http://127.0.0.1:{REGISTRY}/eureka/apps"
     listed = reach.answer(reach.pod(cluster.kubectl, peer), url)["applications"]
     return {
         instance.get("metadata", {}).get("pod-uid", "")
         for application in listed["application"]
         for instance in application["instance"]
-        if instance["status"] == "UP"
+        if application["name"] == orders.APP and instance["status"] == "UP"
     }
 
 

@@ -14,7 +14,7 @@ import pytest
 from cluster.faults import Faults
 from e2e.clusters import Target
 from e2e.operator.changes import wait_available
-from e2e.operator.ekc import PATIENCE_S, EkcCluster
+from e2e.operator.ekc import LABEL, PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from e2e.operator.leases import held
 from e2e.operator.lookups import looked_up
@@ -26,7 +26,6 @@ from e2e.operator.rollouts import (
     UPDATES,
     crashing,
     current_peers,
-    is_fenced,
     noted,
     reasons,
     stateful_set,
@@ -34,12 +33,13 @@ from e2e.operator.rollouts import (
     wait_rolled_back,
     wait_rolling,
 )
-from e2e.operator.watched import Replacements, watched_object, watched_pods
+from e2e.operator.watched import Watched, watched_object, watched_pods
 from processes.cluster import until
 
 LEASES: Final = 300
 FROM_THE_TOP: Final = ["eureka-peer-3", "eureka-peer-2", "eureka-peer-1"]
 CANARY: Final = FROM_THE_TOP[0]
+PAIR_FROM_THE_TOP: Final = FROM_THE_TOP[1:]
 
 Record = Callable[[str, object], None]
 
@@ -50,6 +50,15 @@ def rolled(target: Target, operator: Operator) -> Iterator[EkcCluster]:  # noqa:
     with target.kubectl.in_a_namespace("rolled") as kubectl:
         cluster = EkcCluster(kubectl)
         cluster.start({"replicas": 3, "updates": UPDATES})
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def pair(target: Target, operator: Operator) -> Iterator[EkcCluster]:  # noqa: ARG001 - it works there
+    """The same with two peers, for what takes many restarts."""
+    with target.kubectl.in_a_namespace("pair") as kubectl:
+        cluster = EkcCluster(kubectl)
+        cluster.start({"replicas": 2, "updates": UPDATES, **noted("first")})
         yield cluster
 
 
@@ -134,92 +143,111 @@ def test_rollout_goes_on_where_it_was_whoever_forgets_it(
     _check_finished(rolled)
 
 
-def test_without_roll_back_it_stops_and_the_next_template_goes_on(
-    rolled: EkcCluster, record_property: Record
+def test_without_roll_back_it_stops_and_the_next_template_goes_on(pair: EkcCluster) -> None:
+    """The peer that failed is left for people to look at; then it gets the last good one first."""
+    before = pair.lives
+    with watched_pods(pair) as pods:
+        updates = {"autoRollback": False, "progressDeadlineSeconds": 30}
+        pair.change({**MISSING, "updates": updates})
+        wait_rolled_back(pair, "DeadlineExceeded")
+        assert pair.lives["eureka-peer-1"] == before["eureka-peer-1"]
+        assert not pair.pods["eureka-peer-2"].ready
+        assert "peer2" in pair.condition("Stalled")["message"]
+        pair.change({**noted("after a stop"), "updates": {**UPDATES, "autoRollback": True}})
+        pair.wait_ready(ROLLED_S)
+        wait_fenced(pair)
+
+    assert pods.made[:1] == ["eureka-peer-2"]
+    assert pods.made[-2:] == PAIR_FROM_THE_TOP
+    assert pods.made.count("eureka-peer-1") == 1
+    assert pods.most_away == 1
+
+
+def test_restart_by_kubectl_is_an_update_like_others(pair: EkcCluster) -> None:
+    """Else it would do nothing, as the fence is up, and say that it has."""
+    with watched_pods(pair) as pods:
+        pair.kubectl("rollout", "restart", f"statefulset/{pair.name}-peer")
+        until(lambda: pods.made == PAIR_FROM_THE_TOP, ROLLED_S)
+        pair.wait_ready(ROLLED_S)
+        wait_fenced(pair)
+
+    assert pods.made == PAIR_FROM_THE_TOP
+    assert pods.most_away == 1
+
+
+def test_growing_and_other_clusters_wait_while_a_canary_is_judged(
+    rolled: EkcCluster, pair: EkcCluster
 ) -> None:
-    """The peer that failed is left for people to look at; it is the first to get the next one."""
-    before = rolled.lives
-    with watched_pods(rolled) as pods:
-        rolled.change({"updates": {"autoRollback": False}, **MISSING})
-        wait_rolled_back(rolled, "DeadlineExceeded")
-        assert _others(rolled.lives) == _others(before)
-        assert not rolled.pods[CANARY].ready
-        assert "peer3" in rolled.condition("Stalled")["message"]
-        begin = time.monotonic()
-        rolled.change({"updates": {"autoRollback": True}, **noted("after a stop")})
-        rolled.wait_ready(ROLLED_S)
-        _record(record_property, "from the next template to three peers of it", begin)
-
-    assert pods.made == [CANARY, *FROM_THE_TOP]
-    assert pods.most_away == 1
-    _check_finished(rolled)
-
-
-def test_peers_are_restarted_on_request(rolled: EkcCluster) -> None:
-    """By `kubectl rollout restart`, and by an annotation that Git can have."""
-    with watched_pods(rolled) as pods:
-        rolled.kubectl("rollout", "restart", f"statefulset/{rolled.name}-peer")
-        wait_rolling(rolled, "peer3")
-        rolled.wait_ready(ROLLED_S)
-    assert pods.made == FROM_THE_TOP
-    assert pods.most_away == 1
-
-    with watched_pods(rolled) as pods:
-        _annotate(rolled, "restart-at", "2026-11-29")
-        wait_rolling(rolled, "peer3")
-        rolled.wait_ready(ROLLED_S)
-    assert pods.made == FROM_THE_TOP
-    assert pods.most_away == 1
-    _check_finished(rolled)
-
-
-def test_growing_waits_while_a_canary_is_judged(rolled: EkcCluster) -> None:
-    """New peers would be of a template that nobody has tried."""
-    with watched_object(rolled) as seen, watched_pods(rolled) as pods:
+    """New peers would be of a template that nobody has tried; one cluster rolls at a time."""
+    with watched_object(pair) as seen, watched_pods(rolled) as pods:
         rolled.change(MISSING)
         wait_rolling(rolled, "peer3")
+        pair.change(noted("in turn"))
         rolled.kubectl("scale", f"eurekacluster/{rolled.name}", "--replicas=4")
         wait_rolled_back(rolled)
         until(lambda: len(rolled.pods) == 4 and _all_ready(rolled), ROLLED_S)
+        until(lambda: _notes(pair) == dict.fromkeys(PAIR_FROM_THE_TOP, "in turn"), ROLLED_S)
+        pair.wait_ready(ROLLED_S)
 
     assert pods.made == [CANARY, CANARY]
-    images = {
-        container["image"]
-        for pod in rolled.kubectl.get("pods", "--selector=eurekube.io/cluster")["items"]
-        for container in pod["spec"]["containers"]
-    }
+    images = {pod["spec"]["containers"][0]["image"] for pod in _pods(rolled)}
     assert len(images) == 1
     assert not any("missing" in image for image in images)
-    assert seen.objects
-    rolled.change({"replicas": 3, **noted("small again")})
-    rolled.wait_ready(ROLLED_S)
-    _check_finished(rolled)
+    assert any("are being replaced" in said for said in _messages(seen, "Ready"))
 
 
-def test_strategies_of_kubernetes_are_kubernetes_own(rolled: EkcCluster) -> None:
+@pytest.mark.long
+def test_zones_get_it_one_after_the_other(cluster: EkcCluster) -> None:
+    """The zone of the highest peer first, each from its highest peer down."""
+    zones = {"topology": {"zones": [{"name": "a"}, {"name": "b"}]}}
+    cluster.start({"replicas": 3, "updates": UPDATES, **zones})
+    with watched_pods(cluster) as pods:
+        cluster.change(noted("in zones"))
+        until(lambda: len(pods.made) == 3, ROLLED_S)
+        cluster.wait_ready(ROLLED_S)
+        wait_fenced(cluster, "a")
+        wait_fenced(cluster, "b")
+
+    assert pods.made == ["eureka-peer-a-2", "eureka-peer-a-1", "eureka-peer-b-1"]
+    assert pods.most_away == 1
+
+
+@pytest.mark.long
+def test_only_peer_is_replaced_with_nobody_to_ask(cluster: EkcCluster) -> None:
+    """No other one has to be ready, or to agree."""
+    cluster.start({"replicas": 1, "updates": UPDATES, "snapshot": {"enabled": True}})
+    with watched_pods(cluster) as pods:
+        cluster.change(noted("alone"))
+        until(lambda: pods.made == ["eureka-peer-1"], ROLLED_S)
+        cluster.wait_ready(ROLLED_S)
+
+    assert pods.made == ["eureka-peer-1"]
+
+
+@pytest.mark.long
+def test_strategies_of_kubernetes_are_kubernetes_own(pair: EkcCluster) -> None:
     """`OnDelete` leaves peers as they are, `RollingUpdate` asks none of them."""
-    rolled.change({"updates": {"strategy": "OnDelete"}, **noted("on delete")})
-    until(lambda: _strategy(rolled) == "OnDelete", PATIENCE_S)
-    before = rolled.lives
-    rolled.kubectl("delete", "pod", FROM_THE_TOP[1])
-    until(lambda: rolled.pods.get(FROM_THE_TOP[1]) not in (None, before), PATIENCE_S)
-    until(lambda: _all_ready(rolled), ROLLED_S)
-    assert {name: rolled.lives[name] for name in (FROM_THE_TOP[0], FROM_THE_TOP[2])} == {
-        name: before[name] for name in (FROM_THE_TOP[0], FROM_THE_TOP[2])
-    }
-    assert _notes(rolled)[FROM_THE_TOP[1]] == "on delete"
-    assert _notes(rolled)[CANARY] == "small again"
+    pair.change(noted("before"))
+    until(lambda: _notes(pair) == dict.fromkeys(PAIR_FROM_THE_TOP, "before"), ROLLED_S)
+    pair.wait_ready(ROLLED_S)
+    pair.change({**noted("on delete"), "updates": {"strategy": "OnDelete"}})
+    until(lambda: _strategy(pair) == "OnDelete", PATIENCE_S)
+    kept = pair.lives["eureka-peer-2"]
+    pair.kubectl("delete", "pod", "eureka-peer-1")
+    until(lambda: len(pair.pods) == len(PAIR_FROM_THE_TOP) and _all_ready(pair), ROLLED_S)
+    assert _notes(pair) == {"eureka-peer-1": "on delete", "eureka-peer-2": "before"}
+    assert pair.lives["eureka-peer-2"] == kept
 
-    with watched_pods(rolled) as pods:
-        rolled.change({"updates": {"strategy": "RollingUpdate"}})
-        rolled.wait_ready(ROLLED_S)
-    assert pods.made == [FROM_THE_TOP[0], FROM_THE_TOP[2]]
-    assert stateful_set(rolled)["spec"]["updateStrategy"]["rollingUpdate"]["partition"] == 0
+    with watched_pods(pair) as pods:
+        pair.change({"updates": {"strategy": "RollingUpdate"}})
+        until(lambda: pods.made == ["eureka-peer-2"], ROLLED_S)
+        pair.wait_ready(ROLLED_S)
+    assert stateful_set(pair)["spec"]["updateStrategy"]["rollingUpdate"]["partition"] == 0
 
-    with watched_pods(rolled) as pods:
-        rolled.change({"updates": {"strategy": "Converged"}})
-        wait_fenced(rolled)
-        rolled.wait_ready(ROLLED_S)
+    with watched_pods(pair) as pods:
+        pair.change({"updates": {"strategy": "Converged"}})
+        wait_fenced(pair)
+        pair.wait_ready(ROLLED_S)
     assert pods.made == []
 
 
@@ -242,7 +270,7 @@ def _check_taken_back(cluster: EkcCluster, change: Mapping[str, Any], record: Re
         assert cluster.events("RolledBack")
         _edit_something_else(cluster)
 
-    assert pods.made in ([CANARY, CANARY], [CANARY])
+    assert pods.made == [CANARY, CANARY]
     assert pods.most_away == 1
     assert _others(cluster.lives) == _others(before)
     body = stateful_set(cluster)
@@ -272,16 +300,9 @@ def _check_finished(cluster: EkcCluster) -> None:
 
 def _wipe_status(cluster: EkcCluster) -> None:
     """Lose all that the status says."""
-    words = ("replace", "--subresource=status", "--force=false", "-f", "-")
     ref = f"eurekacluster/{cluster.name}"
     patch = '[{"op": "replace", "path": "/status", "value": {}}]'
-    del words
     cluster.kubectl("patch", ref, "--subresource=status", "--type=json", f"--patch={patch}")
-
-
-def _annotate(cluster: EkcCluster, name: str, text: str) -> None:
-    word = f"eurekube.io/{name}={text}"
-    cluster.kubectl("annotate", f"eurekacluster/{cluster.name}", word, "--overwrite")
 
 
 def _others(lives: Mapping[str, tuple[str, int]]) -> dict[str, tuple[str, int]]:
@@ -298,10 +319,26 @@ def _strategy(cluster: EkcCluster) -> str:
 
 def _notes(cluster: EkcCluster) -> dict[str, str]:
     """The note in each pod's template."""
-    items = cluster.kubectl.get("pods", f"--selector=eurekube.io/cluster={cluster.name}")["items"]
     return {
         each["metadata"]["name"]: each["metadata"]["annotations"].get("example.com/note", "")
-        for each in items
+        for each in _pods(cluster)
+    }
+
+
+def _pods(cluster: EkcCluster) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = cluster.kubectl.get("pods", f"--selector={LABEL}={cluster.name}")[
+        "items"
+    ]
+    return found
+
+
+def _messages(seen: Watched, kind: str) -> set[str]:
+    """What a condition said."""
+    return {
+        each["message"]
+        for document in seen.objects
+        for each in document.get("status", {}).get("conditions", [])
+        if each["type"] == kind
     }
 
 

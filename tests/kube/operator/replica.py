@@ -27,6 +27,7 @@ from eureka_operator.shell.client import RefusedError
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.queue import Key, Reconcile
+from eureka_operator.shell.turns import Turns
 from processes.cluster import until
 
 _PORT = re.compile(r"health and metrics on port (\d+)")
@@ -116,7 +117,7 @@ class Replica:
                 return refused.code, refused.read().decode()
 
 
-def _assemble(kube: Kube, _metrics: Metrics) -> Reconcile:
+def _assemble(kube: Kube, _metrics: Metrics, _turns: Turns) -> Reconcile:
     slow_s = float(os.environ.get("SLOW_S", "0"))
     writer, fault = os.environ.get("WRITER"), os.environ.get("FAULT")
 

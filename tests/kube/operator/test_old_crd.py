@@ -17,6 +17,7 @@ from eureka_operator.reconcile import Reconciler
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.queue import Key
+from eureka_operator.shell.turns import Turns
 from kube.operator.objects import CRD_NAME, CRDS, eureka_cluster, install
 from kube.operator.registered import registration
 from kube.operator.replica import Replica
@@ -85,7 +86,7 @@ async def test_status_is_written_without_the_fields_that_are_missing(
     """People and Helm look at Ready, whatever else cannot be said."""
     kubectl.apply(eureka_cluster("eureka"))
     around = Environment(registry_image="eurekube/registry:test", version="0.1.0")
-    reconciler = Reconciler(kube, around, Metrics(), lambda: datetime.now(UTC))
+    reconciler = Reconciler(kube, around, Metrics(), Turns(), lambda: datetime.now(UTC))
     for _ in range(3):
         await reconciler.reconcile(Key(kubectl.namespace, "eureka"))
 

@@ -20,6 +20,7 @@ def full() -> Report:
     return Report(
         seed=7,
         minutes=5,
+        finished=True,
         outcomes=[
             Outcome(KILL, 0.5, 4.0, 0, 0),
             Outcome(ROLL, 10.0, 31.26, 1, 0),
@@ -69,7 +70,12 @@ def test_last_lines_say_what_was_broken() -> None:
 
 def test_last_line_of_a_good_run_says_so() -> None:
     """Nobody has to look for what is not there."""
-    assert list(reports.closing(Report(7, 5)))[-1] == "Nothing was lost."
+    assert list(reports.closing(Report(7, 5, finished=True)))[-1] == "Nothing was lost."
+
+
+def test_last_line_of_a_run_that_was_broken_off_does_not_say_so() -> None:
+    """What was not tried is not known."""
+    assert list(reports.closing(Report(7, 5)))[-1] == "It ended before its time."
 
 
 def test_document_has_everything() -> None:

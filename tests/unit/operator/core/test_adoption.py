@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from eureka_operator.core import names
 from eureka_operator.core.adoption import Adoption, adoption
 from eureka_operator.core.desired.common import Environment
+from eureka_operator.core.events import of_steps
 from eureka_operator.core.kinds import STATEFUL_SET, Object
 from eureka_operator.core.observed import Observed, Ref
 from eureka_operator.core.plan import Apply, Create, Plan, plan
@@ -166,6 +167,8 @@ def test_older_operator_leaves_a_template_that_it_cannot_build() -> None:
     applied = _applied(planned)
     assert applied["spec"]["template"] == body["spec"]["template"]
     assert applied["spec"]["replicas"] == 5
+    steps = [step for step in planned.steps if isinstance(step, Apply)]
+    assert [event.reason for event in of_steps(steps)] == ["ScalingUp"]
     assert "operator 0.1.0 knows templates up to 1 only" in planned.adoption.unknown
     assert planned.adoption.available == ""
 

@@ -7,7 +7,15 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from eureka_operator.core.crds import fields, missing_fields, name, served_fields, warning
+from eureka_operator.core.crds import (
+    fields,
+    missing_fields,
+    name,
+    served_fields,
+    undeclared_fields,
+    warning,
+    without_fields,
+)
 from eureka_operator.core.kinds import CLUSTER, REGISTRATION, Kind
 
 _FILES: Final = {CLUSTER: "eurekacluster", REGISTRATION: "eurekaregistration"}
@@ -66,6 +74,27 @@ def test_version_that_is_not_served_has_no_fields() -> None:
     crd["spec"]["versions"][0]["name"] = "v1"
 
     assert missing_fields(crd, CLUSTER) == ("spec", "status")
+
+
+_REFUSAL: Final = """failed to create typed patch object (default/eureka; eurekube.io/v1alpha1, \
+Kind=EurekaCluster): errors:
+  .status.peers[name="peer1"].since: field not declared in schema
+  .status.peers[name="peer2"].since: field not declared in schema
+  .status.endpoints: field not declared in schema"""
+"""What an API server of 1.34 said."""
+
+
+def test_fields_that_an_apply_was_refused_for_are_left_out() -> None:
+    """All else of a status can be written."""
+    left_out = undeclared_fields(_REFUSAL)
+    peers = [{"name": "peer1", "since": "1"}, {"name": "peer2", "since": "2"}]
+    document = {"status": {"phase": "Ready", "peers": peers, "endpoints": {"internal": "x"}}}
+
+    assert left_out == {"status.peers[].since", "status.endpoints"}
+    assert without_fields(document, left_out) == {
+        "status": {"phase": "Ready", "peers": [{"name": "peer1"}, {"name": "peer2"}]}
+    }
+    assert undeclared_fields("failed to create typed patch object: nil") == frozenset()
 
 
 def test_warning_names_crd_fields_and_cure() -> None:

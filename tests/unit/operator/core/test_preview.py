@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from typing import Any, Final
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from eureka_operator.core.kinds import STATEFUL_SET
 from eureka_operator.core.plan import plan
 from eureka_operator.core.preview import Preview, preview
 from unit.operator.core.builders import ENVIRONMENT, cluster, observed
+from unit.operator.core.rollingworld import RollingWorld
 from unit.operator.core.world import World, settled
 
 
@@ -28,7 +34,7 @@ def test_without_a_cluster_everything_is_made() -> None:
 
 def test_nothing_changes_in_a_quiet_cluster() -> None:
     """No row, no peer."""
-    assert _preview(settled()) == Preview((), (), (), (), ())
+    assert _preview(settled()) == Preview()
 
 
 def test_live_setting_reloads_and_restarts_nobody() -> None:
@@ -82,3 +88,103 @@ def test_edit_of_others_is_a_change() -> None:
     assert [(each.field, each.before, each.after) for each in row.changes] == [
         ("spec.replicas", 7, 3)
     ]
+
+
+_UPDATES: Final = {"settleSeconds": 0, "progressDeadlineSeconds": 30}
+_ZONES: Final = ("a", "b", "c")
+_CHANGES: Final = st.fixed_dictionaries(
+    {},
+    optional={
+        "image": st.sampled_from([{"tag": "1"}, {"tag": "2"}]),
+        "replicas": st.integers(0, 5),
+        "logging": st.sampled_from([{}, {"level": "DEBUG"}]),
+        "pod": st.sampled_from(
+            [{}, {"env": [{"name": "A", "value": "b"}]}, {"labels": {"a": "b"}}]
+        ),
+        "snapshot": st.sampled_from([{"enabled": False}, {"enabled": True}]),
+        "resources": st.sampled_from([None, {"requests": {"cpu": "1"}}]),
+        "disruption": st.sampled_from([{"enabled": True}, {"enabled": False}]),
+        "service": st.sampled_from([{}, {"annotations": {"a": "b"}}]),
+        "paused": st.booleans(),
+    },
+)
+
+
+def _rolling(zones: int, replicas: int, strategy: str) -> RollingWorld:
+    """A cluster that is Ready."""
+    spec: dict[str, Any] = {"replicas": replicas, "updates": {**_UPDATES, "strategy": strategy}}
+    if zones:
+        spec["topology"] = {"zones": [{"name": each} for each in _ZONES[:zones]]}
+    world = RollingWorld({**spec, "image": {"tag": "1"}})
+    world.settle(100)
+    return world
+
+
+def _named(pods: tuple[str, ...]) -> list[str]:
+    return [each.partition("(")[2].rstrip(")") for each in pods]
+
+
+def _until_quiet(world: RollingWorld) -> None:
+    """Let everything come of a change that comes of it."""
+    quiet = 0
+    for _ in range(400):
+        writes = world.writes
+        before = (world.peers.keys(), [each.ready for each in world.peers.values()])
+        world.reconcile()
+        world.tick()
+        after = (world.peers.keys(), [each.ready for each in world.peers.values()])
+        quiet = quiet + 1 if writes == world.writes and before == after else 0
+        if quiet > 5:
+            return
+    raise AssertionError(world.condition("Ready"))
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+@given(
+    changes=st.lists(_CHANGES, min_size=1, max_size=2),
+    zones=st.integers(0, 2),
+    replicas=st.integers(2, 4),
+    strategy=st.sampled_from(["Converged", "Converged", "RollingUpdate", "OnDelete"]),
+)
+def test_what_is_said_is_what_happens(
+    changes: list[dict[str, Any]], zones: int, replicas: int, strategy: str
+) -> None:
+    """Who restarts, in which order; who joins, who leaves; everybody else stays as he is."""
+    world = _rolling(zones, replicas, strategy)
+    for change in changes:
+        count = change.get("replicas", replicas)
+        world.change({**change, "replicas": max(count, zones) if count else 0})
+        found = _preview(world)
+        before = {name: peer.uid for name, peer in world.peers.items()}
+        world.restarted.clear()
+        _until_quiet(world)
+        after = {name: peer.uid for name, peer in world.peers.items()}
+
+        said, happened = _named(found.restarting), world.restarted
+        assert (said if strategy == "Converged" else sorted(said)) == (
+            happened if strategy == "Converged" else sorted(happened)
+        )
+        assert set(_named(found.joining)) == after.keys() - before.keys()
+        assert set(_named(found.leaving)) == before.keys() - after.keys()
+        assert {name for name in before.keys() & after.keys() if before[name] != after[name]} == {
+            *happened
+        } & before.keys() & after.keys()
+
+
+def test_remade_peers_are_said_after_a_restart_by_kubectl() -> None:
+    """The operator takes it over as an update of its own."""
+    world = _rolling(0, 3, "Converged")
+    world.restart_by_kubectl("eureka-peer", "now")
+    world.tick()
+
+    assert _named(_preview(world).restarting) == ["eureka-peer-3", "eureka-peer-2", "eureka-peer-1"]
+
+
+def test_nothing_is_said_of_a_paused_cluster() -> None:
+    """Nothing is done, either."""
+    world = settled()
+    world.change({"paused": True, "image": {"tag": "2"}})
+
+    assert _preview(world) == Preview(paused=True)
