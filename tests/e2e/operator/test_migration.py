@@ -90,7 +90,7 @@ def test_move_as_the_readme_types_it(
         types(f"clients of {name} to the peers", MOVE.replace("orders", name))
         applications.wait_ready(name)
         _wait_for_all(cluster, (*JAVA, *PEERS), applications)
-    assert cluster.is_so(REACHED)
+    until(lambda: cluster.is_so(REACHED), PATIENCE_S)
     lookups += applications.check()
 
     types("the Java servers away", AWAY)
@@ -101,8 +101,8 @@ def test_move_as_the_readme_types_it(
     lookups += applications.check()
     record_property("moving from Java, look-ups of which none failed twice", lookups)
     until(lambda: all(len(cluster.apps(peer)[OWN]) == len(PEERS) for peer in PEERS), PATIENCE_S)
-    assert cluster.condition(REACHED) == {}
-    assert cluster.agrees
+    until(lambda: cluster.condition(REACHED) == {}, PATIENCE_S)
+    cluster.wait_agreed()
     assert cluster.lives == lives
 
 

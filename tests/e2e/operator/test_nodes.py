@@ -136,7 +136,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[None]:
         shared: EkcCluster = request.getfixturevalue("shared")
         clients.wait_complete()
         shared.wait_ready(LOST_S)
-        until(lambda: shared.agrees, PATIENCE_S)
+        shared.wait_agreed()
         clients.check()
 
 
@@ -158,7 +158,7 @@ def test_peer_that_was_cut_off_for_a_moment_brings_no_lease_back(
 
     begin = time.monotonic()
     until(lambda: not lease.anywhere, PATIENCE_S)
-    until(lambda: shared.agrees, PATIENCE_S)
+    shared.wait_agreed()
     clients.wait_complete()
     clients.excuse(_numbers(shared)[cut], cut_at)
     _record(record_property, "from a node's return to three peers that agree", begin)
@@ -185,11 +185,10 @@ def test_peer_of_a_lost_node_is_replaced_elsewhere(
         staying = next(name for name in PODS if pods[name].node != node)
         lease.cancel(PODS.index(staying))
         until(lambda: f"node {node} is not ready since" in _degraded(shared), LOST_S)
-        assert shared.is_so("Available")
+        until(lambda: shared.is_so("Available"), PATIENCE_S)
         until(lambda: shared.lives.get(lost, before[lost]) != before[lost], LOST_S)
-        assert f"removed pod {lost} by force: node {node} does not end it" in shared.events(
-            "PeerAbandoned"
-        )
+        said = f"removed pod {lost} by force: node {node} does not end it"
+        until(lambda: said in shared.events("PeerAbandoned"), PATIENCE_S)
         shared.wait_ready(LOST_S)
         _record(record_property, "from a node's loss to three peers that agree", begin)
         clients.wait_complete()
@@ -390,7 +389,7 @@ def _is_overdue(cluster: EkcCluster, pod: str) -> bool:
 
 
 def _wait_for_node(cluster: EkcCluster, node: str) -> None:
-    words = ("wait", "--for=condition=Ready", f"node/{node}", "--timeout=50s")
+    words = ("wait", "--for=condition=Ready", f"node/{node}", "--timeout=150s")
     until(lambda: cluster.kubectl.tried(*words).returncode == 0, PATIENCE_S)
 
 
