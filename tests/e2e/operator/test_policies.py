@@ -128,7 +128,10 @@ def look(plan: Plan, operator: Operator, pair: EkcCluster, around: Namespaces) -
     rows = {
         "its own node": (node, peers[:1]),
         "other peers": (reach.pod(pair.kubectl, PEERS[0]), peers[1:]),
-        "operator": (reach.pod(operator.kubectl, operator.leader), peers),
+        "operator": (
+            reach.pod(operator.kubectl, until(lambda: operator.leader, PATIENCE_S)),
+            peers,
+        ),
         "`clients`": (reach.pod(around.clients, POD), peers),
         "`metricsFrom`": (reach.pod(around.monitoring, POD), peers),
         "other pods": (reach.pod(around.other, POD), peers),
