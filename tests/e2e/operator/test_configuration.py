@@ -176,7 +176,11 @@ def _choose(cluster: EkcCluster, spec: dict[str, Any], record: Record) -> None:
     cluster.change(spec)
     _wait_for_config(cluster)
     record("from changed settings to all three peers", f"{time.monotonic() - begin:.1f} s")
-    wanted = {"hash": _config_hash(cluster), "problem": None, "restartNeeded": []}
+    wanted: dict[str, Any] = {
+        "hash": _config_hash(cluster),
+        "problem": None,
+        "restartNeeded": [],
+    }
     for pod in PODS:
         until(lambda pod=pod: _peer_config(cluster, pod) == wanted, PATIENCE_S)  # type: ignore[misc] # mypy does not see the default
 
