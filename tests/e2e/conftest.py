@@ -20,7 +20,7 @@ from support.builds import NotBuiltError
 from support.ownclusters import speaking
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def target(pytestconfig: pytest.Config) -> Iterator[Target]:
     """The cluster of `--cluster`, of `--kubeconfig` or of `KUBECONFIG`, else one made here."""
     name = pytestconfig.getoption("--cluster")
@@ -48,7 +48,7 @@ def peers(target: Target) -> Iterator[Peers]:
             raise
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def monitors(target: Target, pytestconfig: pytest.Config) -> bool:
     """Whether the cluster has ServiceMonitors; it gets them if they can be had."""
     with speaking(pytestconfig):
@@ -60,7 +60,7 @@ def monitors(target: Target, pytestconfig: pytest.Config) -> bool:
     return True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def operator(
     target: Target,
     pytestconfig: pytest.Config,
@@ -90,7 +90,7 @@ def shared(target: Target, operator: Operator) -> Iterator[EkcCluster]:  # noqa:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def spring(target: Target, pytestconfig: pytest.Config) -> str:
     """The image of a Spring application, on all nodes."""
     if target.plan is None:

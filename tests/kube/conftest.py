@@ -12,14 +12,14 @@ from support.kubectl import Kubectl
 from support.ownclusters import own_cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(pytestconfig: pytest.Config) -> Iterator[Plan]:
     """Etcd, an API server and the controller manager without nodes."""
     with own_cluster("kube", 0, pytestconfig) as plan:
         yield plan
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api(cluster: Plan) -> Kubectl:
     """All namespaces of the cluster."""
     return Kubectl(control.kubectl(cluster))

@@ -119,7 +119,7 @@ class Actions:
         """Evictions respect budgets, so the node may have all peers: one after the other goes."""
         node = self._pod(_pod_name(peer)).node
         kubectl = self._cluster.kubectl
-        ways = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=50s")
+        ways = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=150s")
         try:
             until(lambda: kubectl.tried("drain", node, *ways).returncode == 0, LOST_S)
             yield _at_once

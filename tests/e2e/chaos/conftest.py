@@ -40,7 +40,7 @@ def planned(config: pytest.Config) -> Report:
     return Report(config.getoption("--seed", SEED), config.getoption("--minutes", MINUTES))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plan(target: Target) -> Plan:
     """The cluster as one of tests.cluster's: ours to hurt."""
     if target.plan is None:

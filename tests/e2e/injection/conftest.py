@@ -13,7 +13,7 @@ from e2e.operator.ekc import EkcCluster
 from e2e.sidecar import manifests
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plan(target: Target) -> Plan:
     """The cluster as one of tests.cluster's: with a network to look into, and ours to hurt."""
     if target.plan is None:

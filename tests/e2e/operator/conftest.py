@@ -15,7 +15,7 @@ from e2e.operator.installed import Operator
 from support.kubectl import Kubectl
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plan(target: Target) -> Plan:
     """The cluster as one of tests.cluster's: with an audit log, and ours to hurt."""
     if target.plan is None:

@@ -45,7 +45,7 @@ START_S: Final = 600.0
 Record = Callable[[str, object], None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def java_image(target: Target, pytestconfig: pytest.Config) -> str:
     """The image of a Spring Cloud Eureka Server, on all nodes."""
     if target.plan is None:
@@ -92,7 +92,7 @@ def test_move_as_the_readme_types_it(
         types(f"clients of {name} to the peers", MOVE.replace("orders", name))
         applications.wait_ready(name)
         _wait_for_all(cluster, (*JAVA, *PEERS), applications)
-    assert cluster.is_so(REACHED)
+    until(lambda: cluster.is_so(REACHED), PATIENCE_S)
     lookups += applications.check()
 
     types("the Java servers away", AWAY)
@@ -103,8 +103,8 @@ def test_move_as_the_readme_types_it(
     lookups += applications.check()
     record_property("moving from Java, look-ups of which none failed twice", lookups)
     until(lambda: all(len(cluster.apps(peer)[OWN]) == len(PEERS) for peer in PEERS), PATIENCE_S)
-    assert cluster.condition(REACHED) == {}
-    assert cluster.agrees
+    until(lambda: cluster.condition(REACHED) == {}, PATIENCE_S)
+    cluster.wait_agreed()
     assert cluster.lives == lives
 
 

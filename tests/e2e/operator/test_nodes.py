@@ -185,7 +185,7 @@ def test_peer_of_a_lost_node_is_replaced_elsewhere(
         staying = next(name for name in PODS if pods[name].node != node)
         lease.cancel(PODS.index(staying))
         until(lambda: f"node {node} is not ready since" in _degraded(shared), LOST_S)
-        assert shared.is_so("Available")
+        until(lambda: shared.is_so("Available"), PATIENCE_S)
         until(lambda: shared.lives.get(lost, before[lost]) != before[lost], LOST_S)
         said = f"removed pod {lost} by force: node {node} does not end it"
         until(lambda: said in shared.events("PeerAbandoned"), PATIENCE_S)

@@ -106,8 +106,9 @@ class Change:
         return Planned(**names)
 
     def _said(self, output: str) -> str:
-        about = (f"--namespace={self.cluster.kubectl.namespace}", "--file=-")
-        words = ("plan", "--live", f"--registry-image={self._image}", f"--output={output}", *about)
+        where = (f"--namespace={self.cluster.kubectl.namespace}", "--file=-")
+        image = f"--registry-image={self._image}"
+        words = ("plan", "--live", image, f"--output={output}", *where)
         program = ("exec", "-i", f"deployment/{self._operator.deployment}", "--", "eureka-operator")
         done = self._operator.kubectl.tried(*program, *words, given=json.dumps(self._document))
         return done.stdout if done.returncode == 0 else f"refused: {done.stderr}"

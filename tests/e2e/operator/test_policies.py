@@ -115,7 +115,7 @@ def around(target: Target) -> Iterator[Namespaces]:
         for kubectl in found:
             kubectl.apply(json.dumps(_plain(target, POD)))
         for kubectl in found:
-            kubectl("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout=50s")
+            kubectl("wait", "--for=condition=Ready", f"pod/{POD}", "--timeout=150s")
         yield Namespaces(*found)
 
 
@@ -128,7 +128,10 @@ def look(plan: Plan, operator: Operator, pair: EkcCluster, around: Namespaces) -
     rows = {
         "its own node": (node, peers[:1]),
         "other peers": (reach.pod(pair.kubectl, PEERS[0]), peers[1:]),
-        "operator": (reach.pod(operator.kubectl, operator.leader), peers),
+        "operator": (
+            reach.pod(operator.kubectl, until(lambda: operator.leader, PATIENCE_S)),
+            peers,
+        ),
         "`clients`": (reach.pod(around.clients, POD), peers),
         "`metricsFrom`": (reach.pod(around.monitoring, POD), peers),
         "other pods": (reach.pod(around.other, POD), peers),
@@ -239,7 +242,7 @@ def test_operator_that_is_shut_out_goes_on_creating_scaling_and_healing(
     until(lambda: shut_out.is_said and _all_agree(pair, 3), PATIENCE_S)
 
     old = pair.pods[PEERS[1]].uid
-    kubectl("delete", "pod", PEERS[1], "--timeout=50s")
+    kubectl("delete", "pod", PEERS[1], "--timeout=150s")
     until(lambda: PEERS[1] in pair.pods and pair.pods[PEERS[1]].uid != old, PATIENCE_S)
     until(lambda: shut_out.is_said and _all_agree(pair, 3), PATIENCE_S)
     assert "PeersDiffer" not in shut_out.reasons
@@ -281,7 +284,7 @@ def test_operator_that_is_let_in_again_hears_the_peers(
     what = "from the end of that policy to the update that waited for it"
     _record(record_property, what, time.monotonic() - begin)
     pair.wait_ready(ROLLED_S)
-    assert pair.is_so("PeersConverged")
+    until(lambda: pair.is_so("PeersConverged"), PATIENCE_S)
     assert all(pair.lives[name] != before[name] for name in before)
 
 

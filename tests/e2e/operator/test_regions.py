@@ -39,7 +39,7 @@ def test_other_cluster_is_a_remote_region(
     lives = cluster.lives
     until(lambda: cluster.is_so(REACHED, "False", "ClusterNotFound"), PATIENCE_S)
     assert f"{west.kubectl.namespace}/eureka" in cluster.condition(REACHED)["message"]
-    assert cluster.is_so("Ready")
+    until(lambda: cluster.is_so("Ready"), PATIENCE_S)
 
     west.start(_west(port=8762, contextPath="/west"))
     _register(west, "ORDERS", 8762, "/west/eureka/")

@@ -46,7 +46,7 @@ def test_quiet_minute(
     reads = [each for each in minute if each.resource != LEASES]
     assert {each.verb for each in renewals} == {"update"}
     assert {each.verb for each in reads} <= {"get", "list", "watch"}
-    assert shared.is_so("Ready")
+    until(lambda: shared.is_so("Ready"), PATIENCE_S)
     record_property(f"writes in {MINUTE_S:g} quiet seconds", f"{len(renewals)} of the Lease")
     record_property(f"reads in {MINUTE_S:g} quiet seconds", len(reads))
 

@@ -82,6 +82,7 @@ def test_good_template_reaches_one_peer_after_the_other(
         leases.check()
         assert looks.seen.failed == []
         record_property("look-ups, and those that the next peer answered", _looked(looks.seen))
+        until(lambda: len(pods.made) == len(FROM_THE_TOP), PATIENCE_S)
 
     assert pods.made == FROM_THE_TOP
     assert pods.most_away == 1
@@ -89,13 +90,9 @@ def test_good_template_reaches_one_peer_after_the_other(
     assert ("False", "RollingUpdate") in reasons(seen, "Ready")
     assert ("True", "RollingUpdate") in reasons(seen, "Progressing")
     _check_finished(rolled)
-    assert len(rolled.events("RolloutStarted")) == 1
-    assert len(rolled.events("RolloutFinished")) == 1
-    assert [_first_named(said) for said in rolled.events("PeerUpdated")] == [
-        "peer3",
-        "peer2",
-        "peer1",
-    ]
+    until(lambda: len(rolled.events("RolloutStarted")) == 1, PATIENCE_S)
+    until(lambda: len(rolled.events("RolloutFinished")) == 1, PATIENCE_S)
+    until(lambda: _updated(rolled) == ["peer3", "peer2", "peer1"], PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +127,7 @@ def test_rollout_goes_on_where_it_was_whoever_forgets_it(
         rolled.change(noted("after a bad one"))
         wait_rolling(rolled, "peer3")
         until(lambda: pods.made == [CANARY], ROLLED_S)
-        faults.kill_in_pod(operator.namespace, operator.leader)
+        faults.kill_in_pod(operator.namespace, until(lambda: operator.leader, PATIENCE_S))
         _wipe_status(rolled)
         wait_rolling(rolled, "peer2")
         _wipe_status(rolled)
@@ -260,14 +257,14 @@ def _check_taken_back(cluster: EkcCluster, change: Mapping[str, Any], record: Re
         wait_rolling(cluster, "peer3")
         wait_rolled_back(cluster)
         until(lambda: _all_ready(cluster), ROLLED_S)
-        until(lambda: cluster.agrees, ROLLED_S)
+        cluster.wait_agreed()
         _record(record, "from a bad template to three good peers", begin)
         wait_fenced(cluster)
         generation = stateful_set(cluster)["metadata"]["generation"]
         said = cluster.condition("Stalled")["message"]
         assert "peer3" in said
-        assert cluster.is_so("Ready", "False", "RolledBack")
-        assert cluster.events("RolledBack")
+        until(lambda: cluster.is_so("Ready", "False", "RolledBack"), PATIENCE_S)
+        until(lambda: cluster.events("RolledBack"), PATIENCE_S)
         _edit_something_else(cluster)
 
     assert pods.made == [CANARY, CANARY]
@@ -276,7 +273,7 @@ def _check_taken_back(cluster: EkcCluster, change: Mapping[str, Any], record: Re
     body = stateful_set(cluster)
     assert body["status"]["updateRevision"] == revision
     assert body["metadata"]["generation"] == generation
-    assert cluster.is_so("Stalled", reason="RolledBack")
+    until(lambda: cluster.is_so("Stalled", reason="RolledBack"), PATIENCE_S)
 
 
 def _edit_something_else(cluster: EkcCluster) -> None:
@@ -294,7 +291,7 @@ def _check_finished(cluster: EkcCluster) -> None:
     """Nothing is under way, and a pod that dies comes back as it was."""
     wait_fenced(cluster)
     until(lambda: "rollout" not in cluster.status, PATIENCE_S)
-    until(lambda: cluster.agrees, PATIENCE_S)
+    cluster.wait_agreed()
     assert all(restarts == 0 for _, restarts in cluster.lives.values())
 
 
@@ -340,6 +337,11 @@ def _messages(seen: Watched, kind: str) -> set[str]:
         for each in document.get("status", {}).get("conditions", [])
         if each["type"] == kind
     }
+
+
+def _updated(cluster: EkcCluster) -> list[str]:
+    """The peers that events call updated, in this order."""
+    return [_first_named(said) for said in cluster.events("PeerUpdated")]
 
 
 def _first_named(said: str) -> str:

@@ -77,7 +77,7 @@ def test_lost_zone_is_missed_by_nobody(
         leases.wait_complete(3, LOST_S)
         record_property("from a zone's return to all leases at three peers", _since(begin))
         cluster.wait_ready(LOST_S)
-        until(lambda: cluster.agrees, PATIENCE_S)
+        cluster.wait_agreed()
         assert looks.seen.failed == []
         record_property("look-ups that were made again at another peer", looks.seen.retried)
 
@@ -96,7 +96,7 @@ def _grow(cluster: EkcCluster, record: Record) -> None:
     shown = {peer["name"]: peer["zone"] for peer in cluster.status["peers"]}
     assert shown == {"peer1": "a", "peer2": "b", "peer3": "a", "peer4": "b"}
     assert lives.items() <= cluster.lives.items()
-    until(lambda: cluster.agrees, PATIENCE_S)
+    cluster.wait_agreed()
     assert _zones_of_clients(cluster) == {
         "a": cluster.urls(1, 3, 2, 4),
         "b": cluster.urls(2, 4, 1, 3),
@@ -136,14 +136,14 @@ def _append_zones(cluster: EkcCluster, record: Record) -> None:
         pod: lives[pod] for pod in three.values()
     }
     assert {zone: _generations(cluster)[zone] for zone in "bc"} == {z: sets[z] for z in "bc"}
-    until(lambda: cluster.agrees, PATIENCE_S)
+    cluster.wait_agreed()
     assert list(_zones_of_clients(cluster)) == ["a", "b", "c", "d"]
 
 
 def _wait_for_loss(cluster: EkcCluster, leases: Leases, looks: LookUps) -> None:
     """Wait until the status names the peer of the lost zone; nobody else noticed anything."""
     until(lambda: "peer3" in _why_degraded(cluster), LOST_S)
-    assert cluster.is_so("Available")
+    until(lambda: cluster.is_so("Available"), PATIENCE_S)
     leases.wait_complete(2)
     leases.check()
     assert looks.seen.failed == []

@@ -28,7 +28,7 @@ def cluster():
 def test_before(cluster):
     pass
 
-def test_flaky(cluster, record_property):
+async def test_flaky(cluster, record_property):
     first = SEEN.read_text().count("up") == 1
     record_property("attempt", 1 if first else 2)
     assert not first, "peer2 is not there yet"
@@ -121,7 +121,7 @@ def _run(root: Path, *flags: str) -> str:
     """What pytest prints for a project."""
     words = [
         *(sys.executable, "-m", "pytest", "-ra", f"--rootdir={root}"),
-        *("-p", "support.secondattempt", "-p", "no:cacheprovider"),
+        *("-p", "support.secondattempt", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"),
         *flags,
     ]
     environment = {name: text for name, text in os.environ.items() if "PYTEST" not in name}
