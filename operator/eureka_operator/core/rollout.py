@@ -139,7 +139,8 @@ class _Set(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _status(self) -> Object:
-        return (self.live or {}).get("status", {})
+        status: Object = (self.live or {}).get("status", {})
+        return status
 
     @property
     def is_applied(self) -> bool:

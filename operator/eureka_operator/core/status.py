@@ -59,7 +59,7 @@ def status(
     }
     version = _version(observed) or before.get("version", "")
     document |= {"version": version} if version else {}
-    document |= {"rollout": found} if (found := _rollout(plan.rollout)) else {}
+    document |= {"rollout": rolling} if (rolling := _rollout(plan.rollout)) else {}
     written = not is_same(document, before)
     return {**document, "registry": _registry(observed, now, at_once=written)}
 
