@@ -39,6 +39,7 @@ _OPERATORS_RIGHTS = {
     "/configmaps": _CHILDREN,
     "/serviceaccounts": _CHILDREN,
     "apps/statefulsets": _CHILDREN,
+    "apps/controllerrevisions": ("list",),
     "policy/poddisruptionbudgets": _CHILDREN,
     "networking.k8s.io/networkpolicies": _CHILDREN,
     "monitoring.coreos.com/servicemonitors": _CHILDREN,
