@@ -26,10 +26,9 @@ from eureka_operator.core.plan import (
     kind_of,
     name_of,
 )
-from eureka_operator.core.rollout import CONVERGED
+from eureka_operator.core.rollout import CONVERGED, ON_DELETE
 from eureka_operator.core.status import is_paused
 
-_ON_DELETE: Final = "OnDelete"
 _FILLED_IN: Final = re.compile(
     r"(^|\.)(creationTimestamp|defaultMode|dnsPolicy|initialDelaySeconds|restartPolicy|"
     r"schedulerName|serviceAccount|successThreshold|terminationMessagePath|"
@@ -84,7 +83,7 @@ def preview(observed: Observed, plan: Plan) -> Preview:
 
 def _restarting(observed: Observed, plan: Plan) -> list[Seat]:
     """The peers that are replaced, in the order of `core/rollout.py`."""
-    if observed.cluster.spec.updates.strategy == _ON_DELETE:
+    if observed.cluster.spec.updates.strategy == ON_DELETE:
         return []
     found: dict[str, list[Seat]] = {}
     for body in plan.objects:

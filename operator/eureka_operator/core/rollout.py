@@ -42,6 +42,7 @@ from eureka_operator.core.observed import Observed, Pod, Report
 from eureka_operator.core.peering import Seat, alias
 
 CONVERGED: Final = "Converged"
+ON_DELETE: Final = "OnDelete"
 _ENOUGH: Final = 0.99
 """Of the instances that the fullest peer holds, a new peer must hold so many."""
 _PARTITION: Final[Object] = {"spec": {"updateStrategy": {"rollingUpdate": {"partition": 0}}}}
@@ -446,14 +447,20 @@ def _why_not_now(
     others = [each for one in sets for each in one.members if each.peer != following.peer]
     away = [each.peer for each in others if _is_away(each)]
     if away:
-        yield f"{', '.join(sorted(away))} must be ready first"
+        yield (
+            f"{', '.join(sorted(away))} must be ready first; the annotation "
+            f"{names.SKIP_CONVERGENCE}=true goes on all the same"
+        )
     is_ready = following.pod is not None and following.pod.ready
     if is_ready and not _budget_allows(observed):
         yield "the PodDisruptionBudget allows no peer to be away now"
     yield from seen.unreachable
     yield from seen.differences
     if any(report.preserving for report in _ready_reports(observed)):
-        yield "peers keep expired leases (self-preservation)"
+        yield (
+            "peers keep expired leases (self-preservation); the annotation "
+            f"{names.SKIP_CONVERGENCE}=true goes on all the same"
+        )
 
 
 def _has_long_been_away(observed: Observed, following: _Member) -> bool:

@@ -29,7 +29,7 @@ from eureka_operator.core.nodes import is_lost, node_sentence
 from eureka_operator.core.observed import FORMER, Observed, Pod, Report
 from eureka_operator.core.peering import Seat, alias, peer_url, zones
 from eureka_operator.core.plan import Apply, Create, Plan, kind_of, name_of
-from eureka_operator.core.rollout import Rollout
+from eureka_operator.core.rollout import ON_DELETE, Rollout
 
 SAMPLED_EVERY: Final = timedelta(seconds=30)
 _STUCK_MS: Final = 5_000
@@ -189,6 +189,7 @@ def _rolling(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.rollout.target:
         yield "RollingUpdate", _rollout_sentence(plan.rollout)
         return
+    waits_for_people = observed.cluster.spec.updates.strategy == ON_DELETE
     for (kind, name), body in observed.children.items():
         if kind is not STATEFUL_SET:
             continue
@@ -199,7 +200,7 @@ def _rolling(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
             yield "Applying", f"{name} is being changed"
         elif not fresh:
             yield "Applying", f"the StatefulSet controller has not seen {name} yet"
-        elif current != update and not plan.rollout.failed:
+        elif current != update and not (plan.rollout.failed or waits_for_people):
             done, total = state.get("updatedReplicas", 0), body["spec"].get("replicas", 0)
             yield "RollingUpdate", f"{name}: {done} of {total} peers have the new template"
 

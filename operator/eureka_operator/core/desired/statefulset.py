@@ -10,7 +10,7 @@ from eureka_operator.core import names
 from eureka_operator.core.desired.common import Environment, child
 from eureka_operator.core.desired.configuration import CONFIG_FILE
 from eureka_operator.core.kinds import STATEFUL_SET, Object
-from eureka_operator.core.rollout import Fence
+from eureka_operator.core.rollout import ON_DELETE, Fence
 
 CONTAINER: Final = "registry"
 _GRACE_S: Final = 30
@@ -19,7 +19,6 @@ _KEPT_REVISIONS: Final = 5
 _VOLUME_SIZE: Final = "1Gi"
 _STRONG: Final = "Required"
 _OFF: Final = "None"
-_ON_DELETE: Final = "OnDelete"
 _RESOURCES: Final = {
     "requests": {"cpu": "100m", "memory": "128Mi"},
     "limits": {"memory": "512Mi"},
@@ -84,8 +83,8 @@ def stateful_set(cluster: Cluster, zone: Zone | None, replicas: int, fence: Fenc
 
 
 def _update_strategy(cluster: Cluster, replicas: int, fence: Fence) -> Object:
-    if cluster.spec.updates.strategy == _ON_DELETE:
-        return {"type": _ON_DELETE}
+    if cluster.spec.updates.strategy == ON_DELETE:
+        return {"type": ON_DELETE}
     position = replicas if fence.position is None else min(fence.position, replicas)
     return {"type": "RollingUpdate", "rollingUpdate": {"partition": position}}
 
