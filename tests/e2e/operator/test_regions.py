@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any, Final
 
 import pytest
 
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
-from processes.cluster import document, until
+from processes.cluster import ask, document, until
 
 PEERS: Final = ("eureka-peer-1", "eureka-peer-2")
 OWN: Final = "WEST-PEERS"
@@ -85,10 +85,9 @@ def _west(**peers: object) -> dict[str, Any]:
 
 def _register(cluster: EkcCluster, app: str, port: int, path: str) -> None:
     """Register an instance at the first peer, whose lease outlives the test."""
-    pods = f"/api/v1/namespaces/{cluster.kubectl.namespace}/pods"
-    where = f"{pods}/eureka-peer-1:{port}/proxy{path}apps/{app}"
-    body = json.dumps(document(app, f"{app.lower()}:1", leaseInfo=ORDERS))
-    cluster.kubectl("create", "--raw", where, "-f", "-", given=body)
+    body = document(app, f"{app.lower()}:1", leaseInfo=ORDERS)
+    with cluster.kubectl.forwarded("pod/eureka-peer-1", port) as local:
+        assert ask(local, "POST", f"{path}apps/{app}", body).status == HTTPStatus.NO_CONTENT
 
 
 def _wait_for(cluster: EkcCluster, wanted: dict[str, int]) -> str:
