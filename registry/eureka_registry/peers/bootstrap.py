@@ -153,7 +153,7 @@ def _take_copy(link: Link, registry: Registry, answer: Answer, now_ms: int) -> H
         return Heard.SILENT
     for problem in copy.problems:
         _log.warning("instance not copied peer=%s reason=%s", link.name, problem)
-    merge(registry, copy.instances, now_ms)
+    merge(registry, copy.instances, now_ms, starting=True)
     return Heard.COPIED if copy.stage == "ready" else Heard.STARTING
 
 

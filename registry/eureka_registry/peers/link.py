@@ -201,7 +201,7 @@ class Link:
 
     def _show_divergence(self, app: str, theirs: list[Instance], now_ms: int) -> None:
         settled_ms = now_ms - _SETTLING_MS - self.sender.outbox.lag_ms(now_ms)
-        ids = differing(self._registry, app, theirs, settled_ms)
+        ids = differing(self._registry, app, theirs, now_ms, settled_ms)
         if not ids:
             self.diverged.pop(app, None)
             return

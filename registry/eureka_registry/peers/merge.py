@@ -5,10 +5,10 @@ has and we do not have likewise:
 
 * We cancelled it, and the other peer heard nothing from its client since: the other peer missed
   the cancellation and must be told. (Without this a cancelled instance would come back.)
-* We evicted it and nobody renewed it since: leave it, the other peer evicts it by itself. (Without
-  this two peers would keep a dead one alive.)
-* We do not have it: take it over, and with it the time it has left. That may be none: peers that
-  keep expired leases (self-preservation) hold such, and Java copies them likewise
+* We evicted it and nobody renewed it since, or it is over by the other peer's own account: leave
+  it, the other peer evicts it by itself. (Without this two peers would keep a dead one alive.)
+* We do not have it: take it over, and with it the time it has left. A peer that starts takes over
+  those that are over, too: the others may keep them on purpose (self-preservation), as Java does
   (`PeerAwareInstanceRegistryImpl.syncUp`).
 * Both have it with different content: the larger `lastDirtyTimestamp` wins, then the later change,
   then the larger digest, so that both peers decide alike. Each peer only ever takes over; what the
@@ -35,7 +35,9 @@ class Merged(msgspec.Struct, frozen=True):
     to_cancel: list[tuple[str, str]]
 
 
-def merge(registry: Registry, theirs: Iterable[Instance], now_ms: int) -> Merged:
+def merge(
+    registry: Registry, theirs: Iterable[Instance], now_ms: int, *, starting: bool = False
+) -> Merged:
     """Take over what another peer knows better; moments of the leases are by our clock."""
     merged = Merged([], [])
     for instance in theirs:
@@ -43,21 +45,29 @@ def merge(registry: Registry, theirs: Iterable[Instance], now_ms: int) -> Merged
             continue
         held = registry.lease(instance.app, instance.id)
         if held is None:
-            _add(registry, instance, merged, now_ms)
+            _add(registry, instance, merged, now_ms, starting=starting)
         else:
             _update(registry, held, instance, merged, now_ms)
     return merged
 
 
-def _add(registry: Registry, instance: Instance, merged: Merged, now_ms: int) -> None:
+def _add(
+    registry: Registry, instance: Instance, merged: Merged, now_ms: int, *, starting: bool
+) -> None:
     renewed_at_ms = instance.lease.renewed_at_ms
     recent = registry.delta.get(instance.app, instance.id)
     if recent is not None and recent.departed and recent.at_ms >= renewed_at_ms:
         if not recent.expired:
             merged.to_cancel.append((instance.app, instance.id))
         return
+    if _is_over(instance, now_ms) and not starting:
+        return
     registry.copy(instance, now_ms)
     merged.taken.append(instance.id)
+
+
+def _is_over(instance: Instance, now_ms: int) -> bool:
+    return now_ms > instance.lease.renewed_at_ms + instance.lease.duration_s * 1000
 
 
 def _update(
@@ -80,12 +90,12 @@ def _rank(instance: Instance, digest: int) -> tuple[int, int, int]:
 
 
 def differing(
-    registry: Registry, app: str, theirs: Iterable[Instance], settled_ms: int
+    registry: Registry, app: str, theirs: Iterable[Instance], now_ms: int, settled_ms: int
 ) -> list[str]:
     """Ids of one application that only one of two peers has, or that they have differently.
 
-    Left out are instances that either peer changed after `settled_ms`, and those we evicted: the
-    other evicts them by itself.
+    Left out are instances that either peer changed after `settled_ms`, those we evicted, and those
+    that one lacks and whose lease is over: each peer evicts them by itself, some at a time.
     """
     application = registry.applications.get(app)
     mine = application.leases if application else {}
@@ -97,6 +107,9 @@ def differing(
             return False
         recent = registry.delta.get(app, instance_id)
         if recent is not None and recent.expired:
+            return False
+        only = told if held is None else held.document() if told is None else None
+        if only is not None and _is_over(only, now_ms):
             return False
         changed = (
             recent.at_ms if recent else 0,

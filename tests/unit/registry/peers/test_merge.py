@@ -29,11 +29,16 @@ def test_what_we_lack_is_taken_over_with_the_time_it_has_left() -> None:
     assert lease(mine).ends_at_ms(java=False) == NOW - 10_000 + 90_000
 
 
-def test_what_is_over_and_kept_there_is_taken_over() -> None:
+def test_what_is_over_there_is_left() -> None:
+    """The other evicts it by itself."""
+    assert merge(registry(), [theirs(NOW - 90_001)], NOW) == NOTHING
+
+
+def test_what_is_over_and_kept_there_is_taken_over_at_the_start() -> None:
     """Self-preservation keeps it; a peer that starts meanwhile would differ until it ends."""
     mine = registry()
 
-    assert merge(mine, [theirs(NOW - 90_001)], NOW) == Merged(["a"], [])
+    assert merge(mine, [theirs(NOW - 90_001)], NOW, starting=True) == Merged(["a"], [])
     assert lease(mine).ends_at_ms(java=False) == NOW - 1
 
 
@@ -118,7 +123,18 @@ def test_what_differs_is_named_unless_it_changed_just_now() -> None:
     register(mine)
     other = [theirs(metadata={"v": "2"})]
 
-    assert differing(mine, APP, other, settled_ms=NOW) == ["a"]
-    assert differing(mine, APP, other, settled_ms=-1) == []
-    assert differing(mine, APP, [next(mine.leases()).document()], settled_ms=NOW) == []
-    assert differing(mine, APP, [], settled_ms=NOW) == ["a"]
+    assert differing(mine, APP, other, 0, settled_ms=NOW) == ["a"]
+    assert differing(mine, APP, other, 0, settled_ms=-1) == []
+    assert differing(mine, APP, [next(mine.leases()).document()], 0, settled_ms=NOW) == []
+    assert differing(mine, APP, [], 0, settled_ms=NOW) == ["a"]
+
+
+def test_leases_that_are_over_are_no_difference() -> None:
+    """When many clients go at once, each peer evicts some at a time, and not the same ones."""
+    mine = registry()
+    register(mine)
+    later = NOW + 90_001
+
+    assert differing(mine, APP, [], later, settled_ms=later) == []
+    assert differing(registry(), APP, [theirs(NOW)], later, settled_ms=later) == []
+    assert differing(registry(), APP, [theirs(NOW)], NOW, settled_ms=later) == ["a"]
