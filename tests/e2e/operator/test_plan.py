@@ -172,7 +172,7 @@ def test_plan_knows_what_is_refused_and_what_is_not_done(change: Change) -> None
 
     on_delete = {"updates": {**_UPDATES, "strategy": "OnDelete"}}
     assert change.to({**on_delete, **_noted("on delete")}).quiet
-    assert change.to({"updates": _UPDATES, "pod": None}).quiet
+    assert change.to({"updates": _UPDATES}).restarting == ["eureka-peer-2", "eureka-peer-1"]
 
     change.cluster.change(MISSING)
     wait_rolled_back(change.cluster)

@@ -60,12 +60,13 @@ def stateful_set(cluster: Cluster, zone: Zone | None, replicas: int, fence: Fenc
         "replicas": replicas,
         "ordinals": {"start": 1},
         "podManagementPolicy": "Parallel",
-        "minReadySeconds": cluster.spec.updates.settle_seconds,
         "revisionHistoryLimit": _KEPT_REVISIONS,
         "updateStrategy": _update_strategy(cluster, replicas, fence),
         "selector": {"matchLabels": _selector(cluster, zone_name)},
         "template": fence.template,
     }
+    if settle := cluster.spec.updates.settle_seconds:  # the API server keeps no 0
+        spec["minReadySeconds"] = settle
     if cluster.spec.snapshot.volume is not None:
         spec["volumeClaimTemplates"] = [_claim(cluster)]
         spec["persistentVolumeClaimRetentionPolicy"] = {
