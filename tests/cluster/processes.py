@@ -125,7 +125,7 @@ def bury(wanted: Collection[int] = ()) -> bool:
     """
     for pid, child in list(_children.items()):
         if child.poll() is not None:
-            del _children[pid]
+            _children.pop(pid, None)  # another thread may have been quicker
     return not any(pid in _children for pid in wanted)
 
 
