@@ -18,6 +18,8 @@ from xdist.scheduler import LoadScopeScheduling
 _HERE: Final = Path(__file__).parent
 sys.path.insert(0, str(_HERE))
 
+pytest_plugins = ["support.secondattempt"]
+
 # A shell's background jobs and `nohup` ignore these, and whatever they start does: but programs are
 # tried with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -119,7 +119,7 @@ def bury() -> None:
     """Take notice of the children that ended, so that the kernel can forget them."""
     for pid, child in list(_children.items()):
         if child.poll() is not None:
-            del _children[pid]
+            _children.pop(pid, None)  # another thread may have been quicker
 
 
 def _marked(work: Path) -> Iterator[Process]:

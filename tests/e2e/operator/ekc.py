@@ -138,6 +138,10 @@ class EkcCluster:
             sum(map(_is_agreed, each["peers"])) == len(ready) - 1 for each in documents
         )
 
+    def wait_agreed(self) -> None:
+        """Wait until they do: with each new lease peers differ for a moment."""
+        until(lambda: self.agrees, PATIENCE_S)
+
     def delete(self) -> None:
         """Delete it and wait until it is gone."""
         self.kubectl("delete", self._ref, "--timeout=50s")

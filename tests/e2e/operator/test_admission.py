@@ -49,7 +49,7 @@ def test_restricted_namespaces_take_operator_and_peers_under_any_uid(
 
     cluster.start({"replicas": 2, "pod": {"securityContext": {"runAsUser": UID}}})
 
-    assert cluster.agrees
+    cluster.wait_agreed()
     for kubectl, pod in (
         (restricted, "eureka-peer-1"),
         (chosen.kubectl, f"deployment/{chosen.deployment}"),
@@ -85,7 +85,7 @@ def test_quota_that_is_too_small_is_named_and_what_fits_runs(
     # Its controller waits ever longer before it tries again, unless the object changes.
     kubectl("annotate", "statefulset/eureka-peer", "example.com/room=2")
     cluster.wait_ready()
-    assert cluster.agrees
+    cluster.wait_agreed()
 
 
 def test_operator_of_some_namespaces_leaves_others_alone(

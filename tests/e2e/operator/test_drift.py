@@ -178,7 +178,7 @@ def test_services_of_others_are_left_alone_until_they_are_gone(cluster: EkcClust
     cluster.kubectl("delete", "service", *theirs)
     cluster.wait_ready()
 
-    assert cluster.agrees
+    cluster.wait_agreed()
     assert cluster.lives == lives
 
 
@@ -199,7 +199,7 @@ def test_config_map_of_others_is_left_alone_until_it_is_gone(cluster: EkcCluster
     cluster.kubectl("delete", "configmap", "eureka-config")
     cluster.wait_ready()
 
-    assert cluster.agrees
+    cluster.wait_agreed()
 
 
 def test_second_cluster_in_the_namespace_needs_a_prefix_of_its_own(
@@ -216,8 +216,8 @@ def test_second_cluster_in_the_namespace_needs_a_prefix_of_its_own(
 
     second.start({"replicas": 2, "peers": {"dnsPrefix": "second"}})
 
-    assert second.agrees
-    assert undisturbed.agrees
+    second.wait_agreed()
+    undisturbed.wait_agreed()
     views = second.peers("second-peer-1")["peers"]
     assert {view["name"] for view in views} == {"second1", "second2"}
     second.delete()
@@ -272,7 +272,7 @@ def test_what_runs_keeps_running_when_the_spec_is_refused(
     assert undisturbed.is_so("Stalled", "True", "Refused")
     assert undisturbed.is_so("Available")
     until(lambda: any(said in message for message in undisturbed.events("Refused")), WITHIN_S)
-    assert undisturbed.agrees
+    undisturbed.wait_agreed()
 
     undisturbed.change(dict.fromkeys(wrong))
     undisturbed.wait_ready()

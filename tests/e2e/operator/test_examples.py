@@ -44,5 +44,5 @@ def test_example_becomes_ready_and_nothing_of_it_is_changed(
 
     compared = cluster.kubectl.tried("diff", f"--filename={example}")
     assert compared.returncode == 0, compared.stdout + compared.stderr
-    assert cluster.agrees
+    cluster.wait_agreed()
     assert len(cluster.pods) == document["spec"].get("replicas", 3)

@@ -62,7 +62,7 @@ def test_killed_container_is_started_again(
     leases.wait_complete(3)
     _record(record_property, "from a killed container to all leases at three peers", begin)
     shared.wait_ready()
-    assert shared.agrees
+    shared.wait_agreed()
     uid, restarts = before[PODS[1]]
     assert shared.lives == {**before, PODS[1]: (uid, restarts + 1)}
 
@@ -78,7 +78,7 @@ def test_deleted_pod_is_replaced(
     leases.wait_complete(3)
     _record(record_property, "from a deleted pod to all leases at three peers", begin)
     shared.wait_ready()
-    assert shared.agrees
+    shared.wait_agreed()
     assert {name: shared.lives[name] for name in PODS[1:]} == {
         name: before[name] for name in PODS[1:]
     }
@@ -102,7 +102,7 @@ def test_registry_lives_on_without_the_operator(
     shared.change({"registry": {"lease": {"evictionIntervalSeconds": 31}}})
     shared.wait_ready()  # so the operator is at work
 
-    assert shared.agrees
+    shared.wait_agreed()
     assert shared.lives == before
 
 
@@ -129,7 +129,7 @@ def test_peer_of_a_lost_node_is_replaced_elsewhere(
 
     _wait_for_node(shared, node)
     shared.wait_ready()
-    assert shared.agrees
+    shared.wait_agreed()
     assert shared.lives == after
     assert {name: after[name] for name in PODS if name != lost} == {
         name: before[name] for name in PODS if name != lost
@@ -156,7 +156,7 @@ def test_all_peers_deleted_at_once_have_their_leases_from_the_snapshots(
         until(lambda: _are_new(cluster, before), PATIENCE_S)
         cluster.wait_ready()
         assert _all_hold(cluster)
-        assert cluster.agrees
+        cluster.wait_agreed()
         cluster.delete()
 
 

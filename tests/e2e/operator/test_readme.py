@@ -146,7 +146,7 @@ def test_scaling_as_the_readme_types_it(tour: Tour) -> None:
     tour.types(_typed("scale"))
     tour.wait()
 
-    assert tour.cluster.agrees
+    tour.cluster.wait_agreed()
     assert len(tour.cluster.pods) == 5
     assert before.items() <= tour.cluster.lives.items()
     tour.cluster.scale(3)
