@@ -350,7 +350,7 @@ def _wait_for(cluster: EkcCluster, node: str) -> None:
     ready = ("wait", "--for=condition=Ready", f"node/{node}", "--timeout=50s")
     until(lambda: cluster.kubectl.tried(*ready).returncode == 0, PATIENCE_S)
     cluster.wait_ready()
-    until(lambda: cluster.agrees, PATIENCE_S)
+    cluster.wait_agreed()
 
 
 def _memory_kib(operator: Operator) -> int:

@@ -86,7 +86,7 @@ def undisturbed(peers: EkcCluster) -> Iterator[EkcCluster]:
     before = peers.lives
     yield peers
     peers.wait_ready()
-    until(lambda: peers.agrees, PATIENCE_S)  # Ready does not flap for a name that was gone briefly
+    peers.wait_agreed()  # Ready does not flap for a name that was gone briefly
     assert peers.lives == before
 
 

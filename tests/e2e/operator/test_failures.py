@@ -94,7 +94,7 @@ def test_registry_lives_on_without_the_operator(
             _replace(shared, name)
             until(lambda name=name: shared.pods[name].ready, PATIENCE_S)  # type: ignore[misc] # mypy does not see the default
             leases.wait_complete(3)
-        until(lambda: shared.agrees, PATIENCE_S)
+        shared.wait_agreed()
         before = shared.lives
     finally:
         operator.scale(2)
