@@ -6,7 +6,6 @@ the second one, fixtures of the session included: what failed may have left them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -15,7 +14,7 @@ from _pytest.runner import runtestprotocol
 FOLDERS: Final = ("tests/conformance", "tests/e2e", "tests/kube", "tests/processes")
 """Where programs and nodes are real; all else fails at once."""
 MOST: Final = 3
-"""Second attempts of each pytest worker: what fails more often is broken, and is told soon."""
+"""Second attempts of each pytest worker: what fails more often is broken, and fails at once."""
 LINES: Final = 25
 """How much of the first failure is shown."""
 TITLE: Final = "the first attempt"
@@ -96,5 +95,4 @@ def _last_lines(report: pytest.TestReport) -> str:
 
 def _first_attempt(report: pytest.CollectReport | pytest.TestReport) -> str:
     """How the first attempt ended; empty if there was only one."""
-    found: Iterator[str] = (text for title, text in report.sections if title == TITLE)
-    return next(found, "")
+    return next((text for title, text in report.sections if title == TITLE), "")
