@@ -19,10 +19,14 @@ _SOON: Final[Mapping[str, Any]] = {"updates": {"progressDeadlineSeconds": 30}}
 _NOTE: Final = "example.com/note"
 
 
+def note(text: str) -> dict[str, Any]:
+    """Pods with a note, which does nothing to them."""
+    return {"annotations": {_NOTE: text}}
+
+
 def noted(text: str) -> dict[str, Any]:
     """A change of the pod template that every peer stands; what was bad before is gone."""
-    pod = {"annotations": {_NOTE: text}, "env": None}
-    return {"image": None, "pod": pod, "updates": UPDATES}
+    return {"image": None, "pod": {**note(text), "env": None}, "updates": UPDATES}
 
 
 MISSING: Final = {"image": {"tag": "missing"}, "pod": {"env": None}, **_SOON}
@@ -35,10 +39,10 @@ NEVER_READY: Final = {
 """Nobody answers where the kubelet asks."""
 NEVER_AGREED: Final = {
     "image": None,
-    "pod": {"env": [{"name": "EUREKA_DIGEST_INTERVAL_S", "value": "86400"}]},
+    "pod": {"env": [{"name": "EUREKA_CONTEXT_PATH", "value": "/elsewhere"}]},
     **_SOON,
 }
-"""The peer is ready, and never asks others whether they hold what it holds."""
+"""The peer is ready, and others do not find the registry where they ask."""
 
 
 def crashing(target: Target) -> dict[str, Any]:

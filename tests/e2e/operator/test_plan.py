@@ -15,7 +15,7 @@ from cluster.images import REGISTRY
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from e2e.operator.rollouts import MISSING, ROLLED_S, UPDATES, stateful_set, wait_rolled_back
+from e2e.operator.rollouts import ROLLED_S, UPDATES, stateful_set, wait_rolled_back
 from e2e.operator.watched import Replacements, watched_pods
 from processes.cluster import until
 
@@ -24,6 +24,10 @@ Record = Callable[[str, object], None]
 _POD: Final = re.compile(r"\((\S+)\)")
 _UPDATES: Final = {**UPDATES, "settleSeconds": 0}
 _START: Final = {"replicas": 2, "updates": _UPDATES}
+_MISSING: Final = {
+    "image": {"tag": "missing"},
+    "updates": {**_UPDATES, "progressDeadlineSeconds": 30},
+}
 
 
 @dataclass(frozen=True)
@@ -172,13 +176,15 @@ def test_plan_knows_what_is_refused_and_what_is_not_done(change: Change) -> None
 
     on_delete = {"updates": {**_UPDATES, "strategy": "OnDelete"}}
     assert change.to({**on_delete, **_noted("on delete")}).quiet
+    assert change.to({"updates": _UPDATES, "pod": None}).quiet  # no peer has the note
+    assert change.to({**on_delete, **_noted("on delete")}).quiet
     assert change.to({"updates": _UPDATES}).restarting == ["eureka-peer-2", "eureka-peer-1"]
 
-    change.cluster.change(MISSING)
+    change.cluster.change(_MISSING)
     wait_rolled_back(change.cluster)
     until(lambda: all(pod.ready for pod in change.cluster.pods.values()), ROLLED_S)
-    said = change.plan(MISSING)
-    assert "restart" not in said
+    said = change.plan(_MISSING)
+    assert "restart" not in said, said
     assert stateful_set(change.cluster)["spec"]["replicas"] == 2
 
 

@@ -26,6 +26,7 @@ from e2e.operator.rollouts import (
     UPDATES,
     crashing,
     current_peers,
+    note,
     noted,
     reasons,
     stateful_set,
@@ -58,7 +59,7 @@ def pair(target: Target, operator: Operator) -> Iterator[EkcCluster]:  # noqa: A
     """The same with two peers, for what takes many restarts."""
     with target.kubectl.in_a_namespace("pair") as kubectl:
         cluster = EkcCluster(kubectl)
-        cluster.start({"replicas": 2, "updates": UPDATES, **noted("first")})
+        cluster.start({"replicas": 2, "updates": UPDATES, "pod": note("first")})
         yield cluster
 
 

@@ -129,7 +129,7 @@ class RollingWorld(World):
         self.restarted.append(pod)
 
     def _replicas(self, spec: Object, peers: Iterable[_Peer]) -> Iterator[Replica]:
-        minimum = timedelta(seconds=spec["minReadySeconds"])
+        minimum = timedelta(seconds=spec.get("minReadySeconds", 0))
         return (self._replica(peer, minimum) for peer in peers)
 
     def _replica(self, peer: _Peer, minimum: timedelta) -> Replica:

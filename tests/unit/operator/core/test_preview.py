@@ -185,6 +185,21 @@ def test_remade_peers_are_said_after_a_restart_by_kubectl() -> None:
     assert _named(_preview(world).restarting) == ["eureka-peer-3", "eureka-peer-2", "eureka-peer-1"]
 
 
+def test_only_peers_with_the_newer_template_are_said_to_go_back() -> None:
+    """An update that is called off half-way: the others have what is wanted."""
+    world = _rolling(0, 3, "Converged")
+    world.change({"image": {"tag": "2"}})
+    while world.tag_of("eureka-peer-3") != "2":
+        world.reconcile()
+        world.tick()
+    world.change({"image": {"tag": "1"}})
+    world.restarted.clear()
+
+    assert _named(_preview(world).restarting) == ["eureka-peer-3"]
+    _until_quiet(world)
+    assert world.restarted == ["eureka-peer-3"]
+
+
 def test_nothing_is_said_of_a_paused_cluster() -> None:
     """Nothing is done, either."""
     world = settled()
