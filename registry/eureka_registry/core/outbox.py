@@ -36,7 +36,8 @@ or of an override in no other way (renewals with an equal timestamp carry no ove
 instances have no renewals, digests exist only between our own peers); and a Cancel kept
 without the Register behind it would take a living instance away. When the pause is over one batch
 is tried (half open), made of what was kept, or else of the first renewal to come. Its success
-closes the circuit, its failure begins the next pause.
+closes the circuit, its failure begins the next pause. With nothing to try, an answer to anything
+else closes it, too: a quiet registry would else call a peer unavailable until its next renewal.
 """
 
 from __future__ import annotations
@@ -249,7 +250,13 @@ class Outbox:
         return max(0, self._pace.next_try_ms - now_ms)
 
     def hurry(self) -> None:
-        """End a pause: somebody has just heard from the peer."""
+        """End a pause: somebody has just heard from the peer.
+
+        Where nothing waits that could be tried, it is available again; one that refused is not: it
+        answers, and takes nothing.
+        """
+        if not (self._waiting or self._in_flight or self._pace.is_refused):
+            self._pace.succeeded()
         self._pace.next_try_ms = 0
 
     def retain(self, tasks: Sequence[Task]) -> None:
@@ -340,7 +347,14 @@ class Outbox:
 class _Pace:
     """When the next batch may leave, judged from the failures in a row."""
 
-    __slots__ = ("_failures", "failing_since_ms", "is_open", "next_try_ms", "trouble")
+    __slots__ = (
+        "_failures",
+        "failing_since_ms",
+        "is_open",
+        "is_refused",
+        "next_try_ms",
+        "trouble",
+    )
 
     def __init__(self) -> None:
         self.succeeded()
@@ -348,6 +362,7 @@ class _Pace:
     def succeeded(self) -> None:
         self._failures = 0
         self.is_open = False
+        self.is_refused = False
         self.failing_since_ms: int | None = None
         self.next_try_ms = 0
         self.trouble = ""
@@ -357,6 +372,7 @@ class _Pace:
         pause_ms = min(LONGEST_PAUSE_MS, first_ms << min(self._failures, _MOST_DOUBLINGS))
         self._failures += 1
         self.is_open = self._failures >= OPEN_AFTER
+        self.is_refused = isinstance(outcome, Refused)
         self.next_try_ms = now_ms + pause_ms + int(pause_ms * spread)
         self.trouble = _trouble(outcome)
         if self.failing_since_ms is None:

@@ -66,9 +66,11 @@ class Sender:
 
     def hurry(self) -> None:
         """Try a failing peer now and not only after the pause: it has just answered something."""
-        if self.outbox.failing_since_ms is not None:
-            self.outbox.hurry()
-            self._wake.set()
+        if self.outbox.failing_since_ms is None:
+            return
+        self.outbox.hurry()
+        self._log_turn(self._now_ms(), was_failing=True)
+        self._wake.set()
 
     async def run(self) -> None:
         """Send what comes, for ever; returns only if the peer is this very process.

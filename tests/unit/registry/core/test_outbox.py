@@ -298,6 +298,28 @@ def test_peer_heard_from_is_tried_before_the_pause_is_over() -> None:
     assert box.take(now_ms)
 
 
+def test_peer_heard_from_is_available_when_nothing_can_be_tried() -> None:
+    """In a quiet registry it would else be called unavailable until the next renewal."""
+    box = outbox()
+    now_ms = fail(box, REFUSED_CONNECTION, OPEN_AFTER)
+    assert box.take(now_ms + 20 * AGE_MS) == []  # it waited for too long
+    assert box.reason(now_ms + AGE_MS) is not None
+    box.hurry()
+
+    assert box.reason(now_ms + AGE_MS) is None
+    assert not box.is_open
+
+
+def test_peer_that_refuses_is_unavailable_whatever_else_it_answers() -> None:
+    """It takes nothing: that it is there does not help."""
+    box = outbox()
+    now_ms = fail(box, Refused(401), 1)
+    box.hurry()
+
+    assert box.backlog == 0
+    assert box.reason(now_ms) is not None
+
+
 def test_refused_batch_is_dropped_and_counted() -> None:
     """A Java peer answers 400 to the whole batch for one bad item; a retry changes nothing."""
     box = outbox()
