@@ -39,10 +39,10 @@ NEVER_READY: Final = {
 """Nobody answers where the kubelet asks."""
 NEVER_AGREED: Final = {
     "image": None,
-    "pod": {"env": [{"name": "EUREKA_CONTEXT_PATH", "value": "/elsewhere"}]},
+    "pod": {"env": [{"name": "EUREKA_PORT", "value": "9761"}]},
     **_SOON,
 }
-"""The peer is ready, and others do not find the registry where they ask."""
+"""The peer is ready, and others do not find its registry where they ask."""
 
 
 def crashing(target: Target) -> dict[str, Any]:
