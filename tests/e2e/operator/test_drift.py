@@ -149,9 +149,10 @@ def test_variable_of_others_stays_when_a_field_of_ours_is_put_right(cluster: Ekc
     extra = {"name": "FOREIGN", "value": "yes"}
     _patch(cluster, ref, "add", path, extra)
 
+    before = _min_ready_s(cluster, ref)
     _patch(cluster, ref, "replace", "/spec/minReadySeconds", 7)
 
-    until(lambda: cluster.kubectl.get(ref)["spec"]["minReadySeconds"] == 5, PATIENCE_S)
+    until(lambda: _min_ready_s(cluster, ref) == before, PATIENCE_S)
     pod = cluster.kubectl.get(ref)["spec"]["template"]["spec"]
     assert extra in pod["containers"][0]["env"]
 
@@ -365,6 +366,10 @@ def _foreign_service(cluster: EkcCluster, name: str) -> dict[str, Any]:
     cluster.kubectl("create", "service", "clusterip", name, "--tcp=80:80")
     found: dict[str, Any] = cluster.kubectl.get(f"service/{name}")
     return found
+
+
+def _min_ready_s(cluster: EkcCluster, ref: str) -> int:
+    return int(cluster.kubectl.get(ref)["spec"]["minReadySeconds"])
 
 
 def _listed(cluster: EkcCluster, pod: str) -> set[str]:
