@@ -243,6 +243,8 @@ async def _children(parts: _Parts) -> list[Kind]:
 async def _resync(parts: _Parts, kinds: Sequence[Kind]) -> None:
     """Look at everything every so often, whatever the watches may have missed."""
     served = ServedCRDs(parts.kube, parts.metrics)
+    if parts.options.namespaces:
+        _log.info("CustomResourceDefinitions are not compared: they are in no namespace")
     while True:
         complete = await _add_all(parts, kinds, served)
         parts.health.resync_done(complete=complete)
@@ -271,7 +273,8 @@ async def _add_all(parts: _Parts, kinds: Sequence[Kind], served: ServedCRDs) -> 
     }
     for key in sorted(keys):
         parts.queue.add(key)
-    await served.compare(clusters)
+    if not parts.options.namespaces:
+        await served.compare(clusters)
     return True
 
 
