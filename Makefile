@@ -35,7 +35,7 @@ e2e-kind: $(VENV)/.test ## the same on a cluster that kind makes; needs Docker, 
 	@$(BIN)/python -m tests.cluster.kind $(ARGS)
 
 chaos: $(VENV)/.test ## half an hour of faults at random on a cluster: ARGS="--seed N --minutes M --json FILE"
-	@$(BIN)/python -m pytest --numprocesses=0 --capture=no tests/e2e/chaos --long --seed=$$(date +%s) --minutes=30 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=0 --capture=no tests/e2e/chaos --seed=$$(date +%s) --minutes=30 $(ARGS)
 
 check: $(VENV)/.test ## lint, types, import contracts, spelling
 	$(BIN)/ruff check .
