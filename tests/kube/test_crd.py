@@ -92,6 +92,12 @@ def test_nothing_written_has_the_defaults(clusters: Kubectl) -> None:
         "disruption": {"enabled": True, "maxUnavailable": 1},
         "monitoring": {"serviceMonitor": False, "interval": "30s"},
         "networkPolicy": {"enabled": True},
+        "updates": {
+            "strategy": "Converged",
+            "settleSeconds": 15,
+            "progressDeadlineSeconds": 600,
+            "autoRollback": True,
+        },
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from cluster.plan import Plan
 from eureka_operator.shell.client import Client, configuration
 from eureka_operator.shell.kube import Kube
-from kube.operator.objects import CRD_NAME, install
+from kube.operator.objects import CRD_NAME, REGISTRATION_CRD_NAME, install
 from support.kubectl import Kubectl
 
 
@@ -40,9 +40,10 @@ def crd(api: Kubectl) -> Iterator[None]:
 def no_crd(api: Kubectl) -> Iterator[None]:
     """They cannot be made; what was there before is there again afterwards."""
     before = api.tried("get", "crd", CRD_NAME).returncode == 0
-    api("delete", "crd", CRD_NAME, "--ignore-not-found")
+    delete = ("delete", "crd", CRD_NAME, REGISTRATION_CRD_NAME, "--ignore-not-found")
+    api(*delete)
     yield
     if before:
         install(api)
     else:
-        api("delete", "crd", CRD_NAME, "--ignore-not-found")
+        api(*delete)
