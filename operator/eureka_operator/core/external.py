@@ -41,7 +41,7 @@ def _extra_peers(observed: Observed) -> Iterator[Condition]:
     urls = observed.cluster.spec.peers.extra_peer_urls
     if not urls:
         return
-    reports = _ready_reports(observed)
+    reports = observed.ready_reports
     missed = [said for url in urls for said in _missed(url, reports)]
     if not reports:
         yield _without_peers(EXTRA_PEERS)
@@ -73,7 +73,7 @@ def _remote_regions(observed: Observed) -> Iterator[Condition]:
     if not regions:
         return
     absent = [said for region in regions for said in _absent(observed, region)]
-    reports = _ready_reports(observed)
+    reports = observed.ready_reports
     missed = [said for region in regions for said in _unfetched(observed, region, reports)]
     if absent:
         yield Condition(REMOTE_REGIONS, FALSE, _NOT_FOUND, "; ".join([*absent, *missed]))
@@ -116,13 +116,6 @@ def _unfetched(
     if found:
         names, reasons = zip(*found, strict=True)
         yield f"region {region.name}: {', '.join(names)}: {reasons[0]}"
-
-
-def _ready_reports(observed: Observed) -> list[Report]:
-    """What the ready peers say; those that do not answer are the condition PeersConverged's."""
-    ready = [pod.name for pod in observed.pods.values() if pod.ready]
-    reports = [report for name in ready if (report := observed.report(name))]
-    return sorted(reports, key=lambda report: report.name)
 
 
 def _without_peers(kind: str) -> Condition:

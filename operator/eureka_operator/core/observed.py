@@ -140,6 +140,13 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         found = self.reports.get(pod)
         return found if isinstance(found, Report) else None
 
+    @property
+    def ready_reports(self) -> list[Report]:
+        """What the ready peers say, by name; those that do not answer are missing."""
+        ready = [pod.name for pod in self.pods.values() if pod.ready]
+        reports = [report for name in ready if (report := self.report(name)) is not None]
+        return sorted(reports, key=lambda report: report.name)
+
 
 def parse_pod(document: Object, zone_label: str, config_annotation: str) -> Pod:
     """Read a pod."""

@@ -38,7 +38,7 @@ from eureka_operator.core import names
 from eureka_operator.core.convergence import Convergence
 from eureka_operator.core.drift import drift
 from eureka_operator.core.kinds import DISRUPTION_BUDGET, STATEFUL_SET, Object
-from eureka_operator.core.observed import Observed, Pod, Report
+from eureka_operator.core.observed import Observed, Pod
 from eureka_operator.core.peering import Seat, alias
 
 CONVERGED: Final = "Converged"
@@ -426,7 +426,7 @@ def _why_not_well(
             return _Trouble(next(said for said in seen.differences if judged.peer in said))
         if report is None:
             return _Trouble("it does not answer the operator", is_blamed=False)
-        fullest = max((other.instances for other in _ready_reports(observed)), default=0)
+        fullest = max((other.instances for other in observed.ready_reports), default=0)
         if report.instances < _ENOUGH * fullest:
             return _Trouble(f"it holds {report.instances} of {fullest} instances")
     settle = timedelta(seconds=observed.cluster.spec.updates.settle_seconds)
@@ -456,7 +456,7 @@ def _why_not_now(
         yield "the PodDisruptionBudget allows no peer to be away now"
     yield from seen.unreachable
     yield from seen.differences
-    if any(report.preserving for report in _ready_reports(observed)):
+    if any(report.preserving for report in observed.ready_reports):
         yield (
             "peers keep expired leases (self-preservation); the annotation "
             f"{names.SKIP_CONVERGENCE}=true goes on all the same"
@@ -471,11 +471,6 @@ def _has_long_been_away(observed: Observed, following: _Member) -> bool:
     since = pod.unready_since or pod.created
     settle = timedelta(seconds=observed.cluster.spec.updates.settle_seconds)
     return since is not None and observed.now - since >= settle
-
-
-def _ready_reports(observed: Observed) -> list[Report]:
-    ready = [pod.name for pod in observed.pods.values() if pod.ready]
-    return [report for name in ready if (report := observed.report(name)) is not None]
 
 
 def _budget_allows(observed: Observed) -> bool:
