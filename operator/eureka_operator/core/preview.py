@@ -108,35 +108,35 @@ def _replaced(observed: Observed, plan: Plan, live: Object, body: Object) -> lis
     """The peers of a StatefulSet that are replaced, the highest first."""
     name, status = name_of(body), live.get("status", {})
     changes = _changes_template(live, body)
-    barred = bool(plan.rollout.fences[name].failed)
     current = status.get("currentRevision", "")
-    revision = current if barred else status.get("updateRevision", "")
     if changes:
         revision = _revision_of(observed, body["spec"]["template"])
+    elif plan.rollout.fences[name].failed:
+        revision = current
+    else:
+        revision = status.get("updateRevision", "")
     fenced = observed.cluster.spec.updates.strategy == CONVERGED
-    found = []
-    for seat in plan.seats:
-        if not seat.wanted or names.stateful_set(observed.cluster.name, seat.zone) != name:
-            continue
+
+    def is_outdated(seat: Seat) -> bool:
         pod = observed.pods.get(seat.pod)
-        if pod is None:
-            outdated = changes and fenced and revision != current
-        elif not revision:
-            outdated = changes
-        else:
-            outdated = pod.revision not in ("", revision)
-        if outdated:
-            found.append(seat)
+        if pod is None:  # it is made from the current revision while the fence is up
+            return changes and fenced and revision != current
+        return pod.revision not in ("", revision) if revision else changes
+
+    found = [
+        seat
+        for seat in plan.seats
+        if seat.wanted and names.stateful_set(observed.cluster.name, seat.zone) == name
+        if is_outdated(seat)
+    ]
     return sorted(found, key=lambda seat: -int(seat.pod.rpartition("-")[2]))
 
 
 def _revision_of(observed: Observed, template: Object) -> str:
     """The revision that has a template already, and pods may have; empty: it will be a new one."""
     for name, kept in observed.templates.items():
-        filled_in = differences(template, kept)
-        if any(True for _ in differences(kept, template)):
-            continue
-        if all(_FILLED_IN.search(each.field) for each in filled_in):
+        added = [each.field for each in differences(template, kept)]
+        if all(map(_FILLED_IN.search, added)) and not [*differences(kept, template)]:
             return name
     return ""
 
