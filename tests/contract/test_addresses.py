@@ -12,7 +12,7 @@ from aiohttp import ClientSession, web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from contract.test_regions import until
-from eureka_registry.peers.client import NODE_HEADER
+from eureka_registry.peers.identity import NODE_HEADER
 from support.server import Running
 
 Start = Callable[..., Awaitable[Running]]

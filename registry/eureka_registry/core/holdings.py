@@ -40,6 +40,13 @@ class Holdings:
         for application in self.applications.values():
             yield from application.leases.values()
 
+    def digest(self) -> int:
+        """64 bits that sum up all applications, as theirs sum up their leases."""
+        whole = 0
+        for application in self.applications.values():
+            whole ^= application.digest
+        return whole
+
     def hashcode(self) -> str:
         """The `apps__hashcode` that clients compare with their own copy's."""
         return hashcode(self.counts.items())

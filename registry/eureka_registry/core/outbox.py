@@ -20,9 +20,15 @@ Merging, of one instance's pending tasks, oldest first; at most three remain:
 A batch that fails goes back to the front: what waited meanwhile is merged onto it by the same
 rules, so that nothing superseded is sent again.
 
+Renewals alone. A Heartbeat of an instance of which nothing else waits is kept apart. Changes leave
+before such renewals; and to a peer that takes many of them in one request they leave together, at
+most every `RENEWALS_EVERY_MS`. Beyond the limit they are dropped first: the next renewal brings
+what was lost, and nothing brings a Cancel.
+
 Age and number. A task that is not delivered in time is dropped (the caller sets the time: one
 renewal interval for Register and Heartbeat, since the next renewal repairs them). Beyond the limit
-the oldest is dropped. A batch the peer refuses for good is dropped, as in Java (5.5).
+the oldest is dropped. What the peer refuses for good is dropped, as in Java (5.5); the caller first
+finds out which item of a batch it is.
 
 Pacing. A failure is followed by a pause, 1 s after congestion and 100 ms otherwise, doubled with
 every further failure in a row up to 30 s (Java: `TrafficShaper`, which does not double). Refusals
@@ -51,6 +57,7 @@ from typing import Final
 
 import msgspec
 
+from eureka_registry.core.limits import RENEWALS_AT_ONCE, RENEWALS_EVERY_MS
 from eureka_registry.core.model import PeerAction
 
 CONGESTION_PAUSE_MS: Final = 1_000
@@ -134,6 +141,10 @@ class DropReason(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
 
 
+Key = tuple[str, str]
+"""Application and instance id."""
+
+
 class Outbox:
     """One peer's pending tasks and the pace at which it gets them; rules: see the module.
 
@@ -142,9 +153,13 @@ class Outbox:
     """
 
     def __init__(self, batch_size: int, limit: int) -> None:
-        self._waiting: OrderedDict[tuple[str, str], tuple[Task, ...]] = OrderedDict()
-        self._backlog = 0
+        self._changes: OrderedDict[Key, tuple[Task, ...]] = OrderedDict()
+        """What waits, but for renewals of instances of which nothing else waits."""
+        self._renewals: OrderedDict[Key, Task] = OrderedDict()
+        self._tasks = 0  # in `_changes`
         self._in_flight: list[Task] = []
+        self._renewals_due_ms = 0
+        self._renewals_taken = 0
         self._pace = _Pace()
         self._dropped: Counter[DropReason] = Counter()
         self._last_delivered_ms: int | None = None
@@ -161,7 +176,7 @@ class Outbox:
     @property
     def backlog(self) -> int:
         """Tasks that wait, without those under way."""
-        return self._backlog
+        return self._tasks + len(self._renewals)
 
     @property
     def in_flight(self) -> int:
@@ -190,11 +205,11 @@ class Outbox:
 
     def lag_ms(self, now_ms: int) -> int:
         """Tell for how long the peer has been behind: the age of its oldest task, 0 without one."""
-        if self._in_flight:
-            return now_ms - self._in_flight[0].queued_at_ms
-        if not self._waiting:
-            return 0
-        return now_ms - next(iter(self._waiting.values()))[0].queued_at_ms
+        since_ms = [task.queued_at_ms for task in self._in_flight]
+        since_ms += [tasks[0].queued_at_ms for tasks in self._changes.values()]
+        if self._renewals:
+            since_ms.append(next(iter(self._renewals.values())).queued_at_ms)
+        return now_ms - min(since_ms, default=now_ms)
 
     def reason(self, now_ms: int) -> str | None:
         """Say why the peer is not available, and when it is tried again; `None`: it is."""
@@ -207,47 +222,67 @@ class Outbox:
         self, action: PeerAction, app: str, instance_id: str, now_ms: int, max_age_ms: int
     ) -> None:
         """Queue a change that is worth delivering for `max_age_ms`."""
-        if self._pace.is_open and action is PeerAction.HEARTBEAT and self._is_closed(now_ms):
-            self._dropped[DropReason.CIRCUIT_OPEN] += 1
-            return
         key = (app, instance_id)
         new = Task(action, app, instance_id, now_ms, now_ms + max_age_ms)
-        pending = self._waiting.get(key, ())
+        if action is PeerAction.HEARTBEAT:
+            if self._pace.is_open and self._is_closed(now_ms):
+                self._dropped[DropReason.CIRCUIT_OPEN] += 1
+                return
+            if key not in self._changes:  # nearly always
+                self._add_renewal(key, new)
+                return
+        renewal = self._renewals.pop(key, None)
+        pending = self._changes.get(key, () if renewal is None else (renewal,))
+        before = 0 if renewal is not None else len(pending)
         merged = _merge(pending, new) if pending else (new,)
-        self._waiting[key] = merged
-        self._backlog += len(merged) - len(pending)
+        self._changes[key] = merged
+        self._tasks += len(merged) - before
         self._drop_beyond_limit()
 
-    def take(self, now_ms: int) -> list[Task]:
-        """Hand out the next batch, which is then under way until `settle`.
+    def take(
+        self, now_ms: int, *, renewals: int | None = None, together: bool = False
+    ) -> list[Task]:
+        """Hand out the next batch, changes first, which is then under way until `settle`.
 
-        Empty while one is under way, during a pause, and when nothing is worth sending.
+        Empty while one is under way, during a pause, and when nothing is worth sending. With
+        `renewals` so many renewals may come on top of the most tasks of a batch; `together`: see
+        `wait_ms`.
         """
-        if self._in_flight or now_ms < self._pace.next_try_ms:
+        if self.wait_ms(now_ms, together=together) != 0:
             return []
-        batch: list[Task] = []
-        while self._waiting and len(batch) < self._batch_size:
-            key, pending = self._waiting.popitem(last=False)
-            self._backlog -= len(pending)
-            if len(pending) == 1 and pending[0].expires_at_ms > now_ms:  # nearly always
-                batch.append(pending[0])
-                continue
-            live = self._without_expired(pending, now_ms)
-            room = self._batch_size - len(batch)
-            batch.extend(live[:room])
-            if len(live) > room:
-                self._put_first(key, live[room:])
+        kept_free = 0 if renewals is not None or not self._renewals else self._batch_size // 5
+        batch = self._take_changes(self._batch_size - kept_free, now_ms)
+        room = self._batch_size - len(batch) if renewals is None else renewals
+        changes = len(batch)
+        while self._renewals and len(batch) - changes < room:
+            _, task = self._renewals.popitem(last=False)
+            if task.expires_at_ms > now_ms:
+                batch.append(task)
+            else:
+                self._dropped[DropReason.EXPIRED] += 1
+        self._renewals_taken = len(batch) - changes
+        if self._renewals_taken:
+            self._renewals_due_ms = now_ms + RENEWALS_EVERY_MS
         self._in_flight = batch
         return list(batch)
 
-    def wait_ms(self, now_ms: int) -> int | None:
+    @property
+    def renewals_taken(self) -> int:
+        """How many tasks at the end of the last batch are renewals alone."""
+        return self._renewals_taken
+
+    def wait_ms(self, now_ms: int, *, together: bool = False) -> int | None:
         """Tell after how many milliseconds `take` may give something.
 
-        `None`: not before the next `add` or, with a batch under way, `settle`.
+        `None`: not before the next `add` or, with a batch under way, `settle`. With `together`
+        renewals wait for each other.
         """
-        if self._in_flight or not self._waiting:
+        if self._in_flight or not (self._changes or self._renewals):
             return None
-        return max(0, self._pace.next_try_ms - now_ms)
+        due_ms = self._pace.next_try_ms
+        if together and not self._changes and len(self._renewals) < RENEWALS_AT_ONCE:
+            due_ms = max(due_ms, self._renewals_due_ms)
+        return max(0, due_ms - now_ms)
 
     def hurry(self) -> None:
         """End a pause: somebody has just heard from the peer.
@@ -255,16 +290,18 @@ class Outbox:
         Where nothing waits that could be tried, it is available again; one that refused is not: it
         answers, and takes nothing.
         """
-        if not (self._waiting or self._in_flight or self._pace.is_refused):
+        if not (self.backlog or self._in_flight or self._pace.is_refused):
             self._pace.succeeded()
         self._pace.next_try_ms = 0
 
-    def retain(self, tasks: Sequence[Task]) -> None:
+    def retain(self, tasks: Sequence[Task], later: Sequence[Task] = ()) -> None:
         """Keep only these of the tasks under way; the others turned out to be pointless.
 
-        With none kept nothing is under way any more, and nothing has been learned of the peer.
+        Those for `later` wait again, in front. With none kept nothing is under way any more, and
+        nothing has been learned of the peer.
         """
         self._in_flight = list(tasks)
+        self._put_first(later)
 
     def settle(self, outcome: Outcome, now_ms: int, spread: float = 0.0) -> None:
         """Record what became of the batch under way.
@@ -296,21 +333,53 @@ class Outbox:
     def _is_closed(self, now_ms: int) -> bool:
         return bool(self._in_flight) or now_ms < self._pace.next_try_ms
 
+    def _add_renewal(self, key: Key, new: Task) -> None:
+        held = self._renewals.get(key)
+        if held is None:
+            self._renewals[key] = new
+            if self._tasks + len(self._renewals) > self._limit:
+                self._drop_beyond_limit()
+            return
+        self._renewals[key] = msgspec.structs.replace(new, queued_at_ms=held.queued_at_ms)
+
+    def _take_changes(self, most: int, now_ms: int) -> list[Task]:
+        taken: list[Task] = []
+        while self._changes and len(taken) < most:
+            _, pending = self._changes.popitem(last=False)
+            self._tasks -= len(pending)
+            live = self._without_expired(pending, now_ms)
+            room = most - len(taken)
+            taken.extend(live[:room])
+            self._put_first(live[room:])
+        return taken
+
     def _put_back(self, tasks: Sequence[Task], now_ms: int) -> None:
-        failed: dict[tuple[str, str], tuple[Task, ...]] = {}
-        for task in self._without_expired(tasks, now_ms):
-            key = (task.app, task.id)
-            failed[key] = (*failed.get(key, ()), task)
-        for key in reversed(failed):
-            newer = self._waiting.pop(key, ())
-            self._backlog -= len(newer)
-            self._put_first(key, reduce(_merge, newer, failed[key]))
+        self._put_first(self._without_expired(tasks, now_ms))
         self._drop_beyond_limit()
 
-    def _put_first(self, key: tuple[str, str], tasks: tuple[Task, ...]) -> None:
-        self._waiting[key] = tasks
-        self._waiting.move_to_end(key, last=False)
-        self._backlog += len(tasks)
+    def _put_first(self, tasks: Sequence[Task]) -> None:
+        """Let tasks wait in front, in their order, merged with what came meanwhile."""
+        older: dict[Key, tuple[Task, ...]] = {}
+        for task in tasks:
+            key = (task.app, task.id)
+            older[key] = (*older.get(key, ()), task)
+        for key in reversed(older):
+            merged = reduce(_merge, self._pop(key), older[key])
+            if len(merged) == 1 and merged[0].action is PeerAction.HEARTBEAT:
+                self._renewals[key] = merged[0]
+                self._renewals.move_to_end(key, last=False)
+            else:
+                self._changes[key] = merged
+                self._changes.move_to_end(key, last=False)
+                self._tasks += len(merged)
+
+    def _pop(self, key: Key) -> tuple[Task, ...]:
+        renewal = self._renewals.pop(key, None)
+        if renewal is not None:
+            return (renewal,)
+        tasks = self._changes.pop(key, ())
+        self._tasks -= len(tasks)
+        return tasks
 
     def _without_expired(self, tasks: Sequence[Task], now_ms: int) -> tuple[Task, ...]:
         live = tuple(task for task in tasks if task.expires_at_ms > now_ms)
@@ -318,22 +387,25 @@ class Outbox:
         return live
 
     def _drop_beyond_limit(self) -> None:
-        while self._backlog > self._limit:
-            key, pending = self._waiting.popitem(last=False)
-            self._backlog -= len(pending)
-            if len(pending) > 1:
-                self._put_first(key, pending[1:])
+        while self._tasks + len(self._renewals) > self._limit:
             self._dropped[DropReason.OVERFLOW] += 1
+            if self._renewals:
+                self._renewals.popitem(last=False)
+                continue
+            _, pending = self._changes.popitem(last=False)
+            self._tasks -= len(pending)
+            self._put_first(pending[1:])
 
     def _drop_renewals(self) -> None:
-        kept: OrderedDict[tuple[str, str], tuple[Task, ...]] = OrderedDict()
-        for key, pending in self._waiting.items():
+        backlog = self.backlog
+        self._renewals.clear()
+        kept: OrderedDict[Key, tuple[Task, ...]] = OrderedDict()
+        for key, pending in self._changes.items():
             rest = tuple(task for task in pending if task.action is not PeerAction.HEARTBEAT)
             if rest:
                 kept[key] = rest
-        backlog = sum(map(len, kept.values()))
-        self._dropped[DropReason.CIRCUIT_OPEN] += self._backlog - backlog
-        self._waiting, self._backlog = kept, backlog
+        self._changes, self._tasks = kept, sum(map(len, kept.values()))
+        self._dropped[DropReason.CIRCUIT_OPEN] += backlog - self._tasks
 
     def _next_try(self, now_ms: int) -> str:
         if self._in_flight:
@@ -341,7 +413,7 @@ class Outbox:
         wait_ms = self._pace.next_try_ms - now_ms
         if wait_ms > 0:
             return f"next try in {_span(wait_ms)}"
-        return "trying now" if self._waiting else "next try with the next change"
+        return "trying now" if self.backlog else "next try with the next change"
 
 
 class _Pace:

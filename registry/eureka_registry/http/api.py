@@ -41,6 +41,7 @@ def methods(
         Resource.ASG: {"PUT": _asg},
         Resource.STATUS: {"GET": status},
         Resource.BATCH: {"POST": peers.batch},
+        Resource.RENEWALS: {"POST": peers.renewals},
         Resource.OVERRIDES: {"GET": reads.overrides},
         Resource.DIGEST: {"GET": peers.digest},
         Resource.COPY: {"GET": peers.copy},

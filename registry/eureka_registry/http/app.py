@@ -35,11 +35,12 @@ from eureka_registry.http.node import Node, own_instance, own_key, scheme, with_
 from eureka_registry.http.serving import Serving, fast_lane
 from eureka_registry.http.sockets import allow_files, bind, port_of
 from eureka_registry.http.tls import Tls
-from eureka_registry.peers import discovery, snapshot
-from eureka_registry.peers.bootstrap import copy_registry
+from eureka_registry.peers import discovery
+from eureka_registry.peers.bootstrap import Outcome, copy_registry
 from eureka_registry.peers.client import open_session
 from eureka_registry.peers.discovery import PeerList
 from eureka_registry.peers.pause import pause
+from eureka_registry.peers.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 1024
@@ -106,6 +107,11 @@ class Peer:
             keepalive_timeout_s=settings.keepalive_timeout_s,
             request_timeout_s=settings.request_timeout_s,
             max_connections=_MANAGEMENT_CONNECTIONS,
+        )
+        self._snapshot = (
+            Snapshot(Path(settings.snapshot_path), node.registry, node.id, node.now_ms)
+            if settings.snapshot_path
+            else None
         )
         self._timers: list[asyncio.Task[None]] = []
         self._evict_due_s = 0.0
@@ -181,21 +187,20 @@ class Peer:
         settings = node.settings
         if settings.auth_file and not settings.tls_cert:
             _log.warning("auth_file without tls_cert: passwords and tokens can be read on the way")
-        if settings.snapshot_path:
-            sentence = snapshot.load(Path(settings.snapshot_path), node.registry, node.now_ms())
-            _log.info("snapshot: %s", sentence)
+        if self._snapshot is not None:
+            _log.info("snapshot: %s", await self._snapshot.load())
         copied = node.registry.size > 0
         if settings.fetch_registry:
             await self._wait_for_list()
             outcome = await copy_registry(
                 lambda: list(node.mesh.links.values()),
                 node.registry,
-                node.id,
                 settings.sync_timeout_s,
+                settings.max_instances,
                 node.now_ms,
             )
             copied = copied or outcome.source is not None
-            _log.info("start: %s", outcome.sentence)
+            self._say_how_it_started(outcome)
         if node.registry.java is not None:
             node.registry.java.expected_clients = max(1, node.registry.size)
         if not node.naming.listed.is_set():
@@ -211,6 +216,13 @@ class Peer:
         )
         if on_ready is not None:
             on_ready(node)
+
+    def _say_how_it_started(self, outcome: Outcome) -> None:
+        if outcome.complete:
+            _log.info("start: %s", outcome.sentence)
+            return
+        self.node.gate.incomplete = f"the start is not complete: {outcome.sentence}"
+        _log.warning("%s", self.node.gate.incomplete)
 
     async def _wait_for_name(self) -> None:
         node, settings = self.node, self.node.settings
@@ -264,14 +276,8 @@ class Peer:
         self._timers += [start(_every(LOOK_EVERY_S, each.look)) for each in self._watched()]
         if settings.register_with_eureka:
             self._timers.append(start(_every(30.0, self._renew_self)))
-        if settings.snapshot_path:
-            keep = snapshot.keep(
-                Path(settings.snapshot_path),
-                node.registry,
-                node.id,
-                lambda: node.settings.snapshot_interval_s,
-                node.now_ms,
-            )
+        if self._snapshot is not None:
+            keep = self._snapshot.keep(lambda: node.settings.snapshot_interval_s)
             self._timers.append(start(keep))
 
     def _look_at_settings(self) -> None:
@@ -353,17 +359,20 @@ class Peer:
         was_ready = node.gate.stage is Stage.READY
         node.gate.stage = Stage.STOPPING
         node.gate.why_not_ready = "it was told to stop"
-        if settings.snapshot_path and was_ready:  # a start given up must not spoil the last one
-            await snapshot.save(Path(settings.snapshot_path), node.registry, node.id, node.now_ms())
+        if self._snapshot is not None and was_ready:  # a start given up must not spoil the last
+            await self._snapshot.save()
         if settings.register_with_eureka:
             key = own_key(settings)
             if node.registry.cancel(*key, node.now_ms()):
                 node.mesh.publish(PeerAction.CANCEL, *key)
         await asyncio.sleep(settings.drain_s)
+        ends_s = asyncio.get_running_loop().time() + settings.stop_timeout_s
+        await node.mesh.flush(settings.stop_timeout_s)  # who stops, too, still reaches us
         for server in listening:
             server.close()
         self._server.pre_shutdown()
-        if not await node.mesh.flush(settings.stop_timeout_s):
+        left_s = max(0.0, ends_s - asyncio.get_running_loop().time())
+        if not await node.mesh.flush(left_s):
             _log.warning("stopping with changes that some peer did not take")
 
 

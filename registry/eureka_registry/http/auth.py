@@ -23,7 +23,9 @@ _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OF_APPLICATIONS: Final = frozenset(
     {Resource.APP, Resource.INSTANCE, Resource.STATUS_OVERRIDE, Resource.METADATA}
 )
-_BETWEEN_PEERS: Final = frozenset({Resource.BATCH, Resource.DIGEST, Resource.COPY})
+_BETWEEN_PEERS: Final = frozenset(
+    {Resource.BATCH, Resource.RENEWALS, Resource.DIGEST, Resource.COPY}
+)
 _FOREIGN_PAGES: Final = frozenset({"cross-site", "same-site"})
 
 _LOG2_N: Final = 14

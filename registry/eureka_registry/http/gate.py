@@ -32,9 +32,15 @@ class Gate:
         self.stage = Stage.STARTING
         self.why_not_ready = NOT_COPIED
         self.limited = 0
+        self.incomplete: str | None = None
+        """Why the registry may lack what some peer holds, although the start is over."""
         self._settings = settings
         self._closed_until_ms = 0
         self._fetches, self._full_fetches = _buckets(settings, now_ms)
+
+    def is_stopping(self) -> bool:
+        """Whether this peer was told to stop."""
+        return self.stage is Stage.STOPPING
 
     @property
     def region_fallback(self) -> bool:

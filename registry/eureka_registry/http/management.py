@@ -123,6 +123,7 @@ def _peer(link: Link, now_ms: int) -> dict[str, object]:
         ),
         "dropped": {reason.value: count for reason, count in outbox.dropped.items()},
         "mismatches": link.sender.mismatches,
+        "refused": link.sender.refused,
         "diverged": link.diverged,
         "repaired": link.repaired,
     }

@@ -33,6 +33,8 @@ from eureka_registry.http.reads import Reads
 from eureka_registry.http.writes import Writes
 from eureka_registry.peers.client import Limits
 from eureka_registry.peers.client import Node as Identity
+from eureka_registry.peers.identity import Nonces
+from eureka_registry.peers.link import Agreement
 from eureka_registry.peers.mesh import Mesh, Pace
 from eureka_registry.peers.regions import Bounds
 from eureka_registry.peers.remotes import Remotes, Wanted
@@ -67,10 +69,13 @@ class Node:
         self.counters = Counters()
         self.gate = Gate(settings, self.started_ms)
         self.registry = Registry(_rules(settings), self.started_ms)
-        stranger = Identity(self.id, address(settings))
+        nonces = Nonces()
+        stranger = Identity(self.id, address(settings), nonces=nonces)
         self.remotes = Remotes(_regions(settings), session, stranger, self.now_ms)
         self.credentials = PeerCredentials(settings.peer_credentials_file)
-        identity = Identity(self.id, address(settings), self.credentials)
+        identity = Identity(
+            self.id, address(settings), self.credentials, self.gate.is_stopping, nonces
+        )
         self.mesh = Mesh(self.registry, identity, _pace(settings), session, self.now_ms)
         self.bodies = Bodies(
             short_departures=settings.short_departures,
@@ -79,7 +84,7 @@ class Node:
         self.reads = Reads(self.registry, self.bodies, self.remotes.mirrors, self.gate, self.id)
         self.writes = Writes(self.registry, self.mesh.publish, self.gate, settings.max_instances)
         self.peer_api = PeerApi(
-            self.registry, self.gate, self.id, lambda: self.settings.name, self.mesh.sees
+            self.registry, self.gate, self.id, lambda: self.settings.name, self.mesh
         )
         self._verdict: tuple[int, Verdict] | None = None
 
@@ -98,8 +103,10 @@ class Node:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the peer list or with what it says of this peer, else `None`."""
-        return self.mesh.problem or self.naming.problem
+        """What is wrong with the peer list, with what it says of us, or with our start."""
+        if any(link.agreement() is Agreement.AGREED for link in self.mesh.others()):
+            self.gate.incomplete = None  # what was missing has come
+        return self.mesh.problem or self.naming.problem or self.gate.incomplete
 
     def verdict(self) -> Verdict:
         """Whether leases may expire, looked at no more than once a second."""
@@ -193,6 +200,7 @@ def _pace(settings: Settings) -> Pace:
         max_age_ms=int(settings.replication_max_age_s * 1000),
         digest_interval_s=settings.digest_interval_s,
         limits=_limits(settings),
+        most_instances=settings.max_instances,
     )
 
 

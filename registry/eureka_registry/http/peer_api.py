@@ -1,33 +1,37 @@
-"""What peers ask each other: batches (E16), and between Eurekube peers digests and copies."""
+"""What peers ask each other: batches (E16); between Eurekube peers renewals, digests, copies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from eureka_registry.core.lease import Lease
+from eureka_registry.core.application import Application
+from eureka_registry.core.limits import APPLICATIONS_AT_ONCE, COPIED_AT_ONCE, PAGES_KEPT
+from eureka_registry.core.pages import leases_after, names_after
 from eureka_registry.core.registry import Registry
 from eureka_registry.http.gate import Gate
-from eureka_registry.http.messages import Answer, Call
+from eureka_registry.http.messages import Answer, Call, text
 from eureka_registry.http.routes import Route
-from eureka_registry.peers.client import NODE_HEADER
+from eureka_registry.peers.client import STAGE_HEADER, STOPPING
 from eureka_registry.peers.exchange import apply
-from eureka_registry.wire.copies import Digest, Sight, encode_copy, encode_digest
+from eureka_registry.peers.identity import NODE_HEADER
+from eureka_registry.peers.mesh import Mesh
+from eureka_registry.wire.copies import Digest, encode_copy, encode_digest
 from eureka_registry.wire.documents import BadDocument
+from eureka_registry.wire.renewals import decode_renewals, encode_renewal_replies
 from eureka_registry.wire.replication import decode_batch, encode_replies
 
 JSON = "application/json"
+_KEPT_MS: Final = 1_000
+_STOPS: Final = ((STAGE_HEADER, STOPPING),)
 
 
 class PeerApi:
     """Serves the other peers."""
 
     def __init__(
-        self,
-        registry: Registry,
-        gate: Gate,
-        node: str,
-        name: Callable[[], str],
-        sees: Callable[[int], dict[str, Sight]],
+        self, registry: Registry, gate: Gate, node: str, name: Callable[[], str], mesh: Mesh
     ) -> None:
         """Serve `registry`.
 
@@ -36,13 +40,14 @@ class PeerApi:
             gate: knows whether we are ready.
             node: this process's node id.
             name: this peer's name.
-            sees: how we see the others.
+            mesh: knows the others.
         """
         self._registry = registry
         self._gate = gate
         self._node = node
         self._name = name
-        self._sees = sees
+        self._mesh = mesh
+        self._pages = _Pages()
         self.items = 0
 
     def batch(self, call: Call, _route: Route) -> Answer:
@@ -51,37 +56,115 @@ class PeerApi:
             return Answer(200, b'{"responseList":[]}', JSON)
         if not _may_be_json(call.headers.get("Content-Type")):
             return Answer(415)
+        self._hear(call)
         try:
             items = decode_batch(call.body, call.now_ms)
         except BadDocument as error:
-            reason = ("X-Eurekube-Reason", str(error).encode("ascii", "replace").decode()[:400])
-            return Answer(400, b'{"error": "cannot parse request body"}', JSON, (reason,))
+            return _unreadable(error)
         self.items += len(items)
         replies = [apply(self._registry, item, call.now_ms) for item in items]
-        return Answer(200, encode_replies(replies), JSON)
+        return self._said(encode_replies(replies))
+
+    def renewals(self, call: Call, _route: Route) -> Answer:
+        """Likewise for a batch whose renewals are short."""
+        if not _may_be_json(call.headers.get("Content-Type")):
+            return Answer(415)
+        self._hear(call)
+        try:
+            renewals, items = decode_renewals(call.body, call.now_ms)
+        except BadDocument as error:
+            return _unreadable(error)
+        self.items += len(renewals) + len(items)
+        registry, now_ms = self._registry, call.now_ms
+        told = [apply(registry, item, now_ms) for item in items]
+        renewed = [apply(registry, item, now_ms) for item in renewals]
+        return self._said(encode_renewal_replies(renewed, encode_replies(told)))
 
     def digest(self, call: Call, _route: Route) -> Answer:
-        """What we hold, summed up per application, and how we see our peers."""
+        """What we hold, summed up per application, and how we see our peers.
+
+        A page of it; with `?after=` the one behind that application.
+        """
+        after = call.query.get("after", "")
+        applications = self._registry.applications
+        names = names_after(applications, after, APPLICATIONS_AT_ONCE + 1)
+        page = names[:APPLICATIONS_AT_ONCE]
         digest = Digest(
             node=self._node,
             name=self._name(),
             stage=self._gate.stage.value,
-            applications={n: f"{a.digest:016x}" for n, a in self._registry.applications.items()},
+            applications={name: f"{applications[name].digest:016x}" for name in page},
             instances=self._registry.size,
-            sees=self._sees(call.now_ms),
+            sees={} if after else self._mesh.sees(call.now_ms),
+            whole=f"{self._registry.digest():016x}",
+            next=page[-1] if len(names) > len(page) else None,
+            renewals=True,
         )
-        return Answer(200, encode_digest(digest), JSON)
+        return self._said(encode_digest(digest))
 
     def copy(self, call: Call, _route: Route) -> Answer:
-        """All leases, or with `?app=` those of one application."""
-        app = call.query.get("app")
-        leases = self._registry.leases() if app is None else self._of(app)
-        body = encode_copy(leases, self._node, self._gate.stage.value, call.now_ms)
-        return Answer(200, body, JSON)
+        """A page of leases behind `?after_app=` and `after_id=`; with `?app=` those of one.
 
-    def _of(self, app: str) -> Iterable[Lease]:
-        application = self._registry.applications.get(app)
-        return application.leases.values() if application else ()
+        A peer of an older version asks for everything at once. Where that is more than a page it
+        is refused, upon which such a peer takes the list of clients.
+        """
+        query = call.query
+        after = (query.get("after_app", ""), query.get("after_id", ""))
+        app = query.get("app")
+        key = (after, app, self._gate.stage, "after_app" in query)
+        kept = self._pages.get(key, self._registry.version, call.now_ms)
+        if kept is not None:
+            return kept
+        leases = leases_after(self._of(app), after, COPIED_AT_ONCE + 1)
+        body, goes_on = encode_copy(leases, self._node, self._gate.stage.value, call.now_ms)
+        answer = self._said(body)
+        if "after_app" not in query and goes_on is not None:
+            answer = text(413, "ask for pages: after_app, after_id\n")
+        self._pages.keep(key, self._registry.version, call.now_ms, answer)
+        return answer
+
+    def _of(self, app: str | None) -> Mapping[str, Application]:
+        applications = self._registry.applications
+        if app is None:
+            return applications
+        return {app: applications[app]} if app in applications else {}
+
+    def _hear(self, call: Call) -> None:
+        if call.headers.get(STAGE_HEADER) == STOPPING:
+            self._mesh.hear_stop(call.headers.get(NODE_HEADER))
+
+    def _said(self, body: bytes) -> Answer:
+        return Answer(200, body, JSON, _STOPS if self._gate.is_stopping() else ())
+
+
+class _Pages:
+    """Encoded pages, kept for a second while nothing changes, the latest few.
+
+    Renewals change no version, so moments in a page may be a second too old. That is as if the
+    page had been a second on its way.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[object, tuple[int, int, Answer]] = OrderedDict()
+
+    def get(self, key: object, version: int, now_ms: int) -> Answer | None:
+        """The page of that key and version; `None`: it has to be made."""
+        found = self._kept.get(key)
+        if found is None or found[0] != version or now_ms - found[1] > _KEPT_MS:
+            return None
+        return found[2]
+
+    def keep(self, key: object, version: int, now_ms: int, answer: Answer) -> None:
+        """Keep a page, and forget the oldest beyond the bound."""
+        self._kept[key] = (version, now_ms, answer)
+        self._kept.move_to_end(key)
+        if len(self._kept) > PAGES_KEPT:
+            self._kept.popitem(last=False)
+
+
+def _unreadable(error: BadDocument) -> Answer:
+    reason = ("X-Eurekube-Reason", str(error).encode("ascii", "replace").decode()[:400])
+    return Answer(400, b'{"error": "cannot parse request body"}', JSON, (reason,))
 
 
 def _may_be_json(content_type: str | None) -> bool:

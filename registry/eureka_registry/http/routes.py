@@ -8,6 +8,7 @@ browsers, which do.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 from urllib.parse import unquote
@@ -36,10 +37,16 @@ class Resource(Enum):
     ASG = "asg"
     STATUS = "status"
     BATCH = "batch"
+    RENEWALS = "renewals"
     OVERRIDES = "overrides"
     DIGEST = "digest"
     COPY = "copy"
     PAGE = "page"
+
+
+_BETWEEN_PEERS: Final[Mapping[str, Resource]] = {
+    each.value: each for each in (Resource.BATCH, Resource.RENEWALS, Resource.DIGEST, Resource.COPY)
+}
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -136,5 +143,5 @@ def _below_apps(names: tuple[str, ...], *, v1: bool) -> Route | None:
 
 
 def _between_peers(kind: str) -> Route | None:
-    kinds = {"batch": Resource.BATCH, "digest": Resource.DIGEST, "copy": Resource.COPY}
-    return Route(kinds[kind]) if kind in kinds else None
+    resource = _BETWEEN_PEERS.get(kind)
+    return Route(resource) if resource is not None else None

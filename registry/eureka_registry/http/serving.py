@@ -17,7 +17,7 @@ from eureka_registry.http.guard import Guard
 from eureka_registry.http.messages import NO_CONTENT, SERVER_NAME, Answer, Call
 from eureka_registry.http.node import Node
 from eureka_registry.http.routes import Resource, Route, find
-from eureka_registry.peers.client import NODE_HEADER
+from eureka_registry.peers.identity import NODE_HEADER, NONCE_HEADER
 
 _NO_HTTP: Final = Answer(400, headers=(("Connection", "close"),))
 _TOO_LARGE: Final = Answer(413, headers=(("Connection", "close"),))
@@ -48,6 +48,8 @@ class Serving:
         path, _, query = _ORIGIN.sub("", request.raw_path, count=1).partition("?")
         route = find(path, self._node.settings.context_path)
         call = Call(request.method, query, request.headers, b"", 0)
+        if route is not None and route.resource is Resource.DIGEST:
+            self._node.mesh.node.nonces.arrive(request.headers.get(NONCE_HEADER))
         if self._guard is not None:
             refusal = await self._refusal(self._guard, request, call, route)
             if refusal is not None:

@@ -4,12 +4,14 @@ All peers are asked at once, again and again, and nobody waits for a slow one. A
 complete, and so is a Java server's list. A peer that is itself starting gives what it has, perhaps
 from a snapshot. We are done when
 
-* a ready peer's copy was taken over, or
+* a ready peer's copy was taken over, all its pages, or
 * every peer is either starting like us, or is ourselves, or refuses connections for a second: then
   there is nothing to be had (two peers that start together do not wait for each other), or
-* `timeout_s` is over: some peer neither answers nor refuses.
+* nothing has come for `timeout_s`: some peer neither answers nor refuses; or its copy cannot be
+  read to its end, and then the start is not complete, and says so.
 
-What then is still missing the comparison of digests brings later.
+A copy that breaks off goes on where it was. What changed behind its cursor, and what is missing
+after a start that was not complete, the comparison of digests brings.
 """
 
 from __future__ import annotations
@@ -18,18 +20,19 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from eureka_registry.core.model import LeaseInfo
-from eureka_registry.core.outbox import Delivered, Refused, Unreachable
+from eureka_registry.core.limits import LONGEST_COPY
+from eureka_registry.core.model import Instance, LeaseInfo
+from eureka_registry.core.outbox import Refused, Unreachable
+from eureka_registry.core.pages import BEGIN, Cursor
 from eureka_registry.core.registry import Registry
-from eureka_registry.peers.client import Answer
-from eureka_registry.peers.link import COPY_PATH, Link
+from eureka_registry.peers.copying import NotCopiedError, in_pieces, read_pages, take_over
+from eureka_registry.peers.link import Link
 from eureka_registry.peers.merge import merge
 from eureka_registry.wire import jsoncodec
-from eureka_registry.wire.copies import decode_copy
 from eureka_registry.wire.documents import BadDocument
 
 _log = logging.getLogger(__name__)
@@ -39,6 +42,8 @@ REFUSED_GRACE_S: Final = 1.0
 """So long a refused connection may still be a peer whose process is just being started."""
 
 _REFUSED: Final = "connection refused"
+_NAMED: Final = 5
+_STALLED_S: Final = 1.0
 
 
 class Heard(Enum):
@@ -49,26 +54,35 @@ class Heard(Enum):
     OURSELVES = "ourselves"
     ABSENT = "absent"
     SILENT = "silent"
+    UNREADABLE = "not to be copied"
+    """It answers, but its copy is too large, or none."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How the start went: from whom the copy is (`None`: nobody), and how it ended, in words."""
+    """How the start went: from whom the copy is (`None`: nobody), and how it ended, in words.
+
+    It is not `complete` where some peer certainly holds what we lack.
+    """
 
     source: str | None
     sentence: str
+    complete: bool = True
 
 
 async def copy_registry(
     links: Callable[[], Sequence[Link]],
     registry: Registry,
-    own_node: str,
     timeout_s: float,
+    most: int,
     now_ms: Callable[[], int],
 ) -> Outcome:
-    """Fill `registry` from the peers; `links` gives the present ones."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    survey = _Survey(lambda link: _ask(link, registry, own_node, now_ms))
+    """Fill `registry` from the peers; `links` gives the present ones.
+
+    A copy of more than `most` instances is none.
+    """
+    copying = _Copying(registry, most, now_ms)
+    survey = _Survey(copying.ask)
+    began = asyncio.get_running_loop().time()
     try:
         while True:
             asked = list(links())
@@ -76,11 +90,11 @@ async def copy_registry(
             for link, what in zip(asked, heard, strict=True):
                 if what is Heard.COPIED:
                     return Outcome(link.name, f"copied {registry.size} instances from {link.name}")
-            waited = loop.time() - began
-            if _nothing_to_be_had(heard, waited):
+            if _nothing_to_be_had(heard, asyncio.get_running_loop().time() - began):
                 return Outcome(None, _describe(asked, heard))
-            if waited > timeout_s:
-                return Outcome(None, f"gave up after {timeout_s:g} s: {_describe(asked, heard)}")
+            if copying.is_stuck(began, timeout_s):
+                words = f"gave up after {timeout_s:g} s: {_describe(asked, heard)}"
+                return Outcome(None, words, complete=not copying.lacks(heard))
             await asyncio.sleep(RETRY_S)
     finally:
         await survey.end()
@@ -127,59 +141,127 @@ def _describe(links: Sequence[Link], heard: Sequence[Heard]) -> str:
     )
 
 
-async def _ask(link: Link, registry: Registry, own_node: str, now_ms: Callable[[], int]) -> Heard:
-    if link.sender.is_self:
-        return Heard.OURSELVES
-    answer = await link.client.get(COPY_PATH)
-    if answer.node is not None and answer.node == own_node:
-        link.sender.is_self = True
-        return Heard.OURSELVES
-    match answer.outcome:
-        case Delivered():
-            return _take_copy(link, registry, answer, now_ms())
-        case Refused():
-            return await _ask_java(link, registry, now_ms)
-        case Unreachable(reason) if reason == _REFUSED:
-            return Heard.ABSENT
-        case _:
-            return Heard.SILENT
+class _Place(NamedTuple):
+    """How far a copy has come: of which process, behind what, and whether it was ready."""
+
+    node: str | None
+    after: Cursor
+    ready: bool
 
 
-def _take_copy(link: Link, registry: Registry, answer: Answer, now_ms: int) -> Heard:
-    try:
-        copy = decode_copy(answer.body or b"", now_ms)
-    except BadDocument as error:
-        _log.warning("copy not readable peer=%s reason=%s", link.name, error)
-        return Heard.SILENT
-    for problem in copy.problems:
-        _log.warning("instance not copied peer=%s reason=%s", link.name, problem)
-    merge(registry, copy.instances, now_ms, starting=True)
-    return Heard.COPIED if copy.stage == "ready" else Heard.STARTING
+_BEGIN: Final = _Place(None, BEGIN, ready=True)
 
 
-async def _ask_java(link: Link, registry: Registry, now_ms: Callable[[], int]) -> Heard:
-    """A Java server gives its list; when its leases were renewed it does not tell.
+class _Copying:
+    """The copies under way: how far each has come, and when one last came further."""
 
-    Naming a region that nobody has leaves out the instances of its own remote regions.
-    """
-    answer = await link.client.get("apps/", {"regions": "none"})
-    if answer.body is None:
-        return Heard.SILENT
-    now = now_ms()
-    try:
-        document = jsoncodec.decode_applications(answer.body, now)
-    except BadDocument as error:
-        _log.warning("list not readable peer=%s reason=%s", link.name, error)
-        return Heard.SILENT
-    for problem in document.problems:
-        _log.warning("instance not copied peer=%s reason=%s", link.name, problem)
-    instances = [
-        msgspec.structs.replace(instance, lease=_from_now(instance.lease, now))
-        for _, listed in document.applications
-        for instance in listed
-    ]
-    merge(registry, instances, now)
-    return Heard.COPIED
+    def __init__(self, registry: Registry, most: int, now_ms: Callable[[], int]) -> None:
+        self._registry = registry
+        self._most = most
+        self._now_ms = now_ms
+        self._reached: dict[Link, _Place] = {}
+        self._said: dict[Link, str] = {}
+        self._moved_s = 0.0
+        self._leader: Link | None = None
+
+    def is_stuck(self, began_s: float, timeout_s: float) -> bool:
+        """Whether nothing has come for so long, or something for far too long."""
+        now_s = asyncio.get_running_loop().time()
+        idle_s = now_s - max(began_s, self._moved_s)
+        return idle_s > timeout_s or now_s - began_s > LONGEST_COPY * timeout_s
+
+    def lacks(self, heard: Sequence[Heard]) -> bool:
+        """Whether there is a copy that was not read to its end."""
+        return bool(self._reached) or Heard.UNREADABLE in heard
+
+    async def ask(self, link: Link) -> Heard:
+        """Copy from one peer, from where the last try broke off at that process."""
+        if link.sender.is_self:
+            return Heard.OURSELVES
+        try:
+            return await self._copy(link)
+        except NotCopiedError as error:
+            return await self._without_copy(link, error)
+        finally:
+            if self._leader is link:
+                self._leader = None
+
+    async def _copy(self, link: Link) -> Heard:
+        """Go on where the last try broke off, if that process is still there."""
+        place = self._reached.pop(link, _BEGIN)
+        if place.node != link.client.seen.current:
+            place = _BEGIN
+        ready = place.ready
+        async for page in read_pages(link.client, self._most, after=place.after):
+            await take_over(self._registry, page, link.name, self._now_ms)
+            ready = ready and page.stage == "ready"  # what was not ready may have lacked something
+            if page.next is not None:
+                self._reached[link] = _Place(page.node, page.next, ready)
+                self._moved_s = asyncio.get_running_loop().time()
+                await self._wait_for_turn(link)
+        self._reached.pop(link, None)
+        return Heard.COPIED if ready else Heard.STARTING
+
+    async def _wait_for_turn(self, link: Link) -> None:
+        """One copy at a time is the quickest, unless it has stopped to come."""
+        loop = asyncio.get_running_loop()
+        # Nothing could set an event: that the other has stopped to come is no event.
+        # That the other has stopped to come is no event.
+        while self._waits(link, loop.time()):  # noqa: ASYNC110
+            await asyncio.sleep(RETRY_S)
+        self._leader = link
+
+    def _waits(self, link: Link, now_s: float) -> bool:
+        return self._leader not in (None, link) and now_s - self._moved_s < _STALLED_S
+
+    async def _without_copy(self, link: Link, error: NotCopiedError) -> Heard:
+        answer = error.answer
+        if answer.is_self:
+            link.sender.become_self()
+            return Heard.OURSELVES
+        match answer.outcome:
+            case Refused():
+                return await self._ask_java(link)
+            case Unreachable(reason) if reason == _REFUSED:
+                return Heard.ABSENT
+            case _ if answer.body is None and not answer.too_large:
+                return Heard.SILENT
+            case _:
+                self._say(link, str(error))
+                return Heard.UNREADABLE
+
+    async def _ask_java(self, link: Link) -> Heard:
+        """A Java server gives its list; when its leases were renewed it does not tell.
+
+        Naming a region that nobody has leaves out the instances of its own remote regions.
+        """
+        answer = await link.client.get("apps/", {"regions": "none"})
+        if answer.body is None:
+            if answer.too_large:
+                self._say(link, "its list is too large")
+            return Heard.UNREADABLE if answer.too_large else Heard.SILENT
+        now = self._now_ms()
+        try:
+            document = await asyncio.to_thread(jsoncodec.decode_applications, answer.body, now)
+        except BadDocument as error:
+            self._say(link, f"list not readable: {error}")
+            return Heard.UNREADABLE
+        for problem in document.problems[:_NAMED]:
+            _log.warning("instance not copied peer=%s reason=%s", link.name, problem)
+        listed = [instance for _, instances in document.applications for instance in instances]
+        async for some in in_pieces(listed):
+            merge(self._registry, [_renewed_now(each, now) for each in some], now)
+        return Heard.COPIED
+
+    def _say(self, link: Link, reason: str) -> None:
+        """Say why a peer cannot be copied, once; it is asked again and again."""
+        if self._said.get(link) != reason:
+            self._said[link] = reason
+            _log.warning("peer cannot be copied peer=%s reason=%s", link.name, reason)
+
+
+def _renewed_now(instance: Instance, now_ms: int) -> Instance:
+    return msgspec.structs.replace(instance, lease=_from_now(instance.lease, now_ms))
 
 
 def _from_now(lease: LeaseInfo, now_ms: int) -> LeaseInfo:

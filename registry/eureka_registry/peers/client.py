@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import errno
 import io
+import logging
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
@@ -18,11 +19,26 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from eureka_registry.core.limits import (
+    BATCH_ANSWER_BYTES,
+    COPY_ANSWER_BYTES,
+    DIGEST_ANSWER_BYTES,
+    LIST_ANSWER_BYTES,
+)
 from eureka_registry.core.outbox import Congested, Delivered, Outcome, Refused, Unreachable
 from eureka_registry.peers import urls
+from eureka_registry.peers.identity import NODE_HEADER, NONCE_HEADER, NodesSeen, Nonces
 
-NODE_HEADER: Final = "X-Eurekube-Node"
-"""Names, both ways, the process that speaks; Java peers neither send nor read it."""
+SEVERAL: Final = (
+    "leads to several processes in turn, so a change reaches only one of them: "
+    "list each peer by a URL of its own"
+)
+"""What is said of a URL such as that of a Kubernetes Service."""
+
+STAGE_HEADER: Final = "X-Eurekube-Stage"
+"""`stopping`, both ways, where the process that speaks was told to stop."""
+
+STOPPING: Final = "stopping"
 
 SERVER_IDENTITY: Final = "DefaultServer"
 """What peers call themselves in `DiscoveryIdentity-Name` (`EurekaServerIdentity`)."""
@@ -30,6 +46,20 @@ SERVER_IDENTITY: Final = "DefaultServer"
 BATCH_PATH: Final = "peerreplication/batch/"
 """Where a peer takes batches, below its service URL."""
 
+RENEWALS_PATH: Final = "peerreplication/renewals/"
+"""Where a Eurekube peer takes batches whose renewals are short."""
+
+DIGEST_PATH: Final = "peerreplication/digest"
+COPY_PATH: Final = "peerreplication/copy"
+
+_log = logging.getLogger(__name__)
+
+_ANSWER_BYTES: Final[Mapping[str, int]] = {
+    BATCH_PATH: BATCH_ANSWER_BYTES,
+    RENEWALS_PATH: BATCH_ANSWER_BYTES,
+    DIGEST_PATH: DIGEST_ANSWER_BYTES,
+    COPY_PATH: COPY_ANSWER_BYTES,
+}
 _KEEPALIVE_S: Final = 15.0  # below Tomcat's 20 s, so that a Java peer is never the first to close
 _CHUNK_BYTES: Final = 65_536
 _UNAVAILABLE: Final = 503
@@ -53,11 +83,14 @@ class Node(msgspec.Struct, frozen=True):
     """Who we are: our node id, and the address by which logs of Java peers name us.
 
     `authorization` gives the header that proves it where the URL names no user; empty: none.
+    `stopping` says whether this process was told to stop.
     """
 
     id: str
     address: str
     authorization: Callable[[], str] = str  # gives ""
+    stopping: Callable[[], bool] = bool  # gives `False`
+    nonces: Nonces = msgspec.field(default_factory=Nonces)
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -68,7 +101,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     connect_timeout_s: float = 1.0
     read_timeout_s: float = 5.0
-    answer_bytes: int = 67_108_864
+    answer_bytes: int = LIST_ANSWER_BYTES
+    """Beside the smaller bounds of what only peers ask each other."""
 
     @property
     def total_s(self) -> float:
@@ -77,11 +111,18 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Answer(NamedTuple):
-    """What came of a request: `body` only if it was a 2xx, `node` where the peer names itself."""
+    """What came of a request: `body` only if it was a 2xx, `node` where the peer names itself.
+
+    `is_self` says that the URL leads to this very process, `stops` that the peer was told to stop,
+    `too_large` that the answer was larger than its bound and therefore not read.
+    """
 
     outcome: Outcome
     body: bytes | None = None
     node: str | None = None
+    is_self: bool = False
+    stops: bool = False
+    too_large: bool = False
 
 
 def open_session(
@@ -113,10 +154,12 @@ class PeerClient:
         url: str,
         node: Node,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        seen: NodesSeen | None = None,
     ) -> None:
         normal = urls.normalise(url)
         self.url = urls.redact(normal)
         self.node = node
+        self.seen = seen or NodesSeen()
         self._session = session
         self._headers = _headers(node) | credentials(normal)
         self.bound(limits)
@@ -134,6 +177,10 @@ class PeerClient:
         """Send an encoded batch; a `Delivered` answer holds the replies to its items."""
         return await self._request("POST", BATCH_PATH, body=body)
 
+    async def post_renewals(self, body: bytes) -> Answer:
+        """Send a batch with short renewals, for Eurekube peers that take them."""
+        return await self._request("POST", RENEWALS_PATH, body=body)
+
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         """Fetch the JSON document at `path` below the service URL."""
         return await self._request("GET", path, params=params)
@@ -146,11 +193,43 @@ class PeerClient:
         body: bytes | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Answer:
+        answer = await self._exchange(method, path, self._sent(body), body=body, params=params)
+        if answer.node == self.node.id:
+            is_self = await self._leads_here()
+            answer = answer._replace(is_self=is_self, node=self.node.id if is_self else None)
+        if self.seen.hear(answer.node):
+            _log.warning("%s peer=%s", SEVERAL, self.url)
+        return answer
+
+    async def _leads_here(self) -> bool:
+        """Whether the URL leads to this process: anybody can claim our id, which he was told."""
+        nonce = self.node.nonces.begin()
+        try:
+            await self._exchange("GET", DIGEST_PATH, self._sent(None) | {NONCE_HEADER: nonce})
+        finally:
+            arrived = self.node.nonces.end(nonce)
+        return arrived
+
+    def _sent(self, body: bytes | None) -> dict[str, str]:
         headers = self._headers
         if "Authorization" not in headers and (proof := self.node.authorization()):
             headers = headers | {"Authorization": proof}
         if body is not None:
             headers = headers | {"Content-Type": "application/json"}
+        if self.node.stopping():
+            headers = headers | {STAGE_HEADER: STOPPING}
+        return headers
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        body: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        limit_bytes = min(self._limits.answer_bytes, _ANSWER_BYTES.get(path, LIST_ANSWER_BYTES))
         try:
             async with self._session.request(
                 method,
@@ -161,21 +240,23 @@ class PeerClient:
                 timeout=self._timeout,
                 allow_redirects=False,
             ) as response:
-                return await self._answer(response)
+                return await _answer(response, limit_bytes)
         except (aiohttp.ClientError, OSError) as error:  # OSError: also TimeoutError
             return Answer(_outcome_of(error, self._limits))
 
-    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
-        node = response.headers.get(NODE_HEADER)
-        if response.status == _UNAVAILABLE:
-            return Answer(Congested("answered 503"), node=node)
-        if not 200 <= response.status < 300:  # noqa: PLR2004 - redirects are refusals, too
-            return Answer(Refused(response.status), node=node)
-        body = await _read(response, self._limits.answer_bytes)
-        if body is None:
-            reason = f"answer larger than {self._limits.answer_bytes} bytes"
-            return Answer(Unreachable(reason), node=node)
-        return Answer(Delivered(), body, node)
+
+async def _answer(response: aiohttp.ClientResponse, limit_bytes: int) -> Answer:
+    node = response.headers.get(NODE_HEADER)
+    stops = response.headers.get(STAGE_HEADER) == STOPPING
+    if response.status == _UNAVAILABLE:
+        return Answer(Congested("answered 503"), node=node, stops=stops)
+    if not 200 <= response.status < 300:  # noqa: PLR2004 - redirects are refusals, too
+        return Answer(Refused(response.status), node=node, stops=stops)
+    body = await _read(response, limit_bytes)
+    if body is None:
+        reason = f"answer larger than {limit_bytes} bytes"
+        return Answer(Unreachable(reason), node=node, stops=stops, too_large=True)
+    return Answer(Delivered(), body, node, stops=stops)
 
 
 async def _read(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes | None:

@@ -15,6 +15,7 @@ from eureka_registry.core.registry import Registry
 from eureka_registry.core.validation import problem
 from eureka_registry.wire import jsoncodec
 from eureka_registry.wire.fields import known_status
+from eureka_registry.wire.renewals import Renewal
 from eureka_registry.wire.replication import Item, Reply, encode_item
 
 Key = tuple[str, str]
@@ -77,6 +78,15 @@ def take_reply(registry: Registry, task: Task, reply: Reply, now_ms: int) -> Rep
     if entity is None or (entity.app, entity.id) != (task.app, task.id):
         return ReplyOutcome.NOTHING
     return ReplyOutcome.ADOPTED if adopt(registry, entity, now_ms) else ReplyOutcome.LEFT
+
+
+def renewal(registry: Registry, task: Task) -> Renewal | None:
+    """The short form that tells a peer of a renewal, as it is now; `None` if the lease is gone."""
+    lease = registry.lease(task.app, task.id)
+    if lease is None:
+        return None
+    instance = lease.instance
+    return task.app, task.id, instance.last_dirty_ms, instance.status, lease.override
 
 
 def encode(registry: Registry, task: Task) -> bytes | None:

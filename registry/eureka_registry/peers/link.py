@@ -7,28 +7,24 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from eureka_registry.core.model import Instance, PeerAction
-from eureka_registry.core.outbox import Congested, Delivered, Outcome, Refused, Unreachable
+from eureka_registry.core.outbox import Delivered, Outcome, Refused
 from eureka_registry.core.registry import Registry
-from eureka_registry.peers.client import Answer, PeerClient
+from eureka_registry.peers.client import DIGEST_PATH, SEVERAL, Answer, PeerClient
+from eureka_registry.peers.copying import NotCopiedError, words
+from eureka_registry.peers.digests import differing_applications
 from eureka_registry.peers.discovery import Peer
-from eureka_registry.peers.merge import differing, merge
+from eureka_registry.peers.repair import Repair
 from eureka_registry.peers.sender import Sender
-from eureka_registry.wire.copies import Digest, Sight, decode_copy, decode_digest
+from eureka_registry.wire.copies import Digest, Sight, decode_digest
 from eureka_registry.wire.documents import BadDocument
 from eureka_registry.wire.replication import decode_replies, encode_batch
 
 _log = logging.getLogger(__name__)
 
-DIGEST_PATH: Final = "peerreplication/digest"
-COPY_PATH: Final = "peerreplication/copy"
-NAMED_PER_APPLICATION: Final = 20
-REPAIRED_AT_ONCE: Final = 20
-_CANCEL_AGE_MS: Final = 30_000
 _NOT_ALLOWED: Final = frozenset({401, 403})
 _NOT_FOUND: Final = 404
-_SETTLING_MS: Final = 2_000
-"""A change younger than this may still be on its way to the other peer, or from it."""
+_ROUNDS_OF_REST: Final = 12
+"""So many comparisons are let by before what could not be copied is asked for again."""
 
 
 class Kind(StrEnum):
@@ -50,51 +46,78 @@ class Agreement(StrEnum):
 class Link:
     """Our end of the connection to one peer."""
 
-    def __init__(self, peer: Peer, client: PeerClient, sender: Sender, registry: Registry) -> None:
+    def __init__(
+        self, peer: Peer, client: PeerClient, sender: Sender, registry: Registry, most: int
+    ) -> None:
+        """Begin without knowing anything; a copy of more than `most` instances is none."""
         self.peer = peer
         self.client = client
         self.sender = sender
         self.kind = Kind.UNKNOWN
-        self.node: str | None = None
         self.digest: Digest | None = None
         self.why_silent: str | None = "not asked yet"
         self.why_not_served: str | None = None
         """Why there is no Eureka server at the URL, although somebody answers there."""
+        self.why_not_copied: str | None = None
+        """Why what the peer knows better cannot be taken over."""
         self.alias_of: str | None = None
-        self.repaired = 0
-        self.diverged: dict[str, list[str]] = {}
+        """A peer that answers with the same node id: listed twice, or one of the two lies."""
+        self.may_name_itself = True
+        """Whether no other peer has the name that this one gives itself."""
+        self.repair = Repair(registry, client, sender, most, lambda: self.name)
         self._registry = registry
         self._suspected: frozenset[str] = frozenset()
+        self._resting = 0
 
     @property
     def name(self) -> str:
         """The name the peer gives itself, else the one it is listed under."""
-        return self.digest.name if self.digest is not None else self.peer.name
+        if self.digest is not None and self.may_name_itself:
+            return self.digest.name
+        return self.peer.name
+
+    @property
+    def node(self) -> str | None:
+        """The node id of its last answer."""
+        return self.client.seen.current
 
     @property
     def counts(self) -> bool:
-        """Whether this is another peer and not ourselves, nor one we know by another URL."""
-        return not self.sender.is_self and self.alias_of is None
-
-    @property
-    def is_heard(self) -> bool:
-        """Whether it answered when last asked."""
-        return self.why_silent is None
+        """Whether this is another peer and not ourselves."""
+        return not self.sender.is_self
 
     @property
     def takes_changes(self) -> bool:
         """Whether the peer is to be told of changes."""
         return self.counts and self.peer.takes_changes
 
+    @property
+    def diverged(self) -> dict[str, list[str]]:
+        """Instances that differ although nobody has changed them for a while, by application."""
+        return self.repair.diverged
+
+    @property
+    def repaired(self) -> int:
+        """How many leases were taken over or cancelled after a comparison."""
+        return self.repair.repaired
+
     def why_unavailable(self, now_ms: int) -> str | None:
-        """Why changes do not reach the peer, else `None`."""
-        return self.why_not_served or self.sender.outbox.reason(now_ms) or self.why_silent
+        """Why changes do not reach the peer, or do not come from it, else `None`."""
+        return (
+            self.why_not_served
+            or (SEVERAL if self.client.seen.several else None)
+            or self.sender.outbox.reason(now_ms)
+            or self.why_silent
+            or self.why_not_copied
+        )
 
     def agreement(self) -> Agreement:
-        """Whether the peer held what we hold when last asked."""
+        """Whether the peer held what we hold when last asked: its digests were equal to ours."""
         if self.kind is not Kind.EUREKUBE or self.why_silent is not None:
             return Agreement.UNKNOWN
-        return Agreement.DIVERGED if self.diverged else Agreement.AGREED
+        if self.diverged:
+            return Agreement.DIVERGED
+        return Agreement.UNKNOWN if self._suspected else Agreement.AGREED
 
     def sight(self, now_ms: int) -> Sight:
         """How we see the peer."""
@@ -116,8 +139,9 @@ class Link:
         changed just now may be under way, and in a busy registry something always is.
         """
         answer = await self.client.get(DIGEST_PATH)
-        if answer.node is not None:
-            self.node = answer.node
+        if answer.is_self:
+            self.sender.become_self()
+            return
         if isinstance(answer.outcome, Refused) and answer.outcome.status not in _NOT_ALLOWED:
             await self._compare_with_java(now_ms)
             return
@@ -126,17 +150,52 @@ class Link:
             self.why_silent = f"does not accept our credentials ({answer.outcome.status})"
             return
         if not isinstance(answer.outcome, Delivered) or answer.body is None:
-            self.why_silent = self.sender.outbox.reason(now_ms) or _words(answer.outcome)
+            self.why_silent = self._why_silent(answer, now_ms)
             return
         try:
-            self.digest = decode_digest(answer.body)
-        except BadDocument as error:
+            digest = decode_digest(answer.body)
+            self._hear(digest)
+            different = await differing_applications(self._registry, self.client, digest)
+        except (BadDocument, NotCopiedError) as error:
             self.why_silent = str(error)
             return
-        self.kind = Kind.EUREKUBE
         self.why_silent = None
+        await self._compare_again_or_repair(different, now_ms)
+
+    def _why_silent(self, answer: Answer, now_ms: int) -> str:
+        if answer.too_large:
+            return f"digest: {words(answer.outcome)}"
+        return self.sender.outbox.reason(now_ms) or words(answer.outcome)
+
+    def _hear(self, digest: Digest) -> None:
+        self.digest = digest
+        self.kind = Kind.EUREKUBE
+        self.sender.takes_renewals(digest.node, takes=digest.renewals)
         self.sender.hurry()
-        await self._repair(self._differing_applications(self.digest), now_ms)
+
+    async def _compare_again_or_repair(self, different: frozenset[str], now_ms: int) -> None:
+        certain = sorted(different & self._suspected)
+        self._suspected = different
+        self.repair.keep(different)
+        self._resting = max(0, self._resting - 1)
+        if not certain:
+            self.why_not_copied = None if not different else self.why_not_copied
+            return
+        if self._resting:
+            return
+        try:
+            await self.repair.take_over(certain, now_ms)
+        except NotCopiedError as error:
+            self._rest(str(error))
+        else:
+            self.why_not_copied = None
+
+    def _rest(self, reason: str) -> None:
+        """Do not ask again at once for what could not be had; say so once."""
+        self._resting = _ROUNDS_OF_REST
+        if self.why_not_copied != reason:
+            _log.warning("peer differs and cannot be copied peer=%s reason=%s", self.name, reason)
+        self.why_not_copied = reason
 
     async def _compare_with_java(self, now_ms: int) -> None:
         """A Java server knows nothing of digests; that it takes changes is all we can ask for.
@@ -167,47 +226,10 @@ class Link:
             case _:
                 return None
 
-    async def leads_to(self, node: str) -> bool:
-        """Whether the URL's peer is the process `node`; so it is taken for while none answers."""
+    async def leads_here(self) -> bool:
+        """Whether the URL leads to this process; so it is taken for while nobody answers."""
         answer = await self.client.get(DIGEST_PATH)
-        return answer.node == node or not isinstance(answer.outcome, Delivered | Refused)
-
-    def _differing_applications(self, digest: Digest) -> frozenset[str]:
-        mine = {n: f"{a.digest:016x}" for n, a in self._registry.applications.items()}
-        names = mine.keys() | digest.applications.keys()
-        return frozenset(n for n in names if mine.get(n) != digest.applications.get(n))
-
-    async def _repair(self, different: frozenset[str], now_ms: int) -> None:
-        certain = sorted(different & self._suspected)
-        self._suspected = different
-        self.diverged = {app: ids for app, ids in self.diverged.items() if app in different}
-        for app in certain[:REPAIRED_AT_ONCE]:
-            await self._repair_application(app, now_ms)
-
-    async def _repair_application(self, app: str, now_ms: int) -> None:
-        answer = await self.client.get(COPY_PATH, {"app": app})
-        if answer.body is None:
-            return
-        try:
-            copy = decode_copy(answer.body, now_ms)
-        except BadDocument as error:
-            _log.warning("copy not readable peer=%s app=%s reason=%s", self.name, app, error)
-            return
-        self._show_divergence(app, copy.instances, now_ms)
-        merged = merge(self._registry, copy.instances, now_ms)
-        self.repaired += len(merged.taken) + len(merged.to_cancel)
-        for key in merged.to_cancel:
-            self.sender.add(PeerAction.CANCEL, *key, _CANCEL_AGE_MS)
-
-    def _show_divergence(self, app: str, theirs: list[Instance], now_ms: int) -> None:
-        settled_ms = now_ms - _SETTLING_MS - self.sender.outbox.lag_ms(now_ms)
-        ids = differing(self._registry, app, theirs, now_ms, settled_ms)
-        if not ids:
-            self.diverged.pop(app, None)
-            return
-        if app not in self.diverged:
-            _log.warning("peers diverged peer=%s app=%s instances=%s", self.name, app, ids[:5])
-        self.diverged[app] = ids[:NAMED_PER_APPLICATION]
+        return answer.is_self or not isinstance(answer.outcome, Delivered | Refused)
 
 
 def _are_replies(body: bytes | None, now_ms: int) -> bool:
@@ -219,12 +241,4 @@ def _are_replies(body: bytes | None, now_ms: int) -> bool:
 
 
 def _silence(outcome: Outcome) -> str | None:
-    return None if isinstance(outcome, Delivered) else _words(outcome)
-
-
-def _words(outcome: Outcome) -> str:
-    match outcome:
-        case Congested(reason) | Unreachable(reason):
-            return reason
-        case _:
-            return "no answer"
+    return None if isinstance(outcome, Delivered) else words(outcome)

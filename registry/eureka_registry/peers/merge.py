@@ -90,15 +90,27 @@ def _rank(instance: Instance, digest: int) -> tuple[int, int, int]:
 
 
 def differing(
-    registry: Registry, app: str, theirs: Iterable[Instance], now_ms: int, settled_ms: int
+    registry: Registry,
+    app: str,
+    theirs: Iterable[Instance],
+    now_ms: int,
+    settled_ms: int,
+    part: tuple[str, str | None] = ("", None),
 ) -> list[str]:
     """Ids of one application that only one of two peers has, or that they have differently.
+
+    Of ours, those behind the one id of `part` and up to the other; `None`: to the last.
 
     Left out are instances that either peer changed after `settled_ms`, those we evicted, and those
     that one lacks and whose lease is over: each peer evicts them by itself, some at a time.
     """
     application = registry.applications.get(app)
-    mine = application.leases if application else {}
+    behind, up_to = part
+    mine = {
+        instance_id: lease
+        for instance_id, lease in (application.leases if application else {}).items()
+        if instance_id > behind and (up_to is None or instance_id <= up_to)
+    }
     other = {instance.id: instance for instance in theirs}
 
     def differs(instance_id: str) -> bool:

@@ -16,7 +16,8 @@ from eureka_registry.core.outbox import Outbox, Task
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import Limits, Node, PeerClient
 from eureka_registry.peers.discovery import Peer, PeerList
-from eureka_registry.peers.exchange import ReplyOutcome, encode, take_reply
+from eureka_registry.peers.exchange import ReplyOutcome, encode, renewal, take_reply
+from eureka_registry.peers.identity import NodesSeen
 from eureka_registry.peers.link import Link
 from eureka_registry.peers.pause import pause
 from eureka_registry.peers.sender import Hooks, Sender
@@ -38,6 +39,8 @@ class Pace(msgspec.Struct, frozen=True):
     max_age_ms: int
     digest_interval_s: float
     limits: Limits
+    most_instances: int
+    """A peer's copy that holds more is none."""
 
 
 class Mesh:
@@ -59,10 +62,11 @@ class Mesh:
         """The name under which lists certainly mean this process; empty: its node id must tell."""
         self.listed = asyncio.Event()
         self._registry = registry
-        self._node = node
+        self.node = node
         self._pace = pace
         self._session = session
         self._now_ms = now_ms
+        self._told: list[Sender] = []
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -82,11 +86,13 @@ class Mesh:
             known = self.links.get(url)
             link = self.links[url] = known or self._link(peer)
             link.peer = peer
-            link.sender.is_self |= peer.name == self.own_name
+            if peer.name == self.own_name:
+                link.sender.become_self()
             if known is None:
                 shown = link.client.url
                 _log.info("peer listed peer=%s url=%s state=%s", peer.name, shown, peer.state)
                 self._start(link)
+        self._choose_told()
         self.listed.set()
 
     def adopt(self, pace: Pace) -> None:
@@ -106,7 +112,7 @@ class Mesh:
             _log.warning("peer list not readable, the last good one stays reason=%s", problem)
 
     def others(self) -> Iterator[Link]:
-        """Links to other peers, each once: not to ourselves, not to aliases."""
+        """Links to other peers; not to ourselves."""
         return (link for link in self.links.values() if link.counts)
 
     def publish(self, action: PeerAction, app: str, instance_id: str) -> None:
@@ -116,13 +122,18 @@ class Mesh:
             lease = self._registry.lease(app, instance_id)
             if lease is not None:
                 max_age_ms = lease.interval_ms
-        for link in self.links.values():
-            if link.takes_changes:
-                link.sender.add(action, app, instance_id, max_age_ms)
+        for sender in self._told:
+            sender.add(action, app, instance_id, max_age_ms)
 
     def sees(self, now_ms: int) -> dict[str, Sight]:
         """How we see every other peer, by name."""
         return {link.name: link.sight(now_ms) for link in self.others()}
+
+    def hear_stop(self, node: str | None) -> None:
+        """Know that the process of that node id was told to stop."""
+        for link in self.links.values():
+            if node is not None and link.node == node:
+                link.sender.peer_stops = True
 
     async def flush(self, timeout_s: float) -> bool:
         """Send what waits, for a clean stop; says whether everything was sent."""
@@ -137,20 +148,24 @@ class Mesh:
 
     # -- How
 
-    def _link(self, peer: Peer) -> Link:
-        client = PeerClient(self._session, peer.url, self._node, self._pace.limits)
+    def _choose_told(self) -> None:
+        """Know whom to tell of changes without asking again for each; renewals are many."""
+        self._told = [link.sender for link in self.links.values() if link.peer.takes_changes]
+
+    def _link(self, peer: Peer, seen: NodesSeen | None = None) -> Link:
+        client = PeerClient(self._session, peer.url, self.node, self._pace.limits, seen)
 
         def on_reply(task: Task, reply: Reply) -> None:
             self._on_reply(sender, task, reply)
 
         hooks = Hooks(
             encode=lambda task: encode(self._registry, task),
+            renewal=lambda task: renewal(self._registry, task),
             on_reply=on_reply,
-            on_self=lambda: None,
         )
         outbox = Outbox(self._pace.batch_size, self._pace.queue_limit)
         sender = Sender(client, outbox, hooks, self._now_ms)
-        return Link(peer, client, sender, self._registry)
+        return Link(peer, client, sender, self._registry, self._pace.most_instances)
 
     def _on_reply(self, sender: Sender, task: Task, reply: Reply) -> None:
         if take_reply(self._registry, task, reply, self._now_ms()) is ReplyOutcome.MUST_REGISTER:
@@ -181,32 +196,36 @@ class Mesh:
         own = True
         while own:
             await pause(lambda: _SELF_INTERVALS * self._pace.digest_interval_s)
-            own = await link.leads_to(self._node.id)
+            own = await link.leads_here()
         _log.info("peer is no longer this process peer=%s", link.client.url)
-        self.links[link.peer.url] = other = self._link(link.peer)
+        self._end_tasks(link.peer.url)
+        self.links[link.peer.url] = other = self._link(link.peer, link.client.seen)
+        self._choose_told()
         self._start(other)
 
     def _recognise(self, link: Link) -> None:
-        """Notice that a URL leads to ourselves, or to a peer that has another link already."""
-        if link.node is None:
-            return
-        if link.node == self._node.id:
-            link.sender.is_self = True
-            return
-        for other in self.links.values():
-            if other is link:
-                break
-            if other.node == link.node and (other.is_heard or not link.is_heard):
-                link.alias_of = other.name
-                return
-        link.alias_of = None
+        """Notice that another peer has the same name, or that it answers with the same node id.
+
+        Both are told of changes all the same: who claims the id of another must not make him
+        vanish, and to be told twice does no harm (docs/decisions).
+        """
+        others = [other for other in self.links.values() if other is not link]
+        names = {name for other in others for name in (other.name, other.peer.name)}
+        link.may_name_itself = link.digest is None or link.digest.name not in names
+        same = (other.name for other in others if link.node and other.node == link.node)
+        link.alias_of = next(same, None)
 
     def _drop(self, link: Link) -> None:
         _log.info("peer left the list peer=%s url=%s", link.name, link.client.url)
-        for task in self._tasks.pop(link.peer.url, []):
-            task.cancel()
+        self._end_tasks(link.peer.url)
         if self._group is not None and link.takes_changes:
             self._group.create_task(_say_farewell(link))
+
+    def _end_tasks(self, url: str) -> None:
+        """End what runs for a URL, but for the task that says so."""
+        for task in self._tasks.pop(url, []):
+            if task is not asyncio.current_task():
+                task.cancel()
 
 
 async def _say_farewell(link: Link) -> None:

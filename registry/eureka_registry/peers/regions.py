@@ -164,7 +164,7 @@ class Region:
     def _refusal(self, answer: Answer) -> str | None:
         if isinstance(answer.outcome, Refused):
             return f"answered {answer.outcome.status}"
-        return "its URL leads to this peer itself" if answer.node == self.client.node.id else None
+        return "its URL leads to this peer itself" if answer.is_self else None
 
     async def _read(self, answer: Answer) -> Envelope | str:
         """The list of an answer, or in words why there is none."""

@@ -1,38 +1,50 @@
-"""Tells one peer what its outbox holds, and hands back what the peer says of each item."""
+"""Tells one peer what its outbox holds, and hands back what the peer says of each item.
+
+A batch that is refused is sent again in parts, down to one item: only what the peer refuses by
+itself is given up, and named.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from eureka_registry.core.limits import BATCH_BYTES, RENEWALS_AT_ONCE
 from eureka_registry.core.model import PeerAction
-from eureka_registry.core.outbox import Delivered, Interrupted, Outbox, Outcome, Task, Unreachable
+from eureka_registry.core.outbox import Delivered, Interrupted, Outbox, Refused, Task
 from eureka_registry.peers.client import Answer, PeerClient
-from eureka_registry.wire.fields import BadDocument
-from eureka_registry.wire.replication import Reply, decode_replies, encode_batch
+from eureka_registry.peers.packing import Packed, Room, pack
+from eureka_registry.wire.renewals import Renewal
+from eureka_registry.wire.replication import Reply
 
 _log = logging.getLogger(__name__)
 
 _WIDEST_SPREAD: Final = 0.2
 """A pause is longer by at most this share of it."""
 
+_TOO_LARGE: Final = 413
+_PERHAPS_ONE_ITEM: Final = frozenset({400, 413, 422, 500})
+"""Statuses by which a server may refuse a whole batch for one item of it."""
+
+_NOT_SHORT: Final = frozenset({404, 405, 415, 501})
+"""Statuses of a server that takes no renewals in their short form."""
+
 
 class Hooks(NamedTuple):
     """What the sender asks and tells its owner.
 
-    `encode` gives a task's item as it is to be sent now, or `None` if its lease is gone and the
-    peer need not hear of it. `on_reply` gets each reply that is not a 2xx: the owner answers a
-    renewal's 404 with a Register and adopts the document of a 409. `on_self` is called once if
-    the peer turns out to be this very process.
+    `encode` gives a task's item as it is to be sent now, and `renewal` a renewal's short form;
+    `None` if its lease is gone and the peer need not hear of it. `on_reply` gets each reply that is
+    not a 2xx: the owner answers a renewal's 404 with a Register and adopts the document of a 409.
     """
 
     encode: Callable[[Task], bytes | None]
+    renewal: Callable[[Task], Renewal | None]
     on_reply: Callable[[Task, Reply], None]
-    on_self: Callable[[], None]
 
 
 class Sender:
@@ -45,24 +57,53 @@ class Sender:
         self, client: PeerClient, outbox: Outbox, hooks: Hooks, now_ms: Callable[[], int]
     ) -> None:
         self.outbox = outbox
-        self.is_self = False
-        """Whether the peer is this very process; nothing is sent to it any more."""
         self.mismatches = 0
         """Answers whose number of replies was not that of the items, and which were ignored."""
+        self.refused: str | None = None
+        """The last change that the peer refused for good, in words."""
+        self.peer_stops = False
+        """Whether the peer said that it was told to stop."""
+        self._is_self = False
         self._client = client
         self._hooks = hooks
         self._now_ms = now_ms
         self._wake = asyncio.Event()
         self._sending = asyncio.Lock()
+        self._speaks_to: str | None = None
+        self._short = False
+        self._room_bytes = BATCH_BYTES
+        self._most_items: int | None = None
+
+    @property
+    def is_self(self) -> bool:
+        """Whether the peer is this very process; nothing is sent to it any more."""
+        return self._is_self
+
+    def become_self(self) -> None:
+        """Send nothing more: the peer turned out to be this very process."""
+        if not self._is_self:
+            _log.info("peer is this process peer=%s", self._client.url)
+        self._is_self = True
+        self._wake.set()
+
+    def takes_renewals(self, node: str, *, takes: bool) -> None:
+        """Know of a process behind the URL whether it takes renewals in their short form.
+
+        Of one that is known already nothing changes: it may have refused them.
+        """
+        if node != self._speaks_to:
+            self._speaks_to = node
+            self._short = takes
+            self._room_bytes = BATCH_BYTES
 
     def add(self, action: PeerAction, app: str, instance_id: str, max_age_ms: int) -> None:
         """Queue a change; it leaves at once unless a batch is under way or the peer is failing."""
-        if self.is_self:
+        if self._is_self:
             return
         had_backlog = self.outbox.backlog > 0
         self.outbox.add(action, app, instance_id, self._now_ms(), max_age_ms)
-        if not had_backlog:  # otherwise `run` is sending or has set its alarm
-            self._wake.set()
+        if not had_backlog or action is not PeerAction.HEARTBEAT:
+            self._wake.set()  # otherwise `run` is sending or has set its alarm
 
     def hurry(self) -> None:
         """Try a failing peer now and not only after the pause: it has just answered something."""
@@ -78,88 +119,122 @@ class Sender:
         A batch under way when this is cancelled goes back into the outbox, so that `flush` can
         send it again.
         """
-        while not self.is_self:
+        while not self._is_self:
             async with self._sending:
-                await self._send_next()
+                await self._send_next(together=self._short)
             await self._pause()
 
     async def flush(self, timeout_s: float) -> bool:
         """Send until nothing waits any more, for a clean stop, whether `run` still runs or not.
 
-        Gives up after `timeout_s`, or sooner if the peer is taken for dead. Says whether
-        everything was sent or needed no sending.
+        Gives up after `timeout_s`, or sooner if the peer is taken for dead, or stops, too, and does
+        not answer any more. Says whether everything was sent or needed no sending.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._send_all()
-        return self.is_self or not (self.outbox.backlog or self.outbox.in_flight)
+        waits = self.outbox.backlog or self.outbox.in_flight
+        return self._is_self or self.peer_stops or not waits
 
     async def _send_all(self) -> None:
-        while not self.is_self:
+        while not self._is_self:
             async with self._sending:  # also waits for a batch of `run`
-                await self._send_next()
+                await self._send_next(together=False)
                 wait_ms = self.outbox.wait_ms(self._now_ms())
             if wait_ms is None or self.outbox.is_open:
+                return
+            if self.peer_stops and self.outbox.failing_since_ms is not None:
                 return
             await asyncio.sleep(wait_ms / 1_000)
 
     async def _pause(self) -> None:
-        wait_ms = self.outbox.wait_ms(self._now_ms())
-        if wait_ms == 0 or self.is_self:
-            return
         self._wake.clear()
+        wait_ms = self.outbox.wait_ms(self._now_ms(), together=self._short)
+        if wait_ms == 0 or self._is_self:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(None if wait_ms is None else wait_ms / 1_000):
                 await self._wake.wait()
 
-    async def _send_next(self) -> None:
-        tasks, items = self._encoded(self.outbox.take(self._now_ms()))
-        if not tasks:
+    async def _send_next(self, *, together: bool = False) -> None:
+        packed = self._pack(together=together)
+        if not packed.tasks:
             return
-        answer = await self._post(encode_batch(items))
-        if answer.node == self._client.node.id:
-            self._stop_at_self()
-            return
-        self._tell_replies(tasks, self._settle(answer))
+        answer = await self._post(packed)
+        self.peer_stops = answer.stops or (self.peer_stops and answer.node is None)
+        if answer.is_self:
+            self.become_self()
+            self.outbox.settle(Interrupted(), self._now_ms())
+        elif not self._sends_otherwise(packed, answer):
+            self._settle(packed, answer)
+        self._wake.set()
 
-    def _encoded(self, taken: Sequence[Task]) -> tuple[list[Task], list[bytes]]:
-        """The tasks still worth sending, which stay under way, and their items."""
-        tasks, items = [], []
-        for task in taken:
-            item = self._hooks.encode(task)
-            if item is not None:
-                tasks.append(task)
-                items.append(item)
-        if len(tasks) < len(taken):
-            self.outbox.retain(tasks)
-        return tasks, items
+    def _pack(self, *, together: bool) -> Packed:
+        """The next batch: what of it is still worth sending and has room; the rest waits again."""
+        renewals = RENEWALS_AT_ONCE if self._short else None
+        taken = self.outbox.take(
+            self._now_ms(), renewals=renewals, together=together and self._short
+        )
+        short_from = len(taken) - (self.outbox.renewals_taken if self._short else 0)
+        room = Room(self._room_bytes, self._most_items or len(taken))
+        packed = pack(taken, short_from, room, self._hooks.encode, self._hooks.renewal)
+        if len(packed.tasks) < len(taken):
+            self.outbox.retain(packed.tasks, packed.later)
+        return packed
 
-    async def _post(self, body: bytes) -> Answer:
+    async def _post(self, packed: Packed) -> Answer:
         try:
-            return await self._client.post_batch(body)
+            if packed.renewals:
+                return await self._client.post_renewals(packed.body())
+            return await self._client.post_batch(packed.body())
         except asyncio.CancelledError:
             self.outbox.settle(Interrupted(), self._now_ms())
             raise
 
-    def _stop_at_self(self) -> None:
-        self.is_self = True
-        self.outbox.settle(Interrupted(), self._now_ms())
-        self._wake.set()
-        _log.info("peer is this process peer=%s", self._client.url)
-        self._hooks.on_self()
+    def _sends_otherwise(self, packed: Packed, answer: Answer) -> bool:
+        """Whether what was refused is to be sent in another form, or in smaller parts.
 
-    def _settle(self, answer: Answer) -> list[Reply] | None:
-        """Record the outcome; the replies to the items, or `None` if there are none to read."""
+        One item may be the reason, and nothing else may be lost for it.
+        """
+        match answer.outcome:
+            case Refused(status) if packed.renewals and status in _NOT_SHORT:
+                self._short = False
+            case Refused(status) if status == _TOO_LARGE and len(packed.tasks) > 1:
+                self._room_bytes = max(1, packed.size // 2)
+            case Refused(status) if status in _PERHAPS_ONE_ITEM and len(packed.tasks) > 1:
+                self._most_items = (len(packed.tasks) + 1) // 2
+            case _:
+                return False
+        self.outbox.settle(Interrupted(), self._now_ms())
+        return True
+
+    def _settle(self, packed: Packed, answer: Answer) -> None:
+        """Record the outcome, and hand on the replies that are no plain 200."""
         now_ms = self._now_ms()
-        outcome, replies = answer.outcome, None
-        if answer.body is not None:
-            outcome, replies = _replies_of(answer.body, now_ms)
+        told = packed.read(answer, now_ms)
         was_failing = self.outbox.failing_since_ms is not None
         spread = _WIDEST_SPREAD * random.random()  # noqa: S311 - spreads retries, hides nothing
-        self.outbox.settle(outcome, now_ms, spread)
-        self._wake.set()
+        self.outbox.settle(told.outcome, now_ms, spread)
         self._log_turn(now_ms, was_failing=was_failing)
-        return replies
+        match told.outcome:
+            case Delivered() if self._most_items is not None:
+                self._most_items *= 2
+                if self._most_items > RENEWALS_AT_ONCE:
+                    self._most_items = None
+            case Refused(status) if len(packed.tasks) == 1:
+                self._say_refused(packed.tasks[0], packed.size, status)
+        if told.mismatch:
+            self.mismatches += 1
+        for task, reply in told.others:
+            self._hooks.on_reply(task, reply)
+
+    def _say_refused(self, task: Task, size: int, status: int) -> None:
+        what = f"{task.action.value} of {task.app}/{task.id} ({size} bytes)"
+        self.refused = f"{what}: refused with status {status}"
+        if status in _PERHAPS_ONE_ITEM:
+            _log.warning(
+                "change refused peer=%s change=%s status=%d", self._client.url, what, status
+            )
 
     def _log_turn(self, now_ms: int, *, was_failing: bool) -> None:
         """One line when the peer begins to fail and one when it is back, however long it lasts."""
@@ -168,21 +243,3 @@ class Sender:
             _log.warning("peer unavailable peer=%s reason=%s", self._client.url, reason)
         if reason is None and was_failing:
             _log.info("peer available again peer=%s", self._client.url)
-
-    def _tell_replies(self, tasks: Sequence[Task], replies: Sequence[Reply] | None) -> None:
-        if replies is None:
-            return
-        if len(replies) != len(tasks):  # as Java does: nobody knows which reply is whose
-            self.mismatches += 1
-            return
-        for task, reply in zip(tasks, replies, strict=True):
-            if not 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's own numbers
-                self._hooks.on_reply(task, reply)
-
-
-def _replies_of(body: bytes, now_ms: int) -> tuple[Outcome, list[Reply] | None]:
-    """What an answer means: one that cannot be read is retried, as in Java (5.5)."""
-    try:
-        return Delivered(), decode_replies(body, now_ms)
-    except BadDocument:
-        return Unreachable("answer is no replication answer"), None

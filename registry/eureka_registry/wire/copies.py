@@ -1,18 +1,26 @@
 """What Eurekube peers tell each other besides Java's batches: digests, and copies of leases.
 
-A copy is also what a snapshot on disk holds. Moments travel as "so long ago", because the clocks
-of two machines differ; a snapshot is read by the clock that wrote it.
+Both come in pages, in the order of `core.pages`. Pages of a copy are also what a snapshot on disk
+holds. Moments travel as "so long ago", because the clocks of two machines differ; a snapshot is
+read by the clock that wrote it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from eureka_registry.core.lease import Lease
+from eureka_registry.core.limits import (
+    COPIED_AT_ONCE,
+    COPY_PAGE_BYTES,
+    NAME_LENGTH,
+    PEERS_SEEN,
+)
 from eureka_registry.core.model import Instance
+from eureka_registry.core.pages import BEGIN, Cursor
 from eureka_registry.wire import jsoncodec
 from eureka_registry.wire.documents import BadDocument
 
@@ -33,7 +41,11 @@ class Sight(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Digest(msgspec.Struct, frozen=True, rename="camel"):
-    """What a peer holds, summed up per application, and how it sees its own peers (by name)."""
+    """What a peer holds, summed up per application, and how it sees its own peers (by name).
+
+    `whole` sums up all applications. `next` is the last application of this page where further
+    ones follow. `renewals` says that the peer takes batches with short renewals.
+    """
 
     node: str
     name: str
@@ -41,30 +53,29 @@ class Digest(msgspec.Struct, frozen=True, rename="camel"):
     applications: dict[str, str]
     instances: int
     sees: dict[str, Sight] = {}
+    whole: str | None = None
+    next: str | None = None
+    renewals: bool = False
 
 
-class Copy(msgspec.Struct, frozen=True):
-    """Leases of another peer or a snapshot, their moments by our clock.
+class WireLease(msgspec.Struct, rename="camel"):
+    """A lease as it travels; its document is read later."""
 
-    `problems` names documents that were left out.
-    """
-
-    node: str
-    stage: str
-    instances: list[Instance]
-    problems: list[str]
-
-
-class _WireLease(msgspec.Struct, rename="camel"):
     instance: msgspec.Raw
     renewed_ms_ago: int
     registered_ms_ago: int
 
 
-class _WireCopy(msgspec.Struct, rename="camel"):
+class Page(msgspec.Struct):
+    """Some leases of another peer or a snapshot.
+
+    `next` is the last of them where further ones follow.
+    """
+
     node: str
     stage: str
-    leases: list[_WireLease]
+    leases: list[WireLease]
+    next: Cursor | None = None
 
 
 def encode_digest(digest: Digest) -> bytes:
@@ -76,33 +87,57 @@ def decode_digest(body: bytes) -> Digest:
     """Read a digest.
 
     Raises:
-        BadDocument: it is none.
+        BadDocument: it is none, or its names cannot be shown.
     """
-    return _decoded(body, Digest)
+    digest = _decoded(body, Digest)
+    if len(digest.sees) > PEERS_SEEN:
+        raise BadDocument(f"a Digest that sees more than {PEERS_SEEN} peers")
+    for name in (digest.name, digest.stage, *digest.sees):
+        if len(name) > NAME_LENGTH or not name.isprintable():
+            raise BadDocument("a Digest with a name that cannot be shown")
+    return digest
 
 
-def encode_copy(leases: Iterable[Lease], node: str, stage: str, now_ms: int) -> bytes:
-    """Write leases as another peer can take them over."""
-    wire = [
-        _WireLease(
-            msgspec.Raw(jsoncodec.encode_instance(lease.document())),
-            now_ms - lease.renewed_at_ms,
-            now_ms - lease.registered_at_ms,
+def encode_copy(
+    leases: Iterable[Lease], node: str, stage: str, now_ms: int
+) -> tuple[bytes, Cursor | None]:
+    """Write a page of leases as another peer can take them over: as many as have room in it.
+
+    Returns:
+        The page, and the last of its leases where further ones follow.
+    """
+    page = Page(node, stage, [])
+    size, last = 0, BEGIN
+    for lease in leases:
+        if size >= COPY_PAGE_BYTES or len(page.leases) >= COPIED_AT_ONCE:
+            page.next = last
+            break
+        document = jsoncodec.encode_instance(lease.document())
+        size += len(document)
+        last = (lease.instance.app, lease.instance.id)
+        page.leases.append(
+            WireLease(
+                msgspec.Raw(document),
+                now_ms - lease.renewed_at_ms,
+                now_ms - lease.registered_at_ms,
+            )
         )
-        for lease in leases
-    ]
-    return msgspec.json.encode(_WireCopy(node, stage, wire))
+    return msgspec.json.encode(page), page.next
 
 
-def decode_copy(body: bytes, now_ms: int) -> Copy:
-    """Read a copy; documents that cannot be read are left out and named.
+def decode_page(body: bytes) -> Page:
+    """Read a page of a copy, its documents not yet.
 
     Raises:
-        BadDocument: it is no copy.
+        BadDocument: it is none.
     """
-    wire = _decoded(body, _WireCopy)
+    return _decoded(body, Page)
+
+
+def decode_leases(leases: Sequence[WireLease], now_ms: int) -> tuple[list[Instance], list[str]]:
+    """Read documents, their moments by our clock; those that cannot be read are named."""
     instances, problems = [], []
-    for lease in wire.leases:
+    for lease in leases:
         try:
             instance = jsoncodec.instance_from(jsoncodec.parse(bytes(lease.instance)), now_ms)
         except BadDocument as error:
@@ -110,11 +145,16 @@ def decode_copy(body: bytes, now_ms: int) -> Copy:
             continue
         moments = msgspec.structs.replace(
             instance.lease,
-            renewed_at_ms=now_ms - max(0, lease.renewed_ms_ago),
-            registered_at_ms=now_ms - max(0, lease.registered_ms_ago),
+            renewed_at_ms=_moment(now_ms, lease.renewed_ms_ago),
+            registered_at_ms=_moment(now_ms, lease.registered_ms_ago),
         )
         instances.append(msgspec.structs.replace(instance, lease=moments))
-    return Copy(wire.node, wire.stage, instances, problems)
+    return instances, problems
+
+
+def _moment(now_ms: int, ago_ms: int) -> int:
+    """A moment that has passed; whoever tells of times before 1970 means a lease that is over."""
+    return min(now_ms, max(0, now_ms - ago_ms))
 
 
 def _decoded(body: bytes, kind: type[_T]) -> _T:

@@ -140,8 +140,8 @@ def test_instances_are_told_apart_by_application_and_id() -> None:
     box.add(CANCEL, "TWO", "same", 0, AGE_MS)
 
     assert [(task.app, task.action) for task in box.take(0)] == [
-        ("ONE", HEARTBEAT),
         ("TWO", CANCEL),
+        ("ONE", HEARTBEAT),
     ]
 
 
@@ -663,7 +663,7 @@ class PeerStory(RuleBasedStateMachine):
     @invariant()
     def figures_agree(self) -> None:
         """Figures and queue are kept apart for speed, so they could drift apart."""
-        pending = list(self.box._waiting.values())
+        pending = [*self.box._changes.values(), *((t,) for t in self.box._renewals.values())]
         assert self.box.backlog == sum(map(len, pending))
         assert self.box.in_flight == len(self.batch)
         assert all(1 <= len(tasks) <= 3 for tasks in pending)

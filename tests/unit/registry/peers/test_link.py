@@ -21,7 +21,9 @@ from eureka_registry.wire.copies import Digest, encode_digest
 NOW = 50_000
 TAKEN = (200, b'{"responseList":[]}')
 """What a server answers to a batch without items."""
-IGNORE = Hooks(encode=lambda _: None, on_reply=lambda _task, _reply: None, on_self=lambda: None)
+IGNORE = Hooks(
+    encode=lambda _: None, renewal=lambda _: None, on_reply=lambda _task, _reply: None
+)
 
 
 @asynccontextmanager
@@ -41,7 +43,7 @@ async def linked(
         url = str(server.make_url("/eureka/"))
         client = PeerClient(session, url, Node("here", "127.0.0.1"))
         sender = Sender(client, Outbox(250, 10_000), IGNORE, lambda: NOW)
-        yield Link(Peer("there", url), client, sender, Registry(Rules(), 0))
+        yield Link(Peer("there", url), client, sender, Registry(Rules(), 0), 1_000)
 
 
 def fail(outbox: Outbox, times: int) -> None:

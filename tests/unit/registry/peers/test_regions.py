@@ -14,7 +14,8 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from eureka_registry.core.mirror import Mirror
-from eureka_registry.peers.client import NODE_HEADER, Limits, Node, open_session
+from eureka_registry.peers.client import Limits, Node, open_session
+from eureka_registry.peers.identity import NODE_HEADER
 from eureka_registry.peers.regions import TRUSTED_MS, Bounds, Region, RegionClient
 
 NODE = Node("node-7", "10.0.0.9")
@@ -47,6 +48,8 @@ class Elsewhere:
         """Answer as told: a status, bytes, a document, or never."""
         self.asked.append(request.path)
         self.requests.append(request)
+        if self.node == NODE.id:
+            NODE.nonces.arrive(request.headers.get("X-Eurekube-Nonce"))
         answer = self.delta if request.path == DELTA else self.full
         if answer is None:
             await asyncio.Event().wait()

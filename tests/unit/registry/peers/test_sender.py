@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from eureka_registry.core.model import PeerAction
+from eureka_registry.core.model import PeerAction, Status
 from eureka_registry.core.outbox import DropReason, Outbox, Task
 from eureka_registry.peers.client import Limits, Node, PeerClient, open_session
 from eureka_registry.peers.sender import Hooks, Sender
@@ -42,13 +42,19 @@ class FakePeer:
         self.script: list[Callable[[int], web.Response | None]] = []
         self.gate = asyncio.Event()
         self.gate.set()
+        self.on_digest: Callable[[Mapping[str, str]], None] = lambda _: None
+        self.sizes: list[int] = []
+
+    async def digest(self, request: web.Request) -> web.Response:
+        """Answer a request for digests as a Java server does."""
+        self.on_digest(request.headers)
+        return web.Response(status=404)
 
     async def batch(self, request: web.Request) -> web.Response:
         """Take one batch; a script's `None` closes the connection instead of answering."""
-        items = [
-            (item["action"], item["id"])
-            for item in json.loads(await request.read())["replicationList"]
-        ]
+        body = await request.read()
+        self.sizes.append(len(body))
+        items = [(item["action"], item["id"]) for item in json.loads(body)["replicationList"]]
         self.arrived.put_nowait(items)
         await self.gate.wait()
         answer = self.script.pop(0) if self.script else replies(200)
@@ -110,14 +116,15 @@ async def stage() -> AsyncIterator[Stage]:
     peer = FakePeer()
     app = web.Application()
     app.router.add_post("/eureka/peerreplication/batch/", peer.batch)
+    app.router.add_get("/eureka/peerreplication/digest", peer.digest)
     async with TestServer(app) as server, open_session() as session:
         told: asyncio.Queue[tuple[Task, Reply] | str] = asyncio.Queue()
         gone: set[str] = set()
         client = PeerClient(session, str(server.make_url("/eureka/")), NODE, LIMITS)
         hooks = Hooks(
             lambda task: None if task.id in gone else item(task),
+            lambda task: ("APP", task.id, 1, Status.UP, None),
             lambda task, reply: told.put_nowait((task, reply)),
-            lambda: told.put_nowait("self"),
         )
         yield Stage(peer, Sender(client, Outbox(2, 100), hooks, now_ms), server, told, gone)
         peer.gate.set()
@@ -264,18 +271,42 @@ async def test_task_whose_lease_is_gone_is_not_sent(stage: Stage) -> None:
 
 
 async def test_peer_that_is_ourselves_gets_nothing_more(stage: Stage) -> None:
-    """Any name may lead to us; the node id in the answer is what tells."""
+    """Any name may lead to us; that a number sent there arrives here is what tells."""
     stage.peer.script = [
         lambda _: web.Response(status=409, headers={"X-Eurekube-Node": NODE.id}),
     ]
+    stage.peer.on_digest = lambda headers: NODE.nonces.arrive(headers["X-Eurekube-Nonce"])
     stage.add(REGISTER)
     await soon(stage.sender.run())
     stage.add(CANCEL)
 
-    assert stage.told.get_nowait() == "self"
     assert stage.sender.is_self
     assert await stage.sender.flush(10)
     assert stage.peer.arrived.qsize() == 1
+
+
+async def test_peer_that_claims_to_be_us_is_told_all_the_same(running: Stage) -> None:
+    """Our node id stands in each of our requests: to repeat it shows nothing."""
+    running.peer.script = [
+        lambda _: web.json_response(
+            {"responseList": [{"statusCode": 200}]}, headers={"X-Eurekube-Node": NODE.id}
+        )
+    ]
+    running.add(REGISTER)
+    await running.next_batch()
+    running.add(CANCEL)
+
+    assert await running.next_batch() == [("Cancel", "a")]
+    assert not running.sender.is_self
+
+
+async def test_sender_that_waits_ends_when_the_peer_is_ourselves(stage: Stage) -> None:
+    """A digest shows it while nothing is to be sent; a task that waits on would hold up the stop."""
+    task = asyncio.create_task(stage.sender.run())
+    await asyncio.sleep(0)
+    stage.sender.become_self()
+
+    await soon(task)
 
 
 async def test_another_node_is_not_ourselves(running: Stage) -> None:

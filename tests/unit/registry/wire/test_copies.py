@@ -13,8 +13,9 @@ from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.wire.copies import (
     Digest,
     Sight,
-    decode_copy,
     decode_digest,
+    decode_leases,
+    decode_page,
     encode_copy,
     encode_digest,
 )
@@ -43,25 +44,35 @@ def registry() -> Registry:
     return held
 
 
+def written(held: Registry) -> bytes:
+    """A page of all that a registry holds."""
+    return encode_copy(held.leases(), "n", "ready", 10_000)[0]
+
+
+def read(body: bytes, now_ms: int) -> tuple[list[Instance], list[str]]:
+    """What a page holds, and what could not be read."""
+    return decode_leases(decode_page(body).leases, now_ms)
+
+
 def test_moments_travel_as_how_long_ago() -> None:
     """The clocks of two machines differ: here by a million seconds."""
-    body = encode_copy(registry().leases(), "node", "ready", 10_000)
+    instances, _ = read(written(registry()), 1_000_010_000)
 
-    copy = decode_copy(body, 1_000_010_000)
-
-    moments = [(i.lease.registered_at_ms, i.lease.renewed_at_ms) for i in copy.instances]
+    moments = [(i.lease.registered_at_ms, i.lease.renewed_at_ms) for i in instances]
     assert moments == [(1_000_004_000, 1_000_005_000), (1_000_004_000, 1_000_007_000)]
 
 
 def test_a_copied_registry_is_the_same() -> None:
     """Its digests say so; an override comes along."""
     there = registry()
-    copy = decode_copy(encode_copy(there.leases(), "n", "ready", 10_000), 10_000)
+    page = decode_page(written(there))
+    instances, problems = decode_leases(page.leases, 10_000)
     here = Registry(Rules(), 0)
-    for instance in copy.instances:
+    for instance in instances:
         here.copy(instance, 10_000)
 
-    assert (copy.node, copy.stage, copy.problems) == ("n", "ready", [])
+    assert (page.node, page.stage, page.next, problems) == ("n", "ready", None, [])
+    assert here.digest() == there.digest()
     assert here.applications["A"].digest == there.applications["A"].digest
     lease = here.lease("A", "i2")
     assert lease is not None
@@ -70,23 +81,38 @@ def test_a_copied_registry_is_the_same() -> None:
 
 def test_a_bad_document_costs_only_itself() -> None:
     """And is named."""
-    wire = json.loads(encode_copy(registry().leases(), "n", "ready", 10_000))
+    wire = json.loads(written(registry()))
     wire["leases"][0]["instance"]["leaseInfo"] = []
 
-    copy = decode_copy(json.dumps(wire).encode(), 10_000)
+    instances, problems = read(json.dumps(wire).encode(), 10_000)
 
-    assert [i.id for i in copy.instances] == ["i2"]
-    assert copy.problems == ["leaseInfo is not an object"]
+    assert [i.id for i in instances] == ["i2"]
+    assert problems == ["leaseInfo is not an object"]
 
 
-def test_a_lease_from_the_future_was_renewed_now() -> None:
-    """A negative age would make it live too long."""
-    wire = json.loads(encode_copy(registry().leases(), "n", "ready", 10_000))
-    wire["leases"][0] |= {"renewedMsAgo": -1, "registeredMsAgo": -(2**40)}
+@pytest.mark.parametrize(("ago_ms", "moment_ms"), [(-1, 10_000), (-(2**40), 10_000), (2**63, 0)])
+def test_a_moment_that_cannot_be_is_moved(ago_ms: int, moment_ms: int) -> None:
+    """A negative age would make a lease live too long; Java keeps moments in 64 bits."""
+    wire = json.loads(written(registry()))
+    wire["leases"][0] |= {"renewedMsAgo": ago_ms, "registeredMsAgo": ago_ms}
 
-    lease = decode_copy(json.dumps(wire).encode(), 10_000).instances[0].lease
+    lease = read(json.dumps(wire).encode(), 10_000)[0][0].lease
 
-    assert (lease.renewed_at_ms, lease.registered_at_ms) == (10_000, 10_000)
+    assert (lease.renewed_at_ms, lease.registered_at_ms) == (moment_ms, moment_ms)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [{"name": "a" * 300}, {"name": "a\nb"}, {"sees": ["b\x1b"]}, {"stage": "\u2028"}],
+)
+def test_a_digest_whose_names_cannot_be_shown_is_refused(names: dict[str, object]) -> None:
+    """They reach logs, dashboards and metrics of all who read it."""
+    sight = {"available": True, "lagMs": 0, "backlog": 0, "agreement": "agreed"}
+    wire = json.loads(encode_digest(Digest("n", "p", "ready", {}, 0))) | names
+    wire["sees"] = dict.fromkeys(wire["sees"], sight)
+
+    with pytest.raises(BadDocument, match="cannot be shown"):
+        decode_digest(json.dumps(wire).encode())
 
 
 def test_a_digest_is_read_as_it_was_written() -> None:
@@ -112,12 +138,12 @@ def test_anything_else_is_refused(body: bytes) -> None:
     with pytest.raises(BadDocument):
         decode_digest(body)
     with pytest.raises(BadDocument):
-        decode_copy(body, 0)
+        decode_page(body)
 
 
 @given(body=st.binary(max_size=100))
 def test_random_bytes_are_refused(body: bytes) -> None:
     """With this error, and no other."""
-    for decode in (decode_digest, lambda b: decode_copy(b, 0)):
+    for decode in (decode_digest, decode_page):
         with pytest.raises(BadDocument):
             decode(body)

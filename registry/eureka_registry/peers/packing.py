@@ -1,0 +1,117 @@
+"""Tasks packed into the body of one request, and the answer to it read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from eureka_registry.core.outbox import Delivered, Outcome, Task, Unreachable
+from eureka_registry.peers.client import Answer
+from eureka_registry.wire.fields import BadDocument
+from eureka_registry.wire.renewals import Renewal, decode_renewal_replies, encode_renewals
+from eureka_registry.wire.replication import Reply, decode_replies, encode_batch
+
+_RENEWAL_BYTES: Final = 64
+"""What a short renewal takes besides application and id, at most."""
+
+Others = list[tuple[Task, Reply]]
+"""Replies that are no 2xx, each with the task it is about."""
+
+
+class Room(NamedTuple):
+    """How large a request may be."""
+
+    size: int
+    items: int
+
+
+class Told(NamedTuple):
+    """What an answer says. After a `mismatch` nobody knows which reply is whose."""
+
+    outcome: Outcome
+    others: Others
+    mismatch: bool = False
+
+
+class Packed(NamedTuple):
+    """What is sent at once: tasks as items, then those as `renewals`; `later` had no room.
+
+    `size` is that of the body, roughly, in bytes.
+    """
+
+    tasks: list[Task]
+    items: list[bytes]
+    renewals: list[Renewal]
+    size: int
+    later: Sequence[Task] = ()
+
+    def body(self) -> bytes:
+        """The request's: a batch as Java's servers take it, unless there are short renewals."""
+        if self.renewals:
+            return encode_renewals(self.renewals, self.items)
+        return encode_batch(self.items)
+
+    def read(self, answer: Answer, now_ms: int) -> Told:
+        """What an answer means: one that cannot be read is retried, as in Java (5.5)."""
+        if answer.body is None:
+            return Told(answer.outcome, [])
+        try:
+            if self.renewals:
+                return self._read_short(answer.body, now_ms)
+            return self._read(self.tasks, decode_replies(answer.body, now_ms))
+        except BadDocument:
+            return Told(Unreachable("answer is no replication answer"), [])
+
+    def _read_short(self, body: bytes, now_ms: int) -> Told:
+        count, others, rest = decode_renewal_replies(body, now_ms)
+        items = len(self.items)
+        told = self._read(self.tasks[:items], decode_replies(rest, now_ms))
+        renewed = self.tasks[items:]
+        if count != len(renewed) or any(not 0 <= place < count for place, _ in others):
+            return told._replace(mismatch=True)
+        return told._replace(others=told.others + [(renewed[n], reply) for n, reply in others])
+
+    def _read(self, tasks: Sequence[Task], replies: Sequence[Reply]) -> Told:
+        if len(replies) != len(tasks):  # as Java does: nobody knows which reply is whose
+            return Told(Delivered(), [], mismatch=True)
+        pairs = zip(tasks, replies, strict=True)
+        return Told(Delivered(), [(task, reply) for task, reply in pairs if not _is_ok(reply)])
+
+
+def pack(
+    taken: Sequence[Task],
+    short_from: int,
+    room: Room,
+    encode: Callable[[Task], bytes | None],
+    renewal: Callable[[Task], Renewal | None],
+) -> Packed:
+    """Pack as many tasks as have room, one at least; those from `short_from` on in short form.
+
+    Tasks of which nothing is to be told any more are left out.
+    """
+    tasks: list[Task] = []
+    items: list[bytes] = []
+    renewals: list[Renewal] = []
+    size = 0
+    for number, task in enumerate(taken):
+        told = encode(task) if number < short_from else renewal(task)
+        if told is None:
+            continue
+        added = len(told) if isinstance(told, bytes) else _size(task)
+        if tasks and (size + added > room.size or len(tasks) >= room.items):
+            return Packed(tasks, items, renewals, size, taken[number:])
+        size += added
+        tasks.append(task)
+        if isinstance(told, bytes):
+            items.append(told)
+        else:
+            renewals.append(told)
+    return Packed(tasks, items, renewals, size)
+
+
+def _size(task: Task) -> int:
+    return _RENEWAL_BYTES + len(task.app) + len(task.id)
+
+
+def _is_ok(reply: Reply) -> bool:
+    return 200 <= reply.status < 300  # noqa: PLR2004 - HTTP's own numbers
