@@ -101,7 +101,8 @@ async def _awaited(work: Awaitable[None]) -> None:
 def _proxy(port: int) -> Answer:
     async def answer(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
         url = f"http://127.0.0.1:{port}{request.path_qs}"
-        kept = {n: v for n, v in request.headers.items() if n in ("Content-Type", NODE_HEADER)}
+        passed = ("Content-Type", NODE_HEADER, "X-Eurekube-Nonce", "X-Eurekube-Stage")
+        kept = {n: v for n, v in request.headers.items() if n in passed}
         async with (
             aiohttp.ClientSession() as session,
             session.request(request.method, url, data=body, headers=kept) as reply,

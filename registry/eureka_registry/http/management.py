@@ -124,6 +124,7 @@ def _peer(link: Link, now_ms: int) -> dict[str, object]:
         "dropped": {reason.value: count for reason, count in outbox.dropped.items()},
         "mismatches": link.sender.mismatches,
         "refused": link.sender.refused,
+        "notCopied": link.why_not_copied,
         "diverged": link.diverged,
         "repaired": link.repaired,
     }

@@ -54,8 +54,7 @@ class Heard(Enum):
     OURSELVES = "ourselves"
     ABSENT = "absent"
     SILENT = "silent"
-    UNREADABLE = "not to be copied"
-    """It answers, but its copy is too large, or none."""
+    TOO_LARGE = "too large to be copied"
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -172,7 +171,7 @@ class _Copying:
 
     def lacks(self, heard: Sequence[Heard]) -> bool:
         """Whether there is a copy that was not read to its end."""
-        return bool(self._reached) or Heard.UNREADABLE in heard
+        return bool(self._reached) or Heard.TOO_LARGE in heard
 
     async def ask(self, link: Link) -> Heard:
         """Copy from one peer, from where the last try broke off at that process."""
@@ -224,11 +223,10 @@ class _Copying:
                 return await self._ask_java(link)
             case Unreachable(reason) if reason == _REFUSED:
                 return Heard.ABSENT
-            case _ if answer.body is None and not answer.too_large:
-                return Heard.SILENT
             case _:
-                self._say(link, str(error))
-                return Heard.UNREADABLE
+                if answer.body is not None or error.too_large:
+                    self._say(link, str(error))
+                return Heard.TOO_LARGE if error.too_large else Heard.SILENT
 
     async def _ask_java(self, link: Link) -> Heard:
         """A Java server gives its list; when its leases were renewed it does not tell.
@@ -239,13 +237,13 @@ class _Copying:
         if answer.body is None:
             if answer.too_large:
                 self._say(link, "its list is too large")
-            return Heard.UNREADABLE if answer.too_large else Heard.SILENT
+            return Heard.TOO_LARGE if answer.too_large else Heard.SILENT
         now = self._now_ms()
         try:
             document = await asyncio.to_thread(jsoncodec.decode_applications, answer.body, now)
         except BadDocument as error:
             self._say(link, f"list not readable: {error}")
-            return Heard.UNREADABLE
+            return Heard.SILENT
         for problem in document.problems[:_NAMED]:
             _log.warning("instance not copied peer=%s reason=%s", link.name, problem)
         listed = [instance for _, instances in document.applications for instance in instances]

@@ -28,11 +28,15 @@ _T = TypeVar("_T")
 
 
 class NotCopiedError(Exception):
-    """A copy ended before its last page; `answer` ended it, and the sentence says how."""
+    """A copy ended before its last page; `answer` ended it, and the sentence says how.
 
-    def __init__(self, reason: str, answer: Answer) -> None:
+    It is `too_large` where the peer holds more than can be copied from it.
+    """
+
+    def __init__(self, reason: str, answer: Answer, *, too_large: bool = False) -> None:
         super().__init__(reason)
         self.answer = answer
+        self.too_large = too_large or answer.too_large
 
 
 async def read_pages(
@@ -50,7 +54,8 @@ async def read_pages(
         page = _page(answer, after)
         read += len(page.leases)
         if read > most:
-            raise NotCopiedError(f"copy of more than {most} instances", answer)
+            reason = f"copy of more than {most} instances (max_instances)"
+            raise NotCopiedError(reason, answer, too_large=True)
         yield page
         if page.next is None:
             return

@@ -60,6 +60,8 @@ class Link:
         """Why there is no Eureka server at the URL, although somebody answers there."""
         self.why_not_copied: str | None = None
         """Why what the peer knows better cannot be taken over."""
+        self.why_too_large: str | None = None
+        """The same, where it holds more than can be copied."""
         self.alias_of: str | None = None
         """A peer that answers with the same node id: listed twice, or one of the two lies."""
         self.may_name_itself = True
@@ -87,6 +89,11 @@ class Link:
         return not self.sender.is_self
 
     @property
+    def is_heard(self) -> bool:
+        """Whether it answered when last asked."""
+        return self.why_silent is None
+
+    @property
     def takes_changes(self) -> bool:
         """Whether the peer is to be told of changes."""
         return self.counts and self.peer.takes_changes
@@ -108,7 +115,7 @@ class Link:
             or (SEVERAL if self.client.seen.several else None)
             or self.sender.outbox.reason(now_ms)
             or self.why_silent
-            or self.why_not_copied
+            or self.why_too_large
         )
 
     def agreement(self) -> Agreement:
@@ -178,24 +185,24 @@ class Link:
         self._suspected = different
         self.repair.keep(different)
         self._resting = max(0, self._resting - 1)
-        if not certain:
-            self.why_not_copied = None if not different else self.why_not_copied
-            return
-        if self._resting:
+        if not different:
+            self.why_not_copied = self.why_too_large = None
+        if not certain or self._resting:
             return
         try:
             await self.repair.take_over(certain, now_ms)
         except NotCopiedError as error:
-            self._rest(str(error))
+            self._rest(str(error), too_large=error.too_large)
         else:
-            self.why_not_copied = None
+            self.why_not_copied = self.why_too_large = None
 
-    def _rest(self, reason: str) -> None:
+    def _rest(self, reason: str, *, too_large: bool) -> None:
         """Do not ask again at once for what could not be had; say so once."""
         self._resting = _ROUNDS_OF_REST
         if self.why_not_copied != reason:
             _log.warning("peer differs and cannot be copied peer=%s reason=%s", self.name, reason)
         self.why_not_copied = reason
+        self.why_too_large = reason if too_large else None
 
     async def _compare_with_java(self, now_ms: int) -> None:
         """A Java server knows nothing of digests; that it takes changes is all we can ask for.

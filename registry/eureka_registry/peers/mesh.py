@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
@@ -182,7 +183,7 @@ class Mesh:
     async def _compare(self, link: Link) -> None:
         while not link.sender.is_self:
             await link.compare(self._now_ms())
-            self._recognise(link)
+            self._recognise()
             await pause(lambda: self._until_next_comparison_s(link))
         if link.peer.name != self.own_name:
             await self._begin_anew_with_another(link)
@@ -203,17 +204,23 @@ class Mesh:
         self._choose_told()
         self._start(other)
 
-    def _recognise(self, link: Link) -> None:
-        """Notice that another peer has the same name, or that it answers with the same node id.
+    def _recognise(self) -> None:
+        """Give each peer a name of its own, and notice two URLs with one node id.
 
         Both are told of changes all the same: who claims the id of another must not make him
-        vanish, and to be told twice does no harm (docs/decisions).
+        vanish, and to be told twice does no harm (docs/decisions/0040-a-node-id-is-a-claim.md).
         """
-        others = [other for other in self.links.values() if other is not link]
-        names = {name for other in others for name in (other.name, other.peer.name)}
-        link.may_name_itself = link.digest is None or link.digest.name not in names
-        same = (other.name for other in others if link.node and other.node == link.node)
-        link.alias_of = next(same, None)
+        listed = Counter(link.peer.name for link in self.links.values())
+        given: set[str] = set()
+        nodes: dict[str, str] = {}
+        for link in self.links.values():
+            claimed = link.digest.name if link.digest is not None else link.peer.name
+            others = listed[claimed] - (claimed == link.peer.name)
+            link.may_name_itself = not others and claimed not in given
+            given.add(link.name)
+            link.alias_of = nodes.get(link.node) if link.node is not None else None
+            if link.node is not None and link.is_heard:
+                nodes.setdefault(link.node, link.name)
 
     def _drop(self, link: Link) -> None:
         _log.info("peer left the list peer=%s url=%s", link.name, link.client.url)

@@ -301,7 +301,7 @@ async def test_peer_that_claims_to_be_us_is_told_all_the_same(running: Stage) ->
 
 
 async def test_sender_that_waits_ends_when_the_peer_is_ourselves(stage: Stage) -> None:
-    """A digest shows it while nothing is to be sent; a task that waits on would hold up the stop."""
+    """A digest shows it while nothing is sent; a task that waits on would hold up the stop."""
     task = asyncio.create_task(stage.sender.run())
     await asyncio.sleep(0)
     stage.sender.become_self()
