@@ -68,7 +68,9 @@ class Packed(NamedTuple):
         told = self._read(self.tasks[:items], decode_replies(rest, now_ms))
         renewed = self.tasks[items:]
         if count != len(renewed) or any(not 0 <= place < count for place, _ in others):
-            return told._replace(mismatch=True)
+            return Told(Delivered(), [], mismatch=True)
+        if told.mismatch:
+            return told
         return told._replace(others=told.others + [(renewed[n], reply) for n, reply in others])
 
     def _read(self, tasks: Sequence[Task], replies: Sequence[Reply]) -> Told:

@@ -23,6 +23,7 @@ Renewal = tuple[str, str, int, Status, Status | None]
 """Application, instance id, lastDirtyTimestamp, status, and the override that the sender knows."""
 
 _OK: Final = 200
+_NOTHING: Final = msgspec.Raw(b"null")
 _Long = Annotated[int, Meta(ge=-LONG_MAX - 1, le=LONG_MAX)]
 _Text = Annotated[str, Meta(min_length=1)]
 
@@ -45,7 +46,7 @@ class _Other(msgspec.Struct, array_like=True):
 
     place: int
     status: int
-    entity: msgspec.Raw | None = None
+    entity: msgspec.Raw = _NOTHING
 
 
 class _Answer(msgspec.Struct, rename="camel"):
@@ -129,7 +130,7 @@ def _item(renewal: _Renewal) -> Item:
 
 
 def _reply(other: _Other, now_ms: int) -> Reply:
-    if other.entity is None:
+    if bytes(other.entity) == bytes(_NOTHING):
         return Reply(other.status)
     try:
         entity = jsoncodec.instance_from(jsoncodec.parse(bytes(other.entity)), now_ms)

@@ -43,7 +43,30 @@ class FakePeer:
         self.gate = asyncio.Event()
         self.gate.set()
         self.on_digest: Callable[[Mapping[str, str]], None] = lambda _: None
-        self.sizes: list[int] = []
+        self.taken: list[list[Item]] = []
+        """Batches that were not refused."""
+        self.most_bytes = 1_000_000
+        self.refuses = ("", 400)
+        """An instance, and with which status a batch is refused that names it."""
+        self.short: list[list[str]] = []
+        """Ids in each list of short renewals."""
+        self.short_status = 200
+        self.short_answer: str | None = None
+
+    async def renewals(self, request: web.Request) -> web.Response:
+        """Take a batch with short renewals."""
+        if self.short_status != 200:
+            return web.Response(status=self.short_status)
+        batch = json.loads(await request.read())
+        items = batch["replicationList"]
+        self.short.append([each[1] for each in batch["renewals"]])
+        self.taken.append([(item["action"], item["id"]) for item in items])
+        answer = {
+            "renewals": len(batch["renewals"]),
+            "others": [],
+            "responseList": [{"statusCode": 200}] * len(items),
+        }
+        return web.Response(text=self.short_answer or json.dumps(answer))
 
     async def digest(self, request: web.Request) -> web.Response:
         """Answer a request for digests as a Java server does."""
@@ -53,10 +76,14 @@ class FakePeer:
     async def batch(self, request: web.Request) -> web.Response:
         """Take one batch; a script's `None` closes the connection instead of answering."""
         body = await request.read()
-        self.sizes.append(len(body))
         items = [(item["action"], item["id"]) for item in json.loads(body)["replicationList"]]
         self.arrived.put_nowait(items)
         await self.gate.wait()
+        if len(body) > self.most_bytes:
+            return web.Response(status=413)
+        if self.refuses[0] in [name for _, name in items]:
+            return web.Response(status=self.refuses[1])
+        self.taken.append(items)
         answer = self.script.pop(0) if self.script else replies(200)
         response = answer(len(items))
         if response is None:
@@ -116,6 +143,7 @@ async def stage() -> AsyncIterator[Stage]:
     peer = FakePeer()
     app = web.Application()
     app.router.add_post("/eureka/peerreplication/batch/", peer.batch)
+    app.router.add_post("/eureka/peerreplication/renewals/", peer.renewals)
     app.router.add_get("/eureka/peerreplication/digest", peer.digest)
     async with TestServer(app) as server, open_session() as session:
         told: asyncio.Queue[tuple[Task, Reply] | str] = asyncio.Queue()
@@ -403,3 +431,115 @@ async def test_a_failing_peer_is_logged_once(
 
     lines = [record.getMessage().split(" peer=")[0] for record in caplog.records]
     assert lines == ["peer unavailable", "peer available again"]
+
+
+async def test_batch_that_is_too_large_is_split(stage: Stage) -> None:
+    """A server that takes less than we send must not cost a cancellation."""
+    stage.sender.outbox.bound(100, 100)
+    stage.peer.most_bytes = 200
+    for number in range(8):
+        stage.add(CANCEL, f"instance-{number}")
+
+    assert await stage.sender.flush(10)
+
+    arrived = [item for batch in stage.peer.taken for item in batch]
+    assert arrived == [("Cancel", f"instance-{number}") for number in range(8)]
+    assert not sum(stage.sender.outbox.dropped.values())
+
+
+@pytest.mark.parametrize("code", [400, 413, 422, 500])
+async def test_item_that_is_refused_costs_no_other(
+    stage: Stage, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A Java server refuses a whole batch for one bad item; the item is found, and named."""
+    stage.sender.outbox.bound(100, 100)
+    stage.peer.refuses = ("c", code)
+    for instance_id in "abcde":
+        stage.add(CANCEL, instance_id)
+
+    assert await stage.sender.flush(20)
+
+    assert sorted(item for batch in stage.peer.taken for item in batch) == [
+        ("Cancel", instance_id) for instance_id in "abde"
+    ]
+    assert stage.sender.outbox.dropped[DropReason.REFUSED] == 1
+    assert "Cancel of APP/c" in (stage.sender.refused or "")
+    assert any("change refused" in record.getMessage() for record in caplog.records)
+
+
+async def test_credentials_that_are_refused_are_no_reason_to_split(stage: Stage) -> None:
+    """No item is to blame, and each request costs the peer a check."""
+    stage.peer.script = [status(401)]
+    stage.add(CANCEL, "a")
+    stage.add(CANCEL, "b")
+    await stage.sender._send_next()
+
+    assert stage.peer.arrived.qsize() == 1
+    assert stage.sender.outbox.dropped[DropReason.REFUSED] == 2
+
+
+async def test_renewals_are_short_where_the_peer_takes_them(stage: Stage) -> None:
+    """Changes go with them in the same request, so that none overtakes another."""
+    stage.sender.takes_renewals("node-2", takes=True)
+    for instance_id in "abcd":
+        stage.add(HEARTBEAT, instance_id)
+    stage.add(SET, "d")
+    stage.add(CANCEL, "e")
+
+    assert await stage.sender.flush(10)
+
+    assert stage.peer.short == [["a", "b", "c"]]
+    assert stage.peer.taken == [[("Heartbeat", "d"), ("StatusUpdate", "d")], [("Cancel", "e")]]
+
+
+@pytest.mark.parametrize("code", [404, 405, 415])
+async def test_peer_that_refuses_short_renewals_gets_items(stage: Stage, code: int) -> None:
+    """A proxy in between may know the paths of Java servers only."""
+    stage.peer.short_status = code
+    stage.sender.takes_renewals("node-2", takes=True)
+    stage.add(HEARTBEAT)
+
+    assert await stage.sender.flush(10)
+
+    assert stage.peer.taken == [[("Heartbeat", "a")]]
+    assert not sum(stage.sender.outbox.dropped.values())
+    stage.sender.takes_renewals("node-2", takes=True)  # the next digest: nothing new
+    stage.add(HEARTBEAT)
+    assert await stage.sender.flush(10)
+    assert stage.peer.short == []
+
+
+async def test_unknown_short_renewal_becomes_a_registration(stage: Stage) -> None:
+    """As with an item: its owner sends the whole document."""
+    stage.peer.short_answer = '{"renewals":1,"others":[[0,404]],"responseList":[]}'
+    stage.sender.takes_renewals("node-2", takes=True)
+    stage.add(HEARTBEAT, "b")
+    await stage.sender._send_next()
+
+    task, reply = await stage.next_reply()
+    assert (task.action, task.id, reply.status) == (HEARTBEAT, "b", 404)
+
+
+async def test_nobody_waits_for_a_peer_that_stops_and_is_gone(stage: Stage) -> None:
+    """Two told to stop at once would else wait for each other."""
+    stage.sender.peer_stops = True
+    await stage.server.close()
+    stage.add(CANCEL)
+
+    assert await stage.sender.flush(60)
+    assert not stage.sender.outbox.is_open  # the first failure was enough
+
+
+async def test_peer_says_that_it_stops(stage: Stage) -> None:
+    """In the headers of its answers; one that is back says it no more."""
+    headers = {"X-Eurekube-Node": "node-2", "X-Eurekube-Stage": "stopping"}
+    body = '{"responseList": [{"statusCode": 200}]}'
+    stage.peer.script = [
+        lambda _: web.Response(text=body, headers=headers),
+        lambda _: web.Response(text=body, headers={"X-Eurekube-Node": "node-3"}),
+    ]
+    for stops in (True, False):
+        stage.add(CANCEL)
+        await stage.sender._send_next()
+
+        assert stage.sender.peer_stops is stops

@@ -1,0 +1,105 @@
+"""How much goes into one request, and whose reply is whose."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from eureka_registry.core.model import PeerAction, Status
+from eureka_registry.core.outbox import Delivered, Outcome, Task, Unreachable
+from eureka_registry.peers.client import Answer
+from eureka_registry.peers.packing import Packed, Room, pack
+from eureka_registry.wire.replication import encode_item
+
+WIDE = Room(1_000_000, 1_000)
+
+
+def tasks(*names: str) -> list[Task]:
+    """Cancellations of these instances."""
+    return [Task(PeerAction.CANCEL, "APP", name, 0, 1) for name in names]
+
+
+def packed(taken: list[Task], short_from: int = 1_000, room: Room = WIDE) -> Packed:
+    """As a sender packs; of those named `gone` nothing is to be told."""
+    return pack(
+        taken,
+        short_from,
+        room,
+        lambda task: None if task.id == "gone" else encode_item(task.action, task.app, task.id),
+        lambda task: None if task.id == "gone" else (task.app, task.id, 1, Status.UP, None),
+    )
+
+
+def ids(told: list[Task]) -> list[str]:
+    """Of whom tasks speak."""
+    return [task.id for task in told]
+
+
+def test_a_body_ends_before_its_bound() -> None:
+    """A server may refuse it whole, a cancellation in it included."""
+    size = len(encode_item(PeerAction.CANCEL, "APP", "a"))
+
+    found = packed(tasks(*"abc"), room=Room(2 * size, 9))
+
+    assert ids(found.tasks) == ["a", "b"]
+    assert ids(list(found.later)) == ["c"]
+    assert json.loads(found.body())["replicationList"][1]["id"] == "b"
+
+
+def test_one_item_always_has_room() -> None:
+    """Else it would wait for ever; whether it is too large the peer says."""
+    found = packed(tasks("gone", *"ab"), room=Room(1, 1))
+
+    assert (ids(found.tasks), ids(list(found.later))) == (["a"], ["b"])
+
+
+@pytest.mark.parametrize("short_from", [0, 1, 3])
+def test_tasks_and_what_is_told_of_them_stand_in_one_order(short_from: int) -> None:
+    """Replies are told apart by their places."""
+    found = packed(tasks("a", "gone", "b", "c"), short_from=short_from)
+
+    assert ids(found.tasks) == ["a", "b", "c"]
+    named = [json.loads(item)["id"] for item in found.items]
+    assert named + [renewal[1] for renewal in found.renewals] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "others"),
+    [
+        ('{"renewals":2,"others":[],"responseList":[{"statusCode":200}]}', Delivered(), []),
+        (
+            '{"renewals":2,"others":[[1,404]],"responseList":[{"statusCode":500}]}',
+            Delivered(),
+            [("a", 500), ("c", 404)],
+        ),
+        ("{}", Unreachable("answer is no replication answer"), []),
+        ("<html>", Unreachable("answer is no replication answer"), []),
+    ],
+)
+def test_replies_are_told_apart(
+    body: str, outcome: Outcome, others: list[tuple[str, int]]
+) -> None:
+    """Those to items by their order, those to renewals by the place they name."""
+    told = packed(tasks(*"abc"), short_from=1).read(Answer(Delivered(), body.encode()), 0)
+
+    assert told.outcome == outcome
+    assert [(task.id, reply.status) for task, reply in told.others] == others
+    assert not told.mismatch
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"renewals":1,"others":[],"responseList":[{"statusCode":200}]}',
+        '{"renewals":2,"others":[],"responseList":[]}',
+        '{"renewals":2,"others":[[2,404]],"responseList":[{"statusCode":200}]}',
+        '{"renewals":2,"others":[[-1,404]],"responseList":[{"statusCode":200}]}',
+    ],
+)
+def test_replies_of_another_number_are_ignored(body: str) -> None:
+    """Nobody knows which is whose; Java ignores all of them, too."""
+    told = packed(tasks(*"abc"), short_from=1).read(Answer(Delivered(), body.encode()), 0)
+
+    assert told.mismatch
+    assert told.others == []
