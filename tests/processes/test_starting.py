@@ -152,11 +152,15 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         "is damaged",
     ),
     "another format": (
-        lambda path: path.write_bytes(path.read_bytes().replace(b'shot":1', b'shot":9', 1)),
-        "has format 9, this program reads 1",
+        lambda path: path.write_bytes(path.read_bytes().replace(b'shot":2', b'shot":9', 1)),
+        "has format 9, this program reads 1 and 2",
     ),
     "empty": (lambda path: path.write_bytes(b""), "is not a snapshot"),
     "something else": (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n"), "is not a snapshot"),
+    "a byte of its head": (
+        lambda path: path.write_bytes(b"\xff" + path.read_bytes()[1:]),
+        "is not a snapshot",
+    ),
     "a directory": (_make_directory, "snapshot not used"),
 }
 
