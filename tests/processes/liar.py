@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import threading
 from collections.abc import Awaitable, Callable
@@ -61,6 +62,15 @@ class Liar:
     def forward_to(self, port: int) -> None:
         """Be an honest proxy of a port of this machine from now on."""
         self.answer = _proxy(port)
+
+    def forward_in_turn(self, *ports: int) -> None:
+        """Be what a Service is: the first request goes to the one, the next to the other."""
+        answers = itertools.cycle([_proxy(port) for port in ports])
+
+        async def answer(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+            return await next(answers)(request, body)
+
+        self.answer = answer
 
     def items(self) -> list[dict[str, object]]:
         """All items received, oldest first."""

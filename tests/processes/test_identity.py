@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
+import pytest
+from aiohttp import web
+
 from processes.cluster import LONG, Cluster, throughout, until
-from processes.liar import Liar
+from processes.liar import NODE_HEADER, Liar
 
 
 def test_two_peers_on_one_host_replicate() -> None:
@@ -93,6 +97,50 @@ def test_url_that_led_to_ourselves_may_lead_to_another_later() -> None:
         until(lambda: not one.view["peers"][0]["self"])
         one.register("MOVED", "a", leaseInfo=LONG)
         until(lambda: two.ids() == {"a"})
+        # A task that nobody could end any more kept such a process from ever stopping.
+        assert one.terminate() == 0
+
+
+def test_url_that_leads_to_several_in_turn_is_told() -> None:
+    """A Kubernetes Service in a list of peers: each change would reach only one of them."""
+    with Liar() as service, Cluster(3) as cluster:
+        one, two, three = cluster.peers
+        service.forward_in_turn(two.port, three.port)
+        one.settings["peers"] = [service.url]
+        two.settings["peers"] = three.settings["peers"] = []
+        cluster.start()
+
+        until(lambda: "leads to several processes in turn" in (one.view["peers"][0]["why"] or ""))
+        assert not one.view["peers"][0]["available"]
+        assert one.log.count("leads to several processes in turn") == 1
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_who_claims_the_node_id_of_another_does_not_make_him_vanish(*, first: bool) -> None:
+    """He is told of changes all the same, wherever he stands in the list."""
+    with Liar() as liar, Cluster(2) as cluster:
+        one, two = cluster.peers
+        one.settings["peers"] = [liar.url, two.url] if first else [two.url, liar.url]
+        two.settings["peers"] = []
+        cluster.start([two])
+        node = two.view["node"]
+
+        async def claim(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
+            told = {"node": node, "name": "peer2", "stage": "ready", "instances": 0}
+            if request.method == "POST":
+                count = len(json.loads(body).get("replicationList", []))
+                told = {"responseList": [{"statusCode": 200}] * count}
+            answer = json.dumps({**told, "applications": {}, "sees": {}})
+            return web.Response(text=answer, headers={NODE_HEADER: node})
+
+        liar.answer = claim
+        cluster.start([one])
+        until(lambda: [edge["node"] for edge in one.view["peers"]] == [node] * 2)
+        one.register("TOLD", "a", leaseInfo=LONG)
+
+        until(lambda: two.ids() == {"a"})
+        assert len({edge["name"] for edge in one.view["peers"]}) == 2  # metrics are by name
+        assert one.edge(two)["available"]
 
 
 def test_peer_listed_under_a_path_it_does_not_serve_is_not_available() -> None:

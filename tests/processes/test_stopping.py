@@ -93,6 +93,21 @@ def test_sigterm_with_a_peer_that_takes_nothing_is_bounded(how: str) -> None:
         assert one.exit_code() == 0
 
 
+@pytest.mark.parametrize("drain_s", [0.0, 1.0])
+def test_two_told_to_stop_at_once_do_not_wait_for_each_other(drain_s: float) -> None:
+    """Each has something for the other, who listens no more; both wait for half a minute else."""
+    settings = {"stop_timeout_s": 600.0, "peer_read_timeout_s": 120.0, "drain_s": drain_s}
+    with Cluster(2, register_with_eureka=True, **settings) as cluster:
+        cluster.start()
+        for peer in cluster.peers:
+            peer.register("LAST", peer.name, leaseInfo=LONG)
+
+        for peer in cluster.peers:
+            peer.signal(signal.SIGTERM)
+
+        assert [peer.exit_code() for peer in cluster.peers] == [0, 0]
+
+
 def test_sigterm_during_the_start_ends_it() -> None:
     """A start that waits for a silent peer can be given up."""
     with socket.create_server(("127.0.0.1", 0)) as silent, Cluster(1) as cluster:

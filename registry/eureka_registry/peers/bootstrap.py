@@ -160,6 +160,7 @@ class _Copying:
         self._now_ms = now_ms
         self._reached: dict[Link, _Place] = {}
         self._said: dict[Link, str] = {}
+        self._too_large: set[Link] = set()
         self._moved_s = 0.0
         self._leader: Link | None = None
 
@@ -177,6 +178,8 @@ class _Copying:
         """Copy from one peer, from where the last try broke off at that process."""
         if link.sender.is_self:
             return Heard.OURSELVES
+        if link in self._too_large:
+            return Heard.TOO_LARGE
         try:
             return await self._copy(link)
         except NotCopiedError as error:
@@ -226,7 +229,7 @@ class _Copying:
             case _:
                 if answer.body is not None or error.too_large:
                     self._say(link, str(error))
-                return Heard.TOO_LARGE if error.too_large else Heard.SILENT
+                return self._heard_of(link, too_large=error.too_large)
 
     async def _ask_java(self, link: Link) -> Heard:
         """A Java server gives its list; when its leases were renewed it does not tell.
@@ -237,7 +240,7 @@ class _Copying:
         if answer.body is None:
             if answer.too_large:
                 self._say(link, "its list is too large")
-            return Heard.TOO_LARGE if answer.too_large else Heard.SILENT
+            return self._heard_of(link, too_large=answer.too_large)
         now = self._now_ms()
         try:
             document = await asyncio.to_thread(jsoncodec.decode_applications, answer.body, now)
@@ -250,6 +253,12 @@ class _Copying:
         async for some in in_pieces(listed):
             merge(self._registry, [_renewed_now(each, now) for each in some], now)
         return Heard.COPIED
+
+    def _heard_of(self, link: Link, *, too_large: bool) -> Heard:
+        if not too_large:
+            return Heard.SILENT
+        self._too_large.add(link)  # nothing is gained by asking again
+        return Heard.TOO_LARGE
 
     def _say(self, link: Link, reason: str) -> None:
         """Say why a peer cannot be copied, once; it is asked again and again."""

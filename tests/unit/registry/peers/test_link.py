@@ -21,9 +21,7 @@ from eureka_registry.wire.copies import Digest, encode_digest
 NOW = 50_000
 TAKEN = (200, b'{"responseList":[]}')
 """What a server answers to a batch without items."""
-IGNORE = Hooks(
-    encode=lambda _: None, renewal=lambda _: None, on_reply=lambda _task, _reply: None
-)
+IGNORE = Hooks(encode=lambda _: None, renewal=lambda _: None, on_reply=lambda _task, _reply: None)
 
 
 @asynccontextmanager

@@ -77,9 +77,7 @@ def test_tasks_and_what_is_told_of_them_stand_in_one_order(short_from: int) -> N
         ("<html>", Unreachable("answer is no replication answer"), []),
     ],
 )
-def test_replies_are_told_apart(
-    body: str, outcome: Outcome, others: list[tuple[str, int]]
-) -> None:
+def test_replies_are_told_apart(body: str, outcome: Outcome, others: list[tuple[str, int]]) -> None:
     """Those to items by their order, those to renewals by the place they name."""
     told = packed(tasks(*"abc"), short_from=1).read(Answer(Delivered(), body.encode()), 0)
 

@@ -35,10 +35,15 @@ def snapshot(path: Path, held: Registry) -> Snapshot:
     return Snapshot(path, held, "node", lambda: NOW)
 
 
+def names(directory: Path) -> list[str]:
+    """Names of the files there."""
+    return [each.name for each in directory.iterdir()]
+
+
 async def written(path: Path, count: int = 30) -> bytes:
     """The file of so many instances."""
     await snapshot(path, holding(count)).save()
-    return path.read_bytes()
+    return path.read_bytes()  # noqa: ASYNC240
 
 
 async def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -166,7 +171,7 @@ async def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None
 
     assert "no snapshot" in await snapshot(path, registry()).load()
 
-    assert {each.name for each in tmp_path.iterdir()} == {".s[1].bak", ".s1.17", "s[1].17"}
+    assert set(names(tmp_path)) == {".s[1].bak", ".s1.17", "s[1].17"}
 
 
 async def test_link_beside_its_place_is_not_written_through(tmp_path: Path) -> None:
@@ -203,7 +208,7 @@ async def test_two_saves_at_once_leave_a_whole_file(tmp_path: Path) -> None:
     await asyncio.gather(one.save(), one.save())
 
     assert len(read(tmp_path / "s")[1]) == 3
-    assert [each.name for each in tmp_path.iterdir()] == ["s"]
+    assert names(tmp_path) == ["s"]
 
 
 def test_moment_that_cannot_be_is_damage(tmp_path: Path) -> None:
