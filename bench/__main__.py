@@ -35,6 +35,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = MappingProxyType(
         "delta": reads.deltas,
         "start": starts.starts,
         "restart": starts.restarts,
+        "restart-large": starts.large_restarts,
         "sight": sight,
     }
 )

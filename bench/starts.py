@@ -67,14 +67,39 @@ async def restarts(lab: Lab) -> list[Figure]:
     ]
 
 
-async def _until_agreed(peers: Sequence[Process]) -> float:
+async def large_restarts(lab: Lab) -> list[Figure]:
+    """The same for a second peer of two, with as many instances as one registry may hold."""
+    figures: list[Figure] = []
+    for instances in (50_000,) if lab.quick else (50_000, 100_000):
+        async with lab.peers(2, max_instances=instances + 2) as peers:
+            lab.unpin(peers)
+            lab.say(f"two peers with {instances:,} instances")
+            await lab.fill(peers[0], instances)
+            await _until_agreed(peers, instances)
+            await peers[1].stop()
+            began = time.perf_counter()
+            await peers[1].start()
+            ready = await until_ready(peers[1])
+            held = _digest(peers[1]).instances
+            if held < instances:
+                raise NotMeasuredError(f"ready with {held:,} of {instances:,} instances")
+            agreed = await _until_agreed(peers, instances)
+        words = f"restart of one of two, {instances:,} instances"
+        figures += [
+            Figure(f"{words}: ready, complete", "s", ready - began),
+            Figure(f"{words}: digests agree", "s", agreed - began),
+        ]
+    return figures
+
+
+async def _until_agreed(peers: Sequence[Process], instances: int = INSTANCES) -> float:
     """Wait until all peers hold the same; the moment at which they did (`time.perf_counter`)."""
     deadline = time.perf_counter() + _PATIENCE_S
     digests: list[_Digest] = []
     while time.perf_counter() < deadline:
         digests = [_digest(peer) for peer in peers]
         now = time.perf_counter()
-        full = digests[0].instances == INSTANCES + len(peers)  # each lists itself, too
+        full = digests[0].instances == instances + len(peers)  # each lists itself, too
         if full and all(each.applications == digests[0].applications for each in digests):
             return now
         await asyncio.sleep(_LOOK_EVERY_S)

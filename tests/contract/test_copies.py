@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from eureka_registry.core.model import Instance, Origin
+from eureka_registry.core.pages import Cursor
 from eureka_registry.core.registry import Registry
 from eureka_registry.http import peer_api
 from eureka_registry.http.routes import Resource
 from eureka_registry.peers import digests
 from eureka_registry.peers.link import Agreement, Link
-from eureka_registry.wire.copies import decode_digest
+from eureka_registry.wire.copies import decode_digest, encode_copy
 from support.instances import changed, instance
 from support.server import DIRTY, Running
 
@@ -119,8 +120,12 @@ async def test_peer_of_an_earlier_version_is_not_given_a_part(start: Start) -> N
 async def test_page_is_encoded_once_for_many(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Peers that start together, or a stranger, ask for the same; a change makes it anew."""
     made: list[object] = []
-    encode = peer_api.encode_copy
-    monkeypatch.setattr(peer_api, "encode_copy", lambda *a: made.append(a) or encode(*a))
+
+    def counting(*given: Any) -> tuple[bytes, Cursor | None]:  # noqa: ANN401 - as they come
+        made.append(given)
+        return encode_copy(*given)
+
+    monkeypatch.setattr(peer_api, "encode_copy", counting)
     there = await start()
     fill(there.node.registry, 5)
     for _ in range(10):
@@ -186,7 +191,7 @@ async def test_many_applications_that_differ_are_copied_at_once(start: Start) ->
 
 
 @asynccontextmanager
-async def claiming(copy: Callable[[dict[str, str]], bytes]) -> AsyncIterator[TestServer]:
+async def claiming(copy: Callable[[dict[str, str]], bytes]) -> AsyncIterator[BaseTestServer]:
     """A peer that is ready, differs, and gives these copies."""
     applications = {"LIES": "0" * 16}
     sight = {"name": "liar", "stage": "ready", "instances": 1, "sees": {}}

@@ -93,11 +93,9 @@ def test_sigterm_with_a_peer_that_takes_nothing_is_bounded(how: str) -> None:
         assert one.exit_code() == 0
 
 
-@pytest.mark.parametrize("drain_s", [0.0, 1.0])
-def test_two_told_to_stop_at_once_do_not_wait_for_each_other(drain_s: float) -> None:
-    """Each has something for the other, who listens no more; both wait for half a minute else."""
-    settings = {"stop_timeout_s": 600.0, "peer_read_timeout_s": 120.0, "drain_s": drain_s}
-    with Cluster(2, register_with_eureka=True, **settings) as cluster:
+def test_two_told_to_stop_at_once_do_not_wait_for_each_other() -> None:
+    """Each has something for the other: it is taken, or the other is known to stop as well."""
+    with Cluster(2, register_with_eureka=True) as cluster:
         cluster.start()
         for peer in cluster.peers:
             peer.register("LAST", peer.name, leaseInfo=LONG)
@@ -106,6 +104,7 @@ def test_two_told_to_stop_at_once_do_not_wait_for_each_other(drain_s: float) -> 
             peer.signal(signal.SIGTERM)
 
         assert [peer.exit_code() for peer in cluster.peers] == [0, 0]
+        assert not any("some peer did not take" in peer.log for peer in cluster.peers)
 
 
 def test_sigterm_during_the_start_ends_it() -> None:

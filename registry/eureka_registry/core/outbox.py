@@ -59,20 +59,18 @@ import msgspec
 
 from eureka_registry.core.limits import RENEWALS_AT_ONCE, RENEWALS_EVERY_MS
 from eureka_registry.core.model import PeerAction
+from eureka_registry.core.pace import (
+    Congested,
+    Delivered,
+    Failure,
+    Interrupted,
+    Outcome,
+    Pace,
+    Refused,
+    Unreachable,
+    span,
+)
 
-CONGESTION_PAUSE_MS: Final = 1_000
-"""First pause after a 503 or a read time-out (Java `SERVER_UNAVAILABLE_SLEEP_TIME_MS`)."""
-
-FAILURE_PAUSE_MS: Final = 100
-"""First pause after any other failure (Java `RETRY_SLEEP_TIME_MS`)."""
-
-LONGEST_PAUSE_MS: Final = 30_000
-"""Upper bound of either pause, before it is spread (Java `TrafficShaper`)."""
-
-OPEN_AFTER: Final = 5
-"""Failures in a row after which the circuit is open."""
-
-_MOST_DOUBLINGS: Final = 9  # 100 ms doubled so often is beyond the longest pause
 _OVERRIDES: Final = frozenset({PeerAction.STATUS_UPDATE, PeerAction.DELETE_STATUS_OVERRIDE})
 _REPLACES: Final[Mapping[PeerAction, frozenset[PeerAction]]] = MappingProxyType(
     {
@@ -97,39 +95,6 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     id: str
     queued_at_ms: int
     expires_at_ms: int
-
-
-class Delivered(msgspec.Struct, frozen=True):
-    """The peer took the batch, whatever it says of single items."""
-
-
-class Congested(msgspec.Struct, frozen=True):
-    """The peer is there and has too much to do: 503 or a read time-out. `reason` in words."""
-
-    reason: str
-
-
-class Unreachable(msgspec.Struct, frozen=True):
-    """The batch did not arrive, or no usable answer came back. `reason` in words."""
-
-    reason: str
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """The peer answered with an HTTP status that no retry changes."""
-
-    status: int
-
-
-class Interrupted(msgspec.Struct, frozen=True):
-    """We gave the batch up ourselves; it says nothing about the peer."""
-
-
-Outcome = Delivered | Congested | Unreachable | Refused | Interrupted
-"""What became of a batch."""
-
-Failure = Congested | Unreachable | Refused
-"""An outcome that speaks against the peer."""
 
 
 class DropReason(StrEnum):
@@ -160,7 +125,7 @@ class Outbox:
         self._in_flight: list[Task] = []
         self._renewals_due_ms = 0
         self._renewals_taken = 0
-        self._pace = _Pace()
+        self._pace = Pace()
         self._dropped: Counter[DropReason] = Counter()
         self._last_delivered_ms: int | None = None
         self.bound(batch_size, limit)
@@ -216,7 +181,7 @@ class Outbox:
         since_ms = self._pace.failing_since_ms
         if since_ms is None:
             return None
-        return f"{self._pace.trouble} for {_span(now_ms - since_ms)}, {self._next_try(now_ms)}"
+        return f"{self._pace.trouble} for {span(now_ms - since_ms)}, {self._next_try(now_ms)}"
 
     def add(
         self, action: PeerAction, app: str, instance_id: str, now_ms: int, max_age_ms: int
@@ -412,43 +377,8 @@ class Outbox:
             return "trying now"
         wait_ms = self._pace.next_try_ms - now_ms
         if wait_ms > 0:
-            return f"next try in {_span(wait_ms)}"
+            return f"next try in {span(wait_ms)}"
         return "trying now" if self.backlog else "next try with the next change"
-
-
-class _Pace:
-    """When the next batch may leave, judged from the failures in a row."""
-
-    __slots__ = (
-        "_failures",
-        "failing_since_ms",
-        "is_open",
-        "is_refused",
-        "next_try_ms",
-        "trouble",
-    )
-
-    def __init__(self) -> None:
-        self.succeeded()
-
-    def succeeded(self) -> None:
-        self._failures = 0
-        self.is_open = False
-        self.is_refused = False
-        self.failing_since_ms: int | None = None
-        self.next_try_ms = 0
-        self.trouble = ""
-
-    def failed(self, outcome: Failure, now_ms: int, spread: float) -> None:
-        first_ms = CONGESTION_PAUSE_MS if isinstance(outcome, Congested) else FAILURE_PAUSE_MS
-        pause_ms = min(LONGEST_PAUSE_MS, first_ms << min(self._failures, _MOST_DOUBLINGS))
-        self._failures += 1
-        self.is_open = self._failures >= OPEN_AFTER
-        self.is_refused = isinstance(outcome, Refused)
-        self.next_try_ms = now_ms + pause_ms + int(pause_ms * spread)
-        self.trouble = _trouble(outcome)
-        if self.failing_since_ms is None:
-            self.failing_since_ms = now_ms
 
 
 def _merge(pending: tuple[Task, ...], new: Task) -> tuple[Task, ...]:
@@ -469,17 +399,3 @@ def _living_as_long_as(task: Task, newer: Task) -> Task:
     if task.action is not PeerAction.REGISTER or task.expires_at_ms >= newer.expires_at_ms:
         return task
     return msgspec.structs.replace(task, expires_at_ms=newer.expires_at_ms)
-
-
-def _trouble(outcome: Failure) -> str:
-    if isinstance(outcome, Refused):
-        return f"refused with status {outcome.status}"
-    return outcome.reason
-
-
-def _span(span_ms: int) -> str:
-    seconds = -(-span_ms // 1_000)
-    if seconds < 120:  # noqa: PLR2004 - two minutes
-        return f"{seconds} s"
-    minutes = seconds // 60
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"  # noqa: PLR2004

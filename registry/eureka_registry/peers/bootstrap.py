@@ -26,7 +26,7 @@ import msgspec
 
 from eureka_registry.core.limits import LONGEST_COPY
 from eureka_registry.core.model import Instance, LeaseInfo
-from eureka_registry.core.outbox import Refused, Unreachable
+from eureka_registry.core.pace import Refused, Unreachable
 from eureka_registry.core.pages import BEGIN, Cursor
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.copying import NotCopiedError, in_pieces, read_pages, take_over

@@ -25,7 +25,7 @@ from eureka_registry.core.limits import (
     DIGEST_ANSWER_BYTES,
     LIST_ANSWER_BYTES,
 )
-from eureka_registry.core.outbox import Congested, Delivered, Outcome, Refused, Unreachable
+from eureka_registry.core.pace import Congested, Delivered, Outcome, Refused, Unreachable
 from eureka_registry.peers import urls
 from eureka_registry.peers.identity import NODE_HEADER, NONCE_HEADER, NodesSeen, Nonces
 

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from eureka_registry.core.limits import LEASES_AT_ONCE
 from eureka_registry.core.model import Instance
-from eureka_registry.core.outbox import Congested, Outcome, Refused, Unreachable
+from eureka_registry.core.pace import Congested, Outcome, Refused, Unreachable
 from eureka_registry.core.pages import BEGIN, Cursor
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import COPY_PATH, Answer, PeerClient

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from eureka_registry.core.outbox import Delivered, Outcome, Refused
+from eureka_registry.core.pace import Delivered, Outcome, Refused
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import DIGEST_PATH, SEVERAL, Answer, PeerClient
 from eureka_registry.peers.copying import NotCopiedError, words

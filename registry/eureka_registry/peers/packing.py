@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from eureka_registry.core.outbox import Delivered, Outcome, Task, Unreachable
+from eureka_registry.core.outbox import Task
+from eureka_registry.core.pace import Delivered, Outcome, Unreachable
 from eureka_registry.peers.client import Answer
 from eureka_registry.wire.fields import BadDocument
 from eureka_registry.wire.renewals import Renewal, decode_renewal_replies, encode_renewals

@@ -20,7 +20,7 @@ import msgspec
 
 from eureka_registry.core.mirror import Mirror
 from eureka_registry.core.model import Instance
-from eureka_registry.core.outbox import Congested, Refused, Unreachable
+from eureka_registry.core.pace import Congested, Refused, Unreachable
 from eureka_registry.peers.client import Answer, Limits, Node, PeerClient
 from eureka_registry.peers.pause import pause
 from eureka_registry.wire.documents import BadDocument, Envelope

@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 
 from eureka_registry.core.limits import BATCH_BYTES, RENEWALS_AT_ONCE
 from eureka_registry.core.model import PeerAction
-from eureka_registry.core.outbox import Delivered, Interrupted, Outbox, Refused, Task
+from eureka_registry.core.outbox import Outbox, Task
+from eureka_registry.core.pace import Delivered, Interrupted, Refused
 from eureka_registry.peers.client import Answer, PeerClient
 from eureka_registry.peers.packing import Packed, Room, pack
 from eureka_registry.wire.renewals import Renewal

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from eureka_registry.core.model import Instance, Origin, PeerAction
-from eureka_registry.core.outbox import Congested, Delivered, Outbox, Outcome, Task, Unreachable
+from eureka_registry.core.outbox import Outbox, Task
+from eureka_registry.core.pace import Congested, Delivered, Outcome, Unreachable
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.peers.exchange import ReplyOutcome, apply, encode, take_reply
 from eureka_registry.wire.replication import (

@@ -10,17 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from eureka_registry.core.model import PeerAction
-from eureka_registry.core.outbox import (
+from eureka_registry.core.outbox import DropReason, Outbox, Task
+from eureka_registry.core.pace import (
     LONGEST_PAUSE_MS,
     OPEN_AFTER,
     Congested,
     Delivered,
-    DropReason,
     Interrupted,
-    Outbox,
     Outcome,
     Refused,
-    Task,
     Unreachable,
 )
 

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from eureka_registry.core.outbox import Congested, Delivered, Outcome, Refused, Unreachable
+from eureka_registry.core.pace import Congested, Delivered, Outcome, Refused, Unreachable
 from eureka_registry.peers.client import Answer, Limits, Node, PeerClient, open_session
 from support.authority import Authority
 

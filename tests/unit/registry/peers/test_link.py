@@ -10,7 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from eureka_registry.core.model import PeerAction
-from eureka_registry.core.outbox import Outbox, Unreachable
+from eureka_registry.core.outbox import Outbox
+from eureka_registry.core.pace import Unreachable
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.peers.client import Node, PeerClient, open_session
 from eureka_registry.peers.discovery import Peer

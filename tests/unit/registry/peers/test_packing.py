@@ -7,7 +7,8 @@ import json
 import pytest
 
 from eureka_registry.core.model import PeerAction, Status
-from eureka_registry.core.outbox import Delivered, Outcome, Task, Unreachable
+from eureka_registry.core.outbox import Task
+from eureka_registry.core.pace import Delivered, Outcome, Unreachable
 from eureka_registry.peers.client import Answer
 from eureka_registry.peers.packing import Packed, Room, pack
 from eureka_registry.wire.replication import encode_item

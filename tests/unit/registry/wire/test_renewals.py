@@ -48,7 +48,7 @@ def holding(leases: dict[str, dict[str, object]]) -> Registry:
     """A registry with these instances; one of them left lately."""
     held = registry()
     for name, fields in leases.items():
-        held.copy(changed(instance(name), **fields), 10_000)  # type: ignore[arg-type]
+        held.copy(changed(instance(name), **fields), 10_000)
     held.copy(instance("gone"), 10_000)
     held.cancel(APP, "gone", 20_000)
     return held
@@ -72,11 +72,11 @@ def test_short_renewals_do_what_items_do(
 
     usual = [apply(one, item, NOW) for item in decode_batch(encode_batch(items), NOW)]
     renewals, rest = decode_renewals(encode_renewals(short, []), NOW)
-    told = [apply(other, item, NOW) for item in renewals]
+    replied = [apply(other, item, NOW) for item in renewals]
 
     assert rest == []
     assert state(one) == state(other)
-    count, others, _ = decode_renewal_replies(encode_renewal_replies(told, NONE), NOW)
+    count, others, _ = decode_renewal_replies(encode_renewal_replies(replied, NONE), NOW)
     replies = [Reply(200)] * count
     for place, reply in others:
         replies[place] = reply
