@@ -226,9 +226,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     conflict_rules: Annotated[
         Rules,
         _live(
-            "`eurekube`: of two documents with one lastDirtyTimestamp the later change wins, a renewal "
-            "that says another status is answered 404 once, an override never ages its client's "
-            "document; `java`: as Java does"
+            "`eurekube`: of two documents with one lastDirtyTimestamp the later change wins, a "
+            "renewal that says another status is answered 404 once, an override never ages its "
+            "client's document; `java`: as Java does"
         ),
     ] = Rules.EUREKUBE
 

@@ -2,8 +2,8 @@
 
 `lastDirtyTimestamp` is the client's own clock and decides first, as in Java. Where it is the same,
 Java takes what came last, so that peers that hear of two changes in another order differ for ever.
-Here the later change wins: `lastUpdatedTimestamp` is the moment of a change at the peer that made it,
-and travels with the document (docs/decisions/0022-which-document-wins.md).
+Here the later change wins: `lastUpdatedTimestamp` is the moment of a change at the peer that made
+it, and travels with the document (docs/decisions/0022-which-document-wins.md).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def settle(
 ) -> tuple[Instance, int]:
     """Give the document to go on with when `incoming` is registered, and when it was changed.
 
-    A client that we told to register means what it says now, however old it says it is: an operator's
-    override or another peer may have brought a timestamp that is ahead of the client's.
+    A client that we told to register means what it says now, however old it says it is: another
+    peer may have brought a timestamp that is ahead of the client's.
 
     Args:
         held: the present lease, if there is one.

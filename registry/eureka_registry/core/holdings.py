@@ -65,7 +65,7 @@ class Holdings:
         self.delta.add(instance, now_ms)
 
     def _modify(self, lease: Lease, now_ms: int, **changes: object) -> None:
-        """Change a document; `last_updated_ms` among `changes` says when that was, else it stays."""
+        """Change a document; unless `changes` say when, it is changed since when it was before."""
         before, digest, size = lease.instance, lease.digest, lease.bytes
         lease.show(
             msgspec.structs.replace(

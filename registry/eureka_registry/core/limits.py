@@ -16,9 +16,9 @@ MAX_ID_BYTES: Final = 1_024
 a byte; with these both fit into a request line of 8,190 (`http.connection.MAX_LINE_BYTES`)."""
 
 MAX_NAME: Final = 2_048
-"""Characters of a host name, an address and a group; DNS allows 253. Every other bound of characters
-and every number of entries is at least as large as this and `MAX_ADDRESSES`: `validation.is_short`
-rests on that."""
+"""Characters of a host name, an address and a group; DNS allows 253. `validation.is_short` rests on
+this: every other bound of characters is at least as large, every one of entries as `MAX_ADDRESSES`.
+"""
 
 MAX_URL: Final = 8_192
 """Characters of a URL; no browser and no proxy takes longer ones."""

@@ -1,4 +1,4 @@
-"""Token buckets for fetches (Netflix `RateLimitingFilter`, `eureka-protocol.md` 7.6), and for logs."""
+"""Token buckets for fetches (Netflix `RateLimitingFilter`), and what a log is told."""
 
 from __future__ import annotations
 

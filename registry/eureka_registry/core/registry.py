@@ -19,12 +19,19 @@ from typing import Final
 
 import msgspec
 
-from eureka_registry.core.conflicts import moment_after, moment_told, must_ask, settle, settle_as_java
+from eureka_registry.core.conflicts import (
+    moment_after,
+    moment_told,
+    must_ask,
+    settle,
+    settle_as_java,
+)
 from eureka_registry.core.holdings import Holdings
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.limits import MOST_OF_ONE_ID, VERDICT_AGE_MS
 from eureka_registry.core.model import ActionType, DataCenter, Instance, Origin, Status
 from eureka_registry.core.rate import EvictionBudget, MinuteRate
+from eureka_registry.core.refusals import Refusals
 from eureka_registry.core.room import Full, Room
 from eureka_registry.core.selfpreservation import (
     JavaThreshold,
@@ -89,6 +96,7 @@ class Registry(Holdings):
         self.last_departed: deque[tuple[int, str, bool]] = deque(maxlen=LAST_N)
         self._budget = EvictionBudget(rules.preservation.threshold)
         self._verdict: tuple[int, Verdict] | None = None
+        self.refusals = Refusals()
         self.java: JavaThreshold | None = None
         if rules.java_interval_s is not None:
             self.java = JavaThreshold(
@@ -207,7 +215,7 @@ class Registry(Holdings):
         )
         return self._hold(lease, held, now_ms)
 
-    def renew(  # noqa: PLR0913 - the fields of E6
+    def renew(
         self,
         app: str,
         instance_id: str,
@@ -270,7 +278,7 @@ class Registry(Holdings):
         self._depart(lease, now_ms, expired=False)
         return True
 
-    def set_status(  # noqa: PLR0913 - the fields of E8 and E9
+    def set_status(
         self,
         app: str,
         instance_id: str,
@@ -303,7 +311,7 @@ class Registry(Holdings):
         )
         return True
 
-    def clear_status(  # noqa: PLR0913 - the fields of E8 and E9
+    def clear_status(
         self,
         app: str,
         instance_id: str,

@@ -28,7 +28,7 @@ class Full(msgspec.Struct, frozen=True):
 
 
 class Room(msgspec.Struct, frozen=True):
-    """The settings: most instances, and the share of them (0 to 1) that one application may have."""
+    """The settings: most instances, and the share (0 to 1) that one application may have."""
 
     max_instances: int = 100_000
     application_share: float = 0.5

@@ -70,7 +70,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
     def keeps(self, app: str, over_ms: int) -> bool:
         """Whether a lease of `app` is kept that has been over for so long."""
-        if not self.expiration_enabled and (self.patience_ms is None or over_ms <= self.patience_ms):
+        if not self.expiration_enabled and (
+            self.patience_ms is None or over_ms <= self.patience_ms
+        ):
             return True
         return app in self.kept and over_ms <= self.application_patience_ms
 

@@ -99,7 +99,9 @@ def is_short(text: bytes) -> bool:
 def metadata_problem(metadata: Mapping[str, str], where: str = "metadata") -> str | None:
     """Say why this metadata is not accepted, else `None`; an empty key is no element of XML."""
     if len(metadata) > MAX_METADATA_ENTRIES:
-        return f"{where} has {len(metadata):,} entries; at most {MAX_METADATA_ENTRIES:,} are accepted"
+        return (
+            f"{where} has {len(metadata):,} entries; at most {MAX_METADATA_ENTRIES:,} are accepted"
+        )
     keys = size = 0
     for key, value in metadata.items():
         if not key:

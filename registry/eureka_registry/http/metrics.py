@@ -69,6 +69,7 @@ class _NodeCollector(Collector):
         yield _gauge("registry_size", "registered instances", registry.size)
         yield _gauge("instances_up", "instances that are UP", registry.counts[Status.UP])
         yield _gauge("ready", "1 when lists are served", self._node.gate.stage is Stage.READY)
+        yield _counter("refused", "instances of peers that were not taken", registry.refusals.total)
         yield _counter("expired", "evicted leases", self._node.counters.expired)
         configuration = self._node.configuration
         unusable = configuration.problem is not None

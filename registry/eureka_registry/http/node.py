@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -39,6 +40,7 @@ from eureka_registry.peers.regions import Bounds
 from eureka_registry.peers.remotes import Remotes, Wanted
 from eureka_registry.wire.bodies import Bodies
 
+_log = logging.getLogger(__name__)
 _EVERYWHERE: Final = frozenset({EVERY_NETWORK, "0.0.0.0", "::"})  # noqa: S104 - compared only
 
 
@@ -94,6 +96,11 @@ class Node:
             short_departures=settings.short_departures,
             max_age_ms=int(settings.read_only_cache_s * 1000),
         )
+
+    def tell_refusals(self) -> None:
+        """Log which instances of peers were not taken, and why; call it about once a second."""
+        for sentence in self.registry.refusals.take(self.now_ms()):
+            _log.warning("instance of a peer refused: %s", sentence)
 
     @property
     def problem(self) -> str | None:

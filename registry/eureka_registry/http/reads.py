@@ -104,7 +104,7 @@ class Reads:
         """One instance, whatever its application (E11).
 
         Java gives the first that it finds, so whoever may write one application can answer for an
-        instance of another. Where several have the id, nobody but the asker can know which is meant.
+        instance of another. Where several have the id, only who asks can know which is meant.
         """
         (instance_id,) = route.names
         found = [lease.document() for lease in self._registry.by_id(instance_id, call.now_ms)]

@@ -82,9 +82,7 @@ class Writes:
             return Answer(self.renew_for_client(app, instance_id, *version, call.now_ms))
         if "overriddenstatus" in call.query:  # then its status is not the client's own
             version = version[0], None
-        renewal = self._registry.renew(
-            app, instance_id, call.now_ms, *version, origin=Origin.PEER
-        )
+        renewal = self._registry.renew(app, instance_id, call.now_ms, *version, origin=Origin.PEER)
         if renewal.newer_here is not None:
             return document(renewal.newer_here, call.form(v1=route.v1), _CONFLICT)
         if renewal.found:

@@ -13,7 +13,7 @@ from eureka_registry.core.model import Instance, Origin, PeerAction, Status
 from eureka_registry.core.outbox import Task
 from eureka_registry.core.registry import Registry
 from eureka_registry.core.room import Full
-from eureka_registry.core.validation import problem, shown
+from eureka_registry.core.validation import problem
 from eureka_registry.wire import jsoncodec
 from eureka_registry.wire.fields import known_status
 from eureka_registry.wire.replication import Item, Reply, encode_item
@@ -24,14 +24,16 @@ Key = tuple[str, str]
 OK = Reply(200)
 NOT_FOUND = Reply(404)
 BROKEN = Reply(500)
-FULL_STATUS = 507
+FULL = Reply(507)
 """There is no room for the instance; its next renewal is answered 404, and it is offered again."""
 
 
 def apply(registry: Registry, item: Item, now_ms: int) -> Reply:
     """Do what a peer tells, and say how it went. Never passed on to other peers."""
     if item.problem is not None or item.action is None or not item.app or not item.id:
-        return Reply(BROKEN.status, reason=item.problem)
+        if item.problem is not None:
+            registry.refusals.note(item.app, item.id, item.problem)
+        return BROKEN
     key = (item.app.upper(), item.id)
     match item.action:
         case PeerAction.REGISTER:
@@ -142,10 +144,12 @@ def _register(registry: Registry, app: str, instance: Instance | None, now_ms: i
     wrong = problem(instance, app)
     if wrong is not None:
         # Java answers 200 whatever the validation says, and so must we: a sender drops the rest.
-        return Reply(OK.status, reason=f"{app}/{shown(instance.id)}: {wrong}")
+        registry.refusals.note(app, instance.id, wrong)
+        return OK
     made = registry.register(instance, Origin.PEER, now_ms)
     if isinstance(made, Full):
-        return Reply(FULL_STATUS, reason=made.sentence)
+        registry.refusals.note(app, instance.id, made.sentence)
+        return FULL
     return OK
 
 

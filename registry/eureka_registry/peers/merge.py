@@ -27,29 +27,28 @@ from eureka_registry.core.lease import Lease, content_digest, within_bounds
 from eureka_registry.core.limits import MAX_AHEAD_MS
 from eureka_registry.core.model import Instance
 from eureka_registry.core.registry import Registry
-from eureka_registry.core.validation import problem, shown
+from eureka_registry.core.validation import problem
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """What merging did: instance ids taken over, and leases the other peer must cancel.
-
-    `refused` says in sentences which instances were not taken, and why.
-    """
+    """What merging did: instance ids taken over, and leases the other peer must cancel."""
 
     taken: list[str]
     to_cancel: list[tuple[str, str]]
-    refused: list[str] = []
 
 
 def merge(
     registry: Registry, theirs: Iterable[Instance], now_ms: int, *, starting: bool = False
 ) -> Merged:
-    """Take over what another peer knows better; moments of the leases are by our clock."""
-    merged = Merged([], [], [])
+    """Take over what another peer knows better; moments of the leases are by our clock.
+
+    What is not taken although it is new, `Registry.refusals` says.
+    """
+    merged = Merged([], [])
     for instance in theirs:
         wrong = problem(instance, instance.app)
         if wrong is not None:
-            merged.refused.append(f"{shown(instance.app)}/{shown(instance.id)}: {wrong}")
+            registry.refusals.note(instance.app, instance.id, wrong)
             continue
         held = registry.lease(instance.app, instance.id)
         if held is None:
@@ -78,7 +77,7 @@ def _copy(registry: Registry, instance: Instance, merged: Merged, now_ms: int) -
     if full is None:
         merged.taken.append(instance.id)
     else:
-        merged.refused.append(f"{shown(instance.app)}/{shown(instance.id)}: {full.sentence}")
+        registry.refusals.note(instance.app, instance.id, full.sentence)
 
 
 def _is_over(instance: Instance, now_ms: int) -> bool:

@@ -10,7 +10,7 @@ import re
 from typing import Final, cast
 
 from eureka_registry.core.model import Status
-from eureka_registry.core.validation import shown as shown
+from eureka_registry.core.validation import shown as shown  # noqa: PLC0414 - for codecs, too
 
 INT_MAX: Final = 2**31 - 1
 """Largest number a Java `int` holds; a larger one could be sent to no Java peer."""

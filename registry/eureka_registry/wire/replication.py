@@ -36,15 +36,10 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The answer to one item.
-
-    `entity` is the receiver's newer document beside a 409. `reason` says in a sentence for our own
-    log why an item was refused; it is not sent.
-    """
+    """The answer to one item; `entity` is the receiver's newer document beside a 409."""
 
     status: int
     entity: Instance | None = None
-    reason: str | None = None
 
 
 _OK = Reply(200)

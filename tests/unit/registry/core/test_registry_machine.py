@@ -175,7 +175,9 @@ class RegistryMachine(RuleBasedStateMachine):
             return dirty >= held.dirty or held.must_register
         return (dirty, changed_ms) >= (held.dirty, held.changed_ms)
 
-    @rule(app=apps, name=names, dirty=st.none() | moments, said=st.none() | statuses, origin=origins)
+    @rule(
+        app=apps, name=names, dirty=st.none() | moments, said=st.none() | statuses, origin=origins
+    )
     def renew(
         self, app: str, name: str, dirty: int | None, said: Status | None, origin: Origin
     ) -> None:

@@ -122,7 +122,7 @@ def test_an_applications_leases_are_kept_for_a_while_only() -> None:
 
 
 def test_a_registrys_leases_are_kept_longer_and_not_for_ever() -> None:
-    """An outage of a night must empty no list; nor must who wants to stop every expiry have it so."""
+    """A short outage must empty no list; nor must anybody stop every expiry for ever."""
     judged = verdict(turnout("ALL", well=0, missing=4), turnout("TOO", well=0, missing=4))
     hours = 3_600_000
 

@@ -114,10 +114,10 @@ def test_the_later_renewal_counts() -> None:
 
 def test_unfit_documents_are_left() -> None:
     """Whatever a peer says, what could not be registered here is not held."""
-    merged = merge(registry(), [theirs(host_name="")], NOW)
+    mine = registry()
 
-    assert (merged.taken, merged.to_cancel) == ([], [])
-    assert merged.refused == ["'ORDERS'/'a': Missing hostname"]
+    assert merge(mine, [theirs(host_name="")], NOW) == NOTHING
+    assert mine.refusals.take(NOW) == ["'ORDERS' 'a': Missing hostname"]
 
 
 def test_what_differs_is_named_unless_it_changed_just_now() -> None:
