@@ -139,22 +139,22 @@ def decode_leases(leases: Sequence[WireLease], now_ms: int) -> tuple[list[Instan
     instances, problems = [], []
     for lease in leases:
         try:
-            instance = jsoncodec.instance_from(jsoncodec.parse(bytes(lease.instance)), now_ms)
+            instance = jsoncodec.decode_bare(bytes(lease.instance), now_ms)
         except BadDocument as error:
             problems.append(str(error))
             continue
         moments = msgspec.structs.replace(
             instance.lease,
-            renewed_at_ms=_moment(now_ms, lease.renewed_ms_ago),
-            registered_at_ms=_moment(now_ms, lease.registered_ms_ago),
+            renewed_at_ms=_ago(lease.renewed_ms_ago, now_ms),
+            registered_at_ms=_ago(lease.registered_ms_ago, now_ms),
         )
         instances.append(msgspec.structs.replace(instance, lease=moments))
     return instances, problems
 
 
-def _moment(now_ms: int, ago_ms: int) -> int:
-    """A moment that has passed; whoever tells of times before 1970 means a lease that is over."""
-    return min(now_ms, max(0, now_ms - ago_ms))
+def _ago(ms: int, now_ms: int) -> int:
+    """The moment so long ago, between the epoch and now whatever was said."""
+    return now_ms - min(max(0, ms), now_ms)
 
 
 def _decoded(body: bytes, kind: type[_T]) -> _T:
