@@ -206,6 +206,7 @@ class Peer:
         if not node.naming.listed.is_set():
             self.adopt(node.naming.give_up(node.settings))
         node.gate.open(node.now_ms(), copied=copied)
+        node.mesh.started = True
         if settings.register_with_eureka:
             self._register_self()
         _log.info(

@@ -138,8 +138,10 @@ class Link:
             why=why,
         )
 
-    async def compare(self, now_ms: int) -> None:
+    async def compare(self, now_ms: int, *, repair: bool = True) -> None:
         """Ask the peer what it holds; call it again and again.
+
+        Without `repair` nothing is taken over, as during a start, which copies anyway.
 
         What the peer knows better in applications that differ twice in a row is taken over.
         Instances have diverged if they differ although nobody has changed them for a while: what
@@ -167,7 +169,10 @@ class Link:
             self.why_silent = str(error)
             return
         self.why_silent = None
-        await self._compare_again_or_repair(different, now_ms)
+        if repair:
+            await self._compare_again_or_repair(different, now_ms)
+        else:
+            self._suspected = different
 
     def _why_silent(self, answer: Answer, now_ms: int) -> str:
         if answer.too_large:

@@ -61,6 +61,8 @@ class Mesh:
         """Why the peer list cannot be read at present; the last good one holds."""
         self.own_name = ""
         """The name under which lists certainly mean this process; empty: its node id must tell."""
+        self.started = False
+        """Whether the start is over, after which what differs is taken over."""
         self.listed = asyncio.Event()
         self._registry = registry
         self.node = node
@@ -182,7 +184,7 @@ class Mesh:
 
     async def _compare(self, link: Link) -> None:
         while not link.sender.is_self:
-            await link.compare(self._now_ms())
+            await link.compare(self._now_ms(), repair=self.started)
             self._recognise()
             await pause(lambda: self._until_next_comparison_s(link))
         if link.peer.name != self.own_name:
