@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ async def serve(configuration: Configuration, *, stop_with_stdin: bool = False) 
     tls = Tls(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    threads = ThreadPoolExecutor()
+    loop.set_default_executor(threads)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if stop_with_stdin:
@@ -71,9 +74,13 @@ async def serve(configuration: Configuration, *, stop_with_stdin: bool = False) 
     api_sockets = bind(settings.host, settings.port)
     management_sockets = bind(settings.management_host or settings.host, settings.management_port)
     settings = with_ports(settings, port_of(api_sockets), port_of(management_sockets))
-    async with open_session(tls.client) as session:
-        peer = Peer(Node(settings, session, configuration=configuration), tls)
-        await peer.run(api_sockets, management_sockets, stop)
+    try:
+        async with open_session(tls.client) as session:
+            peer = Peer(Node(settings, session, configuration=configuration), tls)
+            await peer.run(api_sockets, management_sockets, stop)
+    finally:
+        # Else the end waits for names of peers that are still to be resolved, one after the other.
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _stop_at_end_of_input(stop: asyncio.Event) -> None:

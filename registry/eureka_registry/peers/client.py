@@ -73,6 +73,7 @@ _WORDS: Final[Mapping[int, str]] = {
 }
 _WORDS_BY_KIND: Final = (
     (aiohttp.ClientConnectorDNSError, "name not known"),
+    (UnicodeError, "no name that DNS can hold"),
     (aiohttp.ServerDisconnectedError, "connection closed before the answer"),
     (aiohttp.ClientPayloadError, "answer broken off or damaged"),
     (aiohttp.ClientResponseError, "answer is not HTTP"),
@@ -241,7 +242,7 @@ class PeerClient:
                 allow_redirects=False,
             ) as response:
                 return await _answer(response, limit_bytes)
-        except (aiohttp.ClientError, OSError) as error:  # OSError: also TimeoutError
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:  # OSError: also TimeoutError
             return Answer(_outcome_of(error, self._limits))
 
 

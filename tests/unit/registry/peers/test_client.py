@@ -334,3 +334,13 @@ async def test_plain_http_on_a_tls_url_says_so(session: aiohttp.ClientSession) -
 
     assert isinstance(answer.outcome, Unreachable)
     assert answer.outcome.reason.startswith("TLS failed: ")
+
+
+async def test_host_that_no_dns_can_hold_is_unreachable(session: aiohttp.ClientSession) -> None:
+    """A URL from a peer list may pass for one, and must not end the process."""
+    client = PeerClient(session, "http://peer1/eureka", NODE, PATIENT)
+    client.url = f"http://{'a' * 64}.example/eureka/"
+
+    answer = await client.get("apps/")
+
+    assert isinstance(answer.outcome, Unreachable)
