@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
+from eureka_registry.config.settings import Rules
 from support.server import DIRTY, JSON, REPLICATION, Running
 
 D = DIRTY
@@ -98,12 +101,62 @@ async def test_a_peers_renewal_brings_its_override(node: Running) -> None:
     assert (await node.state())["status"] == OOS
 
 
-async def test_the_status_of_a_renewal_is_ignored(node: Running) -> None:
+async def test_the_status_of_a_renewal_is_ignored_with_javas_rules(
+    start: Callable[..., Awaitable[Running]],
+) -> None:
     """Row 67."""
+    node = await start(conflict_rules=Rules.JAVA)
     await node.reg(status="STARTING")
 
     assert (await node.put("/apps/FOO/i1?status=UP")).status == 200
     assert (await node.state())["status"] == "STARTING"
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Slow": "1"}], ids=["fast lane", "ordinary way"])
+async def test_a_renewal_that_says_another_status_makes_the_client_register(
+    node: Running, headers: dict[str, str]
+) -> None:
+    """UP was lost, and had STARTING's timestamp: nothing else ever tells."""
+    await node.reg(status="STARTING")
+    path = "/apps/FOO/i1?status=UP&lastDirtyTimestamp=1700000000000"
+
+    assert [(await node.put(path, headers)).status for _ in range(2)] == [404, 404]
+    await node.reg(status="UP")
+    assert (await node.put(path, headers)).status == 200
+    assert (await node.state())["status"] == "UP"
+
+
+async def test_a_client_that_stays_what_it_was_is_asked_once(node: Running) -> None:
+    """Scripts renew with `status=UP` whatever they registered; 404 for ever would lose them."""
+    await node.reg(status="OUT_OF_SERVICE")
+    first = await node.put("/apps/FOO/i1?status=UP")
+    await node.reg(status="OUT_OF_SERVICE")
+
+    assert (first.status, (await node.put("/apps/FOO/i1?status=UP")).status) == (404, 200)
+    assert (await node.state())["status"] == OOS
+
+
+async def test_a_client_comes_back_after_an_override_from_the_future(node: Running) -> None:
+    """With Java it renews (404) and registers (204) for ever, and stays UNKNOWN."""
+    await node.reg()
+    await node.put("/apps/FOO/i1/status?value=OUT_OF_SERVICE&lastDirtyTimestamp=1800000000000")
+    await node.delete("/apps/FOO/i1/status?lastDirtyTimestamp=1800000000001")
+    renewed = await node.put("/apps/FOO/i1?status=UP&lastDirtyTimestamp=1700000000000")
+    await node.reg()
+
+    assert renewed.status == 404
+    assert (await node.state())["status"] == "UP"
+    assert (await node.put("/apps/FOO/i1?status=UP&lastDirtyTimestamp=1700000000000")).status == 200
+
+
+async def test_a_client_comes_back_from_a_newer_document_of_a_peer(node: Running) -> None:
+    """A Java peer adopts an operator's timestamp, and tells us."""
+    await node.reg(lastDirtyTimestamp=2000, status="UNKNOWN")
+    told = await node.put("/apps/FOO/i1?lastDirtyTimestamp=1000")
+    await node.reg(lastDirtyTimestamp=1000)
+
+    assert (told.status, (await node.state())["status"]) == (404, "UP")
+    assert (await node.put("/apps/FOO/i1?lastDirtyTimestamp=1000")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -317,11 +370,15 @@ async def test_an_override_that_says_nothing_new_is_none(node: Running) -> None:
     assert [i["actionType"] for i in delta[0]["instance"]] == ["ADDED"]
 
 
-@pytest.mark.parametrize(("moment", "kept"), [(2000, "2000"), (500, "1000")])
-async def test_an_override_brings_only_a_newer_moment(
-    node: Running, moment: int, kept: str
+@pytest.mark.parametrize(
+    ("rules", "moment", "kept"),
+    [(Rules.JAVA, 2000, "2000"), (Rules.JAVA, 500, "1000"), (Rules.EUREKUBE, 2000, "1000")],
+)
+async def test_an_override_brings_a_newer_moment_with_javas_rules_only(
+    start: Callable[..., Awaitable[Running]], rules: Rules, moment: int, kept: str
 ) -> None:
-    """Rows 90 and 91."""
+    """Rows 90 and 91; it would age what the client says next."""
+    node = await start(conflict_rules=rules)
     await node.reg(lastDirtyTimestamp=1000)
     await node.put(f"/apps/FOO/i1/status?value=DOWN&lastDirtyTimestamp={moment}")
 

@@ -235,9 +235,19 @@ async def test_a_batch_from_ourselves_is_not_applied(node: Running) -> None:
 
 async def test_whatever_peers_send_our_xml_is_well_formed(node: Running) -> None:
     """Appendix D: Java's lists are malformed for minutes after a control character."""
-    bad = {"": "x", "a\x01": "\x00\ufffe", "1 <b>": "]]>&", "@class": "y", "\ud7ff": "\t"}
-    await statuses(node, register(metadata=bad, vipAddress="v\x0b", hostName="h\x1f"))
-    await node.ask("GET", "/eureka/apps")
+    odd = {"1 <b>": "]]>&", "@class": "y", "\ud7ff": "\t", "_$": "\r\n"}
+    bad: list[dict[str, object]] = [
+        {"metadata": {"": "x"}},
+        {"metadata": {"a\x01": "x"}},
+        {"metadata": {"a": "\x00\ufffe"}},
+        {"vipAddress": "v\x0b"},
+        {"hostName": "h\x1f"},
+        {"instanceId": "i\n"},
+    ]
+    items = [register(f"bad{number}", **fields) for number, fields in enumerate(bad)]
+
+    assert await statuses(node, *items, register(metadata=odd)) == [500] * len(bad) + [200]
+    assert node.node.registry.size == 1
 
     for path in ("/apps", "/apps/delta", "/apps/FOO", "/apps/FOO/i1", "/v1/apps", "/instances/i1"):
         assert (await node.ask("GET", f"/eureka{path}")).xml is not None

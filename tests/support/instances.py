@@ -96,7 +96,9 @@ def register(
     **fields: Unpack[Described],
 ) -> Instance:
     """Register a document and give what the registry made of it."""
-    return held.register(instance(instance_id, app, **fields), origin, at)
+    made = held.register(instance(instance_id, app, **fields), origin, at)
+    assert isinstance(made, Instance), made.sentence
+    return made
 
 
 def fleet(held: Registry, count: int, app: str = APP, /, **fields: Unpack[Registered]) -> None:

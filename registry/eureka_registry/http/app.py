@@ -262,6 +262,7 @@ class Peer:
             start(self._watch_peers()),
         ]
         self._timers += [start(_every(LOOK_EVERY_S, each.look)) for each in self._watched()]
+        self._timers.append(start(_every(1.0, node.tell_refusals)))
         if settings.register_with_eureka:
             self._timers.append(start(_every(30.0, self._renew_self)))
         if settings.snapshot_path:

@@ -69,6 +69,7 @@ class _NodeCollector(Collector):
         yield _gauge("registry_size", "registered instances", registry.size)
         yield _gauge("instances_up", "instances that are UP", registry.counts[Status.UP])
         yield _gauge("ready", "1 when lists are served", self._node.gate.stage is Stage.READY)
+        yield _counter("refused", "instances of peers that were not taken", registry.refusals.total)
         yield _counter("expired", "evicted leases", self._node.counters.expired)
         configuration = self._node.configuration
         unusable = configuration.problem is not None
@@ -80,9 +81,9 @@ class _NodeCollector(Collector):
         verdict = self._node.verdict()
         yield _gauge("self_preservation_enabled", "1 when switched on", verdict.enabled)
         yield _gauge("self_preservation_active", "1 when leases are kept", verdict.active)
-        yield _gauge("renews_expected", "renewals a minute that leases promise", verdict.expected)
-        yield _gauge("renews_arriving", "of these, not overdue", verdict.arriving)
-        yield _gauge("renews_threshold", "below it nothing expires", verdict.threshold)
+        yield _gauge("renews_expected", "renewals a minute that leases promise", verdict.promised)
+        yield _gauge("leases_on_time", "leases whose renewal is not overdue", verdict.arriving)
+        yield _gauge("leases_needed", "not more on time: nothing expires", verdict.threshold)
         last_minute = self._node.registry.renewal_rate.last_minute()
         yield _gauge("renews_last_minute", "renewals that came", last_minute)
 

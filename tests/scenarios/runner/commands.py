@@ -100,7 +100,7 @@ class Stage:
             peer,
             name,
             PeerAction.REGISTER,
-            lambda held, key, now_ms: held.update_metadata(*key, added, now_ms),
+            lambda held, key, now_ms: held.update_metadata(*key, added, now_ms) is not None,
         )
 
     # -- Time and network

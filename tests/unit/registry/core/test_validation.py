@@ -6,8 +6,26 @@ from typing import Any
 
 import pytest
 
-from eureka_registry.core.model import DataCenter
-from eureka_registry.core.validation import problem
+from eureka_registry.core.limits import (
+    MAX_ADDRESS_LIST,
+    MAX_ADDRESSES,
+    MAX_APP_BYTES,
+    MAX_ID_BYTES,
+    MAX_METADATA,
+    MAX_METADATA_ENTRIES,
+    MAX_METADATA_KEY,
+    MAX_METADATA_KEYS,
+    MAX_NAME,
+    MAX_URL,
+)
+from eureka_registry.core.model import DataCenter, Instance
+from eureka_registry.core.validation import (
+    beyond_bounds,
+    beyond_paths,
+    is_short,
+    problem,
+    unsafe_characters,
+)
 from support.instances import changed, instance
 
 
@@ -40,3 +58,112 @@ def test_names_the_first_of_several_faults() -> None:
     bare = instance("i1", "BAR", instance_id=None, host_name="", ip_addr="", data_center=None)
 
     assert problem(bare, "FOO") == "Missing instanceId"
+
+
+# -- Bounds
+
+
+MOST: list[tuple[str, object, object]] = [
+    ("instance_id", "i" * MAX_ID_BYTES, "i" * (MAX_ID_BYTES + 1)),
+    ("instance_id", "\u00fc" * (MAX_ID_BYTES // 2), "\u00fc" * (MAX_ID_BYTES // 2 + 1)),
+    ("app", "A" * MAX_APP_BYTES, "A" * (MAX_APP_BYTES + 1)),
+    ("host_name", "h" * MAX_NAME, "h" * (MAX_NAME + 1)),
+    ("ip_addr", "1" * MAX_NAME, "1" * (MAX_NAME + 1)),
+    ("sid", "1" * MAX_NAME, "1" * (MAX_NAME + 1)),
+    ("app_group_name", "1" * MAX_NAME, "1" * (MAX_NAME + 1)),
+    ("asg_name", "1" * MAX_NAME, "1" * (MAX_NAME + 1)),
+    ("home_page_url", "u" * MAX_URL, "u" * (MAX_URL + 1)),
+    ("status_page_url", "u" * MAX_URL, "u" * (MAX_URL + 1)),
+    ("health_check_url", "u" * MAX_URL, "u" * (MAX_URL + 1)),
+    ("secure_health_check_url", "u" * MAX_URL, "u" * (MAX_URL + 1)),
+    ("vip_address", "v" * MAX_ADDRESS_LIST, "v" * (MAX_ADDRESS_LIST + 1)),
+    ("secure_vip_address", "v" * MAX_ADDRESS_LIST, "v" * (MAX_ADDRESS_LIST + 1)),
+    ("vip_address", "," * (MAX_ADDRESSES - 1), "," * MAX_ADDRESSES),
+    ("secure_vip_address", "," * (MAX_ADDRESSES - 1), "," * MAX_ADDRESSES),
+    ("metadata", {"k" * MAX_METADATA_KEY: ""}, {"k" * (MAX_METADATA_KEY + 1): ""}),
+    ("metadata", {"k": "v" * (MAX_METADATA - 1)}, {"k": "v" * MAX_METADATA}),
+    (
+        "metadata",
+        {f"{n:02}{'k' * 998}": "" for n in range(65)},
+        {f"{n:02}{'k' * 998}": "" for n in range(66)},
+    ),
+    (
+        "metadata",
+        {str(n): "" for n in range(MAX_METADATA_ENTRIES)},
+        {str(n): "" for n in range(MAX_METADATA_ENTRIES + 1)},
+    ),
+    (
+        "data_center",
+        DataCenter("Amazon", {"k" * MAX_METADATA_KEY: ""}),
+        DataCenter("Amazon", {"k" * (MAX_METADATA_KEY + 1): ""}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("field", "most", "more"), MOST)
+def test_every_field_has_a_bound(field: str, most: object, more: object) -> None:
+    """What is at the bound is taken, what is beyond it is not."""
+    assert beyond_bounds(changed(instance("i", "FOO"), **{field: most})) is None
+    assert beyond_bounds(changed(instance("i", "FOO"), **{field: more})) is not None
+
+
+def test_every_text_of_a_document_is_among_them() -> None:
+    """A field added to the model needs a bound."""
+    texts = {
+        name
+        for name, kind in Instance.__annotations__.items()
+        if "str" in kind or name in ("metadata", "data_center")
+    }
+
+    assert texts == {field for field, _, _ in MOST}
+
+
+def test_says_what_is_too_long_and_how_much_is_accepted() -> None:
+    """Whoever reads it has the document before him, and not this code."""
+    assert beyond_bounds(instance(metadata={"k" * 1_048_576: ""})) == (
+        f"metadata key '{'k' * 56}... is 1,048,576 characters long; at most 2,048 are accepted"
+    )
+    assert beyond_bounds(instance(vip_address="v," * 999)) == (
+        "vipAddress names 1,000 addresses; at most 100 are accepted"
+    )
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+@pytest.mark.parametrize("field", ["instance_id", "app"])
+def test_what_no_path_can_name_is_refused(field: str, name: str) -> None:
+    """Every client and proxy takes such a segment away, so it could never be renewed."""
+    wrong = beyond_paths(changed(instance("i", "FOO"), **{field: name}))
+
+    assert wrong is not None
+    assert "no path can name" in wrong
+
+
+@pytest.mark.parametrize(
+    "name", ["host:orders:8080", "a/b", "a b", "%2F", "\u00fc", "...", "i-0abc", "9f3c-uid"]
+)
+def test_what_a_path_can_hold_encoded_is_taken(name: str) -> None:
+    """Spring's ids, Kubernetes' UIDs, and whatever `quote` makes a segment of."""
+    assert beyond_bounds(instance(name)) is None
+    assert unsafe_characters(instance(name)) is None
+
+
+@pytest.mark.parametrize("character", "\x00\t\n\r\x1b\x85\u2028\ud800\uffff")
+@pytest.mark.parametrize(
+    "field", ["instance_id", "host_name", "app", "ip_addr", "vip_address", "secure_vip_address"]
+)
+def test_names_hold_no_control_characters(field: str, character: str) -> None:
+    """A line feed in one forges lines of a log."""
+    wrong = unsafe_characters(changed(instance(), **{field: f"a{character}"}))
+
+    assert wrong is not None
+    assert wrong.endswith(" holds a control character")
+
+
+def test_a_short_text_can_hold_no_more_than_its_names_out_of_bounds() -> None:
+    """`is_short` saves the closer look: each bound must be at least what a short text can hold."""
+    assert is_short(b"x" * MAX_NAME)
+    assert not is_short(b"x" * (MAX_NAME + 1))
+    assert not is_short(b"," * MAX_ADDRESSES)
+    longest = (MAX_NAME, MAX_URL, MAX_ADDRESS_LIST, MAX_METADATA_KEY, MAX_METADATA_KEYS)
+    assert min(longest) >= MAX_NAME
+    assert min(MAX_METADATA, MAX_METADATA_ENTRIES) >= MAX_ADDRESSES
