@@ -4,9 +4,19 @@ Whoever sends, a peer's loop must not stand still for long, and what is kept for
 be bounded (docs/security.md). What users may want to change is a setting instead.
 """
 
+from __future__ import annotations
+
+from typing import Final
+
 # -- Fields of a document
 
 # -- Requests and answers
+
+DENSE_BURST_BYTES: Final = 8_388_608
+"""Bytes of lists that may be compressed densely at once (80 ms); the rest is compressed fast."""
+
+DENSE_BYTES_PER_S: Final = 4_194_304
+"""Bytes of lists that may be compressed densely per second in the long run (4 % of a core)."""
 
 # -- Between peers
 

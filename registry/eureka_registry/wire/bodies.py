@@ -1,10 +1,10 @@
 """Bodies of list documents, assembled from kept pieces and never stale.
 
-Kept are the encoded form of each instance, and per application the compressed text. A piece is
-good as long as what it was made of is the same: an instance's as long as the document is the same
-object (documents are frozen), an application's as long as its version is. Nobody has to tell this
-module of changes. One change costs encoding one instance, compressing one application, and
-joining.
+Kept are the encoded form of each instance, and the compressed text in pieces (`wire/pieces.py`). An
+encoded form is good as long as the document is the same object (documents are frozen), those of an
+application as long as its version is, a piece as long as it and the one before it are the same.
+Nobody has to tell this module of changes. One change costs encoding one instance, compressing two
+pieces, and joining.
 
 Lists may be drawn from several registries: this one, and mirrors of other regions.
 """
@@ -22,9 +22,10 @@ from eureka_registry.core.application import hashcode
 from eureka_registry.core.delta import Delta, RecentApplication, ordered
 from eureka_registry.core.model import Instance, Status
 from eureka_registry.core.vips import VipGroup, VipIndex
-from eureka_registry.wire.codecs import Codec, codec_for
+from eureka_registry.wire.codecs import Codec, Frame, codec_for
 from eureka_registry.wire.negotiate import Form
-from eureka_registry.wire.segments import Segment, compress, join
+from eureka_registry.wire.pieces import MOST_BYTES, Budget, Item, Pieces, plain, runs
+from eureka_registry.wire.segments import compress, join
 
 FULL_VERSION: Final = "1"
 """`versions__delta` of a full document, as in Java."""
@@ -91,13 +92,20 @@ class Body(msgspec.Struct, frozen=True):
 Encoder = Callable[[Instance], bytes]
 
 
-class _Part(msgspec.Struct):
-    """One application, encoded; fragments by the identity of the document they were made of."""
+class _Part(msgspec.Struct, eq=False):
+    """One application, encoded: documents, and in the same order what they were encoded to."""
 
-    name: str
     version: Hashable
-    fragments: dict[int, tuple[Instance, bytes]]
-    segment: Segment | None = None
+    instances: list[Instance]
+    encoded: list[bytes]
+    items: list[Item]
+
+
+class _Kept(msgspec.Struct, eq=False):
+    """A list as it was last made: its applications by name, and its compressed pieces."""
+
+    parts: dict[str, _Part] = {}
+    pieces: Pieces = msgspec.field(default_factory=Pieces)
 
 
 class Bodies:
@@ -112,13 +120,14 @@ class Bodies:
         """
         self._short_departures = short_departures
         self._max_age_ms = max_age_ms
-        self._parts: OrderedDict[Hashable, dict[str, _Part]] = OrderedDict()
+        self._lists: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._budget = Budget()
         self._bodies: OrderedDict[Hashable, tuple[Hashable, int, Body]] = OrderedDict()
 
     def adopt(self, *, short_departures: bool, max_age_ms: int) -> None:
         """Go on as if made with these; pieces are kept as long as they would be the same."""
         if short_departures != self._short_departures:
-            self._parts.clear()
+            self._lists.clear()
             self._bodies.clear()
         self._short_departures = short_departures
         self._max_age_ms = max_age_ms
@@ -128,10 +137,9 @@ class Bodies:
         version = tuple(source.version for source in sources)
 
         def build() -> bytes:
-            codec = codec_for(form)
-            parts = self._full_parts(sources, form)
-            frame = codec.applications(FULL_VERSION, _hash_of(sources))
-            return _assemble(codec, frame, parts, gzip=gzip)
+            kept = self._full_list(sources, form)
+            frame = codec_for(form).applications(FULL_VERSION, _hash_of(sources))
+            return self._assembled(kept, form, frame, now_ms, gzip=gzip)
 
         return self._kept(("full", _key(sources), form, gzip), version, now_ms, build)
 
@@ -143,10 +151,9 @@ class Bodies:
         number = sum(source.delta.version for source in sources)
 
         def build() -> bytes:
-            codec = codec_for(form)
-            parts = self._delta_parts(sources, form)
-            frame = codec.applications(str(number), _hash_of(sources))
-            return _assemble(codec, frame, parts, gzip=gzip)
+            kept = self._delta_list(sources, form)
+            frame = codec_for(form).applications(str(number), _hash_of(sources))
+            return self._assembled(kept, form, frame, now_ms, gzip=gzip)
 
         return self._kept(("delta", _key(sources), form, gzip), number, now_ms, build)
 
@@ -163,7 +170,9 @@ class Bodies:
         def build() -> bytes:
             head, tail = codec.alone(name)
             text = head + codec.separator.join(map(codec.instance_alone, listed.instances())) + tail
-            return join([compress(text)]) if gzip else text
+            if not gzip:
+                return text
+            return join([compress(text, dense=self._budget.take(len(text), now_ms))])
 
         key = ("application", name, _key(sources), form, gzip)
         return self._kept(key, (place, listed.version), now_ms, build)
@@ -194,7 +203,7 @@ class Bodies:
             self._bodies.popitem(last=False)
         return body
 
-    def _full_parts(self, sources: Sequence[Source], form: Form) -> list[_Part]:
+    def _full_list(self, sources: Sequence[Source], form: Form) -> _Kept:
         codec = codec_for(form)
 
         def entries(applications: Sequence[Listed]) -> Iterator[tuple[Instance, Encoder]]:
@@ -203,9 +212,9 @@ class Bodies:
                     yield instance, codec.instance
 
         applications = [source.applications for source in sources]
-        return self._refreshed(("full", _key(sources), form), applications, entries)
+        return self._refreshed(("full", _key(sources), form), codec, applications, entries)
 
-    def _delta_parts(self, sources: Sequence[Source], form: Form) -> list[_Part]:
+    def _delta_list(self, sources: Sequence[Source], form: Form) -> _Kept:
         codec = codec_for(form)
         departure = codec.departure if self._short_departures else codec.instance
 
@@ -216,66 +225,80 @@ class Bodies:
                 yield change.instance, departure if change.departed else codec.instance
 
         applications = [source.delta.applications for source in sources]
-        return self._refreshed(("delta", _key(sources), form), applications, entries)
+        return self._refreshed(("delta", _key(sources), form), codec, applications, entries)
 
     def _refreshed(
         self,
         key: Hashable,
+        codec: Codec,
         applications: Sequence[Mapping[str, _V]],
         entries: Callable[[Sequence[_V]], Iterable[tuple[Instance, Encoder]]],
-    ) -> list[_Part]:
-        """The parts of a list, of which only those that changed are encoded again."""
-        kept = self._parts.get(key, {})
+    ) -> _Kept:
+        """A list, of which only the applications that changed are encoded again."""
+        kept = self._lists.setdefault(key, _Kept())
         parts: dict[str, _Part] = {}
         for name in dict.fromkeys(name for source in applications for name in source):
-            same = [source[name] for source in applications if name in source]
             # Versions of two sources are not to be compared, so absence must show, too.
-            version = tuple(s[name].version if name in s else None for s in applications)
-            part = kept.get(name)
+            version = tuple([s[name].version if name in s else None for s in applications])
+            part = kept.parts.get(name)
             if part is None or part.version != version:
-                part = _encode(name, version, entries(same), part)
+                same = [source[name] for source in applications if name in source]
+                part = _encode(codec, name, version, entries(same), part)
             parts[name] = part
-        self._parts[key] = parts
-        self._parts.move_to_end(key)
-        while len(self._parts) > _KEPT_LISTS:
-            self._parts.popitem(last=False)
-        return list(parts.values())
+        kept.parts = parts
+        self._lists.move_to_end(key)
+        while len(self._lists) > _KEPT_LISTS:
+            self._lists.popitem(last=False)
+        return kept
+
+    def _assembled(
+        self, kept: _Kept, form: Form, frame: Frame, now_ms: int, *, gzip: bool
+    ) -> bytes:
+        separator = codec_for(form).separator
+        items = [item for part in kept.parts.values() for item in part.items]
+        if gzip:
+            return kept.pieces.packed(frame, items, separator, self._budget, now_ms)
+        head, tail = frame
+        return b"".join((head, plain(items, separator), tail))
 
 
 def _encode(
+    codec: Codec,
     name: str,
     version: Hashable,
     entries: Iterable[tuple[Instance, Encoder]],
     before: _Part | None,
 ) -> _Part:
     """Encode an application, using what is still good of its last encoding."""
-    old = before.fragments if before else {}
-    fragments: dict[int, tuple[Instance, bytes]] = {}
+    old = dict(zip(map(id, before.instances), before.encoded, strict=True)) if before else {}
+    instances, encoded = [], []
     for instance, encode in entries:
-        fragments[id(instance)] = old.get(id(instance)) or (instance, encode(instance))
-    return _Part(name, version, fragments)
+        instances.append(instance)
+        encoded.append(old.get(id(instance)) or encode(instance))
+    frame = codec.application(name)
+    part = _Part(version, instances, encoded, [])
+    part.items = _items(name, part, frame, before.items if before else ())
+    return part
 
 
-def _text(codec: Codec, part: _Part) -> bytes:
-    head, tail = codec.application(part.name)
-    return head + codec.separator.join(encoded for _, encoded in part.fragments.values()) + tail
-
-
-def _assemble(
-    codec: Codec, frame: tuple[bytes, bytes], parts: Sequence[_Part], *, gzip: bool
-) -> bytes:
+def _items(name: str, part: _Part, frame: Frame, before: Sequence[Item]) -> list[Item]:
+    """An application whole if it is small, else in runs of instances; those unchanged as before."""
     head, tail = frame
-    if not gzip:
-        return head + codec.separator.join(_text(codec, part) for part in parts) + tail
-    separator = [compress(codec.separator)] if codec.separator else []
-    segments = [compress(head)]
-    for part in parts:
-        if part.segment is None:
-            part.segment = compress(_text(codec, part))
-        segments += (part.segment, *separator)
-    if parts and separator:
-        segments.pop()
-    return join([*segments, compress(tail)])
+    sizes = list(map(len, part.encoded))
+    size = len(head) + sum(sizes) + len(sizes) + len(tail)
+    if size <= MOST_BYTES:
+        return [Item((name, None), head, part.encoded, tail, size)]
+    names = [(name, instance.id) for instance in part.instances]
+    old = {item.name: item for item in before}
+    items = []
+    for start, end in runs(names, sizes, old.keys()):
+        begin, close = head if start == 0 else b"", tail if end == len(names) else b""
+        item = old.get(names[start])
+        encoded = part.encoded[start:end]
+        if item is None or (item.head, item.encoded, item.tail) != (begin, encoded, close):
+            item = Item(names[start], begin, encoded, close, sum(sizes[start:end]))
+        items.append(item)
+    return items
 
 
 def _encode_group(codec: Codec, groups: Sequence[VipGroup]) -> bytes:
