@@ -1,10 +1,9 @@
 """Bodies of list documents, assembled from kept pieces and never stale.
 
-Kept are the encoded form of each instance, and the compressed text in pieces (`wire/pieces.py`). An
-encoded form is good as long as the document is the same object (documents are frozen), those of an
-application as long as its version is, a piece as long as it and the one before it are the same.
-Nobody has to tell this module of changes. One change costs encoding one instance, compressing two
-pieces, and joining.
+Kept are the encoded form of each instance (`wire/lists.py`), and the compressed text in pieces
+(`wire/pieces.py`). An encoded form is good as long as the document is the same object (they are
+frozen), a piece as long as it and the one before it are the same. Nobody has to tell this module of
+changes. One change costs encoding one instance, compressing two pieces, and joining.
 
 Lists may be drawn from several registries: this one, and mirrors of other regions.
 """
@@ -12,19 +11,20 @@ Lists may be drawn from several registries: this one, and mirrors of other regio
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Final, Protocol
 
 import msgspec
 from isal.isal_zlib import crc32
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import Delta, RecentApplication, ordered
-from eureka_registry.core.model import Instance, Status
+from eureka_registry.core.delta import Delta, ordered
+from eureka_registry.core.model import ActionType, Instance, Status
 from eureka_registry.core.vips import VipGroup, VipIndex
 from eureka_registry.wire.codecs import Codec, Frame, codec_for
+from eureka_registry.wire.lists import EncodedList, Versioned
 from eureka_registry.wire.negotiate import Form
-from eureka_registry.wire.pieces import MOST_BYTES, Budget, Item, Pieces, plain, runs
+from eureka_registry.wire.pieces import Budget
 from eureka_registry.wire.segments import compress, join
 
 FULL_VERSION: Final = "1"
@@ -37,17 +37,6 @@ _KEPT_BODIES: Final = 256
 _KEPT_LISTS: Final = 24
 """Lists whose encoded instances are kept: full and delta in six forms, of two sets of registries.
 Clients choose form and regions, so there could be very many."""
-
-
-class Versioned(Protocol):
-    """Something that says when it has changed."""
-
-    @property
-    def version(self) -> int:
-        """Changes with every visible change."""
-
-
-_V = TypeVar("_V", bound=Versioned)
 
 
 class Listed(Versioned, Protocol):
@@ -89,25 +78,6 @@ class Body(msgspec.Struct, frozen=True):
     gzipped: bool
 
 
-Encoder = Callable[[Instance], bytes]
-
-
-class _Part(msgspec.Struct, eq=False):
-    """One application, encoded: documents, and in the same order what they were encoded to."""
-
-    version: Hashable
-    instances: list[Instance]
-    encoded: list[bytes]
-    items: list[Item]
-
-
-class _Kept(msgspec.Struct, eq=False):
-    """A list as it was last made: its applications by name, and its compressed pieces."""
-
-    parts: dict[str, _Part] = {}
-    pieces: Pieces = msgspec.field(default_factory=Pieces)
-
-
 class Bodies:
     """The bodies that one peer serves."""
 
@@ -120,7 +90,7 @@ class Bodies:
         """
         self._short_departures = short_departures
         self._max_age_ms = max_age_ms
-        self._lists: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._lists: OrderedDict[Hashable, EncodedList] = OrderedDict()
         self._budget = Budget()
         self._bodies: OrderedDict[Hashable, tuple[Hashable, int, Body]] = OrderedDict()
 
@@ -137,9 +107,9 @@ class Bodies:
         version = tuple(source.version for source in sources)
 
         def build() -> bytes:
-            kept = self._full_list(sources, form)
+            listed = self._full_list(sources, form)
             frame = codec_for(form).applications(FULL_VERSION, _hash_of(sources))
-            return self._assembled(kept, form, frame, now_ms, gzip=gzip)
+            return self._assembled(listed, frame, now_ms, gzip=gzip)
 
         return self._kept(("full", _key(sources), form, gzip), version, now_ms, build)
 
@@ -151,9 +121,9 @@ class Bodies:
         number = sum(source.delta.version for source in sources)
 
         def build() -> bytes:
-            kept = self._delta_list(sources, form)
+            listed = self._delta_list(sources, form)
             frame = codec_for(form).applications(str(number), _hash_of(sources))
-            return self._assembled(kept, form, frame, now_ms, gzip=gzip)
+            return self._assembled(listed, frame, now_ms, gzip=gzip)
 
         return self._kept(("delta", _key(sources), form, gzip), number, now_ms, build)
 
@@ -203,102 +173,44 @@ class Bodies:
             self._bodies.popitem(last=False)
         return body
 
-    def _full_list(self, sources: Sequence[Source], form: Form) -> _Kept:
+    def _full_list(self, sources: Sequence[Source], form: Form) -> EncodedList:
         codec = codec_for(form)
+        listed = self._list(("full", _key(sources), form), codec, codec.instance)
+        listed.refresh(
+            [source.applications for source in sources],
+            lambda held: [instance for one in held for instance in one.instances()],
+        )
+        return listed
 
-        def entries(applications: Sequence[Listed]) -> Iterator[tuple[Instance, Encoder]]:
-            for application in applications:
-                for instance in application.instances():
-                    yield instance, codec.instance
-
-        applications = [source.applications for source in sources]
-        return self._refreshed(("full", _key(sources), form), codec, applications, entries)
-
-    def _delta_list(self, sources: Sequence[Source], form: Form) -> _Kept:
+    def _delta_list(self, sources: Sequence[Source], form: Form) -> EncodedList:
         codec = codec_for(form)
         departure = codec.departure if self._short_departures else codec.instance
 
-        def entries(
-            applications: Sequence[RecentApplication],
-        ) -> Iterator[tuple[Instance, Encoder]]:
-            for change in ordered(applications):
-                yield change.instance, departure if change.departed else codec.instance
+        def encode(changed: Instance) -> bytes:
+            is_gone = changed.action is ActionType.DELETED
+            return departure(changed) if is_gone else codec.instance(changed)
 
-        applications = [source.delta.applications for source in sources]
-        return self._refreshed(("delta", _key(sources), form), codec, applications, entries)
+        listed = self._list(("delta", _key(sources), form), codec, encode)
+        listed.refresh(
+            [source.delta.applications for source in sources],
+            lambda held: [change.instance for change in ordered(held)],
+        )
+        return listed
 
-    def _refreshed(
-        self,
-        key: Hashable,
-        codec: Codec,
-        applications: Sequence[Mapping[str, _V]],
-        entries: Callable[[Sequence[_V]], Iterable[tuple[Instance, Encoder]]],
-    ) -> _Kept:
-        """A list, of which only the applications that changed are encoded again."""
-        kept = self._lists.setdefault(key, _Kept())
-        parts: dict[str, _Part] = {}
-        for name in dict.fromkeys(name for source in applications for name in source):
-            # Versions of two sources are not to be compared, so absence must show, too.
-            version = tuple([s[name].version if name in s else None for s in applications])
-            part = kept.parts.get(name)
-            if part is None or part.version != version:
-                same = [source[name] for source in applications if name in source]
-                part = _encode(codec, name, version, entries(same), part)
-            parts[name] = part
-        kept.parts = parts
+    def _list(
+        self, key: Hashable, codec: Codec, encode: Callable[[Instance], bytes]
+    ) -> EncodedList:
+        """The list that is kept under a key, or a new one."""
+        listed = self._lists.get(key)
+        if listed is None:
+            listed = self._lists[key] = EncodedList(codec, encode)
         self._lists.move_to_end(key)
         while len(self._lists) > _KEPT_LISTS:
             self._lists.popitem(last=False)
-        return kept
+        return listed
 
-    def _assembled(
-        self, kept: _Kept, form: Form, frame: Frame, now_ms: int, *, gzip: bool
-    ) -> bytes:
-        separator = codec_for(form).separator
-        items = [item for part in kept.parts.values() for item in part.items]
-        if gzip:
-            return kept.pieces.packed(frame, items, separator, self._budget, now_ms)
-        head, tail = frame
-        return b"".join((head, plain(items, separator), tail))
-
-
-def _encode(
-    codec: Codec,
-    name: str,
-    version: Hashable,
-    entries: Iterable[tuple[Instance, Encoder]],
-    before: _Part | None,
-) -> _Part:
-    """Encode an application, using what is still good of its last encoding."""
-    old = dict(zip(map(id, before.instances), before.encoded, strict=True)) if before else {}
-    instances, encoded = [], []
-    for instance, encode in entries:
-        instances.append(instance)
-        encoded.append(old.get(id(instance)) or encode(instance))
-    frame = codec.application(name)
-    part = _Part(version, instances, encoded, [])
-    part.items = _items(name, part, frame, before.items if before else ())
-    return part
-
-
-def _items(name: str, part: _Part, frame: Frame, before: Sequence[Item]) -> list[Item]:
-    """An application whole if it is small, else in runs of instances; those unchanged as before."""
-    head, tail = frame
-    sizes = list(map(len, part.encoded))
-    size = len(head) + sum(sizes) + len(sizes) + len(tail)
-    if size <= MOST_BYTES:
-        return [Item((name, None), head, part.encoded, tail, size)]
-    names = [(name, instance.id) for instance in part.instances]
-    old = {item.name: item for item in before}
-    items = []
-    for start, end in runs(names, sizes, old.keys()):
-        begin, close = head if start == 0 else b"", tail if end == len(names) else b""
-        item = old.get(names[start])
-        encoded = part.encoded[start:end]
-        if item is None or (item.head, item.encoded, item.tail) != (begin, encoded, close):
-            item = Item(names[start], begin, encoded, close, sum(sizes[start:end]))
-        items.append(item)
-    return items
+    def _assembled(self, listed: EncodedList, frame: Frame, now_ms: int, *, gzip: bool) -> bytes:
+        return listed.packed(frame, self._budget, now_ms) if gzip else listed.plain(frame)
 
 
 def _encode_group(codec: Codec, groups: Sequence[VipGroup]) -> bytes:

@@ -39,11 +39,12 @@ _NUMBERS: Final = count(1)
 class Item(msgspec.Struct, frozen=True, eq=False):
     """What is never cut: a run of instances of one application.
 
-    `name` is unique in its list. `head` and `tail` are those of the application where it begins or
-    ends, else empty. Between instances, and between items, stands the list's separator.
+    `name` is the application's and that of the first instance; no other item has it. `head` and
+    `tail` are those of the application where it begins or ends, else empty. Between instances, and
+    between items, stands the list's separator.
     """
 
-    name: Hashable
+    name: tuple[str, str]
     head: bytes
     encoded: Sequence[bytes]
     tail: bytes
@@ -54,16 +55,15 @@ class _Piece(msgspec.Struct, eq=False):
     """Items in a row; `after` is the number of the piece that `segment` was compressed behind."""
 
     items: list[Item]
-    separator: bytes
-    is_first: bool
+    text_before: bytes
+    size: int
     number: int = msgspec.field(default_factory=lambda: next(_NUMBERS))
     after: int = 0
     segment: Segment | None = None
 
-    def text(self) -> bytes:
-        """The plain text."""
-        text = plain(self.items, self.separator)
-        return text if self.is_first else self.separator + text
+    def holds(self, other: _Piece) -> bool:
+        """Whether it is of the very items of the other one, and so of its text."""
+        return self.items == other.items and self.text_before == other.text_before
 
 
 class Budget:
@@ -90,43 +90,72 @@ class Budget:
 class Pieces:
     """The pieces of one list as they were last made."""
 
-    def __init__(self) -> None:
+    def __init__(self, separator: bytes) -> None:
+        """Keep nothing yet; the separator stands between two items."""
+        self._separator = separator
+        self._items: list[Item] = []
         self._pieces: list[_Piece] = []
         self._sums: dict[tuple[int, ...], Checksum] = {}
 
     def packed(
-        self, frame: tuple[bytes, bytes], items: Sequence[Item], separator: bytes,
-        budget: Budget, now_ms: int,
-    ) -> bytes:  # fmt: skip
+        self, frame: tuple[bytes, bytes], items: list[Item], budget: Budget, now_ms: int
+    ) -> bytes:
         """The whole list as one gzip member.
 
         Args:
             frame: what stands before and behind the items.
             items: all of them in order.
-            separator: stands between two items.
             budget: what may be compressed densely.
             now_ms: the present moment.
         """
-        self._pieces = self._arranged(items, separator)
+        self._pieces = self._replaced(items) or self._arranged(items)
+        self._items = items
         self._compress(budget, now_ms)
         head, tail = map(compress, frame)
-        middle = [each.segment.deflated for each in self._pieces if each.segment is not None]
+        middle = [piece.segment.deflated for piece in self._pieces if piece.segment]
         checksum = total((head.checksum, *self._checksums(), tail.checksum))
         return member([head.deflated, *middle, tail.deflated], checksum)
 
     # -- How
 
-    def _arranged(self, items: Sequence[Item], separator: bytes) -> list[_Piece]:
+    def _replaced(self, items: Sequence[Item]) -> list[_Piece] | None:
+        """The pieces, where items of other text only took the places of those of the same names.
+
+        `None` where items came, went, or a piece has grown too large: then all is arranged anew.
+        """
+        if len(items) != len(self._items):
+            return None
+        both = enumerate(zip(items, self._items, strict=True))
+        changed = [at for at, (new, old) in both if new is not old]
+        if any(items[at].name != self._items[at].name for at in changed):
+            return None
+        pieces, start = list(self._pieces), 0
+        places = iter((*changed, len(items)))
+        place = next(places)
+        for number, piece in enumerate(pieces):
+            end = start + len(piece.items)
+            if place < end:
+                pieces[number] = again = self._piece(items, start, end)
+                if again.size > MOST_BYTES:
+                    return None
+                while place < end:
+                    place = next(places)
+            start = end
+        return pieces
+
+    def _arranged(self, items: Sequence[Item]) -> list[_Piece]:
         """Pieces of these items; those that are as before are the same objects."""
         before = {piece.items[0].name: piece for piece in self._pieces}
         arranged = []
-        for start, end in runs([i.name for i in items], [i.size for i in items], before.keys()):
-            group = list(items[start:end])
-            piece = before.get(group[0].name)
-            if piece is None or piece.items != group or piece.is_first != (start == 0):
-                piece = _Piece(group, separator, is_first=start == 0)
-            arranged.append(piece)
+        names, sizes = [item.name for item in items], [item.size for item in items]
+        for start, end in runs(names, sizes, before.keys()):
+            piece, again = before.get(names[start]), self._piece(items, start, end)
+            arranged.append(piece if piece is not None and piece.holds(again) else again)
         return arranged
+
+    def _piece(self, items: Sequence[Item], start: int, end: int) -> _Piece:
+        group = list(items[start:end])
+        return _Piece(group, self._separator if start else b"", sum(item.size for item in group))
 
     def _compress(self, budget: Budget, now_ms: int) -> None:
         """Compress what is not good any more, then some of what was compressed fast."""
@@ -134,13 +163,21 @@ class Pieces:
         last: _Piece | None = None
         for piece in self._pieces:
             if piece.segment is None or piece.after != (last.number if last else 0):
-                _compress(piece, last, dense=budget.take(_size(piece.items), now_ms))
+                self._pack(piece, last, dense=budget.take(piece.size, now_ms))
             elif not piece.segment.is_dense:
                 waiting.append((piece, last))
             last = piece
         for piece, previous in waiting[: len(self._pieces) // _REPACKED_SHARE + 1]:
-            if budget.take(_size(piece.items), now_ms):
-                _compress(piece, previous, dense=True)
+            if budget.take(piece.size, now_ms):
+                self._pack(piece, previous, dense=True)
+
+    def _pack(self, piece: _Piece, last: _Piece | None, *, dense: bool) -> None:
+        window = self._text(last) if last else b""
+        piece.segment = compress(self._text(piece), window, dense=dense)
+        piece.after = last.number if last else 0
+
+    def _text(self, piece: _Piece) -> bytes:
+        return piece.text_before + plain(piece.items, self._separator)
 
     def _checksums(self) -> Iterator[Checksum]:
         """Checksums of the pieces, some together at a time."""
@@ -200,13 +237,3 @@ def _joined(cut: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
         else:
             joined.append((start, end, size))
     return joined
-
-
-def _compress(piece: _Piece, last: _Piece | None, *, dense: bool) -> None:
-    window = last.text() if last else b""
-    piece.segment = compress(piece.text(), window, dense=dense)
-    piece.after = last.number if last else 0
-
-
-def _size(items: Iterable[Item]) -> int:
-    return sum(item.size for item in items)
