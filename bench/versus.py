@@ -290,8 +290,8 @@ async def starts(lab: Lab) -> list[Row]:
             lab.pin_server(peer)
             await asyncio.to_thread(_until_answered, peer.settings.port)
             ours.append(time.perf_counter() - began)
-    for number in range(lab.rounds(3, 1)):
-        lab.say(f"start of a Java server, {number + 1}")
+    for turn in range(lab.rounds(3, 1)):
+        lab.say(f"start of a Java server, {turn + 1}")
         with JavaServer(jar(), {**ALONE, **KIND}, jvm=JVM) as server:
             java.append(await _pinned_start(lab, server))
     name = "start to the first answer, alone"
