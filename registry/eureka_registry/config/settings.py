@@ -192,6 +192,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "its rest is also the most that is evicted a minute"
         ),
     ] = 0.85
+    self_preservation_patience_s: Annotated[
+        Seconds, _live("then leases are kept for so long beyond their end, and no longer")
+    ] = 14_400.0
     application_threshold: Annotated[
         Share,
         _live("share of one application's renewals that must arrive, else its leases are kept"),
@@ -219,6 +222,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         bool,
         _live("answer 404 or 409 to a renewal whose lastDirtyTimestamp is not the stored one"),
     ] = True
+
+    conflict_rules: Annotated[
+        Rules,
+        _live(
+            "`eurekube`: of two documents with one lastDirtyTimestamp the later change wins, a renewal "
+            "that says another status is answered 404 once, an override never ages its client's "
+            "document; `java`: as Java does"
+        ),
+    ] = Rules.EUREKUBE
 
     delta_retention_s: Annotated[Seconds, _live("seconds a change stays in the delta")] = 180.0
     disable_delta: Annotated[bool, _live("answer 403 to fetches of the delta")] = False
@@ -264,6 +276,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_instances: Annotated[
         Count, _about("most instances held; a further registration is answered 503")
     ] = 100_000
+    max_application_share: Annotated[
+        Share,
+        _about(
+            "share of `max_instances` that one application may take; 1,000 instances it may always"
+        ),
+    ] = 0.5
     max_connections: Annotated[
         Count, _about("most connections; further ones are closed at once")
     ] = 16_000

@@ -13,15 +13,17 @@ from eureka_registry.core.selfpreservation import Turnout
 class Application:
     """One application's leases.
 
-    `version` changes with every visible change; `digest` sums up the contents.
+    `version` changes with every visible change; `digest` sums up the contents, which are `bytes`
+    large.
     """
 
-    __slots__ = ("digest", "leases", "name", "version")
+    __slots__ = ("bytes", "digest", "leases", "name", "version")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.version = 0
         self.digest = 0
+        self.bytes = 0
         self.leases: dict[str, Lease] = {}
 
     def instances(self) -> Iterator[Instance]:
@@ -30,16 +32,12 @@ class Application:
 
     def turnout(self, now_ms: int) -> Turnout:
         """How the application renews."""
-        expected = arriving = 0.0
-        missing = 0
+        promised, missing = 0.0, 0
         for lease in self.leases.values():
-            per_minute = MINUTE_MS / lease.interval_ms
-            expected += per_minute
+            promised += MINUTE_MS / lease.interval_ms
             if lease.is_missing(now_ms):
                 missing += 1
-            else:
-                arriving += per_minute
-        return Turnout(self.name, expected, arriving, missing)
+        return Turnout(self.name, len(self.leases), missing, promised)
 
 
 def hashcode(counts: Iterable[tuple[str, int]]) -> str:

@@ -14,7 +14,8 @@ import msgspec
 
 from eureka_registry.core.application import Application, hashcode
 from eureka_registry.core.delta import Delta
-from eureka_registry.core.lease import Lease, content_digest
+from eureka_registry.core.ids import IdIndex
+from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import ActionType, Instance, Status
 from eureka_registry.core.vips import VipIndex
 
@@ -28,7 +29,9 @@ class Holdings:
         self.counts: Counter[Status] = Counter()
         self.delta = Delta(delta_retention_ms)
         self.vips = VipIndex()
+        self.ids = IdIndex()
         self.size = 0
+        self.bytes = 0
 
     def lease(self, app: str, instance_id: str) -> Lease | None:
         """The lease of one instance, expired or not."""
@@ -52,24 +55,29 @@ class Holdings:
         application = self.applications.get(instance.app)
         if application is None:
             application = self.applications[instance.app] = Application(instance.app)
-        lease.digest = content_digest(instance)
-        application.leases[instance.id] = lease
+        instance_id = instance.id
+        application.leases[instance_id] = lease
+        if held is None:
+            self.ids.add(instance.app, instance_id)
         self._changed(application, held.instance if held else None, instance)
         application.digest ^= lease.digest ^ (held.digest if held else 0)
+        self._weigh(application, lease.bytes - (held.bytes if held else 0))
         self.delta.add(instance, now_ms)
 
     def _modify(self, lease: Lease, now_ms: int, **changes: object) -> None:
-        before, digest = lease.instance, lease.digest
-        lease.instance = msgspec.structs.replace(
-            before,
-            **changes,
-            action=ActionType.MODIFIED,
-            last_updated_ms=now_ms,
-            lease=lease.info(),
+        """Change a document; `last_updated_ms` among `changes` says when that was, else it stays."""
+        before, digest, size = lease.instance, lease.digest, lease.bytes
+        lease.show(
+            msgspec.structs.replace(
+                before,
+                **changes,
+                action=ActionType.MODIFIED,
+                lease=lease.info(),
+            )
         )
-        lease.digest = content_digest(lease.instance)
         application = self.applications[before.app]
         application.digest ^= digest ^ lease.digest
+        self._weigh(application, lease.bytes - size)
         self._changed(application, before, lease.instance)
         self.delta.add(lease.instance, now_ms)
 
@@ -77,7 +85,9 @@ class Holdings:
         before = lease.instance
         application = self.applications[before.app]
         del application.leases[before.id]
+        self.ids.remove(before.app, before.id)
         application.digest ^= lease.digest
+        self._weigh(application, -lease.bytes)
         self._changed(application, before, None)
         if not application.leases:
             del self.applications[before.app]
@@ -90,6 +100,10 @@ class Holdings:
         self.delta.add(gone, now_ms, expired=expired)
         self.delta.bound(self.size)
         return gone
+
+    def _weigh(self, application: Application, grown: int) -> None:
+        self.bytes += grown
+        application.bytes += grown
 
     def _changed(
         self, application: Application, before: Instance | None, after: Instance | None

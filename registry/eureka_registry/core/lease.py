@@ -9,7 +9,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from eureka_registry.core.model import Instance, LeaseInfo, Status
+from eureka_registry.core.limits import MAX_LEASE_S, MIN_LEASE_S
+from eureka_registry.core.model import DEFAULT_SID, Instance, LeaseInfo, Status
 
 
 class Lease:
@@ -18,15 +19,22 @@ class Lease:
     `override` is an operator's decision and outlives the client's re-registrations; `None`
     means there is none. What the client says of itself is only ever in the document.
 
+    `bytes` and `digest` are those of the document's content. `must_register` is whether its client
+    was told, by a 404, to register; `asked_about` the status because of which it was, until it says
+    otherwise. `duration_ms` and `interval_ms` are what the document wishes, within bounds.
+
     `renewal_item` is what peers were last told of a renewal, with the document and the override
     it was made of, by which `peers.exchange` sees whether it still holds; `None`: nothing yet.
     """
 
     __slots__ = (
+        "asked_about",
+        "bytes",
         "digest",
         "duration_ms",
         "instance",
         "interval_ms",
+        "must_register",
         "override",
         "registered_at_ms",
         "renewal_item",
@@ -35,16 +43,26 @@ class Lease:
     )
 
     def __init__(self, instance: Instance, now_ms: int) -> None:
-        """Begin a lease of `instance` now, as long as its document wishes."""
+        """Begin a lease of `instance` now, as long as its document wishes, within bounds."""
         self.instance = instance
-        self.duration_ms = instance.lease.duration_s * 1000
-        self.interval_ms = instance.lease.renewal_interval_s * 1000
+        self.duration_ms = within_bounds(instance.lease.duration_s) * 1000
+        self.interval_ms = within_bounds(instance.lease.renewal_interval_s) * 1000
         self.registered_at_ms = now_ms
         self.renewed_at_ms = now_ms
         self.service_up_at_ms = 0
         self.override: Status | None = None
+        self.bytes = 0
         self.digest = 0
+        self.must_register = False
+        self.asked_about: str | None = None
         self.renewal_item: tuple[Instance, Status | None, bytes] | None = None
+
+    def show(self, instance: Instance) -> None:
+        """Let `instance` be the document; it shows the moments of the lease as they are now."""
+        packed = content(instance)
+        self.instance = instance
+        self.bytes = len(packed)
+        self.digest = _digest(packed)
 
     def ends_at_ms(self, *, java: bool) -> int:
         """When the lease is over; it is still valid at that very millisecond.
@@ -61,10 +79,11 @@ class Lease:
         return now_ms - self.renewed_at_ms > min(2 * self.interval_ms, self.duration_ms)
 
     def info(self) -> LeaseInfo:
-        """The lease as documents show it now."""
+        """The lease as documents show it now; its lengths as the client wished them."""
+        wished = self.instance.lease
         return LeaseInfo(
-            renewal_interval_s=self.interval_ms // 1000,
-            duration_s=self.duration_ms // 1000,
+            renewal_interval_s=wished.renewal_interval_s,
+            duration_s=wished.duration_s,
             registered_at_ms=self.registered_at_ms,
             renewed_at_ms=self.renewed_at_ms,
             service_up_at_ms=self.service_up_at_ms,
@@ -75,13 +94,28 @@ class Lease:
         return msgspec.structs.replace(self.instance, lease=self.info())
 
 
+def within_bounds(length_s: int) -> int:
+    """What an interval or a duration counts for, in seconds, whatever a document says."""
+    return min(max(length_s, MIN_LEASE_S), MAX_LEASE_S)
+
+
+def is_odd(lease: LeaseInfo) -> bool:
+    """Whether a lease counts for other lengths than its document says."""
+    return lease.duration_s > MAX_LEASE_S or lease.renewal_interval_s > MAX_LEASE_S
+
+
 def content_digest(instance: Instance) -> int:
-    """64 bits that are equal at all peers that hold the same document.
+    """64 bits that are equal at all peers that hold the same document."""
+    return _digest(content(instance))
+
+
+def content(instance: Instance) -> bytes:
+    """What of a document is equal at all peers, packed.
 
     Leaves out what each peer stamps by itself: moments of the lease, of the last update, the last
     action, and who is the coordinating server.
     """
-    content = (
+    fields = (
         instance.id,
         instance.app,
         instance.host_name,
@@ -104,6 +138,11 @@ def content_digest(instance: Instance) -> int:
         instance.secure_vip_address,
         instance.last_dirty_ms,
         instance.asg_name,
+        # Peers of a version that had no sid must not seem to hold something else.
+        *(() if instance.sid == DEFAULT_SID else (instance.sid,)),
     )
-    packed = msgspec.msgpack.encode(content, order="sorted")
+    return msgspec.msgpack.encode(fields, order="sorted")
+
+
+def _digest(packed: bytes) -> int:
     return int.from_bytes(blake2b(packed, digest_size=8).digest())

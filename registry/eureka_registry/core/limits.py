@@ -10,6 +10,54 @@ from typing import Final
 
 # -- Fields of a document
 
+MAX_APP_BYTES: Final = 512
+MAX_ID_BYTES: Final = 1_024
+"""Application and id are parts of the path of every renewal, percent-encoded in three characters
+a byte; with these both fit into a request line of 8,190 (`http.connection.MAX_LINE_BYTES`)."""
+
+MAX_NAME: Final = 2_048
+"""Characters of a host name, an address and a group; DNS allows 253. Every other bound of characters
+and every number of entries is at least as large as this and `MAX_ADDRESSES`: `validation.is_short`
+rests on that."""
+
+MAX_URL: Final = 8_192
+"""Characters of a URL; no browser and no proxy takes longer ones."""
+
+MAX_ADDRESS_LIST: Final = 8_192
+MAX_ADDRESSES: Final = 100
+"""Characters and names of a list of VIP addresses: each name is an entry of an index."""
+
+MAX_METADATA_KEY: Final = 2_048
+MAX_METADATA_ENTRIES: Final = 1_024
+MAX_METADATA_KEYS: Final = 65_536
+MAX_METADATA: Final = 262_144
+"""Metadata of one instance: characters of a key, entries, characters of all keys and of all keys
+and values. Every client fetches them all; Kubernetes allows as much for the annotations of a pod.
+Keys become names of XML, which costs up to a microsecond a character."""
+
+MIN_LEASE_S: Final = 1
+MAX_LEASE_S: Final = 86_400
+"""Seconds that an interval or a duration of a lease counts for, whatever its document says: a lease
+of 68 years would be expected to renew, and listed, for ever."""
+
+# -- What a registry holds
+
+MEAN_INSTANCE_BYTES: Final = 8_192
+"""Room of a registry for documents, in bytes for each of `max_instances`; a usual one has 500 to
+1,500 (`core.lease.content`). A few instances of a quarter of a MiB are fine, 100,000 are not."""
+
+MIN_REGISTRY_BYTES: Final = 16_777_216
+"""Room for documents however small `max_instances` is."""
+
+MIN_APPLICATION_INSTANCES: Final = 1_000
+"""One application may have so many, whatever its share: a registry that small is one team's."""
+
+MOST_OF_ONE_ID: Final = 100
+"""Applications of one instance id that a look-up by id looks into."""
+
+VERDICT_AGE_MS: Final = 1_000
+"""Look-ups may go by a verdict of self-preservation so old: it counts every lease there is."""
+
 # -- Requests and answers
 
 DENSE_BURST_BYTES: Final = 12_582_912
@@ -19,6 +67,15 @@ rest is compressed fast."""
 DENSE_BYTES_PER_S: Final = 4_194_304
 """Bytes of lists that may be compressed densely per second in the long run (4 % of a core)."""
 
+NOTICES_A_MINUTE: Final = 20
+MAX_NOTICED: Final = 1_000
+"""Lines a minute that one kind of warning may write to the log, and how many names it remembers as
+told: whoever sends faults must not fill disks."""
+
 # -- Between peers
+
+MAX_AHEAD_MS: Final = 86_400_000
+"""A moment that a peer names and that is further ahead of our clock counts as the present: no
+clock of a server is a day ahead, and the later change wins (`core.registry`)."""
 
 # -- Connections

@@ -12,12 +12,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, Protocol
 
 import msgspec
 
 from eureka_registry.core.application import hashcode
 from eureka_registry.core.delta import Delta
+from eureka_registry.core.ids import IdIndex
+from eureka_registry.core.limits import MOST_OF_ONE_ID
 from eureka_registry.core.model import ActionType, Instance, Status
 from eureka_registry.core.vips import VipIndex
 
@@ -97,6 +100,7 @@ class Mirror:
         self.counts: Counter[Status] = Counter()
         self.delta: _MirrorDelta = _MirrorDelta(retention_ms)
         self.vips = VipIndex()
+        self.ids = IdIndex()
         self.size = 0
         self._shown_names = _upper(applications)
         # What the region's hash counts: everything, shown or not.
@@ -117,10 +121,11 @@ class Mirror:
         application = self.applications.get(app)
         return application.documents.get(instance_id) if application else None
 
-    def by_id(self, instance_id: str) -> Instance | None:
-        """The first visible document of that id in any application."""
-        found = (self.get(app, instance_id) for app in self.applications)
-        return next((instance for instance in found if instance is not None), None)
+    def by_id(self, instance_id: str) -> list[Instance]:
+        """The visible documents of that id, each of another application; of very many some."""
+        applications = islice(self.ids.applications(instance_id), MOST_OF_ONE_ID)
+        found = (self.get(app, instance_id) for app in applications)
+        return [instance for instance in found if instance is not None]
 
     def hashcode(self) -> str:
         """What the region's `apps__hashcode` must be if we hold what it holds."""
@@ -270,6 +275,10 @@ class Mirror:
                 del application.documents[instance.id]
             if not application.documents:
                 del self.applications[instance.app]
+        if before is None and after is not None:
+            self.ids.add(after.app, after.id)
+        if before is not None and after is None:
+            self.ids.remove(before.app, before.id)
         self.vips.replace(before, after, self.version)
 
     def _application(self, name: str) -> MirroredApplication:

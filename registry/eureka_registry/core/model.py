@@ -19,6 +19,9 @@ DEFAULT_RENEWAL_INTERVAL_S: Final = 30
 DEFAULT_DURATION_S: Final = 90
 """Netflix `LeaseInfo.DEFAULT_LEASE_DURATION`, in seconds."""
 
+DEFAULT_SID: Final = "na"
+"""Netflix `InstanceInfo.SID_DEFAULT`; no document shows it."""
+
 
 class Status(StrEnum):
     """What an instance says of itself, or an operator says of it (Netflix `InstanceStatus`)."""
@@ -99,6 +102,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     host_name: str
     app: str
     ip_addr: str
+    sid: str = DEFAULT_SID
     status: Status = Status.UP
     overridden_status: Status = Status.UNKNOWN
     port: Port = Port(7001, enabled=True)

@@ -1,6 +1,8 @@
-"""Token buckets for fetches (Netflix `RateLimitingFilter`, `eureka-protocol.md` 7.6)."""
+"""Token buckets for fetches (Netflix `RateLimitingFilter`, `eureka-protocol.md` 7.6), and for logs."""
 
 from __future__ import annotations
+
+from eureka_registry.core.limits import MAX_NOTICED, NOTICES_A_MINUTE
 
 
 class TokenBucket:
@@ -20,4 +22,21 @@ class TokenBucket:
         if self._tokens < 1:
             return False
         self._tokens -= 1
+        return True
+
+
+class Notices:
+    """Says whether to log a warning about something: once, and only so many a minute in all."""
+
+    def __init__(self) -> None:
+        self._bucket = TokenBucket(NOTICES_A_MINUTE, NOTICES_A_MINUTE / 60, 0)
+        self._told: set[str] = set()
+
+    def take(self, about: str, now_ms: int) -> bool:
+        """Whether to log a warning about this now; it counts as told if so."""
+        if about in self._told or not self._bucket.take(now_ms):
+            return False
+        if len(self._told) >= MAX_NOTICED:
+            self._told.clear()
+        self._told.add(about)
         return True

@@ -6,20 +6,26 @@ its result. The rules follow `eureka-protocol.md` 3, with the differences of `de
 * A lease ends exactly when its duration is over (`lease_expiry_java` brings Java's back).
 * An override belongs to the lease (Java: to the instance id, in whatever application).
 * What changes an instance's status always enters the delta (Java: not when a renewal changes it).
+* Which document wins, and whom a 404 asks to register again: `eureka_registry.core.conflicts`
+  (`java_conflicts` brings Java's way back).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 import msgspec
 
+from eureka_registry.core.conflicts import moment_after, moment_told, must_ask, settle, settle_as_java
 from eureka_registry.core.holdings import Holdings
 from eureka_registry.core.lease import Lease
+from eureka_registry.core.limits import MOST_OF_ONE_ID, VERDICT_AGE_MS
 from eureka_registry.core.model import ActionType, DataCenter, Instance, Origin, Status
 from eureka_registry.core.rate import EvictionBudget, MinuteRate
+from eureka_registry.core.room import Full, Room
 from eureka_registry.core.selfpreservation import (
     JavaThreshold,
     Preservation,
@@ -45,6 +51,9 @@ class Rules(msgspec.Struct, frozen=True):
     lease_expiry_java: bool = False
     sticky_out_of_service: bool = False
     sync_when_timestamp_differs: bool = True
+    java_conflicts: bool = False
+    """Settle conflicts of one instance's documents as Java does."""
+    room: Room = Room()
     delta_retention_ms: int = 180_000
     own_id: str = ""
     """The id of this peer's own instance, which is shown as the coordinating server."""
@@ -79,6 +88,7 @@ class Registry(Holdings):
         self.last_registered: deque[tuple[int, str]] = deque(maxlen=LAST_N)
         self.last_departed: deque[tuple[int, str, bool]] = deque(maxlen=LAST_N)
         self._budget = EvictionBudget(rules.preservation.threshold)
+        self._verdict: tuple[int, Verdict] | None = None
         self.java: JavaThreshold | None = None
         if rules.java_interval_s is not None:
             self.java = JavaThreshold(
@@ -95,6 +105,7 @@ class Registry(Holdings):
         if rules.java_interval_s is not None:
             self.java = JavaThreshold(expected, rules.java_interval_s, rules.preservation)
         self.rules = rules
+        self._verdict = None
         self.delta.retention_ms = rules.delta_retention_ms
         self._budget.threshold = rules.preservation.threshold
 
@@ -104,24 +115,25 @@ class Registry(Holdings):
         """The lease as single look-ups see it: not if it is over and may expire."""
         lease = self.lease(app, instance_id)
         over_ms = 0 if lease is None else self._over_ms(lease, now_ms)
-        if over_ms <= 0 or self.verdict(now_ms).keeps(app, over_ms):
+        if over_ms <= 0 or self.recent_verdict(now_ms).keeps(app, over_ms):
             return lease
         return None
 
-    def by_id(self, instance_id: str, now_ms: int) -> Lease | None:
-        """The first lease of that id in any application."""
-        for app in self.applications:
-            lease = self.visible(app, instance_id, now_ms)
-            if lease is not None:
-                return lease
-        return None
+    def by_id(self, instance_id: str, now_ms: int) -> list[Lease]:
+        """The leases of that id, each of another application, as single look-ups see them.
+
+        Of very many only some are given: nobody needs them all to see that there is more than one.
+        """
+        applications = islice(self.ids.applications(instance_id), MOST_OF_ONE_ID)
+        found = (self.visible(app, instance_id, now_ms) for app in applications)
+        return [lease for lease in found if lease is not None]
 
     # -- What clients and peers do
 
-    def register(self, instance: Instance, origin: Origin, now_ms: int) -> Instance:
+    def register(self, instance: Instance, origin: Origin, now_ms: int) -> Instance | Full:
         """Begin a lease (`AbstractInstanceRegistry.register`).
 
-        A document older than the one we hold begins a new lease of the one we hold.
+        Where `core.conflicts` prefers the document that we hold, it is a new lease of that one.
 
         Args:
             instance: a document that `validation.problem` finds nothing wrong with.
@@ -129,19 +141,17 @@ class Registry(Holdings):
             now_ms: the present moment.
 
         Returns:
-            The document as it is now held.
+            The document as it is now held, or why there is no room for it.
         """
         instance = _with_amazon_id(instance)
-        instance_id = instance.id
-        held = self.lease(instance.app, instance_id)
+        held = self.lease(instance.app, instance.id)
         lease = Lease(instance, now_ms)
-        if held is None and self.java is not None:
-            self.java.came()
         if held is not None:
-            lease.service_up_at_ms = held.service_up_at_ms
-            lease.override = held.override
-            if held.instance.last_dirty_ms > instance.last_dirty_ms:
-                instance = held.instance
+            _go_on(lease, held, origin)
+        if self.rules.java_conflicts:
+            instance, changed_ms = settle_as_java(held, instance, now_ms)
+        else:
+            instance, changed_ms = settle(held, instance, origin, now_ms)
         if lease.override is None and instance.overridden_status is not Status.UNKNOWN:
             lease.override = instance.overridden_status
         status = resolve(
@@ -151,50 +161,61 @@ class Registry(Holdings):
             origin,
             sticky=self.rules.sticky_out_of_service,
         )
-        self.last_registered.append((now_ms, f"{instance.app}({instance_id})"))
         if status is Status.UP and not lease.service_up_at_ms:
             lease.service_up_at_ms = now_ms
-        lease.instance = msgspec.structs.replace(
-            instance,
-            status=status,
-            overridden_status=lease.override or Status.UNKNOWN,
-            action=ActionType.ADDED,
-            last_updated_ms=now_ms,
-            is_coordinating=instance_id == self.rules.own_id,
-            lease=lease.info(),
+        lease.show(
+            msgspec.structs.replace(
+                instance,
+                status=status,
+                overridden_status=lease.override or Status.UNKNOWN,
+                action=ActionType.ADDED,
+                last_updated_ms=changed_ms,
+                is_coordinating=instance.id == self.rules.own_id,
+                lease=lease.info(),
+            )
         )
-        self._put(lease, held, now_ms)
+        full = self._hold(lease, held, now_ms)
+        if full is not None:
+            return full
+        self.last_registered.append((now_ms, f"{instance.app}({instance.id})"))
         return lease.instance
 
-    def copy(self, instance: Instance, now_ms: int) -> None:
+    def copy(self, instance: Instance, now_ms: int) -> Full | None:
         """Take over another peer's lease as it is, in place of ours if there is one.
 
         Nothing is decided anew: status and override are the document's, and the lease ends when it
         ends there. The moments of `instance.lease` are by our clock.
+
+        Returns:
+            Why there is no room for it, else `None`.
         """
         held = self.lease(instance.app, instance.id)
-        if held is None and self.java is not None:
-            self.java.came()
         lease = Lease(instance, now_ms)
         lease.renewed_at_ms = min(now_ms, instance.lease.renewed_at_ms)
         lease.registered_at_ms = min(now_ms, instance.lease.registered_at_ms)
-        lease.service_up_at_ms = instance.lease.service_up_at_ms
+        lease.service_up_at_ms = min(now_ms, max(0, instance.lease.service_up_at_ms))
         if instance.overridden_status is not Status.UNKNOWN:
             lease.override = instance.overridden_status
-        lease.instance = msgspec.structs.replace(
-            instance,
-            action=ActionType.ADDED,
-            is_coordinating=instance.id == self.rules.own_id,
-            lease=lease.info(),
+        lease.show(
+            msgspec.structs.replace(
+                instance,
+                action=ActionType.ADDED,
+                last_updated_ms=moment_told(instance.last_updated_ms, now_ms),
+                is_coordinating=instance.id == self.rules.own_id,
+                lease=lease.info(),
+            )
         )
-        self._put(lease, held, now_ms)
+        return self._hold(lease, held, now_ms)
 
-    def renew(
+    def renew(  # noqa: PLR0913 - the fields of E6
         self,
         app: str,
         instance_id: str,
         now_ms: int,
         last_dirty_ms: int | None = None,
+        status: str | None = None,
+        *,
+        origin: Origin = Origin.CLIENT,
     ) -> Renewal:
         """Renew a lease (`InstanceResource.renewLease`); an expired one is revived.
 
@@ -203,20 +224,29 @@ class Registry(Holdings):
             instance_id: the lease's id.
             now_ms: the present moment.
             last_dirty_ms: the caller's version of the document, if it names one.
+            status: what the caller says the instance is by itself, if it says so.
+            origin: whether a client renews, or a peer tells us.
         """
         lease = self.lease(app, instance_id)
-        if lease is None or lease.instance.status is Status.UNKNOWN:
+        if lease is None:
+            return NOT_FOUND
+        held = lease.instance
+        if held.status is Status.UNKNOWN:
+            lease.must_register |= origin is Origin.CLIENT
             return NOT_FOUND
         self.renewals += 1
         lease.renewed_at_ms = now_ms
-        held_dirty_ms = lease.instance.last_dirty_ms
-        if last_dirty_ms is None or last_dirty_ms == held_dirty_ms:
-            return RENEWED
+        if last_dirty_ms is None or last_dirty_ms == held.last_dirty_ms:
+            if status is None or status == held.status:
+                return RENEWED
+            asks = self._compares_status and must_ask(lease, status, origin)
+            return OUTDATED_HERE if asks else RENEWED
         if not self.rules.sync_when_timestamp_differs:
             return RENEWED
-        if last_dirty_ms > held_dirty_ms:
+        if last_dirty_ms > held.last_dirty_ms:
+            lease.must_register |= origin is Origin.CLIENT
             return OUTDATED_HERE
-        return Renewal(found=True, renewed=True, newer_here=lease.instance)
+        return Renewal(found=True, renewed=True, newer_here=held)
 
     def adopt_override(self, app: str, instance_id: str, override: Status, now_ms: int) -> None:
         """Take over the override of a peer's renewal (`storeOverriddenStatusIfRequired`)."""
@@ -240,18 +270,20 @@ class Registry(Holdings):
         self._depart(lease, now_ms, expired=False)
         return True
 
-    def set_status(
+    def set_status(  # noqa: PLR0913 - the fields of E8 and E9
         self,
         app: str,
         instance_id: str,
         status: Status,
         now_ms: int,
         last_dirty_ms: int | None = None,
+        *,
+        origin: Origin = Origin.CLIENT,
     ) -> bool:
         """Override an instance's status, which also renews its lease; false if there is no lease.
 
         Nothing is overridden if the instance has that status already (Netflix `statusUpdate`).
-        `last_dirty_ms` replaces the document's if it is newer.
+        `last_dirty_ms` does not age the document of its client, as it does with `java_conflicts`.
         """
         lease = self.visible(app, instance_id, now_ms)
         if lease is None:
@@ -267,17 +299,19 @@ class Registry(Holdings):
             now_ms,
             status=status,
             overridden_status=status,
-            last_dirty_ms=max(lease.instance.last_dirty_ms, last_dirty_ms or 0),
+            **self._moments(lease.instance, origin, now_ms, last_dirty_ms),
         )
         return True
 
-    def clear_status(
+    def clear_status(  # noqa: PLR0913 - the fields of E8 and E9
         self,
         app: str,
         instance_id: str,
         status: Status,
         now_ms: int,
         last_dirty_ms: int | None = None,
+        *,
+        origin: Origin = Origin.CLIENT,
     ) -> bool:
         """Remove an override, which also renews the lease; false if there is no lease.
 
@@ -296,22 +330,21 @@ class Registry(Holdings):
             now_ms,
             status=status,
             overridden_status=Status.UNKNOWN,
-            last_dirty_ms=max(lease.instance.last_dirty_ms, last_dirty_ms or 0),
+            **self._moments(lease.instance, origin, now_ms, last_dirty_ms),
         )
         return True
 
     def update_metadata(
         self, app: str, instance_id: str, added: dict[str, str], now_ms: int
-    ) -> bool:
-        """Add metadata and begin the lease anew, as Netflix does; false if there is no lease."""
+    ) -> Instance | Full | None:
+        """Add metadata and begin the lease anew, as Netflix does; `None` if there is no lease."""
         lease = self.visible(app, instance_id, now_ms)
         if lease is None:
-            return False
+            return None
         metadata = {**lease.instance.metadata, **added}
-        self.register(
+        return self.register(
             msgspec.structs.replace(lease.instance, metadata=metadata), Origin.CLIENT, now_ms
         )
-        return True
 
     # -- Time
 
@@ -321,6 +354,13 @@ class Registry(Holdings):
             return self.java.judge(self.renewal_rate.last_minute())
         turnouts = [application.turnout(now_ms) for application in self.applications.values()]
         return judge(turnouts, self.rules.preservation)
+
+    def recent_verdict(self, now_ms: int) -> Verdict:
+        """The same, up to a second old: what look-ups and pages go by, however many there are."""
+        kept = self._verdict
+        if kept is None or not 0 <= now_ms - kept[0] < VERDICT_AGE_MS:
+            kept = self._verdict = (now_ms, self.verdict(now_ms))
+        return kept[1]
 
     def evict(self, now_ms: int, shuffle: Shuffle) -> list[Instance]:
         """Remove expired leases, in random order, unless self-preservation keeps them.
@@ -348,6 +388,31 @@ class Registry(Holdings):
 
     # -- How
 
+    def _hold(self, lease: Lease, held: Lease | None, now_ms: int) -> Full | None:
+        """Let `lease` take the place of `held` if there is room for it."""
+        full = self.rules.room.refusal(self, lease, held)
+        if full is not None:
+            return full
+        if held is None and self.java is not None:
+            self.java.came()
+        self._put(lease, held, now_ms)
+        return None
+
+    def _moments(
+        self, held: Instance, origin: Origin, now_ms: int, last_dirty_ms: int | None
+    ) -> dict[str, int]:
+        """What a change of an override does to a document's two moments."""
+        if self.rules.java_conflicts:
+            dirty_ms = max(held.last_dirty_ms, last_dirty_ms or 0)
+            return {"last_updated_ms": now_ms, "last_dirty_ms": dirty_ms}
+        if origin is Origin.PEER:  # when it was made there we are not told
+            return {}
+        return {"last_updated_ms": moment_after(held, now_ms)}
+
+    @property
+    def _compares_status(self) -> bool:
+        return self.rules.sync_when_timestamp_differs and not self.rules.java_conflicts
+
     def _over_ms(self, lease: Lease, now_ms: int) -> int:
         """For how long the lease has been over; 0 or less while it is not."""
         return now_ms - lease.ends_at_ms(java=self.rules.lease_expiry_java)
@@ -358,6 +423,16 @@ class Registry(Holdings):
         name = f"{lease.instance.app}({lease.instance.id})"
         self.last_departed.append((now_ms, name, expired))
         return self._remove(lease, now_ms, expired=expired)
+
+
+def _go_on(lease: Lease, held: Lease, origin: Origin) -> None:
+    """Give a new lease what outlives the one it replaces."""
+    lease.service_up_at_ms = held.service_up_at_ms
+    lease.override = held.override
+    if held.asked_about != lease.instance.status:
+        lease.asked_about = held.asked_about
+    if origin is Origin.PEER:  # its client has not registered yet
+        lease.must_register = held.must_register
 
 
 def _with_amazon_id(instance: Instance) -> Instance:

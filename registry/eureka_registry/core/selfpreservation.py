@@ -2,11 +2,14 @@
 
 The rules here (Netflix's are in `JavaThreshold`):
 
-* Expected are the renewals a minute that the leases promise, each by its own interval.
-* Arriving are those of leases whose renewal is not overdue (`Lease.is_missing`). A client that
-  renews more often than it promised does not make up for one that is silent.
-* If not more than `threshold` of all expected renewals arrive, no lease expires.
-* If less than `application_threshold` of one application's arrive, its leases are kept for
+* Every lease counts as one, however often it promised to renew: else a few that promise a renewal
+  a second, and never come, would stand for thousands.
+* On time are those whose renewal is not overdue (`Lease.is_missing`). A client that renews more
+  often than it promised does not make up for one that is silent.
+* If not more than `threshold` of all leases are on time, no lease expires for `patience_ms` beyond
+  its end. It must be so of the others, too: one application alone, however large, is no reason to
+  keep the leases of all. Peers' own instances are no others: they renew whatever the network does.
+* If less than `application_threshold` of one application's are, its leases are kept for
   `application_patience_ms` beyond their end: a network mends, a scale-down does not.
 * Fewer than `floor` missing leases are no reason for either: a fleet of two of which one died must
   lose the dead one (Netflix issue 722).
@@ -24,20 +27,27 @@ _NAMED: Final = 5
 
 
 class Turnout(msgspec.Struct, frozen=True):
-    """How one application renews: renewals a minute expected and arriving, leases overdue."""
+    """How one application renews: leases, those overdue, and the renewals a minute all promise."""
 
     app: str
-    expected: float
-    arriving: float
+    leases: int
     missing: int
+    promised: float = 0.0
+
+    @property
+    def on_time(self) -> int:
+        """Leases that are not overdue."""
+        return self.leases - self.missing
 
 
 class Verdict(msgspec.Struct, frozen=True):
     """Whether leases may expire, and why.
 
-    `expected`, `arriving` and `threshold` are renewals a minute. `kept` holds the applications
-    whose leases do not expire although the registry as a whole is well; `short` all that miss
-    renewals.
+    `expected`, `arriving` and `threshold` are leases, by Java's rules renewals a minute; `promised`
+    are the renewals a minute that leases promise. `kept` holds the applications whose leases do not
+    expire although the registry as a whole is well; `short` all that miss renewals. `patience_ms`
+    is for how long beyond its end any lease is kept, `None` for ever, `application_patience_ms`
+    for how long those of `kept`.
     """
 
     enabled: bool
@@ -45,10 +55,12 @@ class Verdict(msgspec.Struct, frozen=True):
     expected: float
     arriving: float
     threshold: float
+    promised: float
     missing: int
     short: tuple[Turnout, ...]
     kept: frozenset[str]
-    patience_ms: int
+    patience_ms: int | None
+    application_patience_ms: int
     sentence: str
 
     @property
@@ -58,72 +70,90 @@ class Verdict(msgspec.Struct, frozen=True):
 
     def keeps(self, app: str, over_ms: int) -> bool:
         """Whether a lease of `app` is kept that has been over for so long."""
-        if not self.expiration_enabled:
+        if not self.expiration_enabled and (self.patience_ms is None or over_ms <= self.patience_ms):
             return True
-        return app in self.kept and over_ms <= self.patience_ms
+        return app in self.kept and over_ms <= self.application_patience_ms
 
 
 class Preservation(msgspec.Struct, frozen=True):
-    """The settings of self-preservation; shares are 0 to 1."""
+    """The settings of self-preservation; shares are 0 to 1.
+
+    `own_app` is the application of the peers themselves, empty if they are not registered.
+    """
 
     enabled: bool = True
     threshold: float = 0.85
+    patience_ms: int = 14_400_000
     application_threshold: float = 0.5
     application_patience_ms: int = 900_000
     floor: int = 3
+    own_app: str = ""
 
 
 def judge(turnouts: Sequence[Turnout], rules: Preservation) -> Verdict:
     """Decide from how each application renews whether leases may expire."""
-    expected = sum(turnout.expected for turnout in turnouts)
-    arriving = sum(turnout.arriving for turnout in turnouts)
-    missing = sum(turnout.missing for turnout in turnouts)
     short = tuple(sorted((t for t in turnouts if t.missing), key=lambda t: (-t.missing, t.app)))
-    threshold = expected * rules.threshold
-    held = rules.enabled and missing >= rules.floor and arriving <= threshold
+    expected = sum(turnout.leases for turnout in turnouts)
+    missing = sum(turnout.missing for turnout in short)
+    held = rules.enabled and missing >= rules.floor and _all_are_short(turnouts, short, rules)
     kept = frozenset(t.app for t in short if rules.enabled and _is_short(t, rules))
     verdict = Verdict(
         enabled=rules.enabled,
         expiration_enabled=not held,
         expected=expected,
-        arriving=arriving,
-        threshold=threshold,
+        arriving=expected - missing,
+        threshold=expected * rules.threshold,
+        promised=sum(turnout.promised for turnout in turnouts),
         missing=missing,
         short=short,
         kept=kept,
-        patience_ms=rules.application_patience_ms,
+        patience_ms=rules.patience_ms,
+        application_patience_ms=rules.application_patience_ms,
         sentence="",
     )
     return msgspec.structs.replace(verdict, sentence=_sentence(verdict))
 
 
+def _all_are_short(
+    turnouts: Sequence[Turnout], short: Sequence[Turnout], rules: Preservation
+) -> bool:
+    """Whether too few leases are on time, also without the application that misses most."""
+    worst = next((turnout.app for turnout in short if turnout.app != rules.own_app), "")
+    others = [turnout for turnout in turnouts if turnout.app not in (worst, rules.own_app)]
+    return _are_few(turnouts, rules.threshold) and _are_few(others, rules.threshold)
+
+
+def _are_few(turnouts: Sequence[Turnout], threshold: float) -> bool:
+    """Whether not more than this share is on time, as it is of nobody."""
+    on_time = sum(turnout.on_time for turnout in turnouts)
+    return on_time <= threshold * sum(turnout.leases for turnout in turnouts)
+
+
 def _is_short(turnout: Turnout, rules: Preservation) -> bool:
-    few = turnout.arriving < turnout.expected * rules.application_threshold
+    few = turnout.on_time < turnout.leases * rules.application_threshold
     return few and turnout.missing >= rules.floor
 
 
 def _sentence(verdict: Verdict) -> str:
-    came = (
-        f"{_rate(verdict.arriving)} of {_rate(verdict.expected)} expected renewals a minute "
-        f"are on time"
-    )
+    came = f"{verdict.arriving} of {verdict.expected} leases are renewed on time"
     if not verdict.enabled:
         return (
             f"Self-preservation is switched off: {came}, and every lease expires when it is over."
         )
     if not verdict.expiration_enabled:
         return (
-            f"Self-preservation is on: {came}, and more than {_rate(verdict.threshold)} are "
-            f"needed. Missing are {_named(verdict.short)}. No lease expires until enough renewals "
-            f"arrive, or until the missing instances are removed by hand."
+            f"Self-preservation is on: {came}, and more than {int(verdict.threshold)} are "
+            f"needed. Missing are {_named(verdict.short)}. Leases are kept for "
+            f"{_minutes(verdict.patience_ms or 0)} beyond their end, unless enough renewals arrive "
+            f"or the missing instances are removed by hand."
         )
     if verdict.kept:
         kept = [turnout for turnout in verdict.short if turnout.app in verdict.kept]
         return (
             f"Self-preservation is on for some applications: {_named(kept)}. Their leases are kept "
-            f"for {verdict.patience_ms // 60_000} minutes beyond their end, unless more of their "
-            f"renewals arrive or the missing instances are removed by hand; all others expire as "
-            f"usual ({came})."
+            f"for {_minutes(verdict.application_patience_ms)} beyond their end, unless more of "
+            f"their renewals arrive or the missing instances are removed by hand; all others "
+            f"expire as usual ({came})."
         )
     if verdict.missing:
         return (
@@ -134,20 +164,15 @@ def _sentence(verdict: Verdict) -> str:
 
 
 def _named(short: Sequence[Turnout]) -> str:
-    names = [
-        f"{t.app} ({t.missing} overdue, "
-        f"{_rate(t.arriving)} of {_rate(t.expected)} renewals a minute)"
-        for t in short[:_NAMED]
-    ]
+    names = [f"{t.app} ({t.missing} of {t.leases} overdue)" for t in short[:_NAMED]]
     more = len(short) - _NAMED
     if more > 0:
         names.append(f"{more} more application{'s' if more > 1 else ''}")
     return ", ".join(names)
 
 
-def _rate(per_minute: float) -> str:
-    """Slow clients renew less than once a minute: show a tenth where there is one."""
-    return f"{per_minute:.1f}".removesuffix(".0")
+def _minutes(ms: int) -> str:
+    return f"{ms // 60_000} minutes"
 
 
 class JavaThreshold:
@@ -195,10 +220,12 @@ class JavaThreshold:
             expected=expected,
             arriving=float(renewals_last_minute),
             threshold=float(threshold),
+            promised=expected,
             missing=0,
             short=(),
             kept=frozenset(),
-            patience_ms=0,
+            patience_ms=None,
+            application_patience_ms=0,
             sentence=(
                 f"By the Java server's rules: {renewals_last_minute} renewals came in the last "
                 f"minute, {threshold} must be exceeded ({self.expected_clients} clients expected); "

@@ -1,8 +1,53 @@
-"""Which instances may be registered (Netflix `ApplicationResource.addInstance`)."""
+"""Which instances may be registered (Netflix `ApplicationResource.addInstance`), and their bounds.
+
+The bounds hold wherever a document comes from: clients, batches and copies of peers, lists of
+other regions, snapshots. Each is in `eureka_registry.core.limits`, with its reason.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from eureka_registry.core.limits import (
+    MAX_ADDRESS_LIST,
+    MAX_ADDRESSES,
+    MAX_APP_BYTES,
+    MAX_ID_BYTES,
+    MAX_METADATA,
+    MAX_METADATA_ENTRIES,
+    MAX_METADATA_KEY,
+    MAX_METADATA_KEYS,
+    MAX_NAME,
+    MAX_URL,
+)
 from eureka_registry.core.model import Instance
+
+UNSAFE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that no XML document can hold: control characters, surrogates, U+FFFE, U+FFFF."""
+
+_NOT_IN_NAMES: Final = re.compile("[\x00-\x1f\x80-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+"""What names must not hold: line feeds and the like forge lines of a log."""
+
+_DOTS: Final = frozenset({".", ".."})
+_NAMES: Final = ("instance_id", "host_name", "app", "ip_addr", "vip_address", "secure_vip_address")
+_LETTERS: Final = {
+    "host_name": MAX_NAME,
+    "ip_addr": MAX_NAME,
+    "sid": MAX_NAME,
+    "app_group_name": MAX_NAME,
+    "asg_name": MAX_NAME,
+    "home_page_url": MAX_URL,
+    "status_page_url": MAX_URL,
+    "health_check_url": MAX_URL,
+    "secure_health_check_url": MAX_URL,
+    "vip_address": MAX_ADDRESS_LIST,
+    "secure_vip_address": MAX_ADDRESS_LIST,
+}
+_LONGEST_SHOWN: Final = 60
 
 
 def problem(instance: Instance, app: str) -> str | None:
@@ -11,6 +56,8 @@ def problem(instance: Instance, app: str) -> str | None:
     `app` is the upper-cased name from the request's path. Blank means empty, not white space.
     """
     center = instance.data_center
+    if instance.app == app and instance.host_name and instance.ip_addr and center and center.name:
+        return None if app else "Missing appName"  # a host name is an id, too
     checks = (
         (not instance.id, "Missing instanceId"),
         (not instance.host_name, "Missing hostname"),
@@ -21,3 +68,115 @@ def problem(instance: Instance, app: str) -> str | None:
         (center is not None and not center.name, "Missing dataCenterInfo Name"),
     )
     return next((sentence for wrong, sentence in checks if wrong), None)
+
+
+def beyond_bounds(instance: Instance) -> str | None:
+    """Say which field is longer or holds more than is accepted, else `None`."""
+    return (
+        beyond_paths(instance)
+        or _too_long(instance)
+        or _too_many(instance.vip_address, "vipAddress")
+        or _too_many(instance.secure_vip_address, "secureVipAddress")
+        or metadata_problem(instance.metadata)
+        or metadata_problem(_amazon(instance), "dataCenterInfo.metadata")
+    )
+
+
+def beyond_paths(instance: Instance) -> str | None:
+    """Say which of application and id the path of no request can name, else `None`.
+
+    All there is to look for in a document whose text `is_short`.
+    """
+    wrong = _unnameable(instance.app, MAX_APP_BYTES, "app")
+    return wrong or _unnameable(instance.id, MAX_ID_BYTES, "instanceId")
+
+
+def is_short(text: bytes) -> bool:
+    """Whether a document in ASCII is so short that no more than its names can be out of bounds."""
+    return len(text) <= MAX_NAME and text.count(b",") < MAX_ADDRESSES
+
+
+def metadata_problem(metadata: Mapping[str, str], where: str = "metadata") -> str | None:
+    """Say why this metadata is not accepted, else `None`; an empty key is no element of XML."""
+    if len(metadata) > MAX_METADATA_ENTRIES:
+        return f"{where} has {len(metadata):,} entries; at most {MAX_METADATA_ENTRIES:,} are accepted"
+    keys = size = 0
+    for key, value in metadata.items():
+        if not key:
+            return f"{where} has an empty key"
+        if len(key) > MAX_METADATA_KEY:
+            return _long(f"{where} key {shown(key)}", len(key), MAX_METADATA_KEY)
+        keys += len(key)
+        size += len(value)
+    if keys > MAX_METADATA_KEYS:
+        return _long(f"{where}, its keys alone,", keys, MAX_METADATA_KEYS)
+    return _long(where, keys + size, MAX_METADATA) if keys + size > MAX_METADATA else None
+
+
+def unsafe_characters(instance: Instance) -> str | None:
+    """Say which field holds a character that breaks lists or forges logs, else `None`.
+
+    Java takes such a document and then writes malformed XML (`eureka-protocol.md`, Appendix D).
+    """
+    amazon, held = _amazon(instance), instance.metadata
+    texts = [value for value in msgspec.structs.astuple(instance) if isinstance(value, str)]
+    everything = "".join((*texts, *held, *held.values(), *amazon, *amazon.values()))
+    if everything.isprintable():
+        return None
+    for where, text, pattern in _texts(instance):
+        if pattern.search(text):
+            return f"{where} holds a control character"
+    return None
+
+
+def shown(value: object) -> str:
+    """Show a value from a document in a message: printable ASCII, and not long."""
+    text = ascii(value[: _LONGEST_SHOWN + 1] if isinstance(value, str) else value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:57]}..."
+
+
+def _unnameable(name: str, limit: int, where: str) -> str | None:
+    """Why no path of a request can hold this name, if none can."""
+    size = len(name) if name.isascii() else len(name.encode("utf-8", "surrogatepass"))
+    if size > limit:
+        return f"{where} {shown(name)} is {size:,} bytes long; at most {limit:,} are accepted"
+    return f"{where} is {name!r}, which no path can name" if name in _DOTS else None
+
+
+def _too_long(instance: Instance) -> str | None:
+    for field, limit in _LETTERS.items():
+        text = getattr(instance, field)
+        if text is not None and len(text) > limit:
+            return _long(_wire_name(field), len(text), limit)
+    return None
+
+
+def _too_many(addresses: str | None, where: str) -> str | None:
+    count = addresses.count(",") + 1 if addresses else 0
+    if count > MAX_ADDRESSES:
+        return f"{where} names {count:,} addresses; at most {MAX_ADDRESSES} are accepted"
+    return None
+
+
+def _long(what: str, size: int, limit: int) -> str:
+    return f"{what} is {size:,} characters long; at most {limit:,} are accepted"
+
+
+def _amazon(instance: Instance) -> Mapping[str, str]:
+    center = instance.data_center
+    return (center.amazon if center is not None else None) or {}
+
+
+def _texts(instance: Instance) -> Iterator[tuple[str, str, re.Pattern[str]]]:
+    """All texts of a document, each with its name and with what it must not hold."""
+    for key, value in (*instance.metadata.items(), *_amazon(instance).items()):
+        yield f"metadata key {shown(key)}", key, UNSAFE
+        yield f"metadata value of key {shown(key)}", value, UNSAFE
+    for field, value in msgspec.structs.asdict(instance).items():
+        if isinstance(value, str):
+            yield _wire_name(field), value, _NOT_IN_NAMES if field in _NAMES else UNSAFE
+
+
+def _wire_name(field: str) -> str:
+    first, *rest = field.split("_")
+    return first + "".join(word.capitalize() for word in rest)

@@ -137,7 +137,7 @@ class Dashboard:
             "started_ms": node.started_ms,
             "lease_expiration_enabled": verdict.expiration_enabled,
             "renews_threshold": round(verdict.threshold),
-            "renews_expected": round(verdict.expected),
+            "renews_expected": round(verdict.promised),
             "renews_last_minute": registry.renewal_rate.last_minute(),
             "self_preservation": {
                 "enabled": verdict.enabled,
@@ -146,8 +146,8 @@ class Dashboard:
                 "short": [
                     {
                         "app": t.app,
-                        "expected": round(t.expected),
-                        "arriving": round(t.arriving),
+                        "leases": t.leases,
+                        "on_time": t.on_time,
                         "missing": t.missing,
                     }
                     for t in verdict.short

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 _RENEWAL: Final = re.compile(
     rb"PUT /eureka/(?:v2/)?apps/([A-Za-z0-9._-]{1,200})/([A-Za-z0-9._:-]{1,200})"
-    rb"(?:\?status=[A-Z_]{1,20}(?:&lastDirtyTimestamp=([0-9]{1,18}))?)? HTTP/1\.1\r\n"
+    rb"(?:\?status=([A-Z_]{1,20})(?:&lastDirtyTimestamp=([0-9]{1,18}))?)? HTTP/1\.1\r\n"
 )
 _REGISTRATION: Final = re.compile(
     rb"POST /eureka/(?:v2/)?apps/(?!delta )([A-Za-z0-9._-]{1,200}) HTTP/1\.1\r\n"
@@ -47,8 +47,8 @@ _MAX_HEAD_BYTES: Final = 4096
 _MAX_SEEN: Final = 4096
 _END: Final = b"\r\n\r\n"
 
-Renew = Callable[[str, str, int | None], bytes]
-"""Renews a lease (application, instance id, lastDirtyTimestamp) and gives the whole answer."""
+Renew = Callable[[str, str, int | None, str | None], bytes]
+"""Renews a lease (application, id, lastDirtyTimestamp, status) and gives the whole answer."""
 
 Register = Callable[[str, str, bytes], bytes | None]
 """Registers what a body holds (application, content type, body) and gives the whole answer.
@@ -88,11 +88,12 @@ class FastLane:
         block = self._block(head)
         if block is None or block.length:
             return None
-        app, instance_id, dirty_ms = request.groups()
+        app, instance_id, status, dirty_ms = request.groups()
         return self._renew(
             app.decode("ascii").upper(),
             instance_id.decode("ascii"),
             int(dirty_ms) if dirty_ms is not None else None,
+            status.decode("ascii") if status is not None else None,
         )
 
     def _registration(self, request: re.Match[bytes], head: bytes, body: bytes) -> bytes | None:

@@ -80,9 +80,9 @@ class _NodeCollector(Collector):
         verdict = self._node.verdict()
         yield _gauge("self_preservation_enabled", "1 when switched on", verdict.enabled)
         yield _gauge("self_preservation_active", "1 when leases are kept", verdict.active)
-        yield _gauge("renews_expected", "renewals a minute that leases promise", verdict.expected)
-        yield _gauge("renews_arriving", "of these, not overdue", verdict.arriving)
-        yield _gauge("renews_threshold", "below it nothing expires", verdict.threshold)
+        yield _gauge("renews_expected", "renewals a minute that leases promise", verdict.promised)
+        yield _gauge("leases_on_time", "leases whose renewal is not overdue", verdict.arriving)
+        yield _gauge("leases_needed", "not more on time: nothing expires", verdict.threshold)
         last_minute = self._node.registry.renewal_rate.last_minute()
         yield _gauge("renews_last_minute", "renewals that came", last_minute)
 

@@ -22,6 +22,7 @@ from eureka_registry.core.model import (
     Status,
 )
 from eureka_registry.core.registry import Registry, Rules
+from eureka_registry.core.room import Room
 from eureka_registry.core.selfpreservation import Preservation, Verdict
 from eureka_registry.http.configuration import Configuration
 from eureka_registry.http.counters import Counters
@@ -77,11 +78,10 @@ class Node:
             max_age_ms=int(settings.read_only_cache_s * 1000),
         )
         self.reads = Reads(self.registry, self.bodies, self.remotes.mirrors, self.gate, self.id)
-        self.writes = Writes(self.registry, self.mesh.publish, self.gate, settings.max_instances)
+        self.writes = Writes(self.registry, self.mesh.publish, self.gate)
         self.peer_api = PeerApi(
             self.registry, self.gate, self.id, lambda: self.settings.name, self.mesh.sees
         )
-        self._verdict: tuple[int, Verdict] | None = None
 
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings as a whole; what this peer holds and knows stays."""
@@ -94,7 +94,6 @@ class Node:
             short_departures=settings.short_departures,
             max_age_ms=int(settings.read_only_cache_s * 1000),
         )
-        self._verdict = None
 
     @property
     def problem(self) -> str | None:
@@ -103,10 +102,7 @@ class Node:
 
     def verdict(self) -> Verdict:
         """Whether leases may expire, looked at no more than once a second."""
-        now_ms = self.now_ms()
-        if self._verdict is None or now_ms - self._verdict[0] >= 1000:  # noqa: PLR2004
-            self._verdict = (now_ms, self.registry.verdict(now_ms))
-        return self._verdict[1]
+        return self.registry.recent_verdict(self.now_ms())
 
 
 def hostname(settings: Settings) -> str:
@@ -173,14 +169,18 @@ def _rules(settings: Settings) -> Rules:
         preservation=Preservation(
             enabled=settings.self_preservation,
             threshold=settings.renewal_threshold,
+            patience_ms=int(settings.self_preservation_patience_s * 1000),
             application_threshold=settings.application_threshold,
             application_patience_ms=int(settings.application_patience_s * 1000),
             floor=settings.self_preservation_floor,
+            own_app=own_key(settings)[0] if settings.register_with_eureka else "",
         ),
         java_interval_s=settings.expected_renewal_interval_s if java else None,
         lease_expiry_java=settings.lease_expiry is Whose.JAVA,
         sticky_out_of_service=settings.sticky_out_of_service,
         sync_when_timestamp_differs=settings.sync_when_timestamp_differs,
+        java_conflicts=settings.conflict_rules is Whose.JAVA,
+        room=Room(settings.max_instances, settings.max_application_share),
         delta_retention_ms=int(settings.delta_retention_s * 1000),
         own_id=own_key(settings)[1] if settings.register_with_eureka else "",
     )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
 from eureka_registry.core.mirror import Earlier, Mirror
 from eureka_registry.core.model import Instance
 from eureka_registry.core.registry import Registry
+from eureka_registry.core.validation import shown
 from eureka_registry.http.gate import Gate
-from eureka_registry.http.messages import NOT_FOUND, Answer, Call
+from eureka_registry.http.messages import NOT_FOUND, Answer, Call, text
 from eureka_registry.http.routes import Route
 from eureka_registry.peers.client import SERVER_IDENTITY
 from eureka_registry.peers.regions import AGENT
@@ -21,6 +23,8 @@ from eureka_registry.wire.negotiate import Form
 
 VARY: Final = ("Vary", "Accept, Accept-Encoding, X-Eureka-Accept")
 NOT_MODIFIED: Final = 304
+_CONFLICT: Final = 409
+_NAMED: Final = 5
 
 
 class Reads:
@@ -97,23 +101,39 @@ class Reads:
         return _first(found, call.form(v1=route.v1))
 
     def by_id(self, call: Call, route: Route) -> Answer:
-        """One instance, whatever its application (E11)."""
-        lease = self._registry.by_id(route.names[0], call.now_ms)
-        if lease is not None:
-            return document(lease.document(), call.form(v1=route.v1))
-        found = (mirror.by_id(route.names[0]) for mirror in self._regions.values())
+        """One instance, whatever its application (E11).
+
+        Java gives the first that it finds, so whoever may write one application can answer for an
+        instance of another. Where several have the id, nobody but the asker can know which is meant.
+        """
+        (instance_id,) = route.names
+        found = [lease.document() for lease in self._registry.by_id(instance_id, call.now_ms)]
+        for mirror in self._regions.values():
+            found += mirror.by_id(instance_id)
+        applications = dict.fromkeys(instance.app for instance in found)
+        if len(applications) > 1:
+            return text(_CONFLICT, _ambiguous(instance_id, list(applications)))
         return _first(found, call.form(v1=route.v1))
 
     def overrides(self, _call: Call, _route: Route) -> Answer:
-        """Operators' overrides by instance id (E17)."""
+        """Operators' overrides by instance id (E17).
+
+        An id that several applications have is named with its application, `APP/ID`, both encoded
+        as in a path; so is one with a slash, which could else be taken for such a name.
+        """
         found = {
-            lease.instance.id: lease.override.value
+            self._unambiguous(lease.instance.app, lease.instance.id): lease.override.value
             for lease in self._registry.leases()
             if lease.override is not None
         }
         return Answer(200, msgspec.json.encode(found), "application/json")
 
     # -- How
+
+    def _unambiguous(self, app: str, instance_id: str) -> str:
+        if "/" not in instance_id and len(self._registry.ids.applications(instance_id)) == 1:
+            return instance_id
+        return f"{quote(app, safe='')}/{quote(instance_id, safe='')}"
 
     def _by_address(self, call: Call, route: Route, *, secure: bool) -> Answer:
         shut = self._gate.closed(call)
@@ -166,6 +186,15 @@ class Reads:
 def _first(found: Iterable[Instance | None], form: Form) -> Answer:
     instance = next((each for each in found if each is not None), None)
     return NOT_FOUND if instance is None else document(instance, form)
+
+
+def _ambiguous(instance_id: str, applications: Sequence[str]) -> str:
+    named = ", ".join(shown(app) for app in applications[:_NAMED])
+    more = f" and {len(applications) - _NAMED} more" if len(applications) > _NAMED else ""
+    return (
+        f"instance id {shown(instance_id)} is held by several applications: {named}{more}; "
+        f"ask below apps/APPLICATION for one of them\n"
+    )
 
 
 def _is_server(call: Call) -> bool:

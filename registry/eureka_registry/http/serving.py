@@ -132,8 +132,8 @@ def fast_lane(node: Node) -> FastLane:
     renewed = {status: _Template(node.id, status) for status in (200, 404, 503)}
     registered = _Template(node.id, 204)
 
-    def renew(app: str, instance_id: str, last_dirty_ms: int | None) -> bytes:
-        status = node.writes.renew_for_client(app, instance_id, last_dirty_ms, node.now_ms())
+    def renew(app: str, instance_id: str, dirty_ms: int | None, said: str | None) -> bytes:
+        status = node.writes.renew_for_client(app, instance_id, dirty_ms, said, node.now_ms())
         node.counters.note(Resource.INSTANCE, "PUT", status, 0)
         return renewed[status].text()
 

@@ -5,12 +5,17 @@ Each is complete when it returns, and then the peers are told, unless a peer tol
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
+from eureka_registry.core.lease import is_odd
+from eureka_registry.core.limits import MAX_LEASE_S
 from eureka_registry.core.model import Instance, Origin, PeerAction, Status
+from eureka_registry.core.ratelimit import Notices
 from eureka_registry.core.registry import Registry
-from eureka_registry.core.validation import problem
+from eureka_registry.core.room import Full
+from eureka_registry.core.validation import UNSAFE, metadata_problem, problem
 from eureka_registry.http.gate import Gate, Stage
 from eureka_registry.http.messages import (
     NO_CONTENT,
@@ -24,16 +29,14 @@ from eureka_registry.http.messages import (
 from eureka_registry.http.reads import document
 from eureka_registry.http.routes import Route
 from eureka_registry.wire import jsoncodec, xmlcodec
-from eureka_registry.wire.documents import UNSAFE, BadDocument
+from eureka_registry.wire.documents import BadDocument
 from eureka_registry.wire.fields import known_status
 from eureka_registry.wire.negotiate import Format, body_format
 
+_log = logging.getLogger(__name__)
+
 Publish = Callable[[PeerAction, str, str], None]
 """Tells the peers what happened to a lease: action, application, instance id."""
-
-MAX_METADATA: Final = 262_144
-"""Characters of metadata that one instance may gather: else small updates without end would grow
-what every client has to fetch."""
 
 _CONFLICT: Final = 409
 _REASON: Final = "X-Eurekube-Reason"
@@ -42,13 +45,11 @@ _REASON: Final = "X-Eurekube-Reason"
 class Writes:
     """Changes leases, and tells the peers."""
 
-    def __init__(
-        self, registry: Registry, publish: Publish, gate: Gate, max_instances: int
-    ) -> None:
+    def __init__(self, registry: Registry, publish: Publish, gate: Gate) -> None:
         self._registry = registry
         self._publish = publish
         self._gate = gate
-        self._max_instances = max_instances
+        self._odd = Notices()
 
     def register(self, call: Call, route: Route) -> Answer:
         """Begin a lease (E4)."""
@@ -65,20 +66,25 @@ class Writes:
             return text(400, wrong)
         if call.identity is not None and not call.identity.may_offer(instance):
             return Answer(403)
-        if self._full(instance):
-            return text(503, f"this registry holds its {self._max_instances} instances already")
-        origin = Origin.PEER if call.from_peer else Origin.CLIENT
-        self._registry.register(instance, origin, call.now_ms)
+        made = self._registry.register(instance, _origin(call), call.now_ms)
+        if isinstance(made, Full):
+            return text(503, made.sentence)
+        if is_odd(instance.lease):
+            self._tell_of_odd(instance, call.now_ms)
         self._tell(call, PeerAction.REGISTER, (app, instance.id))
         return NO_CONTENT
 
     def renew(self, call: Call, route: Route) -> Answer:
         """Renew a lease (E6). Clients read any body as an instance: there is none but for 409."""
         app, instance_id = route.names
-        last_dirty_ms = call.moment("lastDirtyTimestamp")
+        version = call.moment("lastDirtyTimestamp"), call.query.get("status")
         if not call.from_peer:
-            return Answer(self.renew_for_client(app, instance_id, last_dirty_ms, call.now_ms))
-        renewal = self._registry.renew(app, instance_id, call.now_ms, last_dirty_ms)
+            return Answer(self.renew_for_client(app, instance_id, *version, call.now_ms))
+        if "overriddenstatus" in call.query:  # then its status is not the client's own
+            version = version[0], None
+        renewal = self._registry.renew(
+            app, instance_id, call.now_ms, *version, origin=Origin.PEER
+        )
         if renewal.newer_here is not None:
             return document(renewal.newer_here, call.form(v1=route.v1), _CONFLICT)
         if renewal.found:
@@ -89,14 +95,19 @@ class Writes:
         return NOT_FOUND
 
     def renew_for_client(
-        self, app: str, instance_id: str, last_dirty_ms: int | None, now_ms: int
+        self,
+        app: str,
+        instance_id: str,
+        last_dirty_ms: int | None,
+        status: str | None,
+        now_ms: int,
     ) -> int:
         """Renew a lease at its client's wish, tell the peers, and give the status to answer.
 
         Before the copy is complete nobody can know that a lease is unknown: 503 sends the client to
         another peer, where 404 would make it register.
         """
-        renewal = self._registry.renew(app, instance_id, now_ms, last_dirty_ms)
+        renewal = self._registry.renew(app, instance_id, now_ms, last_dirty_ms, status)
         if renewal.renewed:
             self._publish(PeerAction.HEARTBEAT, app, instance_id)
         if renewal.found:
@@ -116,7 +127,10 @@ class Writes:
         app, instance_id = route.names
         status = _wanted_status(call)
         dirty_ms = call.moment("lastDirtyTimestamp")
-        if not self._registry.set_status(app, instance_id, status, call.now_ms, dirty_ms):
+        found = self._registry.set_status(
+            app, instance_id, status, call.now_ms, dirty_ms, origin=_origin(call)
+        )
+        if not found:
             return NOT_FOUND
         self._tell(call, PeerAction.STATUS_UPDATE, (app, instance_id))
         return OK
@@ -126,7 +140,10 @@ class Writes:
         app, instance_id = route.names
         status = _wanted_status(call) if "value" in call.query else Status.UNKNOWN
         dirty_ms = call.moment("lastDirtyTimestamp")
-        if not self._registry.clear_status(app, instance_id, status, call.now_ms, dirty_ms):
+        found = self._registry.clear_status(
+            app, instance_id, status, call.now_ms, dirty_ms, origin=_origin(call)
+        )
+        if not found:
             return NOT_FOUND
         self._tell(call, PeerAction.DELETE_STATUS_OVERRIDE, (app, instance_id))
         return OK
@@ -136,10 +153,15 @@ class Writes:
         app, instance_id = route.names
         added = _checked_metadata(call.query)
         lease = self._registry.lease(app, instance_id)
-        if lease is not None and _size(lease.instance.metadata | added) > MAX_METADATA:
-            return text(413, f"the metadata would hold more than {MAX_METADATA} characters\n")
-        if not self._registry.update_metadata(app, instance_id, added, call.now_ms):
+        # Small updates without end would grow what every client has to fetch.
+        wrong = metadata_problem(lease.instance.metadata | added) if lease is not None else None
+        if wrong is not None:
+            return text(413, f"{wrong}\n")
+        made = self._registry.update_metadata(app, instance_id, added, call.now_ms)
+        if made is None:
             return NOT_FOUND
+        if isinstance(made, Full):
+            return text(503, made.sentence)
         self._tell(call, PeerAction.REGISTER, (app, instance_id))
         return OK
 
@@ -149,10 +171,21 @@ class Writes:
         if not call.from_peer:
             self._publish(action, *key)
 
-    def _full(self, instance: Instance) -> bool:
-        if self._registry.size < self._max_instances:
-            return False
-        return self._registry.lease(instance.app, instance.id) is None
+    def _tell_of_odd(self, instance: Instance, now_ms: int) -> None:
+        if self._odd.take(instance.app, now_ms):
+            _log.warning(
+                "lease counts for %d s at most app=%s id=%s renewalIntervalInSecs=%d "
+                "durationInSecs=%d",
+                MAX_LEASE_S,
+                instance.app,
+                instance.id,
+                instance.lease.renewal_interval_s,
+                instance.lease.duration_s,
+            )
+
+
+def _origin(call: Call) -> Origin:
+    return Origin.PEER if call.from_peer else Origin.CLIENT
 
 
 def _decode(call: Call, form: Format) -> Instance:
@@ -197,7 +230,3 @@ def _checked_metadata(fields: dict[str, str]) -> dict[str, str]:
             message = f"metadata key {key[:80]!r} or its value holds a control character"
             raise RequestError(message)
     return {key: value for key, value in fields.items() if key != "@class"}
-
-
-def _size(metadata: dict[str, str]) -> int:
-    return sum(len(key) + len(value) for key, value in metadata.items())

@@ -12,7 +12,8 @@ from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Instance, Origin, PeerAction, Status
 from eureka_registry.core.outbox import Task
 from eureka_registry.core.registry import Registry
-from eureka_registry.core.validation import problem
+from eureka_registry.core.room import Full
+from eureka_registry.core.validation import problem, shown
 from eureka_registry.wire import jsoncodec
 from eureka_registry.wire.fields import known_status
 from eureka_registry.wire.replication import Item, Reply, encode_item
@@ -23,12 +24,14 @@ Key = tuple[str, str]
 OK = Reply(200)
 NOT_FOUND = Reply(404)
 BROKEN = Reply(500)
+FULL_STATUS = 507
+"""There is no room for the instance; its next renewal is answered 404, and it is offered again."""
 
 
 def apply(registry: Registry, item: Item, now_ms: int) -> Reply:
     """Do what a peer tells, and say how it went. Never passed on to other peers."""
     if item.problem is not None or item.action is None or not item.app or not item.id:
-        return BROKEN
+        return Reply(BROKEN.status, reason=item.problem)
     key = (item.app.upper(), item.id)
     match item.action:
         case PeerAction.REGISTER:
@@ -50,7 +53,8 @@ def adopt(registry: Registry, entity: Instance, now_ms: int) -> bool:
     """
     if problem(entity, entity.app) is not None or registry.lease(entity.app, entity.id) is None:
         return False
-    registry.register(entity, Origin.PEER, now_ms)
+    if isinstance(registry.register(entity, Origin.PEER, now_ms), Full):
+        return False
     registry.adopt_override(entity.app, entity.id, entity.overridden_status, now_ms)
     return True
 
@@ -135,14 +139,20 @@ def _told_status(task: Task, lease: Lease) -> Status:
 def _register(registry: Registry, app: str, instance: Instance | None, now_ms: int) -> Reply:
     if instance is None:
         return BROKEN
-    if problem(instance, app) is None:
-        registry.register(instance, Origin.PEER, now_ms)
-    # Java answers 200 whatever the validation says, and so must we: a sender drops the rest.
+    wrong = problem(instance, app)
+    if wrong is not None:
+        # Java answers 200 whatever the validation says, and so must we: a sender drops the rest.
+        return Reply(OK.status, reason=f"{app}/{shown(instance.id)}: {wrong}")
+    made = registry.register(instance, Origin.PEER, now_ms)
+    if isinstance(made, Full):
+        return Reply(FULL_STATUS, reason=made.sentence)
     return OK
 
 
 def _renew(registry: Registry, key: Key, item: Item, now_ms: int) -> Reply:
-    renewal = registry.renew(*key, now_ms, item.last_dirty_ms)
+    # With an override its status is not the client's own.
+    own = item.status if item.overridden is None else None
+    renewal = registry.renew(*key, now_ms, item.last_dirty_ms, own, origin=Origin.PEER)
     if renewal.newer_here is not None:
         return Reply(409, renewal.newer_here)
     if renewal.found:
@@ -167,7 +177,8 @@ def _set_status(registry: Registry, key: Key, item: Item, now_ms: int) -> Reply:
     status = known_status(item.status)
     if status is None:
         return BROKEN
-    found = registry.set_status(*key, status, now_ms, item.last_dirty_ms)
+    dirty_ms = item.last_dirty_ms
+    found = registry.set_status(*key, status, now_ms, dirty_ms, origin=Origin.PEER)
     return OK if found else NOT_FOUND
 
 
@@ -175,5 +186,6 @@ def _clear_status(registry: Registry, key: Key, item: Item, now_ms: int) -> Repl
     status = known_status(item.status) if item.status is not None else Status.UNKNOWN
     if status is None or item.last_dirty_ms is None:
         return BROKEN
-    found = registry.clear_status(*key, status, now_ms, item.last_dirty_ms)
+    dirty_ms = item.last_dirty_ms
+    found = registry.clear_status(*key, status, now_ms, dirty_ms, origin=Origin.PEER)
     return OK if found else NOT_FOUND

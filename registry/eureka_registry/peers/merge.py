@@ -22,26 +22,34 @@ from collections.abc import Iterable
 
 import msgspec
 
-from eureka_registry.core.lease import Lease, content_digest
+from eureka_registry.core.conflicts import moment_told
+from eureka_registry.core.lease import Lease, content_digest, within_bounds
+from eureka_registry.core.limits import MAX_AHEAD_MS
 from eureka_registry.core.model import Instance
 from eureka_registry.core.registry import Registry
-from eureka_registry.core.validation import problem
+from eureka_registry.core.validation import problem, shown
 
 
 class Merged(msgspec.Struct, frozen=True):
-    """What merging did: instance ids taken over, and leases the other peer must cancel."""
+    """What merging did: instance ids taken over, and leases the other peer must cancel.
+
+    `refused` says in sentences which instances were not taken, and why.
+    """
 
     taken: list[str]
     to_cancel: list[tuple[str, str]]
+    refused: list[str] = []
 
 
 def merge(
     registry: Registry, theirs: Iterable[Instance], now_ms: int, *, starting: bool = False
 ) -> Merged:
     """Take over what another peer knows better; moments of the leases are by our clock."""
-    merged = Merged([], [])
+    merged = Merged([], [], [])
     for instance in theirs:
-        if problem(instance, instance.app) is not None:
+        wrong = problem(instance, instance.app)
+        if wrong is not None:
+            merged.refused.append(f"{shown(instance.app)}/{shown(instance.id)}: {wrong}")
             continue
         held = registry.lease(instance.app, instance.id)
         if held is None:
@@ -62,12 +70,20 @@ def _add(
         return
     if _is_over(instance, now_ms) and not starting:
         return
-    registry.copy(instance, now_ms)
-    merged.taken.append(instance.id)
+    _copy(registry, instance, merged, now_ms)
+
+
+def _copy(registry: Registry, instance: Instance, merged: Merged, now_ms: int) -> None:
+    full = registry.copy(instance, now_ms)
+    if full is None:
+        merged.taken.append(instance.id)
+    else:
+        merged.refused.append(f"{shown(instance.app)}/{shown(instance.id)}: {full.sentence}")
 
 
 def _is_over(instance: Instance, now_ms: int) -> bool:
-    return now_ms > instance.lease.renewed_at_ms + instance.lease.duration_s * 1000
+    duration_ms = within_bounds(instance.lease.duration_s) * 1000
+    return now_ms > instance.lease.renewed_at_ms + duration_ms
 
 
 def _update(
@@ -78,15 +94,19 @@ def _update(
     if digest == held.digest:
         held.renewed_at_ms = renewed_at_ms
         return
-    if _rank(instance, digest) <= _rank(held.instance, held.digest):
+    if _rank(instance, digest, now_ms) <= _rank(held.instance, held.digest, now_ms):
         return
     lease = msgspec.structs.replace(instance.lease, renewed_at_ms=renewed_at_ms)
-    registry.copy(msgspec.structs.replace(instance, lease=lease), now_ms)
-    merged.taken.append(instance.id)
+    _copy(registry, msgspec.structs.replace(instance, lease=lease), merged, now_ms)
 
 
-def _rank(instance: Instance, digest: int) -> tuple[int, int, int]:
-    return instance.last_dirty_ms, instance.last_updated_ms, digest
+def _rank(instance: Instance, digest: int, now_ms: int) -> tuple[int, int, int]:
+    return instance.last_dirty_ms, moment_told(instance.last_updated_ms, now_ms), digest
+
+
+def _changed_ms(told: Instance, now_ms: int) -> int:
+    """When the other peer changed it; who names a moment far ahead is not waited for until then."""
+    return told.last_updated_ms if told.last_updated_ms <= now_ms + MAX_AHEAD_MS else 0
 
 
 def differing(
@@ -113,7 +133,7 @@ def differing(
             return False
         changed = (
             recent.at_ms if recent else 0,
-            told.last_updated_ms if told else 0,
+            _changed_ms(told, now_ms) if told else 0,
             told.lease.registered_at_ms if told else 0,
         )
         return max(changed) <= settled_ms

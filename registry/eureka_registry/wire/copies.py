@@ -104,17 +104,22 @@ def decode_copy(body: bytes, now_ms: int) -> Copy:
     instances, problems = [], []
     for lease in wire.leases:
         try:
-            instance = jsoncodec.instance_from(jsoncodec.parse(bytes(lease.instance)), now_ms)
+            instance = jsoncodec.decode_bare(bytes(lease.instance), now_ms)
         except BadDocument as error:
             problems.append(str(error))
             continue
         moments = msgspec.structs.replace(
             instance.lease,
-            renewed_at_ms=now_ms - max(0, lease.renewed_ms_ago),
-            registered_at_ms=now_ms - max(0, lease.registered_ms_ago),
+            renewed_at_ms=_ago(lease.renewed_ms_ago, now_ms),
+            registered_at_ms=_ago(lease.registered_ms_ago, now_ms),
         )
         instances.append(msgspec.structs.replace(instance, lease=moments))
     return Copy(wire.node, wire.stage, instances, problems)
+
+
+def _ago(ms: int, now_ms: int) -> int:
+    """The moment so long ago, between the epoch and now whatever was said."""
+    return now_ms - min(max(0, ms), now_ms)
 
 
 def _decoded(body: bytes, kind: type[_T]) -> _T:

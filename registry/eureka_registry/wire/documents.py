@@ -7,7 +7,6 @@ A reader brings its input into one mapping, with the JSON names of `eureka-proto
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -16,28 +15,29 @@ import msgspec
 from eureka_registry.core.model import (
     DEFAULT_DURATION_S,
     DEFAULT_RENEWAL_INTERVAL_S,
+    DEFAULT_SID,
     ActionType,
     Instance,
     LeaseInfo,
     Port,
     Status,
 )
+from eureka_registry.core.validation import beyond_bounds, beyond_paths, unsafe_characters
 from eureka_registry.wire.dialects import Dialect
 from eureka_registry.wire.fields import (
     INT_MAX,
     LONG_MAX,
     BadDocument,
     metadata,
-    shown,
     status,
     text,
     told,
     whole,
 )
+from eureka_registry.wire.sharing import shared, shared_port
 
 __all__ = [
     "EMPTY_MAP",
-    "UNSAFE",
     "BadDocument",
     "Envelope",
     "StatusInfo",
@@ -45,15 +45,14 @@ __all__ = [
     "departed_amazon",
     "envelope",
     "instance",
-    "refuse_unsafe",
+    "refuse_unfit",
+    "shown_sid",
 ]
 
 EMPTY_MAP: Final = "java.util.Collections$EmptyMap"
 
-UNSAFE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""A character that no XML document can hold: control characters, surrogates, U+FFFE, U+FFFF."""
-
 _ACTIONS: Final = {action.value: action for action in ActionType}
+_HIDDEN_SIDS: Final = frozenset({DEFAULT_SID, "unknown"})
 _PORT: Final = Port(7001, enabled=True)
 _SECURE_PORT: Final = Port(7002, enabled=False)
 _BRIEF_AMAZON: Final = frozenset(
@@ -103,12 +102,14 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
         raise BadDocument("app is missing")
     held = metadata(fields.get("metadata"))
     host_name = text(fields.get("hostName"), "hostName") or ""
+    sid = text(fields.get("sid"), "sid")
     country = whole(fields.get("countryId"), "countryId", otherwise=dialect.no_number)
     return Instance(
         instance_id=_instance_id(fields, host_name, held, dialect),
         host_name=host_name,
-        app=(app or "").upper(),
+        app=shared((app or "").upper()),
         ip_addr=text(fields.get("ipAddr"), "ipAddr") or "",
+        sid=DEFAULT_SID if sid is None else sid,
         status=_status(fields.get("status"), "status", Status.UP, dialect),
         overridden_status=_status(_overridden(fields), "overriddenStatus", Status.UNKNOWN, dialect),
         port=_port(fields.get("port"), "port", _PORT, dialect),
@@ -132,24 +133,29 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
     )
 
 
-def refuse_unsafe(read: Instance) -> None:
-    """Refuse what Java takes and then writes as malformed XML (`eureka-protocol.md`, Appendix D).
+def refuse_unfit(read: Instance, *, plain: bool = False, short: bool = False) -> None:
+    """Refuse what must not be held or shown, whoever sends it (`core.validation`).
 
-    For what clients send; a peer's document is taken as it is, and shown with U+FFFD.
+    Args:
+        read: what was made of a document.
+        plain: whether it came as JSON in ASCII without escapes, which holds no control character.
+        short: whether it is plain, and so short that only its names can be out of bounds.
 
     Raises:
-        BadDocument: an empty metadata key or a control character, with a sentence for the client.
+        BadDocument: with a sentence for the client.
     """
-    for key in read.metadata:
-        if not key:
-            raise told("metadata has an empty key")
-    amazon = (read.data_center and read.data_center.amazon) or {}
-    texts = [value for value in msgspec.structs.astuple(read) if isinstance(value, str)]
-    everything = "".join(
-        (*texts, *read.metadata, *read.metadata.values(), *amazon, *amazon.values())
-    )
-    if UNSAFE.search(everything):
-        raise _blame(read, amazon)
+    wrong = beyond_paths(read) if short else beyond_bounds(read)
+    if wrong is None and not plain:
+        wrong = unsafe_characters(read)
+    if wrong is None and "" in read.metadata:
+        wrong = "metadata has an empty key"
+    if wrong is not None:
+        raise told(wrong)
+
+
+def shown_sid(instance: Instance) -> str | None:
+    """The `sid` of a document, `None` where Java leaves it out (`InstanceInfoSerializer`)."""
+    return None if instance.sid in _HIDDEN_SIDS else instance.sid
 
 
 def brief_amazon(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -248,9 +254,9 @@ def _port(value: object, where: str, default: Port, dialect: Dialect) -> Port:
     if not isinstance(value, dict) or not value.keys() <= {"$", "@enabled"}:
         raise BadDocument(f"{where} is not an object of $ and @enabled")
     number = whole(value.get("$"), where, otherwise=dialect.no_number)
-    return Port(
+    return shared_port(
         default.number if number is None else number,
-        dialect.port_enabled(value.get("@enabled"), default),
+        enabled=dialect.port_enabled(value.get("@enabled"), default),
     )
 
 
@@ -274,20 +280,3 @@ def _lease(value: object, dialect: Dialect) -> LeaseInfo:
         number("evictionTimestamp", LONG_MAX),
         number("serviceUpTimestamp", LONG_MAX),
     )
-
-
-def _blame(read: Instance, amazon: Mapping[str, str]) -> BadDocument:
-    for key, value in (*read.metadata.items(), *amazon.items()):
-        if UNSAFE.search(key):
-            return told(f"metadata key {shown(key)} holds a control character")
-        if UNSAFE.search(value):
-            return told(f"metadata value of key {shown(key)} holds a control character")
-    for name, value in msgspec.structs.asdict(read).items():
-        if isinstance(value, str) and UNSAFE.search(value):
-            return told(f"{_wire_name(name)} holds a control character")
-    raise AssertionError("nothing to blame")  # pragma: no cover
-
-
-def _wire_name(field: str) -> str:
-    first, *rest = field.split("_")
-    return first + "".join(word.capitalize() for word in rest)

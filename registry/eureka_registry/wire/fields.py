@@ -10,6 +10,7 @@ import re
 from typing import Final, cast
 
 from eureka_registry.core.model import Status
+from eureka_registry.core.validation import shown as shown
 
 INT_MAX: Final = 2**31 - 1
 """Largest number a Java `int` holds; a larger one could be sent to no Java peer."""
@@ -43,12 +44,6 @@ class Literal(str):
 def told(sentence: str) -> BadDocument:
     """Make the refusal of a document whose reason the client is to see."""
     return BadDocument(sentence, sentence=sentence)
-
-
-def shown(value: object) -> str:
-    """Show a value from a document in a message: printable ASCII, and not long."""
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004
 
 
 def text(value: object, where: str) -> str | None:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from eureka_registry.core.model import ActionType, DataCenter, Instance, LeaseInfo, Port
+from eureka_registry.core.validation import is_short
 from eureka_registry.wire.dialects import AMAZON_CLASS, DEFAULT_CLASS, JSON
 from eureka_registry.wire.documents import (
     EMPTY_MAP,
@@ -24,10 +25,12 @@ from eureka_registry.wire.documents import (
     departed_amazon,
     envelope,
     instance,
-    refuse_unsafe,
+    refuse_unfit,
+    shown_sid,
 )
 from eureka_registry.wire.fields import Literal
 from eureka_registry.wire.negotiate import Form
+from eureka_registry.wire.plainjson import plain_instance
 
 SEPARATOR: Final = b","
 """Stands between two instances of an application, and between two applications."""
@@ -63,6 +66,7 @@ class _Full(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, renam
     host_name: str
     app: str
     ip_addr: str
+    sid: str | None = None
     status: str
     overridden_status: str
     port: _Port
@@ -129,27 +133,50 @@ def decode_instance(body: bytes, now_ms: int) -> Instance:
     Raises:
         BadDocument: it cannot be read, or holds what must not go on.
     """
+    read = plain_instance(body)
+    if read is not None:
+        plain = is_plain(body)
+        refuse_unfit(read, plain=plain, short=plain and is_short(body))
+        return read
     root = parse(body)
     if not isinstance(root, dict) or root.keys() != {"instance"}:
         raise BadDocument("the document is not an object with the one key instance")
-    read = instance_from(root["instance"], now_ms)
-    # In plain ASCII without escapes, JSON itself allows no control character.
-    if not body.isascii() or b"\\" in body or "" in read.metadata:
-        refuse_unsafe(read)
-    return read
+    return _read(root["instance"], body, now_ms)
 
 
-def instance_from(fields: object, now_ms: int) -> Instance:
-    """Read the object below `instance`, as peers send it bare.
-
-    Control characters are let through: a peer has the instance, so we must have it, too.
+def decode_bare(body: bytes, now_ms: int) -> Instance:
+    """Read the object below `instance` alone, as copies hold it.
 
     Raises:
-        BadDocument: it cannot be read.
+        BadDocument: it cannot be read, or holds what must not go on.
+    """
+    return _read(parse(body), body, now_ms)
+
+
+def is_plain(body: bytes) -> bool:
+    """Whether JSON is ASCII without escapes, in which JSON itself allows no control character."""
+    return body.isascii() and b"\\" not in body
+
+
+def instance_from(
+    fields: object, now_ms: int, *, plain: bool = False, short: bool = False
+) -> Instance:
+    """Read the object below `instance`, as peers send it bare.
+
+    Args:
+        fields: the object.
+        now_ms: stands in for a missing `lastDirtyTimestamp`.
+        plain: whether `is_plain` holds for what it came in.
+        short: whether `is_short` does, too.
+
+    Raises:
+        BadDocument: it cannot be read, or holds what must not go on.
     """
     if not isinstance(fields, dict):
         raise BadDocument("the instance is not an object")
-    return instance(fields, now_ms, JSON)
+    read = instance(fields, now_ms, JSON)
+    refuse_unfit(read, plain=plain, short=short)
+    return read
 
 
 def decode_applications(body: bytes, now_ms: int) -> Envelope:
@@ -169,11 +196,12 @@ def decode_applications(body: bytes, now_ms: int) -> Envelope:
         for entry in _listed(top.get("application"))
         if isinstance(entry, dict)
     ]
+    plain = is_plain(body)
     return envelope(
         top.get("versions__delta"),
         top.get("apps__hashcode"),
         applications,
-        lambda fields: instance_from(fields, now_ms),
+        lambda fields: instance_from(fields, now_ms, plain=plain),
     )
 
 
@@ -185,6 +213,7 @@ def encode_instance(shown: Instance) -> bytes:
             host_name=shown.host_name,
             app=shown.app,
             ip_addr=shown.ip_addr,
+            sid=shown_sid(shown),
             status=shown.status,
             overridden_status=shown.overridden_status,
             port=_port(shown.port),
@@ -241,6 +270,7 @@ def encode_departure(departed: Instance) -> bytes:
             host_name=departed.host_name,
             app=departed.app,
             ip_addr=departed.ip_addr,
+            sid=shown_sid(departed),
             status=departed.status,
             overridden_status=departed.overridden_status,
             port=_port(departed.port),
@@ -299,6 +329,11 @@ def application_frame(form: Form, name: str, *, alone: bool = False) -> tuple[by
     del form
     head, tail = b'{"name":' + encode(name) + b',"instance":[', b"]}"
     return (b'{"application":' + head, tail + b"}") if alone else (head, tail)
+
+
+def _read(fields: object, body: bytes, now_ms: int) -> Instance:
+    plain = is_plain(body)
+    return instance_from(fields, now_ms, plain=plain, short=plain and is_short(body))
 
 
 def _port(port: Port) -> _Port:

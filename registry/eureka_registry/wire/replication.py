@@ -12,7 +12,7 @@ import msgspec
 
 from eureka_registry.core.model import Instance, PeerAction, Status
 from eureka_registry.wire.fields import LONG_MAX, BadDocument, known_status, shown, text, whole
-from eureka_registry.wire.jsoncodec import encode, encode_instance, instance_from, parse
+from eureka_registry.wire.jsoncodec import encode, encode_instance, instance_from, is_plain, parse
 
 _UNKNOWN_REPLY = 500
 _PLAIN_OK = b'{"statusCode":200}'
@@ -36,10 +36,15 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The answer to one item; `entity` is the receiver's newer document beside a 409."""
+    """The answer to one item.
+
+    `entity` is the receiver's newer document beside a 409. `reason` says in a sentence for our own
+    log why an item was refused; it is not sent.
+    """
 
     status: int
     entity: Instance | None = None
+    reason: str | None = None
 
 
 _OK = Reply(200)
@@ -51,7 +56,8 @@ def decode_batch(body: bytes, now_ms: int) -> list[Item]:
     Raises:
         BadDocument: the body holds no list `replicationList`. (Java answers 500 if it is missing.)
     """
-    return [_item(entry, now_ms) for entry in _list_in(body, "replicationList")]
+    plain = is_plain(body)
+    return [_item(entry, now_ms, plain=plain) for entry in _list_in(body, "replicationList")]
 
 
 def encode_item(  # noqa: PLR0913 - the keys of an item
@@ -130,16 +136,16 @@ def _list_in(body: bytes, key: str) -> list[object]:
     return listed
 
 
-def _item(entry: object, now_ms: int) -> Item:
+def _item(entry: object, now_ms: int, *, plain: bool) -> Item:
     if not isinstance(entry, dict):
         return Item(problem="the item is not an object")
     try:
-        return _read(entry, now_ms)
+        return _read(entry, now_ms, plain=plain)
     except BadDocument as bad:
         return Item(problem=str(bad))
 
 
-def _read(entry: Mapping[str, object], now_ms: int) -> Item:
+def _read(entry: Mapping[str, object], now_ms: int, *, plain: bool) -> Item:
     action = _action(text(entry.get("action"), "action"))
     app = text(entry.get("appName"), "appName")
     id_ = text(entry.get("id"), "id")
@@ -153,12 +159,9 @@ def _read(entry: Mapping[str, object], now_ms: int) -> Item:
     item = Item(action, app, id_, moment, status, overridden)
     if action is not PeerAction.REGISTER:
         return item
-    return _with_instance(item, entry.get("instanceInfo"), now_ms)
-
-
-def _with_instance(item: Item, fields: object, now_ms: int) -> Item:
     try:
-        return msgspec.structs.replace(item, instance=instance_from(fields, now_ms))
+        instance = instance_from(entry.get("instanceInfo"), now_ms, plain=plain)
+        return msgspec.structs.replace(item, instance=instance)
     except BadDocument as bad:
         return msgspec.structs.replace(item, problem=f"instanceInfo: {bad}")
 

@@ -21,7 +21,8 @@ from eureka_registry.wire.documents import (
     departed_amazon,
     envelope,
     instance,
-    refuse_unsafe,
+    refuse_unfit,
+    shown_sid,
 )
 from eureka_registry.wire.negotiate import Form
 from eureka_registry.wire.xmlreader import Node, parse
@@ -47,9 +48,7 @@ def decode_instance(body: bytes, now_ms: int) -> Instance:
     root = parse(body, element_limit=_INSTANCE_ELEMENTS)
     if root.name != "instance":
         raise BadDocument("the root element is not instance")
-    read = _instance(root, now_ms)
-    refuse_unsafe(read)
-    return read
+    return _instance(root, now_ms)
 
 
 def decode_applications(body: bytes, now_ms: int) -> Envelope:
@@ -221,6 +220,7 @@ def _identity(shown: Instance, *, v1: bool) -> tuple[str, ...]:
         _element("hostName", shown.host_name),
         _element("app", shown.app),
         _element("ipAddr", shown.ip_addr),
+        *_optional("sid", shown_sid(shown)),
         _element("status", _status(shown.status, v1=v1)),
         _element("overriddenstatus", shown.overridden_status),
         _port("port", shown.port),
@@ -288,7 +288,9 @@ def _instance(node: object, now_ms: int) -> Instance:
     fields: dict[str, object] = {}
     for child in node.children if isinstance(node, Node) else ():
         fields[child.name] = _field(child)
-    return instance(fields, now_ms, XML)
+    read = instance(fields, now_ms, XML)
+    refuse_unfit(read)
+    return read
 
 
 def _field(node: Node) -> object:

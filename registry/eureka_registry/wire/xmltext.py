@@ -12,13 +12,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from eureka_registry.wire.documents import UNSAFE
+from eureka_registry.core.validation import UNSAFE
 
 _LETTERS: Final = (
     "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff\u0391-\u03a1\u03a3-\u03ce\u0410-\u044f"
     "\u3041-\u3094\u30a1-\u30fa\u4e00-\u9fa5\uac00-\ud7a3"
 )
-_NOT_IN_NAME: Final = re.compile(f"[^{_LETTERS}0-9.\\-]|^[0-9.\\-]")
+_NOT_IN_NAME: Final = re.compile(f"[^{_LETTERS}0-9._\\-]+|^[0-9.\\-]")
 _ESCAPE_IN_NAME: Final = re.compile(r"_(?:(_)|(-)|\.([0-9a-fA-F]{4}))")
 _SPECIAL: Final = re.compile(f"[&<>\"'\r]|{UNSAFE.pattern}")
 _ENTITIES: Final = {
@@ -33,12 +33,16 @@ _ENTITIES: Final = {
 
 def escape(text: str) -> str:
     """Write a text; characters that XML cannot hold become U+FFFD."""
-    return _SPECIAL.sub(lambda match: _ENTITIES.get(match[0], "\ufffd"), text)
+    if _SPECIAL.search(text) is None:
+        return text
+    for character, entity in _ENTITIES.items():
+        text = text.replace(character, entity)
+    return UNSAFE.sub("\ufffd", text)
 
 
 def name_of(key: str) -> str:
     """Turn a metadata key, which must not be empty, into the name of an element."""
-    return _NOT_IN_NAME.sub(_escaped, key)
+    return _NOT_IN_NAME.sub(_escaped, key.replace("_", "__").replace("$", "_-"))
 
 
 def key_of(name: str) -> str:
@@ -48,13 +52,8 @@ def key_of(name: str) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    character = match[0]
-    if character == "_":
-        return "__"
-    if character == "$":
-        return "_-"
-    units = character.encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"_.{units[i : i + 4]}" for i in range(0, len(units), 4))
+    units = match[0].encode("utf-16-be", "surrogatepass").hex("_", 2)
+    return "_." + units.replace("_", "_.")
 
 
 def _unescaped(match: re.Match[str]) -> str:

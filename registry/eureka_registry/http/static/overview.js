@@ -66,12 +66,12 @@ function showPreservation(preservation, onApp) {
 /** The applications whose renewals are missing, the worst first. */
 function shortTable(short, onApp) {
   const worst = [...short].sort((one, other) => other.missing - one.missing);
-  const lines = worst.slice(0, MOST_SHORT).map(({ app, expected, arriving, missing }) => {
+  const lines = worst.slice(0, MOST_SHORT).map(({ app, leases, on_time: onTime, missing }) => {
     const name = el("button", { type: "button", class: "link", onclick: () => onApp(app) }, app);
-    const figures = [expected, arriving, missing].map((number) => el("td", { class: "number" }, count(number)));
+    const figures = [leases, onTime, missing].map((number) => el("td", { class: "number" }, count(number)));
     return el("tr", {}, el("th", { scope: "row" }, name), ...figures);
   });
-  const heads = ["Short application", "Renewals expected", "Arriving", "Missing"];
+  const heads = ["Short application", "Leases", "On time", "Overdue"];
   const head = el("tr", {}, ...heads.map((text, place) => el("th", { scope: "col", class: place ? "number" : null }, text)));
   const left = worst.length - MOST_SHORT;
   const table = el("table", { class: "short" }, el("thead", {}, head), el("tbody", {}, ...lines));

@@ -5,11 +5,12 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eureka_registry.core.lease import Lease, content_digest
+from eureka_registry.core.lease import Lease, content, content_digest, is_odd
 from eureka_registry.core.model import (
     ActionType,
     DataCenter,
@@ -47,11 +48,34 @@ def test_java_counts_the_duration_of_a_renewed_lease_twice() -> None:
     assert lease.ends_at_ms(java=True) == 30_000 + 180_000
 
 
-def test_longest_duration_of_a_java_int_does_not_overflow() -> None:
-    """In Java such a lease is over at once (section 11, 25)."""
-    lease = Lease(instance(duration_s=2**31 - 1), 0)
+@pytest.mark.parametrize(("wished_s", "counted_s"), [(-5, 1), (0, 1), (1, 1), (86_400, 86_400)])
+def test_lengths_within_a_day_count_as_they_are(wished_s: int, counted_s: int) -> None:
+    """Nothing that clients really send is changed."""
+    lease = Lease(instance(duration_s=wished_s, interval_s=wished_s), 0)
 
-    assert lease.ends_at_ms(java=True) == (2**31 - 1) * 1000
+    assert (lease.duration_ms, lease.interval_ms) == (counted_s * 1000, counted_s * 1000)
+    assert not is_odd(lease.instance.lease)
+
+
+@pytest.mark.parametrize("field", ["duration_s", "interval_s"])
+def test_lease_counts_for_a_day_at_most_and_shows_what_was_wished(field: Any) -> None:  # noqa: ANN401
+    """Java overflows and ends a lease of 68 years at once (section 11, 25); digests stay equal."""
+    document = instance(**{field: 2**31 - 1})
+    lease = Lease(document, 0)
+    lease.renewed_at_ms = 5
+
+    assert max(lease.duration_ms, lease.interval_ms) == 86_400_000
+    assert is_odd(document.lease)
+    assert lease.info() == msgspec.structs.replace(document.lease, renewed_at_ms=5)
+
+
+def test_what_is_shown_is_weighed() -> None:
+    """Room is given by the size of what is held, and peers compare its digest."""
+    lease = Lease(instance(), 0)
+    lease.show(instance(metadata={"k": "v" * 1_000}))
+
+    assert lease.digest == content_digest(lease.instance)
+    assert 1_000 < lease.bytes == len(content(lease.instance)) < 2_000
 
 
 @pytest.mark.parametrize(
@@ -105,6 +129,7 @@ VISIBLE: dict[str, Any] = {
     "host_name": "other",
     "app": "OTHER",
     "ip_addr": "10.9.9.9",
+    "sid": "s",
     "status": Status.DOWN,
     "overridden_status": Status.DOWN,
     "port": Port(1, enabled=True),

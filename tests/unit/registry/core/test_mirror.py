@@ -199,8 +199,9 @@ def test_look_ups_find_instances_by_application_and_by_id() -> None:
 
     found = mirror.get("FOO", "i1")
     assert found is not None
-    assert mirror.by_id("i1") is found
-    assert mirror.get("FOO", "i2") is mirror.get("BAR", "i1") is mirror.by_id("i2") is None
+    assert mirror.by_id("i1") == [found]
+    assert mirror.get("FOO", "i2") is mirror.get("BAR", "i1") is None
+    assert mirror.by_id("i2") == []
 
 
 def test_instance_that_registers_here_hides_the_regions_one_and_is_no_departure() -> None:

@@ -82,7 +82,7 @@ def test_sticky_out_of_service_holds_clients_but_not_peers() -> None:
     held = holding(STICKY, status=OUT)
     register(held, last_dirty_ms=2_000, status=UP)
     by_client = status(held)
-    register(held, last_dirty_ms=2_000, status=UP, origin=Origin.PEER)
+    register(held, last_dirty_ms=2_001, status=UP, origin=Origin.PEER)
 
     assert by_client == (OUT, UNKNOWN)
     assert status(held) == (UP, UNKNOWN)
@@ -333,7 +333,5 @@ def test_finds_an_instance_by_its_id_alone() -> None:
     register(held, "x", "ONE")
     register(held, "y", "TWO")
 
-    found = held.by_id("y", 1)
-    assert found is not None
-    assert found.instance.app == "TWO"
-    assert held.by_id("zz", 1) is None
+    assert held.by_id("y", 1) == [lease(held, "y", "TWO")]
+    assert held.by_id("zz", 1) == []

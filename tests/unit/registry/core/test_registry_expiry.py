@@ -76,10 +76,10 @@ def test_expired_lease_is_hidden_from_single_lookups_but_listed() -> None:
     register(held, duration_s=1)
 
     assert held.visible(APP, "a", 1_001) is None
-    assert held.by_id("a", 1_001) is None
+    assert held.by_id("a", 1_001) == []
     assert not held.set_status(APP, "a", Status.DOWN, 1_001)
     assert not held.clear_status(APP, "a", Status.UP, 1_001)
-    assert not held.update_metadata(APP, "a", {}, 1_001)
+    assert held.update_metadata(APP, "a", {}, 1_001) is None
     assert held.size == 1
     assert held.renew(APP, "a", 1_001).found
 
@@ -199,7 +199,8 @@ def test_mixed_intervals_are_judged_each_by_its_own() -> None:
 
     verdict = held.verdict(300_000)
     assert held.size == 27
-    assert (verdict.expected, verdict.arriving, verdict.missing) == (9 * 15, 9 * 15, 0)
+    assert (verdict.expected, verdict.arriving, verdict.missing) == (27, 27, 0)
+    assert verdict.promised == 9 * 15
 
 
 def test_a_partition_keeps_everything_and_ends_by_itself() -> None:

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from eureka_registry.core.application import hashcode
 from eureka_registry.core.delta import ordered
-from eureka_registry.core.lease import content_digest
+from eureka_registry.core.lease import content, content_digest
 from eureka_registry.core.model import Instance, Origin, Status
 from eureka_registry.core.registry import Registry, Renewal, Rules
 from eureka_registry.core.selfpreservation import Preservation
@@ -50,6 +50,9 @@ class Held:
     vip: str | None
     override: Status | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    changed_ms: int = 0
+    must_register: bool = False
+    asked_about: Status | None = None
 
     @property
     def status(self) -> Status:
@@ -115,6 +118,7 @@ class RegistryMachine(RuleBasedStateMachine):
         vip=addresses,
         origin=origins,
         duration_s=st.sampled_from([15, 90]),
+        changed_ms=st.integers(min_value=1, max_value=200_000),
     )
     def register(  # noqa: PLR0913 - what a document may differ in
         self,
@@ -127,6 +131,7 @@ class RegistryMachine(RuleBasedStateMachine):
         vip: str | None,
         origin: Origin,
         duration_s: int,
+        changed_ms: int,
     ) -> None:
         """A client or a peer registers."""
         document = instance(
@@ -138,14 +143,24 @@ class RegistryMachine(RuleBasedStateMachine):
             vip_address=vip,
             interval_s=5 if duration_s == 15 else 30,
             duration_s=duration_s,
+            last_updated_ms=changed_ms,
         )
         self.registry.register(document, origin, self.now_ms)
 
         held = self.model.get((app, name))
-        if held is None or dirty >= held.dirty:
+        if held is None or self.is_taken(held, dirty, changed_ms, origin):
             new = Held(status, dirty, 0, 0, vip, held.override if held else None)
+            new.dirty = max(dirty, held.dirty) if held else dirty
+            new.changed_ms = self.now_ms
+            if origin is Origin.PEER:
+                new.changed_ms = changed_ms
+            elif held is not None:
+                new.changed_ms = max(self.now_ms, held.changed_ms + 1)
         else:
             new, override = held, Status.UNKNOWN
+        if held is not None and held.asked_about != status:
+            new.asked_about = held.asked_about
+        new.must_register = held is not None and held.must_register and origin is Origin.PEER
         new.duration_ms = duration_s * 1000
         new.ends_at_ms = self.now_ms + new.duration_ms
         if new.override is None and override is not Status.UNKNOWN:
@@ -154,19 +169,44 @@ class RegistryMachine(RuleBasedStateMachine):
             new.own = new.override
         self.model[app, name] = new
 
-    @rule(app=apps, name=names, dirty=st.none() | moments)
-    def renew(self, app: str, name: str, dirty: int | None) -> None:
+    def is_taken(self, held: Held, dirty: int, changed_ms: int, origin: Origin) -> bool:
+        """Whether a document takes the place of the one that is held."""
+        if origin is Origin.CLIENT:
+            return dirty >= held.dirty or held.must_register
+        return (dirty, changed_ms) >= (held.dirty, held.changed_ms)
+
+    @rule(app=apps, name=names, dirty=st.none() | moments, said=st.none() | statuses, origin=origins)
+    def renew(
+        self, app: str, name: str, dirty: int | None, said: Status | None, origin: Origin
+    ) -> None:
         """A client or a peer renews."""
-        renewal = self.registry.renew(app, name, self.now_ms, dirty)
+        renewal = self.registry.renew(app, name, self.now_ms, dirty, said, origin=origin)
 
         held = self.model.get((app, name))
-        if held is None or held.own is Status.UNKNOWN:
+        if held is None:
             assert renewal == Renewal(found=False, renewed=False)
+            return
+        if held.own is Status.UNKNOWN:
+            assert renewal == Renewal(found=False, renewed=False)
+            held.must_register |= origin is Origin.CLIENT
             return
         held.ends_at_ms = self.now_ms + held.duration_ms
         assert renewal.renewed
-        assert renewal.found is (dirty is None or dirty <= held.dirty)
+        found = dirty is None or dirty <= held.dirty
+        if dirty in (None, held.dirty):
+            found = not self.is_asked(held, said, origin)
+        held.must_register |= not found and origin is Origin.CLIENT
+        assert renewal.found is found
         assert (renewal.newer_here is not None) is (dirty is not None and dirty < held.dirty)
+
+    def is_asked(self, held: Held, said: Status | None, origin: Origin) -> bool:
+        """Whether a renewal that says another status is answered 404."""
+        if said in (None, Status.UNKNOWN, held.own) or held.override is not None:
+            return False
+        if origin is Origin.PEER:
+            return True
+        before, held.asked_about = held.asked_about, said
+        return before is not said or held.must_register
 
     @rule(app=apps, name=names)
     def cancel(self, app: str, name: str) -> None:
@@ -180,7 +220,8 @@ class RegistryMachine(RuleBasedStateMachine):
         if held is None or self.now_ms <= held.ends_at_ms:
             return held
         over_ms = self.now_ms - held.ends_at_ms
-        return held if self.registry.verdict(self.now_ms).keeps(key[0], over_ms) else None
+        kept = self.registry.recent_verdict(self.now_ms).keeps(key[0], over_ms)
+        return held if kept else None
 
     @rule(app=apps, name=names, status=statuses, dirty=st.none() | moments)
     def set_status(self, app: str, name: str, status: Status, dirty: int | None) -> None:
@@ -194,7 +235,7 @@ class RegistryMachine(RuleBasedStateMachine):
         held.ends_at_ms = self.now_ms + held.duration_ms
         if held.own is not status:
             held.own = held.override = status
-            held.dirty = max(held.dirty, dirty or 0)
+            held.changed_ms = max(self.now_ms, held.changed_ms + 1)
 
     @rule(app=apps, name=names, status=statuses, dirty=st.none() | moments)
     def clear_status(self, app: str, name: str, status: Status, dirty: int | None) -> None:
@@ -208,7 +249,7 @@ class RegistryMachine(RuleBasedStateMachine):
         held.ends_at_ms = self.now_ms + held.duration_ms
         if held.override is not None:
             held.own, held.override = status, None
-            held.dirty = max(held.dirty, dirty or 0)
+            held.changed_ms = max(self.now_ms, held.changed_ms + 1)
 
     @rule(app=apps, name=names, status=statuses)
     def adopt(self, app: str, name: str, status: Status) -> None:
@@ -228,10 +269,14 @@ class RegistryMachine(RuleBasedStateMachine):
         held = self.findable((app, name))
         done = self.registry.update_metadata(app, name, {key: value}, self.now_ms)
 
-        assert done is (held is not None)
+        assert (done is not None) is (held is not None)
         if held is None:
             return
         held.metadata = held.metadata | {key: value}
+        held.changed_ms = max(self.now_ms, held.changed_ms + 1)
+        held.must_register = False
+        if held.asked_about is held.own:
+            held.asked_about = None
         held.ends_at_ms = self.now_ms + held.duration_ms
         if held.own in SERVING and held.override is not None:
             held.own = held.override
@@ -285,11 +330,16 @@ class RegistryMachine(RuleBasedStateMachine):
     def holds_what_the_model_holds(self) -> None:
         """Every rule led to the same status, override, timestamp and end."""
         shown = {
-            key: (document.status, document.overridden_status, document.last_dirty_ms)
+            key: (
+                document.status,
+                document.overridden_status,
+                document.last_dirty_ms,
+                document.last_updated_ms,
+            )
             for key, document in self.snapshot().items()
         }
         assert shown == {
-            key: (held.status, held.override or Status.UNKNOWN, held.dirty)
+            key: (held.status, held.override or Status.UNKNOWN, held.dirty, held.changed_ms)
             for key, held in self.model.items()
         }
         assert {
@@ -303,6 +353,8 @@ class RegistryMachine(RuleBasedStateMachine):
         documents = self.snapshot().values()
         assert +self.registry.counts == Counter(document.status for document in documents)
         assert self.registry.size == len(documents)
+        assert self.registry.bytes == sum(len(content(document)) for document in documents)
+        assert self.registry.bytes == sum(a.bytes for a in self.registry.applications.values())
         assert all(application.leases for application in self.registry.applications.values())
 
     @invariant()
@@ -320,6 +372,14 @@ class RegistryMachine(RuleBasedStateMachine):
                 lease = self.registry.lease(app, name)
                 assert lease is not None
                 assert document is lease.instance
+
+    @invariant()
+    def finds_by_id_what_it_holds(self) -> None:
+        """In every application that holds the id, and in no other."""
+        held = self.snapshot()
+        for name in ("a", "b"):
+            expected = {app for app, instance_id in held if instance_id == name}
+            assert set(self.registry.ids.applications(name)) == expected
 
     @invariant()
     def sums_up_what_it_holds(self) -> None:

@@ -242,13 +242,25 @@ def test_the_unknown_has_no_status() -> None:
     assert not held.clear_status("NONE", "a", OUT, 1)
 
 
-@pytest.mark.parametrize(("given", "kept"), [(2_000, 2_000), (500, 1_000), (None, 1_000)])
-def test_only_a_newer_timestamp_is_adopted(given: int | None, kept: int) -> None:
-    """Cases 90 and 91, and the same for clearing."""
-    held = holding()
+@pytest.mark.parametrize(
+    ("rules", "given", "kept"),
+    [
+        (Rules(java_conflicts=True), 2_000, 2_000),
+        (Rules(java_conflicts=True), 500, 1_000),
+        (Rules(java_conflicts=True), None, 1_000),
+        (Rules(), 2_000, 1_000),
+        (Rules(), 500, 1_000),
+    ],
+)
+def test_an_operators_timestamp_ages_the_document_with_java_only(
+    rules: Rules, given: int | None, kept: int
+) -> None:
+    """Cases 90 and 91: what the client says next is then dropped as too old."""
+    held = holding(rules)
     held.set_status(APP, "a", DOWN, 1, given)
     by_setting = lease(held).instance.last_dirty_ms
-    again = with_override()
+    again = holding(rules)
+    again.set_status(APP, "a", DOWN, 1)
     again.clear_status(APP, "a", UP, 2, given)
 
     assert by_setting == lease(again).instance.last_dirty_ms == kept

@@ -18,7 +18,7 @@ OFF = Preservation(enabled=False)
 
 def turnout(app: str = "APP", *, well: int, missing: int, per_minute: float = 2) -> Turnout:
     """An application whose instances renew so often a minute."""
-    return Turnout(app, (well + missing) * per_minute, well * per_minute, missing)
+    return Turnout(app, well + missing, missing, (well + missing) * per_minute)
 
 
 def verdict(*turnouts: Turnout, rules: Preservation = RULES) -> Verdict:
@@ -64,7 +64,7 @@ def test_an_empty_registry_needs_no_preservation() -> None:
 
     assert judged.expiration_enabled
     assert judged.sentence == (
-        "Self-preservation is not needed: 0 of 0 expected renewals a minute are on time."
+        "Self-preservation is not needed: 0 of 0 leases are renewed on time."
     )
 
 
@@ -81,7 +81,7 @@ def test_fast_clients_do_not_make_up_for_slow_ones_that_are_silent() -> None:
     fast = turnout("FAST", well=10, missing=0, per_minute=12)
     slow = turnout("SLOW", well=0, missing=30, per_minute=2)
 
-    assert not verdict(fast, slow).expiration_enabled
+    assert verdict(fast, slow).keeps("SLOW", 1)
 
 
 def test_slow_clients_are_not_taken_for_silent_ones() -> None:
@@ -89,15 +89,16 @@ def test_slow_clients_are_not_taken_for_silent_ones() -> None:
     assert verdict(turnout(well=50, missing=3, per_minute=1)).expiration_enabled
 
 
-def test_mixed_intervals_add_up() -> None:
-    """5 s, 30 s and 60 s clients: 12, 2 and 1 renewals a minute each."""
+def test_each_lease_counts_as_one() -> None:
+    """5 s, 30 s and 60 s clients promise 12, 2 and 1 renewals a minute; none weighs more."""
     judged = verdict(
         turnout("FAST", well=9, missing=1, per_minute=12),
         turnout("USUAL", well=9, missing=1, per_minute=2),
         turnout("SLOW", well=9, missing=1, per_minute=1),
     )
 
-    assert (judged.expected, judged.arriving, judged.missing) == (150, 135, 3)
+    assert (judged.expected, judged.arriving, judged.missing) == (30, 27, 3)
+    assert judged.promised == 150
     assert judged.expiration_enabled
 
 
@@ -120,11 +121,54 @@ def test_an_applications_leases_are_kept_for_a_while_only() -> None:
     assert (judged.keeps("CUT", 900_000), judged.keeps("CUT", 900_001)) == (True, False)
 
 
-def test_a_registrys_leases_are_kept_without_end() -> None:
-    """When nearly everybody is silent nobody can tell how long that will last."""
-    judged = verdict(turnout("ALL", well=0, missing=4))
+def test_a_registrys_leases_are_kept_longer_and_not_for_ever() -> None:
+    """An outage of a night must empty no list; nor must who wants to stop every expiry have it so."""
+    judged = verdict(turnout("ALL", well=0, missing=4), turnout("TOO", well=0, missing=4))
+    hours = 3_600_000
 
-    assert judged.keeps("ALL", 86_400_000)
+    assert (judged.keeps("ALL", 4 * hours), judged.keeps("ALL", 4 * hours + 1)) == (True, False)
+
+
+@pytest.mark.parametrize("silent", [3, 1_000, 100_000])
+def test_one_application_alone_never_stops_the_expiry_of_the_others(silent: int) -> None:
+    """Whoever may write ORDERS could else keep everything that dies in all lists."""
+    judged = verdict(
+        turnout("EVIL", well=0, missing=silent, per_minute=60),
+        turnout("HONEST", well=99, missing=1),
+    )
+
+    assert judged.expiration_enabled
+    assert not judged.keeps("HONEST", 1)
+
+
+def test_two_applications_that_miss_few_are_no_network_failure() -> None:
+    """Their leases are votes like all others."""
+    evil = [turnout(f"EVIL{n}", well=0, missing=3, per_minute=60) for n in range(4)]
+
+    assert verdict(*evil, turnout("HONEST", well=95, missing=1)).expiration_enabled
+
+
+def test_when_others_are_short_as_well_no_lease_expires() -> None:
+    """That is what our own network looks like."""
+    judged = verdict(turnout("BIG", well=10, missing=90), turnout("SMALL", well=3, missing=2))
+
+    assert not judged.expiration_enabled
+
+
+@pytest.mark.parametrize(("own_app", "expires"), [("EUREKA", False), ("", True)])
+def test_peers_own_instances_are_no_others(own_app: str, *, expires: bool) -> None:
+    """A peer renews itself whatever became of the network to its clients."""
+    rules = Preservation(own_app=own_app)
+    judged = verdict(
+        turnout("ALL", well=1, missing=9), turnout("EUREKA", well=3, missing=0), rules=rules
+    )
+
+    assert judged.expiration_enabled is expires
+
+
+def test_javas_rules_keep_leases_without_end() -> None:
+    """Who wants Java's way has it whole."""
+    assert JavaThreshold(2, 30, RULES).judge(0).keeps("ANY", 10**12)
 
 
 def test_half_of_an_application_may_go() -> None:
@@ -146,12 +190,13 @@ def test_a_small_application_is_not_kept() -> None:
 
 def test_says_what_came_who_is_missing_and_what_happens_next() -> None:
     """The Java server's red banner says none of these."""
-    judged = verdict(turnout("ORDERS", well=12, missing=8), turnout("USERS", well=20, missing=0))
+    judged = verdict(turnout("ORDERS", well=15, missing=5), turnout("USERS", well=16, missing=4))
 
     assert judged.sentence == (
-        "Self-preservation is on: 64 of 80 expected renewals a minute are on time, and more than "
-        "68 are needed. Missing are ORDERS (8 overdue, 24 of 40 renewals a minute). No lease "
-        "expires until enough renewals arrive, or until the missing instances are removed by hand."
+        "Self-preservation is on: 31 of 40 leases are renewed on time, and more than 34 are "
+        "needed. Missing are ORDERS (5 of 20 overdue), USERS (4 of 20 overdue). Leases are kept "
+        "for 240 minutes beyond their end, unless enough renewals arrive or the missing instances "
+        "are removed by hand."
     )
 
 
@@ -163,26 +208,26 @@ def test_says_which_applications_are_kept() -> None:
     )
 
     assert judged.sentence == (
-        "Self-preservation is on for some applications: CUT (4 overdue, 2 of 10 renewals a "
-        "minute). Their leases are kept for 15 minutes beyond their end, unless more of their "
-        "renewals arrive or the missing instances are removed by hand; all others expire as usual "
-        "(190 of 208 expected renewals a minute are on time)."
+        "Self-preservation is on for some applications: CUT (4 of 5 overdue). Their leases are "
+        "kept for 15 minutes beyond their end, unless more of their renewals arrive or the missing "
+        "instances are removed by hand; all others expire as usual (95 of 104 leases are renewed "
+        "on time)."
     )
 
 
 def test_says_that_few_missing_are_nothing_to_worry_about() -> None:
     """So that nobody wonders whether a dead instance will ever go."""
     assert verdict(turnout("ORDERS", well=1, missing=1)).sentence == (
-        "Self-preservation is not needed: 2 of 4 expected renewals a minute are on time. Missing "
-        "are ORDERS (1 overdue, 2 of 4 renewals a minute); their leases expire when they are over."
+        "Self-preservation is not needed: 1 of 2 leases are renewed on time. Missing are ORDERS "
+        "(1 of 2 overdue); their leases expire when they are over."
     )
 
 
 def test_says_that_it_is_switched_off() -> None:
     """With it off a network failure empties the registry: that must be read somewhere."""
     assert verdict(turnout(well=1, missing=1), rules=OFF).sentence == (
-        "Self-preservation is switched off: 2 of 4 expected renewals a minute are on time, and "
-        "every lease expires when it is over."
+        "Self-preservation is switched off: 1 of 2 leases are renewed on time, and every lease "
+        "expires when it is over."
     )
 
 
@@ -192,17 +237,17 @@ def test_names_the_worst_and_counts_the_rest(short: int, end: str) -> None:
     turnouts = [turnout(f"APP{n}", well=0, missing=n + 1) for n in range(short)]
     sentence = verdict(*turnouts).sentence
 
-    worst = f"APP{short - 1} ({short} overdue"
+    worst = f"APP{short - 1} ({short} of {short} overdue"
     assert sentence.index(worst) < sentence.index(f"APP{short - 5} (")
     assert f"APP{short - 6} (" not in sentence
-    assert f", {end}. No lease expires" in sentence
+    assert f", {end}. Leases are kept" in sentence
 
 
-def test_clients_slower_than_a_minute_are_shown_with_a_tenth() -> None:
-    """A client of 5 minutes sends 0.2 a minute: `0 of 0` explains nothing."""
-    judged = verdict(turnout("CRON", well=1, missing=1, per_minute=0.2))
+def test_what_is_needed_is_shown_in_whole_leases() -> None:
+    """Of 7 the rule wants more than 5.95, which 6 are."""
+    judged = verdict(turnout("ALL", well=0, missing=7))
 
-    assert "0.2 of 0.4 expected renewals a minute are on time" in judged.sentence
+    assert "more than 5 are needed" in judged.sentence
 
 
 # -- Java's arithmetic

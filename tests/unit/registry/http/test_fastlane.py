@@ -37,10 +37,10 @@ def seen(data: bytes, answer: bytes | None = b"answer") -> Seen:
 @pytest.mark.parametrize(
     ("line", "renewed"),
     [
-        (b"/eureka/apps/foo/a:b-1", ("FOO", "a:b-1", None)),
-        (b"/eureka/v2/apps/A.b_c-1/i", ("A.B_C-1", "i", None)),
-        (b"/eureka/apps/A/i?status=UP", ("A", "i", None)),
-        (b"/eureka/apps/A/i?status=OUT_OF_SERVICE&lastDirtyTimestamp=12", ("A", "i", 12)),
+        (b"/eureka/apps/foo/a:b-1", ("FOO", "a:b-1", None, None)),
+        (b"/eureka/v2/apps/A.b_c-1/i", ("A.B_C-1", "i", None, None)),
+        (b"/eureka/apps/A/i?status=UP", ("A", "i", None, "UP")),
+        (b"/eureka/apps/A/i?status=OUT_OF_SERVICE&lastDirtyTimestamp=12", ("A", "i", 12, "OUT_OF_SERVICE")),
         (b"/eureka/apps/A/i?lastDirtyTimestamp=12", None),
         (b"/eureka/apps/A/i?status=UP&lastDirtyTimestamp=", None),
         (b"/eureka/apps/A/i?status=UP&lastDirtyTimestamp=" + b"9" * 19, None),

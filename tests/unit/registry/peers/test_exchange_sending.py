@@ -219,7 +219,7 @@ def test_every_change_passed_on_leaves_two_peers_equal() -> None:
     """The whole life of an instance, told action by action."""
     one, other = registry(), registry()
     steps: list[tuple[PeerAction, Callable[[], object]]] = [
-        (PeerAction.REGISTER, lambda: register(one)),
+        (PeerAction.REGISTER, lambda: register(one, at=1)),
         (PeerAction.HEARTBEAT, lambda: one.renew(APP, "a", 1)),
         (PeerAction.STATUS_UPDATE, lambda: one.set_status(APP, "a", OUT, 2, 1_500)),
         (PeerAction.REGISTER, lambda: one.update_metadata(APP, "a", {"k": "v"}, 3)),

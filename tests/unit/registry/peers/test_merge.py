@@ -76,14 +76,14 @@ def test_what_we_evicted_is_left() -> None:
         ({"last_dirty_ms": DIRTY + 1}, True),
         ({"last_dirty_ms": DIRTY - 1, "last_updated_ms": NOW}, False),
         ({"last_updated_ms": NOW, "status": Status.DOWN}, True),
-        ({"last_updated_ms": -1, "status": Status.DOWN}, False),
+        ({"last_updated_ms": 9, "status": Status.DOWN}, False),
     ],
     ids=["newer", "older", "changed later", "changed earlier"],
 )
 def test_the_newer_document_wins(change: dict[str, object], taken: bool) -> None:  # noqa: FBT001
     """First the client's clock decides, then who changed it last."""
     mine = registry()
-    register(mine)
+    register(mine, at=10)
 
     merged = merge(mine, [msgspec.structs.replace(theirs(), **change)], NOW)
 
@@ -114,7 +114,10 @@ def test_the_later_renewal_counts() -> None:
 
 def test_unfit_documents_are_left() -> None:
     """Whatever a peer says, what could not be registered here is not held."""
-    assert merge(registry(), [theirs(host_name="")], NOW) == NOTHING
+    merged = merge(registry(), [theirs(host_name="")], NOW)
+
+    assert (merged.taken, merged.to_cancel) == ([], [])
+    assert merged.refused == ["'ORDERS'/'a': Missing hostname"]
 
 
 def test_what_differs_is_named_unless_it_changed_just_now() -> None:

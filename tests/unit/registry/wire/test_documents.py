@@ -10,7 +10,7 @@ from eureka_registry.wire.documents import (
     departed_amazon,
     envelope,
     instance,
-    refuse_unsafe,
+    refuse_unfit,
 )
 
 NOW = 1_795_000_000_000
@@ -230,14 +230,14 @@ def test_what_breaks_every_xml_document_is_refused(
 ) -> None:
     """Appendix D: Java takes it and then writes malformed XML to every client."""
     with pytest.raises(BadDocument) as refused:
-        refuse_unsafe(_read(**fields))
+        refuse_unfit(_read(**fields))
 
     assert refused.value.sentence == sentence == str(refused.value)
 
 
 def test_line_breaks_tabs_and_any_script_are_no_control_characters() -> None:
     """Certificates and JSON are put into metadata."""
-    refuse_unsafe(_read(metadata={"pem": "-----\r\nabc\t\n", "ключ": "値😀\x7f\x85", "e": ""}))
+    refuse_unfit(_read(metadata={"pem": "-----\r\nabc\t\n", "ключ": "値😀\x7f\x85", "e": ""}))
 
 
 def test_compact_documents_show_five_keys_of_amazon() -> None:

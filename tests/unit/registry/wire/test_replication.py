@@ -178,13 +178,16 @@ def test_a_status_is_handed_on_as_it_came() -> None:
     assert (item.status, item.problem) == ("bogus", None)
 
 
-def test_a_peer_may_register_what_a_client_may_not() -> None:
-    """A control character that a Java peer has let in."""
-    (item,) = _batch(_entry("Register", instanceInfo=INSTANCE | {"metadata": {"k": "\x01"}}))
+def test_a_peer_may_register_no_more_than_a_client_may() -> None:
+    """A control character that a Java peer has let in costs its item, and no other."""
+    bad, good = _batch(
+        _entry("Register", instanceInfo=INSTANCE | {"metadata": {"k": "\x01"}}),
+        _entry("Register", instanceInfo=INSTANCE),
+    )
 
-    assert item.problem is None
-    assert item.instance is not None
-    assert item.instance.metadata == {"k": "\x01"}
+    expected = "instanceInfo: metadata value of key 'k' holds a control character"
+    assert (bad.instance, bad.problem) == (None, expected)
+    assert good.instance is not None
 
 
 def test_answers_are_written_as_java_writes_them() -> None:
