@@ -60,6 +60,13 @@ VERDICT_AGE_MS: Final = 1_000
 
 # -- Requests and answers
 
+DENSE_BURST_BYTES: Final = 12_582_912
+"""Bytes of lists that may be compressed densely at once (0.1 s, for 10,000 instances as JSON); the
+rest is compressed fast."""
+
+DENSE_BYTES_PER_S: Final = 4_194_304
+"""Bytes of lists that may be compressed densely per second in the long run (4 % of a core)."""
+
 NOTICES_A_MINUTE: Final = 20
 MAX_NOTICED: Final = 1_000
 """Lines a minute that one kind of warning may write to the log, and how many names it remembers as

@@ -34,6 +34,7 @@ from eureka_registry.wire.fields import (
     told,
     whole,
 )
+from eureka_registry.wire.sharing import shared, shared_port
 
 __all__ = [
     "EMPTY_MAP",
@@ -106,7 +107,7 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
     return Instance(
         instance_id=_instance_id(fields, host_name, held, dialect),
         host_name=host_name,
-        app=(app or "").upper(),
+        app=shared((app or "").upper()),
         ip_addr=text(fields.get("ipAddr"), "ipAddr") or "",
         sid=DEFAULT_SID if sid is None else sid,
         status=_status(fields.get("status"), "status", Status.UP, dialect),
@@ -253,9 +254,9 @@ def _port(value: object, where: str, default: Port, dialect: Dialect) -> Port:
     if not isinstance(value, dict) or not value.keys() <= {"$", "@enabled"}:
         raise BadDocument(f"{where} is not an object of $ and @enabled")
     number = whole(value.get("$"), where, otherwise=dialect.no_number)
-    return Port(
+    return shared_port(
         default.number if number is None else number,
-        dialect.port_enabled(value.get("@enabled"), default),
+        enabled=dialect.port_enabled(value.get("@enabled"), default),
     )
 
 
