@@ -96,7 +96,7 @@ class Guard:
         self._path = Path(path)
         self._key = secrets.token_bytes(32)
         self._policy = _Policy(_File(), [_NOBODY], [], {}, set())
-        self._passwords = Passwords(auth.is_password)
+        self._passwords = Passwords()
         try:
             self.watched = Watched("auth_file and what it names", self._paths, self._load)
         except ConfigurationError:

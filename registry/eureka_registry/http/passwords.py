@@ -6,11 +6,11 @@ Users who are not there take as long as those who are, wait like them, and are r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 from eureka_registry.core import limits
+from eureka_registry.http import auth
 from eureka_registry.http.turns import Bounds, Turns
 
 _BOUNDS: Final = Bounds(limits.MAX_CHECKS_PER_USER, limits.MAX_CHECKS_PER_SOURCE, limits.MAX_CHECKS)
@@ -37,8 +37,7 @@ class _Check(NamedTuple):
 class Passwords:
     """Checks claims in turn; needs a running loop."""
 
-    def __init__(self, is_password: Callable[[str, bytes], bool]) -> None:
-        self._is_password = is_password
+    def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "passwords")
         self._turns: Turns[_Check] = Turns(_BOUNDS)
         self._results: dict[bytes, asyncio.Future[bool]] = {}
@@ -78,7 +77,7 @@ class Passwords:
         while (check := self._turns.take()) is not None:
             claim = check.claim
             done = loop.run_in_executor(
-                self._thread, self._is_password, claim.stored, claim.password
+                self._thread, auth.is_password, claim.stored, claim.password
             )
             await asyncio.wait([done])
             error = done.exception()
