@@ -24,8 +24,11 @@ _SOURCES: Final = Path(__file__).with_name("chromium")
 _INSTALL: Final = (
     "sh",
     "-ec",
-    "npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; node unpack.mjs;"
-    " for each in al2023 fonts; do tar -xf $each.tar; rm $each.tar; done",
+    """
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+    node unpack.mjs
+    for each in al2023 fonts; do tar -xf $each.tar; rm $each.tar; done
+    """,
 )
 _FLAGS: Final = (
     "--headless",
@@ -72,7 +75,7 @@ class Browser:
         # The browser reads commands from 3 and writes to 4.
         pipes = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out}'
         self._process = subprocess.Popen(
-            ["bash", "-c", pipes, str(self._folder / "chromium"), *_FLAGS,  # noqa: S607
+            ["bash", "-c", pipes, str(self._folder / "chromium"), *_FLAGS,
              f"--user-data-dir={self._profile}",
              "--host-resolver-rules=MAP *.example 127.0.0.1"],
             pass_fds=(theirs_in, theirs_out),
@@ -172,7 +175,7 @@ class Page:
 
     def picture(self, place: Path, width: int, height: int) -> None:
         """Write what a screen of that size shows as a PNG."""
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}  # noqa: PLR2004
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self._browser.call("Emulation.setDeviceMetricsOverride", self._session, **metrics)
         shot = self._browser.call("Page.captureScreenshot", self._session)
         place.write_bytes(base64.b64decode(shot["data"]))
