@@ -252,6 +252,13 @@ class Dashboard(_Group, frozen=True):
 
     enabled: bool | None = None
     actions: bool | None = None
+    allowed_hosts: (
+        Annotated[
+            list[Annotated[str, Meta(max_length=253, pattern=r"^[A-Za-z0-9._*?-]+$")]],
+            Meta(max_length=32, extra={UNIQUE: ""}),
+        ]
+        | None
+    ) = None
 
 
 class Quantities(_Group, frozen=True):

@@ -224,6 +224,8 @@ def _extremes(node: Node) -> list[object]:
         return [True, False]
     if node["type"] == "integer":
         return [node["minimum"], node.get("maximum", 2**31)]
+    if node["type"] == "array":
+        return [[], ["*.example.com"]]
     return [*node["enum"]] if "enum" in node else ["x"]
 
 
