@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from eureka_registry.core import limits
 from eureka_registry.http import auth
-from eureka_registry.http.turns import Bounds, Turns
+from eureka_registry.http.turns import Bounds, Turns, source_of
 
 _BOUNDS: Final = Bounds(limits.MAX_CHECKS_PER_USER, limits.MAX_CHECKS_PER_SOURCE, limits.MAX_CHECKS)
 
@@ -65,7 +65,7 @@ class Passwords:
         result: asyncio.Future[bool] = loop.create_future()
         result.add_done_callback(lambda _: self._results.pop(key))
         self._results[key] = result
-        dropped = self._turns.add(claim.source, claim.user, _Check(key, claim, result))
+        dropped = self._turns.add(source_of(claim.source), claim.user, _Check(key, claim, result))
         if dropped is not None:
             dropped.result.set_exception(asyncio.QueueFull())
             dropped.result.exception()  # whoever waited for it may be gone: then nobody asks

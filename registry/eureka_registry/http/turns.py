@@ -8,9 +8,12 @@ alternate, so that a burst delays nobody who comes after it, and a stream leaves
 from __future__ import annotations
 
 from collections import Counter
-from typing import Generic, NamedTuple, TypeVar
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
+_OF_ONE_MACHINE: Final = 64
+"""Bits of an IPv6 address that name a network; a machine may take any address in its own."""
 
 
 class Bounds(NamedTuple):
@@ -75,3 +78,14 @@ class Turns(Generic[T]):
 def _greediest(waiting: list[_Waiting[T]]) -> str:
     """The user with most waiting, of several the one whose oldest waits longest."""
     return Counter(each.user for each in waiting).most_common(1)[0][0]
+
+
+def source_of(address: str) -> str:
+    """Whose share a client's address counts for: the address, or with IPv6 its network."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(ip, IPv6Address):
+        return address
+    return str(ip.ipv4_mapped or ip_network((ip.packed, _OF_ONE_MACHINE), strict=False))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eureka_registry.http.turns import Bounds, Turns
+from eureka_registry.http.turns import Bounds, Turns, source_of
 
 
 def turns(user: int = 3, source: int = 5, total: int = 8) -> Turns[str]:
@@ -90,3 +90,19 @@ def test_whatever_comes_is_taken_or_dropped_once_within_the_bounds(
         seen.append(thing)
 
     assert sorted(seen) == list(range(len(sent)))
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("", ""),
+        ("unix", "unix"),
+    ],
+)
+def test_a_machine_is_one_source_whatever_address_it_takes(address: str, source: str) -> None:
+    """With IPv6 it has as many as it likes."""
+    assert source_of(address) == source
