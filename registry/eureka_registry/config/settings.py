@@ -335,6 +335,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "empty: everybody may do everything"
         ),
     ] = ""
+    allowed_hosts: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._*?-]+$")]],
+        _live(
+            "further host names by which browsers reach this peer, say through a proxy; patterns "
+            "such as `*.example.com`, without scheme and port (docs/security.md)"
+        ),
+    ] = []
     peer_credentials_file: Annotated[
         str,
         _about(

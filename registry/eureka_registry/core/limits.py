@@ -79,3 +79,14 @@ MAX_AHEAD_MS: Final = 86_400_000
 clock of a server is a day ahead, and the later change wins (`core.registry`)."""
 
 # -- Connections
+
+# -- Passwords that wait to be checked, each for a quarter of a second of a thread
+
+MAX_CHECKS_PER_USER = 8
+"""For one user from one address: a client with an old password keeps no other user waiting."""
+
+MAX_CHECKS_PER_SOURCE = 64
+"""From one address: 16 s of work, more than clients wait. Beyond it the oldest is answered 503."""
+
+MAX_CHECKS = 512
+"""From all addresses: each holds a connection and a header of at most 8 KiB, so 4 MiB."""

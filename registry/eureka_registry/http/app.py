@@ -30,6 +30,7 @@ from eureka_registry.http.dashboard import Dashboard
 from eureka_registry.http.files import LOOK_EVERY_S, Watched
 from eureka_registry.http.gate import NOT_COPIED, Stage
 from eureka_registry.http.guard import Guard
+from eureka_registry.http.hosts import Hosts, machine_names
 from eureka_registry.http.management import Management
 from eureka_registry.http.node import Node, own_instance, own_key, scheme, with_ports
 from eureka_registry.http.serving import Serving, fast_lane
@@ -91,7 +92,8 @@ class Peer:
         self._guard = Guard(node.settings.auth_file) if node.settings.auth_file else None
         dashboard = Dashboard(node)
         handlers = methods(node.reads, node.writes, node.peer_api, dashboard.status, dashboard.page)
-        serving = Serving(node, Api(handlers, node.counters), self._guard)
+        hosts = Hosts(node, machine_names())
+        serving = Serving(node, Api(handlers, node.counters), hosts, self._guard)
         settings = node.settings
         self._server = Server(
             serving.handle,
@@ -101,7 +103,7 @@ class Peer:
             max_connections=settings.max_connections,
         )
         self._management = Server(
-            Management(node).handle,
+            Management(node, hosts).handle,
             None,
             keepalive_timeout_s=settings.keepalive_timeout_s,
             request_timeout_s=settings.request_timeout_s,

@@ -13,6 +13,7 @@ from eureka_registry.peers.client import NODE_HEADER
 from eureka_registry.peers.exchange import apply
 from eureka_registry.wire.copies import Digest, Sight, encode_copy, encode_digest
 from eureka_registry.wire.documents import BadDocument
+from eureka_registry.wire.negotiate import body_format
 from eureka_registry.wire.replication import decode_batch, encode_replies
 
 JSON = "application/json"
@@ -49,7 +50,9 @@ class PeerApi:
         """Apply what another peer's clients did; one reply per item (E16)."""
         if call.headers.get(NODE_HEADER) == self._node:
             return Answer(200, b'{"responseList":[]}', JSON)
-        if not _may_be_json(call.headers.get("Content-Type")):
+        # Java sends JSON; XML is read as JSON there, too, and fails as such. What any web page can
+        # send without asking, or what has no type, is neither (E16).
+        if body_format(call.headers.get("Content-Type")) is None:
             return Answer(415)
         try:
             items = decode_batch(call.body, call.now_ms)
@@ -82,8 +85,3 @@ class PeerApi:
     def _of(self, app: str) -> Iterable[Lease]:
         application = self._registry.applications.get(app)
         return application.leases.values() if application else ()
-
-
-def _may_be_json(content_type: str | None) -> bool:
-    """Java sends `application/json`; an XML body is read as JSON there and fails as such."""
-    return content_type is None or "json" in content_type.lower() or "xml" in content_type.lower()

@@ -67,6 +67,7 @@ _SETTINGS: Final[tuple[tuple[str, str, Callable[[Any], object]], ...]] = (
     ("logging.format", "log_format", _same),
     ("dashboard.enabled", "dashboard", _same),
     ("dashboard.actions", "dashboard_actions", _same),
+    ("dashboard.allowedHosts", "allowed_hosts", _same),
 )
 """Fields that are settings of every peer: path below `spec`, setting, conversion of the value.
 
