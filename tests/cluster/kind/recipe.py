@@ -1,0 +1,185 @@
+"""What a node's image is made of: kind's own recipe, with what Debian and our builds have. Pure.
+
+Source: `images/base` and `pkg/build/nodeimage` of kind. Its files are taken from its module when
+the image is built; what its Dockerfile does with them is in `CONFIGURE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ..archive import Image
+from ..versions import Kubernetes
+
+PROGRAM: Final = "/usr/local/bin/kubernetes"
+COREDNS: Final = "/coredns"
+PARTS: Final = (
+    *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"),
+    "kubectl",
+)
+"""What is called by its name in containers: links to the one program."""
+NODE_PARTS: Final = ("kubelet", "kubeadm", "kubectl")
+"""What is called by its name on a node."""
+NETWORK_IMAGE: Final = "localhost/eurekube/pod-network:1"
+
+_PACKAGES: Final = (
+    *("systemd", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "kmod", "procps"),
+    *("jq", "containerd", "runc", "containernetworking-plugins"),
+)
+_UNUSED: Final = (
+    *("python3", "python3-minimal", "python3-pip", "python3-venv", "python3.11"),
+    *("python3.11-minimal", "python3-wheel", "python3-setuptools", "python3-distutils"),
+)
+"""Of the base image; a dash after their names makes apt remove them."""
+
+INSTALL: Final = f"""
+cd "$1"
+mount -t proc proc proc
+mv etc/resolv.conf etc/resolv.conf.image 2>/dev/null || true
+cp /etc/resolv.conf etc/resolv.conf
+printf '#!/bin/sh\\nexit 101\\n' > usr/sbin/policy-rc.d
+chmod +x usr/sbin/policy-rc.d
+export DEBIAN_FRONTEND=noninteractive
+chroot . apt-get -q update
+chroot . apt-get -q install --yes --no-install-recommends -o Dpkg::Options::=--force-unsafe-io \\
+  {" ".join(_PACKAGES)} {" ".join(f"{name}-" for name in _UNUSED)}
+rm -rf usr/sbin/policy-rc.d var/cache/* var/log/* var/lib/apt/lists/* usr/lib/python3*
+rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info usr/share/python*
+rm -f usr/bin/containerd-shim usr/bin/containerd-shim-runc-v1 usr/bin/containerd-stress
+umount proc
+"""
+"""Adds to the base image's tree at `$1` what a node runs, and takes its Python away."""
+
+CONFIGURE: Final = r"""
+cd "$1"
+cp -r "$2"/usr/local/bin/. usr/local/bin/
+cp -r "$2"/kind "$2"/etc .
+chmod -R u=rwX,go=rX kind etc/containerd etc/default etc/sysctl.d etc/systemd
+chmod 755 usr/local/bin/* kind/bin/*
+rm -f lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service
+rm -f lib/systemd/system/multi-user.target.wants/* etc/systemd/system/*.wants/*
+rm -f lib/systemd/system/local-fs.target.wants/* lib/systemd/system/basic.target.wants/*
+rm -f lib/systemd/system/sockets.target.wants/*udev* lib/systemd/system/sockets.target.wants/*initctl*
+echo ReadKMsg=no >> etc/systemd/journald.conf
+ln -sf /usr/lib/systemd/systemd sbin/init
+for unit in kubelet containerd undo-mount-hacks; do
+  mkdir -p etc/systemd/system/multi-user.target.wants
+  ln -sf /etc/systemd/system/$unit.service etc/systemd/system/multi-user.target.wants/
+done
+ln -sf /dev/null etc/systemd/system/systemd-binfmt.service
+mkdir -p etc/kubernetes/manifests kind/manifests opt/cni/bin usr/local/sbin
+chroot . ctr oci spec > spec.json
+jq '.hooks.createContainer = [{"path": "/kind/bin/mount-product-files.sh"}] | del(.process.rlimits)' \
+  < spec.json > etc/containerd/cri-base.json
+rm spec.json
+for name in containerd ctr containerd-shim-runc-v2; do ln -sf /usr/bin/$name usr/local/bin/$name; done
+ln -sf /usr/sbin/runc usr/local/sbin/runc
+for name in host-local loopback ptp portmap; do mv usr/lib/cni/$name opt/cni/bin/; done
+rm -rf usr/lib/cni
+sed -i 's/restrict_oom_score_adj = false/restrict_oom_score_adj = true/' etc/containerd/config.toml
+sed -i "s|sandbox_image = .*|sandbox_image = \"$3\"|" etc/containerd/config.toml
+"""  # noqa: E501 - lines of shell
+"""Does at `$1` what kind's Dockerfile does with its files at `$2`; `$3` is the pause image.
+
+Of the units only those that kind enables stay. `restrict_oom_score_adj`: root may not be allowed
+to lower it. Debian has containerd, runc and the plugins elsewhere than kind's units expect them.
+"""
+
+TOOLS: Final = r"""
+cd "$1"
+mkdir -p "$2"/usr/local/bin "$2"/usr/sbin "$2"/usr/bin "$2"/tmp "$2"/run
+copy() {
+  mkdir -p "$2/$(dirname "$1")"
+  cp -L "./$1" "$2/$1"
+  chroot . ldd "/$1" 2>/dev/null | grep -o '/lib[^ ]*' | while read -r library; do
+    mkdir -p "$2/$(dirname "$library")"
+    cp -L ".$library" "$2/$library"
+  done
+}
+for name in bin/sh bin/cat bin/mv bin/ip usr/sbin/conntrack usr/sbin/nft usr/sbin/xtables-nft-multi; do
+  copy $name "$2"
+done
+for plugin in usr/lib/*/xtables/*.so; do copy "$plugin" "$2"; done
+for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
+  ln -sf xtables-nft-multi "$2/usr/sbin/$name"
+done
+"""  # noqa: E501 - lines of shell
+"""Copies from the tree `$1` into `$2` what kube-proxy and the pods' network call.
+
+The libraries of the plugins too: without `libm.so.6` `statistic` cannot be loaded, and Services
+with two endpoints are dead.
+"""
+
+IMPORT: Final = r"""
+cd "$1"
+mount -t proc proc proc
+mount -t tmpfs tmpfs run
+mount --bind "$2" mnt
+cat > run/import.sh <<'END'
+containerd --config /run/none.toml > /run/log 2>&1 &
+until ctr version > /run/version 2>&1; do kill -0 $! || { cat /run/log; exit 1; }; sleep 0.1; done
+for name in kubernetes coredns pause; do
+  ctr --namespace k8s.io images import --snapshotter overlayfs /mnt/$name.tar
+done
+while read -r name tag; do ctr --namespace k8s.io images tag --force "$name" "$tag"; done < /mnt/tags
+ctr --namespace k8s.io content ls | while read -r blob size rest; do
+  case $size in *[0-9]MB|*[0-9]MiB) ctr --namespace k8s.io content rm "$blob" ;; esac
+done
+kill $!
+wait
+END
+echo 'version = 2
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]' > run/none.toml
+chroot . sh -e /run/import.sh
+snapshot=$(find var/lib/containerd -path "*/fs/usr/local/bin/kubernetes")
+ln -f "$snapshot" usr/local/bin/kubernetes
+rm -rf var/lib/containerd/tmpmounts
+umount mnt run proc
+"""
+"""Gives the images of folder `$2` to the containerd of the tree `$1`, where they stay unpacked.
+
+The packed layers go, as `discard_unpacked_layers` of kind's configuration has it, and the node's
+own program is the same file as that of the images: the image is a third as large.
+"""
+
+
+def node_image(version: Kubernetes) -> Image:
+    """How the image of a node is called and started."""
+    return Image(
+        f"localhost/eurekube/kind-node:v{version}",
+        entrypoint=("/usr/local/bin/entrypoint", "/sbin/init"),
+        environment={"container": "docker", "PATH": _PATH},
+        stop_signal="SIGRTMIN+3",
+    )
+
+
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+KUBERNETES_IMAGE: Final = Image("localhost/eurekube/kubernetes:1", environment={"PATH": _PATH})
+COREDNS_IMAGE: Final = Image("localhost/eurekube/coredns:1", entrypoint=(COREDNS,))
+
+
+def tags(listed: Sequence[str], pause: str) -> list[tuple[str, str]]:
+    """Which image has which further name; `listed` is what `kubeadm config images list` prints.
+
+    `pause` is what the pause image is called by itself.
+    """
+    found = [(KUBERNETES_IMAGE.name, NETWORK_IMAGE)]
+    for name in listed:
+        program = name.rpartition("/")[2].partition(":")[0]
+        own = {"pause": pause, "coredns": COREDNS_IMAGE.name}.get(program, KUBERNETES_IMAGE.name)
+        found.append((own, name))
+    return found
+
+
+def pause_image(listed: Sequence[str]) -> str:
+    """What kubeadm of this version calls the pause image.
+
+    Raises:
+        ValueError: it lists none.
+    """
+    for name in listed:
+        if "/pause:" in name:
+            return name
+    raise ValueError(f"kubeadm lists no pause image: {', '.join(listed) or 'nothing'}")
