@@ -134,6 +134,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
 chroot . sh -e /run/import.sh
 snapshot=$(find var/lib/containerd -path "*/fs/usr/local/bin/kubernetes")
 ln -f "$snapshot" usr/local/bin/kubernetes
+find var/lib/containerd/io.containerd.content.v1.content/blobs -size +1M -delete
 rm -rf var/lib/containerd/tmpmounts
 umount mnt run proc
 """
