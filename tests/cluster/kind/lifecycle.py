@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from .. import control, lifecycle, parts, places, records
+from .. import control, debian, lifecycle, parts, places, records
 from ..errors import CannotRunError, ClusterError
 from ..namespaces import entering
 from ..plan import Plan
@@ -18,7 +18,6 @@ from .config import API_PORT, config
 _NAME: Final = "kind"
 _RELAY: Final = "machine/kind"
 _HERE: Final = "127.0.0.1"
-_LOG: Final = "kind.log"
 _WAIT: Final = "240s"
 _LAST_LINES: Final = 12
 
@@ -29,10 +28,14 @@ def bring_up(plan: Plan) -> None:
     Raises:
         CannotRunError: it cannot be had on this machine.
         ClusterError: it does not come up, or is there already.
+        ValueError: it is to have no nodes.
     """
     reason = why_impossible()
     if reason:
         raise CannotRunError(reason)
+    if not plan.node_count:
+        raise ValueError("kind makes one node or more")
+    debian.provide()
     for part in (programs.engine(), programs.kind(), nodeimage.node_image(plan.kubernetes)):
         parts.build(part)
     records.create(plan)

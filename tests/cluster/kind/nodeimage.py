@@ -37,7 +37,7 @@ def node_image(version: Kubernetes) -> Part:
         listed = _images(kubernetes / "kubernetes", version)
         files = parts.from_proxy(f"sigs.k8s.io/kind@v{programs.KIND}", "Dir") / _FILES
         _shell(workshop, recipe.CONFIGURE, root, files, recipe.pause_image(listed))
-        _configure(root, version)
+        _write_files(root, version)
         images = workshop.folder / "images"
         images.mkdir()
         _write_images(workshop, root, images, (kubernetes, coredns))
@@ -51,9 +51,10 @@ def node_image(version: Kubernetes) -> Part:
     return Part("kind-node", key, make)
 
 
-def _configure(root: Path, version: Kubernetes) -> None:
+def _write_files(root: Path, version: Kubernetes) -> None:
     """Write what is of this version, and the manifests that kind applies by itself."""
     (root / "kind" / "version").write_text(f"v{version}")
+    (root / "kind" / "bin" / "keep-sysctls.sh").write_text(recipe.KEEP_SYSCTLS)
     for name, source in _MANIFESTS.items():
         shutil.copy(_HERE / source, root / "kind" / "manifests" / name)
     for name in recipe.NODE_PARTS:

@@ -68,6 +68,9 @@ for unit in kubelet containerd undo-mount-hacks; do
   ln -sf /etc/systemd/system/$unit.service etc/systemd/system/multi-user.target.wants/
 done
 ln -sf /dev/null etc/systemd/system/systemd-binfmt.service
+sed -i '0,/^set -o pipefail$/s//&\n. \/kind\/bin\/keep-sysctls.sh/' usr/local/bin/entrypoint
+grep -q keep-sysctls usr/local/bin/entrypoint
+rm -f usr/lib/sysctl.d/*
 mkdir -p etc/kubernetes/manifests kind/manifests opt/cni/bin usr/local/sbin
 chroot . ctr oci spec > spec.json
 jq '.hooks.createContainer = [{"path": "/kind/bin/mount-product-files.sh"}] | del(.process.rlimits)' \
@@ -82,9 +85,28 @@ sed -i "s|sandbox_image = .*|sandbox_image = \"$3\"|" etc/containerd/config.toml
 """  # noqa: E501 - lines of shell
 """Does at `$1` what kind's Dockerfile does with its files at `$2`; `$3` is the pause image.
 
-Of the units only those that kind enables stay. `restrict_oom_score_adj`: root may not be allowed
+Before all else a node runs `KEEP_SYSCTLS`. Of the units only those that kind enables stay. `restrict_oom_score_adj`: root may not be allowed
 to lower it. Debian has containerd, runc and the plugins elsewhere than kind's units expect them.
 """
+
+KEEP_SYSCTLS: Final = r"""
+# A node may do everything, but what it sets of these it would set for the whole machine. systemd
+# raises fs.file-max; a kubelet sets the others unless they are as it wants them, so it sees that.
+mount --bind /proc/sys/fs /proc/sys/fs
+mount -o remount,bind,ro /proc/sys/fs
+while read -r name value; do
+  echo "$value" > "/kind/sysctl-${name##*/}"
+  mount --bind "/kind/sysctl-${name##*/}" "/proc/sys/$name"
+done <<END
+vm/overcommit_memory 1
+vm/panic_on_oom 0
+kernel/panic 10
+kernel/panic_on_oops 1
+kernel/keys/root_maxkeys 1000000
+kernel/keys/root_maxbytes 25000000
+END
+"""
+"""What a kubelet wants is in `setupKernelTunables` of its container manager."""
 
 TOOLS: Final = r"""
 cd "$1"
