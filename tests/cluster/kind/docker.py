@@ -27,9 +27,7 @@ def answers() -> bool:
 
 
 @contextlib.contextmanager
-def cluster(
-    name: str, nodes: int, version: Kubernetes | None, image: str | None
-) -> Iterator[Path]:
+def cluster(name: str, nodes: int, version: Kubernetes | None, image: str | None) -> Iterator[Path]:
     """The kubeconfig of a cluster that has the project's images, for as long as the block lasts.
 
     `version` and `image` of the nodes: None leaves both to kind, which pulls what it was made for.

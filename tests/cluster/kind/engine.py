@@ -1,4 +1,4 @@
-"""Docker's engine in namespaces of its own: where this machine has none, and until it is taken down.
+"""Docker's engine in namespaces of its own, where this machine has none.
 
 It is one place of a plan, as a node of the other clusters is: a process holds its namespaces, what
 it writes is in the work folder, its control groups are in the journal.
@@ -6,8 +6,6 @@ it writes is in the work folder, its control groups are in the journal.
 
 from __future__ import annotations
 
-import os
-import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path

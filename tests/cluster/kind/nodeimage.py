@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -54,7 +53,7 @@ def node_image(version: Kubernetes) -> Part:
 def _write_files(root: Path, version: Kubernetes) -> None:
     """Write what is of this version, and the manifests that kind applies by itself."""
     (root / "kind" / "version").write_text(f"v{version}")
-    (root / "kind" / "bin" / "keep-sysctls.sh").write_text(recipe.KEEP_SYSCTLS)
+    (root / "usr" / "local" / "bin" / "keep-sysctls.sh").write_text(recipe.KEEP_SYSCTLS)
     for name, source in _MANIFESTS.items():
         shutil.copy(_HERE / source, root / "kind" / "manifests" / name)
     for name in recipe.NODE_PARTS:
@@ -102,9 +101,7 @@ def _images(program: Path, version: Kubernetes) -> list[str]:
         ClusterError: it does not tell.
     """
     words = ["kubeadm", "config", "images", "list", f"--kubernetes-version=v{version}"]
-    run = subprocess.run(
-        words, executable=program, env={**os.environ}, capture_output=True, text=True, check=False
-    )
+    run = subprocess.run(words, executable=program, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise ClusterError(f"`{' '.join(words)}`: {run.stderr.strip()}")
     return run.stdout.split()

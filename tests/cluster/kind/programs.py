@@ -16,7 +16,8 @@ _PACKAGES: Final = ("docker.io", "libdevmapper1.02.1")
 _RELEASE: Final = Path("/etc/os-release")
 _UNPACK: Final = """
 mkdir -p apt/lists/partial apt/cache/archives/partial debs
-own="-q -o Dir::State::Lists=$PWD/apt/lists -o Dir::Cache=$PWD/apt/cache -o APT::Sandbox::User=root"
+own="-q -o Dir::State::Lists=$PWD/apt/lists -o Dir::Cache=$PWD/apt/cache"
+own="$own -o APT::Sandbox::User=root"
 apt-get $own update
 cd debs
 apt-get $own download "$@"
@@ -24,7 +25,7 @@ cd ..
 for package in debs/*.deb; do dpkg -x "$package" root; done
 rm -rf apt debs root/usr/share root/usr/bin/dnet root/usr/sbin/ovrouter
 """
-"""Unpacks Debian packages into `root`: nothing is installed, and apt's own files stay as they are."""
+"""Unpacks Debian packages into `root`: nothing is installed, and apt's own lists stay."""
 
 
 def engine() -> Part:

@@ -27,12 +27,6 @@ _PACKAGES: Final = (
     *("systemd", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "kmod", "procps"),
     *("jq", "containerd", "runc", "containernetworking-plugins"),
 )
-_UNUSED: Final = (
-    *("python3", "python3-minimal", "python3-pip", "python3-venv", "python3.11"),
-    *("python3.11-minimal", "python3-wheel", "python3-setuptools", "python3-distutils"),
-)
-"""Of the base image; a dash after their names makes apt remove them."""
-
 INSTALL: Final = f"""
 cd "$1"
 mount -t proc proc proc
@@ -43,13 +37,14 @@ chmod +x usr/sbin/policy-rc.d
 export DEBIAN_FRONTEND=noninteractive
 chroot . apt-get -q update
 chroot . apt-get -q install --yes --no-install-recommends -o Dpkg::Options::=--force-unsafe-io \\
-  {" ".join(_PACKAGES)} {" ".join(f"{name}-" for name in _UNUSED)}
+  {" ".join(_PACKAGES)}
 rm -rf usr/sbin/policy-rc.d var/cache/* var/log/* var/lib/apt/lists/* usr/lib/python3*
-rm -rf usr/share/doc usr/share/man usr/share/locale usr/share/info usr/share/python*
+rm -rf usr/bin/python3* usr/share/python* usr/share/doc usr/share/man usr/share/locale
 rm -f usr/bin/containerd-shim usr/bin/containerd-shim-runc-v1 usr/bin/containerd-stress
 umount proc
 """
-"""Adds to the base image's tree at `$1` what a node runs, and takes its Python away."""
+"""Adds to the base image's tree at `$1` what a node runs, and takes its Python away: as files, as
+dpkg would take seconds."""
 
 CONFIGURE: Final = r"""
 cd "$1"
@@ -60,7 +55,8 @@ chmod 755 usr/local/bin/* kind/bin/*
 rm -f lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service
 rm -f lib/systemd/system/multi-user.target.wants/* etc/systemd/system/*.wants/*
 rm -f lib/systemd/system/local-fs.target.wants/* lib/systemd/system/basic.target.wants/*
-rm -f lib/systemd/system/sockets.target.wants/*udev* lib/systemd/system/sockets.target.wants/*initctl*
+rm -f lib/systemd/system/sockets.target.wants/*udev*
+rm -f lib/systemd/system/sockets.target.wants/*initctl*
 echo ReadKMsg=no >> etc/systemd/journald.conf
 ln -sf /usr/lib/systemd/systemd sbin/init
 for unit in kubelet containerd undo-mount-hacks; do
@@ -68,25 +64,25 @@ for unit in kubelet containerd undo-mount-hacks; do
   ln -sf /etc/systemd/system/$unit.service etc/systemd/system/multi-user.target.wants/
 done
 ln -sf /dev/null etc/systemd/system/systemd-binfmt.service
-sed -i '0,/^set -o pipefail$/s//&\n. \/kind\/bin\/keep-sysctls.sh/' usr/local/bin/entrypoint
-grep -q keep-sysctls usr/local/bin/entrypoint
+sed -i '0,/^set -o pipefail$/s//&\n. keep-sysctls.sh/' usr/local/bin/entrypoint
+grep -q '^. keep-sysctls.sh$' usr/local/bin/entrypoint
 rm -f usr/lib/sysctl.d/*
 mkdir -p etc/kubernetes/manifests kind/manifests opt/cni/bin usr/local/sbin
 chroot . ctr oci spec > spec.json
-jq '.hooks.createContainer = [{"path": "/kind/bin/mount-product-files.sh"}] | del(.process.rlimits)' \
-  < spec.json > etc/containerd/cri-base.json
+hooks='.hooks.createContainer = [{"path": "/kind/bin/mount-product-files.sh"}]'
+chroot . jq "$hooks | del(.process.rlimits)" < spec.json > etc/containerd/cri-base.json
 rm spec.json
-for name in containerd ctr containerd-shim-runc-v2; do ln -sf /usr/bin/$name usr/local/bin/$name; done
+for name in containerd ctr containerd-shim-runc-v2; do ln -sf /usr/bin/$name usr/local/bin/; done
 ln -sf /usr/sbin/runc usr/local/sbin/runc
 for name in host-local loopback ptp portmap; do mv usr/lib/cni/$name opt/cni/bin/; done
 rm -rf usr/lib/cni
 sed -i 's/restrict_oom_score_adj = false/restrict_oom_score_adj = true/' etc/containerd/config.toml
 sed -i "s|sandbox_image = .*|sandbox_image = \"$3\"|" etc/containerd/config.toml
-"""  # noqa: E501 - lines of shell
+"""
 """Does at `$1` what kind's Dockerfile does with its files at `$2`; `$3` is the pause image.
 
-Before all else a node runs `KEEP_SYSCTLS`. Of the units only those that kind enables stay. `restrict_oom_score_adj`: root may not be allowed
-to lower it. Debian has containerd, runc and the plugins elsewhere than kind's units expect them.
+Before all else a node runs `KEEP_SYSCTLS`. Of the units only those that kind enables stay.
+`restrict_oom_score_adj`: root may not be allowed to lower it. Debian has containerd, runc and the plugins elsewhere than kind's units expect them.
 """
 
 KEEP_SYSCTLS: Final = r"""
@@ -110,23 +106,15 @@ END
 
 TOOLS: Final = r"""
 cd "$1"
-mkdir -p "$2"/usr/local/bin "$2"/usr/sbin "$2"/usr/bin "$2"/tmp "$2"/run
-copy() {
-  mkdir -p "$2/$(dirname "$1")"
-  cp -L "./$1" "$2/$1"
-  chroot . ldd "/$1" 2>/dev/null | grep -o '/lib[^ ]*' | while read -r library; do
-    mkdir -p "$2/$(dirname "$library")"
-    cp -L ".$library" "$2/$library"
-  done
-}
-for name in bin/sh bin/cat bin/mv bin/ip usr/sbin/conntrack usr/sbin/nft usr/sbin/xtables-nft-multi; do
-  copy $name "$2"
-done
-for plugin in usr/lib/*/xtables/*.so; do copy "$plugin" "$2"; done
+mkdir -p "$2"/usr/local/bin "$2"/tmp "$2"/run
+files="bin/sh bin/cat bin/ip usr/sbin/conntrack usr/sbin/nft usr/sbin/xtables-nft-multi"
+files="$files $(echo usr/lib/*/xtables/*.so)"
+libraries=$(chroot . ldd $files | grep -oE '(=> |^[[:space:]]+)/[^ ]+' | grep -o '/.*' | sort -u)
+tar -chf - $files $(echo "$libraries" | cut -c2-) | tar -xf - -C "$2"
 for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
   ln -sf xtables-nft-multi "$2/usr/sbin/$name"
 done
-"""  # noqa: E501 - lines of shell
+"""
 """Copies from the tree `$1` into `$2` what kube-proxy and the pods' network call.
 
 The libraries of the plugins too: without `libm.so.6` `statistic` cannot be loaded, and Services
@@ -144,7 +132,9 @@ until ctr version > /run/version 2>&1; do kill -0 $! || { cat /run/log; exit 1; 
 for name in kubernetes coredns pause; do
   ctr --namespace k8s.io images import --snapshotter overlayfs /mnt/$name.tar
 done
-while read -r name tag; do ctr --namespace k8s.io images tag --force "$name" "$tag"; done < /mnt/tags
+while read -r name tag; do
+  ctr --namespace k8s.io images tag --force "$name" "$tag"
+done < /mnt/tags
 ctr --namespace k8s.io content ls | while read -r blob size rest; do
   case $size in *[0-9]MB|*[0-9]MiB) ctr --namespace k8s.io content rm "$blob" ;; esac
 done
