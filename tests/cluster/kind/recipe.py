@@ -82,7 +82,8 @@ sed -i "s|sandbox_image = .*|sandbox_image = \"$3\"|" etc/containerd/config.toml
 """Does at `$1` what kind's Dockerfile does with its files at `$2`; `$3` is the pause image.
 
 Before all else a node runs `KEEP_SYSCTLS`. Of the units only those that kind enables stay.
-`restrict_oom_score_adj`: root may not be allowed to lower it. Debian has containerd, runc and the plugins elsewhere than kind's units expect them.
+`restrict_oom_score_adj`: root may not be allowed to lower it. Debian has containerd, runc and the
+plugins elsewhere than kind's units expect them.
 """
 
 KEEP_SYSCTLS: Final = r"""
