@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.config.files import content_of
 
 _MAX_DEPTH: Final = 50
 _MAX_NODES: Final = 100_000
@@ -27,13 +28,10 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         ConfigurationError: the file cannot be read or is too large.
     """
-    source = f"file {path}"
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigurationError(source, f"is larger than {_MAX_BYTES} bytes")
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(source, f"cannot be read: {error.strerror}") from None
+        return content_of(path, _MAX_BYTES)
+    except ValueError as error:
+        raise ConfigurationError(f"file {path}", f"cannot be read: {error}") from None
 
 
 def text_of(content: bytes, source: str, *, fallback: str | None = None) -> str:

@@ -19,6 +19,7 @@ import msgspec
 
 from eureka_registry.config.documents import json_document, read_text, yaml_documents
 from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.config.files import loaded
 from eureka_registry.http import auth
 from eureka_registry.http.auth import Basic, Bearer, Identity, Request, Verdict
 from eureka_registry.http.files import Watched, secret
@@ -87,12 +88,10 @@ class Guard:
         self._policy = _Policy(_File(), [], {}, set())
         self._checks: dict[bytes, asyncio.Future[bool]] = {}
         self._thread = ThreadPoolExecutor(1, "passwords")
-        try:
-            self.watched = Watched("auth_file and what it names", self._paths, self._load)
-        except ConfigurationError:
-            raise
-        except ValueError as error:
-            raise ConfigurationError("setting auth_file", str(error)) from None
+        self.watched = loaded(
+            lambda: Watched("auth_file and what it names", self._paths, self._load),
+            "setting auth_file",
+        )
 
     async def admit(
         self, header: str | None, certificate: Mapping[str, Any] | None, request: Request

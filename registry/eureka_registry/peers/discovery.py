@@ -19,6 +19,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from eureka_registry.config.files import content_of, loaded
 from eureka_registry.config.urls import in_url
 from eureka_registry.peers import urls
 
@@ -114,8 +115,11 @@ def in_file(path: Path) -> Look:
     """Look for peers in a `peers.json`."""
 
     async def look() -> PeerList | str:
-        content = await asyncio.to_thread(_read, path)
-        found = parse_peers(content) if isinstance(content, bytes) else content
+        try:
+            content = await asyncio.to_thread(content_of, path, FILE_LIMIT_BYTES)
+            found = loaded(lambda: parse_peers(content), "peer list")
+        except ValueError as error:
+            return f"{path}: {error}"
         return f"{path}: {found}" if isinstance(found, str) else found
 
     return look
@@ -178,18 +182,6 @@ def _checked(file: _File) -> PeerList | str:
 def _twice(names: Iterable[str]) -> str | None:
     """A name that occurs more than once; `None` if none does."""
     return next((name for name, times in Counter(names).items() if times > 1), None)
-
-
-def _read(path: Path) -> bytes | str:
-    """The file's content, or what is wrong with it."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_LIMIT_BYTES + 1)
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
-    if len(content) > FILE_LIMIT_BYTES:
-        return f"larger than {FILE_LIMIT_BYTES} bytes"
-    return content
 
 
 def _dns_trouble(error: Exception) -> str:
