@@ -254,7 +254,7 @@ class Peer:
         self._evict_due_s = loop.time() + settings.eviction_interval_s
         start = group.create_task
         self._timers = [
-            start(_every(1.0, lambda: node.registry.tick(node.now_ms()))),
+            start(_every(1.0, self._tick)),
             start(_every_set(lambda: node.settings.eviction_interval_s, self._evict)),
             start(_every_set(lambda: node.settings.threshold_update_interval_s, self._recount)),
             start(_every(5.0, self._cut_off_overdue)),
@@ -273,6 +273,12 @@ class Peer:
                 node.now_ms,
             )
             self._timers.append(start(keep))
+
+    def _tick(self) -> None:
+        jumped_s = self.node.clock.follow() / 1000
+        if jumped_s > _STALL_S:
+            self._be_patient(asyncio.get_running_loop().time(), jumped_s)
+        self.node.registry.tick(self.node.now_ms())
 
     def _look_at_settings(self) -> None:
         wanted = self.node.configuration.look()
@@ -314,9 +320,14 @@ class Peer:
         stood_still_s = now_s - self._evict_due_s
         self._evict_due_s = now_s + self.node.settings.eviction_interval_s
         if stood_still_s > _STALL_S:
-            self._patient_until_s = now_s + min(stood_still_s, _LONGEST_PATIENCE_S)
+            self._be_patient(now_s, stood_still_s)
             _log.warning("process stood still, leases wait for it seconds=%.1f", stood_still_s)
         return now_s < self._patient_until_s
+
+    def _be_patient(self, now_s: float, missed_s: float) -> None:
+        """Let no lease end for as long as clients could not renew, within a bound."""
+        until_s = now_s + min(missed_s, _LONGEST_PATIENCE_S)
+        self._patient_until_s = max(self._patient_until_s, until_s)
 
     def _renew_self(self) -> None:
         if self.node.gate.stage is not Stage.READY:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable
 from typing import Final
@@ -23,6 +22,7 @@ from eureka_registry.core.model import (
 )
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.core.selfpreservation import Preservation, Verdict
+from eureka_registry.http.clock import Clock
 from eureka_registry.http.configuration import Configuration
 from eureka_registry.http.counters import Counters
 from eureka_registry.http.files import PeerCredentials
@@ -41,12 +41,6 @@ from eureka_registry.wire.bodies import Bodies
 _EVERYWHERE: Final = frozenset({EVERY_NETWORK, "0.0.0.0", "::"})  # noqa: S104 - compared only
 
 
-def steady_clock() -> Callable[[], int]:
-    """A clock in epoch milliseconds that never jumps: wall time at its start, then monotonic."""
-    offset_ms = time.time_ns() // 1_000_000 - time.monotonic_ns() // 1_000_000
-    return lambda: offset_ms + time.monotonic_ns() // 1_000_000
-
-
 class Node:
     """Everything one peer consists of, except for its sockets and tasks."""
 
@@ -62,7 +56,8 @@ class Node:
         self.naming = Naming(settings)
         self.settings = settings = self.naming.first
         self.id = uuid.uuid4().hex
-        self.now_ms = now_ms or steady_clock()
+        self.clock = Clock()
+        self.now_ms = now_ms or self.clock.now_ms
         self.started_ms = self.now_ms()
         self.counters = Counters()
         self.gate = Gate(settings, self.started_ms)

@@ -15,7 +15,9 @@ from xml.parsers import expat
 from eureka_registry.wire.fields import BadDocument, shown
 
 _DEPTH_LIMIT: Final = 32
-_PROLOG: Final = re.compile(rb"""<\?xml\s[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
+_PROLOG: Final = re.compile(
+    rb"""<\?xml\s[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']"""
+)
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),

@@ -27,7 +27,7 @@ def test_a_tree_of_names_attributes_and_texts() -> None:
         (BOMB.decode().encode("utf-16"), "DOCTYPE"),
         (b'<?xml version="1.0" encoding="GBK"?>' + BOMB, "DOCTYPE"),
         (b"<?x?><!DOCTYPE x><a/>", "DOCTYPE"),
-        (b'<?xml version="1.0" encoding="punycode"?><a/>', "encoding is not known here: 'punycode'"),
+        (b'<?xml version="1.0" encoding="punycode"?><a/>', "encoding is not known.*punycode"),
         (b'<?xml version="1.0" encoding="utf-7"?><a/>', "encoding is not known"),
         (b'<?xml version="1.0" encoding="rot13"?><a/>', "encoding is not known"),
         (b'<?xml version="1.0" encoding="UTF-16"?><a/>', "encoding is not known here: 'UTF-16'"),
