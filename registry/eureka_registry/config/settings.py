@@ -93,7 +93,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = ""
     ip_address: Annotated[
-        str, _about("IP address of this peer's own instance; empty: `host`, or else `hostname`")
+        str,
+        _about(
+            "IP address of this peer's own instance; empty: the one that it listens on, or else the "
+            "machine's first that is not the loopback's"
+        ),
     ] = ""
     app_name: Annotated[
         str, _about("application under which the peers list themselves"), Meta(min_length=1)

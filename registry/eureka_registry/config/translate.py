@@ -11,7 +11,7 @@ from eureka_registry.config import urls
 from eureka_registry.config.binding import Found, compact, find, known
 from eureka_registry.config.errors import ConfigurationError, nearest
 from eureka_registry.config.names import MAPPED, Row
-from eureka_registry.config.settings import Settings
+from eureka_registry.config.settings import EVERY_NETWORK, Settings
 from eureka_registry.config.table import SETTINGS, Kind
 from eureka_registry.config.values import Given, convert, number
 
@@ -20,6 +20,8 @@ SourceOf = Callable[[str], str]
 
 _DEFAULT_ZONE: Final = "defaultZone"
 _DEFAULT_KEYS: Final = frozenset({"defaultzone", "default"})
+_HOSTS: Final = frozenset({"host", "management_host"})
+_ANY_IPV6: Final = frozenset({"::", "[::]"})
 _ORDER: Final = {id(row): place for place, row in enumerate(MAPPED)}
 
 
@@ -106,6 +108,8 @@ def _raw(item: _Property) -> object:
         return _scaled(item)
     if setting.kind is Kind.PAIRS:
         return item.value.replace(";", "=")
+    if setting.name in _HOSTS and item.value.strip() in _ANY_IPV6:
+        return EVERY_NETWORK  # Java's sockets take IPv4 there, too
     if setting.name == "app_name":
         return item.value.upper()  # InstanceInfo.Builder.setAppName
     if setting.name == "context_path":

@@ -23,6 +23,7 @@ from eureka_registry import logs
 from eureka_registry.config.settings import Settings
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Origin, PeerAction
+from eureka_registry.http.addresses import address_of
 from eureka_registry.http.api import Api, methods
 from eureka_registry.http.configuration import Configuration, with_live
 from eureka_registry.http.connection import Server
@@ -31,7 +32,7 @@ from eureka_registry.http.files import LOOK_EVERY_S, Watched
 from eureka_registry.http.gate import NOT_COPIED, Stage
 from eureka_registry.http.guard import Guard
 from eureka_registry.http.management import Management
-from eureka_registry.http.node import Node, own_instance, own_key, scheme, with_ports
+from eureka_registry.http.node import Node, own_instance, own_key, scheme, with_address, with_ports
 from eureka_registry.http.serving import Serving, fast_lane
 from eureka_registry.http.sockets import allow_files, bind, port_of
 from eureka_registry.http.tls import Tls
@@ -70,6 +71,7 @@ async def serve(configuration: Configuration, *, stop_with_stdin: bool = False) 
     api_sockets = bind(settings.host, settings.port)
     management_sockets = bind(settings.management_host or settings.host, settings.management_port)
     settings = with_ports(settings, port_of(api_sockets), port_of(management_sockets))
+    settings = with_address(settings, address_of(api_sockets))
     async with open_session(tls.client) as session:
         peer = Peer(Node(settings, session, configuration=configuration), tls)
         await peer.run(api_sockets, management_sockets, stop)

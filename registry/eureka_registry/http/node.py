@@ -210,6 +210,11 @@ def _regions(settings: Settings) -> Wanted:
     )
 
 
+def with_address(settings: Settings, address: str) -> Settings:
+    """The settings with the address of this peer's own instance, unless they name one."""
+    return msgspec.structs.replace(settings, ip_address=settings.ip_address or address)
+
+
 def with_ports(settings: Settings, port: int, management_port: int) -> Settings:
     """The settings once port 0 has become a real one."""
     return msgspec.structs.replace(settings, port=port, management_port=management_port)
