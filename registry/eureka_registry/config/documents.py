@@ -71,6 +71,10 @@ class _TypedLoader(yaml.SafeLoader):
 class _TextLoader(_TypedLoader):
     """YAML whose scalars stay the texts that were written: Spring converts them by itself."""
 
+    def check_plain(self) -> bool:
+        """Let a text begin with `@`: Maven fills `@project.version@` in before Spring reads it."""
+        return self.peek() == "@" or super().check_plain()
+
 
 _TextLoader.yaml_implicit_resolvers = {
     "<": [("tag:yaml.org,2002:merge", re.compile(r"<<\Z"))],

@@ -141,4 +141,6 @@ def convert(setting: Setting, raw: object, source: str) -> Given:
     try:
         return Given(msgspec.convert(value, setting.annotation), source)
     except msgspec.ValidationError:
+        if value == "":
+            raise ConfigurationError(source, "is blank", setting.allowed) from None
         raise ConfigurationError(source, f"{shown(raw)} is not possible", setting.allowed) from None

@@ -67,6 +67,11 @@ def base_url(settings: Settings) -> str:
     return f"http://{_local(settings.host)}:{settings.port}{settings.context_path}/"
 
 
+def dashboard_url(settings: Settings) -> str:
+    """Where a peer on this machine shows its dashboard."""
+    return f"{base_url(settings).rstrip('/')}{settings.dashboard_path}/"
+
+
 def service_url(settings: Settings) -> str:
     """The service URL for clients on this machine."""
     return f"http://{_local(settings.host)}:{settings.port}/eureka/"

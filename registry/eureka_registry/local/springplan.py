@@ -87,7 +87,7 @@ def _drafts(source: SpringSource) -> Iterator[_Draft]:
 
 
 def _draft(peer: SpringPeer, name: str, path: str, *, runs: bool) -> _Draft:
-    translation = translate(peer.properties, lambda key: f"file {path}: key {key}")
+    translation = translate(peer.properties, lambda key: f"file {path}: key {key}", peer.used)
     given = translation.values.get("peers")
     implied = not any(_is_service_url(key) for key in peer.properties)
     written = [_DEFAULT_URL] if implied else given.value if given else []

@@ -103,7 +103,13 @@ def test_the_context_path_is_what_stands_before_the_base_path(path: str, context
 
 @pytest.mark.parametrize(
     ("text", "host"),
-    [("[::1]", "::1"), (" [fe80::1%eth0] ", "fe80::1%eth0"), ("::", "::"), ("[x]", "[x]"), ("a", "a")],
+    [
+        ("[::1]", "::1"),
+        (" [fe80::1%eth0] ", "fe80::1%eth0"),
+        ("::", "::"),
+        ("[x]", "[x]"),
+        ("a", "a"),
+    ],
 )
 def test_an_address_may_have_the_brackets_of_urls(text: str, host: str) -> None:
     """`--hostname [::1]` is how the URL beside it is written."""
