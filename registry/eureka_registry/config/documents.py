@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import msgspec
 import yaml
 
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.files import content_of
 
+_T = TypeVar("_T")
 _MAX_DEPTH: Final = 50
 _MAX_NODES: Final = 100_000
 _MAX_BYTES: Final = 4_194_304
@@ -163,6 +165,22 @@ def yaml_documents(text: str, source: str, *, texts_only: bool = False) -> list[
         raise ConfigurationError(source, "nested too deeply, or too large") from None
     except ValueError as error:
         raise ConfigurationError(source, f"holds a value that is none: {error}") from None
+
+
+def convert_document(document: object, kind: type[_T], source: str) -> _T:
+    """Turn a document that was read into a struct.
+
+    Raises:
+        ConfigurationError: a key is unknown, lacks its value or has one of another type.
+    """
+    if document in (None, ""):
+        raise ConfigurationError(source, "is empty")
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        said, _, place = str(error).partition(" - at `$.")
+        where = f"{source}: key {place.rstrip('`')}" if place else source
+        raise ConfigurationError(where, "is empty" if "got `null`" in said else said) from None
 
 
 def _single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

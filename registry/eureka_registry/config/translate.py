@@ -76,13 +76,22 @@ def translate(
                 translation.warnings += _unknown(name, value, source_of(name))
         elif not found.row.setting:
             translation.without.setdefault(found.row.reason, []).append(name)
-        elif value.strip():
+        elif not value.strip():
+            translation.warnings += _blank(source_of(name), found.row)
+        else:
             item = _Property(name, value, source_of(name), found)
             mapped += [item] if _is_filled(item, translation.warnings) else []
     mapped.sort(key=lambda item: _ORDER[id(item.row)])
     _translate_singles(mapped, translation)
     _translate_families(mapped, translation)
     return translation
+
+
+def _blank(source: str, row: Row) -> list[str]:
+    """An application's name is never left empty on purpose."""
+    if row.setting != "app_name":
+        return []
+    return [f"{source}: is blank, so it counts as not set"]
 
 
 def _unknown(name: str, value: str, source: str) -> list[str]:

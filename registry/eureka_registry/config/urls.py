@@ -45,7 +45,8 @@ def problem(url: str) -> str | None:
         parts = urlsplit(url)
         valid_port = parts.port != 0
     except ValueError:
-        return f"{shown} has no valid host and port"
+        cut = "; a comma in a password is written %2C" if "***" in shown else ""
+        return f"{shown} has no valid host and port{cut}"
     if parts.scheme not in {"http", "https"}:
         return f"{shown} does not begin with http:// or https://"
     if not parts.hostname or not _HOST.fullmatch(parts.hostname) or not valid_port:

@@ -17,7 +17,12 @@ from typing import Any, Final
 
 import msgspec
 
-from eureka_registry.config.documents import json_document, read_text, yaml_documents
+from eureka_registry.config.documents import (
+    convert_document,
+    json_document,
+    read_text,
+    yaml_documents,
+)
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.files import loaded
 from eureka_registry.http import auth
@@ -205,10 +210,7 @@ def _read(path: Path) -> _File:
         document = json_document(text, source)
     else:
         document = next(iter(yaml_documents(text, source)), None)
-    try:
-        file = msgspec.convert(document, _File)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(source, str(error)) from None
+    file = convert_document(document, _File, source)
     for name, user in file.users.items():
         if bool(user.password) == bool(user.password_file) or not name or ":" in name:
             said = f"user {name!r} needs a name without colon, and password or password_file"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -21,20 +20,15 @@ from eureka_registry.config.environment import is_of_java
 from eureka_registry.config.errors import ConfigurationError, nearest
 from eureka_registry.config.placeholders import Resolved, resolve, variables
 from eureka_registry.config.properties import flat
+from eureka_registry.local import springfolder
 from eureka_registry.local.profiles import DEFAULT, Document, Profiles, Property, canonical, words
 
-SUFFIXES: Final = (".yml", ".yaml", ".properties")
-"""Of Spring's files, in the order in which they are read: what comes later wins."""
-
-_CONFIG: Final = "config"
-"""The folder beside a file whose own files count more (`ConfigDataEnvironment`)."""
-
-_BASES: Final = ("eureka-client", "eureka-server", "application")
 _SEPARATOR: Final = re.compile(r"^[#!]---[ \t]*$", re.MULTILINE)
 _INDEXED: Final = re.compile(r"(.+)\[([0-9]{1,4})\]")
 _PEER_NAMES: Final = ("server.port", "eureka.instance.hostname")
 _PEER_FAMILY: Final = "eureka.client.serviceurl."
 _ACTIVE: Final = "spring.profiles.active"
+_PLATFORM: Final = "spring.config.activate.oncloudplatform"
 _ROOTS: Final = ("eureka.", "server.", "spring.")
 
 
@@ -71,74 +65,20 @@ def read(path: Path, environ: Mapping[str, str], profiles: Sequence[str] = ()) -
     Raises:
         ConfigurationError: a file cannot be read, or a profile is not there.
     """
-    files = _files(path)
-    documents = [document for file, profile in files for document in _documents(file, profile)]
+    files = springfolder.files(path)
+    found = [document for file, profile in files for document in _documents(file, profile)]
+    documents = [document for document in found if not document.value(_PLATFORM)]
     configuration = Configuration(path, documents, environ)
-    wanted = profiles or _profile_of(path)
+    wanted = profiles or springfolder.profile_of(path)
     peers, chosen = configuration.peers(wanted)
-    lines = [*_ignored(path), *_variables_ignored(environ), *configuration.lines]
-    return SpringSource(str(path), peers, chosen, lines)
-
-
-# What is read
-
-
-def _profile_of(path: Path) -> list[str]:
-    """Return the profile of a file that was named alone, as `application-peer1.yml`."""
-    profile = path.stem.removeprefix("application-")
-    return [profile] if path.is_file() and profile != path.stem else []
-
-
-def _files(path: Path) -> list[tuple[Path, str]]:
-    """Return the files to read with their profiles, those without one first."""
-    if path.is_file() and path.stem.startswith("bootstrap"):
-        raise ConfigurationError(
-            f"file {path}", "bootstrap files are not read", "application.yml or .properties"
-        )
-    if path.is_file() and path.stem != "application" and not _profile_of(path):
-        return [(path, "")]
-    folder = path if path.is_dir() else path.parent
-    if not folder.is_dir():
-        raise ConfigurationError(f"file {path}", "cannot be read: no such file or folder")
-    folders = [folder, *([below] if (below := folder / _CONFIG).is_dir() else [])]
-    found = [*chain(*map(_bases, folders)), *chain(*map(_siblings, folders))]
-    if not found or (not path.is_dir() and path not in [file for file, _ in found]):
-        raise ConfigurationError(
-            f"file {path}", "there is no such file", "application.yml or .properties"
-        )
-    return found
-
-
-def _bases(folder: Path) -> Iterator[tuple[Path, str]]:
-    for stem in _BASES:
-        for suffix in SUFFIXES:
-            if (file := folder / f"{stem}{suffix}").is_file():
-                yield file, ""
-
-
-def _siblings(folder: Path) -> list[tuple[Path, str]]:
-    files = [file for file in folder.glob("application-*") if file.suffix in SUFFIXES]
-    files.sort(key=lambda file: (_natural(file.stem), SUFFIXES.index(file.suffix)))
-    return [(file, file.stem.removeprefix("application-")) for file in files]
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    """Return a key that sorts `peer10` behind `peer2`."""
-    return [(int(digits or 0), word) for word, digits in re.findall(r"([^0-9]*)([0-9]*)", text)]
-
-
-def _ignored(path: Path) -> list[str]:
-    """Name the files that Spring might read beside those that are read here."""
-    folder = path if path.is_dir() else path.parent
-    boot = sorted([*folder.glob("bootstrap*"), *folder.glob(f"{_CONFIG}/bootstrap*")])
-    deep = sorted(folder.glob(f"{_CONFIG}/*/application*"))
-    lines = dict.fromkeys(boot, "there is no Spring Cloud Config here")
-    lines |= dict.fromkeys(deep, f"only {_CONFIG}/ itself is, as on Java's class path")
-    return [
-        f"{file.relative_to(folder)} is not read: {why}"
-        for file, why in lines.items()
-        if file.suffix in SUFFIXES
+    platforms = dict.fromkeys(document.value(_PLATFORM) for document in found)
+    lines = [
+        *springfolder.passed_over(path),
+        *_variables_ignored(environ),
+        *(f"left out: what is for the cloud platform {name}" for name in platforms if name),
+        *configuration.lines,
     ]
+    return SpringSource(str(path), peers, chosen, lines)
 
 
 def _variables_ignored(environ: Mapping[str, str]) -> list[str]:
@@ -197,8 +137,10 @@ class Configuration:
         self._profiles = Profiles(documents)
         self._variables = variables(environ)
         self.lines: list[str] = []
-        names = (name for document in documents for name in document.properties)
+        names = [name for document in documents for name in document.properties]
         if not any(name.startswith(_ROOTS) for name in names):
+            if empty := next((name for name in names if f"{name}." in _ROOTS), ""):
+                raise ConfigurationError(f"{self._source}: key {empty}", "is empty")
             raise ConfigurationError(
                 self._source, "holds nothing of eureka, server or spring", "Spring's properties"
             )
