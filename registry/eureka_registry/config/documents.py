@@ -16,7 +16,6 @@ from eureka_registry.config.files import content_of
 _T = TypeVar("_T")
 _MAX_DEPTH: Final = 50
 _MAX_NODES: Final = 100_000
-_MAX_BYTES: Final = 4_194_304
 
 
 def read_text(path: Path, *, fallback: str | None = None) -> str:
@@ -31,7 +30,7 @@ def read_bytes(path: Path) -> bytes:
         ConfigurationError: the file cannot be read or is too large.
     """
     try:
-        return content_of(path, _MAX_BYTES)
+        return content_of(path)
     except ValueError as error:
         raise ConfigurationError(f"file {path}", f"cannot be read: {error}") from None
 
@@ -60,6 +59,16 @@ class _TypedLoader(yaml.SafeLoader):
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._checked: set[int] = set()
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401 - as inherited
+        """Refuse what nests too deeply before it is all read."""
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise _too_large(self.get_mark())
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Refuse double keys before `<<` brings in those that may be overridden."""
@@ -81,6 +90,10 @@ class _TextLoader(_TypedLoader):
 _TextLoader.yaml_implicit_resolvers = {
     "<": [("tag:yaml.org,2002:merge", re.compile(r"<<\Z"))],
 }
+
+
+def _too_large(mark: yaml.Mark) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, "nested too deeply, or too large", mark)
 
 
 def _refuse_double_keys(node: yaml.MappingNode) -> None:
@@ -117,9 +130,7 @@ def _refuse_boundless(root: yaml.Node | None) -> None:
         node, depth = waiting.pop()
         visited += 1
         if depth > _MAX_DEPTH or visited > _MAX_NODES:
-            raise yaml.constructor.ConstructorError(
-                None, None, "nested too deeply, or too large", node.start_mark
-            )
+            raise _too_large(node.start_mark)
         if isinstance(node, yaml.MappingNode):
             waiting += [(part, depth + 1) for pair in node.value for part in pair]
         elif isinstance(node, yaml.SequenceNode):

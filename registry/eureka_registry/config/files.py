@@ -10,14 +10,17 @@ import stat
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from eureka_registry.config.errors import ConfigurationError
+
+MOST_BYTES: Final = 1_048_576
+"""Largest file that is read: no ConfigMap and no Secret is larger, and YAML takes its time."""
 
 _T = TypeVar("_T")
 
 
-def content_of(path: Path, most_bytes: int) -> bytes:
+def content_of(path: Path) -> bytes:
     """Return a file's content.
 
     Raises:
@@ -30,11 +33,11 @@ def content_of(path: Path, most_bytes: int) -> bytes:
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise ValueError(_kind(os.fstat(descriptor).st_mode))
-            content = file.read(most_bytes + 1)
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ValueError((error.strerror or str(error)).lower()) from None
-    if len(content) > most_bytes:
-        raise ValueError(f"larger than {most_bytes} bytes")
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"larger than {MOST_BYTES} bytes")
     return content
 
 

@@ -17,7 +17,6 @@ from eureka_registry.config.files import content_of, loaded
 
 _log = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 3.0
-_LIMIT_BYTES: Final = 1_048_576
 
 
 def read(path: Path) -> bytes:
@@ -27,7 +26,7 @@ def read(path: Path) -> bytes:
         ValueError: it cannot be read or is too large; the sentence holds nothing of its content.
     """
     try:
-        return content_of(path, _LIMIT_BYTES)
+        return content_of(path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -50,9 +49,9 @@ def secret(path: Path) -> str:
 class Watched:
     """Calls `load` whenever one of the files has changed; what is broken changes nothing.
 
-    `load` raises, and then has changed nothing; it is called again at each look until it succeeds,
-    as what is missing may be a file that nobody knew of before. `paths` is asked each time, as one
-    file may name others. `problem` says why the files cannot be used; `None`: they can.
+    `load` raises, and then has changed nothing. `paths` is asked before and after it, as one file
+    may name others, which may be there only later. `problem` says why the files cannot be used;
+    `None`: they can.
     """
 
     def __init__(
@@ -68,17 +67,18 @@ class Watched:
     def look(self) -> None:
         """Look once."""
         found = self._contents()
-        if found == self._seen and self.problem is None:
+        if found == self._seen:
             return
         try:
             loaded(self._load, self._what)
         except ConfigurationError as error:
             self._set_problem(str(error))
-            return
-        self.problem = None
-        # A file that changed while it was read is read once more; others may be named by now.
-        self._seen = {path: found.get(path, digest) for path, digest in self._contents().items()}
-        _log.info("%s read again", self._what)
+        else:
+            self.problem = None
+            _log.info("%s read again", self._what)
+        # A file that changed while it was read, or that is named only now, is looked at once more.
+        now = dict.fromkeys(self._paths(), b"") if self.problem else self._contents()
+        self._seen = {path: found.get(path, digest) for path, digest in now.items()}
 
     def _set_problem(self, problem: str) -> None:
         if problem != self.problem:

@@ -90,7 +90,9 @@ class Guard:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._key = secrets.token_bytes(32)
-        self._policy = _Policy(_File(), [], {}, set())
+        self._file = _File()
+        """As it was read last; what it names may not be there yet."""
+        self._policy = _Policy(self._file, [], {}, set())
         self._checks: dict[bytes, asyncio.Future[bool]] = {}
         self._thread = ThreadPoolExecutor(1, "passwords")
         self.watched = loaded(
@@ -169,7 +171,7 @@ class Guard:
     # -- The file
 
     def _load(self) -> None:
-        file = _read(self._path)
+        file = self._file = _read(self._path)
         known = {
             self._digest(f"{name}:{secret(self._beside(user.password_file))}".encode()): (
                 user.identity(name)
@@ -185,7 +187,7 @@ class Guard:
 
     def _paths(self) -> Iterator[Path]:
         yield self._path
-        file = self._policy.file
+        file = self._file
         named = [user.password_file for user in file.users.values() if user.password_file]
         named += [token.token_file for token in file.tokens.values()]
         yield from map(self._beside, named)

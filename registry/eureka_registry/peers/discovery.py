@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -22,9 +22,6 @@ from msgspec import Meta
 from eureka_registry.config.files import content_of, loaded
 from eureka_registry.config.urls import in_url
 from eureka_registry.peers import urls
-
-FILE_LIMIT_BYTES: Final = 1_048_576
-"""A ConfigMap is never larger."""
 
 
 class PeerState(StrEnum):
@@ -116,7 +113,7 @@ def in_file(path: Path) -> Look:
 
     async def look() -> PeerList | str:
         try:
-            content = await asyncio.to_thread(content_of, path, FILE_LIMIT_BYTES)
+            content = await asyncio.to_thread(content_of, path)
             found = loaded(lambda: parse_peers(content), "peer list")
         except ValueError as error:
             return f"{path}: {error}"
