@@ -35,7 +35,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "\n".join(
     f"{name}: &{name} [{', '.join(['*' + before] * 10)}]"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
-TEXTS = {
+TEXTS: dict[str, str | bytes] = {
     "deep": DEEP,
     "deep member": f'{{"generation": 1, "peers": [], "users": {{}}, "x": {DEEP}',
     "bomb": BOMB,
