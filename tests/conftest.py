@@ -23,7 +23,8 @@ pytest_plugins = ["support.secondattempt"]
 # A shell's background jobs and `nohup` ignore these, and whatever they start does: but programs are
 # tried with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+for _number in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(_number, signal.SIG_DFL)
 
 # Nothing here asserts how long something takes, and a busy machine is slow now and then.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

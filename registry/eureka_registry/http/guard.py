@@ -16,8 +16,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from eureka_registry.config.documents import json_document, read_text, yaml_documents
+from eureka_registry.config.documents import (
+    convert_document,
+    json_document,
+    read_text,
+    yaml_documents,
+)
 from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.config.files import loaded
 from eureka_registry.http import auth
 from eureka_registry.http.auth import Basic, Bearer, Identity, Request, Verdict
 from eureka_registry.http.files import Watched, secret
@@ -95,14 +101,14 @@ class Guard:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._key = secrets.token_bytes(32)
-        self._policy = _Policy(_File(), [_NOBODY], [], {}, set())
+        self._file = _File()
+        """As it was read last; what it names may not be there yet."""
+        self._policy = _Policy(self._file, [_NOBODY], [], {}, set())
         self._passwords = Passwords()
-        try:
-            self.watched = Watched("auth_file and what it names", self._paths, self._load)
-        except ConfigurationError:
-            raise
-        except ValueError as error:
-            raise ConfigurationError("setting auth_file", str(error)) from None
+        self.watched = loaded(
+            lambda: Watched("auth_file and what it names", self._paths, self._load),
+            "setting auth_file",
+        )
 
     async def admit(self, sender: Sender, request: Request) -> Identity | Answer:
         """Who asks, if that is allowed, else the answer: 401, 403, or 503 for too many at once."""
@@ -170,7 +176,7 @@ class Guard:
     # -- The file
 
     def _load(self) -> None:
-        file = _read(self._path)
+        file = self._file = _read(self._path)
         known = {
             self._digest(f"{name}:{secret(self._beside(user.password_file))}".encode()): (
                 user.identity(name)
@@ -188,7 +194,7 @@ class Guard:
 
     def _paths(self) -> Iterator[Path]:
         yield self._path
-        file = self._policy.file
+        file = self._file
         named = [user.password_file for user in file.users.values() if user.password_file]
         named += [token.token_file for token in file.tokens.values()]
         yield from map(self._beside, named)
@@ -213,10 +219,7 @@ def _read(path: Path) -> _File:
         document = json_document(text, source)
     else:
         document = next(iter(yaml_documents(text, source)), None)
-    try:
-        file = msgspec.convert(document, _File)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(source, str(error)) from None
+    file = convert_document(document, _File, source)
     for name, user in file.users.items():
         if bool(user.password) == bool(user.password_file) or not name or ":" in name:
             said = f"user {name!r} needs a name without colon, and password or password_file"

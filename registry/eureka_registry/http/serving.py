@@ -49,7 +49,8 @@ class Serving:
             return self._response(_NO_HTTP)
         # A proxy's request names the whole URL (RFC 9112, 3.2.2).
         path, _, query = _ORIGIN.sub("", request.raw_path, count=1).partition("?")
-        route = find(path, self._node.settings.context_path)
+        settings = self._node.settings
+        route = find(path, settings.context_path, settings.dashboard_path)
         call = Call(request.method, query, request.headers, b"", 0)
         refusal = await self._refusal(request, call, route)
         if refusal is not None:
