@@ -22,7 +22,7 @@ from eureka_registry.core.model import (
     Port,
     Status,
 )
-from eureka_registry.core.validation import beyond_bounds, beyond_paths, unsafe_characters
+from eureka_registry.core.validation import beyond_bounds, beyond_short_bounds, unsafe_characters
 from eureka_registry.wire.dialects import Dialect
 from eureka_registry.wire.fields import (
     INT_MAX,
@@ -139,16 +139,14 @@ def refuse_unfit(read: Instance, *, plain: bool = False, short: bool = False) ->
     Args:
         read: what was made of a document.
         plain: whether it came as JSON in ASCII without escapes, which holds no control character.
-        short: whether it is plain, and so short that only its names can be out of bounds.
+        short: whether it is plain, and so short that `is_short` holds.
 
     Raises:
         BadDocument: with a sentence for the client.
     """
-    wrong = beyond_paths(read) if short else beyond_bounds(read)
+    wrong = beyond_short_bounds(read) if short else beyond_bounds(read)
     if wrong is None and not plain:
         wrong = unsafe_characters(read)
-    if wrong is None and "" in read.metadata:
-        wrong = "metadata has an empty key"
     if wrong is not None:
         raise told(wrong)
 

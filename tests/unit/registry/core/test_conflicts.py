@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from eureka_registry.core.conflicts import moment_after, moment_told, must_ask
 from eureka_registry.core.lease import Lease
-from eureka_registry.core.model import Instance, Origin, Status
+from eureka_registry.core.model import Instance, LeaseInfo, Origin, Status
 from eureka_registry.core.registry import OUTDATED_HERE, RENEWED, Rules
 from support.instances import (
     APP,
     DIRTY,
+    changed,
     holding,
     instance,
     lease,
@@ -101,18 +102,12 @@ def test_a_moment_far_ahead_counts_as_now(named_ms: int, counts_ms: int) -> None
 def test_a_copy_brings_no_moment_that_java_cannot_hold() -> None:
     """They reach all lists, and clients read them into a `long`."""
     held = registry()
-    document = instance(last_updated_ms=2**63 - 1)
-    told_lease = lease(holding()).info()
-    odd = type(told_lease)(30, 90, 2**63, 2**63, 0, service_up_at_ms=2**63)
-    held.copy(type(document)(**{**_fields(document), "lease": odd}), 50)
+    odd = LeaseInfo(30, 90, 2**63, 2**63, 0, service_up_at_ms=2**63)
+    held.copy(changed(instance(last_updated_ms=2**63 - 1), lease=odd), 50)
 
     copied = lease(held).instance
     assert copied.last_updated_ms == copied.lease.service_up_at_ms == 50
     assert copied.lease.renewed_at_ms == copied.lease.registered_at_ms == 50
-
-
-def _fields(document: Instance) -> dict[str, object]:
-    return {name: getattr(document, name) for name in document.__struct_fields__}
 
 
 # -- After a 404

@@ -7,7 +7,7 @@ import pytest
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import ActionType, Status
 from eureka_registry.core.registry import Registry, Rules
-from eureka_registry.core.selfpreservation import Preservation
+from eureka_registry.core.selfpreservation import Preservation, Verdict
 from support.instances import (
     APP,
     NO_PRESERVATION,
@@ -235,6 +235,76 @@ def test_the_last_of_a_small_fleet_goes() -> None:
     register(held)
 
     assert gone(held, 90_001) == ["a"]
+
+
+def test_three_leases_that_promise_much_and_never_come_stop_nobodys_expiry() -> None:
+    """They promised a renewal a second for 68 years, and no dead instance left any list."""
+    held = registry()
+    fleet(held, 3, "EVIL", interval_s=1, duration_s=2**31 - 1)
+    fleet(held, 100)
+    for at in range(30_000, 600_001, 30_000):
+        renew(held, *map(str, range(1, 100)), at=at)
+        held.evict(at, in_order)
+
+    assert held.lease(APP, "0") is None
+    assert held.size == 102
+
+
+def test_leases_end_within_hours_whoever_is_silent() -> None:
+    """Many applications that are never renewed keep everybody's dead, but not for ever."""
+    held = registry()
+    for number in range(10):
+        fleet(held, 3, f"EVIL{number}")
+    register(held)
+    hour = 3_600_000
+
+    assert gone(held, 4 * hour) == []
+    assert held.evict(90_000 + 4 * hour + 1, in_order)
+
+
+def test_a_lease_of_68_years_ends_after_a_day() -> None:
+    """Whatever its document says; it would be listed for ever."""
+    held = registry()
+    register(held, duration_s=2**31 - 1)
+
+    assert gone(held, 86_400_000) == []
+    assert gone(held, 86_400_001) == ["a"]
+
+
+class Counting(Registry):
+    """A registry that counts its verdicts, each of which looks at every lease."""
+
+    verdicts = 0
+
+    def verdict(self, now_ms: int) -> Verdict:
+        """The verdict, counted."""
+        self.verdicts += 1
+        return super().verdict(now_ms)
+
+
+def test_look_ups_share_one_verdict_a_second() -> None:
+    """One look-up by id of an id that many applications held cost a verdict for each: 19 s."""
+    held = Counting(Rules(), 0)
+    for number in range(200):
+        register(held, "same", f"APP{number}")
+    for _ in range(50):
+        held.by_id("same", 200_000)
+        held.visible("APP7", "same", 200_999)
+
+    assert held.verdicts == 1
+    held.visible("APP7", "same", 201_000)
+    assert held.verdicts == 2
+
+
+def test_other_rules_are_a_reason_to_judge_anew() -> None:
+    """An operator who switches self-preservation off sees it at once."""
+    held = registry()
+    fleet(held, 3)
+    kept = held.visible(APP, "0", 90_001)
+    held.adopt(NO_PRESERVATION)
+
+    assert kept is not None
+    assert held.visible(APP, "0", 90_001) is None
 
 
 # -- Java's rules (146 to 154)
