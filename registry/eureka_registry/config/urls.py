@@ -49,11 +49,20 @@ def problem(url: str) -> str | None:
         return f"{shown} has no valid host and port{cut}"
     if parts.scheme not in {"http", "https"}:
         return f"{shown} does not begin with http:// or https://"
-    if not parts.hostname or not _HOST.fullmatch(parts.hostname) or not valid_port:
+    if not valid_port or not _is_host(parts.hostname or ""):
         return f"{shown} has no valid host and port"
     if parts.query or parts.fragment or re.search(r"[\s\\]", url):
         return f"{shown} has more than a host, a port and a path"
     return None
+
+
+def _is_host(host: str) -> bool:
+    """Whether a name can be looked up; one with an empty or too long part ends the one who asks."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return bool(_HOST.fullmatch(host))
 
 
 def _slip(url: str) -> str | None:
