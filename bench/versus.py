@@ -42,6 +42,9 @@ from support.builds import NotBuiltError
 JVM: Final = ("-Xmx2g",)
 KIND: Final = {**LIVE, "server.tomcat.max-keep-alive-requests": -1, "logging.level.root": "WARN"}
 """In Java's favour: connections are kept (not closed after 100 requests), nothing is logged."""
+JAVA_START_S: Final = 300.0
+"""How long to wait for a Java server; it takes 15 s on a core of its own, minutes on a busy one."""
+
 INSTANCES: Final = 10_000
 SIZES: Final = (1_000, INSTANCES, 50_000)
 _BATCH: Final = 250
@@ -130,7 +133,7 @@ async def pair(lab: Lab) -> AsyncIterator[tuple[Subject, Subject]]:
             server.start()
             java = Subject("Java", server.port, java_pid(server))
             lab.pin_pid(java.pid)
-            await asyncio.to_thread(server.ready)
+            await asyncio.to_thread(server.ready, JAVA_START_S)
             yield ours, java
 
 
@@ -302,7 +305,7 @@ async def _pinned_start(lab: Lab, server: JavaServer) -> float:
     began = time.perf_counter()
     server.start()
     lab.pin_pid(java_pid(server))
-    await asyncio.to_thread(server.ready)
+    await asyncio.to_thread(server.ready, JAVA_START_S)
     return time.perf_counter() - began
 
 
