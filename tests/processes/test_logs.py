@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import socket
@@ -15,12 +16,15 @@ from processes.cluster import Cluster, PeerProcess, document, until
 
 POST = "POST /eureka/apps/FOO HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ +\S")
-BROKEN = [
+CLOSE = "Connection: close\r\n"
+NOT_COMPRESSED = [
     "Content-Encoding: gzip\r\nContent-Length: 20\r\n\r\nnogzipnogzipnogzip!!",
     "Content-Encoding: deflate\r\nContent-Length: 20\r\n\r\nnogzipnogzipnogzip!!",
     "Content-Encoding: br\r\nContent-Length: 20\r\n\r\nnogzipnogzipnogzip!!",
     "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n",
     "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+]
+NOT_WHOLE = [
     "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
     "Content-Length: 100\r\n\r\nabc",
     "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
@@ -41,11 +45,10 @@ def broken_off(port: int, sent: str) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def unread(port: int, sent: str) -> None:
-    """Send a request that cannot be read, and wait until the peer has had enough of it."""
+def unreadable(port: int, sent: str) -> None:
+    """Send a request whose body is no body, and wait until the peer has had enough of it."""
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(sent.encode())
-        client.shutdown(socket.SHUT_WR)
         while client.recv(65_536):
             pass
 
@@ -54,13 +57,16 @@ def test_requests_that_break_off_write_no_tracebacks_and_not_without_end(
     peer: PeerProcess,
 ) -> None:
     """Anybody may send them, at any rate."""
-    for body in BROKEN:
-        for head in (POST, POST.replace("POST", "PUT"), POST.replace("POST", "GET")):
-            for port in (peer.port, peer.management_port):
-                broken_off(port, head + body)
-                unread(port, head + body)
+    for method, port in itertools.product(
+        ("POST", "PUT", "GET"), (peer.port, peer.management_port)
+    ):
+        head = POST.replace("POST", method)
+        for body in NOT_WHOLE + NOT_COMPRESSED:
+            broken_off(port, head + body)
+        for body in NOT_COMPRESSED:
+            unreadable(port, head + CLOSE + body)
     for _ in range(BURST + 50):
-        unread(peer.port, POST.replace("POST", "PUT") + BROKEN[0])
+        unreadable(peer.management_port, POST + CLOSE + NOT_COMPRESSED[0])
     assert peer.ask("GET", "/apps").status == 200
 
     lines = peer.log.splitlines()

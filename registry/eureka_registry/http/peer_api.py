@@ -50,9 +50,7 @@ class PeerApi:
         """Apply what another peer's clients did; one reply per item (E16)."""
         if call.headers.get(NODE_HEADER) == self._node:
             return Answer(200, b'{"responseList":[]}', JSON)
-        # Java sends JSON; XML is read as JSON there, too, and fails as such. What any web page can
-        # send without asking, or what has no type, is neither (E16).
-        if body_format(call.headers.get("Content-Type")) is None:
+        if not _may_be_json(call.headers.get("Content-Type")):
             return Answer(415)
         try:
             items = decode_batch(call.body, call.now_ms)
@@ -85,3 +83,11 @@ class PeerApi:
     def _of(self, app: str) -> Iterable[Lease]:
         application = self._registry.applications.get(app)
         return application.leases.values() if application else ()
+
+
+def _may_be_json(content_type: str | None) -> bool:
+    """Java sends `application/json`; an XML body is read as JSON there and fails as such.
+
+    What has no type, or one that any web page may send without leave, is neither.
+    """
+    return body_format(content_type) is not None

@@ -92,6 +92,7 @@ def test_every_field_that_counts_is_taken(tmp_path: Path) -> None:
         "log_format": "json",
         "dashboard": True,
         "dashboard_actions": False,
+        "allowed_hosts": ["*.corp.example"],
     }
 
 
