@@ -21,10 +21,10 @@ _FILES: Final = "images/base/files"
 
 def node_image(version: Kubernetes) -> Part:
     """`image.tar` as `docker save` writes it: what kind calls a node image, with all in it."""
-    made_of = [_HERE / "recipe.py", *(_HERE / name for name in _MANIFESTS.values())]
     needs = (parts.base(), parts.kubernetes(version), parts.coredns(), parts.pause())
-    texts = [programs.KIND.encode(), *(part.key.encode() for part in needs)]
-    key = f"{version}-{parts.digest(*texts, *(file.read_bytes() for file in made_of))}"
+    manifests = [(_HERE / name).read_text() for name in _MANIFESTS.values()]
+    texts = [programs.KIND, *(part.key for part in needs), *recipe.MADE_OF, *manifests]
+    key = f"{version}-{parts.digest(*(text.encode() for text in texts))}"
 
     def make(workshop: Workshop) -> None:
         base, kubernetes, coredns, pause = (parts.build(part) for part in needs)

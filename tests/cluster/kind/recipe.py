@@ -197,3 +197,11 @@ def pause_image(listed: Sequence[str]) -> str:
         if "/pause:" in name:
             return name
     raise ValueError(f"kubeadm lists no pause image: {', '.join(listed) or 'nothing'}")
+
+
+MADE_OF: Final = (
+    *(INSTALL, CONFIGURE, KEEP_SYSCTLS, TOOLS, IMPORT),
+    *(repr(image) for image in (KUBERNETES_IMAGE, COREDNS_IMAGE)),
+    *(PROGRAM, COREDNS, *PARTS, *NODE_PARTS, NETWORK_IMAGE),
+)
+"""All of these that decide what is in the image: when they change it is built anew."""
