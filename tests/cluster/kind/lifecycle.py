@@ -36,12 +36,13 @@ def bring_up(plan: Plan) -> None:
     if not plan.node_count:
         raise ValueError("kind makes one node or more")
     debian.provide()
-    for part in (programs.engine(), programs.kind(), nodeimage.node_image(plan.kubernetes)):
+    for part in (programs.engine(), programs.kind()):
         parts.build(part)
+    archive = nodeimage.built(plan.kubernetes)
     records.create(plan)
     with records.locked(plan.work, "bringing up"):
         try:
-            _bring_up(plan)
+            _bring_up(plan, archive)
         except BaseException as error:
             lifecycle.clear(plan.work, keep_logs=isinstance(error, ClusterError))
             raise
@@ -71,11 +72,11 @@ def load(plan: Plan, archives: list[Path]) -> None:
             pass
 
 
-def _bring_up(plan: Plan) -> None:
+def _bring_up(plan: Plan, archive: Path) -> None:
     engine.start(plan)
     image = recipe.node_image(plan.kubernetes).name
     with doing("docker load of the node image"):
-        engine.load(plan, parts.build(nodeimage.node_image(plan.kubernetes)) / "image.tar")
+        engine.load(plan, archive)
     asked = plan.work / "kind.yaml"
     asked.write_text(config(plan.node_count, plan.kubernetes, API_PORT))
     written = plan.work / "kubeconfig-kind"

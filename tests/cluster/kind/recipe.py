@@ -27,11 +27,11 @@ _PACKAGES: Final = (
     *("systemd", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "kmod", "procps"),
     *("jq", "containerd", "runc", "containernetworking-plugins"),
 )
+
 INSTALL: Final = f"""
 cd "$1"
 mount -t proc proc proc
-mv etc/resolv.conf etc/resolv.conf.image 2>/dev/null || true
-cp /etc/resolv.conf etc/resolv.conf
+cp --remove-destination /etc/resolv.conf etc/resolv.conf
 printf '#!/bin/sh\\nexit 101\\n' > usr/sbin/policy-rc.d
 chmod +x usr/sbin/policy-rc.d
 export DEBIAN_FRONTEND=noninteractive
