@@ -1,4 +1,4 @@
-"""A cluster that kind makes is taken down whatever state it is in, as the tool's own clusters are."""
+"""A cluster that kind makes is taken down whatever state it is in."""
 
 from __future__ import annotations
 
