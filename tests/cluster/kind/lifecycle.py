@@ -10,8 +10,10 @@ from typing import Final
 from .. import control, debian, lifecycle, parts, places, records
 from ..errors import CannotRunError, ClusterError
 from ..namespaces import entering
+from ..parts import Part
 from ..plan import Plan
 from ..progress import doing
+from ..versions import Kubernetes
 from . import engine, nodeimage, programs, recipe
 from .config import API_PORT, config
 
@@ -36,7 +38,7 @@ def bring_up(plan: Plan) -> None:
     if not plan.node_count:
         raise ValueError("kind makes one node or more")
     debian.provide()
-    for part in (programs.engine(), programs.kind()):
+    for part in needed(plan.kubernetes):
         parts.build(part)
     archive = nodeimage.built(plan.kubernetes)
     records.create(plan)
@@ -58,6 +60,11 @@ def why_impossible() -> str:
     if lifecycle.native_snapshots(there):
         return f"the file system of {there} is itself stacked, and Docker cannot stack on it"
     return ""
+
+
+def needed(version: Kubernetes) -> list[Part]:
+    """The parts that `bring_up` takes."""
+    return [programs.engine(), programs.kind(), nodeimage.node_image(version)]
 
 
 def load(plan: Plan, archives: list[Path]) -> None:
