@@ -130,7 +130,7 @@ def _faults(parser: argparse.ArgumentParser) -> None:
 def _build(options: argparse.Namespace) -> None:
     version = Kubernetes.parse(options.kubernetes)
     debian.provide()
-    parts.build_all(parts.everything(version))
+    parts.build_all([*parts.everything(version), *kind.needed(version)])
     images.build_all()
 
 

@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ _DONE: Final = "built"
 _LOG: Final = "build.log"
 _LAST_LINES: Final = 8
 _EPOCH: Final = "0"
+_UNUSED_S: Final = 3600.0
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,17 @@ def build(part: Part) -> Path:
                 part.make(Workshop(part.folder, lock))
                 (part.folder / _DONE).touch()
     return part.folder
+
+
+def drop_unused(folder: Path, version: str = "") -> None:
+    """Say that a part is in use, and delete those beside it (of a version) that nobody uses.
+
+    Only an hour after their last use: another checkout may be about to load one.
+    """
+    os.utime(folder)
+    for old in folder.parent.glob(f"{version}*/"):
+        if time.time() - old.stat().st_mtime > _UNUSED_S:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def kubernetes(version: Kubernetes) -> Part:

@@ -33,9 +33,11 @@ def cluster(name: str, nodes: int, version: Kubernetes | None, image: str | None
     `version` and `image` of the nodes: None leaves both to kind, which pulls what it was made for.
 
     Raises:
-        CannotRunError: the image cannot be had.
+        CannotRunError: the image, or kubectl, cannot be had.
         ClusterError: it does not come up, or an image cannot be built.
     """
+    if shutil.which("kubectl") is None:
+        raise CannotRunError("there is Docker, but kubectl is not installed")
     image = image or (f"kindest/node:v{version}" if version else None)
     if image:
         _have(image)

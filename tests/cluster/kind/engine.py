@@ -19,7 +19,7 @@ from ..plan import HOME_IN_PLACE, Plan
 from . import capabilities, programs
 
 PLACE: Final = "engine"
-_SOCKET: Final = "docker.sock"
+SOCKET: Final = "docker.sock"
 _WRAPPER: Final = "runc"
 _RUNTIME: Final = "here"
 _UP_S: Final = 60.0
@@ -46,7 +46,7 @@ def start(plan: Plan) -> None:
 
     def answers() -> bool:
         places.check_alive(plan, [(component, pid)])
-        return (_run_folder(plan) / _SOCKET).exists() and not _docker(plan, ["version"]).returncode
+        return (_run_folder(plan) / SOCKET).exists() and not _docker(plan, ["version"]).returncode
 
     if not processes.wait(answers, _UP_S):
         raise ClusterError(f"{component.label} does not answer after {_UP_S:g} s")
@@ -62,7 +62,7 @@ def dockerd(plan: Plan) -> Component:
         "data-root": "/var/lib/docker",
         "exec-root": "/run/docker",
         "pidfile": "/run/docker.pid",
-        "host": f"unix:///run/{_SOCKET}",
+        "host": f"unix:///run/{SOCKET}",
         "storage-driver": "overlay2",
         "exec-opt": "native.cgroupdriver=cgroupfs",
         "cgroup-parent": plan.cgroup(PLACE),
@@ -84,7 +84,7 @@ def environment(plan: Plan) -> Mapping[str, str]:
         **own,
         "PATH": f"{folder}:{own['PATH']}",
         "HOME": str(plan.work),
-        "DOCKER_HOST": f"unix://{_run_folder(plan)}/{_SOCKET}",
+        "DOCKER_HOST": f"unix://{_run_folder(plan)}/{SOCKET}",
     }
 
 

@@ -10,8 +10,10 @@ from typing import Final
 from .. import control, debian, lifecycle, parts, places, records
 from ..errors import CannotRunError, ClusterError
 from ..namespaces import entering
+from ..parts import Part
 from ..plan import Plan
 from ..progress import doing
+from ..versions import Kubernetes
 from . import engine, nodeimage, programs, recipe
 from .config import API_PORT, config
 
@@ -36,12 +38,13 @@ def bring_up(plan: Plan) -> None:
     if not plan.node_count:
         raise ValueError("kind makes one node or more")
     debian.provide()
-    for part in (programs.engine(), programs.kind(), nodeimage.node_image(plan.kubernetes)):
+    for part in needed(plan.kubernetes):
         parts.build(part)
+    archive = nodeimage.built(plan.kubernetes)
     records.create(plan)
     with records.locked(plan.work, "bringing up"):
         try:
-            _bring_up(plan)
+            _bring_up(plan, archive)
         except BaseException as error:
             lifecycle.clear(plan.work, keep_logs=isinstance(error, ClusterError))
             raise
@@ -59,6 +62,11 @@ def why_impossible() -> str:
     return ""
 
 
+def needed(version: Kubernetes) -> list[Part]:
+    """The parts that `bring_up` takes."""
+    return [programs.engine(), programs.kind(), nodeimage.node_image(version)]
+
+
 def load(plan: Plan, archives: list[Path]) -> None:
     """Give images to all nodes.
 
@@ -71,11 +79,11 @@ def load(plan: Plan, archives: list[Path]) -> None:
             pass
 
 
-def _bring_up(plan: Plan) -> None:
+def _bring_up(plan: Plan, archive: Path) -> None:
     engine.start(plan)
     image = recipe.node_image(plan.kubernetes).name
     with doing("docker load of the node image"):
-        engine.load(plan, parts.build(nodeimage.node_image(plan.kubernetes)) / "image.tar")
+        engine.load(plan, archive)
     asked = plan.work / "kind.yaml"
     asked.write_text(config(plan.node_count, plan.kubernetes, API_PORT))
     written = plan.work / "kubeconfig-kind"

@@ -16,22 +16,34 @@ from . import programs, recipe
 
 _HERE: Final = Path(__file__).parent
 _MANIFESTS: Final = {"default-cni.yaml": "network.yaml", "default-storage.yaml": "storage.yaml"}
+_ARCHIVE: Final = "image.tar"
 _FILES: Final = "images/base/files"
 
 
+def built(version: Kubernetes) -> Path:
+    """The archive of the image, as `docker save` writes it; older ones of this version go.
+
+    Raises:
+        ClusterError: it cannot be built.
+    """
+    folder = parts.build(node_image(version))
+    parts.drop_unused(folder, f"{version}-")
+    return folder / _ARCHIVE
+
+
 def node_image(version: Kubernetes) -> Part:
-    """`image.tar` as `docker save` writes it: what kind calls a node image, with all in it."""
-    made_of = [_HERE / "recipe.py", *(_HERE / name for name in _MANIFESTS.values())]
+    """What kind calls a node image: with all in it that a node and a control plane run."""
     needs = (parts.base(), parts.kubernetes(version), parts.coredns(), parts.pause())
-    texts = [programs.KIND.encode(), *(part.key.encode() for part in needs)]
-    key = f"{version}-{parts.digest(*texts, *(file.read_bytes() for file in made_of))}"
+    manifests = [(_HERE / name).read_text() for name in _MANIFESTS.values()]
+    texts = [programs.KIND, *(part.key for part in needs), *recipe.MADE_OF, *manifests]
+    key = f"{version}-{parts.digest(*(text.encode() for text in texts))}"
 
     def make(workshop: Workshop) -> None:
         base, kubernetes, coredns, pause = (parts.build(part) for part in needs)
         root = workshop.folder / "root"
         root.mkdir()
         unpack = 'tar -xOf "$1" layer.tar | tar -x --numeric-owner -C "$2"'
-        workshop.run(["sh", "-ec", unpack, "sh", str(base / "image.tar"), str(root)])
+        workshop.run(["sh", "-ec", unpack, "sh", str(base / _ARCHIVE), str(root)])
         _shell(workshop, recipe.INSTALL, root)
         listed = _images(kubernetes / "kubernetes", version)
         files = parts.from_proxy(f"sigs.k8s.io/kind@v{programs.KIND}", "Dir") / _FILES
@@ -40,12 +52,12 @@ def node_image(version: Kubernetes) -> Part:
         images = workshop.folder / "images"
         images.mkdir()
         _write_images(workshop, root, images, (kubernetes, coredns))
-        shutil.copy(pause / "image.tar", images / "pause.tar")
+        shutil.copy(pause / _ARCHIVE, images / "pause.tar")
         tags = recipe.tags(listed, components.PAUSE_IMAGE)
         (images / "tags").write_text("".join(f"{one} {other}\n" for one, other in tags))
         _shell(workshop, recipe.IMPORT, root, images)
         shutil.rmtree(images)
-        _pack(workshop, "root", recipe.node_image(version), workshop.folder / "image.tar")
+        _pack(workshop, "root", recipe.node_image(version), workshop.folder / _ARCHIVE)
 
     return Part("kind-node", key, make)
 
