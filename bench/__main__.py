@@ -11,6 +11,7 @@ import asyncio
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
@@ -70,11 +71,13 @@ async def _measure(lab: Lab, names: Sequence[str]) -> tuple[list[Figure], list[s
     figures: list[Figure] = []
     problems: list[str] = []
     for name in names:
+        began = time.perf_counter()
         try:
             figures += await BENCHMARKS[name](lab)
         except (NotMeasuredError, BadAnswerError, OSError) as error:
             problems.append(f"{name}: {error}")
             _say(f"not measured: {problems[-1]}")
+        _say(f"{name} took {time.perf_counter() - began:.0f} s")
     return figures, problems
 
 

@@ -50,11 +50,21 @@ class Lab:
         """How long to load a server."""
         return 3.0 if self.quick else 10.0
 
-    def warm_up_s(self, *, first: bool) -> float:
-        """How long to load a server before it is measured; a JVM compiles for most of a minute."""
+    def window_s(self, *, first: bool) -> float:
+        """How long each window of warming up is."""
         if self.quick:
-            return 3.0
-        return 60.0 if first else 10.0
+            return 1.0
+        return 10.0 if first else 3.0
+
+    def warm_least_s(self, *, first: bool) -> float:
+        """How long to load a server before it can count as warm; then until its rate is steady."""
+        return 60.0 if first and not self.quick else 0.0
+
+    def warm_limit_s(self, *, first: bool) -> float:
+        """How long to load a server at most before it is measured."""
+        if self.quick:
+            return 6.0
+        return 180.0 if first else 40.0
 
     @property
     def round_s(self) -> float:

@@ -20,8 +20,9 @@ from eureka_registry.local.processes import Process
 _FETCH: Final = request("GET", APPS)
 _DELTA: Final = request("GET", DELTA)
 _FULL: Final = Budget(1_650, at_least=True)
-_SHOWN: Final = Budget(136 / 50, aim=136 / 100)
-_MEMORY: Final = Budget(450 / 4, aim=80)
+_SHOWN: Final = Budget(136 / 75, aim=136 / 100)
+MEMORY_MIB: Final = 80.0
+_MEMORY: Final = Budget(MEMORY_MIB)
 _SHORT_RETENTION_S: Final = 2.0
 _FETCHES: Final = 20
 _LOOKED_AT_TOGETHER: Final = 25

@@ -44,11 +44,13 @@ async def measured(lab: Lab, names: Sequence[str]) -> tuple[list[tuple[str, list
     for name, (title, benchmark) in SECTIONS.items():
         if names and name not in names:
             continue
+        began = time.perf_counter()
         try:
             sections.append((title, await benchmark(lab)))
         except (NotMeasuredError, BadAnswerError, OSError, AssertionError) as error:
             problems.append(f"{name}: {error}")
             lab.say(f"not measured: {problems[-1]}")
+        lab.say(f"{name} took {time.perf_counter() - began:.0f} s")
     return sections, problems
 
 
@@ -107,7 +109,8 @@ def _about() -> list[str]:
         "Made by `make bench`; do not edit. Values are medians of rounds taken in turn, with the",
         "least and the greatest; the server has one core, the load generator the other. The Java",
         "server is Spring Boot 3.5.7 with Spring Cloud 2025.0.0 (eureka-core 2.0.4), `-Xmx2g`,",
-        "without the 30 s read-only cache, and is loaded for a minute before its first figure.",
+        "without the 30 s read-only cache, and is loaded before each figure until three windows in",
+        "a row agree within 5 %; the note says how long that took, or that they never did.",
         "`here : Java` is how many times as good ours is.",
         "",
         "| | |",

@@ -17,7 +17,7 @@ from bench.load import Plan
 from bench.requests import FETCH, place, renewal
 from bench.results import Better, Goal, Row
 from bench.sight import HEARTBEATS_PER_S, Addresses, addresses, seen_after
-from bench.versus import JVM, KIND, jar, java_pid
+from bench.versus import JAVA_START_S, JVM, KIND, jar, java_pid
 from conformance.java.server import JavaServer
 
 _SETTLE_S: Final = 3.0
@@ -140,7 +140,7 @@ async def _java(lab: Lab) -> AsyncIterator[list[JavaServer]]:
             server.start()
             lab.unpin_pid(java_pid(server))
         for server in servers:
-            await asyncio.to_thread(server.ready)
+            await asyncio.to_thread(server.ready, JAVA_START_S)
         yield servers
 
 

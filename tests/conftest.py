@@ -23,14 +23,15 @@ pytest_plugins = ["support.secondattempt"]
 # A shell's background jobs and `nohup` ignore these, and whatever they start does: but programs are
 # tried with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+for _number in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(_number, signal.SIG_DFL)
 
 # Nothing here asserts how long something takes, and a busy machine is slow now and then.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
 _NOT_RUN: Final = "not run: "
-_TOGETHER: Final = ("tests/conformance/oracle", "tests/kube")
+_TOGETHER: Final = ("tests/conformance/oracle", "tests/kind", "tests/kube")
 """Folders whose tests go to one worker; elsewhere the tests of a file do. Those on nodes mostly
 wait: two workers with a cluster each take half the time."""
 _LONG: Final = "long"
@@ -51,6 +52,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="TEXT",
         help="what stands before registry:test there (default: localhost/eurekube/)",
     )
+    group.addoption(
+        "--kind",
+        metavar="VERSION",
+        help="run tests/e2e on a cluster that kind makes, of this Kubernetes; empty: the usual one",
+    )
+    group.addoption("--kind-image", metavar="IMAGE", help="of kind's nodes, where there is Docker")
     group.addoption("--long", action="store_true", help="run tests that take minutes each, too")
 
 

@@ -15,6 +15,7 @@ from typing import NoReturn
 import uvloop
 
 from eureka_registry import __version__, logs
+from eureka_registry.config import files
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.load import Loaded, add_flags, load
 from eureka_registry.config.urls import redact
@@ -82,7 +83,7 @@ def _serve(options: argparse.Namespace) -> int:
     def read() -> Loaded:
         return load(vars(options), os.environ, file, lenient=lenient)
 
-    loaded = read()
+    loaded = files.loaded(read, f"file {file}" if file else "settings")
     logs.set_up(loaded.settings)
     for warning in loaded.warnings:
         _log.warning("%s", warning)

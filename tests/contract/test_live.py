@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -37,3 +39,17 @@ async def test_longer_eviction_interval_is_no_time_stood_still(start: Start) -> 
 
     assert not node.peer._is_patient(due_s + 55.5)
     assert node.peer._is_patient(due_s + 55.5 + 60.0 + 1.5)
+
+
+async def test_a_suspended_machine_gives_leases_time_to_be_renewed(node: Running) -> None:
+    """Its clients could not: what its clock jumped ahead by is waited for, but not for ever."""
+    clock, loop = node.peer.node.clock, asyncio.get_running_loop()
+    patient = [node.peer._is_patient(loop.time())]
+    for jumped_ms in (900, 3_600_000):
+        clock.follow = partial(int, jumped_ms)
+        node.peer._tick()
+        patient.append(node.peer._is_patient(loop.time()))
+
+    assert patient == [False, False, True]
+    node.peer._evict_due_s = loop.time() + 91
+    assert not node.peer._is_patient(loop.time() + 91)

@@ -70,7 +70,8 @@ async def test_metrics_count_what_happened(node: Running) -> None:
     await node.delete("/apps/FOO/i1")
     await node.delete("/apps/FOO/i1")
     await node.batch(None)
-    await node.ask("POST", "/eureka/peerreplication/batch", {}, b"{")
+    typed = {"Content-Type": "application/json"}
+    await node.ask("POST", "/eureka/peerreplication/batch", typed, b"{")
     got = await samples(node)
 
     expected = {

@@ -203,3 +203,12 @@ async def test_old_clients_without_a_host_are_served(node: Running) -> None:
         text = await wire.rest()
 
     assert text.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200"))
+
+
+async def test_the_dashboard_may_have_a_path_of_its_own(start: Start) -> None:
+    """`eureka.dashboard.path`: it is there and nowhere else; the API stays where it is."""
+    node = await start(dashboard_path="/dash")
+    asked = ("/dash/", "/dash/dashboard/state", "/dash/lastn", "/", "/dashboard/state")
+    answers = [await node.ask("GET", path) for path in (*asked, "/eureka/apps")]
+
+    assert [answer.status for answer in answers] == [200, 200, 200, 404, 404, 200]

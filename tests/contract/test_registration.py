@@ -391,3 +391,17 @@ async def test_an_override_is_of_one_application_only(node: Running) -> None:
     await node.reg("BAR", lastDirtyTimestamp=DIRTY + 1)
 
     assert (await node.state("BAR"))["status"] == "UP"
+
+
+@pytest.mark.parametrize("name", ["ISO-8859-1", "windows-1252", "GBK", "utf8"])
+async def test_xml_is_registered_in_the_encoding_it_names(node: Running, name: str) -> None:
+    """As with Java; a tool's processing instruction before it says nothing."""
+    host = "b\u00fcro" if name != "GBK" else "\u4e2d\u6587"
+    prolog = f'<?xml version="1.0" encoding="{name}"?><?tool of="mine"?>'
+    text = MINIMAL_XML.decode().replace("<hostName>h1<", f"<hostName>{host}<")
+    body = (prolog + text).encode(name)
+
+    answer = await node.post(body, headers={"Content-Type": "application/xml"})
+
+    application = (await node.get("/apps/FOO")).json["application"]
+    assert (answer.status, application["instance"][0]["hostName"]) == (204, host)

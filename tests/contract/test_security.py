@@ -7,13 +7,14 @@ import base64
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 from py_eureka_client import eureka_basic as client
 
 from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.core import limits
 from eureka_registry.http import auth
 from eureka_registry.http.guard import Guard
 from support.secure import (
@@ -312,6 +313,73 @@ async def test_guesses_are_bounded(guarded: Secure) -> None:
     assert {answer.status for answer in done} <= {401, 503}
     assert sum(answer.status == 503 for answer in done) >= 8
     assert (await guarded.get("/apps", **bearer(TOKEN))).status == 200
+
+
+async def finished(
+    asked: Sequence[asyncio.Task[Response]], number: int
+) -> list[asyncio.Task[Response]]:
+    """Wait until so many are answered; those that are."""
+    while sum(each.done() for each in asked) < number:
+        left = [each for each in asked if not each.done()]
+        await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+    return [each for each in asked if each.done()]
+
+
+async def given_up(asked: Sequence[asyncio.Task[Response]]) -> None:
+    """Wait for no answer any more."""
+    for each in asked:
+        each.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+
+
+@pytest.mark.parametrize("guessed", ["orders", "nobody", "user{}"])
+async def test_guesses_keep_nobody_out(guarded: Secure, guessed: str) -> None:
+    """80 wrong passwords wait, from the same address even: whoever comes then is checked soon."""
+    guesses = [
+        asyncio.create_task(guarded.get("/apps", **basic(f"{guessed.format(n)}:{n}")))
+        for n in range(80)
+    ]
+    one = "{}" not in guessed
+    room = limits.MAX_CHECKS_PER_USER if one else limits.MAX_CHECKS_PER_SOURCE
+    before = await finished(guesses, 80 - room)  # then all have come
+    answer = await guarded.get("/apps", **basic(ORDERS))
+    after = [guess for guess in guesses if guess.done() and guess not in before]
+    await given_up(guesses)
+
+    assert answer.status == 200
+    assert sum(guess.result().status == 401 for guess in after) <= 4
+
+
+@pytest.mark.parametrize("user", ["orders", "file", "nobody"])
+async def test_a_full_queue_does_not_tell_who_exists(guarded: Secure, user: str) -> None:
+    """Too many guesses are sent away, whoever is guessed at."""
+    guesses = [asyncio.create_task(guarded.get("/apps", **basic(f"{user}:{n}"))) for n in range(30)]
+    over = 30 - limits.MAX_CHECKS_PER_USER
+    answered = await finished(guesses, over)
+    await given_up(guesses)
+
+    sent_away = sum(guess.result().status == 503 for guess in answered)
+    assert sent_away >= over // 2, "all but those checked meanwhile"
+
+
+async def test_who_exists_costs_what_nobody_costs(
+    guarded: Secure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time an answer takes does not tell which users there are: each guess is one check."""
+    costs: list[list[str]] = []
+    real = auth.is_password
+
+    def noted(stored: str, password: bytes) -> bool:
+        costs.append(stored.split("$")[:4])
+        return real(stored, password)
+
+    monkeypatch.setattr(auth, "is_password", noted)
+    for user in ("orders", "file", "nobody", ""):
+        before = len(costs)
+        assert (await guarded.get("/apps", **basic(f"{user}:wrong"))).status == 401
+        assert len(costs) == before + 1
+
+    assert len({tuple(cost) for cost in costs}) == 1
 
 
 async def test_comparisons_take_equal_time(

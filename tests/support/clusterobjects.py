@@ -126,7 +126,7 @@ EVERY_FIELD: Final[Spec] = {
     },
     "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
     "logging": {"level": "DEBUG", "format": "json"},
-    "dashboard": {"enabled": True, "actions": False},
+    "dashboard": {"enabled": True, "actions": False, "allowedHosts": ["*.corp.example"]},
     "injection": {
         "namespaceSelector": {
             "matchLabels": {"example.com/team": "shop"},

@@ -206,9 +206,9 @@ class Running:
 def request(
     method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
 ) -> bytes:
-    """The bytes of an HTTP/1.1 request."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    """The bytes of an HTTP/1.1 request, for `localhost` unless headers have another `Host`."""
+    sent = {"Host": "localhost", **(headers or {})}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
     if body is not None:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join((*lines, "", "")).encode() + (body or b"")

@@ -60,6 +60,7 @@ SETTINGS: Final = (
     Row("logging.format", "log_format"),
     Row("dashboard.enabled", "dashboard"),
     Row("dashboard.actions", "dashboard_actions"),
+    Row("dashboard.allowedHosts", "allowed_hosts"),
 )
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from eureka_registry.config.errors import nearest
 from eureka_registry.config.names import MAPPED, UNMAPPED, Row
 
 _SEPARATORS: Final = re.compile(r"[-_.\[\]]+")
@@ -62,6 +63,37 @@ def known() -> tuple[str, ...]:
     """Return every name of the table without its `.*`, to compare misspelt ones with."""
     rows = (*MAPPED, *UNMAPPED)
     return tuple(name.removesuffix(".*") for row in rows for name in row.names)
+
+
+def is_section(name: str) -> bool:
+    """Whether names of the table stand below `name`, and it is none itself."""
+    below = _segments(name)
+    return find(name) is None and any(
+        each[: len(below)] == below and len(each) > len(below) for each in _spelt()
+    )
+
+
+def suggestion(name: str) -> str:
+    """Return `; did you mean X?` for an unknown name, or an empty text.
+
+    A name with the same last part elsewhere comes first: most often a line is indented wrongly.
+    """
+    leaf = _segments(name)[-1]
+    if leaf == "defaultzone":
+        return "; did you mean eureka.client.service-url.defaultZone?"
+    others = [each for each in known() if compact(each) != compact(name)]
+    same = [each for each in others if _segments(each)[-1] == leaf]
+    return nearest(name, same) or nearest(name, others)
+
+
+@lru_cache(maxsize=1)
+def _spelt() -> frozenset[tuple[str, ...]]:
+    rows = (*MAPPED, *UNMAPPED)
+    return frozenset(_segments(name) for row in rows for name in row.names)
+
+
+def _segments(name: str) -> tuple[str, ...]:
+    return tuple(compact(part) for part in name.split("."))
 
 
 def _cut(name: str, prefix: str) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import msgspec
 import yaml
 
 from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.config.files import content_of
 
+_T = TypeVar("_T")
 _MAX_DEPTH: Final = 50
 _MAX_NODES: Final = 100_000
-_MAX_BYTES: Final = 4_194_304
 
 
 def read_text(path: Path, *, fallback: str | None = None) -> str:
@@ -27,13 +29,10 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         ConfigurationError: the file cannot be read or is too large.
     """
-    source = f"file {path}"
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigurationError(source, f"is larger than {_MAX_BYTES} bytes")
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(source, f"cannot be read: {error.strerror}") from None
+        return content_of(path)
+    except ValueError as error:
+        raise ConfigurationError(f"file {path}", f"cannot be read: {error}") from None
 
 
 def text_of(content: bytes, source: str, *, fallback: str | None = None) -> str:
@@ -60,6 +59,16 @@ class _TypedLoader(yaml.SafeLoader):
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._checked: set[int] = set()
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401 - as inherited
+        """Refuse what nests too deeply before it is all read."""
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise _too_large(self.get_mark())
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Refuse double keys before `<<` brings in those that may be overridden."""
@@ -73,10 +82,18 @@ class _TypedLoader(yaml.SafeLoader):
 class _TextLoader(_TypedLoader):
     """YAML whose scalars stay the texts that were written: Spring converts them by itself."""
 
+    def check_plain(self) -> bool:
+        """Let a text begin with `@`: Maven fills `@project.version@` in before Spring reads it."""
+        return self.peek() == "@" or super().check_plain()
+
 
 _TextLoader.yaml_implicit_resolvers = {
     "<": [("tag:yaml.org,2002:merge", re.compile(r"<<\Z"))],
 }
+
+
+def _too_large(mark: yaml.Mark) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, "nested too deeply, or too large", mark)
 
 
 def _refuse_double_keys(node: yaml.MappingNode) -> None:
@@ -113,9 +130,7 @@ def _refuse_boundless(root: yaml.Node | None) -> None:
         node, depth = waiting.pop()
         visited += 1
         if depth > _MAX_DEPTH or visited > _MAX_NODES:
-            raise yaml.constructor.ConstructorError(
-                None, None, "nested too deeply, or too large", node.start_mark
-            )
+            raise _too_large(node.start_mark)
         if isinstance(node, yaml.MappingNode):
             waiting += [(part, depth + 1) for pair in node.value for part in pair]
         elif isinstance(node, yaml.SequenceNode):
@@ -161,6 +176,22 @@ def yaml_documents(text: str, source: str, *, texts_only: bool = False) -> list[
         raise ConfigurationError(source, "nested too deeply, or too large") from None
     except ValueError as error:
         raise ConfigurationError(source, f"holds a value that is none: {error}") from None
+
+
+def convert_document(document: object, kind: type[_T], source: str) -> _T:
+    """Turn a document that was read into a struct.
+
+    Raises:
+        ConfigurationError: a key is unknown, lacks its value or has one of another type.
+    """
+    if document in (None, ""):
+        raise ConfigurationError(source, "is empty")
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        said, _, place = str(error).partition(" - at `$.")
+        where = f"{source}: key {place.rstrip('`')}" if place else source
+        raise ConfigurationError(where, "is empty" if "got `null`" in said else said) from None
 
 
 def _single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

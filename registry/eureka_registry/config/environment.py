@@ -8,12 +8,16 @@ from typing import Final
 
 from eureka_registry.config import placeholders
 from eureka_registry.config.binding import find, known
-from eureka_registry.config.errors import nearest
+from eureka_registry.config.documents import json_document
+from eureka_registry.config.errors import ConfigurationError, nearest
 from eureka_registry.config.layer import Layer
+from eureka_registry.config.properties import flat
 from eureka_registry.config.table import SETTINGS
 from eureka_registry.config.translate import translate, without_lines
 from eureka_registry.config.values import convert
 
+_JSON_NAMES: Final = ("SPRING_APPLICATION_JSON", "spring.application.json")
+_ACTIVE: Final = "SPRING_PROFILES_ACTIVE"
 _LINK_NAME: Final = re.compile(
     r"[A-Z0-9_]+?(_SERVICE_HOST|_SERVICE_PORT(_[A-Z0-9_]+)?"
     r"|_PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)"
@@ -26,7 +30,8 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
     """Read the variables that mean settings; our own names win over Spring's.
 
     A variable that is empty counts as not set. Spring's may hold placeholders, which other
-    variables fill, as in `EUREKA_INSTANCE_HOSTNAME=${HOSTNAME}.eureka`.
+    variables fill, as in `EUREKA_INSTANCE_HOSTNAME=${HOSTNAME}.eureka`. What Spring reads from
+    `SPRING_APPLICATION_JSON` wins over its variables, as with Spring.
 
     Raises:
         ConfigurationError: a value is not possible.
@@ -38,12 +43,13 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
     for link in links:
         ours.pop(link, None)
         spring.pop(link, None)
-    layer = _from_spring(spring, environ)
+    named_json = next((name for name in _JSON_NAMES if name in named), "")
+    layer, used = _from_spring(spring, environ, named_json)
     for name, value in ours.items():
         setting = SETTINGS[_OURS[name]]
         layer.values[setting.name] = convert(setting, value, f"environment {name}")
     layer.warnings += _link_warning(links)
-    layer.warnings += _unknown(set(named) - set(links) - set(ours) - set(spring))
+    layer.warnings += _unknown(set(named) - set(links) - set(ours) - set(spring) - used)
     return layer
 
 
@@ -61,12 +67,45 @@ def _is_of_interest(name: str) -> bool:
     return name.startswith("EUREKA_") or find(name) is not None
 
 
-def _from_spring(spring: Mapping[str, str], environ: Mapping[str, str]) -> Layer:
-    filled = {name: placeholders.resolve(value, environ.get).text for name, value in spring.items()}
-    translation = translate(filled, lambda name: f"environment {name}")
+def is_of_java(name: str, value: str) -> bool:
+    """Whether a variable would count for a Java server, as the property or the file that it names.
+
+    A service link of Kubernetes' does not.
+    """
+    spelt = name.upper().startswith(("EUREKA_", "SPRING_", "SERVER_", "MANAGEMENT_"))
+    known_there = find(name) is not None or name in (*_JSON_NAMES, _ACTIVE)
+    return bool(value.strip()) and spelt and known_there and not _is_service_link(name, value)
+
+
+def _from_spring(
+    spring: Mapping[str, str], environ: Mapping[str, str], json_name: str
+) -> tuple[Layer, set[str]]:
+    """Translate variables, and properties of the variable of JSON; and which others they used."""
+    inline = _inline(environ[json_name], f"environment {json_name}") if json_name else {}
+    own = {**spring, **inline}
+
+    def lookup(name: str) -> str | None:
+        return inline.get(name, environ.get(name))
+
+    def source_of(name: str) -> str:
+        return f"environment {json_name}: key {name}" if name in inline else f"environment {name}"
+
+    filled = {name: placeholders.resolve(value, lookup) for name, value in own.items()}
+    used = {name for resolved in filled.values() for name in resolved.used}
+    translation = translate({name: found.text for name, found in filled.items()}, source_of, used)
     warnings = [*translation.warnings]
     warnings += [f"environment: {line}" for line in without_lines(translation.without)]
-    return Layer(translation.values, warnings)
+    if environ.get(_ACTIVE, "").strip():
+        warnings.append(f"environment {_ACTIVE}: not applied, no file with profiles is read here")
+    return Layer(translation.values, warnings), used
+
+
+def _inline(text: str, source: str) -> dict[str, str]:
+    """Read `SPRING_APPLICATION_JSON`: properties, nested or with dots."""
+    document = json_document(text, source)
+    if not isinstance(document, dict):
+        raise ConfigurationError(source, "is not a JSON object of properties")
+    return dict(flat(document))
 
 
 def _link_warning(links: Iterable[str]) -> list[str]:

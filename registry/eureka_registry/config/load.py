@@ -112,10 +112,10 @@ def _from_content(content: bytes, path: Path, *, lenient: bool) -> Layer:
     for key, raw in document.items():
         name = _BY_COMPACT.get(compact(str(key)))
         if name is None and lenient:
-            warnings.append(f"{_unknown(key, source)}; ignored")
+            warnings.append(f"{_unknown(key, source, raw)}; ignored")
             continue
         if name is None:
-            raise _unknown(key, source)
+            raise _unknown(key, source, raw)
         if name in values:
             raise ConfigurationError(source, f"{name} is there twice, in two spellings")
         if raw is not None:
@@ -133,7 +133,7 @@ def _document(content: bytes, path: Path, source: str) -> object:
     return documents[0] if documents else None
 
 
-def _unknown(key: object, source: str) -> ConfigurationError:
+def _unknown(key: object, source: str, raw: object) -> ConfigurationError:
     """Say of a key that is no setting what it may be."""
     if str(key) in _SPRING_KEYS or "." in str(key):
         return ConfigurationError(
@@ -146,6 +146,10 @@ def _unknown(key: object, source: str) -> ConfigurationError:
             "is Kubernetes'; `eureka-registry up -f` reads an EurekaCluster, "
             "this file holds settings",
         )
+    inner = raw if isinstance(raw, dict) else {}
+    if found := next((each for each in inner if compact(str(each)) in _BY_COMPACT), None):
+        said = f"is no setting, but {found} below it is: settings stand at the top level"
+        return ConfigurationError(f"{source}: key {key}", said)
     return ConfigurationError(f"{source}: key {key}", f"unknown{nearest(str(key), SETTINGS)}")
 
 

@@ -179,6 +179,7 @@ MAPPED: Final[tuple[Row, ...]] = (
         "eureka.rateLimiter.fullFetchAverageRate",
     ),
     _to("dashboard", "eureka.dashboard.enabled"),
+    _to("dashboard_path", "eureka.dashboard.path"),
 )
 """The properties that have a setting here."""
 
@@ -198,6 +199,13 @@ UNMAPPED: Final[tuple[Row, ...]] = (
         """
         spring.security.* security.basic.* security.user.* server.ssl.* eureka.client.tls.*
         eureka.instance.secure-port-enabled eureka.securePort.enabled
+        """,
+    ),
+    *_without(
+        "NOT READ: what these name; put it into the file that is read, or into variables",
+        """
+        spring.config.import spring.config.location spring.config.additional-location
+        spring.config.name spring.profiles.default spring.cloud.config.*
         """,
     ),
     *_without(
@@ -259,7 +267,7 @@ UNMAPPED: Final[tuple[Row, ...]] = (
         eureka.server.json-codec-name eureka.jsonCodecName
         eureka.server.xml-codec-name eureka.xmlCodecName
         eureka.server.log-identity-headers eureka.auth.shouldLogIdentityHeaders
-        eureka.server.metrics.enabled eureka.dashboard.path eureka.experimental.*
+        eureka.server.metrics.enabled eureka.experimental.*
         eureka.server.remote-region-connect-timeout-ms eureka.remoteRegionConnectTimeoutMs
         eureka.server.remote-region-read-timeout-ms eureka.remoteRegionReadTimeoutMs
         eureka.server.g-zip-content-from-remote-region eureka.remoteRegion.gzipContent

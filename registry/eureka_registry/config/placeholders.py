@@ -21,10 +21,11 @@ _MAX_LENGTH: Final = 65_536
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """A text with its placeholders filled in, and the names that could not be."""
+    """A text with its placeholders filled in, and the names that could not be, or were, used."""
 
     text: str
     missing: tuple[str, ...] = ()
+    used: frozenset[str] = frozenset()
 
 
 class _Run:
@@ -33,6 +34,7 @@ class _Run:
     def __init__(self, lookup: Lookup) -> None:
         self.lookup = lookup
         self.missing: list[str] = []
+        self.used: set[str] = set()
         self.lookups_left = _MAX_LOOKUPS
         self.length_left = _MAX_LENGTH
 
@@ -67,6 +69,7 @@ class _Run:
         found = self.lookup(name)
         if found is None:
             return None
+        self.used.add(name)
         value = self.fill(found, (*open_names, name))
         self.length_left -= len(value)
         return value if self.length_left > 0 else None
@@ -112,7 +115,7 @@ def resolve(text: str, lookup: Lookup) -> Resolved:
     """
     run = _Run(lookup)
     filled = run.fill(text, ())
-    return Resolved(filled, tuple(dict.fromkeys(run.missing)))
+    return Resolved(filled, tuple(dict.fromkeys(run.missing)), frozenset(run.used))
 
 
 def variables(environ: Mapping[str, str]) -> Lookup:

@@ -39,9 +39,11 @@ Lists are written with commas, names and values as `name=value,name=value`, list
 
 Spring's environment variables (`EUREKA_SERVER_ENABLE_SELF_PRESERVATION`,
 `EUREKA_CLIENT_SERVICEURL_DEFAULTZONE`, `SERVER_PORT`, ...) count, too, where this page names a
-property of Java's; our own names win. They may hold placeholders, as in
-`EUREKA_INSTANCE_HOSTNAME=${HOSTNAME}.eureka`. Files of Spring's (`application.yml`) are read by
-`eureka-registry up -f`; properties are compared as Spring does, without case, `-` and `_`.
+property of Java's, and so do properties in `SPRING_APPLICATION_JSON`; our own names win. They may
+hold placeholders, as in `EUREKA_INSTANCE_HOSTNAME=${HOSTNAME}.eureka`. Files of Spring's
+(`application.yml`, also those of profiles and of `config/` beside it) are read by
+`eureka-registry up -f`; properties are compared as Spring does, without case, `-` and `_`. What
+Spring would have read and is not read here is named at the start.
 
 Variables that Kubernetes makes for Services (`EUREKA_PORT=tcp://...`, `EUREKA_SERVICE_HOST`) are
 ignored; `enableServiceLinks: false` in the pod keeps them away.

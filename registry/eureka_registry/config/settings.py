@@ -18,6 +18,8 @@ ShortWait = Annotated[float, Meta(ge=0, le=3600)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 
+_PATH: Final = r"^(/[A-Za-z0-9._~-]+)*$"
+
 EVERY_NETWORK: Final = "*"
 """A `host` that listens on every network, of IPv4 and of IPv6."""
 
@@ -93,7 +95,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = ""
     ip_address: Annotated[
-        str, _about("IP address of this peer's own instance; empty: `host`, or else `hostname`")
+        str,
+        _about(
+            "IP address of this peer's own instance; empty: the one it listens on, or else the "
+            "machine's first that is not the loopback's"
+        ),
     ] = ""
     app_name: Annotated[
         str, _about("application under which the peers list themselves"), Meta(min_length=1)
@@ -124,7 +130,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     context_path: Annotated[
         str,
         _about("a further path the API and the dashboard are served under, such as `/registry`"),
-        Meta(pattern=r"^(/[A-Za-z0-9._~-]+)*$"),
+        Meta(pattern=_PATH),
     ] = ""
 
     peers: Annotated[
@@ -335,6 +341,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "empty: everybody may do everything"
         ),
     ] = ""
+    allowed_hosts: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._*?-]+$")]],
+        _live(
+            "further host names by which browsers reach this peer, say through a proxy; patterns "
+            "such as `*.example.com`, without scheme and port (docs/security.md)"
+        ),
+    ] = []
     peer_credentials_file: Annotated[
         str,
         _about(
@@ -346,7 +359,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, _live("DEBUG, INFO, WARNING or ERROR"), Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     ] = "INFO"
     log_format: Annotated[LogFormat, _live("`text` or `json`")] = LogFormat.TEXT
-    dashboard: Annotated[bool, _live("serve the dashboard at `/`")] = True
+    dashboard: Annotated[bool, _live("serve the dashboard")] = True
+    dashboard_path: Annotated[
+        str,
+        _about("path of the dashboard below `context_path`, such as `/dashboard`; empty: `/`"),
+        Meta(pattern=_PATH),
+    ] = ""
     dashboard_actions: Annotated[
         bool, _live("let the dashboard take instances out of service and remove them")
     ] = True

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final
 
 import msgspec
 
 from eureka_registry.config import urls
-from eureka_registry.config.binding import Found, compact, find, known
-from eureka_registry.config.errors import ConfigurationError, nearest
+from eureka_registry.config.binding import Found, compact, find, is_section, suggestion
+from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.names import MAPPED, Row
-from eureka_registry.config.settings import Settings
+from eureka_registry.config.settings import EVERY_NETWORK, Settings
 from eureka_registry.config.table import SETTINGS, Kind
 from eureka_registry.config.values import Given, convert, number
 
 SourceOf = Callable[[str], str]
 """Says where a property stands, for messages: `file application.yml: key server.port`."""
 
+_UNFILLED: Final = re.compile(r"\$\{[^}]*\}?|@[A-Za-z][\w.-]*@")
+_ONLY_SHOWN: Final = frozenset({"app_name", "environment", "datacenter", "region", "zone"})
+"""Settings without which a peer works all the same; hosts, ports and URLs it needs as meant."""
+
+_BELOW_EUREKA: Final = ("client.", "instance.", "dashboard.", "server.")
 _DEFAULT_ZONE: Final = "defaultZone"
 _DEFAULT_KEYS: Final = frozenset({"defaultzone", "default"})
+_HOSTS: Final = frozenset({"host", "management_host"})
+_ANY_IPV6: Final = frozenset({"::", "[::]"})
 _ORDER: Final = {id(row): place for place, row in enumerate(MAPPED)}
 
 
@@ -45,45 +53,75 @@ class _Property(msgspec.Struct, frozen=True):
         return self.found.row
 
 
-def translate(properties: Mapping[str, str], source_of: SourceOf) -> Translation:
+def translate(
+    properties: Mapping[str, str], source_of: SourceOf, used: Container[str] = ()
+) -> Translation:
     """Translate properties whose placeholders are filled in.
 
-    Names outside of the table are passed over, but those that begin with `eureka.` get a warning
-    with the nearest known name. Empty values count as not set.
+    Names outside of the table are passed over, but those that begin with `eureka.`, or would be
+    known with it, get a warning with the nearest known name, unless placeholders `used` them: they
+    are somebody's own. Empty values count as not set, and so do texts that nothing depends on with
+    a placeholder that nobody could fill.
 
     Raises:
-        ConfigurationError: a value is not of its setting's type, or holds a placeholder that
-            nobody could fill.
+        ConfigurationError: a value is not of its setting's type, or another holds such a
+            placeholder.
     """
     translation = Translation()
     mapped: list[_Property] = []
     for name, value in properties.items():
         found = find(name)
         if found is None:
-            _warn_if_eureka(name, source_of(name), translation.warnings)
+            if name not in used:
+                translation.warnings += _unknown(name, value, source_of(name))
         elif not found.row.setting:
             translation.without.setdefault(found.row.reason, []).append(name)
-        elif value.strip():
-            mapped.append(_Property(name, _filled(value, source_of(name)), source_of(name), found))
+        elif not value.strip():
+            translation.warnings += _blank(source_of(name), found.row)
+        else:
+            item = _Property(name, value, source_of(name), found)
+            mapped += [item] if _is_filled(item, translation.warnings) else []
     mapped.sort(key=lambda item: _ORDER[id(item.row)])
     _translate_singles(mapped, translation)
     _translate_families(mapped, translation)
     return translation
 
 
-def _warn_if_eureka(name: str, source: str, warnings: list[str]) -> None:
-    if name.lower().startswith("eureka."):
-        warnings.append(f"{source}: unknown, ignored{nearest(name, known())}")
+def _blank(source: str, row: Row) -> list[str]:
+    """An application's name is never left empty on purpose."""
+    if row.setting != "app_name":
+        return []
+    return [f"{source}: is blank, so it counts as not set"]
 
 
-def _filled(value: str, source: str) -> str:
-    start = value.find("${")
-    if start >= 0:
-        unknown = value[start : value.find("}", start) + 1] or value[start:]
+def _unknown(name: str, value: str, source: str) -> list[str]:
+    if not name.lower().startswith("eureka."):
+        meant = f"eureka.{name}"
+        known_there = name.lower().startswith(_BELOW_EUREKA) and find(meant) is not None
+        return [f"{source}: unknown, ignored; did you mean {meant}?"] if known_there else []
+    if is_section(name):
+        lacking = "has a value of its own, ignored; only keys below it mean something"
+        return [f"{source}: {lacking if value.strip() else 'is empty'}"]
+    return [f"{source}: unknown, ignored{suggestion(name)}"]
+
+
+def _is_filled(item: _Property, warnings: list[str]) -> bool:
+    """Whether nothing of a value is left for others to fill in; a text that is only shown may be.
+
+    Spring leaves such a placeholder as it is. Maven has filled its own in when a program is built.
+    """
+    found = _UNFILLED.search(item.value)
+    if found is None or ("://" in item.value and found[0].startswith("@")):
+        return True
+    why = "Maven fills it in at a build" if found[0].startswith("@") else "nobody fills it in"
+    if item.row.setting not in _ONLY_SHOWN:
         raise ConfigurationError(
-            source, f"{unknown} is not known", "a variable that is set, or a default: ${NAME:value}"
+            item.source,
+            f"{found[0]} is not known here: {why}",
+            "a value, a variable that is set, or a default: ${NAME:value}",
         )
-    return value
+    warnings.append(f"{item.source}: {found[0]} is not known here ({why}): counts as not set")
+    return False
 
 
 def _translate_singles(mapped: Iterable[_Property], translation: Translation) -> None:
@@ -106,9 +144,11 @@ def _raw(item: _Property) -> object:
         return _scaled(item)
     if setting.kind is Kind.PAIRS:
         return item.value.replace(";", "=")
+    if setting.name in _HOSTS and item.value.strip() in _ANY_IPV6:
+        return EVERY_NETWORK  # Java's sockets take IPv4 there, too
     if setting.name == "app_name":
         return item.value.upper()  # InstanceInfo.Builder.setAppName
-    if setting.name == "context_path":
+    if setting.name in {"context_path", "dashboard_path"}:
         return item.value.strip().rstrip("/")
     return item.value
 

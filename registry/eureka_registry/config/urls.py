@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 _CREDENTIALS: Final = re.compile(r"(?:(?<=://)|(?<![^\s,])(?!\w+://|\w+=))[^\s,]*@")
 _CUT_CREDENTIALS: Final = re.compile(r"(?<=://)[^\s,/@\[]*:(?![0-9]*(?:[/?#\s,]|$))[^\s,/]*")
+_INNER_PORT: Final = re.compile(r":[0-9]*[^0-9\]:]+[^\]]*$")
+_PLACE_BEHIND: Final = re.compile(r"@[^/@]*:[0-9]+(?:/|$)")
+_PORT_DIGITS: Final = 4
+"""A number with so many digits behind an address of IPv6 is rather a port than its last group."""
 _HOST: Final = re.compile(r"[^\s/?#@\\,${}]+")
 _BASE_PATH: Final = re.compile(r"(?:/eureka)?(?:/v[12])?/?$")
 
@@ -15,9 +20,14 @@ _BASE_PATH: Final = re.compile(r"(?:/eureka)?(?:/v[12])?/?$")
 def redact(url: str) -> str:
     """Return `url` with `***` in the place of user and password; several URLs may be given.
 
-    A URL that a comma in its password has cut in two is covered, too.
+    A URL that a comma in its password has cut in two is covered, too. An address of IPv6 that lacks
+    its brackets is not taken for a password.
     """
-    return _CUT_CREDENTIALS.sub("***", _CREDENTIALS.sub("***@", url))
+    return _CUT_CREDENTIALS.sub(_cut, _CREDENTIALS.sub("***@", url))
+
+
+def _cut(match: re.Match[str]) -> str:
+    return match[0] if _without_brackets(match[0]) else "***"
 
 
 def service_url(text: str) -> str:
@@ -29,18 +39,76 @@ def service_url(text: str) -> str:
 def problem(url: str) -> str | None:
     """Say why `url` cannot be a service URL, without showing its password; `None` if it can."""
     shown = repr(redact(url))
+    if said := _slip(url):
+        return f"{shown} {said}"
     try:
         parts = urlsplit(url)
         valid_port = parts.port != 0
     except ValueError:
-        return f"{shown} has no valid host and port"
+        cut = "; a comma in a password is written %2C" if "***" in shown else ""
+        return f"{shown} has no valid host and port{cut}"
     if parts.scheme not in {"http", "https"}:
         return f"{shown} does not begin with http:// or https://"
-    if not parts.hostname or not _HOST.fullmatch(parts.hostname) or not valid_port:
+    if not valid_port or not _is_host(parts.hostname or ""):
         return f"{shown} has no valid host and port"
     if parts.query or parts.fragment or re.search(r"[\s\\]", url):
         return f"{shown} has more than a host, a port and a path"
     return None
+
+
+def _is_host(host: str) -> bool:
+    """Whether a name can be looked up; one with an empty or too long part ends the one who asks."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return bool(_HOST.fullmatch(host))
+
+
+def _slip(url: str) -> str | None:
+    """Name the mistake and its cure, if it is one of those that many people make."""
+    if url.count("://") > 1:
+        return "holds several URLs, which a comma must separate"
+    _, _, rest = url.partition("://")
+    place = re.split("[/?#]", rest, maxsplit=1)[0]
+    behind = rest[len(place) :]
+    if "@" in behind and (_INNER_PORT.search(place) or _PLACE_BEHIND.search(behind)):
+        return (
+            "has an @ behind the host: in a password / is written %2F, # is written %23 and ? is "
+            "written %3F"
+        )
+    if bracketed := _without_brackets(place.rpartition("@")[2]):
+        return f"has an address of IPv6 without brackets, which is written {bracketed}"
+    if not rest and "@" in url:
+        return (
+            "does not begin with http:// or https://; a comma in the password of the URL before it "
+            "is written %2C"
+        )
+    return None
+
+
+def _without_brackets(place: str) -> str:
+    """Give host and port with brackets round an address of IPv6 that lacks them, else nothing."""
+    host, _, port = place.rpartition(":")
+    if is_ipv6(host) and port.isdecimal() and len(port) >= _PORT_DIGITS:
+        return f"[{host}]:{port}"
+    if is_ipv6(place):
+        return f"[{place}]"
+    return f"[{host}]:{port}" if is_ipv6(host) and port.isdecimal() else ""
+
+
+def is_ipv6(host: str) -> bool:
+    """Whether a text is an address of IPv6, without brackets."""
+    try:
+        return ipaddress.ip_address(host).version == 6  # noqa: PLR2004
+    except ValueError:
+        return False
+
+
+def host(text: str) -> str:
+    """Return a host name or an address; an address of IPv6 without the brackets it has in URLs."""
+    inner = text.strip().removeprefix("[").removesuffix("]")
+    return inner if is_ipv6(inner) else text.strip()
 
 
 def split(url: str) -> SplitResult:

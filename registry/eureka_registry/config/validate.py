@@ -13,6 +13,15 @@ from eureka_registry.config.settings import EVERY_NETWORK, NAME, Settings
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%a-z]*")
 _EVERYWHERE: Final = frozenset({"*", "0.0.0.0", "::"})  # noqa: S104
+_SHOWN_NAMES: Final = (
+    "name",
+    "app_name",
+    "region",
+    "zone",
+    "environment",
+    "datacenter",
+    "pod_name",
+)
 _HOST_NAMES: Final = ("host", "management_host", "hostname", "peers_dns")
 _URL: Final = "http(s)://host:port/eureka/"
 
@@ -25,7 +34,7 @@ def validate(settings: Settings, sources: Mapping[str, str] | None = None) -> No
     Raises:
         ConfigurationError: for the first thing that cannot be.
     """
-    checks = (_ports, _peer_sources, _service_urls, _hosts, _addresses, _certificates)
+    checks = (_names, _ports, _peer_sources, _service_urls, _hosts, _addresses, _certificates)
     for check in checks:
         for names, problem, allowed in check(settings):
             raise ConfigurationError(_source(names, sources or {}), problem, allowed)
@@ -38,6 +47,13 @@ _Problem = tuple[tuple[str, ...], str, str]
 def _source(names: tuple[str, ...], sources: Mapping[str, str]) -> str:
     given = [sources[name] for name in names if name in sources]
     return " and ".join(dict.fromkeys(given)) or f"setting {' and '.join(names)}"
+
+
+def _names(settings: Settings) -> Iterator[_Problem]:
+    for name in _SHOWN_NAMES:
+        value = str(getattr(settings, name))
+        if not value.isprintable():
+            yield (name,), f"{value!r} holds a control character", "text of one line"
 
 
 def _ports(settings: Settings) -> Iterator[_Problem]:

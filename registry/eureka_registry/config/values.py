@@ -18,6 +18,7 @@ _FALSE: Final = frozenset({"false", "no", "off", "0"})
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _SHOWN: Final = 80
 _SERVICE_URLS: Final = frozenset({"peers", "remote_regions"})
+_HOSTS: Final = frozenset({"host", "management_host", "hostname", "ip_address"})
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -133,9 +134,13 @@ def convert(setting: Setting, raw: object, source: str) -> Given:
         raise ConfigurationError(source, str(error), setting.allowed) from None
     if setting.kind is Kind.CHOICE and isinstance(value, str):
         value = _choice(setting, value)
+    if setting.name in _HOSTS and isinstance(value, str):
+        value = urls.host(value)
     if setting.name in _SERVICE_URLS:
         value = _as_service_urls(value)
     try:
         return Given(msgspec.convert(value, setting.annotation), source)
     except msgspec.ValidationError:
+        if value == "":
+            raise ConfigurationError(source, "is blank", setting.allowed) from None
         raise ConfigurationError(source, f"{shown(raw)} is not possible", setting.allowed) from None

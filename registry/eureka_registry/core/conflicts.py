@@ -35,6 +35,8 @@ def settle(
         now_ms: the present moment.
     """
     by_client = origin is Origin.CLIENT
+    if held is None and by_client:
+        return incoming, now_ms
     told_ms = now_ms if by_client else moment_told(incoming.last_updated_ms, now_ms)
     if held is None:
         return incoming, told_ms

@@ -62,7 +62,7 @@ class Lease:
         packed = content(instance)
         self.instance = instance
         self.bytes = len(packed)
-        self.digest = _digest(packed)
+        self.digest = int.from_bytes(blake2b(packed, digest_size=8).digest())
 
     def ends_at_ms(self, *, java: bool) -> int:
         """When the lease is over; it is still valid at that very millisecond.
@@ -96,7 +96,9 @@ class Lease:
 
 def within_bounds(length_s: int) -> int:
     """What an interval or a duration counts for, in seconds, whatever a document says."""
-    return min(max(length_s, MIN_LEASE_S), MAX_LEASE_S)
+    if MIN_LEASE_S <= length_s <= MAX_LEASE_S:
+        return length_s
+    return MIN_LEASE_S if length_s < MIN_LEASE_S else MAX_LEASE_S
 
 
 def is_odd(lease: LeaseInfo) -> bool:
@@ -106,7 +108,7 @@ def is_odd(lease: LeaseInfo) -> bool:
 
 def content_digest(instance: Instance) -> int:
     """64 bits that are equal at all peers that hold the same document."""
-    return _digest(content(instance))
+    return int.from_bytes(blake2b(content(instance), digest_size=8).digest())
 
 
 def content(instance: Instance) -> bytes:
@@ -142,7 +144,3 @@ def content(instance: Instance) -> bytes:
         *(() if instance.sid == DEFAULT_SID else (instance.sid,)),
     )
     return msgspec.msgpack.encode(fields, order="sorted")
-
-
-def _digest(packed: bytes) -> int:
-    return int.from_bytes(blake2b(packed, digest_size=8).digest())

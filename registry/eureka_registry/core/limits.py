@@ -60,6 +60,13 @@ VERDICT_AGE_MS: Final = 1_000
 
 # -- Requests and answers
 
+DENSE_BURST_BYTES: Final = 12_582_912
+"""Bytes of lists that may be compressed densely at once (0.1 s, for 10,000 instances as JSON); the
+rest is compressed fast."""
+
+DENSE_BYTES_PER_S: Final = 4_194_304
+"""Bytes of lists that may be compressed densely per second in the long run (4 % of a core)."""
+
 NOTICES_A_MINUTE: Final = 20
 MAX_NOTICED: Final = 1_000
 """Lines a minute that one kind of warning may write to the log, and how many names it remembers as
@@ -123,3 +130,14 @@ MAX_AHEAD_MS: Final = 86_400_000
 clock of a server is a day ahead, and the later change wins (`core.registry`)."""
 
 # -- Connections
+
+# -- Passwords that wait to be checked, each for a quarter of a second of a thread
+
+MAX_CHECKS_PER_USER = 8
+"""For one user from one address: a client with an old password keeps no other user waiting."""
+
+MAX_CHECKS_PER_SOURCE = 64
+"""From one address: 16 s of work, more than clients wait. Beyond it the oldest is answered 503."""
+
+MAX_CHECKS = 512
+"""From all addresses: each holds a connection and a header of at most 8 KiB, so 4 MiB."""

@@ -96,6 +96,7 @@ class Registry(Holdings):
         self.last_departed: deque[tuple[int, str, bool]] = deque(maxlen=LAST_N)
         self._budget = EvictionBudget(rules.preservation.threshold)
         self._verdict: tuple[int, Verdict] | None = None
+        self._plenty = rules.room.plenty()
         self.refusals = Refusals()
         self.java: JavaThreshold | None = None
         if rules.java_interval_s is not None:
@@ -113,6 +114,7 @@ class Registry(Holdings):
         if rules.java_interval_s is not None:
             self.java = JavaThreshold(expected, rules.java_interval_s, rules.preservation)
         self.rules = rules
+        self._plenty = rules.room.plenty()
         self._verdict = None
         self.delta.retention_ms = rules.delta_retention_ms
         self._budget.threshold = rules.preservation.threshold
@@ -152,7 +154,8 @@ class Registry(Holdings):
             The document as it is now held, or why there is no room for it.
         """
         instance = _with_amazon_id(instance)
-        held = self.lease(instance.app, instance.id)
+        instance_id = instance.id
+        held = self.lease(instance.app, instance_id)
         lease = Lease(instance, now_ms)
         if held is not None:
             _go_on(lease, held, origin)
@@ -178,14 +181,14 @@ class Registry(Holdings):
                 overridden_status=lease.override or Status.UNKNOWN,
                 action=ActionType.ADDED,
                 last_updated_ms=changed_ms,
-                is_coordinating=instance.id == self.rules.own_id,
+                is_coordinating=instance_id == self.rules.own_id,
                 lease=lease.info(),
             )
         )
         full = self._hold(lease, held, now_ms)
         if full is not None:
             return full
-        self.last_registered.append((now_ms, f"{instance.app}({instance.id})"))
+        self.last_registered.append((now_ms, f"{instance.app}({instance_id})"))
         return lease.instance
 
     def copy(self, instance: Instance, now_ms: int) -> Full | None:
@@ -398,9 +401,11 @@ class Registry(Holdings):
 
     def _hold(self, lease: Lease, held: Lease | None, now_ms: int) -> Full | None:
         """Let `lease` take the place of `held` if there is room for it."""
-        full = self.rules.room.refusal(self, lease, held)
-        if full is not None:
-            return full
+        instances, size = self._plenty
+        if self.size >= instances or self.bytes + lease.bytes > size:
+            full = self.rules.room.refusal(self, lease, held)
+            if full is not None:
+                return full
         if held is None and self.java is not None:
             self.java.came()
         self._put(lease, held, now_ms)

@@ -33,13 +33,18 @@ class Room(msgspec.Struct, frozen=True):
     max_instances: int = 100_000
     application_share: float = 0.5
 
+    def plenty(self) -> tuple[int, int]:
+        """Below so many instances and bytes of documents there is room, whosever they are."""
+        instances = min(self.max_instances, self._most_of_one())
+        return instances, int(self._most_bytes() * self.application_share)
+
     def refusal(self, holdings: Holdings, lease: Lease, held: Lease | None) -> Full | None:
         """Why there is no room for `lease`, which would replace `held`; `None` if there is."""
         if held is None and holdings.size >= self.max_instances:
             return Full(f"this registry holds its {self.max_instances} instances already")
         application = holdings.applications.get(lease.instance.app)
         if held is None and application is not None:
-            most = max(MIN_APPLICATION_INSTANCES, int(self.max_instances * self.application_share))
+            most = self._most_of_one()
             if len(application.leases) >= most:
                 return Full(
                     f"{application.name} has {most} instances already, as many as one application "
@@ -52,7 +57,7 @@ class Room(msgspec.Struct, frozen=True):
         grows = lease.bytes - (held.bytes if held is not None else 0)
         if grows <= 0 or (held is not None and lease.bytes <= MEAN_INSTANCE_BYTES):
             return None
-        most = max(MIN_REGISTRY_BYTES, self.max_instances * MEAN_INSTANCE_BYTES)
+        most = self._most_bytes()
         if holdings.bytes + grows > most:
             return Full(f"this registry holds {most // _MIB} MiB of documents already")
         application = holdings.applications.get(lease.instance.app)
@@ -60,3 +65,9 @@ class Room(msgspec.Struct, frozen=True):
             share = int(most * self.application_share) // _MIB
             return Full(f"{application.name} has {share} MiB of documents already")
         return None
+
+    def _most_of_one(self) -> int:
+        return max(MIN_APPLICATION_INSTANCES, int(self.max_instances * self.application_share))
+
+    def _most_bytes(self) -> int:
+        return max(MIN_REGISTRY_BYTES, self.max_instances * MEAN_INSTANCE_BYTES)

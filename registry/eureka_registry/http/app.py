@@ -24,6 +24,7 @@ from eureka_registry import logs
 from eureka_registry.config.settings import Settings
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Origin, PeerAction
+from eureka_registry.http.addresses import address_of
 from eureka_registry.http.api import Api, methods
 from eureka_registry.http.configuration import Configuration, with_live
 from eureka_registry.http.connection import Server
@@ -31,8 +32,9 @@ from eureka_registry.http.dashboard import Dashboard
 from eureka_registry.http.files import LOOK_EVERY_S, Watched
 from eureka_registry.http.gate import NOT_COPIED, Stage
 from eureka_registry.http.guard import Guard
+from eureka_registry.http.hosts import Hosts, machine_names
 from eureka_registry.http.management import Management
-from eureka_registry.http.node import Node, own_instance, own_key, scheme, with_ports
+from eureka_registry.http.node import Node, own_instance, own_key, scheme, with_address, with_ports
 from eureka_registry.http.serving import Serving, fast_lane
 from eureka_registry.http.sockets import allow_files, bind, port_of
 from eureka_registry.http.tls import Tls
@@ -74,6 +76,7 @@ async def serve(configuration: Configuration, *, stop_with_stdin: bool = False) 
     api_sockets = bind(settings.host, settings.port)
     management_sockets = bind(settings.management_host or settings.host, settings.management_port)
     settings = with_ports(settings, port_of(api_sockets), port_of(management_sockets))
+    settings = with_address(settings, address_of(api_sockets))
     try:
         async with open_session(tls.client) as session:
             peer = Peer(Node(settings, session, configuration=configuration), tls)
@@ -99,7 +102,8 @@ class Peer:
         self._guard = Guard(node.settings.auth_file) if node.settings.auth_file else None
         dashboard = Dashboard(node)
         handlers = methods(node.reads, node.writes, node.peer_api, dashboard.status, dashboard.page)
-        serving = Serving(node, Api(handlers, node.counters), self._guard)
+        hosts = Hosts(node, machine_names())
+        serving = Serving(node, Api(handlers, node.counters), hosts, self._guard)
         settings = node.settings
         self._server = Server(
             serving.handle,
@@ -109,7 +113,7 @@ class Peer:
             max_connections=settings.max_connections,
         )
         self._management = Server(
-            Management(node).handle,
+            Management(node, hosts).handle,
             None,
             keepalive_timeout_s=settings.keepalive_timeout_s,
             request_timeout_s=settings.request_timeout_s,
@@ -274,7 +278,7 @@ class Peer:
         self._evict_due_s = loop.time() + settings.eviction_interval_s
         start = group.create_task
         self._timers = [
-            start(_every(1.0, lambda: node.registry.tick(node.now_ms()))),
+            start(_every(1.0, self._tick)),
             start(_every_set(lambda: node.settings.eviction_interval_s, self._evict)),
             start(_every_set(lambda: node.settings.threshold_update_interval_s, self._recount)),
             start(_every(5.0, self._cut_off_overdue)),
@@ -288,6 +292,12 @@ class Peer:
         if self._snapshot is not None:
             keep = self._snapshot.keep(lambda: node.settings.snapshot_interval_s)
             self._timers.append(start(keep))
+
+    def _tick(self) -> None:
+        jumped_s = self.node.clock.follow() / 1000
+        if jumped_s > _STALL_S:
+            self._be_patient(asyncio.get_running_loop().time(), jumped_s)
+        self.node.registry.tick(self.node.now_ms())
 
     def _look_at_settings(self) -> None:
         wanted = self.node.configuration.look()
@@ -329,9 +339,14 @@ class Peer:
         stood_still_s = now_s - self._evict_due_s
         self._evict_due_s = now_s + self.node.settings.eviction_interval_s
         if stood_still_s > _STALL_S:
-            self._patient_until_s = now_s + min(stood_still_s, _LONGEST_PATIENCE_S)
+            self._be_patient(now_s, stood_still_s)
             _log.warning("process stood still, leases wait for it seconds=%.1f", stood_still_s)
         return now_s < self._patient_until_s
+
+    def _be_patient(self, now_s: float, missed_s: float) -> None:
+        """Let no lease end for as long as clients could not renew, within a bound."""
+        until_s = now_s + min(missed_s, _LONGEST_PATIENCE_S)
+        self._patient_until_s = max(self._patient_until_s, until_s)
 
     def _renew_self(self) -> None:
         if self.node.gate.stage is not Stage.READY:

@@ -26,7 +26,6 @@ _OF_APPLICATIONS: Final = frozenset(
 _BETWEEN_PEERS: Final = frozenset(
     {Resource.BATCH, Resource.RENEWALS, Resource.DIGEST, Resource.COPY}
 )
-_FOREIGN_PAGES: Final = frozenset({"cross-site", "same-site"})
 
 _LOG2_N: Final = 14
 _BLOCK: Final = 8
@@ -73,22 +72,15 @@ class Verdict(Enum):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What matters of a request; `site` is the browser's `Sec-Fetch-Site`, empty for programs."""
+    """What matters of a request."""
 
     method: str
     route: Route | None
     from_peer: bool = False
-    site: str = ""
 
 
 def authorise(identity: Identity, request: Request) -> Verdict:
-    """Judge a request; anybody without a name is asked for one instead of being refused.
-
-    A browser sends a password it remembers along with what any page makes it send, so pages from
-    elsewhere may change nothing.
-    """
-    if request.method not in _READS and request.site in _FOREIGN_PAGES:
-        return Verdict.FORBIDDEN
+    """Judge a request; anybody without a name is asked for one instead of being refused."""
     if _may(identity, request):
         return Verdict.ALLOWED
     return Verdict.FORBIDDEN if identity.name else Verdict.UNAUTHORISED
@@ -164,6 +156,17 @@ def kept(salt: bytes, key: bytes) -> str:
     """Write down a salt and scrypt's result; made of chance, a password that nobody has."""
     parts = (base64.b64encode(part).decode("ascii") for part in (salt, key))
     return "$".join(("scrypt", str(_LOG2_N), str(_BLOCK), str(_PASSES), *parts))
+
+
+def decoy(stored: str, chance: bytes) -> str:
+    """A password that nobody has, as much work to check as `stored`; `chance` is 32 secret bytes.
+
+    Its key is made of `chance` and as long as the other's.
+    """
+    (log2_n, block, passes), salt, key = _parts(stored)
+    made = hashlib.shake_256(chance + stored.encode()).digest(len(key))
+    parts = (base64.b64encode(part).decode("ascii") for part in (salt, made))
+    return "$".join(("scrypt", str(log2_n), str(block), str(passes), *parts))
 
 
 def problem(stored: str) -> str | None:

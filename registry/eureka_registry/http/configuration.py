@@ -15,6 +15,7 @@ import msgspec
 
 from eureka_registry.config.documents import read_bytes
 from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.config.files import loaded
 from eureka_registry.config.load import Loaded, hash_of
 from eureka_registry.config.settings import Settings
 from eureka_registry.config.table import SETTINGS
@@ -32,18 +33,18 @@ class Configuration:
 
     def __init__(
         self,
-        loaded: Loaded,
+        first: Loaded,
         file: Path | None = None,
         load: Callable[[], Loaded] | None = None,
     ) -> None:
-        """Begin with what was loaded from `file`; without `load` it never changes."""
-        self.started = loaded.settings
-        self.hash = loaded.hash
+        """Begin with `first`, loaded from `file`; without `load` it never changes."""
+        self.started = first.settings
+        self.hash = first.hash
         self.problem: str | None = None
         self.restart_needed: list[str] = []
         self._file = file
         self._load = load
-        self._seen: str | None = loaded.hash
+        self._seen: str | None = first.hash
 
     def look(self) -> Settings | None:
         """Read the file again if its content has changed; `None` if there are no other settings.
@@ -57,27 +58,27 @@ class Configuration:
             return None
         self._seen = seen
         try:
-            loaded = self._load()
+            found = loaded(self._load, f"file {self._file}")
         except ConfigurationError as error:
             self._set_problem(str(error))
             return None
-        self._take(loaded)
-        return loaded.settings
+        self._take(found)
+        return found.settings
 
     def _set_problem(self, problem: str) -> None:
         if problem != self.problem:
             _log.warning("settings not usable, the last good ones stay reason=%s", problem)
         self.problem = problem
 
-    def _take(self, loaded: Loaded) -> None:
+    def _take(self, found: Loaded) -> None:
         self.problem = None
-        self.hash = loaded.hash
+        self.hash = found.hash
         self.restart_needed = [
             name
             for name, setting in SETTINGS.items()
-            if not setting.live and getattr(loaded.settings, name) != getattr(self.started, name)
+            if not setting.live and getattr(found.settings, name) != getattr(self.started, name)
         ]
-        for warning in loaded.warnings:
+        for warning in found.warnings:
             _log.warning("%s", warning)
         _log.info(
             "settings read again hash=%s restart_needed=%s",

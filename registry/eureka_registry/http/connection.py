@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
@@ -100,6 +100,14 @@ class Connection(RequestHandler):
         response = web.Response(status=status, text=line, headers={"Server": SERVER_NAME})
         response.force_close()
         return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - as aiohttp has it
+        """Log an error of our own with its traceback; one that a client made is one line."""
+        error = kw.get("exc_info")
+        if not isinstance(error, ConnectionError | web.RequestPayloadError):
+            super().log_exception(*args, **kw)
+            return
+        _log.info("request broken off reason=%s", " ".join(str(error).split()) or repr(error))
 
     def overdue(self, now: float, timeout_s: float) -> bool:
         """Whether the client takes too long to send a request or to read an answer."""

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from eureka_registry.http.browsers import BROWSER_AGENT
+
 _RENEWAL: Final = re.compile(
     rb"PUT /eureka/(?:v2/)?apps/([A-Za-z0-9._-]{1,200})/([A-Za-z0-9._:-]{1,200})"
     rb"(?:\?status=([A-Z_]{1,20})(?:&lastDirtyTimestamp=([0-9]{1,18}))?)? HTTP/1\.1\r\n"
@@ -25,7 +27,6 @@ _HARMLESS: Final = frozenset(
     {
         b"accept",
         b"accept-encoding",
-        b"accept-language",
         b"cache-control",
         b"content-type",
         b"discoveryidentity-id",
@@ -33,16 +34,19 @@ _HARMLESS: Final = frozenset(
         b"discoveryidentity-version",
         b"host",
         b"pragma",
-        b"user-agent",
         b"x-discovery-allowredirect",
         b"x-eureka-accept",
     }
 )
-"""Headers that do not change where a request ends, nor, but for a body's type, what it does."""
+"""Headers that do not change where a request ends, nor, but for a body's type, what it does.
+
+None is a mark of a browser's (`browsers.is_of_browser`): what pages ask for is looked at closely.
+"""
 
 _KEEP_ALIVE: Final = (b"connection", b"keep-alive")
 """The one header that is harmless if it says just this; Java's clients say it."""
 
+_BROWSER: Final = BROWSER_AGENT.encode("ascii")
 _MAX_HEAD_BYTES: Final = 4096
 _MAX_SEEN: Final = 4096
 _END: Final = b"\r\n\r\n"
@@ -140,4 +144,6 @@ def harmless(head: bytes) -> Block | None:
 def _is_harmless(name: bytes, value: bytes) -> bool:
     if name == b"content-length":
         return _LENGTH.fullmatch(value) is not None
+    if name == b"user-agent":
+        return not value.startswith(_BROWSER)
     return name in _HARMLESS or (name, value.lower()) == _KEEP_ALIVE

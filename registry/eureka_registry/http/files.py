@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.config.files import content_of, loaded
 
 _log = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 3.0
-_LIMIT_BYTES: Final = 1_048_576
 
 
 def read(path: Path) -> bytes:
@@ -26,13 +26,9 @@ def read(path: Path) -> bytes:
         ValueError: it cannot be read or is too large; the sentence holds nothing of its content.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_LIMIT_BYTES + 1)
-    except OSError as error:
-        raise ValueError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    if len(content) > _LIMIT_BYTES:
-        raise ValueError(f"{path}: larger than {_LIMIT_BYTES} bytes")
-    return content
+        return content_of(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def secret(path: Path) -> str:
@@ -53,8 +49,9 @@ def secret(path: Path) -> str:
 class Watched:
     """Calls `load` whenever one of the files has changed; what is broken changes nothing.
 
-    `load` raises `ValueError` with a sentence fit for a log, and then has changed nothing. `paths`
-    is asked each time, as one file may name others.
+    `load` raises, and then has changed nothing. `paths` is asked before and after it, as one file
+    may name others, which may be there only later. `problem` says why the files cannot be used;
+    `None`: they can.
     """
 
     def __init__(
@@ -63,6 +60,7 @@ class Watched:
         self._what = what
         self._paths = paths
         self._load = load
+        self.problem: str | None = None
         load()
         self._seen = self._contents()
 
@@ -71,16 +69,24 @@ class Watched:
         found = self._contents()
         if found == self._seen:
             return
-        self._seen = found
         try:
-            self._load()
-        except ValueError as error:
-            _log.warning("%s not usable, the last good ones stay reason=%s", self._what, error)
-            return
-        _log.info("%s read again", self._what)
+            loaded(self._load, self._what)
+        except ConfigurationError as error:
+            self._set_problem(str(error))
+        else:
+            self.problem = None
+            _log.info("%s read again", self._what)
+        # A file that changed while it was read, or that is named only now, is looked at once more.
+        now = dict.fromkeys(self._paths(), b"") if self.problem else self._contents()
+        self._seen = {path: found.get(path, digest) for path, digest in now.items()}
 
-    def _contents(self) -> list[bytes]:
-        return [_digest(path) for path in self._paths()]
+    def _set_problem(self, problem: str) -> None:
+        if problem != self.problem:
+            _log.warning("%s not usable, the last good ones stay reason=%s", self._what, problem)
+        self.problem = problem
+
+    def _contents(self) -> dict[Path, bytes]:
+        return {path: _digest(path) for path in self._paths()}
 
 
 def _digest(path: Path) -> bytes:
@@ -103,10 +109,10 @@ class PeerCredentials:
         self.watched: Watched | None = None
         if not path:
             return
-        try:
-            self.watched = Watched("peer_credentials_file", lambda: [self._path], self._load)
-        except ValueError as error:
-            raise ConfigurationError("setting peer_credentials_file", str(error)) from None
+        self.watched = loaded(
+            lambda: Watched("peer_credentials_file", lambda: [self._path], self._load),
+            "setting peer_credentials_file",
+        )
 
     def __call__(self) -> str:
         """The `Authorization` header, empty for none."""

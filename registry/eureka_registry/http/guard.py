@@ -1,7 +1,7 @@
 """Who asks: `auth_file` read and watched, credentials checked, verified ones remembered.
 
-scrypt takes a quarter of a second, in a thread of its own; a password once verified is known by
-its digest, so that renewals do not pay for it again.
+A password takes a quarter of a second to check (`passwords`); once verified it is known by its
+digest, so that renewals do not pay for it again.
 """
 
 from __future__ import annotations
@@ -11,20 +11,25 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from eureka_registry.config.documents import json_document, read_text, yaml_documents
+from eureka_registry.config.documents import (
+    convert_document,
+    json_document,
+    read_text,
+    yaml_documents,
+)
 from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.config.files import loaded
 from eureka_registry.http import auth
 from eureka_registry.http.auth import Basic, Bearer, Identity, Request, Verdict
 from eureka_registry.http.files import Watched, secret
 from eureka_registry.http.messages import Answer
+from eureka_registry.http.passwords import Claim, Passwords
 
-_MOST_WAITING: Final = 64
 _MOST_REMEMBERED: Final = 1024
 _BUSY: Final = Answer(503, headers=(("Retry-After", "1"),))
 _REFUSALS: Final = {
@@ -32,7 +37,15 @@ _REFUSALS: Final = {
     Verdict.FORBIDDEN: Answer(403),
 }
 _NOBODY: Final = auth.kept(secrets.token_bytes(16), secrets.token_bytes(32))
-"""Stands in for the password of users who are not there: they take as long to refuse."""
+"""A password that nobody has, where no user has a hashed one that could be imitated."""
+
+
+class Sender(NamedTuple):
+    """Who sends a request, as far as it says: `Authorization`, the certificate, the address."""
+
+    authorization: str | None
+    certificate: Mapping[str, Any] | None
+    source: str
 
 
 class _Rights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,9 +79,13 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Policy(msgspec.Struct, frozen=True):
-    """The file made ready: `known` and `tokens` by digest; `refused` remembers wrong passwords."""
+    """The file made ready: `known` and `tokens` by digest; `refused` remembers wrong passwords.
+
+    `decoys` cost as much to check as the users' passwords, and are nobody's.
+    """
 
     file: _File
+    decoys: list[str]
     tokens: list[tuple[bytes, Identity]]
     known: dict[bytes, Identity]
     refused: set[bytes]
@@ -84,29 +101,23 @@ class Guard:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._key = secrets.token_bytes(32)
-        self._policy = _Policy(_File(), [], {}, set())
-        self._checks: dict[bytes, asyncio.Future[bool]] = {}
-        self._thread = ThreadPoolExecutor(1, "passwords")
-        try:
-            self.watched = Watched("auth_file and what it names", self._paths, self._load)
-        except ConfigurationError:
-            raise
-        except ValueError as error:
-            raise ConfigurationError("setting auth_file", str(error)) from None
+        self._file = _File()
+        """As it was read last; what it names may not be there yet."""
+        self._policy = _Policy(self._file, [_NOBODY], [], {}, set())
+        self._passwords = Passwords()
+        self.watched = loaded(
+            lambda: Watched("auth_file and what it names", self._paths, self._load),
+            "setting auth_file",
+        )
 
-    async def admit(
-        self, header: str | None, certificate: Mapping[str, Any] | None, request: Request
-    ) -> Identity | Answer:
-        """Who asks, if that is allowed, else the answer: 401, 403, or 503 for too many at once.
-
-        `header` is the `Authorization` header, `certificate` the client's verified one.
-        """
+    async def admit(self, sender: Sender, request: Request) -> Identity | Answer:
+        """Who asks, if that is allowed, else the answer: 401, 403, or 503 for too many at once."""
         policy = self._policy
-        if header is None:
-            identity: Identity | None = _certified(policy, certificate)
+        if sender.authorization is None:
+            identity: Identity | None = _certified(policy, sender.certificate)
         else:
             try:
-                identity = await self._identify(policy, header)
+                identity = await self._identify(policy, sender.authorization, sender.source)
             except asyncio.QueueFull:
                 return _BUSY
         if identity is None:
@@ -116,14 +127,14 @@ class Guard:
 
     def close(self) -> None:
         """Check no more passwords."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._passwords.close()
 
     # -- How
 
-    async def _identify(self, policy: _Policy, header: str) -> Identity | None:
+    async def _identify(self, policy: _Policy, header: str, source: str) -> Identity | None:
         match auth.parse_credentials(header):
             case Basic(user, password):
-                return await self._user(policy, user, password)
+                return await self._user(policy, Basic(user, password), source)
             case Bearer(token):
                 digest = self._digest(token)
                 found = [i for known, i in policy.tokens if hmac.compare_digest(known, digest)]
@@ -131,33 +142,33 @@ class Guard:
             case _:
                 return None
 
-    async def _user(self, policy: _Policy, user: str, password: bytes) -> Identity | None:
-        digest = self._digest(user.encode() + b":" + password)
+    async def _user(self, policy: _Policy, sent: Basic, source: str) -> Identity | None:
+        """The user with that password.
+
+        Whoever is not known or remembered as wrong waits for a check, also users who are not there
+        or have no hashed password: how long it takes must not tell who is.
+        """
+        digest = self._digest(sent.user.encode() + b":" + sent.password)
         if digest in policy.known:
             return policy.known[digest]
-        listed = policy.file.users.get(user)
-        if digest in policy.refused or (listed is not None and not listed.password):
+        if digest in policy.refused:
             return None
-        # Its client may be gone, and others wait for the same check.
-        if not await asyncio.shield(self._check(digest, listed, password)) or listed is None:
+        listed = policy.file.users.get(sent.user)
+        stored = listed.password if listed is not None else ""
+        claim = Claim(source, sent.user, stored or self._decoy(policy, sent.user), sent.password)
+        key = hashlib.sha256(digest + claim.stored.encode()).digest()
+        right = await self._passwords.check(key, claim)
+        if not right or listed is None or not stored:
             if len(policy.refused) >= _MOST_REMEMBERED:
                 policy.refused.clear()
             policy.refused.add(digest)
             return None
-        return policy.known.setdefault(digest, listed.identity(user))
+        return policy.known.setdefault(digest, listed.identity(sent.user))
 
-    def _check(self, digest: bytes, listed: _User | None, password: bytes) -> asyncio.Future[bool]:
-        stored = _NOBODY if listed is None else listed.password
-        name = hashlib.sha256(digest + stored.encode()).digest()
-        if name in self._checks:
-            return self._checks[name]
-        if len(self._checks) >= _MOST_WAITING:
-            raise asyncio.QueueFull
-        loop = asyncio.get_running_loop()
-        check = loop.run_in_executor(self._thread, auth.is_password, stored, password)
-        self._checks[name] = check
-        check.add_done_callback(lambda _: self._checks.pop(name))
-        return check
+    def _decoy(self, policy: _Policy, user: str) -> str:
+        """What a user without a hashed password is checked against: always the same one."""
+        number = int.from_bytes(self._digest(user.encode()))
+        return policy.decoys[number % len(policy.decoys)]
 
     def _digest(self, text: bytes) -> bytes:
         return hmac.digest(self._key, text, "sha256")
@@ -165,7 +176,7 @@ class Guard:
     # -- The file
 
     def _load(self) -> None:
-        file = _read(self._path)
+        file = self._file = _read(self._path)
         known = {
             self._digest(f"{name}:{secret(self._beside(user.password_file))}".encode()): (
                 user.identity(name)
@@ -177,11 +188,13 @@ class Guard:
             (self._digest(secret(self._beside(token.token_file)).encode()), token.identity(name))
             for name, token in file.tokens.items()
         ]
-        self._policy = _Policy(file, tokens, known, set())
+        hashed = [user.password for user in file.users.values() if user.password]
+        decoys = [auth.decoy(each, self._key) for each in hashed] or [_NOBODY]
+        self._policy = _Policy(file, decoys, tokens, known, set())
 
     def _paths(self) -> Iterator[Path]:
         yield self._path
-        file = self._policy.file
+        file = self._file
         named = [user.password_file for user in file.users.values() if user.password_file]
         named += [token.token_file for token in file.tokens.values()]
         yield from map(self._beside, named)
@@ -206,10 +219,7 @@ def _read(path: Path) -> _File:
         document = json_document(text, source)
     else:
         document = next(iter(yaml_documents(text, source)), None)
-    try:
-        file = msgspec.convert(document, _File)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(source, str(error)) from None
+    file = convert_document(document, _File, source)
     for name, user in file.users.items():
         if bool(user.password) == bool(user.password_file) or not name or ":" in name:
             said = f"user {name!r} needs a name without colon, and password or password_file"

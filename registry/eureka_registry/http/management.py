@@ -8,7 +8,9 @@ import msgspec
 from aiohttp import web
 
 from eureka_registry import __version__
+from eureka_registry.http import browsers
 from eureka_registry.http.gate import Stage
+from eureka_registry.http.hosts import Hosts
 from eureka_registry.http.metrics import CONTENT_TYPE, exposition
 from eureka_registry.http.node import Node
 from eureka_registry.peers.link import Link
@@ -18,8 +20,9 @@ from eureka_registry.peers.regions import Region
 class Management:
     """Answers one node's management port; nothing here changes anything."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, hosts: Hosts) -> None:
         self._node = node
+        self._hosts = hosts
         self._pages: dict[str, Callable[[], web.Response]] = {
             "/livez": self._livez,
             "/readyz": self._readyz,
@@ -30,6 +33,10 @@ class Management:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
+        foreign = browsers.refusal(request.method, request.headers, self._hosts.is_served)
+        if foreign is not None:
+            headers = {"Content-Type": foreign.content_type, **dict(foreign.headers)}
+            return web.Response(status=foreign.status, body=foreign.body, headers=headers)
         page = self._pages.get(request.path)
         if page is None:
             known = ", ".join(self._pages)

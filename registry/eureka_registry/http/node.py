@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Callable
 from typing import Final
@@ -25,6 +24,7 @@ from eureka_registry.core.model import (
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.core.room import Room
 from eureka_registry.core.selfpreservation import Preservation, Verdict
+from eureka_registry.http.clock import Clock
 from eureka_registry.http.configuration import Configuration
 from eureka_registry.http.counters import Counters
 from eureka_registry.http.files import PeerCredentials
@@ -46,12 +46,6 @@ _log = logging.getLogger(__name__)
 _EVERYWHERE: Final = frozenset({EVERY_NETWORK, "0.0.0.0", "::"})  # noqa: S104 - compared only
 
 
-def steady_clock() -> Callable[[], int]:
-    """A clock in epoch milliseconds that never jumps: wall time at its start, then monotonic."""
-    offset_ms = time.time_ns() // 1_000_000 - time.monotonic_ns() // 1_000_000
-    return lambda: offset_ms + time.monotonic_ns() // 1_000_000
-
-
 class Node:
     """Everything one peer consists of, except for its sockets and tasks."""
 
@@ -67,7 +61,8 @@ class Node:
         self.naming = Naming(settings)
         self.settings = settings = self.naming.first
         self.id = uuid.uuid4().hex
-        self.now_ms = now_ms or steady_clock()
+        self.clock = Clock()
+        self.now_ms = now_ms or self.clock.now_ms
         self.started_ms = self.now_ms()
         self.counters = Counters()
         self.gate = Gate(settings, self.started_ms)
@@ -228,6 +223,11 @@ def _regions(settings: Settings) -> Wanted:
         limits=_limits(settings),
         retention_ms=int(settings.delta_retention_s * 1000),
     )
+
+
+def with_address(settings: Settings, address: str) -> Settings:
+    """The settings with the address of this peer's own instance, unless they name one."""
+    return msgspec.structs.replace(settings, ip_address=settings.ip_address or address)
 
 
 def with_ports(settings: Settings, port: int, management_port: int) -> Settings:

@@ -19,6 +19,7 @@ from eureka_registry.peers.identity import NODE_HEADER
 from eureka_registry.peers.mesh import Mesh
 from eureka_registry.wire.copies import Digest, encode_copy, encode_digest
 from eureka_registry.wire.documents import BadDocument
+from eureka_registry.wire.negotiate import body_format
 from eureka_registry.wire.renewals import decode_renewals, encode_renewal_replies
 from eureka_registry.wire.replication import decode_batch, encode_replies
 
@@ -54,7 +55,7 @@ class PeerApi:
         """Apply what another peer's clients did; one reply per item (E16)."""
         if call.headers.get(NODE_HEADER) == self._node:
             return Answer(200, b'{"responseList":[]}', JSON)
-        if not _may_be_json(call.headers.get("Content-Type")):
+        if body_format(call.headers.get("Content-Type")) is None:
             return Answer(415)
         self._hear(call)
         try:
@@ -67,7 +68,7 @@ class PeerApi:
 
     def renewals(self, call: Call, _route: Route) -> Answer:
         """Likewise for a batch whose renewals are short."""
-        if not _may_be_json(call.headers.get("Content-Type")):
+        if body_format(call.headers.get("Content-Type")) is None:
             return Answer(415)
         self._hear(call)
         try:
@@ -165,8 +166,3 @@ class _Pages:
 def _unreadable(error: BadDocument) -> Answer:
     reason = ("X-Eurekube-Reason", str(error).encode("ascii", "replace").decode()[:400])
     return Answer(400, b'{"error": "cannot parse request body"}', JSON, (reason,))
-
-
-def _may_be_json(content_type: str | None) -> bool:
-    """Java sends `application/json`; an XML body is read as JSON there and fails as such."""
-    return content_type is None or "json" in content_type.lower() or "xml" in content_type.lower()

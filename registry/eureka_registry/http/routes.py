@@ -57,10 +57,11 @@ class Route(msgspec.Struct, frozen=True):
     v1: bool = False
 
 
-def find(path: str, prefix: str = "") -> Route | None:
+def find(path: str, prefix: str = "", dashboard: str = "") -> Route | None:
     """The route of a raw path (still percent-encoded, without query), `None` for no resource.
 
-    `prefix` is the configured further path, such as `/registry`; empty: none.
+    `prefix` is the configured further path, such as `/registry`, `dashboard` the path of the
+    dashboard below it; empty: none.
     """
     segments = [segment for segment in path.split("/") if segment]
     if len(segments) > MAX_SEGMENTS:
@@ -71,10 +72,11 @@ def find(path: str, prefix: str = "") -> Route | None:
         segments = segments[len(own) :]
     rest, v1 = _without_base(segments)
     if len(rest) == len(segments) and not below:
-        return _page(segments) or _server_info(segments)
+        return _page_below(dashboard, path, segments) or _server_info(segments)
     if below and not segments and not path.endswith("/"):
         return Route(Resource.PAGE, (MOVED, f"{own[-1]}/"))
-    return _resource(rest, v1=v1) or (_page(segments) if below else None)
+    found = _resource(rest, v1=v1)
+    return found or (_page_below(dashboard, path, segments) if below or dashboard else None)
 
 
 def _without_base(segments: list[str]) -> tuple[list[str], bool]:
@@ -84,6 +86,16 @@ def _without_base(segments: list[str]) -> tuple[list[str], bool]:
     if version in ("v1", "v2"):
         return rest[1:], version == "v1"
     return rest, False
+
+
+def _page_below(dashboard: str, path: str, segments: list[str]) -> Route | None:
+    """A page of a dashboard that has a path of its own (Spring's `eureka.dashboard.path`)."""
+    own = [segment for segment in dashboard.split("/") if segment]
+    if segments[: len(own)] != own:
+        return None
+    if own and segments == own and not path.endswith("/"):
+        return Route(Resource.PAGE, (MOVED, f"{own[-1]}/"))
+    return _page(segments[len(own) :])
 
 
 def _page(segments: list[str]) -> Route | None:

@@ -10,10 +10,12 @@ from typing import Final
 from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 
+from eureka_registry.http import browsers
 from eureka_registry.http.api import Api
 from eureka_registry.http.auth import Identity, Request
 from eureka_registry.http.fastlane import FastLane
-from eureka_registry.http.guard import Guard
+from eureka_registry.http.guard import Guard, Sender
+from eureka_registry.http.hosts import Hosts
 from eureka_registry.http.messages import NO_CONTENT, SERVER_NAME, Answer, Call
 from eureka_registry.http.node import Node
 from eureka_registry.http.routes import Resource, Route, find
@@ -34,9 +36,10 @@ class _TooLargeError(Exception):
 class Serving:
     """Answers aiohttp's requests from a node's API."""
 
-    def __init__(self, node: Node, api: Api, guard: Guard | None = None) -> None:
+    def __init__(self, node: Node, api: Api, hosts: Hosts, guard: Guard | None = None) -> None:
         self._node = node
         self._api = api
+        self._hosts = hosts
         self._guard = guard
         self._own_headers = {NODE_HEADER: node.id, "Server": SERVER_NAME}
 
@@ -46,14 +49,14 @@ class Serving:
             return self._response(_NO_HTTP)
         # A proxy's request names the whole URL (RFC 9112, 3.2.2).
         path, _, query = _ORIGIN.sub("", request.raw_path, count=1).partition("?")
-        route = find(path, self._node.settings.context_path)
+        settings = self._node.settings
+        route = find(path, settings.context_path, settings.dashboard_path)
         call = Call(request.method, query, request.headers, b"", 0)
         if route is not None and route.resource is Resource.DIGEST:
             self._node.mesh.node.nonces.arrive(request.headers.get(NONCE_HEADER))
-        if self._guard is not None:
-            refusal = await self._refusal(self._guard, request, call, route)
-            if refusal is not None:
-                return self._response(refusal)
+        refusal = await self._refusal(request, call, route)
+        if refusal is not None:
+            return self._response(_closing(refusal) if request.can_read_body else refusal)
         try:
             call.body = await self._body(request, route)
         except _TooLargeError:
@@ -67,18 +70,26 @@ class Serving:
         return self._response(self._api.answer(call, route))
 
     async def _refusal(
-        self, guard: Guard, request: web.BaseRequest, call: Call, route: Route | None
+        self, request: web.BaseRequest, call: Call, route: Route | None
     ) -> Answer | None:
         """The answer to who may not do this, before a body is read; else `call` learns who asks."""
-        asked = Request(call.method, route, call.from_peer, call.headers.get("Sec-Fetch-Site", ""))
+        foreign = browsers.refusal(call.method, call.headers, self._hosts.is_served)
+        if foreign is not None:
+            self._api.count(call.method, route, foreign)
+            return foreign
+        return None if self._guard is None else await self._admit(self._guard, request, call, route)
+
+    async def _admit(
+        self, guard: Guard, request: web.BaseRequest, call: Call, route: Route | None
+    ) -> Answer | None:
         certificate = request.transport.get_extra_info("peercert") if request.transport else None
-        found = await guard.admit(call.headers.get("Authorization"), certificate, asked)
+        asked = Request(call.method, route, call.from_peer)
+        sender = Sender(call.headers.get("Authorization"), certificate, request.remote or "")
+        found = await guard.admit(sender, asked)
         if isinstance(found, Identity):
             call.identity = found
             return None
         self._api.count(call.method, route, found)
-        if request.can_read_body:
-            return Answer(found.status, headers=(*found.headers, ("Connection", "close")))
         return found
 
     async def _body(self, request: web.BaseRequest, route: Route | None) -> bytes:
@@ -119,6 +130,16 @@ class Serving:
         if ("Connection", "close") in answer.headers:
             response.force_close()
         return response
+
+
+def _closing(answer: Answer) -> Answer:
+    """The same answer at the end of a connection: a body that nobody wants may follow."""
+    return Answer(
+        answer.status,
+        answer.body,
+        answer.content_type,
+        (*answer.headers, ("Connection", "close")),
+    )
 
 
 async def _invite(request: web.BaseRequest) -> None:

@@ -11,7 +11,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from eureka_registry.config.errors import ConfigurationError
+from eureka_registry.config.files import loaded
 from eureka_registry.config.settings import ClientCertificate, Settings
 from eureka_registry.http.files import Watched, read
 
@@ -38,11 +38,10 @@ class Tls:
         own = settings.peer_ca or settings.tls_client_ca
         self.client = _client(settings.peer_ca) if own else None
         paths = [Path(value) for name in _SETTINGS if (value := getattr(settings, name))]
-        try:
-            self.watched = Watched("TLS files", lambda: paths, self._load)
-        except ValueError as error:
-            names = " and ".join(name for name in _SETTINGS if getattr(settings, name))
-            raise ConfigurationError(f"setting {names}", str(error), "PEM files") from None
+        names = " and ".join(name for name in _SETTINGS if getattr(settings, name))
+        self.watched = loaded(
+            lambda: Watched("TLS files", lambda: paths, self._load), f"setting {names} (PEM files)"
+        )
 
     def _server(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -80,6 +79,8 @@ def _client(authorities: str) -> ssl.SSLContext:
 
 
 def _present(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    for path in (certificate, key):
+        read(Path(path))  # OpenSSL would wait for a pipe for ever
     try:
         # The password keeps OpenSSL from asking for one at the terminal.
         context.load_cert_chain(certificate, key, password=lambda: "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from eureka_registry.local.clusterschema import REASON, UNIQUE, Cluster, RemoteR
 API_VERSION: Final = "eurekube.io/v1alpha1"
 KIND: Final = "EurekaCluster"
 
+_MISSING: Final = re.compile("Object missing required field `(.*)`")
 _AT: Final = re.compile(r"(.*?)(?: - at `\$(?:\.(.*))?`)?", re.DOTALL)
 
 
@@ -67,6 +68,7 @@ _SETTINGS: Final[tuple[tuple[str, str, Callable[[Any], object]], ...]] = (
     ("logging.format", "log_format", _same),
     ("dashboard.enabled", "dashboard", _same),
     ("dashboard.actions", "dashboard_actions", _same),
+    ("dashboard.allowedHosts", "allowed_hosts", _same),
 )
 """Fields that are settings of every peer: path below `spec`, setting, conversion of the value.
 
@@ -121,7 +123,8 @@ def read(path: Path) -> ClusterSource:
         held = ", ".join([*others, *(KIND for _ in clusters)]) or "nothing"
         raise ConfigurationError(source, f"holds {held}", f"one {KIND} of {API_VERSION}")
     lines = [f"passed over: {', '.join(others)}"] if others else []
-    return _source(str(path), _without_nulls(clusters[0]), lines)
+    empty = set(_nulls(clusters[0], ""))
+    return _source(str(path), _without_nulls(clusters[0]), lines, empty)
 
 
 def _kind(document: object) -> str:
@@ -138,7 +141,21 @@ def _without_nulls(node: Any) -> Any:  # noqa: ANN401 - a document as it was rea
     return node
 
 
-def _source(path: str, document: dict[str, Any], lines: list[str]) -> ClusterSource:
+def _nulls(node: object, path: str) -> Iterator[str]:
+    """Yield the paths of sections that are empty, as `.spec.peers` or `.spec.list[0].name`."""
+    if node is None:
+        yield path
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from _nulls(value, f"{path}.{key}")
+    elif isinstance(node, list):
+        for place, value in enumerate(node):
+            yield from _nulls(value, f"{path}[{place}]")
+
+
+def _source(
+    path: str, document: dict[str, Any], lines: list[str], empty: Set[str]
+) -> ClusterSource:
     source = f"file {path}"
     if document.get("apiVersion") != API_VERSION:
         problem = f"{shown(document.get('apiVersion'))} is not known"
@@ -147,7 +164,7 @@ def _source(path: str, document: dict[str, Any], lines: list[str]) -> ClusterSou
     reasons: dict[str, list[str]] = {}
     for reason, field in _elsewhere(document, inspect.type_info(Cluster), "", source):
         reasons.setdefault(reason, []).append(field)
-    cluster = _cluster(document, source)
+    cluster = _cluster(document, source, empty)
     for field, said in broken(cluster):
         raise ConfigurationError(f"{source}: key {field}", said)
     spec = cluster.spec
@@ -166,12 +183,15 @@ def _source(path: str, document: dict[str, Any], lines: list[str]) -> ClusterSou
     )
 
 
-def _cluster(document: dict[str, Any], source: str) -> Cluster:
+def _cluster(document: dict[str, Any], source: str, empty: Set[str]) -> Cluster:
     try:
         return msgspec.convert(document, Cluster)
     except msgspec.ValidationError as error:
         match = _AT.fullmatch(str(error))
         said, path = (match[1], match[2]) if match else (str(error), None)
+        if missing := _MISSING.fullmatch(said):
+            lacking = ".".join(filter(None, (path, missing[1])))
+            path, said = (lacking, "is empty") if f".{lacking}" in empty else (path, said)
         where = f"{source}: key {path}" if path else source
         raise ConfigurationError(where, said) from None
 
@@ -203,8 +223,31 @@ def _elsewhere_in_struct(
         if key in fields:
             yield from _elsewhere(value, fields[key], here, source)
         elif kind.forbid_unknown_fields:
-            said = f"unknown{nearest(str(key), fields)}"
+            said = f"unknown{nearest(str(key), fields) or _elsewhere_known(str(key))}"
             raise ConfigurationError(f"{source}: key {here}", said)
+
+
+def _elsewhere_known(key: str) -> str:
+    """Return `; did you mean X?` for a field of another place: a line is indented wrongly."""
+    root = inspect.type_info(Cluster)
+    found = [path for path in _fields(root, "") if path.rpartition(".")[2] == key]
+    return f"; did you mean {min(found, key=len)}?" if found else ""
+
+
+def _fields(kind: inspect.Type, path: str) -> Iterator[str]:
+    match kind:
+        case inspect.Metadata(type=inner):
+            yield from _fields(inner, path)
+        case inspect.ListType(item_type=item):
+            yield from _fields(item, f"{path}[]")
+        case inspect.UnionType(types=types):
+            for each in types:
+                yield from _fields(each, path)
+        case inspect.StructType(fields=fields):
+            for field in fields:
+                here = f"{path}.{field.encode_name}" if path else field.encode_name
+                yield here
+                yield from _fields(field.type, here)
 
 
 def _check_unique(node: object, key: str, where: str) -> None:

@@ -40,6 +40,7 @@ ContextPath = Annotated[str, Meta(max_length=64, pattern=r"^(/[A-Za-z0-9._~-]+)+
 DnsPrefix = Annotated[str, Meta(max_length=20, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")]
 ZoneName = Annotated[str, Meta(max_length=12, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")]
 RegionName = Annotated[str, Meta(min_length=1, max_length=63)]
+HostPattern = Annotated[str, Meta(max_length=253, pattern=r"^[A-Za-z0-9._*?-]+$")]
 Url = Annotated[str, Meta(max_length=512, pattern=r"^https?://[^\s?#]+$")]
 AppName = Annotated[str, Meta(max_length=63, pattern=r"^[A-Za-z0-9._-]+$")]
 LabelKey = Annotated[
@@ -278,6 +279,9 @@ class Dashboard(_Part, frozen=True):
 
     enabled: bool | UnsetType = UNSET
     actions: bool | UnsetType = UNSET
+    allowed_hosts: (
+        Annotated[list[HostPattern], Meta(max_length=32, extra={UNIQUE: ""})] | UnsetType
+    ) = UNSET
 
 
 class Requirement(_Part, frozen=True):

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eureka_registry.config.settings import Settings
-from eureka_registry.local.sight import Edge, Overview, Sight, base_url, service_url
+from eureka_registry.local.sight import Edge, Overview, Sight, dashboard_url, service_url
 
 _KEPT_LINES = 6
 _SHOWN_APPLICATIONS = 15
@@ -63,7 +63,9 @@ class PlainScreen:
             self._say(line)
         for peer in peers:
             management = f"management {peer.management_port}"
-            self._say(f"{peer.name}: {service_url(peer)}, dashboard {base_url(peer)}, {management}")
+            self._say(
+                f"{peer.name}: {service_url(peer)}, dashboard {dashboard_url(peer)}, {management}"
+            )
         self._say(client_line(peers))
 
     def overview(self, overview: Overview) -> None:
@@ -110,7 +112,7 @@ class JsonScreen:
             {
                 "name": peer.name,
                 "serviceUrl": service_url(peer),
-                "dashboard": base_url(peer),
+                "dashboard": dashboard_url(peer),
                 "managementPort": peer.management_port,
             }
             for peer in peers
@@ -204,7 +206,7 @@ def peer_table(peers: list[Settings], overview: Overview) -> Table:
         table.add_row(
             settings.name,
             Text(sight.stage, style=_COLOURS.get(sight.stage, "red")),
-            base_url(settings),
+            dashboard_url(settings),
             str(settings.management_port),
             str(sight.instances) if sight.hash or sight.instances else "",
             Text("\n").join(_edge(edge) for edge in sight.peers if edge.counts),

@@ -8,7 +8,8 @@ from collections import Counter
 import aiohttp
 import msgspec
 
-from eureka_registry.config.settings import Settings
+from eureka_registry.config.settings import EVERY_NETWORK, Settings
+from eureka_registry.config.urls import in_url
 
 _TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 
@@ -66,6 +67,11 @@ def base_url(settings: Settings) -> str:
     return f"http://{_local(settings.host)}:{settings.port}{settings.context_path}/"
 
 
+def dashboard_url(settings: Settings) -> str:
+    """Where a peer on this machine shows its dashboard."""
+    return f"{base_url(settings).rstrip('/')}{settings.dashboard_path}/"
+
+
 def service_url(settings: Settings) -> str:
     """The service URL for clients on this machine."""
     return f"http://{_local(settings.host)}:{settings.port}/eureka/"
@@ -111,6 +117,6 @@ async def _get(session: aiohttp.ClientSession, url: str, *, compact: bool = Fals
 
 def _local(host: str) -> str:
     """An address this machine reaches `host` by."""
-    if host in ("", "*", "0.0.0.0", "127.0.0.1", "::", "::1", "localhost"):  # noqa: S104 - compared only
-        return "localhost" if host != "127.0.0.1" else host
-    return f"[{host}]" if ":" in host else host
+    if host in {"", EVERY_NETWORK, "0.0.0.0"}:  # noqa: S104 - compared only
+        return "localhost"
+    return in_url("::1" if host == "::" else host)

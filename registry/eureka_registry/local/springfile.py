@@ -16,30 +16,32 @@ import javaproperties
 import msgspec
 
 from eureka_registry.config.documents import read_text, yaml_documents
+from eureka_registry.config.environment import is_of_java
 from eureka_registry.config.errors import ConfigurationError, nearest
-from eureka_registry.config.placeholders import resolve, variables
+from eureka_registry.config.placeholders import Resolved, resolve, variables
+from eureka_registry.config.properties import flat
+from eureka_registry.local import springfolder
 from eureka_registry.local.profiles import DEFAULT, Document, Profiles, Property, canonical, words
 
-SUFFIXES: Final = (".yml", ".yaml", ".properties")
-"""Of Spring's files, in the order in which they are read: what comes later wins."""
-
-_BASES: Final = ("eureka-client", "eureka-server", "application")
 _SEPARATOR: Final = re.compile(r"^[#!]---[ \t]*$", re.MULTILINE)
 _INDEXED: Final = re.compile(r"(.+)\[([0-9]{1,4})\]")
 _PEER_NAMES: Final = ("server.port", "eureka.instance.hostname")
 _PEER_FAMILY: Final = "eureka.client.serviceurl."
 _ACTIVE: Final = "spring.profiles.active"
+_PLATFORM: Final = "spring.config.activate.oncloudplatform"
 _ROOTS: Final = ("eureka.", "server.", "spring.")
 
 
 class SpringPeer(msgspec.Struct, frozen=True):
     """One peer: its profile's name, and its properties as they count for it.
 
-    Placeholders are filled in, but those that nobody could fill.
+    Placeholders are filled in, but those that nobody could fill. `used` are the properties that
+    others' placeholders asked for, by the names that they are written with.
     """
 
     name: str
     properties: dict[str, str]
+    used: frozenset[str] = frozenset()
 
 
 class SpringSource(msgspec.Struct, frozen=True):
@@ -63,64 +65,28 @@ def read(path: Path, environ: Mapping[str, str], profiles: Sequence[str] = ()) -
     Raises:
         ConfigurationError: a file cannot be read, or a profile is not there.
     """
-    files = _files(path)
-    documents = [document for file, profile in files for document in _documents(file, profile)]
+    files = springfolder.files(path)
+    found = [document for file, profile in files for document in _documents(file, profile)]
+    documents = [document for document in found if not document.value(_PLATFORM)]
     configuration = Configuration(path, documents, environ)
-    wanted = profiles or _profile_of(path)
+    wanted = profiles or springfolder.profile_of(path)
     peers, chosen = configuration.peers(wanted)
-    return SpringSource(str(path), peers, chosen, [*_ignored(path), *configuration.lines])
+    platforms = dict.fromkeys(document.value(_PLATFORM) for document in found)
+    lines = [
+        *springfolder.passed_over(path),
+        *_variables_ignored(environ),
+        *(f"left out: what is for the cloud platform {name}" for name in platforms if name),
+        *configuration.lines,
+    ]
+    return SpringSource(str(path), peers, chosen, lines)
 
 
-# What is read
-
-
-def _profile_of(path: Path) -> list[str]:
-    """Return the profile of a file that was named alone, as `application-peer1.yml`."""
-    profile = path.stem.removeprefix("application-")
-    return [profile] if path.is_file() and profile != path.stem else []
-
-
-def _files(path: Path) -> list[tuple[Path, str]]:
-    """Return the files to read with their profiles, those without one first."""
-    if path.is_file() and path.stem.startswith("bootstrap"):
-        raise ConfigurationError(
-            f"file {path}", "bootstrap files are not read", "application.yml or .properties"
-        )
-    if path.is_file() and path.stem != "application" and not _profile_of(path):
-        return [(path, "")]
-    folder = path if path.is_dir() else path.parent
-    if not folder.is_dir():
-        raise ConfigurationError(f"file {path}", "cannot be read: no such file or folder")
-    found = [*_bases(folder), *_siblings(folder)]
-    if not found or (not path.is_dir() and path not in [file for file, _ in found]):
-        raise ConfigurationError(
-            f"file {path}", "there is no such file", "application.yml or .properties"
-        )
-    return found
-
-
-def _bases(folder: Path) -> Iterator[tuple[Path, str]]:
-    for stem in _BASES:
-        for suffix in SUFFIXES:
-            if (file := folder / f"{stem}{suffix}").is_file():
-                yield file, ""
-
-
-def _siblings(folder: Path) -> list[tuple[Path, str]]:
-    files = [file for file in folder.glob("application-*") if file.suffix in SUFFIXES]
-    files.sort(key=lambda file: (_natural(file.stem), SUFFIXES.index(file.suffix)))
-    return [(file, file.stem.removeprefix("application-")) for file in files]
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    """Return a key that sorts `peer10` behind `peer2`."""
-    return [(int(digits or 0), word) for word, digits in re.findall(r"([^0-9]*)([0-9]*)", text)]
-
-
-def _ignored(path: Path) -> list[str]:
-    folder = path if path.is_dir() else path.parent
-    names = sorted(file.name for file in folder.glob("bootstrap*") if file.suffix in SUFFIXES)
-    return [f"{name} is not read: there is no Spring Cloud Config here" for name in names]
+def _variables_ignored(environ: Mapping[str, str]) -> list[str]:
+    names = sorted(name for name, value in environ.items() if is_of_java(name, value))
+    if not names:
+        return []
+    said = "they would count for every peer; variables only fill the file's placeholders"
+    return [f"not applied: {', '.join(names)} of the environment: {said}"]
 
 
 def _documents(path: Path, profile: str) -> Iterator[Document]:
@@ -153,22 +119,9 @@ def _properties(text: str, source: str) -> Iterator[tuple[str, str]]:
 def _yaml(text: str, source: str) -> Iterator[Iterator[tuple[str, str]]]:
     for number, document in enumerate(yaml_documents(text, source, texts_only=True), 1):
         if isinstance(document, dict):
-            yield _flat("", document)
+            yield flat(document)
         elif document not in ("", None):
             raise ConfigurationError(f"{source}: document {number}", "is not a mapping")
-
-
-def _flat(prefix: str, node: object) -> Iterator[tuple[str, str]]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield from _flat(f"{prefix}.{key}" if prefix else str(key), value)
-    elif isinstance(node, list) and not any(isinstance(item, dict | list) for item in node):
-        yield prefix, ",".join(str(item) for item in node)
-    elif isinstance(node, list):
-        for place, value in enumerate(node):
-            yield from _flat(f"{prefix}[{place}]", value)
-    else:
-        yield prefix, "" if node in (None, "~", "null") else str(node)
 
 
 # What it means
@@ -184,8 +137,10 @@ class Configuration:
         self._profiles = Profiles(documents)
         self._variables = variables(environ)
         self.lines: list[str] = []
-        names = (name for document in documents for name in document.properties)
+        names = [name for document in documents for name in document.properties]
         if not any(name.startswith(_ROOTS) for name in names):
+            if empty := next((name for name in names if f"{name}." in _ROOTS), ""):
+                raise ConfigurationError(f"{self._source}: key {empty}", "is empty")
             raise ConfigurationError(
                 self._source, "holds nothing of eureka, server or spring", "Spring's properties"
             )
@@ -208,7 +163,7 @@ class Configuration:
             return [lone], [lone.name]
         chosen = [name for name in dict.fromkeys(wanted) if name in candidates] or candidates
         self._explain(chosen, laid_over, wanted)
-        peers = [SpringPeer(name, self._effective([name, *laid_over])) for name in candidates]
+        peers = [self._peer(name, [name, *laid_over]) for name in candidates]
         base = self._base_peer(peers)
         if base is None:
             return peers, chosen
@@ -239,8 +194,17 @@ class Configuration:
     def _lone(self, wanted: Sequence[str]) -> SpringPeer:
         base = self._effective([])
         written = next((base[name] for name in base if canonical(name) == _ACTIVE), "")
-        properties = self._effective(list(wanted) or words(written))
-        return SpringPeer(_host_name(properties) or "peer1", properties)
+        active = list(wanted) or words(written)
+        return self._peer(_host_name(self._effective(active)) or "peer1", active)
+
+    def _peer(self, name: str, active: Sequence[str]) -> SpringPeer:
+        filled = self._filled(active)
+        used = {canonical(each) for resolved in filled.values() for each in resolved.used}
+        return SpringPeer(
+            name,
+            {each: resolved.text for each, resolved in filled.items()},
+            frozenset(each for each in filled if canonical(each) in used),
+        )
 
     def _explain(
         self, chosen: Sequence[str], laid_over: Sequence[str], wanted: Sequence[str]
@@ -265,6 +229,9 @@ class Configuration:
 
     def _effective(self, active: Sequence[str]) -> dict[str, str]:
         """Return the properties that count while `active` are, with placeholders filled in."""
+        return {name: resolved.text for name, resolved in self._filled(active).items()}
+
+    def _filled(self, active: Sequence[str]) -> dict[str, Resolved]:
         merged: dict[str, Property] = {}
         for document in self._profiles.active_documents(self._profiles.expand(active)):
             merged |= document.properties
@@ -273,7 +240,7 @@ class Configuration:
             found = merged.get(canonical(name))
             return found.value if found else self._variables(name)
 
-        return {found.name: resolve(found.value, lookup).text for found in merged.values()}
+        return {found.name: resolve(found.value, lookup) for found in merged.values()}
 
     def _base_peer(self, peers: Sequence[SpringPeer]) -> SpringPeer | None:
         """Return the configuration without profiles, if a peer has it for its own peer.
@@ -298,7 +265,7 @@ class Configuration:
         self.lines.append(f"a peer lists {own}: the part without a profile is a peer, too")
         name = _host_name(base)
         taken_names = {"", *(peer.name for peer in peers)}
-        return SpringPeer(DEFAULT if name in taken_names else name, base)
+        return self._peer(DEFAULT if name in taken_names else name, [])
 
 
 def _value(properties: Mapping[str, str], canonical_name: str) -> str:
@@ -309,7 +276,7 @@ def _value(properties: Mapping[str, str], canonical_name: str) -> str:
 def _host_name(properties: Mapping[str, str]) -> str:
     """Return a host name that tells peers apart, or an empty text."""
     name = _value(properties, "eureka.instance.hostname")
-    return "" if name == "localhost" or "$" in name else name
+    return "" if name == "localhost" or "$" in name or "@" in name else name
 
 
 def _address(properties: Mapping[str, str]) -> str:

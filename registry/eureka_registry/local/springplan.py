@@ -87,7 +87,7 @@ def _drafts(source: SpringSource) -> Iterator[_Draft]:
 
 
 def _draft(peer: SpringPeer, name: str, path: str, *, runs: bool) -> _Draft:
-    translation = translate(peer.properties, lambda key: f"file {path}: key {key}")
+    translation = translate(peer.properties, lambda key: f"file {path}: key {key}", peer.used)
     given = translation.values.get("peers")
     implied = not any(_is_service_url(key) for key in peer.properties)
     written = [_DEFAULT_URL] if implied else given.value if given else []
@@ -160,8 +160,8 @@ def _settings(
         _context(draft, context) for draft, context in zip(drafts, wiring.contexts, strict=True)
     ]
     own = [
-        f"http://{host}:{got.port}{context}/eureka/"
-        for host, got, context in zip(wiring.hosts, ports, contexts, strict=True)
+        f"http://{urls.in_url(_reached_at(draft, host))}:{got.port}{context}/eureka/"
+        for draft, host, got, context in zip(drafts, wiring.hosts, ports, contexts, strict=True)
     ]
     peers = []
     for place, draft in enumerate(drafts):
@@ -179,6 +179,12 @@ def _settings(
         }
         peers.append(settings_of({**values, **_given(placed, values)}))
     return peers, lines
+
+
+def _reached_at(draft: _Draft, host: str) -> str:
+    """Return where a peer is reached: at `host`, unless it listens on an address of its own."""
+    address = str(draft.value("host", ""))
+    return address if is_loopback(address) else host
 
 
 def _given(placed: Mapping[str, object], values: Mapping[str, Given]) -> dict[str, Given]:

@@ -11,6 +11,7 @@ import signal
 import aiohttp
 import msgspec
 
+from eureka_registry.config.files import loaded
 from eureka_registry.config.settings import Settings
 from eureka_registry.http.sockets import PortInUseError, bind
 from eureka_registry.local import screen as screens
@@ -24,8 +25,10 @@ LOOK_EVERY_S = 1.0
 
 def run(options: argparse.Namespace) -> int:
     """Run the peers until Ctrl-C or SIGTERM; 1 if one could not run."""
-    source = read_source(options.file, options.profile, os.environ)
-    local = plan(source)
+    local = loaded(
+        lambda: plan(read_source(options.file, options.profile, os.environ)),
+        f"file {options.file}" if options.file else "settings",
+    )
     check_ports(local.peers)
     screen = screens.choose(options.output)
     return asyncio.run(_up(local, screen, restart=not options.no_restart))

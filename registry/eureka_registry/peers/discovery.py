@@ -14,16 +14,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from eureka_registry.config.files import content_of, loaded
 from eureka_registry.config.urls import in_url
 from eureka_registry.peers import urls
-
-FILE_LIMIT_BYTES: Final = 1_048_576
-"""A ConfigMap is never larger."""
 
 
 class PeerState(StrEnum):
@@ -114,8 +112,11 @@ def in_file(path: Path) -> Look:
     """Look for peers in a `peers.json`."""
 
     async def look() -> PeerList | str:
-        content = await asyncio.to_thread(_read, path)
-        found = parse_peers(content) if isinstance(content, bytes) else content
+        try:
+            content = await asyncio.to_thread(content_of, path)
+            found = loaded(lambda: parse_peers(content), "peer list")
+        except ValueError as error:
+            return f"{path}: {error}"
         return f"{path}: {found}" if isinstance(found, str) else found
 
     return look
@@ -178,18 +179,6 @@ def _checked(file: _File) -> PeerList | str:
 def _twice(names: Iterable[str]) -> str | None:
     """A name that occurs more than once; `None` if none does."""
     return next((name for name, times in Counter(names).items() if times > 1), None)
-
-
-def _read(path: Path) -> bytes | str:
-    """The file's content, or what is wrong with it."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_LIMIT_BYTES + 1)
-    except OSError as error:
-        return (error.strerror or str(error)).lower()
-    if len(content) > FILE_LIMIT_BYTES:
-        return f"larger than {FILE_LIMIT_BYTES} bytes"
-    return content
 
 
 def _dns_trouble(error: Exception) -> str:

@@ -1,10 +1,9 @@
 """Bodies of list documents, assembled from kept pieces and never stale.
 
-Kept are the encoded form of each instance, and per application the compressed text. A piece is
-good as long as what it was made of is the same: an instance's as long as the document is the same
-object (documents are frozen), an application's as long as its version is. Nobody has to tell this
-module of changes. One change costs encoding one instance, compressing one application, and
-joining.
+Kept are the encoded form of each instance (`wire/lists.py`), and the compressed text in pieces
+(`wire/pieces.py`). An encoded form is good as long as the document is the same object (they are
+frozen), a piece as long as it and the one before it are the same. Nobody has to tell this module of
+changes. One change costs encoding one instance, compressing two pieces, and joining.
 
 Lists may be drawn from several registries: this one, and mirrors of other regions.
 """
@@ -12,19 +11,21 @@ Lists may be drawn from several registries: this one, and mirrors of other regio
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Final, Protocol
 
 import msgspec
 from isal.isal_zlib import crc32
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import Delta, RecentApplication, ordered
-from eureka_registry.core.model import Instance, Status
+from eureka_registry.core.delta import Delta, ordered
+from eureka_registry.core.model import ActionType, Instance, Status
 from eureka_registry.core.vips import VipGroup, VipIndex
-from eureka_registry.wire.codecs import Codec, codec_for
+from eureka_registry.wire.codecs import Codec, Frame, codec_for
+from eureka_registry.wire.lists import EncodedList, Versioned
 from eureka_registry.wire.negotiate import Form
-from eureka_registry.wire.segments import Segment, compress, join
+from eureka_registry.wire.pieces import Budget
+from eureka_registry.wire.segments import compress, join
 
 FULL_VERSION: Final = "1"
 """`versions__delta` of a full document, as in Java."""
@@ -36,17 +37,6 @@ _KEPT_BODIES: Final = 256
 _KEPT_LISTS: Final = 24
 """Lists whose encoded instances are kept: full and delta in six forms, of two sets of registries.
 Clients choose form and regions, so there could be very many."""
-
-
-class Versioned(Protocol):
-    """Something that says when it has changed."""
-
-    @property
-    def version(self) -> int:
-        """Changes with every visible change."""
-
-
-_V = TypeVar("_V", bound=Versioned)
 
 
 class Listed(Versioned, Protocol):
@@ -88,18 +78,6 @@ class Body(msgspec.Struct, frozen=True):
     gzipped: bool
 
 
-Encoder = Callable[[Instance], bytes]
-
-
-class _Part(msgspec.Struct):
-    """One application, encoded; fragments by the identity of the document they were made of."""
-
-    name: str
-    version: Hashable
-    fragments: dict[int, tuple[Instance, bytes]]
-    segment: Segment | None = None
-
-
 class Bodies:
     """The bodies that one peer serves."""
 
@@ -112,13 +90,14 @@ class Bodies:
         """
         self._short_departures = short_departures
         self._max_age_ms = max_age_ms
-        self._parts: OrderedDict[Hashable, dict[str, _Part]] = OrderedDict()
+        self._lists: OrderedDict[Hashable, EncodedList] = OrderedDict()
+        self._budget = Budget()
         self._bodies: OrderedDict[Hashable, tuple[Hashable, int, Body]] = OrderedDict()
 
     def adopt(self, *, short_departures: bool, max_age_ms: int) -> None:
         """Go on as if made with these; pieces are kept as long as they would be the same."""
         if short_departures != self._short_departures:
-            self._parts.clear()
+            self._lists.clear()
             self._bodies.clear()
         self._short_departures = short_departures
         self._max_age_ms = max_age_ms
@@ -128,10 +107,9 @@ class Bodies:
         version = tuple(source.version for source in sources)
 
         def build() -> bytes:
-            codec = codec_for(form)
-            parts = self._full_parts(sources, form)
-            frame = codec.applications(FULL_VERSION, _hash_of(sources))
-            return _assemble(codec, frame, parts, gzip=gzip)
+            listed = self._full_list(sources, form)
+            frame = codec_for(form).applications(FULL_VERSION, _hash_of(sources))
+            return self._assembled(listed, frame, now_ms, gzip=gzip)
 
         return self._kept(("full", _key(sources), form, gzip), version, now_ms, build)
 
@@ -143,10 +121,9 @@ class Bodies:
         number = sum(source.delta.version for source in sources)
 
         def build() -> bytes:
-            codec = codec_for(form)
-            parts = self._delta_parts(sources, form)
-            frame = codec.applications(str(number), _hash_of(sources))
-            return _assemble(codec, frame, parts, gzip=gzip)
+            listed = self._delta_list(sources, form)
+            frame = codec_for(form).applications(str(number), _hash_of(sources))
+            return self._assembled(listed, frame, now_ms, gzip=gzip)
 
         return self._kept(("delta", _key(sources), form, gzip), number, now_ms, build)
 
@@ -163,7 +140,9 @@ class Bodies:
         def build() -> bytes:
             head, tail = codec.alone(name)
             text = head + codec.separator.join(map(codec.instance_alone, listed.instances())) + tail
-            return join([compress(text)]) if gzip else text
+            if not gzip:
+                return text
+            return join([compress(text, dense=self._budget.take(len(text), now_ms))])
 
         key = ("application", name, _key(sources), form, gzip)
         return self._kept(key, (place, listed.version), now_ms, build)
@@ -194,88 +173,44 @@ class Bodies:
             self._bodies.popitem(last=False)
         return body
 
-    def _full_parts(self, sources: Sequence[Source], form: Form) -> list[_Part]:
+    def _full_list(self, sources: Sequence[Source], form: Form) -> EncodedList:
         codec = codec_for(form)
+        listed = self._list(("full", _key(sources), form), codec, codec.instance)
+        listed.refresh(
+            [source.applications for source in sources],
+            lambda held: [instance for one in held for instance in one.instances()],
+        )
+        return listed
 
-        def entries(applications: Sequence[Listed]) -> Iterator[tuple[Instance, Encoder]]:
-            for application in applications:
-                for instance in application.instances():
-                    yield instance, codec.instance
-
-        applications = [source.applications for source in sources]
-        return self._refreshed(("full", _key(sources), form), applications, entries)
-
-    def _delta_parts(self, sources: Sequence[Source], form: Form) -> list[_Part]:
+    def _delta_list(self, sources: Sequence[Source], form: Form) -> EncodedList:
         codec = codec_for(form)
         departure = codec.departure if self._short_departures else codec.instance
 
-        def entries(
-            applications: Sequence[RecentApplication],
-        ) -> Iterator[tuple[Instance, Encoder]]:
-            for change in ordered(applications):
-                yield change.instance, departure if change.departed else codec.instance
+        def encode(changed: Instance) -> bytes:
+            is_gone = changed.action is ActionType.DELETED
+            return departure(changed) if is_gone else codec.instance(changed)
 
-        applications = [source.delta.applications for source in sources]
-        return self._refreshed(("delta", _key(sources), form), applications, entries)
+        listed = self._list(("delta", _key(sources), form), codec, encode)
+        listed.refresh(
+            [source.delta.applications for source in sources],
+            lambda held: [change.instance for change in ordered(held)],
+        )
+        return listed
 
-    def _refreshed(
-        self,
-        key: Hashable,
-        applications: Sequence[Mapping[str, _V]],
-        entries: Callable[[Sequence[_V]], Iterable[tuple[Instance, Encoder]]],
-    ) -> list[_Part]:
-        """The parts of a list, of which only those that changed are encoded again."""
-        kept = self._parts.get(key, {})
-        parts: dict[str, _Part] = {}
-        for name in dict.fromkeys(name for source in applications for name in source):
-            same = [source[name] for source in applications if name in source]
-            # Versions of two sources are not to be compared, so absence must show, too.
-            version = tuple(s[name].version if name in s else None for s in applications)
-            part = kept.get(name)
-            if part is None or part.version != version:
-                part = _encode(name, version, entries(same), part)
-            parts[name] = part
-        self._parts[key] = parts
-        self._parts.move_to_end(key)
-        while len(self._parts) > _KEPT_LISTS:
-            self._parts.popitem(last=False)
-        return list(parts.values())
+    def _list(
+        self, key: Hashable, codec: Codec, encode: Callable[[Instance], bytes]
+    ) -> EncodedList:
+        """The list that is kept under a key, or a new one."""
+        listed = self._lists.get(key)
+        if listed is None:
+            listed = self._lists[key] = EncodedList(codec, encode)
+        self._lists.move_to_end(key)
+        while len(self._lists) > _KEPT_LISTS:
+            self._lists.popitem(last=False)
+        return listed
 
-
-def _encode(
-    name: str,
-    version: Hashable,
-    entries: Iterable[tuple[Instance, Encoder]],
-    before: _Part | None,
-) -> _Part:
-    """Encode an application, using what is still good of its last encoding."""
-    old = before.fragments if before else {}
-    fragments: dict[int, tuple[Instance, bytes]] = {}
-    for instance, encode in entries:
-        fragments[id(instance)] = old.get(id(instance)) or (instance, encode(instance))
-    return _Part(name, version, fragments)
-
-
-def _text(codec: Codec, part: _Part) -> bytes:
-    head, tail = codec.application(part.name)
-    return head + codec.separator.join(encoded for _, encoded in part.fragments.values()) + tail
-
-
-def _assemble(
-    codec: Codec, frame: tuple[bytes, bytes], parts: Sequence[_Part], *, gzip: bool
-) -> bytes:
-    head, tail = frame
-    if not gzip:
-        return head + codec.separator.join(_text(codec, part) for part in parts) + tail
-    separator = [compress(codec.separator)] if codec.separator else []
-    segments = [compress(head)]
-    for part in parts:
-        if part.segment is None:
-            part.segment = compress(_text(codec, part))
-        segments += (part.segment, *separator)
-    if parts and separator:
-        segments.pop()
-    return join([*segments, compress(tail)])
+    def _assembled(self, listed: EncodedList, frame: Frame, now_ms: int, *, gzip: bool) -> bytes:
+        return listed.packed(frame, self._budget, now_ms) if gzip else listed.plain(frame)
 
 
 def _encode_group(codec: Codec, groups: Sequence[VipGroup]) -> bytes:

@@ -13,6 +13,7 @@ import msgspec
 
 from eureka_registry.core.model import DataCenter, Port
 from eureka_registry.wire.fields import BadDocument, flag, metadata, shown, text, told
+from eureka_registry.wire.sharing import shared_center
 
 DEFAULT_CLASS: Final = "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo"
 AMAZON_CLASS: Final = "com.netflix.appinfo.AmazonInfo"
@@ -60,7 +61,7 @@ def _json_data_center(value: object) -> DataCenter | None:
         raise told(f"dataCenterInfo called Amazon must be of class {AMAZON_CLASS}")
     if name is not None and name not in _NAMES:
         raise BadDocument(f"dataCenterInfo has an unknown name: {shown(name)}")
-    return DataCenter(name or "")
+    return shared_center(name or "")
 
 
 def _json_amazon(value: Mapping[str, object]) -> DataCenter:
@@ -85,7 +86,7 @@ def _xml_data_center(value: object) -> DataCenter | None:
         return DataCenter("Amazon", metadata(given.get("metadata")))
     if name not in _NAMES:
         raise BadDocument(f"dataCenterInfo has an unknown name: {shown(name)}")
-    return DataCenter(name)
+    return shared_center(name)
 
 
 def _json_port_enabled(value: object, default: Port) -> bool:

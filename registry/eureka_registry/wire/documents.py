@@ -22,7 +22,7 @@ from eureka_registry.core.model import (
     Port,
     Status,
 )
-from eureka_registry.core.validation import beyond_bounds, beyond_paths, unsafe_characters
+from eureka_registry.core.validation import beyond_bounds, beyond_short_bounds, unsafe_characters
 from eureka_registry.wire.dialects import Dialect
 from eureka_registry.wire.fields import (
     INT_MAX,
@@ -34,6 +34,7 @@ from eureka_registry.wire.fields import (
     told,
     whole,
 )
+from eureka_registry.wire.sharing import shared, shared_port
 
 __all__ = [
     "EMPTY_MAP",
@@ -106,7 +107,7 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
     return Instance(
         instance_id=_instance_id(fields, host_name, held, dialect),
         host_name=host_name,
-        app=(app or "").upper(),
+        app=shared((app or "").upper()),
         ip_addr=text(fields.get("ipAddr"), "ipAddr") or "",
         sid=DEFAULT_SID if sid is None else sid,
         status=_status(fields.get("status"), "status", Status.UP, dialect),
@@ -138,16 +139,14 @@ def refuse_unfit(read: Instance, *, plain: bool = False, short: bool = False) ->
     Args:
         read: what was made of a document.
         plain: whether it came as JSON in ASCII without escapes, which holds no control character.
-        short: whether it is plain, and so short that only its names can be out of bounds.
+        short: whether it is plain, and so short that `is_short` holds.
 
     Raises:
         BadDocument: with a sentence for the client.
     """
-    wrong = beyond_paths(read) if short else beyond_bounds(read)
+    wrong = beyond_short_bounds(read) if short else beyond_bounds(read)
     if wrong is None and not plain:
         wrong = unsafe_characters(read)
-    if wrong is None and "" in read.metadata:
-        wrong = "metadata has an empty key"
     if wrong is not None:
         raise told(wrong)
 
@@ -253,9 +252,9 @@ def _port(value: object, where: str, default: Port, dialect: Dialect) -> Port:
     if not isinstance(value, dict) or not value.keys() <= {"$", "@enabled"}:
         raise BadDocument(f"{where} is not an object of $ and @enabled")
     number = whole(value.get("$"), where, otherwise=dialect.no_number)
-    return Port(
+    return shared_port(
         default.number if number is None else number,
-        dialect.port_enabled(value.get("@enabled"), default),
+        enabled=dialect.port_enabled(value.get("@enabled"), default),
     )
 
 

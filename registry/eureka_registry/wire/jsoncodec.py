@@ -30,6 +30,7 @@ from eureka_registry.wire.documents import (
 )
 from eureka_registry.wire.fields import Literal
 from eureka_registry.wire.negotiate import Form
+from eureka_registry.wire.plainjson import plain_instance
 
 SEPARATOR: Final = b","
 """Stands between two instances of an application, and between two applications."""
@@ -132,6 +133,11 @@ def decode_instance(body: bytes, now_ms: int) -> Instance:
     Raises:
         BadDocument: it cannot be read, or holds what must not go on.
     """
+    read = plain_instance(body)
+    if read is not None:
+        plain = is_plain(body)
+        refuse_unfit(read, plain=plain, short=plain and is_short(body))
+        return read
     root = parse(body)
     if not isinstance(root, dict) or root.keys() != {"instance"}:
         raise BadDocument("the document is not an object with the one key instance")

@@ -1,17 +1,43 @@
 """A small tree of an XML document, read by expat, which refuses what no client of Eureka sends.
 
-A DOCTYPE (so entities cannot be defined), processing instructions, encodings other than UTF-8, and
-deep or huge trees.
+A DOCTYPE (so entities cannot be defined), and deep or huge trees. The encoding is the one that the
+document names, as for Java's parsers, and processing instructions say nothing to us. A document is
+decoded before it is parsed: no encoding is a way around what is checked.
 """
 
 from __future__ import annotations
 
+import codecs
+import re
 from typing import Final
 from xml.parsers import expat
 
 from eureka_registry.wire.fields import BadDocument, shown
 
 _DEPTH_LIMIT: Final = 32
+_PROLOG: Final = re.compile(
+    rb"""<\?xml\s[^>]{0,200}?\sencoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']"""
+)
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
+"""How a document begins whose encoding shows without a prolog (XML 1.0, appendix F)."""
+
+_FURTHER_NAMES: Final = {"windows-31j": "cp932", "windows-874": "cp874"}
+"""Names of IANA's that Python does not know."""
+
+_ENCODINGS: Final = frozenset({
+    "utf-8", "ascii", "gbk", "gb2312", "gb18030", "big5", "big5hkscs", "euc_jp", "euc_kr", "cp949",
+    "shift_jis", "cp932", "koi8-r", "koi8-u", "tis-620", "cp874",
+    *(f"iso8859-{part}" for part in (*range(1, 12), *range(13, 17))),
+    *(f"cp{page}" for page in (437, 850, 852, 855, 858, 866, *range(1250, 1259))),
+})  # fmt: skip
+"""By Python's names: those in which a prolog can be read before its encoding is known, and whose
+decoding costs no more than their length (that of `punycode` grows with the square)."""
 
 
 class Node:
@@ -43,15 +69,46 @@ def parse(body: bytes, *, element_limit: int) -> Node:
     parser.StartElementHandler = tree.start
     parser.EndElementHandler = tree.end
     parser.CharacterDataHandler = tree.characters
-    parser.XmlDeclHandler = _declaration
     parser.StartDoctypeDeclHandler = _doctype
-    parser.ProcessingInstructionHandler = _instruction
     try:
-        body.decode()  # expat follows a UTF-16 byte order mark whatever it is told
-        parser.Parse(body, True)  # noqa: FBT003 - the last piece; a positional-only argument
+        text = _as_utf8(body)
+        parser.Parse(text, True)  # noqa: FBT003 - the last piece; a positional-only argument
     except (expat.ExpatError, UnicodeDecodeError) as error:
         raise BadDocument(f"malformed XML: {error}") from None
     return tree.root
+
+
+def _as_utf8(body: bytes) -> bytes:
+    """A document in UTF-8, whatever encoding it is written in and names.
+
+    Raises:
+        UnicodeDecodeError: it is not.
+        BadDocument: the encoding is not known, or there is a NUL: beside one expat takes what it
+            reads for UTF-16, whatever it is told.
+    """
+    encoding = _encoding(body)
+    text = body.decode(encoding)
+    if "\0" in text:
+        raise BadDocument("malformed XML: it holds a NUL")
+    return body if encoding == "utf-8" else text.removeprefix("\ufeff").encode()
+
+
+def _encoding(body: bytes) -> str:
+    """The encoding by a document's first bytes, else by its prolog, else UTF-8."""
+    for mark, encoding in _MARKS:
+        if body.startswith(mark):
+            return encoding
+    named = _PROLOG.match(body)
+    if named is None:
+        return "utf-8"
+    name = named[1].decode("ascii")
+    try:
+        encoding = codecs.lookup(_FURTHER_NAMES.get(name.lower(), name)).name
+    except LookupError:
+        encoding = ""
+    if encoding not in _ENCODINGS:
+        raise BadDocument(f"the document's encoding is not known here: {shown(name)}")
+    return encoding
 
 
 class _Tree:
@@ -83,14 +140,5 @@ class _Tree:
         self._open[-1].pieces.append(text)
 
 
-def _declaration(_version: str, encoding: str | None, _standalone: int) -> None:
-    if encoding is not None and encoding.upper() != "UTF-8":
-        raise BadDocument(f"the document's encoding is not UTF-8: {shown(encoding)}")
-
-
 def _doctype(*_: object) -> None:
     raise BadDocument("the document has a DOCTYPE")
-
-
-def _instruction(*_: object) -> None:
-    raise BadDocument("the document has a processing instruction")

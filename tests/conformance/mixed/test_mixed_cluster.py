@@ -161,7 +161,7 @@ def test_expiry_agrees(mixed: Mixed) -> None:
     _all(mixed, lambda server: not _statuses(server, "LOST"))
 
 
-@pytest.mark.parametrize("kind", ["java", "ours"])
+@pytest.mark.parametrize("kind", ["java", pytest.param("ours", marks=pytest.mark.long)])
 def test_one_is_killed_and_comes_back(mixed: Mixed, kind: str) -> None:
     """It copies what came meanwhile, and what it is told afterwards arrives."""
     mixed.start("ours", "java")

@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from conformance.java.server import QUICK_START, JavaServer
 from processes.cluster import ask, free_port, until
 from processes.test_up import running, until_agreed
@@ -51,6 +53,7 @@ def test_three_profiles_show_the_same_replicas(java_jar: Path, tmp_path: Path) -
         until(lambda: [_picture(port) for port in ports] == wanted, PATIENCE_S)
 
 
+@pytest.mark.long
 def test_two_ports_of_localhost_are_two_peers_here(java_jar: Path, tmp_path: Path) -> None:
     """Java takes each other one for itself, by its host name, and never replicates.
 

@@ -16,7 +16,7 @@ from e2e.operator.ekc import EkcCluster
 from e2e.operator.installed import Operator
 
 SEED = 1
-MINUTES = 5.0
+MINUTES = 2.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -190,6 +190,7 @@ def test_records_of_others_stay(
         throughout(lambda: {"uid-of-foreign", "uid-of-unsaid"} <= holdings.uids(), LONGER_S)
 
 
+@pytest.mark.long
 def test_node_that_is_cut_off_and_said_to_be_out_of_service(
     target: Target,
     plan: Plan,
@@ -248,6 +249,7 @@ def test_api_server_that_is_away(
         until(lambda: holdings.lack(["uid-of-gone"]), LOST_S)
 
 
+@pytest.mark.long
 def test_many_pods_gone_at_once_and_the_leader_in_the_middle(
     target: Target,
     operator: Operator,

@@ -11,11 +11,11 @@ from typing import Final
 
 import pytest
 
+from cluster import versions
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from processes.cluster import throughout, until
-from support.helm import VERSIONS
 from support.kubectl import Kubectl
 
 UID: Final = 1_000_700_000
@@ -105,7 +105,9 @@ def test_operator_of_some_namespaces_leaves_others_alone(
         unseen.wait_ready()
 
 
-@pytest.mark.parametrize("version", VERSIONS, ids="helm-{}".format)
+@pytest.mark.parametrize(
+    "version", [pytest.param(versions.HELM, marks=pytest.mark.long), versions.HELM_4]
+)
 def test_release_tests_itself(target: Target, operator: Operator, version: str) -> None:
     """With each Helm, which upgrades the release first, whichever made it; nothing stays."""
     release = Operator(target, operator.namespace, version)

@@ -33,7 +33,7 @@ CRD: Final = "eurekaclusters.eurekube.io"
 RELEASE, CRDS, OPERATOR = "release", "CRD", "operator"
 ORDERS: Final = (
     pytest.param((RELEASE, CRDS), versions.HELM, id="release-CRD"),
-    pytest.param((CRDS, RELEASE), versions.HELM_4, id="CRD-release"),
+    pytest.param((CRDS, RELEASE), versions.HELM_4, id="CRD-release", marks=pytest.mark.long),
     pytest.param(
         (OPERATOR, RELEASE, CRDS),
         versions.HELM_4,

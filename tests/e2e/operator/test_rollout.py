@@ -99,7 +99,11 @@ def test_good_template_reaches_one_peer_after_the_other(
 
 
 @pytest.mark.parametrize(
-    "change", [MISSING, NEVER_AGREED], ids=["image cannot be pulled", "never agrees"]
+    "change",
+    [
+        pytest.param(MISSING, id="image cannot be pulled"),
+        pytest.param(NEVER_AGREED, id="never agrees", marks=pytest.mark.long),
+    ],
 )
 def test_bad_template_reaches_one_peer_and_is_taken_back(
     rolled: EkcCluster, change: Mapping[str, Any], record_property: Record
@@ -143,6 +147,7 @@ def test_rollout_goes_on_where_it_was_whoever_forgets_it(
     _check_finished(rolled)
 
 
+@pytest.mark.long
 def test_without_roll_back_it_stops_and_the_next_template_goes_on(pair: EkcCluster) -> None:
     """The peer that failed is left for people to look at; then it gets the last good one first."""
     before = pair.lives
@@ -175,6 +180,7 @@ def test_restart_by_kubectl_is_an_update_like_others(pair: EkcCluster) -> None:
     assert pods.most_away == 1
 
 
+@pytest.mark.long
 def test_growing_and_other_clusters_wait_while_a_canary_is_judged(
     rolled: EkcCluster, pair: EkcCluster
 ) -> None:

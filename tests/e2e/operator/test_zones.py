@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+import pytest
+
 from cluster.faults import Faults
 from e2e.clusters import Target
 from e2e.operator.ekc import LABEL, PATIENCE_S, EkcCluster
@@ -23,6 +25,7 @@ LOST: Final = "zone-3"
 Record = Callable[[str, object], None]
 
 
+@pytest.mark.long
 def test_logical_zones_on_one_node(cluster: EkcCluster, record_property: Record) -> None:
     """Peers are numbered over all zones; more peers and more zones restart and rename nobody."""
     node = cluster.kubectl.get("nodes")["items"][0]["metadata"]["name"]

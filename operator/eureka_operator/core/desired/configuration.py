@@ -25,6 +25,7 @@ CONFIG_FILE: Final = "config.json"
 SNAPSHOT_FILE: Final = f"{names.SNAPSHOT_FOLDER}/registry"
 LIVE: Final = frozenset(
     {
+        "allowed_hosts",
         "dashboard",
         "dashboard_actions",
         "delta_retention_s",

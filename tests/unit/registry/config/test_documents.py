@@ -106,7 +106,7 @@ def test_another_encoding_needs_to_be_expected(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     """The commonest mistake of all."""
-    with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
+    with pytest.raises(ConfigurationError, match="cannot be read: no such file"):
         read_text(tmp_path / "x")
 
 

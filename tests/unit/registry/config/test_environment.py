@@ -122,3 +122,52 @@ def test_a_bad_value_names_its_variable(name: str, text: str) -> None:
         from_environment({name: text})
 
     assert caught.value.source == f"environment {name}"
+
+
+def test_properties_as_json_win_over_variables() -> None:
+    """`SPRING_APPLICATION_JSON`, nested or with dots; our own names win over both."""
+    found = from_environment(
+        {
+            "SPRING_APPLICATION_JSON": '{"server": {"port": 1}, "eureka.instance.hostname":'
+            ' "${X}.y", "eureka": {"client": {"fetch-registry": false}}, "other": {"a": [1]}}',
+            "X": "x",
+            "SERVER_PORT": "2",
+            "EUREKA_INSTANCE_HOSTNAME": "z",
+            "EUREKA_ZONE": "a",
+        }
+    )
+
+    values = {name: given.value for name, given in found.values.items()}
+    assert values == {"port": 1, "hostname": "x.y", "fetch_registry": False, "zone": "a"}
+    assert found.values["port"].source == "environment SPRING_APPLICATION_JSON: key server.port"
+    assert found.warnings == []
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '{"server": {"port": "x"}}', "[" * 100_000, "1"])
+def test_bad_json_is_refused_with_its_variable(text: str) -> None:
+    """Spring refuses it, too."""
+    with pytest.raises(ConfigurationError, match="environment SPRING_APPLICATION_JSON"):
+        from_environment({"SPRING_APPLICATION_JSON": text})
+
+
+def test_a_variable_that_placeholders_use_is_somebodys_own() -> None:
+    """It must not be called unknown."""
+    layer = from_environment(
+        {"EUREKA_MY_HOST": "a", "EUREKA_INSTANCE_HOSTNAME": "${EUREKA_MY_HOST}.b"}
+    )
+
+    assert layer.values["hostname"].value == "a.b"
+    assert layer.warnings == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SPRING_CONFIG_IMPORT", "SPRING_CONFIG_ADDITIONAL_LOCATION", "SPRING_CONFIG_LOCATION",
+     "SPRING_CONFIG_NAME", "SPRING_PROFILES_ACTIVE", "SPRING_CLOUD_CONFIG_URI"],
+)  # fmt: skip
+def test_what_spring_would_have_read_is_named(name: str) -> None:
+    """Settings that are missing without a word cost a day."""
+    layer = from_environment({name: "x"})
+
+    assert len(layer.warnings) == 1
+    assert name in layer.warnings[0]

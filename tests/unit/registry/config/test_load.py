@@ -141,3 +141,24 @@ def test_a_bad_url_names_its_variable() -> None:
         load({}, {"EUREKA_CLIENT_SERVICEURL_DEFAULTZONE": "peer:1/eureka"}, None)
 
     assert caught.value.source == "environment EUREKA_CLIENT_SERVICEURL_DEFAULTZONE"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("security: {tls-cert: x}", "but tls-cert below it is: settings stand at the top level"),
+        ("app_name: ' '", "is blank"),
+        ('zone: "a\\nb"', "holds a control character"),
+        ("peers: ['http://a/eureka/;http://b/eureka/']", "several URLs"),
+    ],
+)
+def test_common_mistakes_have_a_sentence_of_their_own(tmp_path: Path, text: str, said: str) -> None:
+    """With the cure, where it is not plain."""
+    with pytest.raises(ConfigurationError, match=said):
+        load({}, {}, write(tmp_path, text))
+
+
+@pytest.mark.parametrize("name", ["host", "hostname", "ip_address", "management_host"])
+def test_an_address_of_ipv6_may_have_brackets(name: str) -> None:
+    """As in the URL beside it."""
+    assert getattr(load({name: "[fd00::7]"}, {}, None).settings, name) == "fd00::7"

@@ -170,3 +170,97 @@ def test_service_urls_are_checked() -> None:
     assert checked_url("http://h/eureka", "x") == "http://h/eureka/"
     with pytest.raises(ConfigurationError, match=r"http://\*\*\*@"):
         checked_url("http://u:secret@:1x/", "x")
+
+
+def warnings(name: str, value: str = "x", *, used: tuple[str, ...] = ()) -> list[str]:
+    """Translate one property; what is said of it."""
+    return translate({name: value}, str, used).warnings
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("eureka.client.service-url", "", "is empty"),
+        ("eureka.client.serviceUrl", " ", "is empty"),
+        ("eureka.server", "", "is empty"),
+        ("eureka.instance", "", "is empty"),
+        ("eureka.client.service-url", "http://a/", "only keys below it mean something"),
+        ("eureka.client.defaultZone", "x", "did you mean eureka.client.service-url.defaultZone?"),
+        ("eureka.defaultZone", "x", "did you mean eureka.client.service-url.defaultZone?"),
+        ("eureka.client.hostname", "x", "did you mean eureka.instance.hostname?"),
+        ("eureka.instance.register-with-eureka", "x", "did you mean eureka.client.register-with"),
+        ("client.service-url.defaultZone", "x", "mean eureka.client.service-url.defaultZone?"),
+        ("instance.hostname", "x", "did you mean eureka.instance.hostname?"),
+        ("server.enable-self-preservation", "x", "mean eureka.server.enable-self-preservation?"),
+        ("spring.application.name", " ", "is blank, so it counts as not set"),
+    ],
+)
+def test_a_key_at_the_wrong_place_is_told_with_its_right_one(
+    name: str, value: str, said: str
+) -> None:
+    """YAML that is indented wrongly; nothing is ever said to be like itself."""
+    (line,) = warnings(name, value)
+
+    assert line.startswith(f"{name}: ")
+    assert said in line
+    assert not line.endswith(f"did you mean {name}?")
+
+
+@pytest.mark.parametrize("name", ["server.servlet.session.timeout", "client.id", "x", "instance"])
+def test_names_of_other_programs_are_nobodys_business(name: str) -> None:
+    """A file configures more than Eureka."""
+    assert warnings(name) == []
+
+
+def test_a_property_that_placeholders_use_is_somebodys_own() -> None:
+    """Tutorials keep a host name in `eureka.host` and use it in each URL."""
+    assert warnings("eureka.my-host", used=("eureka.my-host",)) == []
+    assert len(warnings("eureka.my-host")) == 1
+
+
+@pytest.mark.parametrize("left", ["${VERSION}", "@project.version@", "a-${b.c}", "${", "@x@-1"])
+@pytest.mark.parametrize(
+    "name",
+    ["spring.application.name", "eureka.environment", "eureka.datacenter",
+     "eureka.instance.metadata-map.zone"],
+)  # fmt: skip
+def test_what_is_only_shown_may_stay_unfilled(name: str, left: str) -> None:
+    """A line says so, and the default counts."""
+    translation = translate({name: left}, str)
+
+    assert translation.values == {}
+    assert len(translation.warnings) == 1
+    assert "counts as not set" in translation.warnings[0]
+
+
+@pytest.mark.parametrize("left", ["${X}", "@project.x@"])
+@pytest.mark.parametrize(
+    "name",
+    ["server.port", "server.address", "eureka.instance.hostname", "eureka.server.my-url",
+     "eureka.client.service-url.defaultZone", "eureka.client.register-with-eureka"],
+)  # fmt: skip
+def test_what_a_peer_needs_must_be_filled(name: str, left: str) -> None:
+    """The sentence names what is missing."""
+    with pytest.raises(ConfigurationError) as caught:
+        translate({name: left}, str)
+
+    assert f"{left} is not known here" in caught.value.problem
+
+
+def test_a_password_with_ats_is_none_of_mavens() -> None:
+    """`p@ss@host` is how people write one."""
+    url = "http://u:p@ss@peer1:8761/eureka/"
+
+    assert values(**{"eureka.client.serviceUrl.defaultZone": url}) == {"peers": [url]}
+
+
+@pytest.mark.parametrize("written", ["::", "[::]"])
+def test_javas_any_address_of_ipv6_takes_ipv4_too(written: str) -> None:
+    """Its sockets are of both kinds; ours are of one each."""
+    assert values(server__address=written) == {"host": "*"}
+
+
+@pytest.mark.parametrize(("written", "path"), [("/", ""), ("/dash/", "/dash"), ("/a/b", "/a/b")])
+def test_the_dashboard_may_have_a_path(written: str, path: str) -> None:
+    """`eureka.dashboard.path`."""
+    assert values(eureka__dashboard__path=written) == {"dashboard_path": path}

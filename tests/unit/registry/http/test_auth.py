@@ -38,7 +38,7 @@ def test_a_reader_reads_all_but_what_is_between_peers() -> None:
     allowed = {
         key for key, verdict in verdicts(Identity("a")).items() if verdict is Verdict.ALLOWED
     }
-    between_peers = {Resource.BATCH, Resource.DIGEST, Resource.COPY}
+    between_peers = {Resource.BATCH, Resource.RENEWALS, Resource.DIGEST, Resource.COPY}
 
     assert allowed == {(m, r) for m in READS for r in Resource if r not in between_peers}
 
@@ -109,3 +109,16 @@ def test_names_of_a_certificate_are_its_alternatives_else_its_own() -> None:
     named = auth.certificate_names({"subject": subject, "subjectAltName": alternatives})
     assert named == ("a.example", "spiffe://a/b")
     assert auth.certificate_names({}) == ()
+
+
+def test_a_decoy_costs_the_same_and_is_nobodys_password() -> None:
+    """Users who are not there are checked against it."""
+    stored = auth.hash_password(b"secret", b"0123456789abcdef").replace("$14$8$5$", "$2$4$3$")
+    decoys = {auth.decoy(stored, bytes([n] * 32)) for n in range(3)}
+
+    assert len(decoys) == 3
+    for decoy in decoys:
+        assert auth.problem(decoy) is None
+        assert decoy.split("$")[:5] == stored.split("$")[:5]
+        assert len(decoy) == len(stored)
+        assert not auth.is_password(decoy, b"secret")

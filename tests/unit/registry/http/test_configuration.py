@@ -95,7 +95,7 @@ def test_flags_and_variables_still_beat_the_file(begin: Begin, file: Path) -> No
         ('{"port": ', "line 1"),
         ('{"digest_interval_s": "soon"}', "key digest_interval_s: 'soon' is not a number"),
         ('{"port": 8763}', "port and management_port are both 8763"),
-        (None, "cannot be read: No such file or directory"),
+        (None, "cannot be read: no such file or directory"),
     ],
 )
 def test_bad_file_changes_nothing_and_is_told_once(

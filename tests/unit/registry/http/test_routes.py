@@ -98,3 +98,18 @@ def test_endless_paths_name_nothing(segments: list[str]) -> None:
     named = [segment for segment in segments if segment]
     if len(named) > 12:
         assert find("/" + "/".join(segments)) is None
+
+
+@pytest.mark.parametrize("context", ["", "/ctx"])
+@pytest.mark.parametrize("own", ["/dash", "/a/b", "/eureka"])
+def test_the_dashboard_may_have_a_path_of_its_own(context: str, own: str) -> None:
+    """`eureka.dashboard.path`: pages are there and nowhere else; the API stays where it is."""
+    for page in ("", "lastn", "static/a.js", "dashboard/state"):
+        names = tuple(page.split("/")) if page else ()
+        found = find(f"{context}{own}/{page}", context, own)
+        assert found == Route(Resource.PAGE, names)
+        assert find(f"/{page}", context, own) is None
+    last = own.rpartition("/")[2]
+    assert find(f"{context}{own}", context, own) == Route(Resource.PAGE, ("->", f"{last}/"))
+    assert find(f"{context}/eureka/apps", context, own) == Route(Resource.APPS)
+    assert find(f"{context}/eureka/status", context, own) == Route(Resource.STATUS)

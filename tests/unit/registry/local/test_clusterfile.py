@@ -92,6 +92,7 @@ def test_every_field_that_counts_is_taken(tmp_path: Path) -> None:
         "log_format": "json",
         "dashboard": True,
         "dashboard_actions": False,
+        "allowed_hosts": ["*.corp.example"],
     }
 
 
@@ -177,3 +178,26 @@ def test_kubernetes_documents_are_told_from_springs() -> None:
     assert is_kubernetes({"kind": "x"})
     assert not is_kubernetes({"eureka": {}})
     assert not is_kubernetes(["kind"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("spec: {port: 1}", "key spec.port: unknown; did you mean spec.peers.port?"),
+        ("spec: {}\nreplicas: 2", "key replicas: unknown; did you mean spec.replicas?"),
+        ("spec: {peers: {zones: []}}", "key spec.peers.zones: unknown; did you mean spec.topology"),
+        ("spec:", "key spec: is empty"),
+        ("spec: {registry: {remoteRegions: [{name: }]}}", "remoteRegions[0].name: is empty"),
+    ],
+)
+def test_a_key_at_the_wrong_place_is_told_with_its_right_one(
+    tmp_path: Path, spec: str, said: str
+) -> None:
+    """YAML that is indented wrongly, or a section that nobody filled."""
+    path = tmp_path / "x.yaml"
+    path.write_text(f"{HEAD}{spec}\n")
+
+    with pytest.raises(ConfigurationError) as caught:
+        read(path)
+
+    assert said in str(caught.value)

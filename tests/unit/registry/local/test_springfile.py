@@ -286,3 +286,98 @@ def test_unknown_profiles_and_files_are_told(tmp_path: Path) -> None:
         source(tmp_path, "peer2")
     with pytest.raises(ConfigurationError, match="no such file"):
         read(tmp_path / "application.yml", {})
+
+
+def test_a_text_may_begin_with_mavens_placeholder(tmp_path: Path) -> None:
+    """`@project.version@`: Maven fills it in before YAML is read, and nobody did."""
+    write(
+        tmp_path,
+        application__yml="server.port: 1\ninfo: {version: @project.version@, l: [@a.b@, c]}\n"
+        "spring: {application: {name: @project.artifactId@}}",
+    )
+
+    properties = source(tmp_path).peers[0].properties
+
+    assert properties["info.version"] == "@project.version@"
+    assert properties["info.l"] == "@a.b@,c"
+    assert properties["spring.application.name"] == "@project.artifactId@"
+
+
+def test_files_of_the_config_folder_count_more(tmp_path: Path) -> None:
+    """As on the class path: the folder, then `config` in it; without profile, then with."""
+    (tmp_path / "config" / "deep").mkdir(parents=True)
+    write(
+        tmp_path,
+        application__yml="server.port: 1\na: 1\nb: 1\nc: 1\nd: 1",
+        application_peer1__yml="server.port: 2\nc: 2\nd: 2",
+    )
+    write(tmp_path / "config", application__properties="b=3\nc=3", bootstrap__yml="")
+    write(tmp_path / "config", application_peer1__yml="d: 4")
+    write(tmp_path / "config" / "deep", application__yml="a: 5")
+
+    found = source(tmp_path)
+
+    properties = found.peers[0].properties
+    assert [properties[name] for name in "abcd"] == ["1", "3", "2", "4"]
+    assert found.lines[:2] == [
+        "config/bootstrap.yml is not read: there is no Spring Cloud Config here",
+        "config/deep/application.yml is not read: only config/ itself is, as on Java's class path",
+    ]
+
+
+def test_what_is_for_a_cloud_platform_is_left_out(tmp_path: Path) -> None:
+    """This machine is none; Spring would not read it, either."""
+    write(
+        tmp_path,
+        application__yml="server.port: 1\n---\n"
+        "spring.config.activate.on-cloud-platform: kubernetes\nserver.port: 2\n",
+    )
+
+    found = source(tmp_path)
+
+    assert found.peers[0].properties["server.port"] == "1"
+    assert found.lines == ["left out: what is for the cloud platform kubernetes"]
+
+
+def test_variables_that_java_would_take_are_named(tmp_path: Path) -> None:
+    """They would be every peer's; Kubernetes' service links are nobody's."""
+    write(tmp_path, application__yml="server.port: 1")
+    environ = {
+        "SERVER_PORT": "2",
+        "SPRING_APPLICATION_JSON": "{}",
+        "SPRING_PROFILES_ACTIVE": "x",
+        "SPRING_CONFIG_IMPORT": "y",
+        "EUREKA_PORT": "tcp://10.0.0.1:8761",
+        "EUREKA_ZONE_OF_MINE": "a",
+        "SERVER_SOFTWARE": "b",
+        "SERVER_ADDRESS": "",
+    }
+
+    (line,) = source(tmp_path, environ=environ).lines
+
+    assert line.startswith(
+        "not applied: SERVER_PORT, SPRING_APPLICATION_JSON, SPRING_CONFIG_IMPORT, "
+        "SPRING_PROFILES_ACTIVE of the environment"
+    )
+
+
+def test_properties_that_placeholders_use_are_known(tmp_path: Path) -> None:
+    """Also those that are used by way of others."""
+    write(
+        tmp_path,
+        application__yml="eureka: {my-port: '${eureka.base}1', base: 876, unused: 1}\n"
+        "server.port: ${eureka.myPort}",
+    )
+
+    peer = source(tmp_path).peers[0]
+
+    assert peer.properties["server.port"] == "8761"
+    assert peer.used == {"eureka.my-port", "eureka.base"}
+
+
+def test_an_empty_file_is_told_by_its_section(tmp_path: Path) -> None:
+    """Somebody pressed enter too early."""
+    write(tmp_path, application__yml="eureka:\n")
+
+    with pytest.raises(ConfigurationError, match="key eureka: is empty"):
+        source(tmp_path)

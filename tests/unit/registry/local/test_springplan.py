@@ -3,6 +3,7 @@ import pytest
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.settings import Settings
 from eureka_registry.local.machine import Machine
+from eureka_registry.local.sight import dashboard_url, service_url
 from eureka_registry.local.springfile import SpringPeer, SpringSource
 from eureka_registry.local.springplan import plan_spring
 
@@ -165,3 +166,30 @@ def test_what_cannot_be_is_refused(properties: dict[str, str], said: str) -> Non
         plan({"p": properties})
 
     assert said in str(caught.value)
+
+
+def test_peers_on_an_address_of_ipv6_are_reached_there() -> None:
+    """With brackets in every URL."""
+    address = {"server.address": "::1"}
+    (one, two), _ = plan({"peer1": {**peer(1, 2), **address}, "peer2": {**peer(2, 1), **address}})
+
+    assert (one.host, one.my_url) == ("::1", "http://[::1]:8761/eureka/")
+    assert two.peers == ["http://[::1]:8761/eureka/"]
+    assert service_url(one) == one.my_url
+    assert dashboard_url(one) == "http://[::1]:8761/"
+
+
+def test_a_file_with_texts_that_nobody_filled_runs() -> None:
+    """With a line about each."""
+    (one,), lines = plan({"peer1": {**peer(1), "spring.application.name": "@project.artifactId@"}})
+
+    assert one.app_name == "EUREKA"
+    assert "spring.application.name: @project.artifactId@ is not known here" in lines
+
+
+def test_files_that_others_would_import_are_named() -> None:
+    """They may hold what is missed."""
+    _, lines = plan({"peer1": {**peer(1), "spring.config.import": "optional:configserver:"}})
+
+    assert "NOT READ" in lines
+    assert "spring.config.import" in lines

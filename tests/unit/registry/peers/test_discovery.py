@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from eureka_registry.config.files import MOST_BYTES
 from eureka_registry.peers.discovery import (
-    FILE_LIMIT_BYTES,
     Look,
     Peer,
     PeerList,
@@ -154,7 +154,7 @@ async def test_peers_are_found_in_a_file(tmp_path: Path) -> None:
     [
         (None, "no such file or directory"),
         ("{", "not a valid peer list"),
-        (" " * (FILE_LIMIT_BYTES + 1), "larger than"),
+        (" " * (MOST_BYTES + 1), "larger than"),
     ],
 )
 async def test_unusable_file_is_a_problem_that_names_it(

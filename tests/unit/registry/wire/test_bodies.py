@@ -20,6 +20,7 @@ from eureka_registry.core.delta import ordered
 from eureka_registry.core.model import DataCenter, Instance, Origin, Status
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.wire import bodies as module
+from eureka_registry.wire import pieces
 from eureka_registry.wire.bodies import Bodies, Body
 from eureka_registry.wire.codecs import Codec, codec_for
 from eureka_registry.wire.negotiate import Form, Format
@@ -245,31 +246,33 @@ class Counting:
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("form", FORMS)
-def test_one_change_encodes_one_instance_and_packs_one_application(
-    monkeypatch: pytest.MonkeyPatch, form: Form, *, packed: bool
+@pytest.mark.parametrize("per_app", [1, 20, 1000])
+def test_one_change_encodes_one_instance_and_packs_two_pieces(
+    monkeypatch: pytest.MonkeyPatch, form: Form, per_app: int, *, packed: bool
 ) -> None:
-    """The cost of a change does not grow with the registry."""
-    counting, packings = Counting(), Counter[str]()
+    """The cost of a change does not grow with the registry, nor with its application."""
+    counting, sizes = Counting(), []
 
-    def counted(text: bytes) -> Segment:
-        packings["application" if b"name" in text else "frame"] += 1
-        return compress(text)
+    def counted(text: bytes, window: bytes = b"", *, dense: bool = False) -> Segment:
+        sizes.append(len(text))
+        return compress(text, window, dense=dense)
 
     monkeypatch.setattr(module, "codec_for", counting.codec)
-    monkeypatch.setattr(module, "compress", counted)
+    monkeypatch.setattr(pieces, "compress", counted)
     held, bodies = registry(), Bodies()
-    for app in "ABCDE":
-        for number in range(20):
-            held.register(instance(app, f"i{number}"), Origin.CLIENT, 1)
+    for number in range(1000):
+        held.register(instance(f"A{number // per_app}", f"i{number}"), Origin.CLIENT, 1)
     bodies.full([held], form, 1, gzip=packed)
-    assert counting.encoded == 100
-    packings.clear()
-    held.set_status("C", "i7", Status.DOWN, 2)
+    assert counting.encoded == 1000
+    assert len(sizes) == 0 or len(sizes) > 8
+    sizes.clear()
+    held.set_status(f"A{555 // per_app}", "i555", Status.DOWN, 2)
 
     bodies.full([held], form, 2, gzip=packed)
 
-    assert counting.encoded == 101
-    assert packings["application"] == (1 if packed else 0)
+    assert counting.encoded == 1001
+    assert len([size for size in sizes if size > 500]) <= 2  # and the frame, which is short
+    assert len(sizes) == (4 if packed else 0)
 
 
 @settings(max_examples=60)
@@ -383,7 +386,7 @@ def test_kept_lists_are_bounded() -> None:
         mirror.register(instance(), Origin.CLIENT, 1)
         bodies.full([mirror], JSON, 1, gzip=False)
 
-    assert len(bodies._parts) <= 24
+    assert len(bodies._lists) <= 24
     assert bodies.full([mirrors[0]], XML, 1, gzip=False).content == full(mirrors[0], XML)
 
 

@@ -1,0 +1,42 @@
+"""Values that many documents have in common are one object in memory.
+
+Ten thousand instances have some hundred names of applications, zones and ports between them.
+Only what was seen lately is known, so nobody can fill this with names of his own.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from eureka_registry.core.model import DataCenter, Port
+
+_KNOWN: Final = 4_096
+_LONGEST: Final = 64
+"""Characters of a text that is likely to come again."""
+
+
+def shared(text: str) -> str:
+    """The text, if possible as the object that other documents hold."""
+    return _shared(text) if len(text) <= _LONGEST else text
+
+
+@lru_cache(maxsize=_KNOWN)
+def shared_port(number: int, *, enabled: bool) -> Port:
+    """A port as the object that other documents hold."""
+    return Port(number, enabled)
+
+
+@lru_cache(maxsize=16)
+def shared_center(name: str) -> DataCenter:
+    """A data centre of Netflix's default class as the object that other documents hold.
+
+    Args:
+        name: one of Netflix's names, or empty.
+    """
+    return DataCenter(name)
+
+
+@lru_cache(maxsize=_KNOWN)
+def _shared(text: str) -> str:
+    return text
