@@ -68,7 +68,9 @@ class Holdings:
             self.ids.add(instance.app, instance_id)
         self._changed(application, held.instance if held else None, instance)
         application.digest ^= lease.digest ^ (held.digest if held else 0)
-        self._weigh(application, lease.bytes - (held.bytes if held else 0))
+        grown = lease.bytes - (held.bytes if held else 0)
+        self.bytes += grown
+        application.bytes += grown
         self.delta.add(instance, now_ms)
 
     def _modify(self, lease: Lease, now_ms: int, **changes: object) -> None:

@@ -22,7 +22,7 @@ from eureka_registry.core.model import (
     Port,
     Status,
 )
-from eureka_registry.core.validation import beyond_bounds, beyond_short_bounds, unsafe_characters
+from eureka_registry.core.validation import beyond_bounds, unsafe_characters
 from eureka_registry.wire.dialects import Dialect
 from eureka_registry.wire.fields import (
     INT_MAX,
@@ -102,14 +102,14 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
         raise BadDocument("app is missing")
     held = metadata(fields.get("metadata"))
     host_name = text(fields.get("hostName"), "hostName") or ""
-    sid = text(fields.get("sid"), "sid")
+    sid = fields.get("sid")
     country = whole(fields.get("countryId"), "countryId", otherwise=dialect.no_number)
     return Instance(
         instance_id=_instance_id(fields, host_name, held, dialect),
         host_name=host_name,
         app=shared((app or "").upper()),
         ip_addr=text(fields.get("ipAddr"), "ipAddr") or "",
-        sid=DEFAULT_SID if sid is None else sid,
+        sid=DEFAULT_SID if sid is None else text(sid, "sid") or "",
         status=_status(fields.get("status"), "status", Status.UP, dialect),
         overridden_status=_status(_overridden(fields), "overriddenStatus", Status.UNKNOWN, dialect),
         port=_port(fields.get("port"), "port", _PORT, dialect),
@@ -133,18 +133,17 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
     )
 
 
-def refuse_unfit(read: Instance, *, plain: bool = False, short: bool = False) -> None:
+def refuse_unfit(read: Instance, *, plain: bool = False) -> None:
     """Refuse what must not be held or shown, whoever sends it (`core.validation`).
 
     Args:
         read: what was made of a document.
         plain: whether it came as JSON in ASCII without escapes, which holds no control character.
-        short: whether it is plain, and so short that `is_short` holds.
 
     Raises:
         BadDocument: with a sentence for the client.
     """
-    wrong = beyond_short_bounds(read) if short else beyond_bounds(read)
+    wrong = beyond_bounds(read)
     if wrong is None and not plain:
         wrong = unsafe_characters(read)
     if wrong is not None:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from eureka_registry.core.model import ActionType, DataCenter, Instance, LeaseInfo, Port
-from eureka_registry.core.validation import is_short
+from eureka_registry.core.validation import beyond_short_bounds, is_short
 from eureka_registry.wire.dialects import AMAZON_CLASS, DEFAULT_CLASS, JSON
 from eureka_registry.wire.documents import (
     EMPTY_MAP,
@@ -158,16 +158,13 @@ def is_plain(body: bytes) -> bool:
     return body.isascii() and b"\\" not in body
 
 
-def instance_from(
-    fields: object, now_ms: int, *, plain: bool = False, short: bool = False
-) -> Instance:
+def instance_from(fields: object, now_ms: int, *, plain: bool = False) -> Instance:
     """Read the object below `instance`, as peers send it bare.
 
     Args:
         fields: the object.
         now_ms: stands in for a missing `lastDirtyTimestamp`.
         plain: whether `is_plain` holds for what it came in.
-        short: whether `is_short` does, too.
 
     Raises:
         BadDocument: it cannot be read, or holds what must not go on.
@@ -175,7 +172,7 @@ def instance_from(
     if not isinstance(fields, dict):
         raise BadDocument("the instance is not an object")
     read = instance(fields, now_ms, JSON)
-    refuse_unfit(read, plain=plain, short=short)
+    refuse_unfit(read, plain=plain)
     return read
 
 
@@ -333,7 +330,12 @@ def application_frame(form: Form, name: str, *, alone: bool = False) -> tuple[by
 
 def _read(fields: object, body: bytes, now_ms: int) -> Instance:
     plain = is_plain(body)
-    return instance_from(fields, now_ms, plain=plain, short=plain and is_short(body))
+    if not plain or not is_short(body) or not isinstance(fields, dict):
+        return instance_from(fields, now_ms, plain=plain)
+    read = instance(fields, now_ms, JSON)
+    if beyond_short_bounds(read) is not None:
+        refuse_unfit(read, plain=True)
+    return read
 
 
 def _port(port: Port) -> _Port:
