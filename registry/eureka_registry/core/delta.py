@@ -24,7 +24,7 @@ MIN_DEPARTURES: Final = 256
 """Departures that are always kept; as many fit into the 256 KiB that Spring's WebClient reads."""
 
 
-class Recent(msgspec.Struct, frozen=True):
+class Recent(msgspec.Struct, frozen=True, gc=False):
     """An instance's latest change: the document as it then was, and when (epoch ms).
 
     `expired` tells an eviction from a cancellation; it only has meaning for a departure.

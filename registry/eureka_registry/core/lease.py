@@ -5,6 +5,7 @@ Times are epoch milliseconds, lengths milliseconds.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
@@ -45,8 +46,8 @@ class Lease:
     def __init__(self, instance: Instance, now_ms: int) -> None:
         """Begin a lease of `instance` now, as long as its document wishes, within bounds."""
         self.instance = instance
-        self.duration_ms = within_bounds(instance.lease.duration_s) * 1000
-        self.interval_ms = within_bounds(instance.lease.renewal_interval_s) * 1000
+        self.duration_ms = _counted_ms(instance.lease.duration_s)
+        self.interval_ms = _counted_ms(instance.lease.renewal_interval_s)
         self.registered_at_ms = now_ms
         self.renewed_at_ms = now_ms
         self.service_up_at_ms = 0
@@ -99,6 +100,12 @@ def within_bounds(length_s: int) -> int:
     if MIN_LEASE_S <= length_s <= MAX_LEASE_S:
         return length_s
     return MIN_LEASE_S if length_s < MIN_LEASE_S else MAX_LEASE_S
+
+
+@lru_cache(maxsize=256)
+def _counted_ms(length_s: int) -> int:
+    """The same in milliseconds; most leases have the same lengths, which are then one object."""
+    return within_bounds(length_s) * 1000
 
 
 def is_odd(lease: LeaseInfo) -> bool:

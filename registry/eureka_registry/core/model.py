@@ -3,7 +3,8 @@
 The Eureka document is the domain here, so `Instance` holds its fields one to one; the
 names and types they have on the wire are the codecs' business (`eureka_registry.wire`).
 Every value is frozen: two documents are the same one exactly if they are the same object,
-and the encoded forms that the codecs keep rest on that.
+and the encoded forms that the codecs keep rest on that. None can hold itself, so the garbage
+collector need not look at them (`gc=False`): it saves 16 bytes for each and the time of looking.
 """
 
 from __future__ import annotations
@@ -58,14 +59,14 @@ class PeerAction(StrEnum):
     DELETE_STATUS_OVERRIDE = "DeleteStatusOverride"
 
 
-class Port(msgspec.Struct, frozen=True):
+class Port(msgspec.Struct, frozen=True, gc=False):
     """A port number and whether it is in use."""
 
     number: int
     enabled: bool
 
 
-class DataCenter(msgspec.Struct, frozen=True):
+class DataCenter(msgspec.Struct, frozen=True, gc=False):
     """Where an instance runs.
 
     `name` is `MyOwn`, `Netflix` or `Amazon`, or empty when the document named none.
@@ -76,7 +77,7 @@ class DataCenter(msgspec.Struct, frozen=True):
     amazon: dict[str, str] | None = None
 
 
-class LeaseInfo(msgspec.Struct, frozen=True):
+class LeaseInfo(msgspec.Struct, frozen=True, gc=False):
     """A lease as documents show it: lengths in seconds, moments in epoch milliseconds, 0 = never.
 
     `renewed_at_ms` is the moment of the last renewal. The Java server shows that moment plus one
@@ -91,7 +92,7 @@ class LeaseInfo(msgspec.Struct, frozen=True):
     service_up_at_ms: int = 0
 
 
-class Instance(msgspec.Struct, frozen=True, kw_only=True):
+class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One instance's document.
 
     `None` means the field was not given and is not shown; an empty `host_name`, `app` or

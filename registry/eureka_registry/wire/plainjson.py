@@ -33,12 +33,12 @@ class _Plain(msgspec.Struct, frozen=True, gc=False, rename="camel", forbid_unkno
     """What no plain document has more of than its fields."""
 
 
-class _Port(_Plain):
+class _Port(_Plain, frozen=True):
     number: _Int = msgspec.field(name="$")
     enabled: Literal["true", "false"] = msgspec.field(name="@enabled")
 
 
-class _DataCenter(_Plain):
+class _DataCenter(_Plain, frozen=True):
     kind: Literal[
         "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo",
         "com.netflix.appinfo.MyDataCenterInfo",
@@ -46,7 +46,7 @@ class _DataCenter(_Plain):
     name: Literal["MyOwn", "Netflix"]
 
 
-class _Lease(_Plain):
+class _Lease(_Plain, frozen=True):
     renewal_interval_in_secs: _Int = 0
     duration_in_secs: _Int = 0
     registration_timestamp: _Long = 0
@@ -55,7 +55,7 @@ class _Lease(_Plain):
     service_up_timestamp: _Long = 0
 
 
-class _Fields(_Plain, kw_only=True):
+class _Fields(_Plain, frozen=True, kw_only=True):
     instance_id: str
     host_name: str
     app: str
@@ -83,17 +83,17 @@ class _Fields(_Plain, kw_only=True):
     asg_name: str | None = None
 
 
-class _JavaFields(_Fields, kw_only=True):
+class _JavaFields(_Fields, frozen=True, kw_only=True):
     """As Netflix's clients spell the override."""
 
     overridden_status: Status = msgspec.field(default=Status.UNKNOWN, name="overriddenstatus")
 
 
-class _Document(_Plain):
+class _Document(_Plain, frozen=True):
     instance: _Fields
 
 
-class _JavaDocument(_Plain):
+class _JavaDocument(_Plain, frozen=True):
     instance: _JavaFields
 
 
