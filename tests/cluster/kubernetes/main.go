@@ -1,4 +1,5 @@
-// Every part of Kubernetes that a test cluster runs, in one program: `kubernetes PART ARGUMENT...`.
+// Every part of Kubernetes that a test cluster runs, in one program: `kubernetes PART ARGUMENT...`,
+// or `PART ARGUMENT...` when it is called by a link with the name of the part, as on kind's nodes.
 //
 // One program shares the code that all of them link: it is built once and is 141 MB, not 700.
 package main
@@ -7,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
@@ -19,6 +21,7 @@ import (
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubeadm "k8s.io/kubernetes/cmd/kubeadm/app"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
@@ -40,21 +43,32 @@ func kubeletCommand(make any) *cobra.Command {
 }
 
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "kubernetes: the first argument names the part: etcd, kube-apiserver, "+
-			"kube-controller-manager, kube-scheduler, kubelet, kube-proxy or kubectl")
-		os.Exit(2)
+	if called := filepath.Base(os.Args[0]); !known(called) {
+		if len(os.Args) < 2 || !known(os.Args[1]) {
+			fmt.Fprintln(os.Stderr, "kubernetes: the first argument names the part: etcd, kube-apiserver, "+
+				"kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubeadm or kubectl")
+			os.Exit(2)
+		}
+		os.Args = os.Args[1:]
 	}
-	name := os.Args[1]
-	os.Args = os.Args[1:]
-	if name == "etcd" {
+	os.Exit(run(filepath.Base(os.Args[0])))
+}
+
+func known(name string) bool {
+	return name == "etcd" || name == "kubeadm" || parts[name] != nil
+}
+
+// run is a part with the arguments of the process; its exit code.
+func run(name string) int {
+	switch name {
+	case "etcd":
 		etcdmain.Main(os.Args)
-		return
+		return 0
+	case "kubeadm":
+		if err := kubeadm.Run(); err != nil {
+			return 1
+		}
+		return 0
 	}
-	part, known := parts[name]
-	if !known {
-		fmt.Fprintf(os.Stderr, "kubernetes: there is no part %q\n", name)
-		os.Exit(2)
-	}
-	os.Exit(cli.Run(part()))
+	return cli.Run(parts[name]())
 }
