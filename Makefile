@@ -4,6 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+KUBERNETES ?=
 PIN := $(BIN)/python -m piptools compile --quiet --strip-extras --generate-hashes --no-annotate \
 	--no-header --no-emit-find-links --no-emit-index-url --allow-unsafe
 MAKEFLAGS += --no-print-directory
@@ -31,8 +32,8 @@ kube: $(VENV)/.test ## run the tests that need an API server
 e2e: $(VENV)/.test ## run the tests that need nodes: a cluster made here (root, Linux), or KUBECONFIG=...
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-e2e-kind: $(VENV)/.test ## the same on a cluster that kind makes; needs Docker, kind and kubectl
-	@$(BIN)/python -m tests.cluster.kind $(ARGS)
+e2e-kind: $(VENV)/.test ## the same on a cluster that kind makes, by Docker or without: KUBERNETES=1.34.4
+	@$(BIN)/python -m pytest tests/kind tests/e2e --kind=$(KUBERNETES) $(ARGS)
 
 chaos: $(VENV)/.test ## half an hour of faults at random on a cluster: ARGS="--seed N --minutes M --json FILE"
 	@$(BIN)/python -m pytest --numprocesses=0 --capture=no tests/e2e/chaos --seed=$$(date +%s) --minutes=30 $(ARGS)

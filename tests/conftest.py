@@ -30,7 +30,7 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 _NOT_RUN: Final = "not run: "
-_TOGETHER: Final = ("tests/conformance/oracle", "tests/kube")
+_TOGETHER: Final = ("tests/conformance/oracle", "tests/kind", "tests/kube")
 """Folders whose tests go to one worker; elsewhere the tests of a file do. Those on nodes mostly
 wait: two workers with a cluster each take half the time."""
 _LONG: Final = "long"
@@ -51,6 +51,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="TEXT",
         help="what stands before registry:test there (default: localhost/eurekube/)",
     )
+    group.addoption(
+        "--kind",
+        metavar="VERSION",
+        help="run tests/e2e on a cluster that kind makes, of this Kubernetes; empty: the usual one",
+    )
+    group.addoption("--kind-image", metavar="IMAGE", help="of kind's nodes, where there is Docker")
     group.addoption("--long", action="store_true", help="run tests that take minutes each, too")
 
 

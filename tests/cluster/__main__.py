@@ -25,6 +25,7 @@ from rich.table import Table
 from . import control, debian, images, lifecycle, node, parts, places, policies, records, versions
 from .errors import CannotRunError, ClusterError
 from .faults import Faults
+from .kind import lifecycle as kind
 from .plan import CONTROL, Plan
 from .progress import say
 from .status import health
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     _version(build)
     up = command("up", _up, "bring a cluster up")
     up.add_argument("--nodes", type=int, default=3, help="0: only etcd and the API server")
+    up.add_argument("--kind", action="store_true", help="let kind make it; 1 node is all in one")
     _version(up)
     down = command("down", _down, "take a cluster down, whatever state it is in")
     down.add_argument("--all", action="store_true", help="take all clusters down")
@@ -128,14 +130,18 @@ def _faults(parser: argparse.ArgumentParser) -> None:
 def _build(options: argparse.Namespace) -> None:
     version = Kubernetes.parse(options.kubernetes)
     debian.provide()
-    parts.build_all(parts.everything(version))
+    parts.build_all([*parts.everything(version), *kind.needed(version)])
     images.build_all()
 
 
 def _up(options: argparse.Namespace) -> None:
     work = records.work_folder(options.name)
-    plan = Plan(options.name, work, Kubernetes.parse(options.kubernetes), options.nodes)
-    lifecycle.bring_up(plan)
+    version = Kubernetes.parse(options.kubernetes)
+    plan = Plan(options.name, work, version, options.nodes, by_kind=options.kind)
+    if plan.by_kind:
+        kind.bring_up(plan)
+    else:
+        lifecycle.bring_up(plan)
     say(f"cluster {plan.name} is up: KUBECONFIG={plan.kubeconfig}")
 
 
@@ -147,7 +153,7 @@ def _down(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    seen = health(records.read(options.name))
+    seen = health(records.read_own(options.name))
     if options.output == "json":
         sys.stdout.write(json.dumps([asdict(each) for each in seen], indent=2) + "\n")
     else:
@@ -161,6 +167,10 @@ def _status(options: argparse.Namespace) -> int:
 def _load(options: argparse.Namespace) -> None:
     plan = records.read(options.name)
     archives = options.archive or images.build_all()
+    if plan.by_kind:
+        kind.load(plan, archives)
+        say(f"{len(archives)} images: loaded on all nodes")
+        return
     for archive in archives:
         node.load_everywhere(plan, archive)
         say(f"{archive}: loaded on {len(plan.nodes)} nodes")
@@ -173,7 +183,7 @@ def _kubectl(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    plan = records.read(options.name)
+    plan = records.read_own(options.name)
     if options.on != CONTROL:
         plan.node(options.on)
     words = [*places.inside(plan, options.on), *_rest(options)]
@@ -182,12 +192,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _fault(options: argparse.Namespace) -> None:
-    with _chosen(options, records.read(options.name)):
+    with _chosen(options, records.read_own(options.name)):
         _last(options.span_s)
 
 
 def _enforce(options: argparse.Namespace) -> None:
-    with policies.enforced(records.read(options.name)):
+    with policies.enforced(records.read_own(options.name)):
         _last(options.span_s)
 
 

@@ -29,6 +29,7 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: str = "SIGTERM"
 
 
 def write_archive(path: Path, image: Image, layer: Path) -> None:
@@ -43,7 +44,8 @@ def write_archive(path: Path, image: Image, layer: Path) -> None:
 
 
 def _config(image: Image, layer: str) -> dict[str, object]:
-    started = {
+    started: dict[str, object] = {
+        "StopSignal": image.stop_signal,
         "Entrypoint": list(image.entrypoint) or None,
         "Cmd": list(image.command) or None,
         "Env": [f"{key}={value}" for key, value in image.environment.items()],

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +21,6 @@ _IGNORED: Final = ".dockerignore"
 _COPY: Final = re.compile(r"^COPY +(?:--(?!from=)\S+ +)*((?:[^-\s]\S* +)+)\S+$", re.MULTILINE)
 _ACCEPT_ANY: Final = {"default": [{"type": "insecureAcceptAnything"}]}
 _ARCHIVE: Final = "image.tar"
-_UNUSED_S: Final = 3600.0
 
 
 @dataclass(frozen=True)
@@ -59,10 +56,7 @@ def built(recipe: Recipe) -> Path:
     """
     part = _part(recipe, parts.build(parts.base()) / _ARCHIVE)
     folder = parts.build(part)
-    os.utime(folder)
-    for old in folder.parent.iterdir():
-        if old.is_dir() and time.time() - old.stat().st_mtime > _UNUSED_S:
-            shutil.rmtree(old, ignore_errors=True)  # 180 MB for each change of the code
+    parts.drop_unused(folder)  # 180 MB for each change of the code
     return folder / _ARCHIVE
 
 

@@ -56,7 +56,7 @@ def bring_up(plan: Plan) -> None:
         try:
             _bring_up(plan, programs)
         except BaseException as error:
-            _take_down(plan.work, keep_logs=isinstance(error, ClusterError))
+            clear(plan.work, keep_logs=isinstance(error, ClusterError))
             raise
 
 
@@ -67,7 +67,7 @@ def take_down(work: Path) -> None:
         ClusterError: something does not go, or somebody else is at it.
     """
     with records.locked(work, "taking down"):
-        _take_down(work, keep_logs=False)
+        clear(work, keep_logs=False)
 
 
 def native_snapshots(work: Path) -> bool:
@@ -126,8 +126,14 @@ def _has_default_account(api: Api) -> bool:
     return False
 
 
-def _take_down(work: Path, *, keep_logs: bool) -> None:
-    """Undo everything, in the order: processes (and with them namespaces), journal, folder."""
+def clear(work: Path, *, keep_logs: bool) -> None:
+    """Undo everything, in the order: processes (and with them namespaces), journal, folder.
+
+    For who holds the cluster's lock; `keep_logs`: beside the builds.
+
+    Raises:
+        ClusterError: something does not go.
+    """
     try:
         processes.kill_all(work)
     except TimeoutError as error:

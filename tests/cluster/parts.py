@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ _DONE: Final = "built"
 _LOG: Final = "build.log"
 _LAST_LINES: Final = 8
 _EPOCH: Final = "0"
+_UNUSED_S: Final = 3600.0
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,17 @@ def build(part: Part) -> Path:
     return part.folder
 
 
+def drop_unused(folder: Path, version: str = "") -> None:
+    """Say that a part is in use, and delete those beside it (of a version) that nobody uses.
+
+    Only an hour after their last use: another checkout may be about to load one.
+    """
+    os.utime(folder)
+    for old in folder.parent.glob(f"{version}*/"):
+        if time.time() - old.stat().st_mtime > _UNUSED_S:
+            shutil.rmtree(old, ignore_errors=True)
+
+
 def kubernetes(version: Kubernetes) -> Part:
     """The one program with all of Kubernetes and etcd."""
     source = (_HERE / "kubernetes" / "main.go").read_bytes()
@@ -120,7 +133,7 @@ def kubernetes(version: Kubernetes) -> Part:
     def make(workshop: Workshop) -> None:
         (workshop.folder / "main.go").write_bytes(source)
         module = f"k8s.io/kubernetes@v{version}"
-        upstream = _from_proxy(module, "GoMod").read_text()
+        upstream = from_proxy(module, "GoMod").read_text()
         (workshop.folder / "go.mod").write_text(versions.go_module(version, upstream))
         workshop.run([_go(), "mod", "tidy"])
         flags = ["-ldflags", version.linker_flags]
@@ -131,7 +144,7 @@ def kubernetes(version: Kubernetes) -> Part:
 
 def coredns() -> Part:
     """CoreDNS."""
-    return _installed("coredns", versions.COREDNS, "github.com/coredns/coredns")
+    return installed("coredns", versions.COREDNS, "github.com/coredns/coredns")
 
 
 def kube_router() -> Part:
@@ -155,7 +168,7 @@ def helm(version: str = versions.HELM) -> Part:
     """Helm: 3, or another version such as `versions.HELM_4`."""
     major = version.partition(".")[0]
     package = f"helm.sh/helm/v{major}/cmd/helm"
-    return _installed("helm", version, package, versions.helm_linker_flags(version))
+    return installed("helm", version, package, versions.helm_linker_flags(version))
 
 
 def service_monitors() -> Part:
@@ -163,7 +176,7 @@ def service_monitors() -> Part:
     module = f"github.com/prometheus-operator/prometheus-operator@v{versions.PROMETHEUS_OPERATOR}"
 
     def make(workshop: Workshop) -> None:
-        crds = _from_proxy(module, "Dir") / "example" / "prometheus-operator-crd"
+        crds = from_proxy(module, "Dir") / "example" / "prometheus-operator-crd"
         source = crds / SERVICE_MONITORS
         (workshop.folder / SERVICE_MONITORS).write_bytes(source.read_bytes())
 
@@ -180,7 +193,7 @@ def pause() -> Part:
         (workshop.folder / "root").mkdir()
         flags = ["-ldflags", "-s -w"]
         workshop.run([_go(), "build", *flags, "-o", "root/pause", "."], CGO_ENABLED="0")
-        workshop.run(_tar("root", "layer.tar"))
+        workshop.run(packed("root", "layer.tar"))
         image = Image(PAUSE_IMAGE, entrypoint=("/pause",))
         write_archive(workshop.folder / "image.tar", image, workshop.folder / "layer.tar")
 
@@ -202,7 +215,7 @@ def base() -> Part:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
         workshop.run(["sh", "-ec", baseimage.SCRIPT, "sh", str(root)])
-        workshop.run(_tar("root", "layer.tar"))
+        workshop.run(packed("root", "layer.tar"))
         image = baseimage.image()
         write_archive(workshop.folder / "image.tar", image, workshop.folder / "layer.tar")
         shutil.rmtree(root)
@@ -251,7 +264,7 @@ def _locked(part: Part) -> Iterator[int]:
         yield guard.fileno()
 
 
-def _installed(name: str, version: str, package: str, facts: str = "") -> Part:
+def installed(name: str, version: str, package: str, facts: str = "") -> Part:
     """A program of one package; `facts` are linker flags that tell it something."""
 
     def make(workshop: Workshop) -> None:
@@ -272,7 +285,7 @@ def _go() -> str:
     return found
 
 
-def _from_proxy(module: str, what: str) -> Path:
+def from_proxy(module: str, what: str) -> Path:
     """A file or folder of a module, from the Go proxy: its `GoMod`, or with all its files `Dir`.
 
     Raises:
@@ -299,7 +312,7 @@ def _json(text: str) -> Mapping[str, str]:
         return {}
 
 
-def _tar(folder: str, archive: str) -> list[str]:
+def packed(folder: str, archive: str) -> list[str]:
     """Pack a folder the same way every time."""
     fixed = ["--sort=name", f"--mtime=@{_EPOCH}", "--numeric-owner"]
     return ["tar", *fixed, "-C", folder, "-cf", archive, "."]

@@ -21,11 +21,13 @@ _END_S: Final = 60.0
 _PAUSE: Final = "pause"
 
 
-def lifeline_script(plan: Plan, place: str, programs: Mapping[str, Path]) -> str:
+def lifeline_script(
+    plan: Plan, place: str, programs: Mapping[str, Path], further: Iterable[Sequence[str]] = ()
+) -> str:
     """What the first process of a place does before it holds the namespaces for good.
 
-    `programs` are folders by the name they have in the place's home. What the place sees is
-    mounted last: it hides the machine's own.
+    `programs` are folders by the name they have in the place's home; `further` are commands of its
+    own. What the place sees is mounted last: it hides the machine's own.
     """
     home = plan.home(place)
     commands = [
@@ -35,6 +37,7 @@ def lifeline_script(plan: Plan, place: str, programs: Mapping[str, Path]) -> str
         ["ip", "link", "set", "lo", "up"],
     ]
     commands += [["mount", "--bind", str(at), str(home / name)] for name, at in programs.items()]
+    commands += [[*command] for command in further]
     commands += [["mount", "--rbind", str(folder), path] for folder, path in plan.seen(place)]
     lines = [shlex.join(command) for command in commands]
     hold = f"exec {HOME_IN_PLACE}/{_PAUSE}/root/pause >/dev/null"
@@ -54,15 +57,19 @@ def prepare(plan: Plan, place: str, texts: Mapping[str, str], programs: Iterable
         file.write_text(text)
 
 
-def come_to_life(plan: Plan, place: str, programs: Mapping[str, Path]) -> int:
+def come_to_life(
+    plan: Plan, place: str, programs: Mapping[str, Path], further: Iterable[Sequence[str]] = ()
+) -> int:
     """Make the namespaces of a place; the id of the process that holds them.
+
+    `further`: as `lifeline_script`.
 
     Raises:
         CannotRunError: the kernel, or who watches over it, does not allow that here.
     """
     label = f"{place}/{LIFELINE}"
     log = plan.log(place, LIFELINE)
-    script = lifeline_script(plan, place, programs)
+    script = lifeline_script(plan, place, programs, further)
     with log.open("ab") as said:
         try:
             process = namespaces.start_lifeline(

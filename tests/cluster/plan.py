@@ -84,6 +84,8 @@ class Plan:
     work: Path
     kubernetes: Kubernetes
     node_count: int
+    by_kind: bool = False
+    """Made by kind: it has the nodes' names and networks that kind gives, none of those below."""
 
     def __post_init__(self) -> None:
         """Refuse what no file or host name could be made of.

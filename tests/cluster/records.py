@@ -61,7 +61,11 @@ def create(plan: Plan) -> None:
         ) from None
     except OSError as error:
         raise CannotRunError(f"no work folder can be made at {plan.work}: {error}") from error
-    record = {"kubernetes": str(plan.kubernetes), "nodes": plan.node_count}
+    record = {
+        "kubernetes": str(plan.kubernetes),
+        "nodes": plan.node_count,
+        "by_kind": plan.by_kind,
+    }
     (plan.work / _FILE).write_text(json.dumps(record) + "\n")
 
 
@@ -77,7 +81,20 @@ def read(name: str) -> Plan:
     except (FileNotFoundError, ValueError):
         known = ", ".join(names()) or "none"
         raise ClusterError(f"there is no cluster {name}; clusters here: {known}") from None
-    return Plan(name, work, Kubernetes.parse(record["kubernetes"]), record["nodes"])
+    version = Kubernetes.parse(record["kubernetes"])
+    return Plan(name, work, version, record["nodes"], by_kind=record.get("by_kind", False))
+
+
+def read_own(name: str) -> Plan:
+    """The plan of a cluster that is there and whose nodes are the tool's own.
+
+    Raises:
+        ClusterError: there is none of this name, or kind has made it.
+    """
+    plan = read(name)
+    if plan.by_kind:
+        raise ClusterError(f"kind has made {name}: use kubectl, KUBECONFIG={plan.kubeconfig}")
+    return plan
 
 
 @contextlib.contextmanager

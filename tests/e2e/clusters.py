@@ -15,7 +15,7 @@ from cluster.images import Recipe
 from cluster.plan import Plan
 from support.helm import Helm
 from support.kubectl import Kubectl
-from support.ownclusters import own_cluster, speaking
+from support.ownclusters import own_cluster, own_kind, speaking
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,13 @@ def own(config: pytest.Config) -> Iterator[Target]:
             for archive in images.build_all():
                 node.load_everywhere(plan, archive)
         yield _target(plan)
+
+
+@contextmanager
+def by_kind(nodes: int, config: pytest.Config) -> Iterator[Target]:
+    """A cluster that kind makes: one node for all, or a control plane beside `nodes`."""
+    with own_kind(nodes, config) as (kubectl, kubeconfig):
+        yield Target(kubectl, kubeconfig)
 
 
 def running(name: str) -> Target:

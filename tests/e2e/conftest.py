@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from cluster import crds, images, node
 from cluster.errors import CannotRunError, ClusterError
 from conformance.realclient import not_run
-from e2e.clusters import Target, foreign, own, running
+from e2e.clusters import Target, by_kind, foreign, own, running
 from e2e.operator.ekc import EkcCluster
 from e2e.operator.installed import Operator
 from e2e.peers import Peers
@@ -19,10 +20,16 @@ from support import springimage
 from support.builds import NotBuiltError
 from support.ownclusters import speaking
 
+_NODES: Final = 3
+
 
 @pytest.fixture(scope="package")
 def target(pytestconfig: pytest.Config) -> Iterator[Target]:
-    """The cluster of `--cluster`, of `--kubeconfig` or of `KUBECONFIG`, else one made here."""
+    """That of `--kind`, `--cluster`, `--kubeconfig` or `KUBECONFIG`, else one made here."""
+    if pytestconfig.getoption("--kind") is not None:
+        with by_kind(_NODES, pytestconfig) as target:
+            yield target
+        return
     name = pytestconfig.getoption("--cluster")
     if name:
         yield running(name)

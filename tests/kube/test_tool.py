@@ -6,22 +6,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
 
 import pytest
 
 from cluster import parts, processes, records
 from cluster.versions import DEFAULT_KUBERNETES, Kubernetes
 from processes.cluster import until
+from support.clustertool import ROOT, TOOL, tool, traces
 from support.kubectl import Kubectl
 from support.ownclusters import speaking
-
-ROOT: Final = Path(__file__).parents[2]
-TOOL: Final = (sys.executable, "-m", "tests.cluster")
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +38,6 @@ def name(built: None) -> Iterator[str]:  # noqa: ARG001 - must be there
     yield name
     if records.work_folder(name).exists():
         tool("down", "--name", name)
-
-
-def tool(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run it."""
-    return subprocess.run(
-        [*TOOL, *words], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-    )
 
 
 @contextmanager
@@ -112,13 +100,3 @@ def test_unknown_cluster_is_named_with_those_that_are_there() -> None:
     assert said.returncode == 1
     assert "there is no cluster nobody; clusters here: " in said.stderr
     assert "Traceback" not in said.stderr
-
-
-def traces(name: str) -> list[str]:
-    """What is left of a cluster on this machine."""
-    work = records.work_folder(name)
-    left = [f"process {each.pid} {each.label}" for each in processes.marked(work)]
-    left += [str(group) for group in Path("/sys/fs/cgroup").glob(f"**/eurekube/{name}")]
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    left += [line for line in mounts if str(work) in line]
-    return [*left, *([str(work)] if work.exists() else [])]

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 from _pytest.runner import runtestprotocol
 
-FOLDERS: Final = ("tests/conformance", "tests/e2e", "tests/kube", "tests/processes")
+FOLDERS: Final = ("tests/conformance", "tests/e2e", "tests/kind", "tests/kube", "tests/processes")
 """Where programs and nodes are real; all else fails at once."""
 MOST: Final = 3
 """Second attempts of each pytest worker: what fails more often is broken, and fails at once."""

@@ -1,0 +1,1 @@
+"""Tests on a cluster that kind makes: a package, as it ends with the last of them."""
