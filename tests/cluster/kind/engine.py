@@ -22,7 +22,7 @@ PLACE: Final = "engine"
 SOCKET: Final = "docker.sock"
 _WRAPPER: Final = "runc"
 _RUNTIME: Final = "here"
-_UP_S: Final = 60.0
+_UP_S: Final = 180.0
 _WRITTEN: Final = ("/etc", "/opt")
 """Of the machine's folders those where the engine and its containerd make files."""
 
