@@ -7,7 +7,8 @@ import base64
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -325,41 +326,83 @@ async def finished(
     return [each for each in asked if each.done()]
 
 
-async def given_up(asked: Sequence[asyncio.Task[Response]]) -> None:
-    """Wait for no answer any more."""
-    for each in asked:
-        each.cancel()
-    await asyncio.gather(*asked, return_exceptions=True)
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Checks]:
+    """Checks of passwords that wait for leave."""
+    checks = Checks()
+    monkeypatch.setattr(auth, "is_password", checks.is_password)
+    yield checks
+    checks.let_go()
 
 
-@pytest.mark.parametrize("guessed", ["orders", "nobody", "user{}"])
-async def test_guesses_keep_nobody_out(guarded: Secure, guessed: str) -> None:
+class Checks:
+    """Stands in for scrypt: no check ends before it may; knows in which order they began."""
+
+    def __init__(self) -> None:
+        self.begun: list[bytes] = []
+        self._one_began = threading.Event()
+        self._leave = threading.Event()
+
+    def is_password(self, _stored: str, password: bytes) -> bool:
+        """Whether it is that of the user `orders`, once that may be said."""
+        self.begun.append(password)
+        self._one_began.set()
+        self._leave.wait(60)
+        return password == ORDERS_PASSWORD.encode()
+
+    async def begin(self, peer: Secure) -> asyncio.Task[Response]:
+        """Have one check under way: all others wait for it."""
+        first = asyncio.create_task(peer.get("/apps", **basic("first:x")))
+        assert await asyncio.to_thread(self._one_began.wait, 60)
+        return first
+
+    def let_go(self) -> None:
+        """Let all checks end."""
+        self._leave.set()
+
+
+@pytest.mark.parametrize(
+    ("guessed", "room"),
+    [("orders", limits.MAX_CHECKS_PER_USER), ("user{}", limits.MAX_CHECKS_PER_SOURCE)],
+)
+async def test_guesses_keep_nobody_out(
+    guarded: Secure, checks: Checks, guessed: str, room: int
+) -> None:
     """80 wrong passwords wait, from the same address even: whoever comes then is checked soon."""
+    first = await checks.begin(guarded)
     guesses = [
         asyncio.create_task(guarded.get("/apps", **basic(f"{guessed.format(n)}:{n}")))
         for n in range(80)
     ]
-    one = "{}" not in guessed
-    room = limits.MAX_CHECKS_PER_USER if one else limits.MAX_CHECKS_PER_SOURCE
-    before = await finished(guesses, 80 - room)  # then all have come
-    answer = await guarded.get("/apps", **basic(ORDERS))
-    after = [guess for guess in guesses if guess.done() and guess not in before]
-    await given_up(guesses)
+    over = 80 - room
+    await finished(guesses, over)
+    client = asyncio.create_task(guarded.get("/apps", **basic(ORDERS)))
+    sent_away = await finished(guesses, over + 1)  # one more had to go: it is in
+    checks.let_go()
 
-    assert answer.status == 200
-    assert sum(guess.result().status == 401 for guess in after) <= 4
+    assert (await client).status == 200
+    assert checks.begun.index(ORDERS_PASSWORD.encode()) <= 2
+    assert {guess.result().status for guess in sent_away} == {503}
+    assert [guess.result().headers["retry-after"] for guess in sent_away] == ["1"] * (over + 1)
+    await asyncio.gather(first, *guesses)
 
 
 @pytest.mark.parametrize("user", ["orders", "file", "nobody"])
-async def test_a_full_queue_does_not_tell_who_exists(guarded: Secure, user: str) -> None:
+async def test_a_full_queue_does_not_tell_who_exists(
+    guarded: Secure, checks: Checks, user: str
+) -> None:
     """Too many guesses are sent away, whoever is guessed at."""
+    first = await checks.begin(guarded)
     guesses = [asyncio.create_task(guarded.get("/apps", **basic(f"{user}:{n}"))) for n in range(30)]
     over = 30 - limits.MAX_CHECKS_PER_USER
-    answered = await finished(guesses, over)
-    await given_up(guesses)
+    sent_away = await finished(guesses, over)
+    checks.let_go()
 
-    sent_away = sum(guess.result().status == 503 for guess in answered)
-    assert sent_away >= over // 2, "all but those checked meanwhile"
+    assert {guess.result().status for guess in sent_away} == {503}
+    statuses = [answer.status for answer in await asyncio.gather(*guesses)]
+    assert statuses.count(401) == limits.MAX_CHECKS_PER_USER
+    assert (await first).status == 401
+    assert len(checks.begun) == 1 + limits.MAX_CHECKS_PER_USER
 
 
 async def test_who_exists_costs_what_nobody_costs(
