@@ -73,7 +73,7 @@ def _by_name(lease: Lease) -> tuple[str, str]:
 def _pending(outbox: Outbox, now_ms: int) -> str:
     waiting = [
         f"{task.action} {task.app}/{task.id}"
-        for tasks in outbox._waiting.values()
+        for tasks in (*outbox._changes.values(), tuple(outbox._renewals.values()))
         for task in tasks
     ]
     dropped = [f"{count} {reason}" for reason, count in outbox.dropped.items() if count]
