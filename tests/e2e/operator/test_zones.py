@@ -28,7 +28,8 @@ Record = Callable[[str, object], None]
 @pytest.mark.long
 def test_logical_zones_on_one_node(cluster: EkcCluster, record_property: Record) -> None:
     """Peers are numbered over all zones; more peers and more zones restart and rename nobody."""
-    node = cluster.kubectl.get("nodes")["items"][0]["metadata"]["name"]
+    nodes = cluster.kubectl.get("nodes")["items"]
+    node = next(each["metadata"]["name"] for each in nodes if not each["spec"].get("taints"))
     here = {"nodeSelector": {"kubernetes.io/hostname": node}}
     seconds = cluster.start({"replicas": 3, "pod": here, **_zones("a", "b")})
     record_property("from apply to Ready, three peers in two zones", _words(seconds))
@@ -179,9 +180,10 @@ def _generations(cluster: EkcCluster) -> dict[str, int]:
 
 
 def _nodes_by_zone(cluster: EkcCluster) -> dict[str, str]:
-    """The zone of each node."""
-    nodes = cluster.kubectl.get("nodes")["items"]
-    return {each["metadata"]["name"]: each["metadata"]["labels"][ZONE_OF_NODES] for each in nodes}
+    """The zone of each node that has one."""
+    nodes = [each["metadata"] for each in cluster.kubectl.get("nodes")["items"]]
+    zoned = (each for each in nodes if ZONE_OF_NODES in each["labels"])
+    return {each["name"]: each["labels"][ZONE_OF_NODES] for each in zoned}
 
 
 def _zones_of_clients(cluster: EkcCluster) -> dict[str, str]:
