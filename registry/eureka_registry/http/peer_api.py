@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 
 from eureka_registry.core.lease import Lease
+from eureka_registry.core.limits import REPLIES_BYTES, SLICE_BYTES, SLICE_ITEMS
 from eureka_registry.core.registry import Registry
 from eureka_registry.http.gate import Gate
-from eureka_registry.http.messages import Answer, Call
+from eureka_registry.http.messages import Answer, Call, Later
 from eureka_registry.http.routes import Route
 from eureka_registry.peers.client import NODE_HEADER
 from eureka_registry.peers.exchange import apply
 from eureka_registry.wire.copies import Digest, Sight, encode_copy, encode_digest
 from eureka_registry.wire.documents import BadDocument
-from eureka_registry.wire.replication import decode_batch, encode_replies
+from eureka_registry.wire.replication import (
+    Reply,
+    TooManyError,
+    encode_reply,
+    entries_of,
+    item,
+    join_replies,
+    size_of,
+)
 
 JSON = "application/json"
+_ITEM_WORK = SLICE_BYTES // SLICE_ITEMS
+"""An item costs as much time as so many bytes, whatever its size."""
 
 
 class PeerApi:
@@ -45,20 +57,37 @@ class PeerApi:
         self._sees = sees
         self.items = 0
 
-    def batch(self, call: Call, _route: Route) -> Answer:
+    def batch(self, call: Call, _route: Route) -> Answer | Later:
         """Apply what another peer's clients did; one reply per item (E16)."""
         if call.headers.get(NODE_HEADER) == self._node:
             return Answer(200, b'{"responseList":[]}', JSON)
         if not _may_be_json(call.headers.get("Content-Type")):
             return Answer(415)
         try:
-            items = decode_batch(call.body, call.now_ms)
+            entries = entries_of(call.body)
         except BadDocument as error:
             reason = ("X-Eurekube-Reason", str(error).encode("ascii", "replace").decode()[:400])
             return Answer(400, b'{"error": "cannot parse request body"}', JSON, (reason,))
-        self.items += len(items)
-        replies = [apply(self._registry, item, call.now_ms) for item in items]
-        return Answer(200, encode_replies(replies), JSON)
+        except TooManyError:
+            return Answer(413)
+        return self._carried_out(entries, call.now_ms)
+
+    async def _carried_out(self, entries: Sequence[object], now_ms: int) -> Answer:
+        """Apply a batch in slices; each item is complete when others get their turn."""
+        replies: list[bytes] = []
+        told = work = 0
+        for entry in entries:
+            reply = apply(self._registry, item(entry, now_ms), now_ms)
+            if reply.entity is not None and told > REPLIES_BYTES:
+                reply = Reply(reply.status)
+            replies.append(encode_reply(reply))
+            told += len(replies[-1])
+            work += _ITEM_WORK + len(replies[-1]) + size_of(entry)
+            if work >= SLICE_BYTES:
+                work = 0
+                await asyncio.sleep(0)
+        self.items += len(entries)
+        return Answer(200, join_replies(replies), JSON)
 
     def digest(self, call: Call, _route: Route) -> Answer:
         """What we hold, summed up per application, and how we see our peers."""
