@@ -74,5 +74,10 @@ HANDSHAKE_S: Final = 5.0
 
 # -- Dashboard and metrics
 
+PAGE_SHARE: Final = 0.1
+PAGE_BURST_S: Final = 0.5
+"""Share of the processor, and seconds of it at once, for making one page of the size of the
+registry (the dashboard's table, metrics, `/peers`) anew; beyond it the last one is shown again."""
+
 METRIC_APPLICATIONS: Final = 1000
 """Applications with series of their own, the largest; others are one series, `other`."""
