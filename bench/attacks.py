@@ -128,7 +128,7 @@ def costly_values(ground: Ground) -> None:
 
 def refused_bodies(ground: Ground) -> None:
     """Compressed bodies sent without credentials, on and on after the refusal."""
-    bomb = packed([bytes(_MIB)] * 16) * 64
+    bomb = packed([bytes(_MIB)] * 64) * 16
     for _ in ground.times(12):
         made = ground.connect()
         head = f"POST {_BATCH} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"

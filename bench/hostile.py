@@ -16,7 +16,7 @@ import msgspec
 from bench import machine
 from bench.answers import BadAnswerError
 from bench.attacks import KINDS, Kind
-from bench.lab import Lab, pid_of
+from bench.lab import Lab, NotMeasuredError, pid_of
 from bench.line import Line
 from bench.requests import renewal, request
 from bench.results import Better, Goal, Row
@@ -89,7 +89,11 @@ def settings_of(kind: Kind, folder: Path) -> dict[str, object]:
 
 
 def suffered(victim: Victim, name: str, size: float) -> Harm:
-    """Carry out an attack, beside a client that renews and asks for probes and lists."""
+    """Carry out an attack, beside a client that renews and asks for probes and lists.
+
+    Raises:
+        NotMeasuredError: the attack failed; what it said is above.
+    """
     witness = _Witness(victim)
     attacker = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "bench.attacks", name, str(victim.port),
@@ -111,7 +115,9 @@ def suffered(victim: Victim, name: str, size: float) -> Harm:
     finally:
         attacker.kill()
         attacker.communicate()
-    return witness.harm(int(said[0]) if said and said[0] else 0)
+    if not said or not said[0]:
+        raise NotMeasuredError(f"the attack {name} did not come to its end")
+    return witness.harm(int(said[0]))
 
 
 class _Witness:

@@ -89,7 +89,7 @@ class Peer:
         self.node = node
         self._tls = tls or Tls(node.settings)
         self._guard = Guard(node.settings.auth_file) if node.settings.auth_file else None
-        dashboard = Dashboard(node)
+        self._dashboard = dashboard = Dashboard(node)
         handlers = methods(node.reads, node.writes, node.peer_api, dashboard.status, dashboard.page)
         serving = Serving(node, Api(handlers, node.counters), self._guard)
         settings = node.settings

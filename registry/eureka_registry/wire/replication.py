@@ -67,8 +67,9 @@ def decode_batch(body: bytes, now_ms: int) -> list[Item]:
 
     Raises:
         BadDocument: the body holds no list `replicationList`. (Java answers 500 if it is missing.)
+        TooManyError: it has too many items.
     """
-    return [_item(entry, now_ms) for entry in _list_in(body, "replicationList")]
+    return [item(entry, now_ms) for entry in entries_of(body)]
 
 
 def entries_of(body: bytes) -> list[object]:
