@@ -14,6 +14,7 @@ from eureka_registry.wire.structure import structure
 _JSON = st.recursive(
     st.none() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
 )
 
 
