@@ -31,10 +31,6 @@ Hold = Callable[[int], None]
 """Counts bytes that are held in memory for a connection."""
 
 
-_one_at_a_time: Final = asyncio.Lock()
-"""Of a hundred bodies one is inflated at a time, or others would wait for a slice of each."""
-
-
 class Bounds(msgspec.Struct, frozen=True):
     """What a body may be at most: bytes, as sent and inflated, and structural bytes."""
 
@@ -54,13 +50,15 @@ class UnknownEncodingError(Exception):
     """A body's `Content-Encoding` is none of `ENCODINGS`."""
 
 
-async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold) -> bytes:
+async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold, turn: asyncio.Lock) -> bytes:
     """The whole body, inflated.
 
     Args:
         request: whose body it is.
         bounds: of the body.
         hold: is told of every byte that was not sent but came by inflating.
+        turn: held while a slice is inflated: of a hundred bodies one is inflated at a time, or
+            others would wait for a slice of each.
 
     Raises:
         TooLargeError: it is beyond the bounds, or expands like nothing that a client sends.
@@ -81,7 +79,7 @@ async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold) -> bytes:
         return body.whole()
     inflating = _Inflating(_WINDOWS[coding], hold)
     while sent := await content.readany():
-        async with _one_at_a_time:
+        async with turn:
             for piece in inflating.pieces(sent):
                 body.add(piece)
                 await asyncio.sleep(0)

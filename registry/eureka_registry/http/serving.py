@@ -49,6 +49,7 @@ class Serving:
         self._node = node
         self._api = api
         self._guard = guard
+        self._turn = asyncio.Lock()
         self._own_headers = {NODE_HEADER: node.id, "Server": SERVER_NAME}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -99,7 +100,7 @@ class Serving:
         try:
             async with asyncio.timeout(self._node.settings.request_timeout_s):
                 if self._api.takes_body(request.method, route):
-                    call.body = await body.read(request, bounds, connection.hold)
+                    call.body = await body.read(request, bounds, connection.hold, self._turn)
                 else:
                     await body.forget(request, bounds.size, connection.hold)
         except body.TooLargeError as error:
