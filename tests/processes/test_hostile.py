@@ -36,7 +36,7 @@ EXPECTED: Final = {
     "plain-items": Bounds(0.2, 3.0, 60),
     "largest-batches": Bounds(0.1, 5.0, 80),
     "costly-values": Bounds(0.2, 3.0, 60),
-    "endless-bodies": Bounds(2.0, 6.0, 240),
+    "endless-bodies": Bounds(2.0, 8.0, 320),
     "endless-batches": Bounds(0.3, 5.0, 120),
     "endless-heads": Bounds(0.3, 3.0, 60),
     "deaf-crowd": Bounds(0.15, 5.0, 60),

@@ -73,18 +73,26 @@ async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold, turn: async
     if coding not in _WINDOWS:
         raise UnknownEncodingError
     body = _Growing(bounds)
-    if coding == "identity":
-        while sent := await content.readany():
-            body.add(sent)
+    try:
+        if coding == "identity":
+            while sent := await content.readany():
+                body.add(sent)
+        else:
+            await _inflate_into(body, request, _Inflating(_WINDOWS[coding], hold), turn)
         return body.whole()
-    inflating = _Inflating(_WINDOWS[coding], hold)
-    while sent := await content.readany():
+    finally:
+        body.clear()  # an error's traceback would keep it until garbage is collected
+
+
+async def _inflate_into(
+    body: _Growing, request: web.BaseRequest, inflating: _Inflating, turn: asyncio.Lock
+) -> None:
+    while sent := await request.content.readany():
         async with turn:
             for piece in inflating.pieces(sent):
                 body.add(piece)
                 await asyncio.sleep(0)
     inflating.end()
-    return body.whole()
 
 
 async def forget(request: web.BaseRequest, size: int, hold: Hold) -> None:
@@ -123,6 +131,9 @@ class _Growing:
 
     def whole(self) -> bytes:
         return b"".join(self._pieces)
+
+    def clear(self) -> None:
+        self._pieces.clear()
 
 
 class _Inflating:
