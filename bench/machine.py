@@ -62,6 +62,15 @@ def memory_mib(pid: int) -> float:
     return int(asked.stdout) / 1024
 
 
+def loop_s(pid: int) -> float:
+    """Seconds of a core that the first thread of a process has used so far, exact to the us.
+
+    Raises:
+        OSError: there is no such process, or nothing here that tells.
+    """
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
 def cpu_s(pid: int) -> float | None:
     """Seconds of a core that a process has used so far; `None` where nobody tells."""
     stat = Path(f"/proc/{pid}/stat")

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from bench import failures, injector, results, sidecar, storm, table, two, versus
+from bench import failures, hostile, injector, results, sidecar, storm, table, two, versus
 from bench.answers import BadAnswerError
 from bench.figures import Figure
 from bench.lab import Lab, NotMeasuredError
@@ -26,6 +26,7 @@ SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
         "two": ("Two servers", two.two),
         "failing": ("What peers cost, well and failing", failures.failing_peers),
         "storm": ("Storm: failures under a crowd of clients", storm.storms),
+        "hostile": ("Under attack", hostile.hostile),
         "sidecar": ("The sidecar", sidecar.sidecar),
         "injector": ("The injector", injector.injector),
     }

@@ -6,6 +6,8 @@ import asyncio
 import json
 import resource
 import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 import msgspec
 import pytest
@@ -37,6 +39,11 @@ def connections(node: Running) -> list[Connection]:
     found = [c for c in node.server.connections if isinstance(c, Connection)]
     assert len(found) == len(node.server.connections)
     return found
+
+
+def busy_ones(node: Running) -> list[Connection]:
+    """Those with a request that has not been answered."""
+    return [each for each in connections(node) if each.idle_since is None]
 
 
 def later(seconds: float) -> float:
@@ -156,20 +163,81 @@ async def test_a_renewal_on_the_fast_lane_prolongs_the_connection(node: Running)
         assert connection._next_keepalive_close_time > later(100)
 
 
-async def test_too_many_connections_are_refused_politely() -> None:
+async def test_too_many_busy_connections_are_refused_politely() -> None:
     """503 at once; those that are there go on, and a place that becomes free is taken."""
+    head = request("POST", "/eureka/apps/FOO", {"Content-Length": "9"})
     async with running(max_connections=2) as node:
         async with await node.connect() as one, await node.connect() as two:
-            assert [await alive(one), await alive(two)] == [True, True]
+            for busy in (one, two):
+                await busy.send(head)
+            await _until(node, lambda: len(busy_ones(node)) == 2)
             async with await node.connect() as three:
                 answer = await three.response()
                 assert await is_closed(three)
-            assert [await alive(one), await alive(two)] == [True, True]
+            for busy in (one, two):
+                await busy.send(b"{nothing}")
+                assert (await busy.response()).status == 415
         await asyncio.wait_for(_until_none(node), 5)
         after = await node.ask("GET", "/eureka/apps")
 
     assert (answer.status, answer.headers["connection"]) == (503, "close")
     assert (node.server.refused, after.status) == (1, 200)
+
+
+@pytest.mark.parametrize("silent", [True, False])
+async def test_a_newcomer_takes_the_place_of_the_connection_idle_for_longest(
+    *, silent: bool
+) -> None:
+    """Else as many connections that say nothing keep everybody out for two minutes."""
+    async with (
+        running(max_connections=2) as node,
+        await node.connect() as first,
+        await node.connect() as second,
+    ):
+        await _until(node, lambda: len(connections(node)) == 2)
+        assert silent or await alive(first)
+        assert await alive(second)
+        assert silent or await alive(first)
+        async with await node.connect() as third:
+            assert await alive(third)
+            gone, kept = (first, second) if silent else (second, first)
+            assert await is_closed(gone)
+            assert await alive(kept)
+
+    assert (node.server.refused, node.server.displaced) == (0, 1)
+
+
+async def test_of_a_source_with_more_than_its_share_the_connections_go_first() -> None:
+    """However long those of others have been idle."""
+    async with running(max_connections=4) as node, AsyncExitStack() as stack:
+        wires = [await stack.enter_async_context(await node.connect()) for _ in range(4)]
+        for wire in wires:
+            assert await alive(wire)
+        other, *greedy = sorted(connections(node), key=lambda c: c.idle_since or 0.0)
+        for each in greedy:
+            each.source = "192.0.2.1"
+        async with await node.connect() as fifth:
+            assert await alive(fifth)
+            assert await is_closed(wires[1])
+
+        assert other in node.server.connections
+        assert await alive(wires[0])
+
+
+async def test_a_full_management_port_still_answers_probes() -> None:
+    """256 silent connections there must not have a healthy peer restarted."""
+    async with running() as node, AsyncExitStack() as stack:
+        for _ in range(300):
+            await stack.enter_async_context(await node.connect(management=True))
+        answer = await node.ask("GET", "/livez", management=True)
+
+    assert answer.status == 200
+
+
+async def _until(node: Running, what: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not what():
+            await node.ask("GET", "/eureka/x", management=True)
 
 
 async def _until_none(node: Running) -> None:

@@ -289,7 +289,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = 0.5
     max_connections: Annotated[
-        Count, _about("most connections; further ones are closed at once")
+        Count, _about("most connections; for a further one the one idle for longest is closed")
     ] = 16_000
     request_timeout_s: Annotated[
         Seconds, _about("longest a client may take to send a request or to read an answer")

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from eureka_registry.http.counters import Counters
-from eureka_registry.http.messages import Answer, Call, RequestError, text
+from eureka_registry.http.messages import Answer, Call, Later, RequestError, text
 from eureka_registry.http.peer_api import PeerApi
 from eureka_registry.http.reads import Reads
 from eureka_registry.http.routes import Resource, Route
 from eureka_registry.http.writes import Writes
 
-Handler = Callable[[Call, Route], Answer]
-"""Answers one request; complete when it returns."""
+Handler = Callable[[Call, Route], Answer | Later]
+"""Answers one request; what is no `Later` is complete when it returns."""
 
 _METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE"})
 
@@ -56,12 +56,19 @@ class Api:
         self._handlers = handlers
         self._counters = counters
 
-    def answer(self, call: Call, route: Route | None) -> Answer:
+    def answer(self, call: Call, route: Route | None) -> Answer | Later:
         """The answer to a request for `route`, `None` for no resource; counts it."""
         if route is None:
             return Answer(404)
         answer = self._answer(call, route)
+        if not isinstance(answer, Answer):
+            return self._counted(call.method, route, answer)
         self.count(call.method, route, answer)
+        return answer
+
+    async def _counted(self, method: str, route: Route, later: Later) -> Answer:
+        answer = await later
+        self.count(method, route, answer)
         return answer
 
     def count(self, method: str, route: Route | None, answer: Answer) -> None:
@@ -76,7 +83,7 @@ class Api:
         """Whether a request's body matters; that of any other is read and forgotten."""
         return method == "POST" and route is not None and "POST" in self._handlers[route.resource]
 
-    def _answer(self, call: Call, route: Route) -> Answer:
+    def _answer(self, call: Call, route: Route) -> Answer | Later:
         handlers = self._handlers[route.resource]
         allowed = ("Allow", ", ".join((*handlers, "HEAD", "OPTIONS")))
         if call.method == "OPTIONS":

@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from eureka_registry import logs
 from eureka_registry.config.settings import Settings
@@ -32,6 +31,7 @@ from eureka_registry.http.dashboard import Dashboard
 from eureka_registry.http.files import LOOK_EVERY_S, Watched
 from eureka_registry.http.gate import NOT_COPIED, Stage
 from eureka_registry.http.guard import Guard
+from eureka_registry.http.handshakes import TlsListener
 from eureka_registry.http.hosts import Hosts, machine_names
 from eureka_registry.http.management import Management
 from eureka_registry.http.node import Node, own_instance, own_key, scheme, with_address, with_ports
@@ -100,7 +100,7 @@ class Peer:
         self.node = node
         self._tls = tls or Tls(node.settings)
         self._guard = Guard(node.settings.auth_file) if node.settings.auth_file else None
-        dashboard = Dashboard(node)
+        self._dashboard = dashboard = Dashboard(node)
         handlers = methods(node.reads, node.writes, node.peer_api, dashboard.status, dashboard.page)
         hosts = Hosts(node, machine_names())
         serving = Serving(node, Api(handlers, node.counters), hosts, self._guard)
@@ -138,10 +138,7 @@ class Peer:
         """Serve until `stop` is set; an unexpected death of any part ends it with its error."""
         await self._look_for_name()
         loop = asyncio.get_running_loop()
-        listening = [
-            await loop.create_server(self._server, sock=each, backlog=_BACKLOG, **self._secure())
-            for each in api_sockets
-        ]
+        listening = [await self._listen(each) for each in api_sockets]
         manageable = [
             await loop.create_server(self._management, sock=each) for each in management_sockets
         ]
@@ -163,16 +160,13 @@ class Peer:
                 each.close()
             await self._management.shutdown(_GOODBYE_S)
 
-    def _secure(self) -> dict[str, Any]:
-        """What makes a server speak HTTPS, if it is to."""
-        if self._tls.server is None:
-            return {}
-        wait_s = self.node.settings.request_timeout_s
-        return {
-            "ssl": self._tls.server,
-            "ssl_handshake_timeout": wait_s,
-            "ssl_shutdown_timeout": _GOODBYE_S,
-        }
+    async def _listen(self, sock: socket.socket) -> asyncio.Server | TlsListener:
+        """Listen for clients of the API, with HTTPS if it is to be."""
+        if self._tls.server is not None:
+            sock.listen(_BACKLOG)
+            return TlsListener(sock, self._server, self._tls.server, _GOODBYE_S)
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(self._server, sock=sock, backlog=_BACKLOG)
 
     def adopt(self, settings: Settings) -> None:
         """Go on with other settings from this moment on."""
@@ -377,7 +371,7 @@ class Peer:
 
     # -- Stop
 
-    async def _stop(self, listening: Sequence[asyncio.Server]) -> None:
+    async def _stop(self, listening: Sequence[asyncio.Server | TlsListener]) -> None:
         node, settings = self.node, self.node.settings
         _log.info("stopping name=%s", settings.name)
         was_ready = node.gate.stage is Stage.READY

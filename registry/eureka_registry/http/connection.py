@@ -1,15 +1,25 @@
-"""Connections: bounded in number, in time, and with a fast lane for renewals."""
+"""Connections: bounded in number, in time and in memory, and with a fast lane for renewals."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
+from eureka_registry.core.limits import (
+    ANSWERS_BYTES,
+    BODIES_BYTES,
+    LINGER_BYTES,
+    MAX_HEAD_BYTES,
+    SHARE_OF_ONE_SOURCE,
+)
+from eureka_registry.http.budget import Incoming, Outgoing
 from eureka_registry.http.fastlane import FastLane
 from eureka_registry.http.messages import SERVER_NAME
 
@@ -18,12 +28,18 @@ _log = logging.getLogger(__name__)
 MAX_LINE_BYTES: Final = 8190
 MAX_HEADERS: Final = 100
 _LINGER_S: Final = 2.0
-"""Time for a client to read 413 while it still sends; what it sends is decompressed meanwhile."""
+"""Time for a client to read 413 while it still sends."""
+_LEFT_BYTES: Final = 16_384
+"""Of the last piece read so much may belong to a request that has not come whole, uncounted."""
 _SLOW_READER_FACTOR: Final = 10
 """A client that does read, but slowly, gets so many time-outs before it is cut off."""
 
 _REFUSAL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
+    b"Connection: close\r\n\r\n"
+)
+_HEAD_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\n"
     b"Connection: close\r\n\r\n"
 )
 _END: Final = b"\r\n\r\n"
@@ -38,9 +54,15 @@ class Connection(RequestHandler):
         "_at_boundary",
         "_began_at",
         "_fast",
+        "_head_bytes",
+        "_last_bytes",
+        "_lingered",
+        "_lingering",
+        "_server",
         "_unread_bytes",
         "_unread_since",
         "_writing_since",
+        "source",
     )
 
     def __init__(self, server: Server, fast: FastLane | None, keepalive_timeout_s: float) -> None:
@@ -53,6 +75,7 @@ class Connection(RequestHandler):
             max_field_size=MAX_LINE_BYTES,
             max_headers=MAX_HEADERS,
             lingering_time=_LINGER_S,
+            auto_decompress=False,
         )
         self._fast = fast
         self._at_boundary = True
@@ -60,24 +83,97 @@ class Connection(RequestHandler):
         self._unread_bytes = 0
         self._unread_since = 0.0
         self._writing_since: float | None = None
+        self._server = server
+        self._head_bytes = self._last_bytes = self._lingered = 0
+        self._lingering = False
+        self.source = ""
+        """The address that the client has, or a proxy before it."""
 
     def data_received(self, data: bytes) -> None:
         """Answer a plain renewal at once; leave everything else to aiohttp."""
-        if self._fast is not None and self._at_boundary and self._is_waiting():
+        if (
+            self._fast is not None
+            and self._at_boundary
+            and self._is_waiting()
+            and not self._paused  # who does not read answers gets no more of them
+        ):
             answer = self._fast.answer(data)
             if answer is not None and self.transport is not None:
                 self.transport.write(answer)
                 self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
                 return
+        if self._lingering:
+            self._linger(data)
+            return
         count = self._request_count
         super().data_received(data)
         self._at_boundary = self._request_count > count and self._ends_request(data)
         self._give_up_bodies()
-        whole = not self._is_waiting()
-        if whole:
-            self._began_at = None
-        elif self._began_at is None and data:
-            self._began_at = self._loop.time()
+        if data:
+            self._count(len(data))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Hold nothing any more."""
+        self._server.incoming.release(self)
+        super().connection_lost(exc)
+
+    def hold(self, count: int) -> None:
+        """Count further bytes that the request under way holds in memory.
+
+        Raises:
+            ConnectionResetError: there is no room for them, or the client is gone.
+        """
+        self._hold(count)
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError
+
+    def settle(self, request: web.BaseRequest) -> None:
+        """Count the bytes of a request no more, which has its answer."""
+        self._lingering = not request.content.is_eof()
+        if self.transport is None:
+            self._server.incoming.release(self)
+        elif not self._messages:
+            left = 0 if self._at_boundary or self._last_bytes <= _LEFT_BYTES else self._last_bytes
+            self._server.incoming.release(self, left)
+
+    @contextmanager
+    def sending(self, what: int, size: int) -> Iterator[None]:
+        """Count an answer while it is written, up to the little that the transport takes at once.
+
+        `what` is the same for all that are sent the same object, `size` is in bytes. If clients
+        leave too much unread, those that do so for longest are cut off.
+        """
+        outgoing = self._server.outgoing
+        encrypted = self.ssl_context is not None  # so it is another text for each connection
+        outgoing.hold(self, self if encrypted else what, size)
+        for holder in outgoing.excess(self):
+            holder.cut_off()
+        try:
+            yield
+        finally:
+            outgoing.release(self)
+
+    def refuse(self) -> None:
+        """End the connection, with 503 if the answer to its request has not begun."""
+        transport = self.transport
+        if transport is None:
+            return
+        begun = self._current_request is None and not self._is_waiting()
+        if begun:
+            transport.abort()
+            return
+        transport.write(_REFUSAL)
+        transport.close()
+
+    @property
+    def idle_since(self) -> float | None:
+        """When the last answer was given (the loop's time), or the connection made.
+
+        `None` while a request is being answered.
+        """
+        if not self._is_waiting() or self.transport is None or self.transport.is_closing():
+            return None
+        return self._next_keepalive_close_time - self._keepalive_timeout
 
     def handle_error(
         self,
@@ -130,6 +226,35 @@ class Connection(RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
+    def _count(self, size: int) -> None:
+        """Count what came of a request, and since when one is on its way."""
+        self._last_bytes = size
+        if not self._is_waiting():
+            self._began_at = None
+            self._head_bytes = 0
+        else:
+            self._head_bytes += size
+            if self._began_at is None:
+                self._began_at = self._loop.time()
+            if self._head_bytes > MAX_HEAD_BYTES and self.transport is not None:
+                self.transport.write(_HEAD_TOO_LARGE)
+                self.transport.close()
+                return
+        self._hold(size)
+
+    def _hold(self, count: int) -> None:
+        self._server.incoming.hold(self, count)
+        for holder in self._server.incoming.excess():
+            holder.refuse()
+
+    def _linger(self, data: bytes) -> None:
+        """Drop what still comes of a request that was refused; beyond a bound read no more."""
+        self._lingered += len(data)
+        if self._lingered > LINGER_BYTES:
+            self._pause_transport_reading()
+        else:
+            super().data_received(data)
+
     def _give_up_bodies(self) -> None:
         """End bodies whose rest is no HTTP; aiohttp's parser leaves them waiting for it."""
         if not self._messages or not isinstance(self._messages[-1][0], _ErrInfo):
@@ -178,13 +303,30 @@ class Server(web.Server):
         keepalive_timeout_s: float,
         request_timeout_s: float,
         max_connections: int,
+        bodies_bytes: int = BODIES_BYTES,
     ) -> None:
-        super().__init__(handler)
+        """Accept nothing yet.
+
+        Args:
+            handler: answers what the fast lane does not.
+            fast: the fast lane, if there is one.
+            keepalive_timeout_s: seconds that an idle connection is kept.
+            request_timeout_s: seconds that a client may take to send a request.
+            max_connections: most of them.
+            bodies_bytes: most bytes that requests which wait for their answer hold together.
+        """
+        super().__init__(self._handle)
+        self._handler = handler
+        self.incoming: Incoming[Connection] = Incoming(bodies_bytes)
+        self.outgoing: Outgoing[Connection] = Outgoing(ANSWERS_BYTES)
+        self._longest_idle: list[tuple[float, Connection]] = []
         self._fast = fast
         self._keepalive_timeout_s = keepalive_timeout_s
         self._request_timeout_s = request_timeout_s
         self._max_connections = max_connections
         self.refused = 0
+        self.displaced = 0
+        """Idle connections closed for new ones."""
         self.cut_off = 0
 
     def __call__(self) -> RequestHandler:
@@ -192,12 +334,20 @@ class Server(web.Server):
         return Connection(self, self._fast, self._keepalive_timeout_s)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Take a connection, or refuse it if there are too many."""
+        """Take a connection: if there are too many in the place of an idle one, else refuse it."""
+        assert isinstance(handler, Connection)  # noqa: S101  # __call__ makes no other
+        handler.source = str((transport.get_extra_info("peername") or ("",))[0])
         super().connection_made(handler, transport)
-        if len(self._connections) > self._max_connections:
-            self.refused += 1
-            # Not at once: aiohttp's task for it has not begun, and fails on what is closed.
-            asyncio.get_running_loop().call_soon(_refuse, transport)
+        if len(self._connections) <= self._max_connections:
+            return
+        idle = self._idle_one()
+        if idle is not None:
+            self.displaced += 1
+            idle.cut_off()
+            return
+        self.refused += 1
+        # Not at once: aiohttp's task for it has not begun, and fails on what is closed.
+        asyncio.get_running_loop().call_soon(_refuse, transport)
 
     def cut_off_overdue(self, now: float) -> None:
         """Close what takes too long; call it every few seconds with the loop's time."""
@@ -206,6 +356,36 @@ class Server(web.Server):
             if connection.overdue(now, self._request_timeout_s):
                 self.cut_off += 1
                 connection.cut_off()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, Connection)  # noqa: S101  # __call__ makes no other
+        try:
+            return await self._handler(request)
+        finally:
+            connection.settle(request)
+
+    def _idle_one(self) -> Connection | None:
+        """The connection that is idle for longest, of sources with more than their share first.
+
+        Looked for among all once for many newcomers: whoever connects again and again pays more.
+        """
+        if not self._longest_idle:
+            self._longest_idle = self._idle_ones()
+        while self._longest_idle:
+            since, connection = self._longest_idle.pop()
+            if connection in self._connections and connection.idle_since == since:
+                return connection
+        return None
+
+    def _idle_ones(self) -> list[tuple[float, Connection]]:
+        """Some of the connections that are idle for longest, the longest last."""
+        connections = [each for each in self.connections if isinstance(each, Connection)]
+        idle = [(since, each) for each in connections if (since := each.idle_since) is not None]
+        sources = Counter(each.source for each in connections)
+        share = self._max_connections * SHARE_OF_ONE_SOURCE
+        idle.sort(key=lambda found: (sources[found[1].source] <= share, found[0]))
+        return idle[: 1 + len(idle) // 64][::-1]
 
 
 def _without_quotation(message: str) -> str:

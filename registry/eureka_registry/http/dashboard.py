@@ -14,16 +14,16 @@ from eureka_registry import __version__
 from eureka_registry.core.lease import Lease
 from eureka_registry.http import routes
 from eureka_registry.http.gate import Stage
-from eureka_registry.http.messages import NOT_FOUND, Answer, Call
+from eureka_registry.http.messages import NOT_FOUND, Answer, Call, Later
 from eureka_registry.http.node import Node, own_key, own_url
 from eureka_registry.http.routes import Route
+from eureka_registry.http.rows import Rows, Table
 from eureka_registry.peers.link import Link
 from eureka_registry.peers.urls import shown
 from eureka_registry.wire import jsoncodec, xmlcodec
 from eureka_registry.wire.copies import Sight
 from eureka_registry.wire.documents import StatusInfo
 from eureka_registry.wire.negotiate import Format
-from eureka_registry.wire.segments import compress, join
 
 _SECURITY: Final = (
     (
@@ -45,11 +45,6 @@ _TYPES: Final = {
 }
 _PAGES: Final[dict[tuple[str, ...], str]] = {(): "index.html", ("lastn",): "lastn.html"}
 _JSON: Final = "application/json"
-_COLUMNS: Final = (
-    "app", "id", "host", "ip", "port", "secure_port", "status", "overridden", "zone", "ami",
-    "status_url", "home_url", "vip", "updated_ms", "registered_ms", "renewal_interval_s",
-    "duration_s",
-)  # fmt: skip
 _MIB: Final = 1_048_576
 
 
@@ -58,9 +53,10 @@ class Dashboard:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._files: dict[str, Answer] = {}
+        self._files = _static_files()
+        self._rows = Rows(node.registry)
 
-    def page(self, call: Call, route: Route) -> Answer:
+    def page(self, call: Call, route: Route) -> Answer | Later:
         """A page, an asset or data, by the segments of its path."""
         if not self._node.settings.dashboard:
             return NOT_FOUND
@@ -74,7 +70,7 @@ class Dashboard:
             case names:
                 return self._static(_PAGES.get(names, ""))
 
-    def _data(self, what: str, call: Call) -> Answer:
+    def _data(self, what: str, call: Call) -> Answer | Later:
         match what:
             case "state":
                 return _fresh(self._state(call.now_ms))
@@ -106,9 +102,7 @@ class Dashboard:
     # -- Files
 
     def _static(self, name: str) -> Answer:
-        if name not in self._files:
-            self._files[name] = _read(name)
-        return self._files[name]
+        return self._files.get(name, NOT_FOUND)
 
     # -- Data
 
@@ -170,19 +164,21 @@ class Dashboard:
             "links": [],
         }
 
-    def _instances(self, call: Call) -> Answer:
-        registry = self._node.registry
-        tag = f'W/"{self._node.id}-rows-{registry.version}"'
+    def _instances(self, call: Call) -> Answer | Later:
+        table = self._rows.kept(gzip=call.gzip)
+        return self._made_table(call) if table is None else self._table(call, table)
+
+    async def _made_table(self, call: Call) -> Answer:
+        return self._table(call, await self._rows.made(gzip=call.gzip))
+
+    def _table(self, call: Call, table: Table) -> Answer:
+        tag = f'W/"{self._node.id}-rows-{table.version}"'
         headers: tuple[tuple[str, str], ...] = (("ETag", tag), *_SECURITY)
         if call.has(tag):
             return Answer(304, headers=headers)
-        rows = [_row(lease) for lease in registry.leases()]
-        table = {"version": registry.version, "columns": _COLUMNS, "rows": rows}
-        body = msgspec.json.encode(table)
         if call.gzip:
-            body = join([compress(body)])
             headers = (("Content-Encoding", "gzip"), *headers)
-        return Answer(200, body, _JSON, headers)
+        return Answer(200, table.content, _JSON, headers)
 
     def _last(self) -> dict[str, object]:
         registry = self._node.registry
@@ -211,14 +207,14 @@ def _fresh(value: object) -> Answer:
     return Answer(200, msgspec.json.encode(value), _JSON, _SECURITY)
 
 
-def _read(name: str) -> Answer:
-    kind = _TYPES.get(name.rpartition(".")[2])
-    if kind is None or "/" in name or name.startswith("."):
-        return NOT_FOUND
-    path = files("eureka_registry.http").joinpath("static", name)
-    if not path.is_file():
-        return NOT_FOUND
-    return Answer(200, path.read_bytes(), kind, _SECURITY)
+def _static_files() -> dict[str, Answer]:
+    """All files there are, read once: what strangers ask for is not to be remembered."""
+    found = {}
+    for file in files("eureka_registry.http").joinpath("static").iterdir():
+        kind = _TYPES.get(file.name.rpartition(".")[2])
+        if kind is not None:
+            found[file.name] = Answer(200, file.read_bytes(), kind, _SECURITY)
+    return found
 
 
 def _peer(link: Link, now_ms: int) -> dict[str, object]:
@@ -240,31 +236,6 @@ def _peer(link: Link, now_ms: int) -> dict[str, object]:
 
 def _sight(sight: Sight) -> dict[str, object]:
     return {n: v for n, v in msgspec.structs.asdict(sight).items() if n != "why"}
-
-
-def _row(lease: Lease) -> tuple[object, ...]:
-    instance = lease.instance
-    amazon = instance.data_center.amazon if instance.data_center else None
-    zone = (amazon or {}).get("availability-zone") or instance.metadata.get("zone")
-    return (
-        instance.app,
-        instance.id,
-        instance.host_name,
-        instance.ip_addr,
-        instance.port.number if instance.port.enabled else None,
-        instance.secure_port.number if instance.secure_port.enabled else None,
-        instance.status,
-        lease.override,
-        zone or "defaultZone",
-        (amazon or {}).get("ami-id"),
-        instance.status_page_url,
-        instance.home_page_url,
-        instance.vip_address,
-        instance.last_updated_ms,
-        lease.registered_at_ms,
-        lease.interval_ms // 1000,
-        lease.duration_ms // 1000,
-    )
 
 
 def _own(lease: Lease) -> dict[str, object]:

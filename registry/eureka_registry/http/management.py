@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Final
 
 import msgspec
 from aiohttp import web
 
 from eureka_registry import __version__
+from eureka_registry.core.registry import Registry
 from eureka_registry.http import browsers
+from eureka_registry.http.allowance import Allowance
 from eureka_registry.http.gate import Stage
 from eureka_registry.http.hosts import Hosts
-from eureka_registry.http.metrics import CONTENT_TYPE, exposition
+from eureka_registry.http.metrics import CONTENT_TYPE, Metrics
 from eureka_registry.http.node import Node
 from eureka_registry.peers.link import Link
 from eureka_registry.peers.regions import Region
+
+_APPLICATIONS: Final = b'\n  "applications": '
+_SLICE: Final = 5000
 
 
 class Management:
@@ -23,7 +30,9 @@ class Management:
     def __init__(self, node: Node, hosts: Hosts) -> None:
         self._node = node
         self._hosts = hosts
-        self._pages: dict[str, Callable[[], web.Response]] = {
+        self._metered = Metrics(node)
+        self._digests = Digests(node.registry)
+        self._pages: dict[str, Callable[[], web.Response | Coroutine[None, None, web.Response]]] = {
             "/livez": self._livez,
             "/readyz": self._readyz,
             "/startupz": self._startupz,
@@ -43,7 +52,8 @@ class Management:
             return web.Response(status=404, text=f"nothing here; there are {known}\n")
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
-        return page()
+        answer = page()
+        return answer if isinstance(answer, web.Response) else await answer
 
     def _livez(self) -> web.Response:
         """Whether the loop turns: that it answers says so. Never depends on peers."""
@@ -65,10 +75,12 @@ class Management:
 
     def _metrics(self) -> web.Response:
         """Prometheus' metrics."""
-        return web.Response(body=exposition(self._node), headers={"Content-Type": CONTENT_TYPE})
+        text = self._metered.exposition()
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 
-    def _peers(self) -> web.Response:
+    async def _peers(self) -> web.Response:
         """Who we are, what we hold, and how each peer does."""
+        applications = await self._digests.text()
         node, configuration = self._node, self._node.configuration
         now_ms, verdict = node.now_ms(), self._node.verdict()
         document = {
@@ -89,15 +101,41 @@ class Management:
             },
             "preserving": verdict.active,
             "selfPreservation": verdict.sentence,
-            "applications": {
-                name: f"{application.digest:016x}"
-                for name, application in sorted(node.registry.applications.items())
-            },
+            "applications": {},
             "peers": [_peer(link, now_ms) for link in node.mesh.links.values()],
             "regions": [_region(region, now_ms) for region in node.remotes],
         }
         body = msgspec.json.format(msgspec.json.encode(document), indent=2)
+        body = body.replace(_APPLICATIONS + b"{}", _APPLICATIONS + applications, 1)
         return web.Response(body=body, content_type="application/json")
+
+
+class Digests:
+    """What the applications hold, summed up, as `/peers` shows it."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._allowance = Allowance()
+        self._kept: tuple[int, bytes] | None = None
+
+    async def text(self) -> bytes:
+        """A JSON object; many applications are written in slices, and seldom."""
+        kept, version = self._kept, self._registry.version
+        if kept is not None and (kept[0] == version or not self._allowance.is_left):
+            return kept[1]
+        pieces = []
+        applications = sorted(self._registry.applications.items())
+        for start in range(0, len(applications), _SLICE):
+            if start:
+                await asyncio.sleep(0)
+            with self._allowance.spent():
+                some = applications[start : start + _SLICE]
+                shown = {name: f"{each.digest:016x}" for name, each in some}
+                text = msgspec.json.format(msgspec.json.encode(shown), indent=2)
+                pieces.append(text[1:-2].replace(b"\n", b"\n  "))
+        text = b"{" + b",".join(pieces) + b"\n  }" if pieces else b"{}"
+        self._kept = (version, text)
+        return text
 
 
 def _region(region: Region, now_ms: int) -> dict[str, object]:

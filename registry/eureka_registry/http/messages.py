@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import cached_property
 from typing import Final
 from urllib.parse import parse_qsl
@@ -13,6 +13,8 @@ from eureka_registry.http.auth import Identity
 from eureka_registry.wire.negotiate import Form, form_for, wants_gzip
 
 REPLICATION: Final = "x-netflix-discovery-replication"
+REASON: Final = "X-Eurekube-Reason"
+"""The header that says why a request was refused, in printable ASCII."""
 SERVER_NAME: Final = "eurekube"
 MAX_QUERY_FIELDS: Final = 256
 MAX_MOMENT_MS: Final = 2**63 - 1
@@ -27,6 +29,10 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes = b""
     content_type: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+
+
+Later = Coroutine[None, None, Answer]
+"""An answer that takes long: others are served meanwhile."""
 
 
 class RequestError(ValueError):
@@ -111,3 +117,8 @@ NOT_FOUND: Final = Answer(404)
 def text(status: int, sentence: str) -> Answer:
     """An answer that says something to a person."""
     return Answer(status, sentence.encode(), "text/plain; charset=utf-8")
+
+
+def header_text(sentence: str) -> str:
+    """What of a sentence a header may hold, cut."""
+    return "".join(c if " " <= c <= "~" else "?" for c in sentence)[:400]

@@ -8,7 +8,8 @@ versus delta fetches and their bytes, agreement between peers.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from heapq import nlargest
 from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,12 +17,18 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from eureka_registry.core.application import Application
+from eureka_registry.core.limits import METRIC_APPLICATIONS
 from eureka_registry.core.model import Status
+from eureka_registry.http.allowance import Allowance
 from eureka_registry.http.gate import Stage
 from eureka_registry.http.node import Node
 from eureka_registry.http.routes import Resource
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+_OTHERS: Final = "other"
+"""Stands for the applications without series of their own; names of applications are upper case."""
 
 _EVENTS: Final = (
     ("register", "registrations", Resource.APP, "POST", (204,)),
@@ -38,17 +45,32 @@ _EVENTS: Final = (
 )
 
 
-def exposition(node: Node) -> bytes:
-    """All metrics of one peer in Prometheus' text format."""
-    registry = CollectorRegistry()
-    registry.register(_NodeCollector(node))
-    ProcessCollector(registry=registry)
-    return generate_latest(registry)
+class Metrics:
+    """All metrics of one peer."""
+
+    def __init__(self, node: Node) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_NodeCollector(node))
+        ProcessCollector(registry=self._registry)
+        self._allowance = Allowance()
+        self._text = b""
+
+    def exposition(self) -> bytes:
+        """Their values in Prometheus' text format; those of before if it is asked for too often."""
+        if not self._text or self._allowance.is_left:
+            with self._allowance.spent():
+                self._text = generate_latest(self._registry)
+        return self._text
 
 
 class _NodeCollector(Collector):
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._counted: dict[str, tuple[int, Counter[Status]]] = {}
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: a registry of metrics would collect all of them to learn their names."""
+        yield from ()
 
     def collect(self) -> Iterator[Metric]:
         yield from self._leases()
@@ -62,9 +84,9 @@ class _NodeCollector(Collector):
         instances = GaugeMetricFamily(
             "eureka_server_instances", "registered instances", labels=["application", "status"]
         )
-        for application in registry.applications.values():
-            for status, count in Counter(i.status for i in application.instances()).items():
-                instances.add_metric([application.name, status.value], count)
+        for name, counts in self._by_application().items():
+            for status, count in counts.items():
+                instances.add_metric([name, status.value], count)
         yield instances
         yield _gauge("registry_size", "registered instances", registry.size)
         yield _gauge("instances_up", "instances that are UP", registry.counts[Status.UP])
@@ -76,6 +98,23 @@ class _NodeCollector(Collector):
         yield _gauge("config_problem", "1 when the file of settings cannot be used", unusable)
         waiting = len(configuration.restart_needed)
         yield _gauge("config_restart_needed", "settings that wait for a restart", waiting)
+
+    def _by_application(self) -> dict[str, Counter[Status]]:
+        """Instances by status of the largest applications, and of all others together."""
+        registry = self._node.registry
+        applications: Collection[Application] = registry.applications.values()
+        if len(applications) > METRIC_APPLICATIONS:
+            applications = nlargest(METRIC_APPLICATIONS, applications, lambda a: len(a.leases))
+        before, self._counted = self._counted, {}
+        for each in applications:
+            known = before.get(each.name)
+            if known is None or known[0] != each.version:
+                known = (each.version, Counter(i.status for i in each.instances()))
+            self._counted[each.name] = known
+        found = {name: counts for name, (_, counts) in self._counted.items()}
+        if len(found) < len(registry.applications):
+            found[_OTHERS] = registry.counts - sum(found.values(), Counter())
+        return found
 
     def _preservation(self) -> Iterator[Metric]:
         verdict = self._node.verdict()

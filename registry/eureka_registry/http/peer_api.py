@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from eureka_registry.core.application import Application
-from eureka_registry.core.limits import APPLICATIONS_AT_ONCE, COPIED_AT_ONCE, PAGES_KEPT
+from eureka_registry.core.limits import (
+    APPLICATIONS_AT_ONCE,
+    COPIED_AT_ONCE,
+    PAGES_KEPT,
+    REPLIES_BYTES,
+    SLICE_BYTES,
+    SLICE_ITEMS,
+)
 from eureka_registry.core.pages import leases_after, names_after
 from eureka_registry.core.registry import Registry
 from eureka_registry.http.gate import Gate
-from eureka_registry.http.messages import Answer, Call, text
+from eureka_registry.http.messages import REASON, Answer, Call, Later, header_text, text
 from eureka_registry.http.routes import Route
 from eureka_registry.peers.client import STAGE_HEADER, STOPPING
 from eureka_registry.peers.exchange import apply
@@ -19,13 +27,29 @@ from eureka_registry.peers.identity import NODE_HEADER
 from eureka_registry.peers.mesh import Mesh
 from eureka_registry.wire.copies import Digest, encode_copy, encode_digest
 from eureka_registry.wire.documents import BadDocument
+from eureka_registry.wire.jsoncodec import is_plain
 from eureka_registry.wire.negotiate import body_format
 from eureka_registry.wire.renewals import decode_renewals, encode_renewal_replies
-from eureka_registry.wire.replication import decode_batch, encode_replies
+from eureka_registry.wire.replication import (
+    Item,
+    Reply,
+    TooManyError,
+    encode_reply,
+    entries_of,
+    item,
+    join_replies,
+    size_of,
+)
 
 JSON = "application/json"
 _KEPT_MS: Final = 1_000
 _STOPS: Final = ((STAGE_HEADER, STOPPING),)
+_LARGE_BATCH: Final = 500
+"""Items; peers send 250 at once, which is never to wait for a stranger's thousands."""
+_ITEM_WORK: Final = SLICE_BYTES // SLICE_ITEMS
+"""An item costs as much time as so many bytes, whatever its size."""
+_SLICE_RENEWALS: Final = 500
+"""Short renewals that are applied before others get their turn: some 2 ms."""
 
 
 class PeerApi:
@@ -49,9 +73,10 @@ class PeerApi:
         self._name = name
         self._mesh = mesh
         self._pages = _Pages()
+        self._turn = asyncio.Lock()
         self.items = 0
 
-    def batch(self, call: Call, _route: Route) -> Answer:
+    def batch(self, call: Call, _route: Route) -> Answer | Later:
         """Apply what another peer's clients did; one reply per item (E16)."""
         if call.headers.get(NODE_HEADER) == self._node:
             return Answer(200, b'{"responseList":[]}', JSON)
@@ -59,27 +84,65 @@ class PeerApi:
             return Answer(415)
         self._hear(call)
         try:
-            items = decode_batch(call.body, call.now_ms)
+            entries = entries_of(call.body)
         except BadDocument as error:
             return _unreadable(error)
-        self.items += len(items)
-        replies = [apply(self._registry, item, call.now_ms) for item in items]
-        return self._said(encode_replies(replies))
+        except TooManyError:
+            return Answer(413)
+        plain = is_plain(call.body)
+        if len(entries) > _LARGE_BATCH:
+            return self._in_turn(entries, call.now_ms, plain=plain)
+        return self._applied(entries, call.now_ms, plain=plain)
 
-    def renewals(self, call: Call, _route: Route) -> Answer:
+    def renewals(self, call: Call, _route: Route) -> Answer | Later:
         """Likewise for a batch whose renewals are short."""
         if body_format(call.headers.get("Content-Type")) is None:
             return Answer(415)
         self._hear(call)
         try:
-            renewals, items = decode_renewals(call.body, call.now_ms)
+            renewals, entries = decode_renewals(call.body)
         except BadDocument as error:
             return _unreadable(error)
-        self.items += len(renewals) + len(items)
-        registry, now_ms = self._registry, call.now_ms
-        told = [apply(registry, item, now_ms) for item in items]
-        renewed = [apply(registry, item, now_ms) for item in renewals]
-        return self._said(encode_renewal_replies(renewed, encode_replies(told)))
+        except TooManyError:
+            return Answer(413)
+        return self._renewed(renewals, entries, call)
+
+    async def _in_turn(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> Answer:
+        """Apply one large batch at a time, or others would wait for a slice of each."""
+        async with self._turn:
+            return await self._applied(entries, now_ms, plain=plain)
+
+    async def _applied(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> Answer:
+        return self._said(join_replies(await self._replies(entries, now_ms, plain=plain)))
+
+    async def _renewed(
+        self, renewals: Sequence[Item], entries: Sequence[object], call: Call
+    ) -> Answer:
+        told = await self._replies(entries, call.now_ms, plain=is_plain(call.body))
+        replies = []
+        for start in range(0, len(renewals), _SLICE_RENEWALS):
+            part = renewals[start : start + _SLICE_RENEWALS]
+            replies += [apply(self._registry, each, call.now_ms) for each in part]
+            await asyncio.sleep(0)
+        self.items += len(renewals)
+        return self._said(encode_renewal_replies(replies, join_replies(told)))
+
+    async def _replies(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> list[bytes]:
+        """Apply a batch in slices; each item is complete when others get their turn."""
+        replies: list[bytes] = []
+        told = work = 0
+        for entry in entries:
+            reply = apply(self._registry, item(entry, now_ms, plain=plain), now_ms)
+            if reply.entity is not None and told > REPLIES_BYTES:
+                reply = Reply(reply.status)
+            replies.append(encode_reply(reply))
+            told += len(replies[-1])
+            work += _ITEM_WORK + len(replies[-1]) + size_of(entry)
+            if work >= SLICE_BYTES:
+                work = 0
+                await asyncio.sleep(0)
+        self.items += len(entries)
+        return replies
 
     def digest(self, call: Call, _route: Route) -> Answer:
         """What we hold, summed up per application, and how we see our peers.
@@ -164,5 +227,5 @@ class _Pages:
 
 
 def _unreadable(error: BadDocument) -> Answer:
-    reason = ("X-Eurekube-Reason", str(error).encode("ascii", "replace").decode()[:400])
+    reason = (REASON, header_text(str(error)))
     return Answer(400, b'{"error": "cannot parse request body"}', JSON, (reason,))

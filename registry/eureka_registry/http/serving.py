@@ -9,14 +9,23 @@ from typing import Final
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import StreamWriter
 
-from eureka_registry.http import browsers
+from eureka_registry.core.limits import (
+    ANSWER_PIECE_BYTES,
+    BATCH_STRUCTURE,
+    DOCUMENT_STRUCTURE,
+    LARGE_ANSWER_BYTES,
+)
+from eureka_registry.http import body, browsers
 from eureka_registry.http.api import Api
 from eureka_registry.http.auth import Identity, Request
+from eureka_registry.http.body import Bounds
+from eureka_registry.http.connection import Connection
 from eureka_registry.http.fastlane import FastLane
 from eureka_registry.http.guard import Guard, Sender
 from eureka_registry.http.hosts import Hosts
-from eureka_registry.http.messages import NO_CONTENT, SERVER_NAME, Answer, Call
+from eureka_registry.http.messages import NO_CONTENT, REASON, SERVER_NAME, Answer, Call
 from eureka_registry.http.node import Node
 from eureka_registry.http.routes import Resource, Route, find
 from eureka_registry.peers.identity import NODE_HEADER, NONCE_HEADER
@@ -24,13 +33,14 @@ from eureka_registry.peers.identity import NODE_HEADER, NONCE_HEADER
 _NO_HTTP: Final = Answer(400, headers=(("Connection", "close"),))
 _TOO_LARGE: Final = Answer(413, headers=(("Connection", "close"),))
 _TOO_SLOW: Final = Answer(408, headers=(("Connection", "close"),))
-_CHUNK_BYTES: Final = 65_536
+_MALFORMED: Final = Answer(400, headers=(("Connection", "close"),))
+_NO_ENCODING: Final = Answer(
+    415, headers=(("Accept-Encoding", body.ENCODINGS), ("Connection", "close"))
+)
+BATCHES: Final = frozenset({Resource.BATCH, Resource.RENEWALS})
+"""Resources that peers send much to at once."""
 _ORIGIN: Final = re.compile("https?://[^/?#]*", re.IGNORECASE)
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class _TooLargeError(Exception):
-    """A body is larger than its limit."""
 
 
 class Serving:
@@ -41,6 +51,7 @@ class Serving:
         self._api = api
         self._hosts = hosts
         self._guard = guard
+        self._turn = asyncio.Lock()
         self._own_headers = {NODE_HEADER: node.id, "Server": SERVER_NAME}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -55,19 +66,13 @@ class Serving:
         if route is not None and route.resource is Resource.DIGEST:
             self._node.mesh.node.nonces.arrive(request.headers.get(NONCE_HEADER))
         refusal = await self._refusal(request, call, route)
+        if refusal is None and request.can_read_body:
+            refusal = await self._take_body(request, call, route)
         if refusal is not None:
             return self._response(_closing(refusal) if request.can_read_body else refusal)
-        try:
-            call.body = await self._body(request, route)
-        except _TooLargeError:
-            return self._response(_TOO_LARGE)
-        except TimeoutError:
-            return self._response(_TOO_SLOW)
-        except (web.RequestPayloadError, ConnectionError):
-            request.content.feed_eof()  # else aiohttp reads on, and logs the same error
-            return self._response(Answer(400, headers=(("Connection", "close"),)))
         call.now_ms = self._node.now_ms()
-        return self._response(self._api.answer(call, route))
+        answer = self._api.answer(call, route)
+        return self._response(answer if isinstance(answer, Answer) else await answer)
 
     async def _refusal(
         self, request: web.BaseRequest, call: Call, route: Route | None
@@ -92,35 +97,44 @@ class Serving:
         self._api.count(call.method, route, found)
         return found
 
-    async def _body(self, request: web.BaseRequest, route: Route | None) -> bytes:
-        """The body where one matters; whatever else clients send is read and forgotten."""
-        if not request.can_read_body:
-            return b""
-        settings = self._node.settings
-        wanted = self._api.takes_body(request.method, route)
-        batch = route is not None and route.resource is Resource.BATCH
-        limit = settings.max_batch_bytes if batch else settings.max_body_bytes
-        if (request.content_length or 0) > limit:
-            raise _TooLargeError
+    async def _take_body(
+        self, request: web.BaseRequest, call: Call, route: Route | None
+    ) -> Answer | None:
+        """Give `call` its body, where one matters; else the answer that says why there is none."""
+        connection = request.protocol
+        assert isinstance(connection, Connection)  # noqa: S101  # no server makes another
+        bounds = self._bounds(route)
+        if (request.content_length or 0) > bounds.size:
+            return _TOO_LARGE
         await _invite(request)
-        if request.content.is_eof():  # all of it has come with the head, as it mostly does
-            whole = request.content.read_nowait()
-            if len(whole) > limit:
-                raise _TooLargeError
-            return whole if wanted else b""
-        body = bytearray()
-        async with asyncio.timeout(settings.request_timeout_s):
-            size = 0
-            async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
-                size += len(chunk)
-                if size > limit:
-                    raise _TooLargeError
-                if wanted:
-                    body += chunk
-        return bytes(body)
+        try:
+            async with asyncio.timeout(self._node.settings.request_timeout_s):
+                if self._api.takes_body(request.method, route):
+                    call.body = await body.read(request, bounds, connection.hold, self._turn)
+                else:
+                    await body.forget(request, bounds.size, connection.hold)
+        except body.TooLargeError as error:
+            return Answer(413, headers=((REASON, str(error)), ("Connection", "close")))
+        except TimeoutError:
+            return _TOO_SLOW
+        except body.UnknownEncodingError:
+            return _NO_ENCODING
+        except (body.MalformedError, web.RequestPayloadError, ConnectionError):
+            request.content.feed_eof()  # else aiohttp reads on, and logs the same error
+            return _MALFORMED
+        return None
+
+    def _bounds(self, route: Route | None) -> Bounds:
+        """What a body may be at most; settings may change while we run."""
+        settings = self._node.settings
+        if route is not None and route.resource in BATCHES:
+            return Bounds(settings.max_batch_bytes, BATCH_STRUCTURE)
+        return Bounds(settings.max_body_bytes, DOCUMENT_STRUCTURE)
 
     def _response(self, answer: Answer) -> web.Response:
-        response = web.Response(status=answer.status, headers=self._own_headers)
+        large = len(answer.body) >= LARGE_ANSWER_BYTES
+        kind = _LargeResponse if large else web.Response
+        response = kind(status=answer.status, headers=self._own_headers)
         if answer.body:
             response.body = answer.body
         if answer.content_type:
@@ -140,6 +154,40 @@ def _closing(answer: Answer) -> Answer:
         answer.content_type,
         (*answer.headers, ("Connection", "close")),
     )
+
+
+class _LargeResponse(web.Response):
+    """An answer whose body may be sent to many at once, and is kept by those who do not read it."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send it, and count it for as long as much of it is unread.
+
+        aiohttp joins head and body, so each connection would hold a copy of the body.
+        """
+        writer, request = self._payload_writer, self._req
+        if not isinstance(writer, StreamWriter) or request is None:  # sent already
+            await super().write_eof(data)
+            return
+        connection = request.protocol
+        assert isinstance(connection, Connection)  # noqa: S101  # no server makes another
+        body = self.body
+        assert isinstance(body, bytes)  # noqa: S101  # as `Answer` has it
+        with connection.sending(id(body), len(body)):
+            writer.send_headers()
+            if request.method != "HEAD":
+                await _write_in_pieces(writer, body)
+                await web.StreamResponse.write_eof(self)
+                return
+            await super().write_eof(data)
+
+
+async def _write_in_pieces(writer: StreamWriter, body: bytes) -> None:
+    """Write a body, and let others in between: the system takes some MiB of it at once."""
+    view = memoryview(body)
+    for start in range(0, len(body), ANSWER_PIECE_BYTES):
+        if start:
+            await asyncio.sleep(0)
+        await writer.write(view[start : start + ANSWER_PIECE_BYTES])
 
 
 async def _invite(request: web.BaseRequest) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from eureka_registry.config.settings import EVERY_NETWORK
+from eureka_registry.core.limits import HANDSHAKES
 
 _log = logging.getLogger(__name__)
-_OTHER_FILES: Final = 256
+_OTHER_FILES: Final = 1024
+"""Of the management port, to peers, logs and files."""
 _EVERY_ADDRESS: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104
 
 
@@ -21,7 +23,7 @@ class PortInUseError(OSError):
 
 def allow_files(connections: int) -> None:
     """Let the process hold as many connections as it accepts, if the machine lets it."""
-    wanted = connections + _OTHER_FILES
+    wanted = connections + HANDSHAKES + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
         _log.info("max_connections=%d, but this process may only open %d files", connections, hard)

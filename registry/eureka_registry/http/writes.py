@@ -21,9 +21,11 @@ from eureka_registry.http.messages import (
     NO_CONTENT,
     NOT_FOUND,
     OK,
+    REASON,
     Answer,
     Call,
     RequestError,
+    header_text,
     text,
 )
 from eureka_registry.http.reads import document
@@ -39,7 +41,6 @@ Publish = Callable[[PeerAction, str, str], None]
 """Tells the peers what happened to a lease: action, application, instance id."""
 
 _CONFLICT: Final = 409
-_REASON: Final = "X-Eurekube-Reason"
 
 
 class Writes:
@@ -197,7 +198,7 @@ def _unreadable(call: Call, error: BadDocument) -> Answer:
 
     What exactly is wrong goes into a header, because Java's sentence never says.
     """
-    reason = ((_REASON, _header_text(str(error))),)
+    reason = ((REASON, header_text(str(error))),)
     if error.sentence is not None:
         return Answer(400, error.sentence.encode(), "text/plain; charset=utf-8", reason)
     content_type = call.headers.get("Content-Type", "")
@@ -205,10 +206,6 @@ def _unreadable(call: Call, error: BadDocument) -> Answer:
         return Answer(400, b'{"error": "cannot parse request body"}', content_type, reason)
     body = b"<error><message>cannot parse request body</message></error>"
     return Answer(400, body, "application/xml", reason)
-
-
-def _header_text(sentence: str) -> str:
-    return "".join(c if " " <= c <= "~" else "?" for c in sentence)[:400]
 
 
 def _wanted_status(call: Call) -> Status:

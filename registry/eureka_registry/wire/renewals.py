@@ -17,7 +17,7 @@ from eureka_registry.core.limits import ENTITY_BYTES, RENEWALS_ACCEPTED
 from eureka_registry.core.model import PeerAction, Status
 from eureka_registry.wire import jsoncodec
 from eureka_registry.wire.fields import LONG_MAX, BadDocument, known_status, shown
-from eureka_registry.wire.replication import Item, Reply, decode_batch
+from eureka_registry.wire.replication import Item, Reply, entries_of
 
 Renewal = tuple[str, str, int, Status, Status | None]
 """Application, instance id, lastDirtyTimestamp, status, and the override that the sender knows."""
@@ -63,23 +63,24 @@ def encode_renewals(renewals: Sequence[Renewal], items: Sequence[bytes]) -> byte
     )
 
 
-def decode_renewals(body: bytes, now_ms: int) -> tuple[list[Item], list[Item]]:
-    """Read the renewals and the items of a request.
+def decode_renewals(body: bytes) -> tuple[list[Item], list[object]]:
+    """Read the renewals and the entries of a request, these for `replication.item`.
 
     Raises:
         BadDocument: it is none.
+        TooManyError: there are too many entries (`replication.entries_of`).
     """
     try:
         batch = msgspec.json.decode(body, type=_Batch)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         message = f"not a batch of renewals: {error}"
         raise BadDocument(message) from error
-    items = decode_batch(b'{"replicationList":%b}' % bytes(batch.replication_list), now_ms)
-    return [_item(renewal) for renewal in batch.renewals], items
+    entries = entries_of(b'{"replicationList":%b}' % bytes(batch.replication_list))
+    return [_item(renewal) for renewal in batch.renewals], entries
 
 
 def encode_renewal_replies(renewals: Sequence[Reply], items: bytes) -> bytes:
-    """Write the answers to renewals, beside those to the items (`replication.encode_replies`).
+    """Write the answers to renewals, beside those to the items (`replication.join_replies`).
 
     Documents beyond `ENTITY_BYTES` are left out: the next renewals bring them.
     """

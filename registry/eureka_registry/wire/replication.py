@@ -6,16 +6,29 @@ Read is leniently: a bad item has a `problem` and harms no other.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
+from eureka_registry.core.limits import BATCH_ITEMS, DOCUMENT_STRUCTURE, SLICE_BYTES
 from eureka_registry.core.model import Instance, PeerAction, Status
 from eureka_registry.wire.fields import LONG_MAX, BadDocument, known_status, shown, text, whole
 from eureka_registry.wire.jsoncodec import encode, encode_instance, instance_from, is_plain, parse
+from eureka_registry.wire.structure import structure
 
 _UNKNOWN_REPLY = 500
 _PLAIN_OK = b'{"statusCode":200}'
+
+
+class _RawBatch(msgspec.Struct):
+    replicationList: list[msgspec.Raw]  # noqa: N815 - the wire's word
+
+
+_RAW_BATCH: Final = msgspec.json.Decoder(_RawBatch)
+_WHOLE: Final = SLICE_BYTES
+"""Batches up to so many bytes are read at once, which is quicker by half."""
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -45,14 +58,53 @@ class Reply(msgspec.Struct, frozen=True):
 _OK = Reply(200)
 
 
+class TooManyError(Exception):
+    """A batch has more items than are taken at once."""
+
+
 def decode_batch(body: bytes, now_ms: int) -> list[Item]:
-    """Read a batch.
+    """Read a batch whole.
 
     Raises:
         BadDocument: the body holds no list `replicationList`. (Java answers 500 if it is missing.)
+        TooManyError: it has too many items.
     """
     plain = is_plain(body)
-    return [_item(entry, now_ms, plain=plain) for entry in _list_in(body, "replicationList")]
+    return [item(entry, now_ms, plain=plain) for entry in entries_of(body)]
+
+
+def entries_of(body: bytes) -> list[object]:
+    """The entries of a batch, for `item`; of a large one none is read before its turn.
+
+    Raises:
+        BadDocument: the body holds no list `replicationList`.
+        TooManyError: there are more than `BATCH_ITEMS`.
+    """
+    entries = _list_in(body, "replicationList") if len(body) <= _WHOLE else _raw_entries(body)
+    if len(entries) > BATCH_ITEMS:
+        raise TooManyError
+    return entries
+
+
+def item(entry: object, now_ms: int, *, plain: bool) -> Item:
+    """Read one of the entries of `entries_of`; what is wrong with it is its `problem`.
+
+    `plain` is whether `jsoncodec.is_plain` holds for all of its batch.
+    """
+    if not isinstance(entry, msgspec.Raw):
+        return _item(entry, now_ms, plain=plain)
+    text = bytes(entry)
+    if structure(text, DOCUMENT_STRUCTURE) > DOCUMENT_STRUCTURE:
+        return Item(problem="the item holds too many values")
+    try:
+        return _item(parse(text), now_ms, plain=plain)
+    except BadDocument as bad:
+        return Item(problem=str(bad))
+
+
+def size_of(entry: object) -> int:
+    """Bytes of an entry that is read at its turn; 0 for one that was read with its batch."""
+    return len(memoryview(entry)) if isinstance(entry, msgspec.Raw) else 0
 
 
 def encode_item(  # noqa: PLR0913 - the keys of an item
@@ -102,7 +154,7 @@ def encode_batch(items: Sequence[bytes]) -> bytes:
 
 def encode_replies(replies: Sequence[Reply]) -> bytes:
     """Write the answers to a batch, in the order of its items."""
-    return _replies(map(_encode_reply, replies))
+    return join_replies(map(encode_reply, replies))
 
 
 def decode_replies(body: bytes, now_ms: int) -> list[Reply]:
@@ -114,13 +166,23 @@ def decode_replies(body: bytes, now_ms: int) -> list[Reply]:
         BadDocument: the body holds no list `responseList`.
     """
     count = body.count(_PLAIN_OK)
-    if body == _replies([_PLAIN_OK] * count):  # nearly every answer there is
+    if body == join_replies([_PLAIN_OK] * count):  # nearly every answer there is
         return [_OK] * count
     return [_reply(entry, now_ms) for entry in _list_in(body, "responseList")]
 
 
-def _replies(items: Iterable[bytes]) -> bytes:
+def join_replies(items: Iterable[bytes]) -> bytes:
+    """The answer to a batch, of what `encode_reply` gave for each of its items."""
     return b'{"responseList":[' + b",".join(items) + b"]}"
+
+
+def _raw_entries(body: bytes) -> list[object]:
+    try:
+        return list(_RAW_BATCH.decode(body.removeprefix(codecs.BOM_UTF8)).replicationList)
+    except RecursionError:
+        raise BadDocument("the document is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadDocument(f"malformed batch: {error}") from None
 
 
 def _list_in(body: bytes, key: str) -> list[object]:
@@ -175,7 +237,8 @@ def _overridden(word: str | None) -> Status | None:
     return status
 
 
-def _encode_reply(reply: Reply) -> bytes:
+def encode_reply(reply: Reply) -> bytes:
+    """Write the answer to one item."""
     fields: dict[str, object] = {"statusCode": reply.status}
     if reply.entity is not None:
         fields["responseEntity"] = msgspec.Raw(encode_instance(reply.entity))

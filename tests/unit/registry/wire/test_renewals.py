@@ -27,6 +27,7 @@ from eureka_registry.wire.replication import (
     decode_replies,
     encode_batch,
     encode_replies,
+    item,
 )
 from support.instances import APP, DIRTY, changed, instance, registry
 
@@ -71,7 +72,7 @@ def test_short_renewals_do_what_items_do(
     short = [told for task in tasks if (told := renewal(sender, task)) is not None]
 
     usual = [apply(one, item, NOW) for item in decode_batch(encode_batch(items), NOW)]
-    renewals, rest = decode_renewals(encode_renewals(short, []), NOW)
+    renewals, rest = decode_renewals(encode_renewals(short, []))
     replied = [apply(other, item, NOW) for item in renewals]
 
     assert rest == []
@@ -88,7 +89,8 @@ def test_items_travel_beside_renewals() -> None:
     short: list[Renewal] = [(APP, "é\n", 7, Status.UP, None)]
     items = [b'{"appName":"ORDERS","id":"x","action":"Cancel"}']
 
-    renewals, told = decode_renewals(encode_renewals(short, items), NOW)
+    renewals, entries = decode_renewals(encode_renewals(short, items))
+    told = [item(entry, NOW, plain=False) for entry in entries]
 
     assert [(each.id, each.status, each.overridden) for each in renewals] == [("é\n", "UP", None)]
     assert [(each.action, each.id) for each in told] == [(PeerAction.CANCEL, "x")]
@@ -119,14 +121,14 @@ def test_what_is_no_list_of_renewals_is_refused(renewals: object) -> None:
     body = json.dumps({"renewals": renewals, "replicationList": []}).encode()
 
     with pytest.raises(BadDocument):
-        decode_renewals(body, NOW)
+        decode_renewals(body)
 
 
 @given(body=st.binary(max_size=60) | st.just(b"[" * 100_000))
 def test_anything_else_is_refused(body: bytes) -> None:
     """With this error, and no other."""
     with pytest.raises(BadDocument):
-        decode_renewals(body, NOW)
+        decode_renewals(body)
     with pytest.raises(BadDocument):
         decode_renewal_replies(body, NOW)
 
@@ -137,7 +139,7 @@ def test_unknown_override_fails_alone() -> None:
         {"renewals": [["A", "i", 1, "UP", "ODD"], ["A", "j", 1, "UP", None]], "replicationList": []}
     )
 
-    first, second = decode_renewals(body.encode(), NOW)[0]
+    first, second = decode_renewals(body.encode())[0]
 
     assert first.problem is not None
     assert second.problem is None

@@ -1,0 +1,159 @@
+"""What one hostile client costs a peer, and those it serves beside it (docs/security.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from threading import Thread
+from typing import Final
+
+import msgspec
+
+from bench import machine
+from bench.answers import BadAnswerError
+from bench.attacks import KINDS, Kind
+from bench.lab import Lab, NotMeasuredError, pid_of
+from bench.line import Line
+from bench.requests import renewal, request
+from bench.results import Better, Goal, Row
+
+_WITNESS: Final = 0
+"""The instance that is renewed all the time by a client as any other."""
+_AFTERWARDS_S: Final = 1.0
+_EVERY_S: Final = 0.02
+_LONGEST_WAIT_MS: Final = 100.0
+_GIVEN_UP_S: Final = 60.0
+
+
+class Victim(msgspec.Struct, frozen=True):
+    """The process that is attacked."""
+
+    pid: int
+    port: int
+    management_port: int
+
+
+class Harm(msgspec.Struct, frozen=True):
+    """What an attack did.
+
+    Attributes:
+        sent: bytes that the attacker sent.
+        cpu_s: seconds of a core that the peer used meanwhile, the witness's requests among them.
+        stall_s: the most processor time that the peer took while the witness waited for one
+            answer: so long its loop stood still, or did other things first, on a core of its own.
+        memory_mib: the most memory that the peer had beyond what it had before.
+        unanswered: requests of the witness without a good answer.
+    """
+
+    sent: int
+    cpu_s: float
+    stall_s: float
+    memory_mib: float
+    unanswered: int
+
+
+async def hostile(lab: Lab) -> list[Row]:
+    """One attack after the other, each on a peer of its own."""
+    return [await _row(lab, name, kind) for name, kind in KINDS.items()]
+
+
+async def _row(lab: Lab, name: str, kind: Kind) -> Row:
+    lab.say(f"under attack: {kind.about}")
+    with tempfile.TemporaryDirectory() as folder:
+        async with lab.peers(1, **settings_of(kind, Path(folder))) as (peer,):
+            if not kind.guarded:
+                await lab.fill(peer, kind.instances)
+            held = peer.settings
+            victim = Victim(pid_of(peer), held.port, held.management_port)
+            harm = await asyncio.to_thread(suffered, victim, name, 1.0)
+    note = (
+        f"{harm.sent / 1e6:,.2f} MB sent, {harm.cpu_s:.2f} s of CPU, {harm.memory_mib:.0f} MiB"
+        f"{f', {harm.unanswered} NOT ANSWERED' if harm.unanswered else ''}"
+    )
+    waited = [harm.stall_s * 1000]
+    goal = Goal(_LONGEST_WAIT_MS)
+    return Row(f"others wait: {kind.about}", "ms", Better.LESS, waited, goal=goal, note=note)
+
+
+def settings_of(kind: Kind, folder: Path) -> dict[str, object]:
+    """Settings of a peer for an attack; a file that they name is written into a folder."""
+    if not kind.guarded:
+        return {}
+    path = folder / "auth.json"
+    path.write_text('{"users": {}}')
+    return {"auth_file": str(path)}
+
+
+def suffered(victim: Victim, name: str, size: float) -> Harm:
+    """Carry out an attack, beside a client that renews and asks for probes and lists.
+
+    Raises:
+        NotMeasuredError: the attack failed; what it said is above.
+    """
+    witness = _Witness(victim)
+    attacker = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "bench.attacks", name, str(victim.port),
+         str(victim.management_port), str(size)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    said: list[bytes] = []
+    output = attacker.stdout
+    assert output is not None
+    listener = Thread(target=lambda: said.append(output.readline()), daemon=True)
+    listener.start()
+    try:
+        over_s = time.monotonic() + _GIVEN_UP_S
+        while listener.is_alive() and time.monotonic() < over_s:
+            witness.look()
+        over_s = time.monotonic() + _AFTERWARDS_S
+        while time.monotonic() < over_s:
+            witness.look()
+    finally:
+        attacker.kill()
+        attacker.communicate()
+    if not said or not said[0]:
+        raise NotMeasuredError(f"the attack {name} did not come to its end")
+    return witness.harm(int(said[0]))
+
+
+class _Witness:
+    """A client as any other, which notes how it fares, and what becomes of the peer."""
+
+    def __init__(self, victim: Victim) -> None:
+        self._victim = victim
+        self._cpu_s = machine.cpu_s(victim.pid) or 0.0
+        self._memory_mib = self._most_mib = machine.memory_mib(victim.pid)
+        self._stall_s = 0.0
+        self._unanswered = 0
+        self._questions = [
+            (victim.port, renewal(_WITNESS), (200, 404, 401)),
+            (victim.port, request("GET", "/eureka/apps/delta"), (200, 401)),
+            (victim.management_port, request("GET", "/livez"), (200,)),
+        ]
+
+    def look(self) -> None:
+        """Ask once for each, each on a connection of its own."""
+        for port, data, statuses in self._questions:
+            before_s = machine.loop_s(self._victim.pid)
+            try:
+                with Line(port) as line:
+                    line.demand(data, *statuses)
+            except (OSError, BadAnswerError):
+                self._unanswered += 1
+            self._stall_s = max(self._stall_s, machine.loop_s(self._victim.pid) - before_s)
+            self._most_mib = max(self._most_mib, machine.memory_mib(self._victim.pid))
+        time.sleep(_EVERY_S)
+
+    def harm(self, sent: int) -> Harm:
+        """What became of it all."""
+        return Harm(
+            sent=sent,
+            cpu_s=(machine.cpu_s(self._victim.pid) or 0.0) - self._cpu_s,
+            stall_s=self._stall_s,
+            memory_mib=self._most_mib - self._memory_mib,
+            unanswered=self._unanswered,
+        )

@@ -1,0 +1,34 @@
+"""How much of the processor a page may take that anybody may ask for, as often as he likes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from eureka_registry.core.limits import PAGE_BURST_S, PAGE_SHARE
+
+
+class Allowance:
+    """A share of the time, and some of it at once; who has used it up shows what was made last."""
+
+    def __init__(self) -> None:
+        self._left_s = PAGE_BURST_S
+        self._at_s = time.monotonic()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the page may be made anew now."""
+        now_s = time.monotonic()
+        self._left_s = min(PAGE_BURST_S, self._left_s + (now_s - self._at_s) * PAGE_SHARE)
+        self._at_s = now_s
+        return self._left_s > 0
+
+    @contextmanager
+    def spent(self) -> Iterator[None]:
+        """Count the time that a piece of work takes."""
+        began_s = time.monotonic()
+        try:
+            yield
+        finally:
+            self._left_s -= time.monotonic() - began_s

@@ -1,0 +1,187 @@
+"""Bodies of requests: read in pieces, inflated here, and given up as soon as they cost too much.
+
+aiohttp would inflate whatever comes, even of requests that were refused already. So it hands on
+what was sent, and only what a handler is to read is inflated, slice by slice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from eureka_registry.core.limits import EXPANSION, EXPANSION_FREE_BYTES, SLICE_BYTES
+from eureka_registry.wire.structure import structure
+
+_GZIP: Final = 31
+_ZLIB: Final = 15
+_RAW_DEFLATE: Final = -15
+_DEFLATE_METHOD: Final = 8
+_TOO_LONG: Final = "the body has more bytes than max_body_bytes or max_batch_bytes"
+_TOO_MANY: Final = "the body holds too many values"
+_EXPANDS: Final = f"the body inflates to more than {EXPANSION} times its size"
+ENCODINGS: Final = "gzip, deflate, identity"
+"""What a request's `Content-Encoding` may be."""
+
+Hold = Callable[[int], None]
+"""Counts bytes that are held in memory for a connection."""
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What a body may be at most: bytes, as sent and inflated, and structural bytes."""
+
+    size: int
+    structure: int
+
+
+class TooLargeError(Exception):
+    """A body is larger than its bounds; the sentence says which."""
+
+
+class MalformedError(Exception):
+    """A body is not what its `Content-Encoding` says."""
+
+
+class UnknownEncodingError(Exception):
+    """A body's `Content-Encoding` is none of `ENCODINGS`."""
+
+
+async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold, turn: asyncio.Lock) -> bytes:
+    """The whole body, inflated.
+
+    Args:
+        request: whose body it is.
+        bounds: of the body.
+        hold: is told of every byte that was not sent but came by inflating.
+        turn: held while a slice is inflated: of a hundred bodies one is inflated at a time, or
+            others would wait for a slice of each.
+
+    Raises:
+        TooLargeError: it is beyond the bounds, or expands like nothing that a client sends.
+        MalformedError: it cannot be inflated.
+        UnknownEncodingError: nobody knows how.
+        RequestPayloadError, ConnectionError: the client sends no more, or no HTTP.
+    """
+    content = request.content
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding == "identity" and content.is_eof():  # as nearly all are: come with their head
+        return _checked(content.read_nowait(), bounds)
+    if coding not in _WINDOWS:
+        raise UnknownEncodingError
+    body = _Growing(bounds)
+    try:
+        if coding == "identity":
+            while sent := await content.readany():
+                body.add(sent)
+        else:
+            await _inflate_into(body, request, _Inflating(_WINDOWS[coding], hold), turn)
+        return body.whole()
+    finally:
+        body.clear()  # an error's traceback would keep it until garbage is collected
+
+
+async def _inflate_into(
+    body: _Growing, request: web.BaseRequest, inflating: _Inflating, turn: asyncio.Lock
+) -> None:
+    while sent := await request.content.readany():
+        async with turn:
+            for piece in inflating.pieces(sent):
+                body.add(piece)
+                await asyncio.sleep(0)
+    inflating.end()
+
+
+async def forget(request: web.BaseRequest, size: int, hold: Hold) -> None:
+    """Read a body that does not matter to its end.
+
+    Raises:
+        TooLargeError: it is larger than `size`, as sent.
+        RequestPayloadError, ConnectionError: the client sends no more, or no HTTP.
+    """
+    while sent := await request.content.readany():
+        size -= len(sent)
+        if size < 0:
+            raise TooLargeError(_TOO_LONG)
+        hold(-len(sent))
+
+
+_WINDOWS: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB, "identity": 0}
+
+
+class _Growing:
+    """A body so far, within its bounds."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._size = self._structure = 0
+        self._pieces: list[bytes] = []
+
+    def add(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._bounds.size:
+            raise TooLargeError(_TOO_LONG)
+        self._structure += structure(piece)
+        if self._structure > self._bounds.structure:
+            raise TooLargeError(_TOO_MANY)
+        self._pieces.append(piece)
+
+    def whole(self) -> bytes:
+        return b"".join(self._pieces)
+
+    def clear(self) -> None:
+        self._pieces.clear()
+
+
+class _Inflating:
+    """Inflates what comes, at most a slice at once."""
+
+    def __init__(self, window: int, hold: Hold) -> None:
+        self._window = window
+        self._hold = hold
+        self._stream = zlib.decompressobj(window)
+        self._sent = self._inflated = 0
+
+    def pieces(self, sent: bytes) -> Iterator[bytes]:
+        if not self._sent and self._window == _ZLIB and sent[0] & 0xF != _DEFLATE_METHOD:
+            self._stream = zlib.decompressobj(_RAW_DEFLATE)  # as some clients mean `deflate`
+        self._sent += len(sent)
+        while sent:
+            piece = self._inflate(sent)
+            self._count(len(piece))
+            sent = self._stream.unconsumed_tail
+            if piece:
+                yield piece
+
+    def end(self) -> None:
+        """Raise `MalformedError` unless all of it has come."""
+        if not self._stream.eof:
+            raise MalformedError
+
+    def _inflate(self, sent: bytes) -> bytes:
+        if self._stream.eof:
+            raise MalformedError
+        try:
+            piece = self._stream.decompress(sent, SLICE_BYTES)
+        except zlib.error:
+            raise MalformedError from None
+        if self._stream.unused_data:
+            raise MalformedError
+        return piece
+
+    def _count(self, size: int) -> None:
+        self._inflated += size
+        self._hold(size)
+        if self._inflated > max(EXPANSION_FREE_BYTES, self._sent * EXPANSION):
+            raise TooLargeError(_EXPANDS)
+
+
+def _checked(body: bytes, bounds: Bounds) -> bytes:
+    if len(body) > bounds.size:
+        raise TooLargeError(_TOO_LONG)
+    if structure(body, bounds.structure) > bounds.structure:
+        raise TooLargeError(_TOO_MANY)
+    return body

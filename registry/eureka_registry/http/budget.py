@@ -1,0 +1,91 @@
+"""Memory that connections hold together: requests on their way in, answers nobody has read yet."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Final, Generic, TypeVar
+
+_H = TypeVar("_H", bound=Hashable)
+
+_KEPT: Final = 7 / 8
+"""Beyond a budget so much of it is kept: an attack pays with much for each look at all holders."""
+
+
+class Incoming(Generic[_H]):
+    """Bytes of requests, by connection."""
+
+    def __init__(self, limit: int) -> None:
+        """Begin with nothing held.
+
+        Args:
+            limit: bytes that all may hold together.
+        """
+        self.limit = limit
+        self.used = 0
+        self._held: dict[_H, int] = {}
+
+    def hold(self, holder: _H, count: int) -> None:
+        """Count further bytes of a holder, or fewer if `count` is negative."""
+        self._held[holder] = self._held.get(holder, 0) + count
+        self.used += count
+
+    def release(self, holder: _H, left: int = 0) -> None:
+        """Count no bytes of a holder any more, or no more than `left`."""
+        count = self._held.pop(holder, 0)
+        self.used -= count
+        if left and count:
+            self.hold(holder, min(left, count))
+
+    def excess(self) -> Iterator[_H]:
+        """Beyond the limit the largest holders, until enough is released; each is released."""
+        if self.used <= self.limit:
+            return
+        for holder in sorted(self._held, key=self._held.__getitem__, reverse=True):
+            if self.used <= self.limit * _KEPT:
+                return
+            self.release(holder)
+            yield holder
+
+
+class Outgoing(Generic[_H]):
+    """Bytes of answers that are being written, by connection; what they share counts once."""
+
+    def __init__(self, limit: int) -> None:
+        """Begin with nothing held; `limit` is in bytes."""
+        self.limit = limit
+        self.used = 0
+        self._held: dict[_H, Hashable] = {}
+        self._shared: dict[Hashable, tuple[int, int]] = {}
+
+    def hold(self, holder: _H, what: Hashable, size: int) -> None:
+        """Count what a holder, which holds nothing, is sent."""
+        sharers, _ = self._shared.get(what, (0, 0))
+        if not sharers:
+            self.used += size
+        self._shared[what] = (sharers + 1, size)
+        self._held[holder] = what
+
+    def release(self, holder: _H) -> None:
+        """Count nothing of a holder any more."""
+        if holder not in self._held:
+            return
+        what = self._held.pop(holder)
+        sharers, size = self._shared.pop(what)
+        if sharers > 1:
+            self._shared[what] = (sharers - 1, size)
+        else:
+            self.used -= size
+
+    def excess(self, newest: _H) -> Iterator[_H]:
+        """Beyond the limit those that hold for longest, until enough is released; each is released.
+
+        `newest` is none of them.
+        """
+        if self.used <= self.limit:
+            return
+        for holder in list(self._held):
+            if self.used <= self.limit * _KEPT:
+                return
+            if holder != newest:
+                self.release(holder)
+                yield holder
