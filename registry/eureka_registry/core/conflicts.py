@@ -3,7 +3,7 @@
 `lastDirtyTimestamp` is the client's own clock and decides first, as in Java. Where it is the same,
 Java takes what came last, so that peers that hear of two changes in another order differ for ever.
 Here the later change wins: `lastUpdatedTimestamp` is the moment of a change at the peer that made
-it, and travels with the document (docs/decisions/0022-which-document-wins.md).
+it, and travels with the document (docs/decisions/0014-which-document-wins.md).
 """
 
 from __future__ import annotations

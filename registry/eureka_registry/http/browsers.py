@@ -2,7 +2,7 @@
 
 Programs notice nothing of this. A request belongs to a browser if it has one of the headers that
 every browser sends and that no script can take off all at once. Reasons, and what Chromium sends:
-docs/decisions/0080-what-web-pages-may-ask-for.md.
+docs/decisions/0023-what-web-pages-may-ask-for.md.
 """
 
 from __future__ import annotations

@@ -210,7 +210,7 @@ class Mesh:
         """Give each peer a name of its own, and notice two URLs with one node id.
 
         Both are told of changes all the same: who claims the id of another must not make him
-        vanish, and to be told twice does no harm (docs/decisions/0040-a-node-id-is-a-claim.md).
+        vanish, and to be told twice does no harm (docs/decisions/0017-a-node-id-is-a-claim.md).
         """
         listed = Counter(link.peer.name for link in self.links.values())
         given: set[str] = set()
