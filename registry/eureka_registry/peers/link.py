@@ -68,7 +68,9 @@ class Link:
         """Whether no other peer has the name that this one gives itself."""
         self.repair = Repair(registry, client, sender, most, lambda: self.name)
         self._registry = registry
-        self._suspected: frozenset[str] = frozenset()
+        self._differed: frozenset[str] | None = None
+        """Applications that differed at the last comparison; `None`: there was none yet."""
+        self._unequal = False
         self._resting = 0
 
     @property
@@ -119,12 +121,16 @@ class Link:
         )
 
     def agreement(self) -> Agreement:
-        """Whether the peer held what we hold when last asked: its digests were equal to ours."""
+        """Whether the peer held what we hold when last asked.
+
+        Each application's digests were equal at the last comparison, or the one before: in a busy
+        registry something always changes while we ask.
+        """
         if self.kind is not Kind.EUREKUBE or self.why_silent is not None:
             return Agreement.UNKNOWN
         if self.diverged:
             return Agreement.DIVERGED
-        return Agreement.UNKNOWN if self._suspected else Agreement.AGREED
+        return Agreement.UNKNOWN if self._unequal else Agreement.AGREED
 
     def sight(self, now_ms: int) -> Sight:
         """How we see the peer."""
@@ -169,10 +175,10 @@ class Link:
             self.why_silent = str(error)
             return
         self.why_silent = None
+        before, self._differed = self._differed, different
+        self._unequal = bool(different if before is None else different & before)
         if repair:
-            await self._compare_again_or_repair(different, now_ms)
-        else:
-            self._suspected = different
+            await self._repair(different, different & (before or frozenset()), now_ms)
 
     def _why_silent(self, answer: Answer, now_ms: int) -> str:
         if answer.too_large:
@@ -180,14 +186,17 @@ class Link:
         return self.sender.outbox.reason(now_ms) or words(answer.outcome)
 
     def _hear(self, digest: Digest) -> None:
+        if self.digest is not None and self.digest.node != digest.node:
+            self._differed = None  # it is another process, which was never equal
         self.digest = digest
         self.kind = Kind.EUREKUBE
         self.sender.takes_renewals(digest.node, takes=digest.renewals)
         self.sender.hurry()
 
-    async def _compare_again_or_repair(self, different: frozenset[str], now_ms: int) -> None:
-        certain = sorted(different & self._suspected)
-        self._suspected = different
+    async def _repair(
+        self, different: frozenset[str], certain: frozenset[str], now_ms: int
+    ) -> None:
+        """Take over what differs twice in a row."""
         self.repair.keep(different)
         self._resting = max(0, self._resting - 1)
         if not different:
@@ -195,7 +204,7 @@ class Link:
         if not certain or self._resting:
             return
         try:
-            await self.repair.take_over(certain, now_ms)
+            await self.repair.take_over(sorted(certain), now_ms)
         except NotCopiedError as error:
             self._rest(str(error), too_large=error.too_large)
         else:
