@@ -186,7 +186,7 @@ async def test_peer_that_was_never_equal_does_not_agree(start: Start) -> None:
     link(here).digest = None
     await link(here).compare(here.clock())
     hold(there.node.registry, instance("new", "APP004"))
-    there.node.peer_api.__dict__["_node"] = "another"
+    there.node.peer_api._node = "another"
     await link(here).compare(here.clock())
 
     assert link(here).agreement() is Agreement.UNKNOWN
