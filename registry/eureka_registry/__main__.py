@@ -83,7 +83,7 @@ def _serve(options: argparse.Namespace) -> int:
     def read() -> Loaded:
         return load(vars(options), os.environ, file, lenient=lenient)
 
-    loaded = files.loaded(read, f"file {file}" if file else "settings")
+    loaded = files.load_or_refuse(read, f"file {file}" if file else "settings")
     logs.set_up(loaded.settings)
     for warning in loaded.warnings:
         _log.warning("%s", warning)

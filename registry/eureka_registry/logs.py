@@ -31,7 +31,7 @@ _UNSAFE: Final = re.compile(
 """What moves a terminal's cursor, ends a line, turns the direction of text, or is no character."""
 
 
-def quoted(text: str) -> str:
+def escape(text: str) -> str:
     """Give `text` as it may stand in a line: with escapes in the place of what would break it."""
     return _UNSAFE.sub(_escape, text)
 
@@ -48,12 +48,12 @@ class _TextFormatter(logging.Formatter):
         super().__init__(_TEXT)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        record.message = quoted(cut(record.message))
+        record.message = escape(cut(record.message))
         return super().formatMessage(record)
 
     def formatException(self, ei: object) -> str:  # noqa: N802
         lines = super().formatException(ei)[-MAX_TRACEBACK:].splitlines()  # type: ignore[arg-type]
-        return "\n".join(f"    {quoted(cut(line))}" for line in lines)
+        return "\n".join(f"    {escape(cut(line))}" for line in lines)
 
 
 class _JsonFormatter(logging.Formatter):

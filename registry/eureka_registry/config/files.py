@@ -45,7 +45,7 @@ def _kind(mode: int) -> str:
     return "is a directory" if stat.S_ISDIR(mode) else "not a regular file"
 
 
-def loaded(load: Callable[[], _T], source: str) -> _T:
+def load_or_refuse(load: Callable[[], _T], source: str) -> _T:
     """Return what `load` gives; whatever goes wrong in it becomes a sentence.
 
     The one place that stands between a file and the process that reads it: at the start the

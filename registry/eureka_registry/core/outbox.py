@@ -256,7 +256,7 @@ class Outbox:
         answers, and takes nothing.
         """
         if not (self.backlog or self._in_flight or self._pace.is_refused):
-            self._pace.succeeded()
+            self._pace.note_success()
         self._pace.next_try_ms = 0
 
     def retain(self, tasks: Sequence[Task], later: Sequence[Task] = ()) -> None:
@@ -279,7 +279,7 @@ class Outbox:
         tasks, self._in_flight = self._in_flight, []
         match outcome:
             case Delivered():
-                self._pace.succeeded()
+                self._pace.note_success()
                 self._last_delivered_ms = now_ms
             case Interrupted():
                 self._put_back(tasks, now_ms)
@@ -291,7 +291,7 @@ class Outbox:
                 self._failed(outcome, now_ms, spread)
 
     def _failed(self, outcome: Failure, now_ms: int, spread: float) -> None:
-        self._pace.failed(outcome, now_ms, spread)
+        self._pace.note_failure(outcome, now_ms, spread)
         if self._pace.is_open:
             self._drop_renewals()
 

@@ -72,9 +72,9 @@ class Pace:
     )
 
     def __init__(self) -> None:
-        self.succeeded()
+        self.note_success()
 
-    def succeeded(self) -> None:
+    def note_success(self) -> None:
         """The peer took a batch, or answers again."""
         self._failures = 0
         self.is_open = False
@@ -83,7 +83,7 @@ class Pace:
         self.next_try_ms = 0
         self.trouble = ""
 
-    def failed(self, outcome: Failure, now_ms: int, spread: float) -> None:
+    def note_failure(self, outcome: Failure, now_ms: int, spread: float) -> None:
         """Begin a pause, which is longer by the share `spread` of it."""
         first_ms = CONGESTION_PAUSE_MS if isinstance(outcome, Congested) else FAILURE_PAUSE_MS
         pause_ms = min(LONGEST_PAUSE_MS, first_ms << min(self._failures, _MOST_DOUBLINGS))

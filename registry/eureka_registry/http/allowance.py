@@ -25,7 +25,7 @@ class Allowance:
         return self._left_s > 0
 
     @contextmanager
-    def spent(self) -> Iterator[None]:
+    def account(self) -> Iterator[None]:
         """Count the time that a piece of work takes."""
         began_s = time.monotonic()
         try:

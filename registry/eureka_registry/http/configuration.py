@@ -15,7 +15,7 @@ import msgspec
 
 from eureka_registry.config.documents import read_bytes
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.config.files import loaded
+from eureka_registry.config.files import load_or_refuse
 from eureka_registry.config.load import Loaded, hash_of
 from eureka_registry.config.settings import Settings
 from eureka_registry.config.table import SETTINGS
@@ -58,7 +58,7 @@ class Configuration:
             return None
         self._seen = seen
         try:
-            found = loaded(self._load, f"file {self._file}")
+            found = load_or_refuse(self._load, f"file {self._file}")
         except ConfigurationError as error:
             self._set_problem(str(error))
             return None

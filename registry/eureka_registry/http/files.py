@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.config.files import content_of, loaded
+from eureka_registry.config.files import content_of, load_or_refuse
 
 _log = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 3.0
@@ -70,7 +70,7 @@ class Watched:
         if found == self._seen:
             return
         try:
-            loaded(self._load, self._what)
+            load_or_refuse(self._load, self._what)
         except ConfigurationError as error:
             self._set_problem(str(error))
         else:
@@ -109,7 +109,7 @@ class PeerCredentials:
         self.watched: Watched | None = None
         if not path:
             return
-        self.watched = loaded(
+        self.watched = load_or_refuse(
             lambda: Watched("peer_credentials_file", lambda: [self._path], self._load),
             "setting peer_credentials_file",
         )

@@ -23,7 +23,7 @@ from eureka_registry.config.documents import (
     yaml_documents,
 )
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.config.files import loaded
+from eureka_registry.config.files import load_or_refuse
 from eureka_registry.http import auth
 from eureka_registry.http.auth import Basic, Bearer, Identity, Request, Verdict
 from eureka_registry.http.files import Watched, secret
@@ -105,7 +105,7 @@ class Guard:
         """As it was read last; what it names may not be there yet."""
         self._policy = _Policy(self._file, [_NOBODY], [], {}, set())
         self._passwords = Passwords()
-        self.watched = loaded(
+        self.watched = load_or_refuse(
             lambda: Watched("auth_file and what it names", self._paths, self._load),
             "setting auth_file",
         )

@@ -128,7 +128,7 @@ class Digests:
         for start in range(0, len(applications), _SLICE):
             if start:
                 await asyncio.sleep(0)
-            with self._allowance.spent():
+            with self._allowance.account():
                 some = applications[start : start + _SLICE]
                 shown = {name: f"{each.digest:016x}" for name, each in some}
                 text = msgspec.json.format(msgspec.json.encode(shown), indent=2)

@@ -58,7 +58,7 @@ class Metrics:
     def exposition(self) -> bytes:
         """Their values in Prometheus' text format; those of before if it is asked for too often."""
         if not self._text or self._allowance.is_left:
-            with self._allowance.spent():
+            with self._allowance.account():
                 self._text = generate_latest(self._registry)
         return self._text
 

@@ -92,7 +92,7 @@ class PeerApi:
         plain = is_plain(call.body)
         if len(entries) > _LARGE_BATCH:
             return self._in_turn(entries, call.now_ms, plain=plain)
-        return self._applied(entries, call.now_ms, plain=plain)
+        return self._apply(entries, call.now_ms, plain=plain)
 
     def renewals(self, call: Call, _route: Route) -> Answer | Later:
         """Likewise for a batch whose renewals are short."""
@@ -105,17 +105,17 @@ class PeerApi:
             return _unreadable(error)
         except TooManyError:
             return Answer(413)
-        return self._renewed(renewals, entries, call)
+        return self._renew(renewals, entries, call)
 
     async def _in_turn(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> Answer:
         """Apply one large batch at a time, or others would wait for a slice of each."""
         async with self._turn:
-            return await self._applied(entries, now_ms, plain=plain)
+            return await self._apply(entries, now_ms, plain=plain)
 
-    async def _applied(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> Answer:
+    async def _apply(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> Answer:
         return self._said(join_replies(await self._replies(entries, now_ms, plain=plain)))
 
-    async def _renewed(
+    async def _renew(
         self, renewals: Sequence[Item], entries: Sequence[object], call: Call
     ) -> Answer:
         told = await self._replies(entries, call.now_ms, plain=is_plain(call.body))

@@ -40,14 +40,14 @@ class Rows:
         self._kept: dict[bool, Table] = {}
         self._under_way: dict[bool, asyncio.Task[Table]] = {}
 
-    def kept(self, *, gzip: bool) -> Table | None:
+    def recent_table(self, *, gzip: bool) -> Table | None:
         """The table that is good enough to be shown, `None` if one has to be made."""
         table = self._kept.get(gzip)
         if table is None or table.version == self._registry.version:
             return table
         return None if self._allowance.is_left else table
 
-    async def made(self, *, gzip: bool) -> Table:
+    async def new_table(self, *, gzip: bool) -> Table:
         """A table of now, or the one that is being made."""
         if gzip not in self._under_way:
             task = asyncio.create_task(self._make(gzip=gzip))
@@ -62,7 +62,7 @@ class Rows:
         segments: list[Segment] = []
         for text in self._texts(version):
             if gzip:
-                with self._allowance.spent():
+                with self._allowance.account():
                     segments.append(compress(text))
             else:
                 texts.append(text)
@@ -77,7 +77,7 @@ class Rows:
         separator = b""
         leases = list(self._registry.leases())
         for start in range(0, len(leases), _SLICE):
-            with self._allowance.spent():
+            with self._allowance.account():
                 rows = [_row(lease) for lease in leases[start : start + _SLICE]]
                 text = separator + msgspec.json.encode(rows)[1:-1]
             separator = b","

@@ -11,7 +11,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from eureka_registry.config.files import loaded
+from eureka_registry.config.files import load_or_refuse
 from eureka_registry.config.settings import ClientCertificate, Settings
 from eureka_registry.http.files import Watched, read
 
@@ -39,7 +39,7 @@ class Tls:
         self.client = _client(settings.peer_ca) if own else None
         paths = [Path(value) for name in _SETTINGS if (value := getattr(settings, name))]
         names = " and ".join(name for name in _SETTINGS if getattr(settings, name))
-        self.watched = loaded(
+        self.watched = load_or_refuse(
             lambda: Watched("TLS files", lambda: paths, self._load), f"setting {names} (PEM files)"
         )
 

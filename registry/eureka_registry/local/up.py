@@ -11,7 +11,7 @@ import signal
 import aiohttp
 import msgspec
 
-from eureka_registry.config.files import loaded
+from eureka_registry.config.files import load_or_refuse
 from eureka_registry.config.settings import Settings
 from eureka_registry.http.sockets import PortInUseError, bind
 from eureka_registry.local import screen as screens
@@ -25,7 +25,7 @@ LOOK_EVERY_S = 1.0
 
 def run(options: argparse.Namespace) -> int:
     """Run the peers until Ctrl-C or SIGTERM; 1 if one could not run."""
-    local = loaded(
+    local = load_or_refuse(
         lambda: plan(read_source(options.file, options.profile, os.environ)),
         f"file {options.file}" if options.file else "settings",
     )

@@ -19,7 +19,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from eureka_registry.config.files import content_of, loaded
+from eureka_registry.config.files import content_of, load_or_refuse
 from eureka_registry.config.urls import in_url
 from eureka_registry.peers import urls
 
@@ -114,7 +114,7 @@ def in_file(path: Path) -> Look:
     async def look() -> PeerList | str:
         try:
             content = await asyncio.to_thread(content_of, path)
-            found = loaded(lambda: parse_peers(content), "peer list")
+            found = load_or_refuse(lambda: parse_peers(content), "peer list")
         except ValueError as error:
             return f"{path}: {error}"
         return f"{path}: {found}" if isinstance(found, str) else found

@@ -210,7 +210,7 @@ class Bodies:
         return listed
 
     def _assembled(self, listed: EncodedList, frame: Frame, now_ms: int, *, gzip: bool) -> bytes:
-        return listed.packed(frame, self._budget, now_ms) if gzip else listed.plain(frame)
+        return listed.gzip(frame, self._budget, now_ms) if gzip else listed.plain(frame)
 
 
 def _encode_group(codec: Codec, groups: Sequence[VipGroup]) -> bytes:

@@ -81,9 +81,9 @@ class EncodedList:
         """The whole list within a frame."""
         return b"".join((frame[0], plain(self._items(), self._codec.separator), frame[1]))
 
-    def packed(self, frame: Frame, budget: Budget, now_ms: int) -> bytes:
+    def gzip(self, frame: Frame, budget: Budget, now_ms: int) -> bytes:
         """The whole list within a frame as one gzip member."""
-        return self._pieces.packed(frame, self._items(), budget, now_ms)
+        return self._pieces.gzip(frame, self._items(), budget, now_ms)
 
     # -- How
 

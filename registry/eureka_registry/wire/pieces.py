@@ -97,7 +97,7 @@ class Pieces:
         self._pieces: list[_Piece] = []
         self._sums: dict[tuple[int, ...], Checksum] = {}
 
-    def packed(
+    def gzip(
         self, frame: tuple[bytes, bytes], items: list[Item], budget: Budget, now_ms: int
     ) -> bytes:
         """The whole list as one gzip member.

@@ -19,7 +19,7 @@ import pytest
 from msgspec.structs import replace
 
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.config.files import loaded
+from eureka_registry.config.files import load_or_refuse
 from eureka_registry.config.load import load
 from eureka_registry.config.settings import Settings
 from eureka_registry.http import auth
@@ -102,7 +102,7 @@ def _config(path: Path) -> Watching:
     def read() -> object:
         return load({}, {}, path)
 
-    configuration = Configuration(loaded(read, "x"), path, read)  # type: ignore[arg-type]
+    configuration = Configuration(load_or_refuse(read, "x"), path, read)  # type: ignore[arg-type]
     return Watching(configuration.look, lambda: configuration.hash)
 
 
@@ -285,7 +285,7 @@ def test_an_error_nobody_thought_of_is_a_sentence_without_the_content() -> None:
         raise KeyError("hunter2")
 
     with pytest.raises(ConfigurationError) as caught:
-        loaded(load, "file x")
+        load_or_refuse(load, "file x")
 
     assert str(caught.value).startswith("file x: cannot be used: KeyError (test_damaged_files.py")
     assert "hunter2" not in str(caught.value)

@@ -95,11 +95,11 @@ def test_every_change_leaves_one_right_gzip_member(
     """Whatever comes, goes, grows, or changes places; checksum and size are verified by readers."""
     items = [item(f"app-{number}", size) for number, size in enumerate(sizes)]
     kept, budget, now_ms = Pieces(SEPARATOR), Budget(), 0
-    assert read(kept.packed(FRAME, items, budget, now_ms)) == whole(items)
+    assert read(kept.gzip(FRAME, items, budget, now_ms)) == whole(items)
     for change in changes:
         items = changed(items, *change)
         now_ms += change[1]
-        assert read(kept.packed(FRAME, items, budget, now_ms)) == whole(items)
+        assert read(kept.gzip(FRAME, items, budget, now_ms)) == whole(items)
 
 
 @settings(max_examples=30)
@@ -115,12 +115,12 @@ def test_a_change_compresses_few_pieces(size: int, changes: list[tuple[str, int]
     """Its own and the next one; where pieces are cut or joined, those and the next one."""
     items = [item(f"app-{number}", size) for number in range(500_000 // size)]
     kept, budget = Pieces(SEPARATOR), Budget()
-    kept.packed(FRAME, items, budget, 0)
+    kept.gzip(FRAME, items, budget, 0)
     assert len(kept._pieces) > 20
     for what, number in changes:
         before = {id(piece.segment) for piece in kept._pieces}
         items = changed(items, what, number, size)
-        kept.packed(FRAME, items, budget, 0)
+        kept.gzip(FRAME, items, budget, 0)
         anew = [piece for piece in kept._pieces if id(piece.segment) not in before]
         assert len(anew) <= (2 if what == "change" else 5)
 
@@ -155,11 +155,11 @@ def test_a_large_list_is_compressed_densely_bit_by_bit(monkeypatch: pytest.Monke
     count = 2 * DENSE_BURST_BYTES // AIM_BYTES
     items = [Item((str(n), ""), b"{", [text], b"}", AIM_BYTES) for n in range(count)]
     kept, budget = Pieces(SEPARATOR), Budget()
-    kept.packed(FRAME, items, budget, 0)
+    kept.gzip(FRAME, items, budget, 0)
     assert asked.count(True) == DENSE_BURST_BYTES // AIM_BYTES
 
     asked.clear()
-    kept.packed(FRAME, items, budget, 1000)
+    kept.gzip(FRAME, items, budget, 1000)
 
     assert asked.count(True) == count // 128 + 1
 
@@ -194,7 +194,7 @@ def test_a_list_is_hardly_larger_than_compressed_as_a_whole(per_app: int) -> Non
         for number, text in enumerate(texts)
         for at in range(0, len(text), 40)
     ]
-    packed = Pieces(SEPARATOR).packed(FRAME, items, Budget(), 0)
+    packed = Pieces(SEPARATOR).gzip(FRAME, items, Budget(), 0)
 
     assert read(packed) == whole(items)
     assert len(packed) <= 1.2 * len(zlib.compress(whole(items), 6))
