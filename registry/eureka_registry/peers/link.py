@@ -112,6 +112,8 @@ class Link:
 
     def why_unavailable(self, now_ms: int) -> str | None:
         """Why changes do not reach the peer, or do not come from it, else `None`."""
+        if not self.counts:
+            return None
         return (
             self.why_not_served
             or (SEVERAL if self.client.seen.several else None)
