@@ -23,7 +23,7 @@ func main() {
 		VipAddress: given.App + ".vip", Port: 9090, PortEnabled: true, Status: fargo.UP,
 		UniqueID:       func(instance fargo.Instance) string { return instance.InstanceId },
 		DataCenterInfo: fargo.DataCenterInfo{Name: fargo.MyOwn},
-		LeaseInfo:      fargo.LeaseInfo{RenewalIntervalInSecs: 1, DurationInSecs: 3},
+		LeaseInfo:      fargo.LeaseInfo{RenewalIntervalInSecs: 1, DurationInSecs: 15},
 	}
 	lines.Answer(func(question lines.Question) (any, error) { return do(&connection, own, question) })
 }
