@@ -30,7 +30,7 @@ CALLER: Final[Mapping[str, object]] = {
     "eureka.client.registry-fetch-interval-seconds": 1,
     "spring.cloud.loadbalancer.cache.enabled": False,
 }
-PATIENCE_S: Final = 45.0
+PATIENCE_S: Final = 180.0
 SEEN_S: Final = 200.0
 """What Java's server loads into its response cache while an instance changes may be the old list,
 and stay for `responseCacheAutoExpirationInSeconds`, 180 s.
