@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from eureka_registry.core.model import Instance, Origin
+from eureka_registry.core.model import Instance, LeaseInfo, Origin
 from eureka_registry.core.pages import Cursor
 from eureka_registry.core.registry import Registry
 from eureka_registry.http import peer_api
@@ -177,6 +177,23 @@ async def test_equal_digests_alone_are_agreement(start: Start) -> None:
     agreed, unknown = Agreement.AGREED, Agreement.UNKNOWN
     assert seen == [agreed, agreed, unknown, agreed]
     assert here.node.registry.lease("APP004", "new")
+
+
+async def test_leases_that_are_over_are_no_disagreement(start: Start) -> None:
+    """Each peer evicts in its own order, for minutes; updates need not wait for that."""
+    there = await start()
+    fill(there.node.registry, 20)
+    here = await joined(start, there.port)
+    over = LeaseInfo(duration_s=1, renewed_at_ms=1)
+    await link(here).compare(here.clock())
+    there.node.registry.copy(changed(instance("over", "APP004"), lease=over), there.clock())
+    seen = []
+    for _ in range(3):
+        await link(here).compare(here.clock())
+        seen.append(link(here).agreement())
+
+    assert seen == [Agreement.AGREED] * 3
+    assert here.node.registry.lease("APP004", "over") is None
 
 
 async def test_peer_that_was_never_equal_does_not_agree(start: Start) -> None:

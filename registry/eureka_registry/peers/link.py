@@ -125,8 +125,9 @@ class Link:
     def agreement(self) -> Agreement:
         """Whether the peer held what we hold when last asked.
 
-        Each application's digests were equal at the last comparison, or the one before: in a busy
-        registry something always changes while we ask.
+        Each application's digests were equal at the last comparison or the one before, as in a busy
+        registry something always changes while we ask; or all that differs was looked at lease by
+        lease, and changed just now or is over. Leases that are over end at each peer in its turn.
         """
         if self.kind is not Kind.EUREKUBE or self.why_silent is not None:
             return Agreement.UNKNOWN
@@ -178,9 +179,11 @@ class Link:
             return
         self.why_silent = None
         before, self._differed = self._differed, different
-        self._unequal = bool(different if before is None else different & before)
+        certain = different & (before or frozenset())
+        explained = not certain
         if repair:
-            await self._repair(different, different & (before or frozenset()), now_ms)
+            explained = await self._repair(different, certain, now_ms)
+        self._unequal = not explained or (before is None and bool(different))
 
     def _why_silent(self, answer: Answer, now_ms: int) -> str:
         if answer.too_large:
@@ -197,20 +200,21 @@ class Link:
 
     async def _repair(
         self, different: frozenset[str], certain: frozenset[str], now_ms: int
-    ) -> None:
-        """Take over what differs twice in a row."""
+    ) -> bool:
+        """Take over what differs twice in a row; whether there was nothing to take over."""
         self.repair.keep(different)
         self._resting = max(0, self._resting - 1)
         if not different:
             self.why_not_copied = self.why_too_large = None
         if not certain or self._resting:
-            return
+            return not certain
         try:
-            await self.repair.take_over(sorted(certain), now_ms)
+            explained = await self.repair.take_over(sorted(certain), now_ms)
         except NotCopiedError as error:
             self._rest(str(error), too_large=error.too_large)
-        else:
-            self.why_not_copied = self.why_too_large = None
+            return False
+        self.why_not_copied = self.why_too_large = None
+        return explained
 
     def _rest(self, reason: str, *, too_large: bool) -> None:
         """Do not ask again at once for what could not be had; say so once."""

@@ -51,16 +51,23 @@ class Repair:
         """Forget what was said of applications that do not differ any more."""
         self.diverged = {app: ids for app, ids in self.diverged.items() if app in different}
 
-    async def take_over(self, applications: Sequence[str], now_ms: int) -> None:
+    async def take_over(self, applications: Sequence[str], now_ms: int) -> bool:
         """Copy applications that differ.
+
+        Returns:
+            Whether there was nothing to take over and nothing diverged: what differs are leases
+            that changed just now, or are over.
 
         Raises:
             NotCopiedError: a copy could not be read to its end.
         """
+        repaired = self.repaired
         for app in applications[:REPAIRED_AT_ONCE]:
             await self._take_application(app, now_ms)
         if len(applications) > REPAIRED_AT_ONCE:
             await self._take_everything(now_ms)
+            return False
+        return self.repaired == repaired and not self.diverged
 
     async def _take_application(self, app: str, now_ms: int) -> None:
         """Page by page; each is compared with the part of ours that it covers."""
