@@ -258,6 +258,8 @@ def _peer(
         "lastDeliveredMsAgo": LAG_MS if late else 0,
         "dropped": {},
         "mismatches": 0,
+        "refused": None,
+        "notCopied": None,
         "diverged": {},
         "repaired": 0,
     }

@@ -46,7 +46,7 @@ def test_what_was_sent_cannot_begin_a_line_or_move_the_cursor(written: io.String
 
 
 def test_half_of_a_character_is_escaped() -> None:
-    """No stream could write it. (Not logged here: pytest could not pass it on either.)"""
+    """No stream could write it; nor could a worker of pytest pass it on, so nothing is logged."""
     assert logs.escape("i\ud800") == "i\\ud800"
 
 
