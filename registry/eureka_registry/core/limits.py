@@ -161,9 +161,6 @@ RENEWALS_ACCEPTED: Final = 10_000
 RENEWALS_EVERY_MS: Final = 50
 """Renewals wait for each other so long, so that a request carries many; leases last for seconds."""
 
-ENTITY_BYTES: Final = 4_194_304
-"""Newer documents in the answer to a batch of renewals; beyond, the next renewal brings them."""
-
 NAME_LENGTH: Final = 256
 """Longest name of a peer that is taken over from its digest."""
 

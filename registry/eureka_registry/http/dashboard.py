@@ -166,9 +166,9 @@ class Dashboard:
 
     def _instances(self, call: Call) -> Answer | Later:
         table = self._rows.recent_table(gzip=call.gzip)
-        return self._made_table(call) if table is None else self._table(call, table)
+        return self._new_table(call) if table is None else self._table(call, table)
 
-    async def _made_table(self, call: Call) -> Answer:
+    async def _new_table(self, call: Call) -> Answer:
         return self._table(call, await self._rows.new_table(gzip=call.gzip))
 
     def _table(self, call: Call, table: Table) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from eureka_registry.core.application import Application
 from eureka_registry.core.limits import (
@@ -42,6 +42,7 @@ from eureka_registry.wire.replication import (
 )
 
 JSON = "application/json"
+_T = TypeVar("_T")
 _KEPT_MS: Final = 1_000
 _STOPS: Final = ((STAGE_HEADER, STOPPING),)
 _LARGE_BATCH: Final = 500
@@ -80,45 +81,37 @@ class PeerApi:
         """Apply what another peer's clients did; one reply per item (E16)."""
         if call.headers.get(NODE_HEADER) == self._node:
             return Answer(200, b'{"responseList":[]}', JSON)
-        if body_format(call.headers.get("Content-Type")) is None:
-            return Answer(415)
-        self._hear(call)
-        try:
-            entries = entries_of(call.body)
-        except BadDocument as error:
-            return _unreadable(error)
-        except TooManyError:
-            return Answer(413)
-        plain = is_plain(call.body)
-        if len(entries) > _LARGE_BATCH:
-            return self._in_turn(entries, call.now_ms, plain=plain)
-        return self._apply(entries, call.now_ms, plain=plain)
+        return self._carry_out(call, entries_of, self._reply)
 
     def renewals(self, call: Call, _route: Route) -> Answer | Later:
         """Likewise for a batch whose renewals are short."""
+        return self._carry_out(call, decode_renewals, self._reply_to_renewals)
+
+    def _carry_out(
+        self, call: Call, decode: Callable[[bytes], _T], reply: Callable[[_T, Call], Later]
+    ) -> Answer | Later:
+        """Apply what another peer sends, unless it cannot be read."""
+        # Java sends JSON; XML is read as JSON there, too, and fails as such. What any web page can
+        # send without asking, or what has no type, is neither (E16).
         if body_format(call.headers.get("Content-Type")) is None:
             return Answer(415)
         self._hear(call)
         try:
-            renewals, entries = decode_renewals(call.body)
+            read = decode(call.body)
         except BadDocument as error:
             return _unreadable(error)
         except TooManyError:
             return Answer(413)
-        return self._renew(renewals, entries, call)
+        return reply(read, call)
 
-    async def _in_turn(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> Answer:
-        """Apply one large batch at a time, or others would wait for a slice of each."""
-        async with self._turn:
-            return await self._apply(entries, now_ms, plain=plain)
+    async def _reply(self, entries: Sequence[object], call: Call) -> Answer:
+        return self._said(join_replies(await self._replies(entries, call)))
 
-    async def _apply(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> Answer:
-        return self._said(join_replies(await self._replies(entries, now_ms, plain=plain)))
-
-    async def _renew(
-        self, renewals: Sequence[Item], entries: Sequence[object], call: Call
+    async def _reply_to_renewals(
+        self, read: tuple[Sequence[Item], Sequence[object]], call: Call
     ) -> Answer:
-        told = await self._replies(entries, call.now_ms, plain=is_plain(call.body))
+        renewals, entries = read
+        told = await self._replies(entries, call)
         replies = []
         for start in range(0, len(renewals), _SLICE_RENEWALS):
             part = renewals[start : start + _SLICE_RENEWALS]
@@ -127,8 +120,16 @@ class PeerApi:
         self.items += len(renewals)
         return self._said(encode_renewal_replies(replies, join_replies(told)))
 
-    async def _replies(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> list[bytes]:
-        """Apply a batch in slices; each item is complete when others get their turn."""
+    async def _replies(self, entries: Sequence[object], call: Call) -> list[bytes]:
+        """Apply items; large batches one at a time, or others would wait for a slice of each."""
+        plain = is_plain(call.body)
+        if len(entries) <= _LARGE_BATCH:
+            return await self._apply(entries, call.now_ms, plain=plain)
+        async with self._turn:
+            return await self._apply(entries, call.now_ms, plain=plain)
+
+    async def _apply(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> list[bytes]:
+        """Apply items in slices; each is complete when others get their turn."""
         replies: list[bytes] = []
         told = work = 0
         for entry in entries:

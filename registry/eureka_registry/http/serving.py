@@ -66,10 +66,12 @@ class Serving:
         if route is not None and route.resource is Resource.DIGEST:
             self._node.mesh.node.nonces.arrive(request.headers.get(NONCE_HEADER))
         refusal = await self._refusal(request, call, route)
-        if refusal is None and request.can_read_body:
-            refusal = await self._take_body(request, call, route)
         if refusal is not None:
             return self._response(_closing(refusal) if request.can_read_body else refusal)
+        if request.can_read_body:
+            refusal = await self._take_body(request, call, route)
+            if refusal is not None:
+                return self._response(refusal)
         call.now_ms = self._node.now_ms()
         answer = self._api.answer(call, route)
         return self._response(answer if isinstance(answer, Answer) else await answer)

@@ -207,8 +207,7 @@ class _Copying:
     async def _wait_for_turn(self, link: Link) -> None:
         """One copy at a time is the quickest, unless it has stopped to come."""
         loop = asyncio.get_running_loop()
-        # Nothing could set an event: that the other has stopped to come is no event.
-        # That the other has stopped to come is no event.
+        # Polled, because no event tells that the other copy makes no progress.
         while self._waits(link, loop.time()):  # noqa: ASYNC110
             await asyncio.sleep(RETRY_S)
         self._leader = link

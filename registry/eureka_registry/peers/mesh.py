@@ -69,7 +69,7 @@ class Mesh:
         self._pace = pace
         self._session = session
         self._now_ms = now_ms
-        self._told: list[Sender] = []
+        self._receivers: list[Sender] = []
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -95,7 +95,7 @@ class Mesh:
                 shown = link.client.url
                 _log.info("peer listed peer=%s url=%s state=%s", peer.name, shown, peer.state)
                 self._start(link)
-        self._choose_told()
+        self._choose_receivers()
         self.listed.set()
 
     def adopt(self, pace: Pace) -> None:
@@ -125,7 +125,7 @@ class Mesh:
             lease = self._registry.lease(app, instance_id)
             if lease is not None:
                 max_age_ms = lease.interval_ms
-        for sender in self._told:
+        for sender in self._receivers:
             sender.add(action, app, instance_id, max_age_ms)
 
     def sees(self, now_ms: int) -> dict[str, Sight]:
@@ -151,9 +151,9 @@ class Mesh:
 
     # -- How
 
-    def _choose_told(self) -> None:
+    def _choose_receivers(self) -> None:
         """Know whom to tell of changes without asking again for each; renewals are many."""
-        self._told = [link.sender for link in self.links.values() if link.peer.takes_changes]
+        self._receivers = [link.sender for link in self.links.values() if link.peer.takes_changes]
 
     def _link(self, peer: Peer, seen: NodesSeen | None = None) -> Link:
         client = PeerClient(self._session, peer.url, self.node, self._pace.limits, seen)
@@ -203,7 +203,7 @@ class Mesh:
         _log.info("peer is no longer this process peer=%s", link.client.url)
         self._end_tasks(link.peer.url)
         self.links[link.peer.url] = other = self._link(link.peer, link.client.seen)
-        self._choose_told()
+        self._choose_receivers()
         self._start(other)
 
     def _recognise(self) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from eureka_registry.core.limits import ENTITY_BYTES, RENEWALS_ACCEPTED
+from eureka_registry.core.limits import RENEWALS_ACCEPTED, REPLIES_BYTES
 from eureka_registry.core.model import PeerAction, Status
 from eureka_registry.wire import jsoncodec
 from eureka_registry.wire.fields import LONG_MAX, BadDocument, known_status, shown
@@ -82,7 +82,7 @@ def decode_renewals(body: bytes) -> tuple[list[Item], list[object]]:
 def encode_renewal_replies(renewals: Sequence[Reply], items: bytes) -> bytes:
     """Write the answers to renewals, beside those to the items (`replication.join_replies`).
 
-    Documents beyond `ENTITY_BYTES` are left out: the next renewals bring them.
+    Documents beyond `REPLIES_BYTES` are left out: the next renewals bring them.
     """
     others = []
     size = 0
@@ -90,7 +90,7 @@ def encode_renewal_replies(renewals: Sequence[Reply], items: bytes) -> bytes:
         if reply.status == _OK:
             continue
         other = _Other(place, reply.status)
-        if reply.entity is not None and size < ENTITY_BYTES:
+        if reply.entity is not None and size < REPLIES_BYTES:
             document = jsoncodec.encode_instance(reply.entity)
             size += len(document)
             other.entity = msgspec.Raw(document)

@@ -15,7 +15,7 @@ import msgspec
 from eureka_registry.core.limits import BATCH_ITEMS, DOCUMENT_STRUCTURE, SLICE_BYTES
 from eureka_registry.core.model import Instance, PeerAction, Status
 from eureka_registry.wire.fields import LONG_MAX, BadDocument, known_status, shown, text, whole
-from eureka_registry.wire.jsoncodec import encode, encode_instance, instance_from, is_plain, parse
+from eureka_registry.wire.jsoncodec import encode, encode_instance, instance_from, parse
 from eureka_registry.wire.structure import structure
 
 _UNKNOWN_REPLY = 500
@@ -62,22 +62,11 @@ class TooManyError(Exception):
     """A batch has more items than are taken at once."""
 
 
-def decode_batch(body: bytes, now_ms: int) -> list[Item]:
-    """Read a batch whole.
-
-    Raises:
-        BadDocument: the body holds no list `replicationList`. (Java answers 500 if it is missing.)
-        TooManyError: it has too many items.
-    """
-    plain = is_plain(body)
-    return [item(entry, now_ms, plain=plain) for entry in entries_of(body)]
-
-
 def entries_of(body: bytes) -> list[object]:
     """The entries of a batch, for `item`; of a large one none is read before its turn.
 
     Raises:
-        BadDocument: the body holds no list `replicationList`.
+        BadDocument: the body holds no list `replicationList`. (Java answers 500 if it is missing.)
         TooManyError: there are more than `BATCH_ITEMS`.
     """
     entries = _list_in(body, "replicationList") if len(body) <= _WHOLE else _raw_entries(body)
@@ -150,11 +139,6 @@ def encode_item(  # noqa: PLR0913 - the keys of an item
 def encode_batch(items: Sequence[bytes]) -> bytes:
     """Join items to the body of one request."""
     return b'{"replicationList":[' + b",".join(items) + b"]}"
-
-
-def encode_replies(replies: Sequence[Reply]) -> bytes:
-    """Write the answers to a batch, in the order of its items."""
-    return join_replies(map(encode_reply, replies))
 
 
 def decode_replies(body: bytes, now_ms: int) -> list[Reply]:

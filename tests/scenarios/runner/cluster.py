@@ -13,11 +13,10 @@ from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.peers.exchange import ReplyOutcome, apply, encode, take_reply
 from eureka_registry.wire.replication import (
     Reply,
-    decode_batch,
     decode_replies,
     encode_batch,
-    encode_replies,
 )
+from support.batches import decode_batch, encode_replies
 
 START_MS = 1_000_000_000
 DEFAULT_AGE_MS = 30_000

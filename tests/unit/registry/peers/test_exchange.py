@@ -19,10 +19,9 @@ from eureka_registry.peers.exchange import adopt, apply
 from eureka_registry.wire import jsoncodec
 from eureka_registry.wire.replication import (
     Reply,
-    decode_batch,
     decode_replies,
-    encode_replies,
 )
+from support.batches import decode_batch, encode_replies
 from support.instances import (
     APP,
     DIRTY,

@@ -25,11 +25,10 @@ from eureka_registry.core.registry import Registry
 from eureka_registry.peers.exchange import apply, encode
 from eureka_registry.wire.replication import (
     Reply,
-    decode_batch,
     decode_replies,
     encode_batch,
-    encode_replies,
 )
+from support.batches import decode_batch, encode_replies
 from support.instances import (
     APP,
     DIRTY,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eureka_registry.core.limits import ENTITY_BYTES, RENEWALS_ACCEPTED
+from eureka_registry.core.limits import RENEWALS_ACCEPTED, REPLIES_BYTES
 from eureka_registry.core.model import Instance, PeerAction, Status
 from eureka_registry.core.outbox import Task
 from eureka_registry.core.registry import Registry
@@ -23,12 +23,11 @@ from eureka_registry.wire.renewals import (
 )
 from eureka_registry.wire.replication import (
     Reply,
-    decode_batch,
     decode_replies,
     encode_batch,
-    encode_replies,
     item,
 )
+from support.batches import decode_batch, encode_replies
 from support.instances import APP, DIRTY, changed, instance, registry
 
 NOW = 50_000
@@ -151,7 +150,7 @@ def test_newer_documents_are_bounded() -> None:
 
     body = encode_renewal_replies([Reply(409, large)] * 2_000, NONE)
 
-    assert len(body) < ENTITY_BYTES + 400_000
+    assert len(body) < REPLIES_BYTES + 400_000
     _, others, _ = decode_renewal_replies(body, NOW)
     assert {reply.status for _, reply in others} == {409}
     assert others[0][1].entity is not None

@@ -10,12 +10,11 @@ from eureka_registry.wire.documents import BadDocument
 from eureka_registry.wire.replication import (
     Item,
     Reply,
-    decode_batch,
     decode_replies,
     encode_batch,
     encode_item,
-    encode_replies,
 )
+from support.batches import decode_batch, encode_replies
 
 NOW = 1_795_000_000_000
 DIRTY = 1_795_178_982_000
