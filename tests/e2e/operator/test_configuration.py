@@ -20,7 +20,10 @@ from processes.cluster import LONG, ask, document, until
 
 PODS: Final = ("eureka-peer-1", "eureka-peer-2", "eureka-peer-3")
 FIELDS: Final = {row.setting: row.field for row in SETTINGS}
+NAMES: Final = ("first.example.com", "second.example.com")
+"""Host names by which browsers ask, which name servers lead to a peer."""
 VALUES: Final[Mapping[str, tuple[object, object]]] = {
+    "allowed_hosts": ([NAMES[0]], [NAMES[1]]),
     "dashboard": (False, True),
     "dashboard_actions": (True, False),
     "delta_retention_s": (200, 60),
@@ -201,6 +204,7 @@ def _check_first(cluster: EkcCluster, pod: str, port: int) -> None:
     assert json.loads(line)["level"] == "DEBUG"
     assert b"much" in _delta_of_departure(port, f"first-{pod}")
     assert _statuses(port) == {200}
+    assert _browsers_statuses(port) == [200, 421]
 
 
 def _check_second(cluster: EkcCluster, pod: str, port: int) -> None:
@@ -215,6 +219,7 @@ def _check_second(cluster: EkcCluster, pod: str, port: int) -> None:
     assert _ask(port, "POST", f"/eureka/apps/{late}", body).status == 204
     assert _ask(port, "GET", f"/eureka/apps/{late}/late").status == 200
     assert late not in _applications(port)
+    assert _browsers_statuses(port) == [421, 200]
 
 
 def _check_defaults(pod: str, port: int) -> None:
@@ -222,6 +227,7 @@ def _check_defaults(pod: str, port: int) -> None:
     assert _ask(port, "GET", "/dashboard/state").json["actions"] is True
     assert _late(pod) in _applications(port)
     assert _statuses(port) == {200}
+    assert _browsers_statuses(port) == [421, 421]
 
 
 def _late(pod: str) -> str:
@@ -328,6 +334,15 @@ def _statuses(port: int) -> set[int]:
     with ThreadPoolExecutor(FETCHES) as threads:
         asked = [threads.submit(_ask, port, "GET", "/eureka/apps") for _ in range(FETCHES)]
     return {each.result().status for each in asked}
+
+
+def _browsers_statuses(port: int) -> list[int]:
+    """What a browser is answered that was led to a peer by each of the names."""
+    headers = {**STANDARD, "User-Agent": "Mozilla/5.0"}
+    return [
+        _ask(port, "GET", "/eureka/apps", headers={**headers, "Host": name}).status
+        for name in NAMES
+    ]
 
 
 def _applications(port: int) -> set[str]:

@@ -233,7 +233,7 @@ def _check_scaling(change: Change) -> None:
     assert found.restarting == ["eureka-peer-3", "eureka-peer-2", "eureka-peer-1"]
     assert change.to({"replicas": 4}).joining == ["eureka-peer-4"]
     assert change.to({"replicas": 2}).leaving == ["eureka-peer-3", "eureka-peer-4"]
-    found = change.to({"replicas": 1, "dashboard": None})
+    found = change.to({"replicas": 1, "logging": {"level": "WARNING"}})
     assert (found.leaving, found.reloading) == (["eureka-peer-2"], ["eureka-peer-1"])
     assert change.to({"replicas": 0}).leaving == ["eureka-peer-1"]
     assert change.to({"replicas": 2}).joining == ["eureka-peer-1", "eureka-peer-2"]
