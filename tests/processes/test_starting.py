@@ -10,8 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from processes.cluster import LONG, Cluster, PeerProcess, free_port, until
+from processes.cluster import (
+    LONG,
+    PATIENCE_S,
+    Cluster,
+    PeerProcess,
+    document,
+    free_port,
+    until,
+)
 from processes.fleet import Fleet
+
+LARGE = 50_000
+"""Instances; a client that reads at most so many bytes as Java's list has, sees a part of them."""
+ITEMS_AT_ONCE = 5_000
 
 
 def test_peers_may_start_in_any_order() -> None:
@@ -38,6 +50,20 @@ def test_two_that_start_together_do_not_wait_for_each_other() -> None:
         for peer in cluster.peers:
             peer.ready(within_s=50)
         until(lambda: all(peer.view["peers"][0]["available"] for peer in cluster.peers))
+
+
+def test_large_registry_is_copied_whole_before_a_peer_is_ready() -> None:
+    """A copy of this size takes many pages; whoever fetches first sees all of it."""
+    with Cluster(2, sync_timeout_s=PATIENCE_S) as cluster:
+        one, two = cluster.peers
+        cluster.start([one])
+        _fill(one, LARGE)
+
+        cluster.start([two])
+
+        listed = two.ask("GET", "/peerreplication/digest", timeout_s=PATIENCE_S).json
+        assert listed["instances"] == LARGE
+        until(cluster.agreed)
 
 
 def test_lone_peer_is_ready_within_a_bound_when_the_others_refuse() -> None:
@@ -127,6 +153,27 @@ def test_stop_during_the_start_leaves_the_snapshot_alone() -> None:
         assert one.terminate() == 0
 
         assert path.read_bytes() == before
+
+
+def _fill(peer: PeerProcess, count: int) -> None:
+    """Register so many instances as another peer would, who tells of many at once."""
+    for start in range(0, count, ITEMS_AT_ONCE):
+        items = [
+            {
+                "appName": f"APP-{number % 100}",
+                "id": f"i{number}",
+                "lastDirtyTimestamp": 1_700_000_000_000,
+                "status": "UP",
+                "action": "Register",
+                "instanceInfo": document(f"APP-{number % 100}", f"i{number}", leaseInfo=LONG)[
+                    "instance"
+                ],
+            }
+            for number in range(start, start + ITEMS_AT_ONCE)
+        ]
+        body = {"replicationList": items}
+        reply = peer.ask("POST", "/peerreplication/batch/", body, timeout_s=PATIENCE_S)
+        assert {each["statusCode"] for each in reply.json["responseList"]} == {200}
 
 
 def _cut_off(path: Path) -> None:

@@ -24,8 +24,9 @@ class Lease:
     was told, by a 404, to register; `asked_about` the status because of which it was, until it says
     otherwise. `duration_ms` and `interval_ms` are what the document wishes, within bounds.
 
-    `renewal_item` is what peers were last told of a renewal, with the document and the override
-    it was made of, by which `peers.exchange` sees whether it still holds; `None`: nothing yet.
+    `renewal_item` and `renewal_short` are what peers were last told of a renewal, with the document
+    and the override it was made of, by which `peers.exchange` sees whether it still holds; `None`:
+    nothing yet.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Lease:
         "override",
         "registered_at_ms",
         "renewal_item",
+        "renewal_short",
         "renewed_at_ms",
         "service_up_at_ms",
     )
@@ -57,6 +59,7 @@ class Lease:
         self.must_register = False
         self.asked_about: str | None = None
         self.renewal_item: tuple[Instance, Status | None, bytes] | None = None
+        self.renewal_short: tuple[Instance, Status | None, bytes] | None = None
 
     def show(self, instance: Instance) -> None:
         """Let `instance` be the document; it shows the moments of the lease as they are now."""

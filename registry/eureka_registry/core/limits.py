@@ -159,7 +159,7 @@ RENEWALS_ACCEPTED: Final = 10_000
 """Renewals in one batch of a peer: 30 ms of work."""
 
 RENEWALS_EVERY_MS: Final = 50
-"""Renewals wait for each other so long, so that a request carries many; leases last for seconds."""
+"""Renewals go to the peers so often, so that a request carries many; leases last for seconds."""
 
 NAME_LENGTH: Final = 256
 """Longest name of a peer that is taken over from its digest."""

@@ -21,9 +21,8 @@ A batch that fails goes back to the front: what waited meanwhile is merged onto 
 rules, so that nothing superseded is sent again.
 
 Renewals alone. A Heartbeat of an instance of which nothing else waits is kept apart. Changes leave
-before such renewals; and to a peer that takes many of them in one request they leave together, at
-most every `RENEWALS_EVERY_MS`. Beyond the limit they are dropped first: the next renewal brings
-what was lost, and nothing brings a Cancel.
+before such renewals. Beyond the limit they are dropped first: the next renewal brings what was
+lost, and nothing brings a Cancel.
 
 Age and number. A task that is not delivered in time is dropped (the caller sets the time: one
 renewal interval for Register and Heartbeat, since the next renewal repairs them). Beyond the limit
@@ -57,7 +56,6 @@ from typing import Final
 
 import msgspec
 
-from eureka_registry.core.limits import RENEWALS_AT_ONCE, RENEWALS_EVERY_MS
 from eureka_registry.core.model import PeerAction
 from eureka_registry.core.pace import (
     Congested,
@@ -123,7 +121,6 @@ class Outbox:
         self._renewals: OrderedDict[Key, Task] = OrderedDict()
         self._tasks = 0  # in `_changes`
         self._in_flight: list[Task] = []
-        self._renewals_due_ms = 0
         self._renewals_taken = 0
         self._pace = Pace()
         self._dropped: Counter[DropReason] = Counter()
@@ -190,12 +187,26 @@ class Outbox:
         key = (app, instance_id)
         new = Task(action, app, instance_id, now_ms, now_ms + max_age_ms)
         if action is PeerAction.HEARTBEAT:
-            if self._pace.is_open and self._is_closed(now_ms):
-                self._dropped[DropReason.CIRCUIT_OPEN] += 1
-                return
-            if key not in self._changes:  # nearly always
-                self._add_renewal(key, new)
-                return
+            self.add_renewals({key: new}, now_ms)
+            return
+        self._add_change(key, new)
+
+    def add_renewals(self, tasks: Mapping[Key, Task], now_ms: int) -> None:
+        """Queue Heartbeats, by application and instance id."""
+        if self._pace.is_open and self._is_closed(now_ms):
+            self._dropped[DropReason.CIRCUIT_OPEN] += len(tasks)
+            return
+        for key, task in tasks.items():
+            if key in self._changes:
+                self._add_change(key, task)
+                continue
+            held = self._renewals.get(key)
+            if held is not None:
+                task = msgspec.structs.replace(task, queued_at_ms=held.queued_at_ms)  # noqa: PLW2901
+            self._renewals[key] = task
+        self._drop_beyond_limit()
+
+    def _add_change(self, key: Key, new: Task) -> None:
         renewal = self._renewals.pop(key, None)
         pending = self._changes.get(key, () if renewal is None else (renewal,))
         before = 0 if renewal is not None else len(pending)
@@ -204,16 +215,13 @@ class Outbox:
         self._tasks += len(merged) - before
         self._drop_beyond_limit()
 
-    def take(
-        self, now_ms: int, *, renewals: int | None = None, together: bool = False
-    ) -> list[Task]:
+    def take(self, now_ms: int, *, renewals: int | None = None) -> list[Task]:
         """Hand out the next batch, changes first, which is then under way until `settle`.
 
         Empty while one is under way, during a pause, and when nothing is worth sending. With
-        `renewals` so many renewals may come on top of the most tasks of a batch; `together`: see
-        `wait_ms`.
+        `renewals` so many renewals may come on top of the most tasks of a batch.
         """
-        if self.wait_ms(now_ms, together=together) != 0:
+        if self.wait_ms(now_ms) != 0:
             return []
         kept_free = 0 if renewals is not None or not self._renewals else self._batch_size // 5
         batch = self._take_changes(self._batch_size - kept_free, now_ms)
@@ -226,8 +234,6 @@ class Outbox:
             else:
                 self._dropped[DropReason.EXPIRED] += 1
         self._renewals_taken = len(batch) - changes
-        if self._renewals_taken:
-            self._renewals_due_ms = now_ms + RENEWALS_EVERY_MS
         self._in_flight = batch
         return list(batch)
 
@@ -236,18 +242,14 @@ class Outbox:
         """How many tasks at the end of the last batch are renewals alone."""
         return self._renewals_taken
 
-    def wait_ms(self, now_ms: int, *, together: bool = False) -> int | None:
+    def wait_ms(self, now_ms: int) -> int | None:
         """Tell after how many milliseconds `take` may give something.
 
-        `None`: not before the next `add` or, with a batch under way, `settle`. With `together`
-        renewals wait for each other.
+        `None`: not before the next `add` or, with a batch under way, `settle`.
         """
         if self._in_flight or not (self._changes or self._renewals):
             return None
-        due_ms = self._pace.next_try_ms
-        if together and not self._changes and len(self._renewals) < RENEWALS_AT_ONCE:
-            due_ms = max(due_ms, self._renewals_due_ms)
-        return max(0, due_ms - now_ms)
+        return max(0, self._pace.next_try_ms - now_ms)
 
     def hurry(self) -> None:
         """End a pause: somebody has just heard from the peer.
@@ -297,15 +299,6 @@ class Outbox:
 
     def _is_closed(self, now_ms: int) -> bool:
         return bool(self._in_flight) or now_ms < self._pace.next_try_ms
-
-    def _add_renewal(self, key: Key, new: Task) -> None:
-        held = self._renewals.get(key)
-        if held is None:
-            self._renewals[key] = new
-            if self._tasks + len(self._renewals) > self._limit:
-                self._drop_beyond_limit()
-            return
-        self._renewals[key] = msgspec.structs.replace(new, queued_at_ms=held.queued_at_ms)
 
     def _take_changes(self, most: int, now_ms: int) -> list[Task]:
         taken: list[Task] = []

@@ -16,7 +16,7 @@ from eureka_registry.core.room import Full
 from eureka_registry.core.validation import problem
 from eureka_registry.wire import jsoncodec
 from eureka_registry.wire.fields import known_status
-from eureka_registry.wire.renewals import Renewal
+from eureka_registry.wire.renewals import encode_renewal
 from eureka_registry.wire.replication import Item, Reply, encode_item
 
 Key = tuple[str, str]
@@ -86,13 +86,17 @@ def take_reply(registry: Registry, task: Task, reply: Reply, now_ms: int) -> Rep
     return ReplyOutcome.ADOPTED if adopt(registry, entity, now_ms) else ReplyOutcome.LEFT
 
 
-def renewal(registry: Registry, task: Task) -> Renewal | None:
+def renewal(registry: Registry, task: Task) -> bytes | None:
     """The short form that tells a peer of a renewal, as it is now; `None` if the lease is gone."""
     lease = registry.lease(task.app, task.id)
     if lease is None:
         return None
-    instance = lease.instance
-    return task.app, task.id, instance.last_dirty_ms, instance.status, lease.override
+    instance, override, made = lease.instance, lease.override, lease.renewal_short
+    if made is not None and made[0] is instance and made[1] is override:
+        return made[2]
+    short = encode_renewal(task.app, task.id, instance.last_dirty_ms, instance.status, override)
+    lease.renewal_short = (instance, override, short)
+    return short
 
 
 def encode(registry: Registry, task: Task) -> bytes | None:

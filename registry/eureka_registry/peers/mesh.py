@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 
 from eureka_registry.core.model import PeerAction
-from eureka_registry.core.outbox import Outbox, Task
+from eureka_registry.core.outbox import Key, Outbox, Task
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import Limits, Node, PeerClient
 from eureka_registry.peers.discovery import Peer, PeerList
@@ -21,6 +21,7 @@ from eureka_registry.peers.exchange import ReplyOutcome, encode, renewal, take_r
 from eureka_registry.peers.identity import NodesSeen
 from eureka_registry.peers.link import Link
 from eureka_registry.peers.pause import pause
+from eureka_registry.peers.rounds import Rounds
 from eureka_registry.peers.sender import Hooks, Sender
 from eureka_registry.wire.copies import Sight
 from eureka_registry.wire.replication import Reply
@@ -70,6 +71,7 @@ class Mesh:
         self._session = session
         self._now_ms = now_ms
         self._receivers: list[Sender] = []
+        self._rounds = Rounds(self._tell_renewals)
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -120,8 +122,13 @@ class Mesh:
 
     def publish(self, action: PeerAction, app: str, instance_id: str) -> None:
         """Tell every peer what a client did."""
+        if not self._receivers:
+            return
+        if action is PeerAction.HEARTBEAT:
+            self._rounds.add((app, instance_id))
+            return
         max_age_ms = self._pace.max_age_ms
-        if action in (PeerAction.HEARTBEAT, PeerAction.REGISTER):
+        if action is PeerAction.REGISTER:
             lease = self._registry.lease(app, instance_id)
             if lease is not None:
                 max_age_ms = lease.interval_ms
@@ -140,6 +147,7 @@ class Mesh:
 
     async def flush(self, timeout_s: float) -> bool:
         """Send what waits, for a clean stop; says whether everything was sent."""
+        self._rounds.hand_out()
         flushed = await asyncio.gather(*(link.sender.flush(timeout_s) for link in self.others()))
         return all(flushed)
 
@@ -150,6 +158,17 @@ class Mesh:
                 task.cancel()
 
     # -- How
+
+    def _tell_renewals(self, renewed: Iterable[Key]) -> None:
+        """Queue renewals for every peer; the tasks are the same for all."""
+        now_ms = self._now_ms()
+        tasks = {}
+        for key in renewed:
+            lease = self._registry.lease(*key)
+            if lease is not None:
+                tasks[key] = Task(PeerAction.HEARTBEAT, *key, now_ms, now_ms + lease.interval_ms)
+        for sender in self._receivers:
+            sender.add_renewals(tasks)
 
     def _choose_receivers(self) -> None:
         """Know whom to tell of changes without asking again for each; renewals are many."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from eureka_registry.core.outbox import Task
 from eureka_registry.core.pace import Delivered, Outcome, Unreachable
 from eureka_registry.peers.client import Answer
 from eureka_registry.wire.fields import BadDocument
-from eureka_registry.wire.renewals import Renewal, decode_renewal_replies, encode_renewals
+from eureka_registry.wire.renewals import decode_renewal_replies, encode_renewals
 from eureka_registry.wire.replication import Reply, decode_replies, encode_batch
-
-_RENEWAL_BYTES: Final = 64
-"""What a short renewal takes besides application and id, at most."""
 
 Others = list[tuple[Task, Reply]]
 """Replies that are no 2xx, each with the task it is about."""
@@ -42,7 +39,7 @@ class Packed(NamedTuple):
 
     tasks: list[Task]
     items: list[bytes]
-    renewals: list[Renewal]
+    renewals: list[bytes]
     size: int
     later: Sequence[Task] = ()
 
@@ -86,7 +83,7 @@ def pack(
     short_from: int,
     room: Room,
     encode: Callable[[Task], bytes | None],
-    renewal: Callable[[Task], Renewal | None],
+    renewal: Callable[[Task], bytes | None],
 ) -> Packed:
     """Pack as many tasks as have room, one at least; those from `short_from` on in short form.
 
@@ -94,26 +91,19 @@ def pack(
     """
     tasks: list[Task] = []
     items: list[bytes] = []
-    renewals: list[Renewal] = []
+    renewals: list[bytes] = []
     size = 0
     for number, task in enumerate(taken):
-        told = encode(task) if number < short_from else renewal(task)
+        is_short = number >= short_from
+        told = renewal(task) if is_short else encode(task)
         if told is None:
             continue
-        added = len(told) if isinstance(told, bytes) else _size(task)
-        if tasks and (size + added > room.size or len(tasks) >= room.items):
+        if tasks and (size + len(told) > room.size or len(tasks) >= room.items):
             return Packed(tasks, items, renewals, size, taken[number:])
-        size += added
+        size += len(told)
         tasks.append(task)
-        if isinstance(told, bytes):
-            items.append(told)
-        else:
-            renewals.append(told)
+        (renewals if is_short else items).append(told)
     return Packed(tasks, items, renewals, size)
-
-
-def _size(task: Task) -> int:
-    return _RENEWAL_BYTES + len(task.app) + len(task.id)
 
 
 def _is_ok(reply: Reply) -> bool:

@@ -9,17 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
 
 from eureka_registry.core.limits import BATCH_BYTES, RENEWALS_AT_ONCE
 from eureka_registry.core.model import PeerAction
-from eureka_registry.core.outbox import Outbox, Task
+from eureka_registry.core.outbox import Key, Outbox, Task
 from eureka_registry.core.pace import Delivered, Interrupted, Refused
 from eureka_registry.peers.client import Answer, PeerClient
 from eureka_registry.peers.packing import Packed, Room, pack
-from eureka_registry.wire.renewals import Renewal
 from eureka_registry.wire.replication import Reply
 
 _log = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ class Hooks(NamedTuple):
     """
 
     encode: Callable[[Task], bytes | None]
-    renewal: Callable[[Task], Renewal | None]
+    renewal: Callable[[Task], bytes | None]
     on_reply: Callable[[Task, Reply], None]
 
 
@@ -99,12 +98,15 @@ class Sender:
 
     def add(self, action: PeerAction, app: str, instance_id: str, max_age_ms: int) -> None:
         """Queue a change; it leaves at once unless a batch is under way or the peer is failing."""
-        if self._is_self:
-            return
-        had_backlog = self.outbox.backlog > 0
-        self.outbox.add(action, app, instance_id, self._now_ms(), max_age_ms)
-        if not had_backlog or action is not PeerAction.HEARTBEAT:
-            self._wake.set()  # otherwise `run` is sending or has set its alarm
+        if not self._is_self:
+            self.outbox.add(action, app, instance_id, self._now_ms(), max_age_ms)
+            self._wake.set()
+
+    def add_renewals(self, tasks: Mapping[Key, Task]) -> None:
+        """Likewise for renewals, which all peers may share."""
+        if not self._is_self:
+            self.outbox.add_renewals(tasks, self._now_ms())
+            self._wake.set()
 
     def hurry(self) -> None:
         """Try a failing peer now and not only after the pause: it has just answered something."""
@@ -122,7 +124,7 @@ class Sender:
         """
         while not self._is_self:
             async with self._sending:
-                await self._send_next(together=self._short)
+                await self._send_next()
             await self._pause()
 
     async def flush(self, timeout_s: float) -> bool:
@@ -140,7 +142,7 @@ class Sender:
     async def _send_all(self) -> None:
         while not self._is_self:
             async with self._sending:  # also waits for a batch of `run`
-                await self._send_next(together=False)
+                await self._send_next()
                 wait_ms = self.outbox.wait_ms(self._now_ms())
             if wait_ms is None or self.outbox.is_open:
                 return
@@ -150,15 +152,15 @@ class Sender:
 
     async def _pause(self) -> None:
         self._wake.clear()
-        wait_ms = self.outbox.wait_ms(self._now_ms(), together=self._short)
+        wait_ms = self.outbox.wait_ms(self._now_ms())
         if wait_ms == 0 or self._is_self:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(None if wait_ms is None else wait_ms / 1_000):
                 await self._wake.wait()
 
-    async def _send_next(self, *, together: bool = False) -> None:
-        packed = self._pack(together=together)
+    async def _send_next(self) -> None:
+        packed = self._pack()
         if not packed.tasks:
             return
         answer = await self._post(packed)
@@ -170,12 +172,10 @@ class Sender:
             self._settle(packed, answer)
         self._wake.set()
 
-    def _pack(self, *, together: bool) -> Packed:
+    def _pack(self) -> Packed:
         """The next batch: what of it is still worth sending and has room; the rest waits again."""
         renewals = RENEWALS_AT_ONCE if self._short else None
-        taken = self.outbox.take(
-            self._now_ms(), renewals=renewals, together=together and self._short
-        )
+        taken = self.outbox.take(self._now_ms(), renewals=renewals)
         short_from = len(taken) - (self.outbox.renewals_taken if self._short else 0)
         room = Room(self._room_bytes, self._most_items or len(taken))
         packed = pack(taken, short_from, room, self._hooks.encode, self._hooks.renewal)

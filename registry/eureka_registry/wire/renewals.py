@@ -19,9 +19,6 @@ from eureka_registry.wire import jsoncodec
 from eureka_registry.wire.fields import LONG_MAX, BadDocument, known_status, shown
 from eureka_registry.wire.replication import Item, Reply, entries_of
 
-Renewal = tuple[str, str, int, Status, Status | None]
-"""Application, instance id, lastDirtyTimestamp, status, and the override that the sender knows."""
-
 _OK: Final = 200
 _NOTHING: Final = msgspec.Raw(b"null")
 _Long = Annotated[int, Meta(ge=-LONG_MAX - 1, le=LONG_MAX)]
@@ -55,12 +52,16 @@ class _Answer(msgspec.Struct, rename="camel"):
     others: list[_Other]
 
 
-def encode_renewals(renewals: Sequence[Renewal], items: Sequence[bytes]) -> bytes:
+def encode_renewal(
+    app: str, instance_id: str, last_dirty_ms: int, status: Status, override: Status | None
+) -> bytes:
+    """Write one renewal, with the status and the override that the sender knows."""
+    return jsoncodec.encode((app, instance_id, last_dirty_ms, status, override))
+
+
+def encode_renewals(renewals: Sequence[bytes], items: Sequence[bytes]) -> bytes:
     """Write renewals, and items of `replication.encode_item`, as the body of one request."""
-    return b'{"renewals":%b,"replicationList":[%b]}' % (
-        jsoncodec.encode(renewals),
-        b",".join(items),
-    )
+    return b'{"renewals":[%b],"replicationList":[%b]}' % (b",".join(renewals), b",".join(items))
 
 
 def decode_renewals(body: bytes) -> tuple[list[Item], list[object]]:

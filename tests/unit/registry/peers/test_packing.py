@@ -11,6 +11,7 @@ from eureka_registry.core.outbox import Task
 from eureka_registry.core.pace import Delivered, Outcome, Unreachable
 from eureka_registry.peers.client import Answer
 from eureka_registry.peers.packing import Packed, Room, pack
+from eureka_registry.wire.renewals import encode_renewal
 from eureka_registry.wire.replication import encode_item
 
 WIDE = Room(1_000_000, 1_000)
@@ -28,7 +29,9 @@ def packed(taken: list[Task], short_from: int = 1_000, room: Room = WIDE) -> Pac
         short_from,
         room,
         lambda task: None if task.id == "gone" else encode_item(task.action, task.app, task.id),
-        lambda task: None if task.id == "gone" else (task.app, task.id, 1, Status.UP, None),
+        lambda task: (
+            None if task.id == "gone" else encode_renewal(task.app, task.id, 1, Status.UP, None)
+        ),
     )
 
 
@@ -62,7 +65,7 @@ def test_tasks_and_what_is_told_of_them_stand_in_one_order(short_from: int) -> N
 
     assert ids(found.tasks) == ["a", "b", "c"]
     named = [json.loads(item)["id"] for item in found.items]
-    assert named + [renewal[1] for renewal in found.renewals] == ["a", "b", "c"]
+    assert named + [json.loads(renewal)[1] for renewal in found.renewals] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(

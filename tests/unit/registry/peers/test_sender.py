@@ -18,6 +18,7 @@ from eureka_registry.core.model import PeerAction, Status
 from eureka_registry.core.outbox import DropReason, Outbox, Task
 from eureka_registry.peers.client import Limits, Node, PeerClient, open_session
 from eureka_registry.peers.sender import Hooks, Sender
+from eureka_registry.wire.renewals import encode_renewal
 from eureka_registry.wire.replication import Reply, encode_item
 
 REGISTER = PeerAction.REGISTER
@@ -151,7 +152,7 @@ async def stage() -> AsyncIterator[Stage]:
         client = PeerClient(session, str(server.make_url("/eureka/")), NODE, LIMITS)
         hooks = Hooks(
             lambda task: None if task.id in gone else item(task),
-            lambda task: ("APP", task.id, 1, Status.UP, None),
+            lambda task: encode_renewal("APP", task.id, 1, Status.UP, None),
             lambda task, reply: told.put_nowait((task, reply)),
         )
         yield Stage(peer, Sender(client, Outbox(2, 100), hooks, now_ms), server, told, gone)

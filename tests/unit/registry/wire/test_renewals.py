@@ -15,9 +15,9 @@ from eureka_registry.core.registry import Registry
 from eureka_registry.peers.exchange import apply, encode, renewal
 from eureka_registry.wire.documents import BadDocument
 from eureka_registry.wire.renewals import (
-    Renewal,
     decode_renewal_replies,
     decode_renewals,
+    encode_renewal,
     encode_renewal_replies,
     encode_renewals,
 )
@@ -85,7 +85,7 @@ def test_short_renewals_do_what_items_do(
 
 def test_items_travel_beside_renewals() -> None:
     """One request at a time keeps the changes of an instance in order."""
-    short: list[Renewal] = [(APP, "é\n", 7, Status.UP, None)]
+    short = [encode_renewal(APP, "é\n", 7, Status.UP, None)]
     items = [b'{"appName":"ORDERS","id":"x","action":"Cancel"}']
 
     renewals, entries = decode_renewals(encode_renewals(short, items))

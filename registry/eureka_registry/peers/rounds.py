@@ -1,0 +1,43 @@
+"""Renewals gathered and handed out together, for they are nearly all there is to tell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from eureka_registry.core.limits import RENEWALS_EVERY_MS
+from eureka_registry.core.outbox import Key
+
+_EVERY_S: Final = RENEWALS_EVERY_MS / 1_000
+
+
+class Rounds:
+    """Hands out what was renewed at most every `RENEWALS_EVERY_MS`, and once per instance.
+
+    The first renewal after a quiet time is handed out at once. Needs a running event loop.
+    """
+
+    def __init__(self, hand_out: Callable[[Iterable[Key]], None]) -> None:
+        """Give each round's instances to `hand_out`."""
+        self._hand_out = hand_out
+        self._renewed: dict[Key, None] = {}
+        self._last_s = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def add(self, key: Key) -> None:
+        """Hand out, with the next round, that this instance was renewed."""
+        self._renewed[key] = None
+        if self._alarm is None:
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_at(self._last_s + _EVERY_S, self.hand_out)
+
+    def hand_out(self) -> None:
+        """End the round now."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        renewed, self._renewed = self._renewed, {}
+        self._last_s = asyncio.get_running_loop().time()
+        if renewed:
+            self._hand_out(renewed)
