@@ -13,7 +13,7 @@ import msgspec
 from bench import machine
 from bench.figures import median, rates
 from bench.lab import Lab, mixed, pid_of, plan_peers
-from bench.load import Plan
+from bench.load import Plan, Tally
 from bench.requests import renewal
 from bench.results import Better, Goal, Row
 from bench.wire import Wire
@@ -26,32 +26,37 @@ _SETTLE_S: Final = 4.0
 TIMES_ALONE: Final = 1.5
 """A heartbeat may cost so many times as much when two more peers are told."""
 
+_PACED: Final = 10_000.0
+"""Heartbeats a second where costs are compared. At full speed each peer that is told takes the load
+generator's core, so there are fewer at a time, and each of them costs more: that is no cost of
+telling."""
+
 
 async def failing_peers(lab: Lab) -> list[Row]:
     """Renewals a second at one peer: alone; one more told; two more, all well or not."""
     rows = []
-    costs_us = []
-    for count, words in ((1, "alone"), (2, "one more peer is told")):
-        async with lab.peers(count) as peers:
-            await lab.fill(peers[0])
-            row, cost_us = await _renewed(lab, peers, words)
-            rows.append(row)
-            costs_us.append(cost_us)
+    async with lab.peers(1) as peers:
+        await lab.fill(peers[0])
+        rows.append(await _renewed(lab, peers, "alone"))
+        alone_us = await _cost_us(lab, peers)
+    async with lab.peers(2) as peers:
+        await lab.fill(peers[0])
+        rows.append(await _renewed(lab, peers, "one more peer is told"))
     rows += await _slow_peer(lab)
     async with lab.peers(3) as peers:
         await lab.fill(peers[0])
         await asyncio.sleep(_SETTLE_S)
-        row, cost_us = await _renewed(lab, peers, "two more peers are told")
-        rows += [row, *_beside(costs_us[0], cost_us)]
+        rows.append(await _renewed(lab, peers, "two more peers are told"))
+        rows += _beside(alone_us, await _cost_us(lab, peers))
         os.kill(pid_of(peers[2]), signal.SIGSTOP)
         try:
-            rows.append((await _renewed(lab, peers, "one of the two is stalled"))[0])
+            rows.append(await _renewed(lab, peers, "one of the two is stalled"))
         finally:
             os.kill(pid_of(peers[2]), signal.SIGCONT)
         await peers[2].stop()
-        rows.append((await _renewed(lab, peers, "one of the two is dead"))[0])
+        rows.append(await _renewed(lab, peers, "one of the two is dead"))
         await peers[1].stop()
-        rows.append((await _renewed(lab, peers, "both are dead"))[0])
+        rows.append(await _renewed(lab, peers, "both are dead"))
     return rows
 
 
@@ -65,7 +70,7 @@ async def _slow_peer(lab: Lab) -> list[Row]:
             await lab.fill(peers[0])
             await asyncio.sleep(_SETTLE_S)
             words = f"one of the two answers {2 * _DELAY_S:g} s late"
-            return [(await _renewed(lab, peers, words))[0]]
+            return [await _renewed(lab, peers, words)]
 
 
 def _beside(alone_us: float | None, told_us: float | None) -> list[Row]:
@@ -74,22 +79,32 @@ def _beside(alone_us: float | None, told_us: float | None) -> list[Row]:
         return []
     name = "CPU of a heartbeat with two more peers told, beside alone"
     goal = Goal(TIMES_ALONE)
-    note = f"{told_us:.1f} and {alone_us:.1f} us"
+    note = f"{told_us:.1f} and {alone_us:.1f} us, both at {_PACED:,.0f} heartbeats/s"
     return [Row(name, "times", Better.LESS, [told_us / alone_us], goal=goal, note=note)]
 
 
-async def _renewed(lab: Lab, peers: Sequence[Process], words: str) -> tuple[Row, float | None]:
-    """The rate, and the microseconds of processor that each renewal takes with all it causes."""
+async def _renewed(lab: Lab, peers: Sequence[Process], words: str) -> Row:
+    """The rate at full speed."""
     lab.say(f"renewals, {words}")
     await lab.load(Plan(peers[0].settings.port, mixed(renewal), seconds=_SETTLE_S), 200)
-    pid = pid_of(peers[0])
+    tally, each_us = await _load(lab, peers[0], rate=0.0)
+    rate = median(rates(tally.counts, tally.moments))
+    note = "" if each_us is None else f"{each_us:.1f} us of CPU each"
+    return Row(f"heartbeats, {words}", "1/s", Better.MORE, [rate], note=note)
+
+
+async def _cost_us(lab: Lab, peers: Sequence[Process]) -> float | None:
+    """The microseconds of processor that each renewal takes with all it causes."""
+    return (await _load(lab, peers[0], rate=_PACED))[1]
+
+
+async def _load(lab: Lab, peer: Process, rate: float) -> tuple[Tally, float | None]:
+    pid = pid_of(peer)
     before = machine.cpu_s(pid)
-    plan = Plan(peers[0].settings.port, mixed(renewal), seconds=lab.round_s, warm_up_s=0.5)
+    requests = mixed(renewal)
+    plan = Plan(peer.settings.port, requests, seconds=lab.round_s, rate=rate, warm_up_s=0.5)
     tally = await lab.load(plan, 200)
     after = machine.cpu_s(pid)
-    rate = median(rates(tally.counts, tally.moments))
-    name = f"heartbeats, {words}"
     if before is None or after is None:
-        return Row(name, "1/s", Better.MORE, [rate]), None
-    each_us = (after - before) / sum(tally.statuses.values()) * 1e6
-    return Row(name, "1/s", Better.MORE, [rate], note=f"{each_us:.1f} us of CPU each"), each_us
+        return tally, None
+    return tally, (after - before) / sum(tally.statuses.values()) * 1e6

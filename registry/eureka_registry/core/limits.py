@@ -158,7 +158,7 @@ RENEWALS_AT_ONCE: Final = 2_000
 RENEWALS_ACCEPTED: Final = 10_000
 """Renewals in one batch of a peer: 30 ms of work."""
 
-RENEWALS_EVERY_MS: Final = 50
+RENEWALS_EVERY_MS: Final = 100
 """Renewals go to the peers so often, so that a request carries many; leases last for seconds."""
 
 NAME_LENGTH: Final = 256

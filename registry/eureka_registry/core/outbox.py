@@ -196,14 +196,11 @@ class Outbox:
         if self._pace.is_open and self._is_closed(now_ms):
             self._dropped[DropReason.CIRCUIT_OPEN] += len(tasks)
             return
-        for key, task in tasks.items():
-            if key in self._changes:
-                self._add_change(key, task)
-                continue
-            held = self._renewals.get(key)
-            if held is not None:
-                task = msgspec.structs.replace(task, queued_at_ms=held.queued_at_ms)  # noqa: PLW2901
-            self._renewals[key] = task
+        if not self.backlog:  # nearly always
+            self._renewals.update(tasks)
+        else:
+            for key, task in tasks.items():
+                self._add_renewal(key, task)
         self._drop_beyond_limit()
 
     def _add_change(self, key: Key, new: Task) -> None:
@@ -226,16 +223,10 @@ class Outbox:
         kept_free = 0 if renewals is not None or not self._renewals else self._batch_size // 5
         batch = self._take_changes(self._batch_size - kept_free, now_ms)
         room = self._batch_size - len(batch) if renewals is None else renewals
-        changes = len(batch)
-        while self._renewals and len(batch) - changes < room:
-            _, task = self._renewals.popitem(last=False)
-            if task.expires_at_ms > now_ms:
-                batch.append(task)
-            else:
-                self._dropped[DropReason.EXPIRED] += 1
-        self._renewals_taken = len(batch) - changes
-        self._in_flight = batch
-        return list(batch)
+        renewed = self._take_renewals(room, now_ms)
+        self._renewals_taken = len(renewed)
+        self._in_flight = [*batch, *renewed]
+        return list(self._in_flight)
 
     @property
     def renewals_taken(self) -> int:
@@ -300,6 +291,14 @@ class Outbox:
     def _is_closed(self, now_ms: int) -> bool:
         return bool(self._in_flight) or now_ms < self._pace.next_try_ms
 
+    def _add_renewal(self, key: Key, new: Task) -> None:
+        if key in self._changes:
+            self._add_change(key, new)
+            return
+        held = self._renewals.get(key)
+        since_ms = new.queued_at_ms if held is None else held.queued_at_ms
+        self._renewals[key] = msgspec.structs.replace(new, queued_at_ms=since_ms)
+
     def _take_changes(self, most: int, now_ms: int) -> list[Task]:
         taken: list[Task] = []
         while self._changes and len(taken) < most:
@@ -310,6 +309,14 @@ class Outbox:
             taken.extend(live[:room])
             self._put_first(live[room:])
         return taken
+
+    def _take_renewals(self, most: int, now_ms: int) -> Sequence[Task]:
+        if len(self._renewals) <= most:
+            taken = [*self._renewals.values()]
+            self._renewals.clear()
+        else:
+            taken = [self._renewals.popitem(last=False)[1] for _ in range(most)]
+        return self._without_expired(taken, now_ms)
 
     def _put_back(self, tasks: Sequence[Task], now_ms: int) -> None:
         self._put_first(self._without_expired(tasks, now_ms))

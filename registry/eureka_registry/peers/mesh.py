@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -181,8 +182,8 @@ class Mesh:
             self._on_reply(sender, task, reply)
 
         hooks = Hooks(
-            encode=lambda task: encode(self._registry, task),
-            renewal=lambda task: renewal(self._registry, task),
+            encode=partial(encode, self._registry),
+            renewal=partial(renewal, self._registry),
             on_reply=on_reply,
         )
         outbox = Outbox(self._pace.batch_size, self._pace.queue_limit)
