@@ -44,7 +44,7 @@ def _sizes(port: int, instances: int) -> dict[str, int]:
         "a full list, compact JSON, gzip": (APPS, {**_accept("json"), **compact}),
         "a full list, JSON, plain": (APPS, {"Accept": "application/json"}),
         "a delta, JSON, gzip": (DELTA, _accept("json")),
-        "one application, JSON, gzip": (app, _accept("json")),
+        "one application, JSON; Java compresses none": (app, _accept("json")),
     }
     found = {}
     with Line(port) as line:
@@ -53,7 +53,7 @@ def _sizes(port: int, instances: int) -> dict[str, int]:
             for number in range(_CHANGES):
                 line.demand(registration(number * 499 % instances, f"size-{number}"), 204)
                 answer = line.demand(request("GET", path, headers), 200)
-            if "Accept-Encoding" in headers and answer.body[:2] != b"\x1f\x8b":
+            if path != app and "Accept-Encoding" in headers and answer.body[:2] != b"\x1f\x8b":
                 raise BadAnswerError(f"{name} is not compressed")
             if path == APPS and not _is_whole(answer.body, instances):
                 raise BadAnswerError(f"{name} does not show {instances:,} instances")
