@@ -274,7 +274,7 @@ def test_amazon_survives_a_round_trip() -> None:
     assert read.instance.id == "i"
 
 
-_ODD = st.sampled_from(
+_ODD: st.SearchStrategy[object] = st.sampled_from(
     [None, "", "a", "UP", "ODD", 0, -1, 7, 7.5, 2**62, 2**63, 2**70, True, [], {}, "1795178982000"]
 )
 _ENTRIES = st.fixed_dictionaries(
