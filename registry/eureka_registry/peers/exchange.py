@@ -37,10 +37,10 @@ def apply(registry: Registry, item: Item, now_ms: int) -> Reply:
         return BROKEN
     key = (item.app.upper(), item.id)
     match item.action:
-        case PeerAction.REGISTER:
-            return _register(registry, key[0], item.instance, now_ms)
         case PeerAction.HEARTBEAT:
             return _renew(registry, key, item, now_ms)
+        case PeerAction.REGISTER:
+            return _register(registry, key[0], item.instance, now_ms)
         case PeerAction.CANCEL:
             return OK if registry.cancel(*key, now_ms) else NOT_FOUND
         case PeerAction.STATUS_UPDATE:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from eureka_registry.core.limits import BATCH_ITEMS, DOCUMENT_STRUCTURE, SLICE_BYTES
 from eureka_registry.core.model import Instance, PeerAction, Status
@@ -26,6 +27,22 @@ class _RawBatch(msgspec.Struct):
     replicationList: list[msgspec.Raw]  # noqa: N815 - the wire's word
 
 
+class _Plain(msgspec.Struct, forbid_unknown_fields=True):
+    """An entry without a document as peers write it; most are renewals."""
+
+    action: PeerAction
+    appName: Annotated[str, Meta(min_length=1)]  # noqa: N815 - the wire's words
+    id: Annotated[str, Meta(min_length=1)]
+    lastDirtyTimestamp: Annotated[int, Meta(ge=0, lt=LONG_MAX)] | None = None  # noqa: N815
+    status: str | None = None
+    overriddenStatus: Status | None = None  # noqa: N815
+
+
+class _PlainBatch(msgspec.Struct, forbid_unknown_fields=True):
+    replicationList: list[_Plain]  # noqa: N815 - the wire's word
+
+
+_PLAIN_BATCH: Final = msgspec.json.Decoder(_PlainBatch)
 _RAW_BATCH: Final = msgspec.json.Decoder(_RawBatch)
 _WHOLE: Final = SLICE_BYTES
 """Batches up to so many bytes are read at once, which is quicker by half."""
@@ -69,7 +86,7 @@ def entries_of(body: bytes) -> list[object]:
         BadDocument: the body holds no list `replicationList`. (Java answers 500 if it is missing.)
         TooManyError: there are more than `BATCH_ITEMS`.
     """
-    entries = _list_in(body, "replicationList") if len(body) <= _WHOLE else _raw_entries(body)
+    entries = _whole_entries(body) if len(body) <= _WHOLE else _raw_entries(body)
     if len(entries) > BATCH_ITEMS:
         raise TooManyError
     return entries
@@ -80,6 +97,11 @@ def item(entry: object, now_ms: int, *, plain: bool) -> Item:
 
     `plain` is whether `jsoncodec.is_plain` holds for all of its batch.
     """
+    if isinstance(entry, _Plain):
+        moment = entry.lastDirtyTimestamp
+        return Item(
+            entry.action, entry.appName, entry.id, moment, entry.status, entry.overriddenStatus
+        )
     if not isinstance(entry, msgspec.Raw):
         return _item(entry, now_ms, plain=plain)
     text = bytes(entry)
@@ -160,6 +182,17 @@ def join_replies(items: Iterable[bytes]) -> bytes:
     return b'{"responseList":[' + b",".join(items) + b"]}"
 
 
+def _whole_entries(body: bytes) -> list[object]:
+    """All entries read; what is not as peers write it is read leniently."""
+    try:
+        plain = _PLAIN_BATCH.decode(body).replicationList
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _list_in(body, "replicationList")
+    if any(entry.action is PeerAction.REGISTER for entry in plain):  # its document is missing
+        return _list_in(body, "replicationList")
+    return list(plain)
+
+
 def _raw_entries(body: bytes) -> list[object]:
     try:
         return list(_RAW_BATCH.decode(body.removeprefix(codecs.BOM_UTF8)).replicationList)
@@ -223,6 +256,8 @@ def _overridden(word: str | None) -> Status | None:
 
 def encode_reply(reply: Reply) -> bytes:
     """Write the answer to one item."""
+    if reply == _OK:
+        return _PLAIN_OK
     fields: dict[str, object] = {"statusCode": reply.status}
     if reply.entity is not None:
         fields["responseEntity"] = msgspec.Raw(encode_instance(reply.entity))

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eureka_registry.core.model import DataCenter, Instance, PeerAction, Status
 from eureka_registry.wire import jsoncodec
@@ -270,3 +272,36 @@ def test_amazon_survives_a_round_trip() -> None:
 
     assert read.instance is not None
     assert read.instance.id == "i"
+
+
+_ODD: st.SearchStrategy[object] = st.sampled_from(
+    [None, "", "a", "UP", "ODD", 0, -1, 7, 7.5, 2**62, 2**63, 2**70, True, [], {}, "1795178982000"]
+)
+_ENTRIES = st.fixed_dictionaries(
+    {"action": st.sampled_from([*PeerAction, "heartbeat"]) | _ODD},
+    optional={
+        "appName": st.just("ORDERS") | _ODD,
+        "id": st.just(ID) | _ODD,
+        "lastDirtyTimestamp": st.just(DIRTY) | _ODD,
+        "status": st.sampled_from(Status) | _ODD,
+        "overriddenStatus": st.sampled_from(Status) | _ODD,
+        "instanceInfo": st.none() | st.just(INSTANCE),
+    },
+)
+
+
+@given(entries=st.lists(_ENTRIES, max_size=3))
+def test_what_peers_write_is_read_as_anything_else(entries: list[object]) -> None:
+    """A batch without documents has a quicker way, which a key that nobody knows closes."""
+    usual = json.dumps({"replicationList": entries, "unknown": 1}).encode()
+    try:
+        expected: object = decode_batch(usual, NOW)
+    except BadDocument:
+        expected = BadDocument
+
+    try:
+        found: object = _batch(*entries)
+    except BadDocument:
+        found = BadDocument
+
+    assert found == expected
