@@ -55,6 +55,9 @@ InstanceMetadata = Annotated[
     Meta(max_length=16),
 ]
 Strength = Literal["Required", "Preferred", "None"]
+SubjectName = Annotated[
+    str, Meta(max_length=253, pattern=r"^([*][.])?[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$")
+]
 
 
 class _Group(msgspec.Struct, frozen=True, rename="camel"):
@@ -183,6 +186,19 @@ class Registry(_Group, frozen=True):
     app_name: AppName | None = None
     java: Java = Java()
     lease: Lease = Lease()
+
+
+class Tls(_Group, frozen=True):
+    """`spec.tls`; no `secret_name`: the operator makes the Secret."""
+
+    mode: Literal["Strict", "Permissive"] = "Strict"
+    port: Port = 8443
+    secret_name: ObjectName | None = None
+    client_auth: Literal["None", "Request", "Require"] = "None"
+    ca_secret_name: ObjectName | None = None
+    extra_sans: Annotated[list[SubjectName], Meta(max_length=16, extra={UNIQUE: ""})] = (
+        msgspec.field(default_factory=list, name="extraSANs")
+    )
 
 
 class Service(_Group, frozen=True):
@@ -326,6 +342,7 @@ class Spec(_Group, frozen=True):
     peers: Peers = Peers()
     topology: Topology = Topology()
     registry: Registry = Registry()
+    tls: Tls | None = None
     service: Service = Service()
     snapshot: Snapshot = Snapshot()
     updates: Updates = Updates()

@@ -42,12 +42,24 @@ ADOPTED: Final = f"{GROUP}/adopted"
 SKIP_CONVERGENCE: Final = f"{GROUP}/skip-convergence"
 
 CONFIG_FOLDER: Final = "/etc/eurekube/cluster"
+TLS_FOLDER: Final = "/etc/eurekube/tls"
+TLS_VOLUME: Final = "tls"
+"""The volume of a peer's pod with its certificate."""
+CLIENT_AUTHORITIES: Final = "client-ca.crt"
+"""The file, beside `config.json`, with those who vouch for clients' certificates."""
+TRUST_PREFIX: Final = "eurekube-ca-"
+"""How the name of a ConfigMap with the CAs of a cluster begins."""
+TRUST_OF: Final = f"{GROUP}/ca-of"
+"""Label of a ConfigMap that holds the CAs of a cluster: the cluster's name."""
+TRUST_OF_NAMESPACE: Final = f"{GROUP}/ca-of-namespace"
+"""Label of the same: the cluster's namespace."""
 SNAPSHOT_FOLDER: Final = "/var/lib/eurekube/snapshot"
 MANAGEMENT_PORT: Final = 8763
 MANAGER: Final = "eureka-operator"
 """The field manager of everything that the operator applies."""
 
 _HASH_DIGITS: Final = 16
+_LONGEST_LABEL: Final = 63
 
 
 def labels(cluster: str) -> dict[str, str]:
@@ -94,14 +106,30 @@ def config_map(cluster: str) -> str:
     return f"{cluster}-config"
 
 
+def trust(namespace: str, cluster: str) -> str:
+    """The ConfigMap with a cluster's CAs, in each namespace whose pods register with it."""
+    name = f"{TRUST_PREFIX}{namespace}-{cluster}"
+    if len(name) <= _LONGEST_LABEL:
+        return name
+    mark = digest(name)[:8]
+    return f"{name[: _LONGEST_LABEL - len(mark) - 1]}-{mark}"
+
+
+def trust_labels(namespace: str, cluster: str) -> dict[str, str]:
+    """Labels of these ConfigMaps."""
+    return {TRUST_OF: cluster, TRUST_OF_NAMESPACE: namespace}
+
+
 def host(name: str, namespace: str, domain: str) -> str:
     """The fully qualified name of a Service."""
     return f"{name}.{namespace}.svc.{domain}"
 
 
-def service_url(host_name: str, port: int, context_path: str = "") -> str:
+def service_url(
+    host_name: str, port: int, context_path: str = "", scheme: str = "http"
+) -> str:
     """The Eureka service URL of a host; clients' URLs have the context path, peers' have none."""
-    return f"http://{host_name}:{port}{context_path}/eureka/"
+    return f"{scheme}://{host_name}:{port}{context_path}/eureka/"
 
 
 def digest(data: str) -> str:

@@ -83,7 +83,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     `ip` is empty without an address, `zone` without zones; `ready_since` is `None` for one that is
     not ready, `unready_since` for one that is, or was never scheduled; `deleting_since` is when its
     grace ended or ends, `None` for one that is not deleted; `trouble` says why it does not run, in
-    words.
+    words. `secure`: it serves HTTPS.
     """
 
     name: str
@@ -101,11 +101,37 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     deleting_since: datetime | None = None
     finalizers: tuple[str, ...] = ()
     trouble: str = ""
+    secure: bool = False
 
     @property
     def deleting(self) -> bool:
         """Whether its deletion has begun."""
         return self.deleting_since is not None
+
+
+class TlsProblem(msgspec.Struct, frozen=True):
+    """What is wrong with the certificate of peers, in a word and in a sentence."""
+
+    reason: str
+    message: str
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """What the Secret of a cluster's peers holds.
+
+    `bundle` are the CAs by which peers are verified, as PEM, empty if none can be used; `clients`
+    are those of `spec.tls.caSecretName`. `digest` changes with what peers mount, and is empty
+    without a Secret. `ends` is when the certificate ends, `None`: there is none. `waits`: a new CA
+    is going to sign as soon as it is trusted.
+    """
+
+    secret: str
+    bundle: str = ""
+    clients: str = ""
+    digest: str = ""
+    ends: datetime | None = None
+    problem: TlsProblem | None = None
+    waits: bool = False
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +146,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     earlier revisions, by the names of the ControllerRevisions; empty while no template changes.
     `rolling` names another cluster whose peers are being replaced, empty if it may be done here.
     `settled` has, by uid, the resource version and hash of a child that was just applied.
+    `certificate` is `None` without `spec.tls`, and where Secrets were not looked at.
     """
 
     cluster: Cluster
@@ -134,6 +161,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     templates: Mapping[str, Object] = {}
     rolling: str = ""
     settled: Mapping[str, tuple[str, str]] = {}
+    certificate: Certificate | None = None
 
     def report(self, pod: str) -> Report | None:
         """What a pod's peer says; `None` if it does not answer."""
@@ -170,6 +198,7 @@ def parse_pod(document: Object, zone_label: str, config_annotation: str) -> Pod:
         deleting_since=_time(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
         trouble=_trouble(status),
+        secure=_serves(document, "https"),
     )
 
 
@@ -201,6 +230,12 @@ def owner_phrase(document: Object, cluster: str) -> str:
 def _image(document: Object) -> str:
     containers = document.get("spec", {}).get("containers", [])
     return str(containers[0].get("image", "")) if containers else ""
+
+
+def _serves(document: Object, port: str) -> bool:
+    """Whether a container has a port of this name."""
+    containers = document.get("spec", {}).get("containers", [])
+    return any(port == each.get("name") for one in containers for each in one.get("ports") or ())
 
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

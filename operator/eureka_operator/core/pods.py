@@ -5,14 +5,20 @@ A pod is 10 KiB and more as a document: of thousands nothing else is kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from eureka_operator.core.kinds import STATEFUL_SET, Object
-from eureka_operator.core.names import CLUSTER_LABEL, GROUP, stateful_set
+from eureka_operator.core.names import (
+    CLUSTER_LABEL,
+    GROUP,
+    TLS_VOLUME,
+    TRUST_PREFIX,
+    stateful_set,
+)
 from eureka_sidecar.core.downward import PAUSED
 
 PAUSED_BY_OPERATOR: Final = f"{GROUP}/paused-by-operator"
@@ -21,14 +27,14 @@ OUT_OF_SERVICE_TAINT: Final = "node.kubernetes.io/out-of-service"
 """Set by people who know that a node is off (KEP-2268, Non-graceful node shutdown)."""
 
 _FINISHED: Final = frozenset({"Failed", "Succeeded"})
-_PORT: Final = "http"
 
 
 class Pod(msgspec.Struct, frozen=True, kw_only=True):
     """A pod that has a sidecar.
 
     `node` is empty before it is scheduled; `owner` is the uid of its controller, empty without one.
-    `paused_by_operator` is that annotation as it stands, empty without it.
+    `paused_by_operator` is that annotation as it stands, empty without it. `trusts` are the
+    ConfigMaps with CAs that it has mounted.
     """
 
     uid: str
@@ -42,6 +48,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     deleting: bool = False
     paused: bool = False
     paused_by_operator: str = ""
+    trusts: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -63,13 +70,18 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
-    """A pod that is a peer of an EurekaCluster in its namespace; `port` is its registry's."""
+    """A pod that is a peer of an EurekaCluster in its namespace.
+
+    `port` is its registry's: that of HTTPS if it has a certificate. `secret` is the Secret with it,
+    empty without one.
+    """
 
     namespace: str
     cluster: str
     name: str
     ip: str
     port: int
+    secret: str = ""
 
 
 def read_pod(document: Object) -> Pod:
@@ -90,6 +102,7 @@ def read_pod(document: Object) -> Pod:
         deleting="deletionTimestamp" in metadata,
         paused=annotations.get(PAUSED) == "true",
         paused_by_operator=annotations.get(PAUSED_BY_OPERATOR, ""),
+        trusts=tuple(_trusts(document)),
     )
 
 
@@ -121,12 +134,18 @@ def read_peer(document: Object) -> Peer | None:
         stateful_set(cluster)
     )
     is_ready = _condition(status, "Ready").get("status") == "True"
-    port = _port(document)
+    secret = _secret(document)
+    port = _port(document, "https" if secret else "http")
     ip = status.get("podIP", "")
     if not (is_peer and is_ready and port and ip) or "deletionTimestamp" in metadata:
         return None
     return Peer(
-        namespace=metadata["namespace"], cluster=cluster, name=metadata["name"], ip=ip, port=port
+        namespace=metadata["namespace"],
+        cluster=cluster,
+        name=metadata["name"],
+        ip=ip,
+        port=port,
+        secret=secret,
     )
 
 
@@ -142,8 +161,24 @@ def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next((each for each in conditions if each.get("type") == kind), {})
 
 
-def _port(document: Object) -> int:
+def _trusts(document: Object) -> Iterator[str]:
+    """Yield the ConfigMaps with CAs of clusters in a pod's projected volumes."""
+    for volume in (document.get("spec") or {}).get("volumes") or ():
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            name = str((source.get("configMap") or {}).get("name", ""))
+            if name.startswith(TRUST_PREFIX):
+                yield name
+
+
+def _secret(document: Object) -> str:
+    """The Secret with a peer's certificate; empty if it has none."""
+    volumes = (document.get("spec") or {}).get("volumes") or []
+    found = (each.get("secret") or {} for each in volumes if each.get("name") == TLS_VOLUME)
+    return next((str(each.get("secretName", "")) for each in found), "")
+
+
+def _port(document: Object, name: str) -> int:
     """The port on which a peer serves the registry; 0 if it names none."""
     containers = (document.get("spec") or {}).get("containers") or []
     ports = (port for each in containers for port in each.get("ports") or ())
-    return next((int(port["containerPort"]) for port in ports if port.get("name") == _PORT), 0)
+    return next((int(port["containerPort"]) for port in ports if port.get("name") == name), 0)

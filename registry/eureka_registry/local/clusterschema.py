@@ -19,6 +19,7 @@ UNIQUE: Final = "unique"
 """Key, in a list's extra data, of the field by which its items differ; empty: they differ whole."""
 
 _ELSEWHERE: Final = Meta(extra={REASON: "without meaning on one machine"})
+_PLAIN: Final = Meta(extra={REASON: "NOT APPLIED on one machine: peers speak plain HTTP there"})
 _OTHER_CLUSTER: Final = Meta(
     extra={REASON: "NOT APPLIED on one machine: the other cluster is not here"}
 )
@@ -77,6 +78,9 @@ InstanceMetadata = Annotated[
     Meta(max_length=16),
 ]
 Strength = Literal["Required", "Preferred", "None"]
+SubjectName = Annotated[
+    str, Meta(max_length=253, pattern=r"^([*][.])?[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$")
+]
 
 
 class _Part(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -205,6 +209,19 @@ class Registry(_Part, frozen=True):
     app_name: AppName | UnsetType = UNSET
     java: Java = Java()
     lease: Lease = Lease()
+
+
+class Tls(_Part, frozen=True):
+    """`spec.tls`."""
+
+    mode: Literal["Strict", "Permissive"] = "Strict"
+    port: Port = 8443
+    secret_name: ObjectName | UnsetType = UNSET
+    client_auth: Literal["None", "Request", "Require"] = "None"
+    ca_secret_name: ObjectName | UnsetType = UNSET
+    extra_sans: Annotated[list[SubjectName], Meta(max_length=16, extra={UNIQUE: ""})] = (
+        msgspec.field(default_factory=list, name="extraSANs")
+    )
 
 
 class Service(_Part, frozen=True):
@@ -367,6 +384,7 @@ class Spec(_Part, frozen=True):
     peers: Peers = Peers()
     topology: Topology = Topology()
     registry: Registry = Registry()
+    tls: Annotated[Tls | UnsetType, _PLAIN] = UNSET
     service: Annotated[Service, _ELSEWHERE] = Service()
     snapshot: Snapshot = Snapshot()
     updates: Annotated[Updates, _ELSEWHERE] = Updates()

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from eureka_operator.api import settings
 from eureka_operator.api.cluster import Cluster, Spec
-from eureka_operator.core import names
+from eureka_operator.api.spec import Tls
+from eureka_operator.core import names, transport
 from eureka_operator.core.desired.common import Environment, child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.peering import PEERS_FILE, PeerList
@@ -82,9 +83,13 @@ def configuration(
     return Configuration(text, names.digest(text), names.object_digest(static))
 
 
-def config_map(cluster: Cluster, config: Configuration, peers: PeerList) -> Object:
+def config_map(
+    cluster: Cluster, config: Configuration, peers: PeerList, client_authorities: str = ""
+) -> Object:
     """The ConfigMap of a cluster."""
     data = {CONFIG_FILE: config.text, PEERS_FILE: peers.text}
+    if client_authorities:
+        data[names.CLIENT_AUTHORITIES] = client_authorities
     return child(cluster, CONFIG_MAP, names.config_map(cluster.name), data=data)
 
 
@@ -93,7 +98,7 @@ def _wiring(cluster: Cluster, environment: Environment) -> dict[str, Any]:
     peers, snapshot = cluster.spec.peers, cluster.spec.snapshot
     values: dict[str, Any] = {
         "host": "*",
-        "port": peers.port,
+        **_ports(cluster),
         "management_port": names.MANAGEMENT_PORT,
         "hostname": names.host("{name}", cluster.namespace, environment.domain),
         "peers_file": f"{names.CONFIG_FOLDER}/{PEERS_FILE}",
@@ -104,7 +109,31 @@ def _wiring(cluster: Cluster, environment: Environment) -> dict[str, Any]:
         values["context_path"] = peers.context_path
     if snapshot.enabled:
         values["snapshot_path"] = SNAPSHOT_FILE
+    if cluster.spec.tls is not None:
+        values |= _tls(cluster.spec.tls)
     return values
+
+
+def _ports(cluster: Cluster) -> dict[str, int]:
+    """Ports as the registry has them: `port` speaks HTTPS unless there is a `tls_port` besides."""
+    ports = transport.ports(cluster)
+    secure, plain = ports.get(transport.HTTPS), ports.get(transport.HTTP)
+    if plain is None and secure is not None:
+        return {"port": secure}
+    return {"port": cluster.spec.peers.port, **({"tls_port": secure} if secure else {})}
+
+
+def _tls(tls: Tls) -> dict[str, str]:
+    """Peers always ask for certificates, so that they see each other's; clients need have none."""
+    own = f"{names.TLS_FOLDER}/ca.crt"
+    vouches = f"{names.CONFIG_FOLDER}/{names.CLIENT_AUTHORITIES}"
+    return {
+        "tls_cert": f"{names.TLS_FOLDER}/tls.crt",
+        "tls_key": f"{names.TLS_FOLDER}/tls.key",
+        "tls_client_ca": vouches if tls.ca_secret_name else own,
+        "tls_client_auth": "required" if tls.client_auth == "Require" else "optional",
+        "peer_ca": own,
+    }
 
 
 def _resolved(cluster: Cluster, references: Mapping[tuple[str, str], str]) -> Spec:

@@ -44,7 +44,7 @@ from eureka_operator.core.plan import (
 )
 from eureka_operator.core.status import is_paused, is_same, status
 from support.clusterobjects import document
-from unit.operator.core.builders import ENVIRONMENT, NOW
+from unit.operator.core.builders import CERTIFICATE, ENVIRONMENT, NOW
 from unit.operator.core.managed import Managed
 
 _UID: Final = "the-uid"
@@ -102,6 +102,8 @@ class World:
         """Pods that cannot deliver what they took."""
         self.document: Object = document(spec or {})
         self.document["metadata"] |= {"namespace": "prod", "uid": _UID, "generation": 1}
+        self.certificate = CERTIFICATE
+        """What the Secret holds, if the object has `spec.tls`."""
         self.broken: set[str] = set()
         """Images whose peers are never ready."""
         self._settled: dict[str, tuple[str, str]] = {}
@@ -179,6 +181,7 @@ class World:
             reports=dict(self._reports()),
             templates=self._templates,
             settled=dict(self._settled),
+            certificate=self.certificate if self.cluster.spec.tls else None,
         )
 
     def reconcile(self) -> Plan:
@@ -364,7 +367,14 @@ class World:
             created=peer.created,
             ready_since=peer.ready_since if peer.ready else None,
             deleting_since=peer.deleting_since,
+            secure="https" in self.serves(peer.name),
         )
+
+    def serves(self, pod: str) -> dict[str, int]:
+        """The ports of a pod by name."""
+        template = self._templates.get(self.peers[pod].revision, {"spec": {"containers": []}})
+        ports = [port for each in template["spec"]["containers"] for port in each["ports"]]
+        return {port["name"]: port["containerPort"] for port in ports}
 
     def _reports(self) -> Iterator[tuple[str, Report | str]]:
         for name, peer in self.peers.items():
