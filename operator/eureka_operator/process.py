@@ -37,7 +37,6 @@ from eureka_operator.shell.podtruth import PodTruth
 from eureka_operator.shell.queue import Key, Queue, Reconcile
 from eureka_operator.shell.registrations import Registrations
 from eureka_operator.shell.selected import SelectedNamespaces
-from eureka_operator.shell.trust import Trust
 from eureka_operator.shell.turns import Turns
 from eureka_operator.shell.view import View
 from eureka_operator.shell.ways import Scope
@@ -169,8 +168,6 @@ def _pods(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
     scope = Scope(options.namespaces, options.cluster_domain)
     truth = PodTruth(parts.kube, parts.metrics, scope, lambda: leads.leading)
     yield truth.run(parts.client)
-    trust = Trust(parts.kube, options.namespaces, lambda: truth.injected)
-    yield trust.run(parts.client)
     if options.injector is not None:
         yield _care_for_injection(parts, truth, options.injector)
 

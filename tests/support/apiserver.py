@@ -17,7 +17,6 @@ Object = dict[str, Any]
 _PLURALS: Final = (
     "namespaces",
     "secrets",
-    "configmaps",
     "eurekaclusters",
     "mutatingwebhookconfigurations",
     "deployments",
@@ -91,11 +90,7 @@ class ApiServer:
         if path.rpartition("/")[2] not in _PLURALS:
             found = self.objects.get(path)
             return _failure(404) if found is None else web.json_response(found)
-        items = [
-            each
-            for at, each in self.objects.items()
-            if _is_below(request, at) and _is_labelled(request, each)
-        ]
+        items = [each for at, each in self.objects.items() if _is_below(request, at)]
         version = {"resourceVersion": str(self._version)}
         return web.json_response({"metadata": version, "items": items})
 
@@ -127,7 +122,7 @@ class ApiServer:
             news = [each for each in self._history if each[0] > seen]
             for version, kind, path, found in news:
                 seen = version
-                if _is_below(request, path) and _is_labelled(request, found):
+                if _is_below(request, path):
                     line = json.dumps({"type": kind, "object": found}) + "\n"
                     await answer.write(line.encode())
             if self._watches_end:
@@ -151,15 +146,6 @@ def _is_below(request: web.BaseRequest, path: str) -> bool:
         start, _, rest = above.partition("/namespaces/")
         above = f"{start}/{rest.partition('/')[2]}"
     return above == request.path and chosen in ("", name)
-
-
-def _is_labelled(request: web.BaseRequest, found: Object) -> bool:
-    """Whether an object has the one label that is asked for, with any value; others are not judged.
-
-    A watch does not tell of a label that is lost.
-    """
-    wanted = request.query.get("labelSelector", "")
-    return not wanted or wanted in (found["metadata"].get("labels") or {})
 
 
 def _merged(known: Object, applied: Object) -> Object:

@@ -47,19 +47,12 @@ TLS_VOLUME: Final = "tls"
 """The volume of a peer's pod with its certificate."""
 CLIENT_AUTHORITIES: Final = "client-ca.crt"
 """The file, beside `config.json`, with those who vouch for clients' certificates."""
-TRUST_PREFIX: Final = "eurekube-ca-"
-"""How the name of a ConfigMap with the CAs of a cluster begins."""
-TRUST_OF: Final = f"{GROUP}/ca-of"
-"""Label of a ConfigMap that holds the CAs of a cluster: the cluster's name."""
-TRUST_OF_NAMESPACE: Final = f"{GROUP}/ca-of-namespace"
-"""Label of the same: the cluster's namespace."""
 SNAPSHOT_FOLDER: Final = "/var/lib/eurekube/snapshot"
 MANAGEMENT_PORT: Final = 8763
 MANAGER: Final = "eureka-operator"
 """The field manager of everything that the operator applies."""
 
 _HASH_DIGITS: Final = 16
-_LONGEST_LABEL: Final = 63
 
 
 def labels(cluster: str) -> dict[str, str]:
@@ -106,18 +99,9 @@ def config_map(cluster: str) -> str:
     return f"{cluster}-config"
 
 
-def trust(namespace: str, cluster: str) -> str:
-    """The ConfigMap with a cluster's CAs, in each namespace whose pods register with it."""
-    name = f"{TRUST_PREFIX}{namespace}-{cluster}"
-    if len(name) <= _LONGEST_LABEL:
-        return name
-    mark = digest(name)[:8]
-    return f"{name[: _LONGEST_LABEL - len(mark) - 1]}-{mark}"
-
-
-def trust_labels(namespace: str, cluster: str) -> dict[str, str]:
-    """Labels of these ConfigMaps."""
-    return {TRUST_OF: cluster, TRUST_OF_NAMESPACE: namespace}
+def trust(cluster: str) -> str:
+    """The ConfigMap with the CAs by which a cluster's peers are verified."""
+    return f"{cluster}-ca"
 
 
 def host(name: str, namespace: str, domain: str) -> str:

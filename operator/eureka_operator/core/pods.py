@@ -5,20 +5,14 @@ A pod is 10 KiB and more as a document: of thousands nothing else is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from eureka_operator.core.kinds import STATEFUL_SET, Object
-from eureka_operator.core.names import (
-    CLUSTER_LABEL,
-    GROUP,
-    TLS_VOLUME,
-    TRUST_PREFIX,
-    stateful_set,
-)
+from eureka_operator.core.names import CLUSTER_LABEL, GROUP, TLS_VOLUME, stateful_set
 from eureka_sidecar.core.downward import PAUSED
 
 PAUSED_BY_OPERATOR: Final = f"{GROUP}/paused-by-operator"
@@ -33,8 +27,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     """A pod that has a sidecar.
 
     `node` is empty before it is scheduled; `owner` is the uid of its controller, empty without one.
-    `paused_by_operator` is that annotation as it stands, empty without it. `trusts` are the
-    ConfigMaps with CAs that it has mounted.
+    `paused_by_operator` is that annotation as it stands, empty without it.
     """
 
     uid: str
@@ -48,7 +41,6 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     deleting: bool = False
     paused: bool = False
     paused_by_operator: str = ""
-    trusts: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -102,7 +94,6 @@ def read_pod(document: Object) -> Pod:
         deleting="deletionTimestamp" in metadata,
         paused=annotations.get(PAUSED) == "true",
         paused_by_operator=annotations.get(PAUSED_BY_OPERATOR, ""),
-        trusts=tuple(_trusts(document)),
     )
 
 
@@ -159,15 +150,6 @@ def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     """A condition of the status; empty if it is not there."""
     conditions: list[dict[str, Any]] = status.get("conditions") or []
     return next((each for each in conditions if each.get("type") == kind), {})
-
-
-def _trusts(document: Object) -> Iterator[str]:
-    """Yield the ConfigMaps with CAs of clusters in a pod's projected volumes."""
-    for volume in (document.get("spec") or {}).get("volumes") or ():
-        for source in (volume.get("projected") or {}).get("sources") or ():
-            name = str((source.get("configMap") or {}).get("name", ""))
-            if name.startswith(TRUST_PREFIX):
-                yield name
 
 
 def _secret(document: Object) -> str:

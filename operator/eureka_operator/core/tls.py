@@ -128,7 +128,7 @@ def bundle(observed: Observed) -> str:
     found = observed.certificate
     if found is not None and found.bundle:
         return found.bundle
-    return published(observed.children.get((CONFIG_MAP, _trust(observed.cluster))))
+    return published(observed.children.get((CONFIG_MAP, names.trust(observed.cluster.name))))
 
 
 def published(body: Object | None) -> str:
@@ -137,17 +137,12 @@ def published(body: Object | None) -> str:
 
 
 def trust(observed: Observed) -> Object | None:
-    """The ConfigMap by which clients verify peers; `None` while there is nothing to be in it.
-
-    Its copies in the namespaces of injected pods are made of it (`core/trust.py`).
-    """
+    """The ConfigMap by which clients verify peers; `None` while there is nothing to be in it."""
     cluster = observed.cluster
     text = bundle(observed) if cluster.spec.tls is not None else ""
     if not text:
         return None
-    body = child(cluster, CONFIG_MAP, _trust(cluster), data={TRUST_FILE: text})
-    body["metadata"]["labels"] |= names.trust_labels(cluster.namespace, cluster.name)
-    return body
+    return child(cluster, CONFIG_MAP, names.trust(cluster.name), data={TRUST_FILE: text})
 
 
 def client_authorities(observed: Observed) -> str:
@@ -163,7 +158,3 @@ def client_authorities(observed: Observed) -> str:
     name = names.config_map(observed.cluster.name)
     data = (observed.children.get((CONFIG_MAP, name)) or {}).get("data") or {}
     return str(data.get(names.CLIENT_AUTHORITIES, "")) or bundle(observed)
-
-
-def _trust(cluster: Cluster) -> str:
-    return names.trust(cluster.namespace, cluster.name)

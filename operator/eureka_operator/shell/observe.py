@@ -61,7 +61,7 @@ async def observe(
     )
     children, foreign = _sorted_out(cluster, kinds, lists)
     pods = _pods(children, documents)
-    trust = children.get((CONFIG_MAP, names.trust(cluster.namespace, cluster.name)))
+    trust = children.get((CONFIG_MAP, names.trust(cluster.name)))
     return Observed(
         cluster=cluster,
         now=now(),

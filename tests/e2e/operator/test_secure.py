@@ -97,7 +97,7 @@ def secure(target: Target, operator: Operator) -> Iterator[Secure]:  # noqa: ARG
         cluster = EkcCluster(kubectl)
         cluster.start(SPEC)
         urls = cluster.status["endpoints"]["defaultZone"].split(",")
-        kubectl.apply(json.dumps(_client(kubectl.namespace, target.image(REGISTRY), urls)))
+        kubectl.apply(json.dumps(_client(target.image(REGISTRY), urls)))
         found = Secure(cluster)
         until(lambda: kubectl.tried("logs", POD, "--tail=1").stdout, PATIENCE_S)
         yield found
@@ -180,13 +180,9 @@ def test_damaged_secret_is_mended(secure: Secure, key: str) -> None:
     assert secure.cluster.lives == lives
 
 
-def test_pod_trusts_what_its_namespace_holds(secure: Secure) -> None:
+def test_clients_trust_what_peers_do(secure: Secure) -> None:
     """The same bundle as peers have, and no key."""
-    name = f"eurekube-ca-{secure.kubectl.namespace}-eureka"
-
-    data = secure.kubectl.get("configmap", name)["data"]
-
-    assert data == {"ca.crt": secure.text("ca.crt")}
+    assert secure.kubectl.get("configmap", "eureka-ca")["data"] == {"ca.crt": secure.text("ca.crt")}
 
 
 def test_secret_of_ones_own_is_missed_and_then_taken(cluster: EkcCluster) -> None:
@@ -251,7 +247,7 @@ def _give(kubectl: Kubectl, name: str) -> None:
     kubectl.apply(json.dumps(body))
 
 
-def _client(namespace: str, image: str, urls: list[str]) -> dict[str, Any]:
+def _client(image: str, urls: list[str]) -> dict[str, Any]:
     wanted = json.dumps({"urls": urls, "app": "RENEWER", "trust": "/trust/ca.crt"})
     container = {
         "name": "renewer",
@@ -270,7 +266,7 @@ def _client(namespace: str, image: str, urls: list[str]) -> dict[str, Any]:
         "containers": [container],
         "volumes": [
             {"name": "program", "configMap": {"name": POD}},
-            {"name": "trust", "configMap": {"name": f"eurekube-ca-{namespace}-eureka"}},
+            {"name": "trust", "configMap": {"name": "eureka-ca"}},
         ],
     }
     data = {_PROGRAM.name: _PROGRAM.read_text()}

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from eureka_operator.core import tls
 from eureka_operator.core.certificates import Authority, Held, Leaf, Publication, missing_names
 from eureka_operator.core.kinds import CONFIG_MAP
-from eureka_operator.core.names import trust
 from eureka_operator.core.observed import TlsProblem
 from eureka_operator.core.plan import Apply, Refresh
 from unit.operator.core.builders import CERTIFICATE, DOMAIN, cluster
@@ -127,7 +126,7 @@ def test_cluster_without_tls_says_nothing_of_it() -> None:
 
     assert world.condition("TLSReady") == {}
     assert "tls" not in world.status
-    assert (CONFIG_MAP, "eurekube-ca-prod-eureka") not in world.objects
+    assert (CONFIG_MAP, "eureka-ca") not in world.objects
 
 
 def test_problem_is_told_once_and_its_end_too() -> None:
@@ -176,15 +175,14 @@ def test_new_certificate_is_mounted_at_once_and_restarts_nobody() -> None:
 
 
 def test_new_ca_is_published_for_clients() -> None:
-    """In the ConfigMap beside the registry, from which copies are made."""
+    """In the ConfigMap beside the registry."""
     world = World({"tls": {}})
     world.settle()
     world.certificate = replace(CERTIFICATE, bundle="NEW\nCA\n", digest="two")
     (step,) = [step for step in world.reconcile().steps if isinstance(step, Apply)]
 
-    assert step.body["metadata"]["name"] == "eurekube-ca-prod-eureka"
+    assert step.body["metadata"]["name"] == "eureka-ca"
     assert step.body["data"] == {"ca.crt": "NEW\nCA\n"}
-    assert step.body["metadata"]["labels"]["eurekube.io/ca-of-namespace"] == "prod"
 
 
 def test_clients_certificates_are_vouched_for_by_both() -> None:
@@ -198,11 +196,3 @@ def test_clients_certificates_are_vouched_for_by_both() -> None:
     world.certificate = replace(CERTIFICATE, clients="")
     world.settle()
     assert world.objects[CONFIG_MAP, "eureka-config"]["data"]["client-ca.crt"] == "CA\nCLIENTS\n"
-
-
-def test_name_of_the_configmap_fits_into_a_label() -> None:
-    """With a hash where it would not."""
-    assert trust("prod", "eureka") == "eurekube-ca-prod-eureka"
-    long = trust("n" * 63, "eureka")
-    assert len(long) == 63
-    assert long != trust("n" * 62, "eureka")
