@@ -21,11 +21,12 @@ from eureka_operator.core.kinds import CLUSTER, SERVICE_MONITOR, Object
 from eureka_operator.core.observed import FORMER, Observed
 from eureka_operator.core.plan import Plan, corrects_drift, kind_and_name, plan
 from eureka_operator.core.status import invalid_status, is_paused, is_same, only_differs, status
+from eureka_operator.shell.access import AccessReader
 from eureka_operator.shell.apply import Outcome, apply, name_taken
 from eureka_operator.shell.clustercertificates import ClusterCertificates
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
-from eureka_operator.shell.observe import observe
+from eureka_operator.shell.observe import Secrets, observe
 from eureka_operator.shell.options import Options
 from eureka_operator.shell.queue import Key, Reconcile
 from eureka_operator.shell.turns import Turns
@@ -81,7 +82,8 @@ class Reconciler:
     ) -> None:
         self._kube = kube
         self._environment = environment
-        self._certificates = ClusterCertificates(kube, environment.domain)
+        certificates = ClusterCertificates(kube, environment.domain)
+        self._secrets = Secrets(certificates, AccessReader(kube))
         self._metrics = metrics
         self._turns = turns
         self._now = now
@@ -98,7 +100,8 @@ class Reconciler:
         if document is None or "deletionTimestamp" in document["metadata"]:
             gone = self._memories.pop(key, None)  # its children are removed by the garbage collector
             if gone is not None:
-                self._certificates.forget(gone.uid)
+                self._secrets.certificates.forget(gone.uid)
+                self._secrets.access.forget(gone.uid)
             self._turns.keep(key, rolling=False)
             return None
         cluster = read(document)
@@ -109,7 +112,7 @@ class Reconciler:
         memory.uid = cluster.uid
         await self._look_for_monitors()
         observed = await observe(
-            self._kube, cluster, self._environment, memory.settled, self._certificates, self._now
+            self._kube, cluster, self._environment, memory.settled, self._secrets, self._now
         )
         observed, planned = self._plan(key, observed)
         outcome = await self._carry_out(observed, planned)

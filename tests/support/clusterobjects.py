@@ -108,6 +108,20 @@ EVERY_FIELD: Final[Spec] = {
         "caSecretName": "clients-ca",
         "extraSANs": ["eureka.example.com", "*.example.net", "192.0.2.1"],
     },
+    "auth": {
+        "type": "ServiceAccount",
+        "readOnlyAnonymous": True,
+        "allowPlaintext": True,
+        "names": [
+            {
+                "namespaceSelector": {
+                    "matchLabels": {"example.com/team": "shop"},
+                    "matchExpressions": [{"key": "stage", "operator": "In", "values": ["prod"]}],
+                },
+                "patterns": ["ORDERS*", "pay:443"],
+            }
+        ],
+    },
     "service": {
         "type": "LoadBalancer",
         "annotations": {"example.com/internal": "true"},
@@ -216,6 +230,11 @@ GOOD: Final[dict[str, Spec]] = {
     },
     "injection with nothing set": {"injection": {"namespaceSelector": {}, "sidecar": {}}},
     "tls with nothing set": {"tls": {}},
+    "auth with nothing set": {"auth": {}},
+    "password by HTTPS": {"tls": {}, "auth": {"type": "Basic", "secretName": "clients"}},
+    "token in clear": {
+        "auth": {"type": "Bearer", "secretName": "clients", "allowPlaintext": True}
+    },
     "lease with its duration alone": {"injection": {"lease": {"durationSeconds": 61}}},
 }
 """Specs that everybody takes, by what they are about."""
@@ -288,6 +307,8 @@ _METADATA_NAMES: Final = "names are at most 128 letters, digits, _, - and ."
 _OF_METADATA: Final = "names of metadata are at most 128 letters, digits, _, - and ."
 _LABEL_VALUE: Final = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 _VALUES: Final = "In and NotIn need values, Exists and DoesNotExist have none"
+_IN_CLEAR: Final = "credentials can be read on the way where plain HTTP is served"
+_BY_ACCOUNT: Final = {"type": "ServiceAccount"}
 _TWICE_AS_LONG: Final = "durationSeconds must be more than twice renewalSeconds"
 
 _NUMBERS: Final = (
@@ -330,6 +351,8 @@ _FLAGS: Final = tuple(
         "dashboard.enabled",
         "dashboard.actions",
         "injection.default",
+        "auth.readOnlyAnonymous",
+        "auth.allowPlaintext",
     )
 )
 _WORDS: Final = tuple(
@@ -346,6 +369,7 @@ _WORDS: Final = tuple(
         "logging.format",
         "tls.mode",
         "tls.clientAuth",
+        "auth.type",
     )
 )
 _TEXTS: Final = (
@@ -388,6 +412,15 @@ _LISTS: Final = (
         for name in ("", "a b", "*", "a.*.b", "http://a", "-a", "fd00::1")
     ),
     _in_list("tls.extraSANs", "", ["a", "a"], _TWICE),
+    _in_list("auth.names", "[0].namespaceSelector", [{"patterns": ["A"]}], _MISSING),
+    _in_list("auth.names", "[0].patterns", [{"namespaceSelector": {}}], _MISSING),
+    _in_list("auth.names", "[0].patterns", [{"namespaceSelector": {}, "patterns": []}], "1"),
+    _in_list(
+        "auth.names",
+        "[0].patterns[0]",
+        [{"namespaceSelector": {}, "patterns": ["A B"]}],
+        "^[A-Za-z0-9._:*?-]+$",
+    ),
     _in_list("tls.extraSANs", "", [f"n{k}" for k in range(17)], "16"),
     _in_list("peers.extraPeerURLs", "[1]", ["http://a", "http://a b"], _URL),
     _in_list("peers.extraPeerURLs", "[0]", ["http://a/eureka/?x=1"], _URL),
@@ -470,7 +503,7 @@ _UNKNOWN: Final = (
     _unknown("peers.aliasPrefix"),
     _unknown("updates.window"),
     _unknown("tls.secret", "secretName"),
-    _unknown("auth"),
+    _unknown("auth.secret", "secretName"),
     _unknown("injection.enabled"),
     _unknown(f"{_SELECTOR}.matchLabel", "matchLabels"),
     _unknown("injection.sidecar.resources.limits.cpus", "cpu"),
@@ -481,6 +514,19 @@ _RULES: Final = (
     _refused("peers.port", 8763, "must not be 8763: that is the management port"),
     _refused("tls.port", 8763, "must not be 8763: that is the management port"),
     _refused("tls.port", 8761, "must not be spec.peers.port"),
+    *(
+        _refused("auth", {"allowPlaintext": True, **auth}, "secretName goes with type Basic or")
+        for auth in ({"type": "Basic"}, {"type": "ServiceAccount", "secretName": "a"})
+    ),
+    _refused(
+        "auth",
+        {"names": [{"namespaceSelector": {}, "patterns": ["A"]}]},
+        "names needs type ServiceAccount",
+    ),
+    *(
+        Bad("spec", Said(_IN_CLEAR, _IN_CLEAR, _IN_CLEAR), document({**tls, "auth": _BY_ACCOUNT}))
+        for tls in ({}, {"tls": {"mode": "Permissive"}})
+    ),
     _refused("tls", {"caSecretName": "ca"}, "caSecretName needs clientAuth Request or Require"),
     Bad(
         "spec.replicas",

@@ -41,6 +41,15 @@ TLS_STAYS: Final = (
     "spec.tls cannot be removed while its mode is Strict, for peers would not hear each other:"
     " set mode: Permissive, wait for Ready, then remove it"
 )
+AUTH_SECRET: Final = "spec.auth.secretName goes with type Basic or Bearer, which need it"
+AUTH_NAMES: Final = (
+    "spec.auth.names needs type ServiceAccount: other types know one identity, which may write"
+    " everything"
+)
+AUTH_PLAINTEXT: Final = (
+    "credentials can be read on the way where plain HTTP is served: set spec.tls with mode Strict,"
+    " or spec.auth.allowPlaintext: true"
+)
 ONE_SOURCE: Final = "set exactly one of url and clusterRef"
 REQUEST_AND_LIMIT: Final = "a request must not be greater than its limit"
 LEASE_TIMES: Final = (
@@ -106,7 +115,22 @@ def rule_problems(name: str, spec: Spec) -> Iterator[Problem]:
     yield from (Problem(field, _SERVICE_URL) for field, url in _urls(spec) if not _is_usable(url))
     if spec.tls is not None:
         yield from _tls(spec.tls, spec.peers.port)
+    yield from _auth(spec)
     yield from _injection(spec.injection)
+
+
+def _auth(spec: Spec) -> Iterator[Problem]:
+    auth = spec.auth
+    if (auth.type in ("Basic", "Bearer")) != (auth.secret_name is not None):
+        yield Problem("spec.auth", AUTH_SECRET)
+    if auth.names and auth.type != "ServiceAccount":
+        yield Problem("spec.auth", AUTH_NAMES)
+    is_encrypted = spec.tls is not None and spec.tls.mode == "Strict"
+    if auth.type != "None" and not auth.allow_plaintext and not is_encrypted:
+        yield Problem("spec", AUTH_PLAINTEXT)
+    for place, each in enumerate(auth.names):
+        where = f"spec.auth.names[{place}].namespaceSelector"
+        yield from selector_problems(each.namespace_selector, where)
 
 
 def _tls(tls: Tls, plain_port: int) -> Iterator[Problem]:

@@ -55,6 +55,7 @@ InstanceMetadata = Annotated[
     Meta(max_length=16),
 ]
 Strength = Literal["Required", "Preferred", "None"]
+NamePattern = Annotated[str, Meta(max_length=128, pattern=r"^[A-Za-z0-9._:*?-]+$")]
 SubjectName = Annotated[
     str, Meta(max_length=253, pattern=r"^([*][.])?[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$")
 ]
@@ -201,6 +202,23 @@ class Tls(_Group, frozen=True):
     )
 
 
+class NamesOf(_Group, frozen=True):
+    """One of `spec.auth.names`."""
+
+    namespace_selector: Selector
+    patterns: Annotated[list[NamePattern], Meta(min_length=1, max_length=64, extra={UNIQUE: ""})]
+
+
+class Auth(_Group, frozen=True):
+    """`spec.auth`."""
+
+    type: Literal["None", "Basic", "Bearer", "ServiceAccount"] = "None"
+    secret_name: ObjectName | None = None
+    read_only_anonymous: bool = False
+    allow_plaintext: bool = False
+    names: Annotated[list[NamesOf], Meta(max_length=16)] = []
+
+
 class Service(_Group, frozen=True):
     """`spec.service`."""
 
@@ -343,6 +361,7 @@ class Spec(_Group, frozen=True):
     topology: Topology = Topology()
     registry: Registry = Registry()
     tls: Tls | None = None
+    auth: Auth = Auth()
     service: Service = Service()
     snapshot: Snapshot = Snapshot()
     updates: Updates = Updates()

@@ -135,6 +135,7 @@ _BECAME: Final = (
     ("UpgradeAvailable", "True", "", NORMAL, "UpgradeAvailable"),
     ("OperatorTooOld", "True", "", WARNING, "OperatorTooOld"),
     ("TLSReady", "True", "False", NORMAL, "TLSReady"),
+    ("AuthReady", "True", "False", NORMAL, "AuthReady"),
 )
 """Condition, what it became, what it was before (empty: anything else), and the event's words."""
 
@@ -146,8 +147,9 @@ def _of_conditions(old: Object, new: Object) -> Iterator[Event]:
             yield Event(severity, reason, str(new[kind]["message"]))
     if _status(new, "Degraded") == "True" and _was_ready(old, new):
         yield Event(WARNING, "Degraded", str(new["Degraded"]["message"]))
-    if _status(new, "TLSReady") == "False" and _reason(new, "TLSReady") != _reason(old, "TLSReady"):
-        yield Event(WARNING, _reason(new, "TLSReady"), str(new["TLSReady"]["message"]))
+    for kind in ("TLSReady", "AuthReady"):
+        if _status(new, kind) == "False" and _reason(new, kind) != _reason(old, kind):
+            yield Event(WARNING, _reason(new, kind), str(new[kind]["message"]))
     if "Paused" in old and "Paused" not in new:
         yield Event(NORMAL, "Resumed", "objects are kept right again")
     stalled: Any = new.get("Stalled")

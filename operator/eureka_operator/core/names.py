@@ -45,6 +45,12 @@ CONFIG_FOLDER: Final = "/etc/eurekube/cluster"
 TLS_FOLDER: Final = "/etc/eurekube/tls"
 TLS_VOLUME: Final = "tls"
 """The volume of a peer's pod with its certificate."""
+PEER_FOLDER: Final = "/etc/eurekube/peer"
+AUTH_FOLDER: Final = "/etc/eurekube/auth"
+PEER_VOLUME: Final = "peer"
+"""The volume of a peer's pod with its password."""
+GUARD: Final = f"{GROUP}/guard"
+"""Annotation in the pod template: how far a peer is with `spec.auth`."""
 CLIENT_AUTHORITIES: Final = "client-ca.crt"
 """The file, beside `config.json`, with those who vouch for clients' certificates."""
 SNAPSHOT_FOLDER: Final = "/var/lib/eurekube/snapshot"
@@ -102,6 +108,11 @@ def config_map(cluster: str) -> str:
 def trust(cluster: str) -> str:
     """The ConfigMap with the CAs by which a cluster's peers are verified."""
     return f"{cluster}-ca"
+
+
+def peer_secret(cluster: str) -> str:
+    """The Secret with the password by which a cluster's peers know each other."""
+    return f"{cluster}-peer"
 
 
 def host(name: str, namespace: str, domain: str) -> str:

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
-from eureka_operator.api.cluster import Cluster
+from eureka_operator.api.cluster import Cluster, Guard
 from eureka_operator.core.kinds import CLUSTER, Kind, Object
+from eureka_operator.core.names import GUARD
 from eureka_operator.core.pods import Node
 
 Ref = tuple[Kind, str]
@@ -83,7 +84,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     `ip` is empty without an address, `zone` without zones; `ready_since` is `None` for one that is
     not ready, `unready_since` for one that is, or was never scheduled; `deleting_since` is when its
     grace ended or ends, `None` for one that is not deleted; `trouble` says why it does not run, in
-    words. `secure`: it serves HTTPS.
+    words. `secure`: it serves HTTPS. `guard` is how far it is with `spec.auth`.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     finalizers: tuple[str, ...] = ()
     trouble: str = ""
     secure: bool = False
+    guard: Guard = Guard.OFF
 
     @property
     def deleting(self) -> bool:
@@ -109,8 +111,8 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
         return self.deleting_since is not None
 
 
-class TlsProblem(msgspec.Struct, frozen=True):
-    """What is wrong with the certificate of peers, in a word and in a sentence."""
+class Trouble(msgspec.Struct, frozen=True):
+    """What is wrong with Secrets that a cluster needs, in a word and in a sentence."""
 
     reason: str
     message: str
@@ -130,8 +132,24 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     clients: str = ""
     digest: str = ""
     ends: datetime | None = None
-    problem: TlsProblem | None = None
+    problem: Trouble | None = None
     waits: bool = False
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """What `spec.auth` is made of.
+
+    `username` is the one user of Basic, `issuers` and `keys` (a JWKS) are those of ServiceAccounts'
+    tokens, `names` the patterns of names by namespace; each empty where it is not needed. `version`
+    changes with what peers mount.
+    """
+
+    username: str = ""
+    issuers: tuple[str, ...] = ()
+    keys: str = ""
+    names: Mapping[str, tuple[str, ...]] = {}
+    version: str = ""
+    trouble: Trouble | None = None
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +164,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     earlier revisions, by the names of the ControllerRevisions; empty while no template changes.
     `rolling` names another cluster whose peers are being replaced, empty if it may be done here.
     `settled` has, by uid, the resource version and hash of a child that was just applied.
-    `certificate` is `None` without `spec.tls`, and where Secrets were not looked at.
+    `certificate` is `None` without `spec.tls`, `access` without `spec.auth`, and both where Secrets
+    were not looked at.
     """
 
     cluster: Cluster
@@ -162,6 +181,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     rolling: str = ""
     settled: Mapping[str, tuple[str, str]] = {}
     certificate: Certificate | None = None
+    access: Access | None = None
 
     def report(self, pod: str) -> Report | None:
         """What a pod's peer says; `None` if it does not answer."""
@@ -199,6 +219,7 @@ def parse_pod(document: Object, zone_label: str, config_annotation: str) -> Pod:
         finalizers=tuple(metadata.get("finalizers") or ()),
         trouble=_trouble(status),
         secure=_serves(document, "https"),
+        guard=_guard(metadata.get("annotations", {}).get(GUARD, "")),
     )
 
 
@@ -230,6 +251,11 @@ def owner_phrase(document: Object, cluster: str) -> str:
 def _image(document: Object) -> str:
     containers = document.get("spec", {}).get("containers", [])
     return str(containers[0].get("image", "")) if containers else ""
+
+
+def _guard(text: str) -> Guard:
+    """As the annotation says; one that is not known is of a newer operator."""
+    return Guard(text) if text in set(Guard) else Guard.OFF
 
 
 def _serves(document: Object, port: str) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 
 from eureka_operator.api.cluster import Cluster
 from eureka_operator.api.spec import Zone
-from eureka_operator.core import names, tls, transport
+from eureka_operator.core import auth, names, tls, transport
 from eureka_operator.core.adoption import Adoption, adoption
 from eureka_operator.core.convergence import Convergence, convergence
 from eureka_operator.core.desired import access, availability, monitoring, services
@@ -203,7 +203,7 @@ def _objects(
     yield services.headless_service(cluster)
     yield services.client_service(cluster)
     yield from (services.alias_service(cluster, seat) for seat in taken)
-    yield config_map(cluster, *files, tls.client_authorities(observed))
+    yield config_map(cluster, *files, {**tls.files(observed), **auth.files(observed)})
     if (trust := tls.trust(observed)) is not None:
         yield trust
     yield from sets
@@ -281,6 +281,8 @@ def _refreshes(observed: Observed, objects: Sequence[Object]) -> Iterator[Refres
     )
     if certificate is not None:
         data = {**data, "certificate": certificate.digest}
+    if observed.access is not None and observed.access.version:
+        data = {**data, "access": observed.access.version}
     wanted = names.object_digest(data)
     for pod in observed.pods.values():
         if pod.config_hash != wanted and not pod.deleting:

@@ -12,7 +12,13 @@ from typing import Any, Final
 import msgspec
 
 from eureka_operator.core.kinds import STATEFUL_SET, Object
-from eureka_operator.core.names import CLUSTER_LABEL, GROUP, TLS_VOLUME, stateful_set
+from eureka_operator.core.names import (
+    CLUSTER_LABEL,
+    GROUP,
+    PEER_VOLUME,
+    TLS_VOLUME,
+    stateful_set,
+)
 from eureka_sidecar.core.downward import PAUSED
 
 PAUSED_BY_OPERATOR: Final = f"{GROUP}/paused-by-operator"
@@ -65,7 +71,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """A pod that is a peer of an EurekaCluster in its namespace.
 
     `port` is its registry's: that of HTTPS if it has a certificate. `secret` is the Secret with it,
-    empty without one.
+    empty without one. `proof` is the Secret with its password, empty if nobody is asked for one.
     """
 
     namespace: str
@@ -74,6 +80,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     ip: str
     port: int
     secret: str = ""
+    proof: str = ""
 
 
 def read_pod(document: Object) -> Pod:
@@ -125,7 +132,7 @@ def read_peer(document: Object) -> Peer | None:
         stateful_set(cluster)
     )
     is_ready = _condition(status, "Ready").get("status") == "True"
-    secret = _secret(document)
+    secret = _secret(document, TLS_VOLUME)
     port = _port(document, "https" if secret else "http")
     ip = status.get("podIP", "")
     if not (is_peer and is_ready and port and ip) or "deletionTimestamp" in metadata:
@@ -137,6 +144,7 @@ def read_peer(document: Object) -> Peer | None:
         ip=ip,
         port=port,
         secret=secret,
+        proof=_secret(document, PEER_VOLUME),
     )
 
 
@@ -152,10 +160,10 @@ def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next((each for each in conditions if each.get("type") == kind), {})
 
 
-def _secret(document: Object) -> str:
-    """The Secret with a peer's certificate; empty if it has none."""
+def _secret(document: Object, volume: str) -> str:
+    """The Secret that a volume holds; empty if it is not there."""
     volumes = (document.get("spec") or {}).get("volumes") or []
-    found = (each.get("secret") or {} for each in volumes if each.get("name") == TLS_VOLUME)
+    found = (each.get("secret") or {} for each in volumes if each.get("name") == volume)
     return next((str(each.get("secretName", "")) for each in found), "")
 
 

@@ -12,7 +12,7 @@ from eureka_operator.core.certificates import Held, Leaf, Subject, missing_names
 from eureka_operator.core.conditions import FALSE, TRUE, Condition
 from eureka_operator.core.desired.common import child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
-from eureka_operator.core.observed import Observed, TlsProblem
+from eureka_operator.core.observed import Observed, Trouble
 
 READY: Final = "TLSReady"
 TRUST_FILE: Final = "ca.crt"
@@ -63,11 +63,11 @@ def needed_names(cluster: Cluster, domain: str) -> list[str]:
 
 def problem(
     held: Held | None, cluster: Cluster, domain: str, now: datetime
-) -> TlsProblem | None:
+) -> Trouble | None:
     """What is wrong with the Secret (`None`: there is none), and what is to be done."""
     secret = secret_name(cluster)
     if held is None:
-        return TlsProblem(
+        return Trouble(
             "SecretMissing",
             f"there is no Secret {secret}: create it with tls.crt, tls.key and ca.crt. Peers that"
             " run keep their certificate; none can start",
@@ -75,27 +75,27 @@ def problem(
     keep = "Peers that run keep their last good certificate"
     if held.leaf is None or held.faults:
         said = "; ".join(held.faults)
-        return TlsProblem("Invalid", f"Secret {secret}: {said}. Put it right. {keep}")
+        return Trouble("Invalid", f"Secret {secret}: {said}. Put it right. {keep}")
     if held.leaf.issuer is None:
         said = "no authority in ca.crt vouches for tls.crt"
-        return TlsProblem("Invalid", f"Secret {secret}: {said}. Put both there. {keep}")
+        return Trouble("Invalid", f"Secret {secret}: {said}. Put both there. {keep}")
     if missing := missing_names(held.leaf.names, needed_names(cluster, domain)):
         said = f"tls.crt of Secret {secret} is not valid for {', '.join(missing)}"
-        return TlsProblem("SANMismatch", f"{said}: have it made with these subjectAltNames")
+        return Trouble("SANMismatch", f"{said}: have it made with these subjectAltNames")
     return _time_problem(held.leaf, secret, now)
 
 
-def _time_problem(leaf: Leaf, secret: str, now: datetime) -> TlsProblem | None:
+def _time_problem(leaf: Leaf, secret: str, now: datetime) -> Trouble | None:
     ends = f"{leaf.not_after:%Y-%m-%d %H:%M} UTC"
     if now >= leaf.not_after:
-        return TlsProblem("Expired", f"tls.crt of Secret {secret} ended on {ends}: renew it")
+        return Trouble("Expired", f"tls.crt of Secret {secret} ended on {ends}: renew it")
     if now < leaf.not_before:
         begins = f"{leaf.not_before:%Y-%m-%d %H:%M} UTC"
-        return TlsProblem("Invalid", f"tls.crt of Secret {secret} holds from {begins} only")
+        return Trouble("Invalid", f"tls.crt of Secret {secret} holds from {begins} only")
     lasts: timedelta = leaf.not_after - leaf.not_before
     if now >= leaf.not_before + lasts * _SOON:
         said = f"tls.crt of Secret {secret} ends on {ends}: renew it; peers take it over by then"
-        return TlsProblem("ExpiresSoon", said)
+        return Trouble("ExpiresSoon", said)
     return None
 
 
@@ -145,16 +145,17 @@ def trust(observed: Observed) -> Object | None:
     return child(cluster, CONFIG_MAP, names.trust(cluster.name), data={TRUST_FILE: text})
 
 
-def client_authorities(observed: Observed) -> str:
-    """Who vouches for clients and peers, as PEM; what peers have if it is not known. Empty: nobody.
+def files(observed: Observed) -> dict[str, str]:
+    """The file of the ConfigMap with who vouches for clients and peers: if others do for clients.
 
-    Only with `caSecretName`: else it is who vouches for peers.
+    While that is not known, it stays as it is.
     """
     found, tls = observed.certificate, observed.cluster.spec.tls
     if tls is None or tls.ca_secret_name is None:
-        return ""
-    if found is not None and found.bundle and found.clients:
-        return found.bundle + found.clients
+        return {}
     name = names.config_map(observed.cluster.name)
     data = (observed.children.get((CONFIG_MAP, name)) or {}).get("data") or {}
-    return str(data.get(names.CLIENT_AUTHORITIES, "")) or bundle(observed)
+    text = str(data.get(names.CLIENT_AUTHORITIES, "")) or bundle(observed)
+    if found is not None and found.bundle and found.clients:
+        text = found.bundle + found.clients
+    return {names.CLIENT_AUTHORITIES: text} if text else {}

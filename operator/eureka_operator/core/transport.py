@@ -2,7 +2,7 @@
 
 Peers that have no certificate yet can neither serve HTTPS nor verify who does. So peers know each
 other by plain URLs until every one of them has a certificate, and `Strict` is `Permissive` until
-then.
+then. And nobody is asked for credentials before every peer has some.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from eureka_operator.api.cluster import Cluster
+from eureka_operator.api.cluster import Cluster, Guard
 from eureka_operator.core import names
 from eureka_operator.core.observed import Observed
 
@@ -44,11 +44,24 @@ def is_secure(observed: Observed) -> bool:
 
 def in_transition(observed: Observed) -> Cluster:
     """The cluster as its peers are to be now."""
-    cluster = observed.cluster
+    cluster = replace(observed.cluster, guard=_guard(observed))
     tls = cluster.spec.tls
     if tls is None or tls.mode == PERMISSIVE or is_secure(observed):
         return cluster
     return replace(cluster, spec=replace(cluster.spec, tls=replace(tls, mode=PERMISSIVE)))
+
+
+def _guard(observed: Observed) -> Guard:
+    """How far all peers may be: each proves itself before anybody asks, and no password in clear.
+
+    Peers that ask still have to be shown something while they are being replaced.
+    """
+    spec, pods = observed.cluster.spec, observed.pods.values()
+    if spec.auth.type == "None":
+        return Guard.PROVES if any(pod.guard is Guard.ASKS for pod in pods) else Guard.OFF
+    if spec.tls is not None and not is_secure(observed):
+        return Guard.OFF
+    return Guard.PROVES if any(pod.guard is Guard.OFF for pod in pods) else Guard.ASKS
 
 
 def service_url(observed: Observed, host: str, path: str = "") -> str:

@@ -21,7 +21,7 @@ from eureka_operator.core.certificates import Plan, Publication, Subject
 from eureka_operator.core.desired.common import child
 from eureka_operator.core.events import NORMAL, WARNING, Event, about
 from eureka_operator.core.kinds import SECRET, Object
-from eureka_operator.core.observed import Certificate, TlsProblem, controller_uid, owner_phrase
+from eureka_operator.core.observed import Certificate, Trouble, controller_uid, owner_phrase
 from eureka_operator.core.status import is_paused
 from eureka_operator.shell.client import RefusedError
 from eureka_operator.shell.keypairs import (
@@ -97,7 +97,7 @@ class ClusterCertificates:
                 f"Secret {secret} cannot be kept: {error}. Give the operator the rights to get,"
                 " create and update secrets; the chart does"
             )
-            return Certificate(secret=secret, problem=TlsProblem("Forbidden", said))
+            return Certificate(secret=secret, problem=Trouble("Forbidden", said))
 
     def forget(self, uid: str) -> None:
         """Forget a cluster that is gone."""
@@ -151,7 +151,7 @@ class ClusterCertificates:
             f"Secret {name} has no ca.crt that can be used: put there who vouches for clients'"
             " certificates; those that peers knew before are still taken"
         )
-        return replace(found, problem=found.problem or TlsProblem("ClientCAMissing", said))
+        return replace(found, problem=found.problem or Trouble("ClientCAMissing", said))
 
     def _certificate(self, cluster: Cluster, secret: Object | None) -> Certificate:
         """What a Secret holds for peers, whoever made it."""
@@ -201,4 +201,4 @@ def _taken(cluster: Cluster, secret: Object) -> Certificate:
         f"Secret {name} is there and is not of this EurekaCluster"
         f" ({owner_phrase(secret, cluster.name)}): delete it, or name it in spec.tls.secretName"
     )
-    return Certificate(secret=name, problem=TlsProblem("NameTaken", said))
+    return Certificate(secret=name, problem=Trouble("NameTaken", said))

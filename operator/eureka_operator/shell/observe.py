@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from eureka_operator.api.cluster import Cluster, read
 from eureka_operator.core import names, tls, transport
@@ -36,6 +36,7 @@ from eureka_operator.core.observed import (
 )
 from eureka_operator.core.pods import Node, read_node
 from eureka_operator.core.references import named
+from eureka_operator.shell.access import AccessReader
 from eureka_operator.shell.client import RefusedError
 from eureka_operator.shell.clustercertificates import ClusterCertificates
 from eureka_operator.shell.kube import Kube
@@ -45,15 +46,22 @@ _REFUSED: Final = "FailedCreate"
 _CORDONED: Final = "spec.unschedulable=true"
 
 
+class Secrets(NamedTuple):
+    """What keeps the Secrets of clusters."""
+
+    certificates: ClusterCertificates
+    access: AccessReader
+
+
 async def observe(
     kube: Kube,
     cluster: Cluster,
     environment: Environment,
     settled: Mapping[str, tuple[str, str]],
-    certificates: ClusterCertificates,
+    secrets: Secrets,
     now: Callable[[], datetime],
 ) -> Observed:
-    """Look at one cluster, and keep its certificate; raises what `Kube` raises."""
+    """Look at one cluster, and keep its Secrets; raises what `Kube` raises."""
     selector = f"{names.CLUSTER_LABEL}={cluster.name}"
     kinds = [kind for kind in CHILDREN if kind is not SERVICE_MONITOR or environment.monitors]
     *lists, documents = await asyncio.gather(
@@ -74,7 +82,8 @@ async def observe(
         references=await _references(kube, cluster, environment.domain),
         templates=await _templates(kube, cluster, children),
         settled=settled,
-        certificate=await certificates.look(cluster, tls.published(trust)),
+        certificate=await secrets.certificates.look(cluster, tls.published(trust)),
+        access=await secrets.access.look(cluster),
     )
 
 

@@ -156,7 +156,7 @@ class Registry:
             async with self._session.request(
                 method,
                 target,
-                headers=headers,
+                headers={**(headers or {}), **self._way.headers},
                 data=body or None,
                 allow_redirects=False,
                 ssl=self._way.context or True,

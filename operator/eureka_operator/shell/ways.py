@@ -1,17 +1,20 @@
 """How the operator asks peers: by plain HTTP, or by HTTPS with what their Secret holds.
 
-A peer's pod names the Secret that it has mounted. Its `ca.crt` says whom to trust, and its
-certificate proves that the operator is no stranger, which matters with `spec.tls.clientAuth`. Every
-peer's certificate is valid for the Service of its cluster, whatever its pod's address is.
+A peer's pod names the Secrets that it has mounted. `ca.crt` says whom to trust, the certificate
+proves that the operator is no stranger where `spec.tls.clientAuth` asks for one, and so does the
+peers' password with `spec.auth`. Every peer's certificate is valid for the Service of its cluster,
+whatever its pod's address is.
 """
 
 from __future__ import annotations
 
+import base64
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
+from eureka_operator.core.auth import CREDENTIALS
 from eureka_operator.core.kinds import Object
 from eureka_operator.core.pods import Peer
 from eureka_operator.core.tls import service_host
@@ -33,14 +36,18 @@ class WayError(Exception):
     """A peer cannot be asked; the text says why, and what to do."""
 
 
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
 class Way(NamedTuple):
     """What a request to a peer needs besides its address; `context` `None`: plain HTTP.
 
-    `host` is whom its certificate has to be valid for.
+    `host` is whom its certificate has to be valid for, `headers` prove who asks.
     """
 
     context: ssl.SSLContext | None
     host: str = ""
+    headers: Mapping[str, str] = _NO_HEADERS
 
     @property
     def scheme(self) -> str:
@@ -51,9 +58,12 @@ class Way(NamedTuple):
 PLAIN: Final = Way(None)
 
 
+Texts = Mapping[str, str]
+
+
 class _Read(NamedTuple):
     way: Way
-    texts: Mapping[str, str]
+    texts: tuple[Texts, Texts]
     until_s: float
 
 
@@ -70,7 +80,7 @@ class Ways:
         self._secret = secret
         self._domain = domain
         self._clock = clock
-        self._read: dict[tuple[str, str, str], _Read] = {}
+        self._read: dict[tuple[str, str, str, str], _Read] = {}
 
     async def to(self, peer: Peer) -> Way:
         """The way to a peer; while its Secret cannot be used, the one by what it held before.
@@ -78,25 +88,50 @@ class Ways:
         Raises:
             WayError: There is none.
         """
-        if not peer.secret:
+        if not peer.secret and not peer.proof:
             return PLAIN
-        key = (peer.namespace, peer.cluster, peer.secret)
+        key = (peer.namespace, peer.cluster, peer.secret, peer.proof)
         known = self._read.get(key)
         if known is not None and self._clock() < known.until_s:
             return known.way
         until_s = self._clock() + _READ_EVERY_S
         try:
-            texts = texts_of(await self._secret(peer.namespace, peer.secret))
+            texts = await self._texts(peer)
             same = known is not None and texts == known.texts
-            host = service_host(peer.namespace, peer.cluster, self._domain)
-            way = known.way if known is not None and same else Way(_context(texts), host)
+            way = known.way if known is not None and same else self._way(peer, *texts)
         except (ApiError, ValueError) as error:
             if known is None:
-                said = f"Secret {peer.namespace}/{peer.secret}, by which peers are verified"
-                raise WayError(f"{said}, cannot be used: {error}") from error
+                named = " and ".join(each for each in (peer.secret, peer.proof) if each)
+                said = f"what peers are verified by and asked with (Secret {named} in"
+                raise WayError(f"{said} {peer.namespace}) cannot be used: {error}") from error
             way, texts = known.way, known.texts
         self._read[key] = _Read(way, texts, until_s)
         return way
+
+    async def _texts(self, peer: Peer) -> tuple[Texts, Texts]:
+        """What the two Secrets hold; nothing where a peer has none."""
+        tls, proof = [
+            texts_of(await self._secret(peer.namespace, name)) if name else {}
+            for name in (peer.secret, peer.proof)
+        ]
+        return tls, proof
+
+    def _way(self, peer: Peer, tls: Texts, proof: Texts) -> Way:
+        host = service_host(peer.namespace, peer.cluster, self._domain)
+        headers = _headers(proof) if peer.proof else _NO_HEADERS
+        return Way(_context(tls), host, headers) if peer.secret else Way(None, "", headers)
+
+
+def _headers(texts: Texts) -> dict[str, str]:
+    """What proves that the operator is one of the peers.
+
+    Raises:
+        ValueError: The password is missing.
+    """
+    if not texts.get(CREDENTIALS):
+        raise ValueError(f"{CREDENTIALS} is missing")
+    encoded = base64.b64encode(texts[CREDENTIALS].encode()).decode()
+    return {"Authorization": f"Basic {encoded}"}
 
 
 def _context(texts: Mapping[str, str]) -> ssl.SSLContext:

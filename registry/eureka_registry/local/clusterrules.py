@@ -14,6 +14,7 @@ from eureka_registry.local.clusterschema import (
     Injection,
     NamespaceSelector,
     Quantities,
+    Spec,
     Tls,
 )
 
@@ -52,7 +53,22 @@ def broken(cluster: Cluster) -> Broken:
             yield where, "set exactly one of url and clusterRef"
     if spec.tls is not UNSET:
         yield from _tls(spec.tls, spec.peers.port)
+    yield from _auth(spec)
     yield from _injection(spec.injection)
+
+
+def _auth(spec: Spec) -> Broken:
+    auth = spec.auth
+    if (auth.type in ("Basic", "Bearer")) != (auth.secret_name is not UNSET):
+        yield "spec.auth", "secretName goes with type Basic or Bearer, which need it"
+    if auth.names and auth.type != "ServiceAccount":
+        yield "spec.auth", "names needs type ServiceAccount"
+    is_encrypted = spec.tls is not UNSET and spec.tls.mode == "Strict"
+    if auth.type != "None" and not auth.allow_plaintext and not is_encrypted:
+        yield "spec", "credentials can be read on the way where plain HTTP is served"
+    for place, each in enumerate(auth.names):
+        where = f"spec.auth.names[{place}].namespaceSelector"
+        yield from _selector(each.namespace_selector, where)
 
 
 def _tls(tls: Tls, plain_port: int) -> Broken:

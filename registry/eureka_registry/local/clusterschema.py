@@ -20,6 +20,7 @@ UNIQUE: Final = "unique"
 
 _ELSEWHERE: Final = Meta(extra={REASON: "without meaning on one machine"})
 _PLAIN: Final = Meta(extra={REASON: "NOT APPLIED on one machine: peers speak plain HTTP there"})
+_OPEN: Final = Meta(extra={REASON: "NOT APPLIED on one machine: nobody is asked for credentials"})
 _OTHER_CLUSTER: Final = Meta(
     extra={REASON: "NOT APPLIED on one machine: the other cluster is not here"}
 )
@@ -78,6 +79,7 @@ InstanceMetadata = Annotated[
     Meta(max_length=16),
 ]
 Strength = Literal["Required", "Preferred", "None"]
+NamePattern = Annotated[str, Meta(max_length=128, pattern=r"^[A-Za-z0-9._:*?-]+$")]
 SubjectName = Annotated[
     str, Meta(max_length=253, pattern=r"^([*][.])?[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$")
 ]
@@ -224,6 +226,38 @@ class Tls(_Part, frozen=True):
     )
 
 
+class Requirement(_Part, frozen=True):
+    """One of `matchExpressions` of a namespace selector."""
+
+    key: LabelName
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: Annotated[list[LabelValue], Meta(max_length=16)] = []
+
+
+class NamespaceSelector(_Part, frozen=True):
+    """A namespace selector; an empty one selects all."""
+
+    match_labels: Annotated[dict[str, LabelValue], Meta(max_length=16)] = {}
+    match_expressions: Annotated[list[Requirement], Meta(max_length=16)] = []
+
+
+class NamesOf(_Part, frozen=True):
+    """One of `spec.auth.names`."""
+
+    namespace_selector: NamespaceSelector
+    patterns: Annotated[list[NamePattern], Meta(min_length=1, max_length=64, extra={UNIQUE: ""})]
+
+
+class Auth(_Part, frozen=True):
+    """`spec.auth`."""
+
+    type: Literal["None", "Basic", "Bearer", "ServiceAccount"] = "None"
+    secret_name: ObjectName | UnsetType = UNSET
+    read_only_anonymous: bool = False
+    allow_plaintext: bool = False
+    names: Annotated[list[NamesOf], Meta(max_length=16)] = []
+
+
 class Service(_Part, frozen=True):
     """`spec.service`."""
 
@@ -301,21 +335,6 @@ class Dashboard(_Part, frozen=True):
     ) = UNSET
 
 
-class Requirement(_Part, frozen=True):
-    """One of `spec.injection.namespaceSelector.matchExpressions`."""
-
-    key: LabelName
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    values: Annotated[list[LabelValue], Meta(max_length=16)] = []
-
-
-class NamespaceSelector(_Part, frozen=True):
-    """`spec.injection.namespaceSelector`; empty: all namespaces."""
-
-    match_labels: Annotated[dict[str, LabelValue], Meta(max_length=16)] = {}
-    match_expressions: Annotated[list[Requirement], Meta(max_length=16)] = []
-
-
 class Quantities(_Part, frozen=True):
     """`requests` and `limits` of `spec.injection.sidecar.resources`."""
 
@@ -385,6 +404,7 @@ class Spec(_Part, frozen=True):
     topology: Topology = Topology()
     registry: Registry = Registry()
     tls: Annotated[Tls | UnsetType, _PLAIN] = UNSET
+    auth: Annotated[Auth, _OPEN] = Auth()
     service: Annotated[Service, _ELSEWHERE] = Service()
     snapshot: Snapshot = Snapshot()
     updates: Annotated[Updates, _ELSEWHERE] = Updates()

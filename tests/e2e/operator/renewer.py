@@ -1,9 +1,10 @@
 """A program for a pod of the registry's image: a client by HTTPS that trusts what a file holds.
 
-Its argument is a JSON object: `urls` of peers, `app`, `trust` (a PEM file, read again for each
-request, as it may change). Four times a second it renews its lease at the next peer and looks
-it up there, each time over a connection of its own. Each second it prints a JSON object: `done`, the
-first of those that `failed`, and by URL the `serial` of the certificate that was shown last.
+Its argument is a JSON object: `urls` of peers, `app`, the pod's `namespace`, and `folder` with `ca.crt`
+and `token`, both read again for each request, as they may change. Four times a second it renews its
+lease at the next peer and looks it up there, each time over a connection of its own. Each second it
+prints a JSON object: `done`, the first of those that `failed`, and by URL the `serial` of the
+certificate that was shown last.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ _JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"
 class Renewer:
     """One lease, and what came of its requests."""
 
-    def __init__(self, app: str, trust: Path) -> None:
+    def __init__(self, app: str, namespace: str, folder: Path) -> None:
         self.path = f"apps/{app}/renewer"
         self.app = app
-        self._trust = trust
+        self._namespace = namespace
+        self._folder = folder
         self.done = 0
         self.failed: list[dict[str, str]] = []
         self.serials: dict[str, str] = {}
@@ -49,6 +51,7 @@ class Renewer:
                 "@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo",
                 "name": "MyOwn",
             },
+            "metadata": {"namespace": self._namespace},
         }
         body = json.dumps({"instance": instance}).encode()
         while await self._problem("POST", url, f"apps/{self.app}", body):
@@ -66,11 +69,13 @@ class Renewer:
     async def _problem(self, method: str, url: str, path: str, body: bytes | None = None) -> str:
         """Send one request; why it failed, empty if it did not."""
         try:
-            context = ssl.create_default_context(cafile=str(self._trust))
+            context = ssl.create_default_context(cafile=str(self._folder / "ca.crt"))
+            token = (self._folder / "token").read_text().strip()
+            headers = {**_JSON, "Authorization": f"Bearer {token}"}
             connector = aiohttp.TCPConnector(ssl=context, force_close=True)
             async with (
                 aiohttp.ClientSession(timeout=_TIMEOUT, connector=connector) as session,
-                session.request(method, f"{url}{path}", data=body, headers=_JSON) as answer,
+                session.request(method, f"{url}{path}", data=body, headers=headers) as answer,
             ):
                 if answer.connection is not None and answer.connection.transport is not None:
                     shown = answer.connection.transport.get_extra_info("peercert")
@@ -82,7 +87,7 @@ class Renewer:
 
 
 async def _main(wanted: dict[str, Any]) -> None:
-    renewer = Renewer(wanted["app"], Path(wanted["trust"]))
+    renewer = Renewer(wanted["app"], wanted["namespace"], Path(wanted["folder"]))
     urls: list[str] = wanted["urls"]
     await renewer.register(urls[0])
     await asyncio.sleep(2.0)  # the others have it by then

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 import yaml
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from cluster.images import REGISTRY
 from e2e.clusters import Target
@@ -97,7 +98,7 @@ def secure(target: Target, operator: Operator) -> Iterator[Secure]:  # noqa: ARG
         cluster = EkcCluster(kubectl)
         cluster.start(SPEC)
         urls = cluster.status["endpoints"]["defaultZone"].split(",")
-        kubectl.apply(json.dumps(_client(target.image(REGISTRY), urls)))
+        kubectl.apply(json.dumps(_client(kubectl.namespace, target.image(REGISTRY), urls)))
         found = Secure(cluster)
         until(lambda: kubectl.tried("logs", POD, "--tail=1").stdout, PATIENCE_S)
         yield found
@@ -114,12 +115,10 @@ def test_example_is_a_registry_by_https(secure: Secure) -> None:
     for pod in cluster.pods:
         views = [each for each in cluster.peers(pod)["peers"] if not each["self"]]
         assert {each["url"].partition(":")[0] for each in views} == {"https"}
-        where = f"/api/v1/namespaces/{secure.kubectl.namespace}/pods/{pod}"
-        assert secure.kubectl.tried("get", "--raw", f"{where}:8761/proxy/eureka/apps").returncode
-        assert "RENEWER" in secure.kubectl(
-            "get", "--raw", f"/api/v1/namespaces/{secure.kubectl.namespace}/pods/https:{pod}:8443/proxy/eureka/apps"
-        )
+        assert not _answers(cluster, f"{pod}:8761")
+        assert not _answers(cluster, f"https:{pod}:8443")  # nobody reads who is not known
     assert cluster.is_so("TLSReady")
+    assert cluster.is_so("AuthReady")
     assert cluster.status["tls"]["secretName"] == SECRET
     until(lambda: secure.serves(secure.serial), PATIENCE_S)
     assert secure.seen.failed == []
@@ -237,7 +236,7 @@ def _give(kubectl: Kubectl, name: str) -> None:
     subject = Subject("my CA", (host,), is_client=True)
     issuer = make_authority(subject.authority, now)
     leaf, key = make_leaf(issuer, subject, now)
-    bundle = issuer.certificate.public_bytes(x509.base.serialization.Encoding.PEM).decode()
+    bundle = issuer.certificate.public_bytes(Encoding.PEM).decode()
     body = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -247,8 +246,9 @@ def _give(kubectl: Kubectl, name: str) -> None:
     kubectl.apply(json.dumps(body))
 
 
-def _client(image: str, urls: list[str]) -> dict[str, Any]:
-    wanted = json.dumps({"urls": urls, "app": "RENEWER", "trust": "/trust/ca.crt"})
+def _client(namespace: str, image: str, urls: list[str]) -> dict[str, Any]:
+    place = {"app": "RENEWER", "namespace": namespace, "folder": "/credentials"}
+    wanted = json.dumps({"urls": urls, **place})
     container = {
         "name": "renewer",
         "image": image,
@@ -256,9 +256,11 @@ def _client(image: str, urls: list[str]) -> dict[str, Any]:
         "command": ["python3", "-u", f"/program/{_PROGRAM.name}", wanted],
         "volumeMounts": [
             {"name": "program", "mountPath": "/program"},
-            {"name": "trust", "mountPath": "/trust"},
+            {"name": "credentials", "mountPath": "/credentials"},
         ],
     }
+    token = {"audience": "eureka", "expirationSeconds": 3600, "path": "token"}
+    sources = [{"configMap": {"name": "eureka-ca"}}, {"serviceAccountToken": token}]
     spec = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -266,7 +268,7 @@ def _client(image: str, urls: list[str]) -> dict[str, Any]:
         "containers": [container],
         "volumes": [
             {"name": "program", "configMap": {"name": POD}},
-            {"name": "trust", "configMap": {"name": "eureka-ca"}},
+            {"name": "credentials", "projected": {"sources": sources}},
         ],
     }
     data = {_PROGRAM.name: _PROGRAM.read_text()}

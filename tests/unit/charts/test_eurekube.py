@@ -164,6 +164,12 @@ def test_rights_in_the_whole_cluster(helm: Helm) -> None:
     assert {each for each in _bound(objects) if "injector" not in each[2]} == {
         ("ClusterRoleBinding", None, "ClusterRole/eurekube-operator", "eurekube-operator"),
         (
+            "ClusterRoleBinding",
+            None,
+            "ClusterRole/system:service-account-issuer-discovery",
+            "eurekube-operator",
+        ),
+        (
             "RoleBinding",
             NAMESPACE,
             "Role/eurekube-operator-leader-election",

@@ -14,9 +14,9 @@ import msgspec
 from msgspec.structs import replace
 
 from eureka_operator.api import settings
-from eureka_operator.api.cluster import Cluster, Spec
+from eureka_operator.api.cluster import Cluster, Guard, Spec
 from eureka_operator.api.spec import Tls
-from eureka_operator.core import names, transport
+from eureka_operator.core import auth, names, transport
 from eureka_operator.core.desired.common import Environment, child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.peering import PEERS_FILE, PeerList
@@ -84,12 +84,13 @@ def configuration(
 
 
 def config_map(
-    cluster: Cluster, config: Configuration, peers: PeerList, client_authorities: str = ""
+    cluster: Cluster,
+    config: Configuration,
+    peers: PeerList,
+    further: Mapping[str, str] | None = None,
 ) -> Object:
-    """The ConfigMap of a cluster."""
-    data = {CONFIG_FILE: config.text, PEERS_FILE: peers.text}
-    if client_authorities:
-        data[names.CLIENT_AUTHORITIES] = client_authorities
+    """The ConfigMap of a cluster; `further` are files for `spec.tls` and `spec.auth`."""
+    data = {CONFIG_FILE: config.text, PEERS_FILE: peers.text, **(further or {})}
     return child(cluster, CONFIG_MAP, names.config_map(cluster.name), data=data)
 
 
@@ -111,6 +112,10 @@ def _wiring(cluster: Cluster, environment: Environment) -> dict[str, Any]:
         values["snapshot_path"] = SNAPSHOT_FILE
     if cluster.spec.tls is not None:
         values |= _tls(cluster.spec.tls)
+    if (guard := auth.guard(cluster)) is not Guard.OFF:
+        values["peer_credentials_file"] = f"{names.PEER_FOLDER}/{auth.CREDENTIALS}"
+        if guard is Guard.ASKS:
+            values["auth_file"] = f"{names.CONFIG_FOLDER}/{auth.POLICY_FILE}"
     return values
 
 

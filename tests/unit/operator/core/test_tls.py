@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from eureka_operator.core import tls
 from eureka_operator.core.certificates import Authority, Held, Leaf, Publication, missing_names
 from eureka_operator.core.kinds import CONFIG_MAP
-from eureka_operator.core.observed import TlsProblem
+from eureka_operator.core.observed import Trouble
 from eureka_operator.core.plan import Apply, Refresh
 from unit.operator.core.builders import CERTIFICATE, DOMAIN, cluster
 from unit.operator.core.world import World
@@ -135,7 +135,7 @@ def test_problem_is_told_once_and_its_end_too() -> None:
     world.settle()
     world.events.clear()
     world.certificate = replace(
-        CERTIFICATE, bundle="", digest="", ends=None, problem=TlsProblem("SecretMissing", "create it")
+        CERTIFICATE, bundle="", digest="", ends=None, problem=Trouble("SecretMissing", "create it")
     )
     plans = [world.reconcile() for _ in range(3)]
 
@@ -154,7 +154,7 @@ def test_problem_is_told_once_and_its_end_too() -> None:
 def test_problem_is_named_while_peers_cannot_start() -> None:
     """Who waits for Ready reads that condition."""
     world = World({"tls": {}})
-    world.certificate = replace(CERTIFICATE, problem=TlsProblem("SecretMissing", "create it"))
+    world.certificate = replace(CERTIFICATE, problem=Trouble("SecretMissing", "create it"))
     world.reconcile()
     world.tick()
     world.reconcile()

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from eureka_operator.api.cluster import Cluster, read
+from eureka_operator.api.cluster import Cluster, Guard, read
 from eureka_operator.core import events, names
 from eureka_operator.core.conditions import Failure
 from eureka_operator.core.kinds import CHILDREN, CONFIG_MAP, SERVICE, STATEFUL_SET, Object
 from eureka_operator.core.observed import (
+    Access,
     Config,
     Observed,
     Pod,
@@ -104,6 +105,8 @@ class World:
         self.document["metadata"] |= {"namespace": "prod", "uid": _UID, "generation": 1}
         self.certificate = CERTIFICATE
         """What the Secret holds, if the object has `spec.tls`."""
+        self.access = Access()
+        """What `spec.auth` needs, if it asks anybody."""
         self.broken: set[str] = set()
         """Images whose peers are never ready."""
         self._settled: dict[str, tuple[str, str]] = {}
@@ -182,6 +185,7 @@ class World:
             templates=self._templates,
             settled=dict(self._settled),
             certificate=self.certificate if self.cluster.spec.tls else None,
+            access=self.access if self.cluster.spec.auth.type != "None" else None,
         )
 
     def reconcile(self) -> Plan:
@@ -368,7 +372,14 @@ class World:
             ready_since=peer.ready_since if peer.ready else None,
             deleting_since=peer.deleting_since,
             secure="https" in self.serves(peer.name),
+            guard=Guard(self.annotations(peer.name).get(names.GUARD, "")),
         )
+
+    def annotations(self, pod: str) -> dict[str, str]:
+        """Those of a pod's template."""
+        template = self._templates.get(self.peers[pod].revision, {"metadata": {}})
+        found: dict[str, str] = template["metadata"].get("annotations", {})
+        return found
 
     def serves(self, pod: str) -> dict[str, int]:
         """The ports of a pod by name."""

@@ -109,7 +109,7 @@ async def test_secret_that_cannot_be_used_is_named(
 ) -> None:
     """Nothing is sent in clear instead."""
     async with session() as over:
-        with pytest.raises(RegistryError, match="Secret prod/eureka-tls, by which peers"):
+        with pytest.raises(RegistryError, match=r"\(Secret eureka-tls in prod\) cannot be used"):
             await Connections(over, Ways(Secret(held), "cluster.local")).to(at(peer))
 
 
