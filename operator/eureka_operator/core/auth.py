@@ -7,17 +7,15 @@ that ask already. So each peer says in its pod's annotation how far it is (`Guar
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from eureka_operator.api.cluster import Cluster, Guard
 from eureka_operator.api.spec import Auth
 from eureka_operator.core import names
-from eureka_operator.core.conditions import FALSE, TRUE, Condition
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.observed import Access, Observed, Trouble
 
-READY: Final = "AuthReady"
 POLICY_FILE: Final = "auth.yaml"
 KEYS_FILE: Final = "keys.json"
 AUDIENCE: Final = "eureka"
@@ -31,7 +29,7 @@ TOKEN: Final = "token"  # noqa: S105 - likewise
 NONE: Final = "None"
 BASIC: Final = "Basic"
 BEARER: Final = "Bearer"
-_ACCOUNT: Final = "ServiceAccount"
+ACCOUNT: Final = "ServiceAccount"
 _EVERYTHING: Final = ["*"]
 
 
@@ -95,25 +93,6 @@ def guard(cluster: Cluster) -> Guard:
     return Guard.OFF if cluster.spec.auth.type == NONE else Guard.ASKS
 
 
-def conditions(observed: Observed) -> Iterator[Condition]:
-    """Yield whether it is known who may do what, if anybody is to be asked."""
-    access = observed.access
-    if observed.cluster.spec.auth.type == NONE or access is None:
-        return
-    if access.trouble is not None:
-        yield Condition(READY, FALSE, access.trouble.reason, access.trouble.message)
-        return
-    said = f"clients prove themselves by {_WORDS[observed.cluster.spec.auth.type]}"
-    yield Condition(READY, TRUE, "Known", said)
-
-
-_WORDS: Final = {
-    BASIC: "user and password",
-    BEARER: "a token",
-    _ACCOUNT: "tokens of their ServiceAccounts",
-}
-
-
 def _files(auth: Auth, access: Access) -> dict[str, str]:
     policy: dict[str, Any] = {
         "users": {PEER_USER: {"password_file": f"{names.PEER_FOLDER}/{PASSWORD}", "peer": True}},
@@ -126,7 +105,7 @@ def _files(auth: Auth, access: Access) -> dict[str, str]:
     if auth.type == BEARER and access.trouble is None:
         rights = {"token_file": f"{folder}/{TOKEN}", "applications": _EVERYTHING}
         policy["tokens"] = {"client": rights}
-    if auth.type != _ACCOUNT or not access.keys:
+    if auth.type != ACCOUNT or not access.keys:
         return {POLICY_FILE: _text(policy)}
     policy["service_accounts"] = {
         "audience": AUDIENCE,

@@ -132,7 +132,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     clients: str = ""
     digest: str = ""
     ends: datetime | None = None
-    problem: Trouble | None = None
+    trouble: Trouble | None = None
     waits: bool = False
 
 

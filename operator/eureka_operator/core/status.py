@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from eureka_operator.api.check import Problem
 from eureka_operator.api.cluster import Cluster
-from eureka_operator.core import auth, external, names, tls, transport
+from eureka_operator.core import external, names, secured, tls, transport
 from eureka_operator.core.conditions import (
     FALSE,
     TRUE,
@@ -42,7 +42,7 @@ def status(
     cluster, before = observed.cluster, observed.cluster.status
     facts = _facts(observed, plan, environment, failures)
     now = timestamp(observed.now)
-    found = [*conditions(facts), *tls.conditions(observed), *auth.conditions(observed), *external.conditions(observed)]
+    found = [*conditions(facts), *secured.conditions(observed), *external.conditions(observed)]
     document: dict[str, Any] = {
         "observedGeneration": cluster.generation,
         "phase": _phase(facts, found),
@@ -229,10 +229,7 @@ def _waiting(observed: Observed, wanted: Sequence[Seat]) -> Iterator[str]:
         pod, name = observed.pods.get(seat.pod), alias(observed.cluster, seat.number)
         if pod is not None and (pod.trouble or not pod.ready):
             yield f"{name}: {_why_not_ready(observed, pod)}"
-    if observed.certificate is not None and observed.certificate.problem is not None:
-        yield observed.certificate.problem.message
-    if observed.access is not None and observed.access.trouble is not None:
-        yield observed.access.trouble.message
+    yield from secured.troubles(observed)
     if observed.refused_pods:
         yield observed.refused_pods
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from eureka_operator.api.cluster import Cluster
 from eureka_operator.core import names
 from eureka_operator.core.certificates import Held, Leaf, Subject, missing_names
-from eureka_operator.core.conditions import FALSE, TRUE, Condition
 from eureka_operator.core.desired.common import child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.observed import Observed, Trouble
 
-READY: Final = "TLSReady"
 TRUST_FILE: Final = "ca.crt"
 SETTLE_S: Final = 120.0
 """How long after its publication a CA is trusted: a kubelet may take 90 s to renew what pods have
@@ -61,7 +58,7 @@ def needed_names(cluster: Cluster, domain: str) -> list[str]:
     return [*hosts, *(cluster.spec.tls.extra_sans if cluster.spec.tls else ())]
 
 
-def problem(
+def trouble(
     held: Held | None, cluster: Cluster, domain: str, now: datetime
 ) -> Trouble | None:
     """What is wrong with the Secret (`None`: there is none), and what is to be done."""
@@ -82,10 +79,10 @@ def problem(
     if missing := missing_names(held.leaf.names, needed_names(cluster, domain)):
         said = f"tls.crt of Secret {secret} is not valid for {', '.join(missing)}"
         return Trouble("SANMismatch", f"{said}: have it made with these subjectAltNames")
-    return _time_problem(held.leaf, secret, now)
+    return _time_trouble(held.leaf, secret, now)
 
 
-def _time_problem(leaf: Leaf, secret: str, now: datetime) -> Trouble | None:
+def _time_trouble(leaf: Leaf, secret: str, now: datetime) -> Trouble | None:
     ends = f"{leaf.not_after:%Y-%m-%d %H:%M} UTC"
     if now >= leaf.not_after:
         return Trouble("Expired", f"tls.crt of Secret {secret} ended on {ends}: renew it")
@@ -97,19 +94,6 @@ def _time_problem(leaf: Leaf, secret: str, now: datetime) -> Trouble | None:
         said = f"tls.crt of Secret {secret} ends on {ends}: renew it; peers take it over by then"
         return Trouble("ExpiresSoon", said)
     return None
-
-
-def conditions(observed: Observed) -> Iterator[Condition]:
-    """Yield whether the certificate is as it should be, if there is to be one."""
-    found = observed.certificate
-    if observed.cluster.spec.tls is None or found is None:
-        return
-    if found.problem is not None:
-        yield Condition(READY, FALSE, found.problem.reason, found.problem.message)
-        return
-    ends = f"{found.ends:%Y-%m-%d %H:%M} UTC" if found.ends else "an unknown time"
-    said = f"the certificate of Secret {found.secret} is valid until {ends}"
-    yield Condition(READY, TRUE, "Valid", said)
 
 
 def status(observed: Observed) -> dict[str, Any]:

@@ -36,7 +36,8 @@ from eureka_operator.shell.keypairs import (
 )
 from eureka_operator.shell.kube import Kube
 
-_TYPE: Final = "kubernetes.io/tls"
+_TYPE: Final = "Opaque"
+"""One of type kubernetes.io/tls could not be without `tls.crt`, whose removal is how people renew."""
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class ClusterCertificates:
                 f"Secret {secret} cannot be kept: {error}. Give the operator the rights to get,"
                 " create and update secrets; the chart does"
             )
-            return Certificate(secret=secret, problem=Trouble("Forbidden", said))
+            return Certificate(secret=secret, trouble=Trouble("Forbidden", said))
 
     def forget(self, uid: str) -> None:
         """Forget a cluster that is gone."""
@@ -151,13 +152,13 @@ class ClusterCertificates:
             f"Secret {name} has no ca.crt that can be used: put there who vouches for clients'"
             " certificates; those that peers knew before are still taken"
         )
-        return replace(found, problem=found.problem or Trouble("ClientCAMissing", said))
+        return replace(found, trouble=found.trouble or Trouble("ClientCAMissing", said))
 
     def _certificate(self, cluster: Cluster, secret: Object | None) -> Certificate:
         """What a Secret holds for peers, whoever made it."""
         name, now = tls.secret_name(cluster), self._now()
         if secret is None:
-            return Certificate(secret=name, problem=tls.problem(None, cluster, self._domain, now))
+            return Certificate(secret=name, trouble=tls.trouble(None, cluster, self._domain, now))
         texts = texts_of(secret)
         held = read_given(texts)
         return Certificate(
@@ -165,7 +166,7 @@ class ClusterCertificates:
             bundle=texts[BUNDLE] if held.authorities else "",
             digest=names.object_digest({key: texts.get(key, "") for key in (BUNDLE, LEAF)}),
             ends=held.leaf.not_after if held.leaf is not None else None,
-            problem=tls.problem(held, cluster, self._domain, now),
+            trouble=tls.trouble(held, cluster, self._domain, now),
         )
 
     async def _tell(self, cluster: Cluster, plan: Plan, *, restored: bool) -> None:
@@ -201,4 +202,4 @@ def _taken(cluster: Cluster, secret: Object) -> Certificate:
         f"Secret {name} is there and is not of this EurekaCluster"
         f" ({owner_phrase(secret, cluster.name)}): delete it, or name it in spec.tls.secretName"
     )
-    return Certificate(secret=name, problem=Trouble("NameTaken", said))
+    return Certificate(secret=name, trouble=Trouble("NameTaken", said))

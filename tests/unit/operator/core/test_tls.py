@@ -26,7 +26,7 @@ GOOD = Held((AUTHORITY,), leaf=LEAF)
 
 def reason(held: Held | None, now: datetime = BEGAN + DAY) -> str:
     """The word for what is wrong; empty: nothing."""
-    found = tls.problem(held, TWO, DOMAIN, now)
+    found = tls.trouble(held, TWO, DOMAIN, now)
     return found.reason if found is not None else ""
 
 
@@ -75,14 +75,14 @@ def test_wildcard_stands_for_one_label() -> None:
 def test_problem_has_a_word(held: Held | None, expected: str) -> None:
     """And a sentence that names the Secret."""
     assert reason(held) == expected
-    found = tls.problem(held, TWO, DOMAIN, BEGAN + DAY)
+    found = tls.trouble(held, TWO, DOMAIN, BEGAN + DAY)
     assert found is not None
     assert "mine" in found.message
 
 
 def test_missing_name_is_named() -> None:
     """So that it can be copied."""
-    found = tls.problem(GOOD._replace(leaf=LEAF._replace(names=frozenset())), TWO, DOMAIN, BEGAN)
+    found = tls.trouble(GOOD._replace(leaf=LEAF._replace(names=frozenset())), TWO, DOMAIN, BEGAN)
 
     assert found is not None
     assert "peer1.prod.svc.cluster.local, peer2.prod.svc.cluster.local" in found.message
@@ -135,7 +135,7 @@ def test_problem_is_told_once_and_its_end_too() -> None:
     world.settle()
     world.events.clear()
     world.certificate = replace(
-        CERTIFICATE, bundle="", digest="", ends=None, problem=Trouble("SecretMissing", "create it")
+        CERTIFICATE, bundle="", digest="", ends=None, trouble=Trouble("SecretMissing", "create it")
     )
     plans = [world.reconcile() for _ in range(3)]
 
@@ -154,7 +154,7 @@ def test_problem_is_told_once_and_its_end_too() -> None:
 def test_problem_is_named_while_peers_cannot_start() -> None:
     """Who waits for Ready reads that condition."""
     world = World({"tls": {}})
-    world.certificate = replace(CERTIFICATE, problem=Trouble("SecretMissing", "create it"))
+    world.certificate = replace(CERTIFICATE, trouble=Trouble("SecretMissing", "create it"))
     world.reconcile()
     world.tick()
     world.reconcile()

@@ -104,9 +104,9 @@ async def test_secret_is_made_with_all_that_peers_need(leader: Leader) -> None:
     found = await leader.look()
 
     body = leader.api.objects[SECRET]
-    assert body["type"] == "kubernetes.io/tls"
+    assert body["type"] == "Opaque"
     assert body["metadata"]["ownerReferences"][0]["uid"] == "the-uid"
-    assert (found.problem, found.secret, found.waits) == (None, "eureka-tls", False)
+    assert (found.trouble, found.secret, found.waits) == (None, "eureka-tls", False)
     assert found.bundle == leader.text("ca.crt")
     assert found.ends is not None
     assert timedelta(days=89) < found.ends - leader.now < timedelta(days=91)
@@ -160,7 +160,7 @@ async def test_new_ca_signs_when_everybody_had_the_time_to_read_it(leader: Leade
     leader.lose("ca.key")
 
     published = await leader.look(60)
-    assert (published.waits, published.problem) == (True, None)
+    assert (published.waits, published.trouble) == (True, None)
     assert published.bundle.endswith(first.bundle)
     assert published.bundle != first.bundle
     waiting = await leader.look(1)
@@ -171,7 +171,7 @@ async def test_new_ca_signs_when_everybody_had_the_time_to_read_it(leader: Leade
     done = await leader.look(2)
 
     assert leader.text("tls.crt") != leaf
-    assert (done.waits, done.problem, done.bundle) == (False, None, published.bundle)
+    assert (done.waits, done.trouble, done.bundle) == (False, None, published.bundle)
 
 
 async def test_next_leader_waits_anew(leader: Leader) -> None:
@@ -209,7 +209,7 @@ async def test_secret_that_the_next_leader_finds_deleted_is_made_anew(leader: Le
 
     after = await leader.look()
 
-    assert after.problem is None
+    assert after.trouble is None
     assert after.bundle != before.bundle
     assert after.bundle.endswith(before.bundle)
 
@@ -237,7 +237,7 @@ async def test_damaged_certificate_is_made_anew_by_the_same_ca(leader: Leader, k
 
     after = await leader.look()
 
-    assert (after.problem, after.bundle) == (None, before.bundle)
+    assert (after.trouble, after.bundle) == (None, before.bundle)
     load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), leader.text("tls.crt"), leader.text("tls.key"))
 
 
@@ -247,9 +247,9 @@ async def test_secret_of_somebody_else_is_left_alone(leader: Leader) -> None:
 
     found = await leader.look()
 
-    assert found.problem is not None
-    assert found.problem.reason == "NameTaken"
-    assert "spec.tls.secretName" in found.problem.message
+    assert found.trouble is not None
+    assert found.trouble.reason == "NameTaken"
+    assert "spec.tls.secretName" in found.trouble.message
     assert leader.writes() == []
 
 
@@ -260,17 +260,17 @@ async def test_missing_right_is_named(leader: Leader, owner: Cluster) -> None:
 
     found = await leader.look(owner=owner)
 
-    assert found.problem is not None
-    assert found.problem.reason == "Forbidden"
-    assert "rights to get, create and update secrets" in found.problem.message
+    assert found.trouble is not None
+    assert found.trouble.reason == "Forbidden"
+    assert "rights to get, create and update secrets" in found.trouble.message
 
 
 async def test_nothing_is_written_to_only_look(leader: Leader) -> None:
     """`plan --live`, and an EurekaCluster that is paused."""
     leader.certificates = leader.started(may_write=False)
-    assert (await leader.look()).problem is not None
+    assert (await leader.look()).trouble is not None
     leader.certificates = leader.started()
-    assert (await leader.look(owner=cluster({"paused": True, "tls": {}}))).problem is not None
+    assert (await leader.look(owner=cluster({"paused": True, "tls": {}}))).trouble is not None
 
     assert leader.writes() == []
 
@@ -287,7 +287,7 @@ async def test_secret_of_ones_own_is_read_and_never_written(leader: Leader) -> N
 
     found = await leader.look(owner=GIVEN)
 
-    assert (found.problem, found.secret) == (None, "mine")
+    assert (found.trouble, found.secret) == (None, "mine")
     assert found.bundle == leader.text("ca.crt", MINE)
     assert leader.writes() == []
 
@@ -309,7 +309,7 @@ async def test_secret_of_ones_own_is_judged(
     """Peers would refuse it, or each other."""
     await give(leader, names, **changed)
 
-    problem = (await leader.look(owner=GIVEN)).problem
+    problem = (await leader.look(owner=GIVEN)).trouble
 
     assert (problem.reason if problem else "") == reason
 
@@ -318,8 +318,8 @@ async def test_secret_of_ones_own_that_is_missing_is_missed(leader: Leader) -> N
     """The sentence says what has to be in it."""
     found = await leader.look(owner=GIVEN)
 
-    assert found.problem is not None
-    assert found.problem.reason == "SecretMissing"
+    assert found.trouble is not None
+    assert found.trouble.reason == "SecretMissing"
     assert (found.digest, found.bundle, found.ends) == ("", "", None)
 
 
@@ -327,13 +327,13 @@ async def test_who_vouches_for_clients_is_read_from_its_secret(leader: Leader) -
     """Without it, peers go on with what they have."""
     owner = cluster({"tls": {"clientAuth": "Require", "caSecretName": "mine"}})
     found = await leader.look(owner=owner)
-    assert found.problem is not None
-    assert found.problem.reason == "ClientCAMissing"
+    assert found.trouble is not None
+    assert found.trouble.reason == "ClientCAMissing"
 
     await give(leader, ("x",))
     found = await leader.look(owner=owner)
 
-    assert (found.problem, found.clients) == (None, leader.text("ca.crt", MINE))
+    assert (found.trouble, found.clients) == (None, leader.text("ca.crt", MINE))
 
 
 async def test_former_authorities_are_known_by_their_name(leader: Leader) -> None:
