@@ -98,7 +98,8 @@ class Reconciler:
         """
         document = await self._kube.get(CLUSTER, key.namespace, key.name)
         if document is None or "deletionTimestamp" in document["metadata"]:
-            gone = self._memories.pop(key, None)  # its children are removed by the garbage collector
+            # Its children are removed by the garbage collector.
+            gone = self._memories.pop(key, None)
             if gone is not None:
                 self._secrets.certificates.forget(gone.uid)
                 self._secrets.access.forget(gone.uid)

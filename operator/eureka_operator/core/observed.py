@@ -218,9 +218,22 @@ def parse_pod(document: Object, zone_label: str, config_annotation: str) -> Pod:
         deleting_since=_time(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
         trouble=_trouble(status),
-        secure=_serves(document, "https"),
-        guard=_guard(metadata.get("annotations", {}).get(GUARD, "")),
+        secure=serves_https(document),
+        guard=guard_of(document),
     )
+
+
+def guard_of(document: Object) -> Guard:
+    """How far a pod, or one of a template, is with `spec.auth`."""
+    text = (document["metadata"].get("annotations") or {}).get(GUARD, "")
+    return Guard(text) if text in set(Guard) else Guard.OFF
+
+
+def serves_https(document: Object) -> bool:
+    """Whether a pod, or one of a template, serves HTTPS: it has a port of this name."""
+    containers = document.get("spec", {}).get("containers", [])
+    ports = [port for each in containers for port in each.get("ports") or ()]
+    return any(port.get("name") == "https" for port in ports)
 
 
 def revision_template(document: Object) -> Object:
@@ -251,17 +264,6 @@ def owner_phrase(document: Object, cluster: str) -> str:
 def _image(document: Object) -> str:
     containers = document.get("spec", {}).get("containers", [])
     return str(containers[0].get("image", "")) if containers else ""
-
-
-def _guard(text: str) -> Guard:
-    """As the annotation says; one that is not known is of a newer operator."""
-    return Guard(text) if text in set(Guard) else Guard.OFF
-
-
-def _serves(document: Object, port: str) -> bool:
-    """Whether a container has a port of this name."""
-    containers = document.get("spec", {}).get("containers", [])
-    return any(port == each.get("name") for one in containers for each in one.get("ports") or ())
 
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

@@ -14,12 +14,13 @@ from msgspec.structs import replace
 
 from eureka_operator.api.cluster import Cluster, Guard
 from eureka_operator.core import names
-from eureka_operator.core.observed import Observed
+from eureka_operator.core.kinds import STATEFUL_SET, Object
+from eureka_operator.core.observed import Observed, guard_of, serves_https
 
 HTTP: Final = "http"
 HTTPS: Final = "https"
-STRICT: Final = "Strict"
 PERMISSIVE: Final = "Permissive"
+_ON_DELETE: Final = "OnDelete"
 
 
 def ports(cluster: Cluster) -> dict[str, int]:
@@ -36,10 +37,11 @@ def _ports(cluster: Cluster) -> Iterator[tuple[str, int]]:
 
 
 def is_secure(observed: Observed) -> bool:
-    """Whether HTTPS is asked for, and every peer that is there serves it."""
-    return observed.cluster.spec.tls is not None and all(
-        pod.secure for pod in observed.pods.values()
-    )
+    """Whether HTTPS is asked for, and every peer that is there, or may come back, serves it."""
+    if observed.cluster.spec.tls is None:
+        return False
+    pods = observed.pods.values()
+    return all(pod.secure for pod in pods) and all(map(serves_https, _former(observed)))
 
 
 def in_transition(observed: Observed) -> Cluster:
@@ -56,12 +58,23 @@ def _guard(observed: Observed) -> Guard:
 
     Peers that ask still have to be shown something while they are being replaced.
     """
-    spec, pods = observed.cluster.spec, observed.pods.values()
+    spec = observed.cluster.spec
+    found = {pod.guard for pod in observed.pods.values()} | set(map(guard_of, _former(observed)))
     if spec.auth.type == "None":
-        return Guard.PROVES if any(pod.guard is Guard.ASKS for pod in pods) else Guard.OFF
+        return Guard.PROVES if Guard.ASKS in found else Guard.OFF
     if spec.tls is not None and not is_secure(observed):
         return Guard.OFF
-    return Guard.PROVES if any(pod.guard is Guard.OFF for pod in pods) else Guard.ASKS
+    return Guard.PROVES if Guard.OFF in found else Guard.ASKS
+
+
+def _former(observed: Observed) -> Iterator[Object]:
+    """Yield the pod templates by which a pod that is lost during an update is made again."""
+    if observed.cluster.spec.updates.strategy == _ON_DELETE:
+        return  # there it is made by the new one, and the controller does not say when all are
+    for (kind, _), body in observed.children.items():
+        revision = body.get("status", {}).get("currentRevision", "")
+        if kind is STATEFUL_SET and revision in observed.templates:
+            yield observed.templates[revision]
 
 
 def service_url(observed: Observed, host: str, path: str = "") -> str:

@@ -74,8 +74,8 @@ class AccessReader:
             return Access(trouble=error.trouble)
         except RefusedError as error:
             said = (
-                f"what spec.auth needs cannot be read: {error}. Give the operator the rights to get,"
-                " create and update secrets, and to list namespaces; the chart does"
+                f"what spec.auth needs cannot be read: {error}. Give the operator the rights to"
+                " get, create and update secrets, and to list namespaces; the chart does"
             )
             return Access(trouble=Trouble("Forbidden", said))
         return replace(found, version=f"{version} {found.version}")
@@ -123,7 +123,8 @@ class AccessReader:
                 raise _TroubleError(
                     "KeysUnknown",
                     f"the keys of ServiceAccounts' tokens cannot be read: {error}. Bind the"
-                    " ClusterRole system:service-account-issuer-discovery to the operator's account",
+                    " ClusterRole system:service-account-issuer-discovery to the operator's"
+                    " ServiceAccount",
                 ) from error
             _log.warning("the keys of ServiceAccounts' tokens stay as they are: %s", error)
             self._issuer = known._replace(until_s=until_s)

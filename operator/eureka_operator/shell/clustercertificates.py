@@ -37,7 +37,7 @@ from eureka_operator.shell.keypairs import (
 from eureka_operator.shell.kube import Kube
 
 _TYPE: Final = "Opaque"
-"""One of type kubernetes.io/tls could not be without `tls.crt`, whose removal is how people renew."""
+"""One of type kubernetes.io/tls must have `tls.crt`, whose removal is how people renew."""
 
 _log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from unit.operator.core.world import World
 DAY = timedelta(days=1)
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 NAMES = frozenset(f"{name}.prod.svc.cluster.local" for name in ("eureka", "peer1", "peer2"))
+SECOND = f"peer2.prod.svc.{DOMAIN}"
 TWO = cluster({"replicas": 2, "tls": {"secretName": "mine"}})
 AUTHORITY = Authority("a", BEGAN, BEGAN + 3650 * DAY)
 LEAF = Leaf("a", NAMES, BEGAN, BEGAN + 90 * DAY)
@@ -68,7 +69,7 @@ def test_wildcard_stands_for_one_label() -> None:
         (Held(), "Invalid"),
         (GOOD._replace(faults=("tls.key is missing",)), "Invalid"),
         (GOOD._replace(leaf=LEAF._replace(issuer=None)), "Invalid"),
-        (GOOD._replace(leaf=LEAF._replace(names=NAMES - {f"peer2.prod.svc.{DOMAIN}"})), "SANMismatch"),
+        (GOOD._replace(leaf=LEAF._replace(names=NAMES - {SECOND})), "SANMismatch"),
         (GOOD._replace(leaf=LEAF._replace(not_before=BEGAN + 2 * DAY)), "Invalid"),
     ],
 )

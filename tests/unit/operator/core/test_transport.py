@@ -1,4 +1,4 @@
-"""How peers come from plain HTTP to HTTPS, and back, without ever being out of each other's reach."""
+"""How peers come from plain HTTP to HTTPS, and back, and always reach each other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from eureka_operator.core import transport
 from eureka_operator.core.kinds import CONFIG_MAP, NETWORK_POLICY, SERVICE
-from unit.operator.core.builders import cluster, observed, pod, pods
+from unit.operator.core.builders import cluster, observed, pod, pods, stateful_set
 from unit.operator.core.world import World, settled
 
 PERMISSIVE = {"tls": {"mode": "Permissive"}}
@@ -128,6 +128,22 @@ def test_one_pod_without_a_certificate_holds_all_back() -> None:
 
     assert not transport.is_secure(seen)
     assert transport.ports(transport.in_transition(seen)) == {"http": 8761, "https": 8443}
+
+
+@pytest.mark.parametrize(("strategy", "expected"), [("Converged", False), ("OnDelete", True)])
+def test_pod_that_is_lost_during_the_update_comes_back_without(
+    strategy: str, *, expected: bool
+) -> None:
+    """By the former template, as long as the update is fenced."""
+    plain = {"metadata": {}, "spec": {"containers": [{"ports": [{"name": "http"}]}]}}
+    seen = observed(
+        cluster({**STRICT, "updates": {"strategy": strategy}}),
+        stateful_set(3, status={"currentRevision": "old", "updateRevision": "new"}),
+        pods=pods(pod("a", secure=True), pod("b", secure=True)),
+        templates={"old": plain, "new": {}},
+    )
+
+    assert transport.is_secure(seen) is expected
 
 
 def test_cluster_without_tls_is_never_secure() -> None:
