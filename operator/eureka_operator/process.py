@@ -39,8 +39,8 @@ from eureka_operator.shell.registrations import Registrations
 from eureka_operator.shell.selected import SelectedNamespaces
 from eureka_operator.shell.turns import Turns
 from eureka_operator.shell.view import View
-from eureka_operator.shell.ways import Scope
 from eureka_operator.shell.watch import WatchEndedError, watch
+from eureka_operator.shell.ways import Scope
 
 DRAIN_S: Final = 5.0
 """How long reconciles under way may take once the process is to end."""

@@ -101,7 +101,7 @@ EVERY_FIELD: Final[Spec] = {
         "lease": {"evictionIntervalSeconds": 60},
     },
     "tls": {
-        "mode": "Permissive",
+        "mode": "Strict",
         "port": 7443,
         "secretName": "registry-tls",
         "clientAuth": "Require",
@@ -232,9 +232,7 @@ GOOD: Final[dict[str, Spec]] = {
     "tls with nothing set": {"tls": {}},
     "auth with nothing set": {"auth": {}},
     "password by HTTPS": {"tls": {}, "auth": {"type": "Basic", "secretName": "clients"}},
-    "token in clear": {
-        "auth": {"type": "Bearer", "secretName": "clients", "allowPlaintext": True}
-    },
+    "token in clear": {"auth": {"type": "Bearer", "secretName": "clients", "allowPlaintext": True}},
     "lease with its duration alone": {"injection": {"lease": {"durationSeconds": 61}}},
 }
 """Specs that everybody takes, by what they are about."""

@@ -34,14 +34,12 @@ CLIENT_AUTHORITIES: Final = (
     "spec.tls.caSecretName needs clientAuth Request or Require: nobody else is asked for a"
     " certificate"
 )
-TLS_PORT_IMMUTABLE: Final = (
-    "spec.tls.port is immutable: peers and clients know each other by it"
-)
+TLS_PORT_IMMUTABLE: Final = "spec.tls.port is immutable: peers and clients know each other by it"
 TLS_STAYS: Final = (
     "spec.tls cannot be removed while its mode is Strict, for peers would not hear each other:"
     " set mode: Permissive, wait for Ready, then remove it"
 )
-AUTH_SECRET: Final = "spec.auth.secretName goes with type Basic or Bearer, which need it"
+AUTH_SECRET: Final = "spec.auth.secretName goes with type Basic or Bearer, which need it"  # noqa: S105
 AUTH_NAMES: Final = (
     "spec.auth.names needs type ServiceAccount: other types know one identity, which may write"
     " everything"

@@ -120,9 +120,7 @@ def host(name: str, namespace: str, domain: str) -> str:
     return f"{name}.{namespace}.svc.{domain}"
 
 
-def service_url(
-    host_name: str, port: int, context_path: str = "", scheme: str = "http"
-) -> str:
+def service_url(host_name: str, port: int, context_path: str = "", scheme: str = "http") -> str:
     """The Eureka service URL of a host; clients' URLs have the context path, peers' have none."""
     return f"{scheme}://{host_name}:{port}{context_path}/eureka/"
 

@@ -58,9 +58,7 @@ def needed_names(cluster: Cluster, domain: str) -> list[str]:
     return [*hosts, *(cluster.spec.tls.extra_sans if cluster.spec.tls else ())]
 
 
-def trouble(
-    held: Held | None, cluster: Cluster, domain: str, now: datetime
-) -> Trouble | None:
+def trouble(held: Held | None, cluster: Cluster, domain: str, now: datetime) -> Trouble | None:
     """What is wrong with the Secret (`None`: there is none), and what is to be done."""
     secret = secret_name(cluster)
     if held is None:

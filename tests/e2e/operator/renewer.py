@@ -2,9 +2,9 @@
 
 Its argument is a JSON object: `urls` of peers, `app`, the pod's `namespace`, and `folder` with
 `ca.crt` and `token`, both read again for each request, as they may change. Four times a second it
-renews its lease at the next peer and looks it up there, each time over a connection of its own. Each
-second it prints a JSON object: `done`, the first of those that `failed`, and by URL the `serial` of
-the certificate that was shown last.
+renews its lease at the next peer and looks it up there, each time over a connection of its own.
+Once a second it prints a JSON object: `done`, the first of those that `failed`, and by URL the `serial`
+of the certificate that was shown last.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import aiohttp
 
 _EVERY_S: Final = 0.25
 _KEPT: Final = 20
+_ATTEMPTS: Final = 120
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10.0)
 _OK: Final = 200
 _JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -40,7 +41,7 @@ class Renewer:
         self.serials: dict[str, str] = {}
 
     async def register(self, url: str) -> None:
-        """Try until a peer takes it: they may just be starting."""
+        """Try until a peer takes it: files and peers may not be there yet."""
         instance = {
             "instanceId": "renewer",
             "app": self.app,
@@ -54,8 +55,11 @@ class Renewer:
             "metadata": {"namespace": self._namespace},
         }
         body = json.dumps({"instance": instance}).encode()
-        while await self._problem("POST", url, f"apps/{self.app}", body):
+        for _ in range(_ATTEMPTS):
+            if not await self._problem("POST", url, f"apps/{self.app}", body):
+                return
             await asyncio.sleep(1.0)
+        raise RuntimeError(url)
 
     async def turn(self, url: str) -> None:
         """Renew and look up at one peer."""

@@ -89,13 +89,21 @@ def test_provided_certificates_are_served_and_renewed_without_a_restart(
     certificates = {"mode": "provided", "secretName": "mine", "caBundle": bundle}
     chain.end_operator()
     try:
-        chain.home.apply(json.dumps(_secret("mine", *make_leaf(issuer, Subject(INJECTOR_AUTHORITY, (host,)), now))))
+        chain.home.apply(
+            json.dumps(
+                _secret("mine", *make_leaf(issuer, Subject(INJECTOR_AUTHORITY, (host,)), now))
+            )
+        )
         chain.apply({"injector": {"certificates": certificates}})
         (injector, *_) = chain.have_injectors(1, "--secret=mine")
         chain.have_no_others()
         chain.decided(selected.namespace)
 
-        chain.home.apply(json.dumps(_secret("mine", *make_leaf(issuer, Subject(INJECTOR_AUTHORITY, (host,)), now))))
+        chain.home.apply(
+            json.dumps(
+                _secret("mine", *make_leaf(issuer, Subject(INJECTOR_AUTHORITY, (host,)), now))
+            )
+        )
 
         until(lambda: chain.served() == 2)
         assert injector.ready()

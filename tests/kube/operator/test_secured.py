@@ -67,11 +67,12 @@ async def test_secrets_keys_and_status_are_as_the_api_server_takes_them(
     assert policy["issuers"][0].startswith("https://")
     assert policy["names"][kubectl.namespace] == ["ORDERS*"]
     assert json.loads(files["keys.json"])["keys"][0]["kty"] == "RSA"
-    assert kubectl.get("configmap", "eureka-ca")["data"]["ca.crt"] == data(kubectl, "eureka-tls")[
-        "ca.crt"
-    ]
+    assert (
+        kubectl.get("configmap", "eureka-ca")["data"]["ca.crt"]
+        == data(kubectl, "eureka-tls")["ca.crt"]
+    )
     status = kubectl.get("ekc", "eureka")["status"]
-    assert status["tls"]["secretName"] == "eureka-tls"  # noqa: S105 - its name
+    assert status["tls"]["secretName"] == "eureka-tls"
     assert condition(kubectl, "TLSReady")["status"] == "True"
     assert condition(kubectl, "AuthReady")["status"] == "True"
     version = kubectl.get("secret", "eureka-tls")["metadata"]["resourceVersion"]

@@ -14,6 +14,7 @@ from eureka_operator.core.desired.common import child
 from eureka_operator.core.kinds import SERVICE, Object
 from eureka_operator.core.peering import Seat, alias
 
+
 def client_service(cluster: Cluster) -> Object:
     """The Service for clients: ready peers only."""
     service = cluster.spec.service

@@ -32,7 +32,10 @@ ENVIRONMENT: Final = Environment(
 )
 DOMAIN: Final = ENVIRONMENT.domain
 CERTIFICATE: Final = Certificate(
-    secret="eureka-tls", bundle="CA\n", digest="one", ends=NOW + timedelta(days=90)
+    secret="eureka-tls",  # noqa: S106 - its name
+    bundle="CA\n",
+    digest="one",
+    ends=NOW + timedelta(days=90),
 )
 """What the Secret of a cluster with `spec.tls` holds."""
 EVERYTHING: Final = EVERY_FIELD | {

@@ -151,4 +151,4 @@ def test_cluster_without_tls_is_never_secure() -> None:
     seen = observed(cluster(), pods=pods(pod("a", secure=True)))
 
     assert not transport.is_secure(seen)
-    assert transport.in_transition(seen) is seen.cluster
+    assert transport.ports(transport.in_transition(seen)) == {"http": 8761}

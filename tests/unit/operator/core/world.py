@@ -101,7 +101,7 @@ class World:
         """Pods whose management port the operator does not reach."""
         self.stuck: set[str] = set()
         """Pods that cannot deliver what they took."""
-        self.document: Object = document(spec or {})
+        self.document: Object = document(copy.deepcopy(spec or {}))
         self.document["metadata"] |= {"namespace": "prod", "uid": _UID, "generation": 1}
         self.certificate = CERTIFICATE
         """What the Secret holds, if the object has `spec.tls`."""

@@ -238,7 +238,9 @@ async def test_damaged_certificate_is_made_anew_by_the_same_ca(leader: Leader, k
     after = await leader.look()
 
     assert (after.trouble, after.bundle) == (None, before.bundle)
-    load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), leader.text("tls.crt"), leader.text("tls.key"))
+    load_pair(
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), leader.text("tls.crt"), leader.text("tls.key")
+    )
 
 
 async def test_secret_of_somebody_else_is_left_alone(leader: Leader) -> None:

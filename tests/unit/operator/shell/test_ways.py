@@ -18,6 +18,7 @@ from eureka_operator.shell.registry import Connections, RegistryError, session
 from eureka_operator.shell.ways import PLAIN, Ways
 from support.secure import Secure, secured
 
+NAME = "eureka-tls"
 HOST = "eureka.prod.svc.cluster.local"
 
 
@@ -58,10 +59,10 @@ def files(folder: Path, found: dict[str, str]) -> dict[str, object]:
     }
 
 
-def at(peer: Secure, secret: str = "eureka-tls") -> Peer:
+def at(peer: Secure) -> Peer:
     """Its pod."""
     where = {"namespace": "prod", "cluster": "eureka", "name": "eureka-peer-1", "ip": "127.0.0.1"}
-    return Peer(**where, port=peer.port, secret=secret)
+    return Peer(**where, port=peer.port, secret=NAME)
 
 
 GOOD = texts(HOST)
@@ -118,7 +119,7 @@ async def test_what_was_read_last_is_used_while_nothing_better_is_there() -> Non
     now_s = [0.0]
     secret = Secret(GOOD)
     ways = Ways(secret, "cluster.local", lambda: now_s[0])
-    place = Peer(namespace="prod", cluster="eureka", name="p", ip="::1", port=1, secret="s")
+    place = Peer(namespace="prod", cluster="eureka", name="p", ip="::1", port=1, secret=NAME)
     first = await ways.to(place)
     now_s[0] += 16
     assert await ways.to(place) is first
