@@ -19,10 +19,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import (
-    CertificateIssuerPrivateKeyTypes,
-    PrivateKeyTypes,
-)
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from eureka_operator.core import certificates as core
@@ -39,7 +36,7 @@ class Issuer(NamedTuple):
     """A CA that can sign."""
 
     certificate: x509.Certificate
-    key: CertificateIssuerPrivateKeyTypes
+    key: ec.EllipticCurvePrivateKey
 
 
 def texts_of(secret: Object | None) -> dict[str, str]:
@@ -145,7 +142,7 @@ def make_leaf(issuer: Issuer, subject: Subject, now: datetime) -> tuple[str, str
         .add_extension(_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()),
             critical=False,
         )
         .sign(issuer.key, hashes.SHA256())
@@ -308,7 +305,7 @@ def _text(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(_PEM).decode()
 
 
-def _key_text(key: CertificateIssuerPrivateKeyTypes) -> str:
+def _key_text(key: ec.EllipticCurvePrivateKey) -> str:
     form, open_ = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     return key.private_bytes(_PEM, form, open_).decode()
 

@@ -3,8 +3,8 @@
 Its argument is a JSON object: `urls` of peers, `app`, the pod's `namespace`, and `folder` with
 `ca.crt` and `token`, both read again for each request, as they may change. Four times a second it
 renews its lease at the next peer and looks it up there, each time over a connection of its own.
-Once a second it prints a JSON object: `done`, the first of those that `failed`, and by URL the `serial`
-of the certificate that was shown last.
+Once a second it prints a JSON object: `done`, the first of those that `failed`, and by URL the
+`serial` of the certificate that was shown last.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from eureka_operator.api.cluster import Guard
 from eureka_operator.core import auth, names
-from eureka_operator.core.kinds import CONFIG_MAP, STATEFUL_SET
+from eureka_operator.core.kinds import CONFIG_MAP, STATEFUL_SET, Object
 from eureka_operator.core.observed import Access, Trouble
 from unit.operator.core.builders import cluster
 from unit.operator.core.world import World, settled
@@ -117,7 +117,7 @@ def test_peers_prove_themselves_before_anybody_asks() -> None:
     world = settled()
     world.access = ISSUED
     world.change(ACCOUNTS)
-    seen = []
+    seen: list[set[str]] = []
     for _ in range(300):
         planned = world.reconcile()
         if not seen or seen[-1] != guards(world):
@@ -137,7 +137,7 @@ def test_way_back_is_the_same() -> None:
     """Peers that still ask are shown the password until the last one is replaced."""
     world = started(ACCOUNTS, ISSUED)
     world.change({"auth": {"type": "None"}})
-    seen = []
+    seen: list[set[str]] = []
     for _ in range(300):
         planned = world.reconcile()
         if "asks" in guards(world):
@@ -215,7 +215,7 @@ def test_names_of_a_namespace_are_those_of_all_entries_that_select_it() -> None:
         {"namespaceSelector": {}, "patterns": ["A", "C*"]},
     ]
     spec = cluster({"auth": {"type": "ServiceAccount", **CLEAR, "names": entries}}).spec
-    namespaces = [
+    namespaces: list[Object] = [
         {"metadata": {"name": "one", "labels": {"team": "shop"}}},
         {"metadata": {"name": "two"}},
     ]
