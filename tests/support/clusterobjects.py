@@ -410,8 +410,8 @@ _LISTS: Final = (
         for name in ("", "a b", "*", "a.*.b", "http://a", "-a", "fd00::1")
     ),
     _in_list("tls.extraSANs", "", ["a", "a"], _TWICE),
-    _in_list("auth.names", "[0].namespaceSelector", [{"patterns": ["A"]}], _MISSING),
-    _in_list("auth.names", "[0].patterns", [{"namespaceSelector": {}}], _MISSING),
+    _in_list("auth.names", "[0]", [{"patterns": ["A"]}], _MISSING),
+    _in_list("auth.names", "[0]", [{"namespaceSelector": {}}], _MISSING),
     _in_list("auth.names", "[0].patterns", [{"namespaceSelector": {}, "patterns": []}], "1"),
     _in_list(
         "auth.names",
