@@ -126,9 +126,6 @@ def _auth(spec: Spec) -> Iterator[Problem]:
     is_encrypted = spec.tls is not None and spec.tls.mode == "Strict"
     if auth.type != "None" and not auth.allow_plaintext and not is_encrypted:
         yield Problem("spec", AUTH_PLAINTEXT)
-    for place, each in enumerate(auth.names):
-        where = f"spec.auth.names[{place}].namespaceSelector"
-        yield from selector_problems(each.namespace_selector, where)
 
 
 def _tls(tls: Tls, plain_port: int) -> Iterator[Problem]:

@@ -66,9 +66,6 @@ def _auth(spec: Spec) -> Broken:
     is_encrypted = spec.tls is not UNSET and spec.tls.mode == "Strict"
     if auth.type != "None" and not auth.allow_plaintext and not is_encrypted:
         yield "spec", "credentials can be read on the way where plain HTTP is served"
-    for place, each in enumerate(auth.names):
-        where = f"spec.auth.names[{place}].namespaceSelector"
-        yield from _selector(each.namespace_selector, where)
 
 
 def _tls(tls: Tls, plain_port: int) -> Broken:
