@@ -16,7 +16,7 @@ from eureka_operator.shell.client import UnavailableError
 from eureka_operator.shell.keypairs import encoded, make_authority, make_leaf
 from eureka_operator.shell.registry import Connections, RegistryError, session
 from eureka_operator.shell.ways import PLAIN, Ways
-from support.secure import Secure, secured
+from support.secure import PEER, Secure, secured, write_policy
 
 NAME = "eureka-tls"
 HOST = "eureka.prod.svc.cluster.local"
@@ -59,10 +59,10 @@ def files(folder: Path, found: dict[str, str]) -> dict[str, object]:
     }
 
 
-def at(peer: Secure) -> Peer:
+def at(peer: Secure, proof: str = "") -> Peer:
     """Its pod."""
     where = {"namespace": "prod", "cluster": "eureka", "name": "eureka-peer-1", "ip": "127.0.0.1"}
-    return Peer(**where, port=peer.port, secret=NAME)
+    return Peer(**where, port=peer.port, secret=NAME, proof=proof)
 
 
 GOOD = texts(HOST)
@@ -142,3 +142,19 @@ async def test_peer_without_a_secret_is_asked_in_clear() -> None:
 
     assert await Ways(secret, "cluster.local").to(place) is PLAIN
     assert secret.read == []
+
+
+async def test_password_of_peers_is_shown_where_they_have_one(tmp_path: Path) -> None:
+    """By HTTPS; one that lacks it is not asked at all."""
+    (tmp_path / "auth").mkdir()
+    policy = write_policy(tmp_path / "auth")
+    async with secured(**files(tmp_path, GOOD), auth_file=str(policy)) as peer, session() as over:
+        place = at(peer, proof="eureka-peer")
+        known = GOOD | {"credentials": PEER}
+        registry = await Connections(over, Ways(Secret(known), "cluster.local")).to(place)
+        assert (await registry.instances(None)).instances == ()
+        stranger = await Connections(over, Ways(Secret(known), "cluster.local")).to(at(peer))
+        with pytest.raises(RegistryError, match="answers 401"):
+            await stranger.instances(None)
+        with pytest.raises(RegistryError, match=r"\(Secret eureka-tls and eureka-peer in prod\)"):
+            await Connections(over, Ways(Secret(GOOD), "cluster.local")).to(place)
