@@ -121,9 +121,11 @@ class ClusterCertificates:
         before = _mended(secret, memory.texts, published, subject)
         restored = secret is None and bool(before)
         ours = authorities(published, subject.authority)
+        held = read(before, subject.authority) if before else None
         plan = certificates.plan(
-            read(before, subject.authority) if before else None,
-            ours,
+            held,
+            # A Secret that knows its CAs learns of no others: more people may write ConfigMaps.
+            () if held is not None and held.authorities else ours,
             memory.publication.trusted(self._clock()),
             subject.names,
             self._now(),

@@ -174,6 +174,16 @@ async def test_new_ca_signs_when_everybody_had_the_time_to_read_it(leader: Leade
     assert (done.waits, done.trouble, done.bundle) == (False, None, published.bundle)
 
 
+async def test_ca_that_somebody_else_publishes_is_not_taken_over(leader: Leader) -> None:
+    """Though it is called like ours, and the CA is being replaced."""
+    await leader.look()
+    foreign = pem(make_authority("eurekube eureka CA", leader.now).certificate)
+    leader.published += foreign
+    leader.lose("ca.key")
+
+    assert foreign not in (await leader.look()).bundle
+
+
 async def test_next_leader_waits_anew(leader: Leader) -> None:
     """It does not know for how long a CA has been known."""
     await leader.look()
