@@ -35,11 +35,12 @@ from eureka_operator.shell.missing import MissingSidecars, Selection
 from eureka_operator.shell.options import Options
 from eureka_operator.shell.podtruth import PodTruth
 from eureka_operator.shell.queue import Key, Queue, Reconcile
-from eureka_operator.shell.registrations import Registrations, Scope
+from eureka_operator.shell.registrations import Registrations
 from eureka_operator.shell.selected import SelectedNamespaces
 from eureka_operator.shell.turns import Turns
 from eureka_operator.shell.view import View
 from eureka_operator.shell.watch import WatchEndedError, watch
+from eureka_operator.shell.ways import Scope
 
 DRAIN_S: Final = 5.0
 """How long reconciles under way may take once the process is to end."""
@@ -164,7 +165,8 @@ def _pods(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
     """Yield what keeps registries true to pods, and tells of pods without their sidecar."""
     options = parts.options
     leads = parts.elector
-    truth = PodTruth(parts.kube, parts.metrics, options.namespaces, lambda: leads.leading)
+    scope = Scope(options.namespaces, options.cluster_domain)
+    truth = PodTruth(parts.kube, parts.metrics, scope, lambda: leads.leading)
     yield truth.run(parts.client)
     if options.injector is not None:
         yield _care_for_injection(parts, truth, options.injector)

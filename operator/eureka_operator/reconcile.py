@@ -21,10 +21,12 @@ from eureka_operator.core.kinds import CLUSTER, SERVICE_MONITOR, Object
 from eureka_operator.core.observed import FORMER, Observed
 from eureka_operator.core.plan import Plan, corrects_drift, kind_and_name, plan
 from eureka_operator.core.status import invalid_status, is_paused, is_same, only_differs, status
+from eureka_operator.shell.access import AccessReader
 from eureka_operator.shell.apply import Outcome, apply, name_taken
+from eureka_operator.shell.clustercertificates import ClusterCertificates
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
-from eureka_operator.shell.observe import observe
+from eureka_operator.shell.observe import Secrets, observe
 from eureka_operator.shell.options import Options
 from eureka_operator.shell.queue import Key, Reconcile
 from eureka_operator.shell.turns import Turns
@@ -32,6 +34,8 @@ from eureka_operator.shell.turns import Turns
 _SOON_S: Final = 0.5
 _LATEST_S: Final = 15.0
 _LATEST_IN_ROLLOUT_S: Final = 2.0
+_UNTIL_TRUSTED_S: Final = 10.0
+"""Between two looks at whether a new CA may sign: nothing else tells of that."""
 _DIFFERENCES_PASS_WITHIN: Final = timedelta(seconds=5)
 _MONITORS_ASKED_EVERY: Final = timedelta(seconds=60)
 _log = logging.getLogger(__name__)
@@ -41,6 +45,7 @@ class _Memory:
     """What one cluster's passes leave behind for the next one."""
 
     def __init__(self) -> None:
+        self.uid = ""
         self.settled: dict[str, tuple[str, str]] = {}
         self.written: tuple[Object, Object] | None = None
         """The status that was sent, and as the API server has it: they differ if the CRD is old."""
@@ -77,6 +82,8 @@ class Reconciler:
     ) -> None:
         self._kube = kube
         self._environment = environment
+        certificates = ClusterCertificates(kube, environment.domain)
+        self._secrets = Secrets(certificates, AccessReader(kube))
         self._metrics = metrics
         self._turns = turns
         self._now = now
@@ -91,7 +98,11 @@ class Reconciler:
         """
         document = await self._kube.get(CLUSTER, key.namespace, key.name)
         if document is None or "deletionTimestamp" in document["metadata"]:
-            self._memories.pop(key, None)  # its children are removed by the garbage collector
+            # Its children are removed by the garbage collector.
+            gone = self._memories.pop(key, None)
+            if gone is not None:
+                self._secrets.certificates.forget(gone.uid)
+                self._secrets.access.forget(gone.uid)
             self._turns.keep(key, rolling=False)
             return None
         cluster = read(document)
@@ -99,8 +110,11 @@ class Reconciler:
             await self._refuse(document, cluster)
             return None
         memory = self._memories.setdefault(key, _Memory())
+        memory.uid = cluster.uid
         await self._look_for_monitors()
-        observed = await observe(self._kube, cluster, self._environment, memory.settled, self._now)
+        observed = await observe(
+            self._kube, cluster, self._environment, memory.settled, self._secrets, self._now
+        )
         observed, planned = self._plan(key, observed)
         outcome = await self._carry_out(observed, planned)
         memory.settled |= outcome.settled
@@ -111,6 +125,8 @@ class Reconciler:
         pause_s = _pause_s(memory, made, busy=changed or bool(outcome.done))
         if pause_s is not None and planned.rollout.target:
             return min(pause_s, _LATEST_IN_ROLLOUT_S)
+        if pause_s is None and observed.certificate is not None and observed.certificate.waits:
+            return _UNTIL_TRUSTED_S
         return pause_s
 
     def _plan(self, key: Key, observed: Observed) -> tuple[Observed, Plan]:
@@ -145,7 +161,7 @@ class Reconciler:
             return Outcome()
         outcome = await apply(self._kube, cluster, planned.steps)
         outcome.failures += _taken(observed, planned)
-        about = _about(cluster)
+        about = events.about(cluster)
         for event in events.of_steps(outcome.done):
             _log.info("%s/%s: %s: %s", cluster.namespace, cluster.name, event.reason, event.message)
             await self._kube.post_event(about, event.type, event.reason, event.message)
@@ -187,14 +203,6 @@ def _taken(observed: Observed, planned: Plan) -> list[Failure]:
         for (kind, name), owner in observed.foreign.items()
         if (kind.kind, name) in bodies and owner != FORMER
     ]
-
-
-def _about(cluster: Cluster) -> Object:
-    return {
-        "apiVersion": CLUSTER.api_version,
-        "kind": CLUSTER.kind,
-        "metadata": {"namespace": cluster.namespace, "name": cluster.name, "uid": cluster.uid},
-    }
 
 
 def _pause_s(memory: _Memory, made: Object, *, busy: bool) -> float | None:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from eureka_operator.shell.certificates import make_authority, make_leaf
+from eureka_operator.core.certificates import INJECTOR_AUTHORITY, Subject
+from eureka_operator.shell.keypairs import make_authority, make_leaf
 
 HOST: Final = "localhost"
 
@@ -18,9 +19,9 @@ class Certified:
 
     def __init__(self) -> None:
         now = datetime.now(UTC)
-        issuer = make_authority(now)
+        issuer = make_authority(INJECTOR_AUTHORITY, now)
         self.bundle = issuer.certificate.public_bytes(Encoding.PEM).decode()
-        self.leaf, self.key = make_leaf(issuer, [HOST], now)
+        self.leaf, self.key = make_leaf(issuer, Subject(INJECTOR_AUTHORITY, (HOST,)), now)
 
     def secret(self) -> dict[str, Any]:
         """The Secret."""

@@ -100,6 +100,28 @@ EVERY_FIELD: Final[Spec] = {
         },
         "lease": {"evictionIntervalSeconds": 60},
     },
+    "tls": {
+        "mode": "Strict",
+        "port": 7443,
+        "secretName": "registry-tls",
+        "clientAuth": "Require",
+        "caSecretName": "clients-ca",
+        "extraSANs": ["eureka.example.com", "*.example.net", "192.0.2.1"],
+    },
+    "auth": {
+        "type": "ServiceAccount",
+        "readOnlyAnonymous": True,
+        "allowPlaintext": True,
+        "names": [
+            {
+                "namespaceSelector": {
+                    "matchLabels": {"example.com/team": "shop"},
+                    "matchExpressions": [{"key": "stage", "operator": "In", "values": ["prod"]}],
+                },
+                "patterns": ["ORDERS*", "pay:443"],
+            }
+        ],
+    },
     "service": {
         "type": "LoadBalancer",
         "annotations": {"example.com/internal": "true"},
@@ -207,6 +229,10 @@ GOOD: Final[dict[str, Spec]] = {
         },
     },
     "injection with nothing set": {"injection": {"namespaceSelector": {}, "sidecar": {}}},
+    "tls with nothing set": {"tls": {}},
+    "auth with nothing set": {"auth": {}},
+    "password by HTTPS": {"tls": {}, "auth": {"type": "Basic", "secretName": "clients"}},
+    "token in clear": {"auth": {"type": "Bearer", "secretName": "clients", "allowPlaintext": True}},
     "lease with its duration alone": {"injection": {"lease": {"durationSeconds": 61}}},
 }
 """Specs that everybody takes, by what they are about."""
@@ -279,6 +305,8 @@ _METADATA_NAMES: Final = "names are at most 128 letters, digits, _, - and ."
 _OF_METADATA: Final = "names of metadata are at most 128 letters, digits, _, - and ."
 _LABEL_VALUE: Final = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 _VALUES: Final = "In and NotIn need values, Exists and DoesNotExist have none"
+_IN_CLEAR: Final = "credentials can be read on the way where plain HTTP is served"
+_BY_ACCOUNT: Final = {"type": "ServiceAccount"}
 _TWICE_AS_LONG: Final = "durationSeconds must be more than twice renewalSeconds"
 
 _NUMBERS: Final = (
@@ -303,6 +331,7 @@ _NUMBERS: Final = (
     *_outside("injection.lease.renewalSeconds", least=1, most=3600),
     *_outside("injection.lease.durationSeconds", least=2, most=86400),
     *_outside("injection.drain.seconds", least=0, most=3600),
+    *_outside("tls.port", least=1024, most=65535),
 )
 _FLAGS: Final = tuple(
     _no_flag(path)
@@ -320,6 +349,8 @@ _FLAGS: Final = tuple(
         "dashboard.enabled",
         "dashboard.actions",
         "injection.default",
+        "auth.readOnlyAnonymous",
+        "auth.allowPlaintext",
     )
 )
 _WORDS: Final = tuple(
@@ -334,6 +365,9 @@ _WORDS: Final = tuple(
         "updates.strategy",
         "logging.level",
         "logging.format",
+        "tls.mode",
+        "tls.clientAuth",
+        "auth.type",
     )
 )
 _TEXTS: Final = (
@@ -357,6 +391,9 @@ _TEXTS: Final = (
     *_unlike("snapshot.volume.size", "^[0-9]+(Mi|Gi)$", "1G", "1.5Gi", ""),
     *_unlike("monitoring.interval", "^[0-9]+(s|m)$", "30", "1h"),
     _too_long("pod.priorityClassName", 253),
+    _refused("tls.secretName", "", "1"),
+    _too_long("tls.secretName", 253),
+    _refused("tls.caSecretName", "", "1"),
     *_unlike("injection.sidecar.image", "^[A-Za-z0-9][A-Za-z0-9._/:@-]*$", "", "a b", "/a"),
     _too_long("injection.sidecar.image", 512),
     *_unlike(f"{_RESOURCES}.requests.cpu", r"^[0-9]+([.][0-9]{1,3})?m?$", "", "1k", "-1", "1Mi"),
@@ -368,6 +405,21 @@ _LISTS: Final = (
     _in_list("image.pullSecrets", "", [{"name": "a"}, {"name": "a"}], _TWICE),
     _in_list("image.pullSecrets", "", [{"name": f"s{k}"} for k in range(9)], "8"),
     _in_list("peers.extraPeerURLs", "[0]", ["ftp://a"], _URL),
+    *(
+        _in_list("tls.extraSANs", "[0]", [name], r"^([*][.])?[A-Za-z0-9]")
+        for name in ("", "a b", "*", "a.*.b", "http://a", "-a", "fd00::1")
+    ),
+    _in_list("tls.extraSANs", "", ["a", "a"], _TWICE),
+    _in_list("auth.names", "[0]", [{"patterns": ["A"]}], _MISSING),
+    _in_list("auth.names", "[0]", [{"namespaceSelector": {}}], _MISSING),
+    _in_list("auth.names", "[0].patterns", [{"namespaceSelector": {}, "patterns": []}], "1"),
+    _in_list(
+        "auth.names",
+        "[0].patterns[0]",
+        [{"namespaceSelector": {}, "patterns": ["A B"]}],
+        "^[A-Za-z0-9._:*?-]+$",
+    ),
+    _in_list("tls.extraSANs", "", [f"n{k}" for k in range(17)], "16"),
     _in_list("peers.extraPeerURLs", "[1]", ["http://a", "http://a b"], _URL),
     _in_list("peers.extraPeerURLs", "[0]", ["http://a/eureka/?x=1"], _URL),
     _in_list("peers.extraPeerURLs", "[0]", ["http://" + "a" * 512], "512"),
@@ -448,8 +500,8 @@ _UNKNOWN: Final = (
     _unknown("peers.Port", "port"),
     _unknown("peers.aliasPrefix"),
     _unknown("updates.window"),
-    _unknown("tls"),
-    _unknown("auth"),
+    _unknown("tls.secret", "secretName"),
+    _unknown("auth.secret", "secretName"),
     _unknown("injection.enabled"),
     _unknown(f"{_SELECTOR}.matchLabel", "matchLabels"),
     _unknown("injection.sidecar.resources.limits.cpus", "cpu"),
@@ -458,6 +510,22 @@ _UNKNOWN: Final = (
 )
 _RULES: Final = (
     _refused("peers.port", 8763, "must not be 8763: that is the management port"),
+    _refused("tls.port", 8763, "must not be 8763: that is the management port"),
+    _refused("tls.port", 8761, "must not be spec.peers.port"),
+    *(
+        _refused("auth", {"allowPlaintext": True, **auth}, "secretName goes with type Basic or")
+        for auth in ({"type": "Basic"}, {"type": "ServiceAccount", "secretName": "a"})
+    ),
+    _refused(
+        "auth",
+        {"names": [{"namespaceSelector": {}, "patterns": ["A"]}]},
+        "names needs type ServiceAccount",
+    ),
+    *(
+        Bad("spec", Said(_IN_CLEAR, _IN_CLEAR, _IN_CLEAR), document({**tls, "auth": _BY_ACCOUNT}))
+        for tls in ({}, {"tls": {"mode": "Permissive"}})
+    ),
+    _refused("tls", {"caSecretName": "ca"}, "caSecretName needs clientAuth Request or Require"),
     Bad(
         "spec.replicas",
         Said(_AT_LEAST_ZONES, _AT_LEAST_ZONES, _AT_LEAST_ZONES),
@@ -544,6 +612,9 @@ _ZONES_KNOWN: Final = "spec.topology.zones can only be set when the cluster is m
 _ZONES_ORDER: Final = "spec.topology.zones can only be appended to"
 _VOLUME: Final = "spec.snapshot.volume is immutable"
 
+_TLS_PORT: Final = "spec.tls.port is immutable"
+_TLS_STAYS: Final = "spec.tls cannot be removed while its mode is Strict"
+
 UPDATES: Final = (
     Update("scaled", {"replicas": 3}, {"replicas": 5}),
     Update("hibernated with zones", _zones("a", "b"), {**_zones("a", "b"), "replicas": 0}),
@@ -573,6 +644,11 @@ UPDATES: Final = (
         _zones("a"),
         {"replicas": 5, "topology": {"zones": [{"name": "a", "nodeZone": "x"}]}},
     ),
+    Update("tls switched on", {}, {"tls": {}}),
+    Update("both ports", {"tls": {}}, {"tls": {"mode": "Permissive"}}),
+    Update("tls switched off", {"tls": {"mode": "Permissive"}}, {}),
+    Update("tls removed", {"tls": {}}, {}, _TLS_STAYS),
+    Update("another port of tls", {"tls": {}}, {"tls": {"port": 9443}}, _TLS_PORT),
     Update("volume set", {}, {"snapshot": {"volume": {}}}, _VOLUME),
     Update(
         "volume set beside a snapshot",

@@ -121,6 +121,12 @@ true
 - apiGroups: [""]
   resources: [services, configmaps, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
+{{- if .Values.rbac.secrets }}
+# spec.tls: certificates of peers, by the names that EurekaClusters give them. Nothing lists Secrets.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, create, update]
+{{- end }}
 - apiGroups: [apps]
   resources: [statefulsets]
   verbs: [get, list, watch, create, patch, delete]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
@@ -12,10 +13,18 @@ from eureka_operator.api.check import Problem, object_problems, without_nulls
 from eureka_operator.api.rules import changed, rule_problems
 from eureka_operator.api.spec import Spec
 
-__all__ = ["API_VERSION", "KIND", "Cluster", "Problem", "Spec", "changed", "read"]
+__all__ = ["API_VERSION", "KIND", "Cluster", "Guard", "Problem", "Spec", "changed", "read"]
 
 API_VERSION: Final = "eurekube.io/v1alpha1"
 KIND: Final = "EurekaCluster"
+
+
+class Guard(StrEnum):
+    """How far peers are with asking who somebody is: not at all, proving themselves, asking all."""
+
+    OFF = ""
+    PROVES = "proves"
+    ASKS = "asks"
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -23,7 +32,7 @@ class Cluster(msgspec.Struct, frozen=True):
 
     `uid` and `namespace` are empty and `generation` is 0 for a document that the API server has not
     seen. `deleting` says that it is being deleted, `status` is as it was written, empty if it was
-    not.
+    not. `guard` is how its peers are to be now if that is less than `spec.auth` says.
     """
 
     name: str
@@ -34,6 +43,7 @@ class Cluster(msgspec.Struct, frozen=True):
     deleting: bool
     spec: Spec
     status: dict[str, Any]
+    guard: Guard | None = None
 
 
 class _Metadata(msgspec.Struct, frozen=True, rename="camel"):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from eureka_operator.api.check import Problem
 from eureka_operator.api.selectors import selector_problems
-from eureka_operator.api.spec import Injection, Peers, Quantities, Spec
+from eureka_operator.api.spec import Injection, Peers, Quantities, Spec, Tls
 
 NAME_LENGTH: Final = (
     "metadata.name must be at most 32 characters"
@@ -26,6 +26,28 @@ NAME_OF_A_PEER: Final = (
 )
 PEERS_PER_ZONE: Final = "spec.replicas must be at least the number of spec.topology.zones"
 MANAGEMENT_PORT: Final = "spec.peers.port must not be 8763: that is the management port"
+TLS_MANAGEMENT_PORT: Final = "spec.tls.port must not be 8763: that is the management port"
+TLS_PLAIN_PORT: Final = (
+    "spec.tls.port must not be spec.peers.port: with mode Permissive both are open"
+)
+CLIENT_AUTHORITIES: Final = (
+    "spec.tls.caSecretName needs clientAuth Request or Require: nobody else is asked for a"
+    " certificate"
+)
+TLS_PORT_IMMUTABLE: Final = "spec.tls.port is immutable: peers and clients know each other by it"
+TLS_STAYS: Final = (
+    "spec.tls cannot be removed while its mode is Strict, for peers would not hear each other:"
+    " set mode: Permissive, wait for Ready, then remove it"
+)
+AUTH_SECRET: Final = "spec.auth.secretName goes with type Basic or Bearer, which need it"  # noqa: S105
+AUTH_NAMES: Final = (
+    "spec.auth.names needs type ServiceAccount: other types know one identity, which may write"
+    " everything"
+)
+AUTH_PLAINTEXT: Final = (
+    "credentials can be read on the way where plain HTTP is served: set spec.tls with mode Strict,"
+    " or spec.auth.allowPlaintext: true"
+)
 ONE_SOURCE: Final = "set exactly one of url and clusterRef"
 REQUEST_AND_LIMIT: Final = "a request must not be greater than its limit"
 LEASE_TIMES: Final = (
@@ -89,7 +111,30 @@ def rule_problems(name: str, spec: Spec) -> Iterator[Problem]:
         if (region.url is None) == (region.cluster_ref is None):
             yield Problem(f"spec.registry.remoteRegions[{place}]", ONE_SOURCE)
     yield from (Problem(field, _SERVICE_URL) for field, url in _urls(spec) if not _is_usable(url))
+    if spec.tls is not None:
+        yield from _tls(spec.tls, spec.peers.port)
+    yield from _auth(spec)
     yield from _injection(spec.injection)
+
+
+def _auth(spec: Spec) -> Iterator[Problem]:
+    auth = spec.auth
+    if (auth.type in ("Basic", "Bearer")) != (auth.secret_name is not None):
+        yield Problem("spec.auth", AUTH_SECRET)
+    if auth.names and auth.type != "ServiceAccount":
+        yield Problem("spec.auth", AUTH_NAMES)
+    is_encrypted = spec.tls is not None and spec.tls.mode == "Strict"
+    if auth.type != "None" and not auth.allow_plaintext and not is_encrypted:
+        yield Problem("spec", AUTH_PLAINTEXT)
+
+
+def _tls(tls: Tls, plain_port: int) -> Iterator[Problem]:
+    if tls.port == _MANAGEMENT_PORT:
+        yield Problem("spec.tls.port", TLS_MANAGEMENT_PORT)
+    if tls.port == plain_port:
+        yield Problem("spec.tls.port", TLS_PLAIN_PORT)
+    if tls.ca_secret_name is not None and tls.client_auth == "None":
+        yield Problem("spec.tls", CLIENT_AUTHORITIES)
 
 
 def _urls(spec: Spec) -> Iterator[tuple[str, str]]:
@@ -172,6 +217,10 @@ def _changed(old: Spec, new: Spec) -> Iterator[Problem]:
         yield Problem("spec.topology.zones", ZONES_APPENDED)
     if old.snapshot.volume != new.snapshot.volume:
         yield Problem("spec.snapshot.volume", VOLUME_IMMUTABLE)
+    if old.tls is not None and new.tls is not None and old.tls.port != new.tls.port:
+        yield Problem("spec.tls", TLS_PORT_IMMUTABLE)
+    if old.tls is not None and new.tls is None and old.tls.mode == "Strict":
+        yield Problem("spec", TLS_STAYS)
 
 
 def _address(peers: Peers) -> tuple[str, int, str | None]:

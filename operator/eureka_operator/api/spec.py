@@ -55,6 +55,10 @@ InstanceMetadata = Annotated[
     Meta(max_length=16),
 ]
 Strength = Literal["Required", "Preferred", "None"]
+NamePattern = Annotated[str, Meta(max_length=128, pattern=r"^[A-Za-z0-9._:*?-]+$")]
+SubjectName = Annotated[
+    str, Meta(max_length=253, pattern=r"^([*][.])?[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$")
+]
 
 
 class _Group(msgspec.Struct, frozen=True, rename="camel"):
@@ -183,6 +187,36 @@ class Registry(_Group, frozen=True):
     app_name: AppName | None = None
     java: Java = Java()
     lease: Lease = Lease()
+
+
+class Tls(_Group, frozen=True):
+    """`spec.tls`; no `secret_name`: the operator makes the Secret."""
+
+    mode: Literal["Strict", "Permissive"] = "Strict"
+    port: Port = 8443
+    secret_name: ObjectName | None = None
+    client_auth: Literal["None", "Request", "Require"] = "None"
+    ca_secret_name: ObjectName | None = None
+    extra_sans: Annotated[list[SubjectName], Meta(max_length=16, extra={UNIQUE: ""})] = (
+        msgspec.field(default_factory=list, name="extraSANs")
+    )
+
+
+class NamesOf(_Group, frozen=True):
+    """One of `spec.auth.names`."""
+
+    namespace_selector: Selector
+    patterns: Annotated[list[NamePattern], Meta(min_length=1, max_length=64, extra={UNIQUE: ""})]
+
+
+class Auth(_Group, frozen=True):
+    """`spec.auth`."""
+
+    type: Literal["None", "Basic", "Bearer", "ServiceAccount"] = "None"
+    secret_name: ObjectName | None = None
+    read_only_anonymous: bool = False
+    allow_plaintext: bool = False
+    names: Annotated[list[NamesOf], Meta(max_length=16)] = []
 
 
 class Service(_Group, frozen=True):
@@ -326,6 +360,8 @@ class Spec(_Group, frozen=True):
     peers: Peers = Peers()
     topology: Topology = Topology()
     registry: Registry = Registry()
+    tls: Tls | None = None
+    auth: Auth = Auth()
     service: Service = Service()
     snapshot: Snapshot = Snapshot()
     updates: Updates = Updates()

@@ -23,9 +23,11 @@ from eureka_operator.core.observed import Observed
 from eureka_operator.core.plan import Plan, plan
 from eureka_operator.core.preview import Preview, Row, preview
 from eureka_operator.reconcile import environment
+from eureka_operator.shell.access import AccessReader
 from eureka_operator.shell.client import Client, configuration, current_namespace
+from eureka_operator.shell.clustercertificates import ClusterCertificates
 from eureka_operator.shell.kube import Kube
-from eureka_operator.shell.observe import observe
+from eureka_operator.shell.observe import Secrets, observe
 from eureka_operator.shell.options import Options
 
 _WRONG: Final = 2
@@ -80,7 +82,9 @@ async def _live(flags: argparse.Namespace, options: Options, cluster: Cluster) -
             cluster = _with_metadata(cluster, document)
         monitors = await kube.serves(SERVICE_MONITOR)
         around = msgspec.structs.replace(environment(options), monitors=monitors)
-        observed = await observe(kube, cluster, around, {}, lambda: datetime.now(UTC))
+        certificates = ClusterCertificates(kube, around.domain, may_write=False)
+        secrets = Secrets(certificates, AccessReader(kube, may_write=False))
+        observed = await observe(kube, cluster, around, {}, secrets, lambda: datetime.now(UTC))
     _print(flags, observed, plan(observed, around))
     return 0
 

@@ -1,24 +1,37 @@
-"""What becomes of the injector's certificates: what is kept, renewed or replaced, and why.
+"""What becomes of certificates that the operator makes: what is kept, renewed or replaced, and why.
 
-One Secret holds a CA with its key and a leaf with its own. The bundle, which the API server gets
-in the webhook's `caBundle`, is the CA and the one before it: whichever of the two signed what is
-served, it is trusted. So a new CA is published first, and signs a leaf only when it is trusted.
+One Secret holds a CA with its key and a leaf with its own. The bundle is the CA and the one before
+it: whichever of the two signed what is served, it is trusted. So a new CA is published first, and
+signs a leaf only when it is trusted. The injector's bundle is published in the webhook's
+`caBundle`, that of an EurekaCluster in a ConfigMap (`core/tls.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-AUTHORITY_NAME: Final = "eurekube injector CA"
-"""The common name of each CA that the operator makes."""
+INJECTOR_AUTHORITY: Final = "eurekube injector CA"
+"""The common name of each CA that the operator makes for the injector."""
 AUTHORITY_LASTS: Final = timedelta(days=3650)
 LEAF_LASTS: Final = timedelta(days=90)
 SETTLE_S: Final = 3.0
 """How long after its publication a CA is trusted: API servers learn of it by their own watches."""
 CLOCKS_DIFFER: Final = timedelta(hours=1)
 """How long before it is made a certificate begins to hold: another machine's clock may be slow."""
+
+
+class Subject(NamedTuple):
+    """What certificates are made for.
+
+    `authority` is the common name of their CAs, by which those that the operator made are known;
+    `names` are what the leaf is valid for. `is_client`: it proves a client's identity, too.
+    """
+
+    authority: str
+    names: tuple[str, ...]
+    is_client: bool = False
 
 
 class Authority(NamedTuple):
@@ -68,6 +81,24 @@ class Plan(NamedTuple):
     waits: bool = False
 
 
+class Publication:
+    """Since when CAs are published; they are trusted `settle_s` later, by a clock that goes on."""
+
+    def __init__(self, settle_s: float) -> None:
+        self._settle_s = settle_s
+        self._since_s: dict[str, float] = {}
+
+    def note(self, fingerprints: Iterable[str], now_s: float) -> None:
+        """Take over which CAs are published now."""
+        self._since_s = {each: self._since_s.get(each, now_s) for each in fingerprints}
+
+    def trusted(self, now_s: float) -> frozenset[str]:
+        """Those that everybody has had the time to take notice of."""
+        return frozenset(
+            each for each, since_s in self._since_s.items() if since_s + self._settle_s <= now_s
+        )
+
+
 def service_names(service: str, namespace: str, domain: str) -> tuple[str, ...]:
     """The DNS names of a Service; the API server asks for the first one."""
     inner = f"{service}.{namespace}.svc"
@@ -83,9 +114,9 @@ def plan(
 ) -> Plan:
     """What becomes of the Secret (`None`: there is none) so that its leaf is valid for `names`.
 
-    `published` are the CAs of ours that `caBundle` holds now: if the Secret is lost, injectors
-    still serve what one of them signed. `trusted` are fingerprints of those that every API server
-    has had the time to take notice of.
+    `published` are the CAs of ours that are published now: if the Secret is lost, what one of them
+    signed is still served. `trusted` are fingerprints of those that everybody has had the time to
+    take notice of.
     """
     there = held or Held()
     new_authority = _why_authority(held, now)
@@ -97,6 +128,19 @@ def plan(
     if why_renewed is not None and signer not in trusted:
         return Plan(new_authority, None, others, waits=True)
     return Plan(new_authority, why_renewed, others)
+
+
+def missing_names(found: Collection[str], wanted: Iterable[str]) -> list[str]:
+    """The names that a certificate of the names `found` is not valid for.
+
+    `*` stands for the first label of a name, whole, as clients see it (RFC 6125, 6.4.3).
+    """
+    there = {each.lower() for each in found}
+    return [
+        each
+        for each in wanted
+        if each.lower() not in there and f"*.{each.lower().partition('.')[2]}" not in there
+    ]
 
 
 def renewal(not_before: datetime, not_after: datetime) -> datetime:

@@ -85,7 +85,7 @@ def _differences(
         other = alias(cluster, seat.number)
         if other == name:
             continue
-        view = views.get(peer_url(cluster, seat.number, domain))
+        view = views.get(peer_url(observed, seat.number, domain))
         if view is None:
             yield (name, other), f"{name} does not know {other}"
         elif not view.available:

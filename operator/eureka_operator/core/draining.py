@@ -99,7 +99,7 @@ def _why_not_drained(
             for seat in survivors
             if (
                 reason := _undelivered(
-                    report, alias(cluster, seat.number), peer_url(cluster, seat.number, domain)
+                    report, alias(cluster, seat.number), peer_url(observed, seat.number, domain)
                 )
             )
         ),

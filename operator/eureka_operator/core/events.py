@@ -8,9 +8,10 @@ from typing import Any, Final
 import msgspec
 
 from eureka_operator.api.check import without_nulls
+from eureka_operator.api.cluster import Cluster
 from eureka_operator.core import names
 from eureka_operator.core.draining import DRAINING
-from eureka_operator.core.kinds import STATEFUL_SET, Object
+from eureka_operator.core.kinds import CLUSTER, STATEFUL_SET, Object
 from eureka_operator.core.plan import (
     Abandon,
     Apply,
@@ -32,6 +33,15 @@ class Event(msgspec.Struct, frozen=True):
     type: str
     reason: str
     message: str
+
+
+def about(cluster: Cluster) -> Object:
+    """The object that events of a cluster are about."""
+    return {
+        "apiVersion": CLUSTER.api_version,
+        "kind": CLUSTER.kind,
+        "metadata": {"namespace": cluster.namespace, "name": cluster.name, "uid": cluster.uid},
+    }
 
 
 def of_steps(steps: Sequence[Step]) -> list[Event]:
@@ -124,6 +134,8 @@ _BECAME: Final = (
     ("Paused", "True", "", NORMAL, "Paused"),
     ("UpgradeAvailable", "True", "", NORMAL, "UpgradeAvailable"),
     ("OperatorTooOld", "True", "", WARNING, "OperatorTooOld"),
+    ("TLSReady", "True", "False", NORMAL, "TLSReady"),
+    ("AuthReady", "True", "False", NORMAL, "AuthReady"),
 )
 """Condition, what it became, what it was before (empty: anything else), and the event's words."""
 
@@ -135,6 +147,9 @@ def _of_conditions(old: Object, new: Object) -> Iterator[Event]:
             yield Event(severity, reason, str(new[kind]["message"]))
     if _status(new, "Degraded") == "True" and _was_ready(old, new):
         yield Event(WARNING, "Degraded", str(new["Degraded"]["message"]))
+    for kind in ("TLSReady", "AuthReady"):
+        if _status(new, kind) == "False" and _reason(new, kind) != _reason(old, kind):
+            yield Event(WARNING, _reason(new, kind), str(new[kind]["message"]))
     if "Paused" in old and "Paused" not in new:
         yield Event(NORMAL, "Resumed", "objects are kept right again")
     stalled: Any = new.get("Stalled")
@@ -151,6 +166,10 @@ def _was_ready(old: Object, new: Object) -> bool:
 
 def _by_type(status: Object) -> Object:
     return {each["type"]: each for each in status.get("conditions", [])}
+
+
+def _reason(conditions: Object, kind: str) -> str:
+    return str(conditions.get(kind, {}).get("reason", ""))
 
 
 def _status(conditions: Object, kind: str) -> str:

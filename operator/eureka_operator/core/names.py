@@ -42,6 +42,17 @@ ADOPTED: Final = f"{GROUP}/adopted"
 SKIP_CONVERGENCE: Final = f"{GROUP}/skip-convergence"
 
 CONFIG_FOLDER: Final = "/etc/eurekube/cluster"
+TLS_FOLDER: Final = "/etc/eurekube/tls"
+TLS_VOLUME: Final = "tls"
+"""The volume of a peer's pod with its certificate."""
+PEER_FOLDER: Final = "/etc/eurekube/peer"
+AUTH_FOLDER: Final = "/etc/eurekube/auth"
+PEER_VOLUME: Final = "peer"
+"""The volume of a peer's pod with its password."""
+GUARD: Final = f"{GROUP}/guard"
+"""Annotation in the pod template: how far a peer is with `spec.auth`."""
+CLIENT_AUTHORITIES: Final = "client-ca.crt"
+"""The file, beside `config.json`, with those who vouch for clients' certificates."""
 SNAPSHOT_FOLDER: Final = "/var/lib/eurekube/snapshot"
 MANAGEMENT_PORT: Final = 8763
 MANAGER: Final = "eureka-operator"
@@ -94,14 +105,24 @@ def config_map(cluster: str) -> str:
     return f"{cluster}-config"
 
 
+def trust(cluster: str) -> str:
+    """The ConfigMap with the CAs by which a cluster's peers are verified."""
+    return f"{cluster}-ca"
+
+
+def peer_secret(cluster: str) -> str:
+    """The Secret with the password by which a cluster's peers know each other."""
+    return f"{cluster}-peer"
+
+
 def host(name: str, namespace: str, domain: str) -> str:
     """The fully qualified name of a Service."""
     return f"{name}.{namespace}.svc.{domain}"
 
 
-def service_url(host_name: str, port: int, context_path: str = "") -> str:
+def service_url(host_name: str, port: int, context_path: str = "", scheme: str = "http") -> str:
     """The Eureka service URL of a host; clients' URLs have the context path, peers' have none."""
-    return f"http://{host_name}:{port}{context_path}/eureka/"
+    return f"{scheme}://{host_name}:{port}{context_path}/eureka/"
 
 
 def digest(data: str) -> str:

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
-from eureka_operator.api.cluster import Cluster
+from eureka_operator.api.cluster import Cluster, Guard
 from eureka_operator.core.kinds import CLUSTER, Kind, Object
+from eureka_operator.core.names import GUARD
 from eureka_operator.core.pods import Node
 
 Ref = tuple[Kind, str]
@@ -83,7 +84,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     `ip` is empty without an address, `zone` without zones; `ready_since` is `None` for one that is
     not ready, `unready_since` for one that is, or was never scheduled; `deleting_since` is when its
     grace ended or ends, `None` for one that is not deleted; `trouble` says why it does not run, in
-    words.
+    words. `secure`: it serves HTTPS. `guard` is how far it is with `spec.auth`.
     """
 
     name: str
@@ -101,11 +102,54 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     deleting_since: datetime | None = None
     finalizers: tuple[str, ...] = ()
     trouble: str = ""
+    secure: bool = False
+    guard: Guard = Guard.OFF
 
     @property
     def deleting(self) -> bool:
         """Whether its deletion has begun."""
         return self.deleting_since is not None
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """What is wrong with Secrets that a cluster needs, in a word and in a sentence."""
+
+    reason: str
+    message: str
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """What the Secret of a cluster's peers holds.
+
+    `bundle` are the CAs by which peers are verified, as PEM, empty if none can be used; `clients`
+    are those of `spec.tls.caSecretName`. `digest` changes with what peers mount, and is empty
+    without a Secret. `ends` is when the certificate ends, `None`: there is none. `waits`: a new CA
+    is going to sign as soon as it is trusted.
+    """
+
+    secret: str
+    bundle: str = ""
+    clients: str = ""
+    digest: str = ""
+    ends: datetime | None = None
+    trouble: Trouble | None = None
+    waits: bool = False
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """What `spec.auth` is made of.
+
+    `username` is the one user of Basic, `issuers` and `keys` (a JWKS) are those of ServiceAccounts'
+    tokens, `names` the patterns of names by namespace; each empty where it is not needed. `version`
+    changes with what peers mount.
+    """
+
+    username: str = ""
+    issuers: tuple[str, ...] = ()
+    keys: str = ""
+    names: Mapping[str, tuple[str, ...]] = {}
+    version: str = ""
+    trouble: Trouble | None = None
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +164,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     earlier revisions, by the names of the ControllerRevisions; empty while no template changes.
     `rolling` names another cluster whose peers are being replaced, empty if it may be done here.
     `settled` has, by uid, the resource version and hash of a child that was just applied.
+    `certificate` is `None` without `spec.tls`, `access` without `spec.auth`, and both where Secrets
+    were not looked at.
     """
 
     cluster: Cluster
@@ -134,6 +180,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     templates: Mapping[str, Object] = {}
     rolling: str = ""
     settled: Mapping[str, tuple[str, str]] = {}
+    certificate: Certificate | None = None
+    access: Access | None = None
 
     def report(self, pod: str) -> Report | None:
         """What a pod's peer says; `None` if it does not answer."""
@@ -170,7 +218,22 @@ def parse_pod(document: Object, zone_label: str, config_annotation: str) -> Pod:
         deleting_since=_time(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
         trouble=_trouble(status),
+        secure=serves_https(document),
+        guard=guard_of(document),
     )
+
+
+def guard_of(document: Object) -> Guard:
+    """How far a pod, or one of a template, is with `spec.auth`."""
+    text = (document["metadata"].get("annotations") or {}).get(GUARD, "")
+    return Guard(text) if text in set(Guard) else Guard.OFF
+
+
+def serves_https(document: Object) -> bool:
+    """Whether a pod, or one of a template, serves HTTPS: it has a port of this name."""
+    containers = document.get("spec", {}).get("containers", [])
+    ports = [port for each in containers for port in each.get("ports") or ()]
+    return any(port.get("name") == "https" for port in ports)
 
 
 def revision_template(document: Object) -> Object:

@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from eureka_operator.api.cluster import Cluster
-from eureka_operator.core import names
+from eureka_operator.core import names, transport
 from eureka_operator.core.drift import drift
 from eureka_operator.core.kinds import CONFIG_MAP, SERVICE, STATEFUL_SET
 from eureka_operator.core.observed import Observed, Pod
@@ -177,7 +177,7 @@ def peer_list(observed: Observed, taken: Sequence[Seat], domain: str) -> PeerLis
     listed = [
         Entry(
             alias(cluster, seat.number),
-            peer_url(cluster, seat.number, domain),
+            peer_url(observed, seat.number, domain),
             seat.zone,
             _state(seat, observed.pods.get(seat.pod), before.get(seat.pod)),
         )
@@ -202,10 +202,11 @@ def _states(previous: PeerList) -> dict[str, State]:
     return {pod: states[name] for pod, name in previous.names.items() if name in states}
 
 
-def peer_url(cluster: Cluster, number: int, domain: str) -> str:
+def peer_url(observed: Observed, number: int, domain: str) -> str:
     """The URL by which peers know peer `number`."""
+    cluster = observed.cluster
     host = names.host(alias(cluster, number), cluster.namespace, domain)
-    return names.service_url(host, cluster.spec.peers.port)
+    return transport.service_url(observed, host)
 
 
 def _is_listed(observed: Observed, seat: Seat, *, known: bool) -> bool:

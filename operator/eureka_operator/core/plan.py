@@ -14,7 +14,7 @@ import msgspec
 
 from eureka_operator.api.cluster import Cluster
 from eureka_operator.api.spec import Zone
-from eureka_operator.core import names
+from eureka_operator.core import auth, names, tls, transport
 from eureka_operator.core.adoption import Adoption, adoption
 from eureka_operator.core.convergence import Convergence, convergence
 from eureka_operator.core.desired import access, availability, monitoring, services
@@ -110,6 +110,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan(observed: Observed, environment: Environment) -> Plan:
     """Everything that is to be done for one cluster now."""
+    observed = msgspec.structs.replace(observed, cluster=transport.in_transition(observed))
     adopted = adoption(observed, environment)
     environment = adopted.environment(environment)
     taken = seats(observed)
@@ -202,7 +203,9 @@ def _objects(
     yield services.headless_service(cluster)
     yield services.client_service(cluster)
     yield from (services.alias_service(cluster, seat) for seat in taken)
-    yield config_map(cluster, *files)
+    yield config_map(cluster, *files, {**tls.files(observed), **auth.files(observed)})
+    if (trust := tls.trust(observed)) is not None:
+        yield trust
     yield from sets
     optional = (
         availability.disruption_budget(cluster),
@@ -270,9 +273,17 @@ def _edited(observed: Observed) -> frozenset[str]:
 
 
 def _refreshes(observed: Observed, objects: Sequence[Object]) -> Iterator[Refresh]:
-    wanted = next(
-        names.object_digest(body["data"]) for body in objects if kind_of(body) is CONFIG_MAP
+    name, certificate = names.config_map(observed.cluster.name), observed.certificate
+    if certificate is not None and not certificate.digest:
+        return  # nothing can be mounted anew
+    data = next(
+        body["data"] for body in objects if (kind_of(body), name_of(body)) == (CONFIG_MAP, name)
     )
+    if certificate is not None:
+        data = {**data, "certificate": certificate.digest}
+    if observed.access is not None and observed.access.version:
+        data = {**data, "access": observed.access.version}
+    wanted = names.object_digest(data)
     for pod in observed.pods.values():
         if pod.config_hash != wanted and not pod.deleting:
             yield Refresh(pod.name, wanted)

@@ -12,7 +12,13 @@ from typing import Any, Final
 import msgspec
 
 from eureka_operator.core.kinds import STATEFUL_SET, Object
-from eureka_operator.core.names import CLUSTER_LABEL, GROUP, stateful_set
+from eureka_operator.core.names import (
+    CLUSTER_LABEL,
+    GROUP,
+    PEER_VOLUME,
+    TLS_VOLUME,
+    stateful_set,
+)
 from eureka_sidecar.core.downward import PAUSED
 
 PAUSED_BY_OPERATOR: Final = f"{GROUP}/paused-by-operator"
@@ -21,7 +27,6 @@ OUT_OF_SERVICE_TAINT: Final = "node.kubernetes.io/out-of-service"
 """Set by people who know that a node is off (KEP-2268, Non-graceful node shutdown)."""
 
 _FINISHED: Final = frozenset({"Failed", "Succeeded"})
-_PORT: Final = "http"
 
 
 class Pod(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,13 +68,19 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
-    """A pod that is a peer of an EurekaCluster in its namespace; `port` is its registry's."""
+    """A pod that is a peer of an EurekaCluster in its namespace.
+
+    `port` is its registry's: that of HTTPS if it has a certificate. `secret` is the Secret with it,
+    empty without one. `proof` is the Secret with its password, empty if nobody is asked for one.
+    """
 
     namespace: str
     cluster: str
     name: str
     ip: str
     port: int
+    secret: str = ""
+    proof: str = ""
 
 
 def read_pod(document: Object) -> Pod:
@@ -121,12 +132,19 @@ def read_peer(document: Object) -> Peer | None:
         stateful_set(cluster)
     )
     is_ready = _condition(status, "Ready").get("status") == "True"
-    port = _port(document)
+    secret = _secret(document, TLS_VOLUME)
+    port = _port(document, "https" if secret else "http")
     ip = status.get("podIP", "")
     if not (is_peer and is_ready and port and ip) or "deletionTimestamp" in metadata:
         return None
     return Peer(
-        namespace=metadata["namespace"], cluster=cluster, name=metadata["name"], ip=ip, port=port
+        namespace=metadata["namespace"],
+        cluster=cluster,
+        name=metadata["name"],
+        ip=ip,
+        port=port,
+        secret=secret,
+        proof=_secret(document, PEER_VOLUME),
     )
 
 
@@ -142,8 +160,15 @@ def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next((each for each in conditions if each.get("type") == kind), {})
 
 
-def _port(document: Object) -> int:
+def _secret(document: Object, volume: str) -> str:
+    """The Secret that a volume holds; empty if it is not there."""
+    volumes = (document.get("spec") or {}).get("volumes") or []
+    found = (each.get("secret") or {} for each in volumes if each.get("name") == volume)
+    return next((str(each.get("secretName", "")) for each in found), "")
+
+
+def _port(document: Object, name: str) -> int:
     """The port on which a peer serves the registry; 0 if it names none."""
     containers = (document.get("spec") or {}).get("containers") or []
     ports = (port for each in containers for port in each.get("ports") or ())
-    return next((int(port["containerPort"]) for port in ports if port.get("name") == _PORT), 0)
+    return next((int(port["containerPort"]) for port in ports if port.get("name") == name), 0)

@@ -169,7 +169,7 @@ def _rows(step: Step) -> Iterator[Row]:
 def _reloads(steps: Sequence[Step]) -> bool:
     """Whether `config.json` changes for running peers."""
     return any(
-        step.live.get("data", {}).get(CONFIG_FILE) != step.body["data"][CONFIG_FILE]
+        step.live.get("data", {}).get(CONFIG_FILE) != step.body["data"].get(CONFIG_FILE)
         for step in steps
         if isinstance(step, Apply) and kind_of(step.body) is CONFIG_MAP
     )

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from eureka_operator.api.check import Problem
 from eureka_operator.api.cluster import Cluster
-from eureka_operator.core import external, names
+from eureka_operator.core import external, names, secured, tls, transport
 from eureka_operator.core.conditions import (
     FALSE,
     TRUE,
@@ -42,7 +42,7 @@ def status(
     cluster, before = observed.cluster, observed.cluster.status
     facts = _facts(observed, plan, environment, failures)
     now = timestamp(observed.now)
-    found = [*conditions(facts), *external.conditions(observed)]
+    found = [*conditions(facts), *secured.conditions(observed), *external.conditions(observed)]
     document: dict[str, Any] = {
         "observedGeneration": cluster.generation,
         "phase": _phase(facts, found),
@@ -59,6 +59,7 @@ def status(
     }
     version = _version(observed) or before.get("version", "")
     document |= {"version": version} if version else {}
+    document |= {"tls": certificate} if (certificate := tls.status(observed)) else {}
     document |= {"rollout": rolling} if (rolling := _rollout(plan.rollout)) else {}
     written = not is_same(document, before)
     return {**document, "registry": _registry(observed, now, at_once=written)}
@@ -228,6 +229,7 @@ def _waiting(observed: Observed, wanted: Sequence[Seat]) -> Iterator[str]:
         pod, name = observed.pods.get(seat.pod), alias(observed.cluster, seat.number)
         if pod is not None and (pod.trouble or not pod.ready):
             yield f"{name}: {_why_not_ready(observed, pod)}"
+    yield from secured.troubles(observed)
     if observed.refused_pods:
         yield observed.refused_pods
 
@@ -268,7 +270,7 @@ def _peer(observed: Observed, seat: Seat, domain: str, now: str) -> dict[str, An
         "name": name,
         "index": seat.number,
         "zone": seat.zone,
-        "url": peer_url(cluster, seat.number, domain),
+        "url": peer_url(observed, seat.number, domain),
         "node": pod.node if pod else "",
         "state": state,
         "version": report.software if report else "",
@@ -312,10 +314,11 @@ def _version(observed: Observed) -> str:
 def _endpoints(observed: Observed, taken: Sequence[Seat], domain: str) -> dict[str, Any]:
     """URLs to paste into clients' configuration; of a zone, its own peers first."""
     cluster = observed.cluster
-    peers, path = cluster.spec.peers, cluster.spec.peers.context_path or ""
+    path = cluster.spec.peers.context_path or ""
 
     def url(name: str) -> str:
-        return names.service_url(names.host(name, cluster.namespace, domain), peers.port, path)
+        host = names.host(name, cluster.namespace, domain)
+        return transport.service_url(observed, host, path)
 
     by_zone = [(seat.zone, url(alias(cluster, seat.number))) for seat in taken if seat.wanted]
     found: dict[str, Any] = {
@@ -324,7 +327,7 @@ def _endpoints(observed: Observed, taken: Sequence[Seat], domain: str) -> dict[s
     }
     external = _external(observed.children.get((SERVICE, cluster.name)))
     if external:
-        found["external"] = names.service_url(external, peers.port, path)
+        found["external"] = transport.service_url(observed, external, path)
     if zones(cluster) != ("",):
         found["zones"] = {
             zone: ",".join(

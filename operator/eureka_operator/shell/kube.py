@@ -98,6 +98,23 @@ class Kube:
         made = await self._client.send("post", path, body, field_manager=MANAGER)
         return await self._own_as_applier(kind, made)
 
+    async def read(self, path: str) -> Object:
+        """A JSON document that is no object, whatever its media type is."""
+        headers = {"Accept": "application/json, */*"}
+        return await self._client.send("get", path, header_params=headers)
+
+    async def store(self, kind: Kind, body: Object) -> Object:
+        """Make an object, or replace it as a whole if it was read before (`resourceVersion`).
+
+        Unlike `create` and `apply` it needs no right to patch.
+        """
+        metadata = body["metadata"]
+        if "resourceVersion" not in metadata:
+            path = path_of(kind, metadata["namespace"])
+            return await self._client.send("post", path, body, field_manager=MANAGER)
+        path = path_of(kind, metadata["namespace"], metadata["name"])
+        return await self._client.send("put", path, body, field_manager=MANAGER)
+
     async def apply(self, body: Object, *, uid: str = "", force: bool = True) -> Object:
         """Have the fields as they are in `body` (server-side apply).
 

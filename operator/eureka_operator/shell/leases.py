@@ -17,14 +17,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-import aiohttp
-
 from eureka_operator.core.pausing import ClusterName
 from eureka_operator.core.pods import Peer
 from eureka_operator.core.registrations.held import Held, held_content, unwanted_instance
 from eureka_operator.core.registrations.wanted import Key, Wanted
 from eureka_operator.shell.metrics import Metrics
-from eureka_operator.shell.registry import Registry, RegistryError
+from eureka_operator.shell.registry import Connections, RegistryError
 from eureka_sidecar.core.configuration import Instance
 from eureka_sidecar.core.document import Content
 from eureka_sidecar.core.lease import Lease
@@ -70,7 +68,7 @@ class Leases:
 
     def __init__(
         self,
-        connections: aiohttp.ClientSession,
+        connections: Connections,
         metrics: Metrics,
         may_act: Callable[[], bool],
         changed: Callable[[], None],
@@ -122,7 +120,8 @@ class Leases:
         if not peers:
             raise RegistryError("no peer answers")
         try:
-            return await self._registry(peers[0]).whole_list(tag)
+            registry = await self._connections.to(peers[0])
+            return await registry.whole_list(tag)
         except RegistryError:
             self._pass_over(peers[0])
             raise
@@ -271,11 +270,18 @@ class Leases:
     async def _answer(self, cluster: ClusterName, request: Request) -> Answer:
         answer = Answer(0, reason="no peer answers", sent=False)
         for peer in self._answering(cluster)[:_ATTEMPTS]:
-            answer = await self._registry(peer).exchange(request)
+            answer = await self._exchanged(peer, request)
             if outcome(request.operation, answer) is not Outcome.FAILED:
                 break
             self._pass_over(peer)
         return answer
+
+    async def _exchanged(self, peer: Peer, request: Request) -> Answer:
+        try:
+            registry = await self._connections.to(peer)
+        except RegistryError as error:
+            return Answer(0, reason=str(error), sent=False)
+        return await registry.exchange(request)
 
     def _pass_over(self, peer: Peer) -> None:
         self._failed_ms[peer] = self._now_ms()
@@ -291,6 +297,3 @@ class Leases:
         """Those whose last failure is so long ago, or that had none."""
         since_ms = self._now_ms() - least_ms
         return [each for each in peers if self._failed_ms.get(each, since_ms) <= since_ms]
-
-    def _registry(self, peer: Peer) -> Registry:
-        return Registry(self._connections, peer.ip, peer.port)

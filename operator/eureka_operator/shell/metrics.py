@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -56,6 +57,12 @@ class Metrics:
         )
         self._conditions = self._gauge(
             "cluster_conditions", "EurekaClusters by condition", "type", "status"
+        )
+        self._certificate_ends = self._gauge(
+            "cluster_certificate_expiry_timestamp_seconds",
+            "when the certificate of an EurekaCluster's peers ends",
+            "namespace",
+            "cluster",
         )
         self.queue_depth = self._gauge("queue_depth", "clusters that wait for a pass")
         self.pods_without_sidecar = self._gauge(
@@ -113,14 +120,21 @@ class Metrics:
         """Set how many fields a served CustomResourceDefinition lacks."""
         self._missing_fields.labels(crd).set(count)
 
-    def clusters(self, clusters: Iterable[Object]) -> None:
-        """Set how many clusters have which condition with which status."""
+    def clusters(self, clusters: Sequence[Object]) -> None:
+        """Set how many clusters have which condition, and when their certificates end."""
         tally = Tally(
             (condition["type"], condition["status"])
             for cluster in clusters
             for condition in cluster.get("status", {}).get("conditions", [])
         )
         self._conditions.clear()
+        self._certificate_ends.clear()
+        for cluster in clusters:
+            ends = cluster.get("status", {}).get("tls", {}).get("notAfter")
+            if ends:
+                metadata = cluster["metadata"]
+                gauge = self._certificate_ends.labels(metadata["namespace"], metadata["name"])
+                gauge.set(datetime.fromisoformat(ends).timestamp())
         for (kind, status), count in tally.items():
             self._conditions.labels(kind, status).set(count)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from eureka_operator.api.cluster import Cluster, read
-from eureka_operator.core import names
+from eureka_operator.core import names, tls, transport
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.kinds import (
     CHILDREN,
     CLUSTER,
+    CONFIG_MAP,
     CONTROLLER_REVISION,
     EVENT,
     NODE,
@@ -35,7 +36,9 @@ from eureka_operator.core.observed import (
 )
 from eureka_operator.core.pods import Node, read_node
 from eureka_operator.core.references import named
+from eureka_operator.shell.access import AccessReader
 from eureka_operator.shell.client import RefusedError
+from eureka_operator.shell.clustercertificates import ClusterCertificates
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.peers import reports
 
@@ -43,14 +46,22 @@ _REFUSED: Final = "FailedCreate"
 _CORDONED: Final = "spec.unschedulable=true"
 
 
+class Secrets(NamedTuple):
+    """What keeps the Secrets of clusters."""
+
+    certificates: ClusterCertificates
+    access: AccessReader
+
+
 async def observe(
     kube: Kube,
     cluster: Cluster,
     environment: Environment,
     settled: Mapping[str, tuple[str, str]],
+    secrets: Secrets,
     now: Callable[[], datetime],
 ) -> Observed:
-    """Look at one cluster; raises what `Kube` raises."""
+    """Look at one cluster, and keep its Secrets; raises what `Kube` raises."""
     selector = f"{names.CLUSTER_LABEL}={cluster.name}"
     kinds = [kind for kind in CHILDREN if kind is not SERVICE_MONITOR or environment.monitors]
     *lists, documents = await asyncio.gather(
@@ -58,6 +69,7 @@ async def observe(
     )
     children, foreign = _sorted_out(cluster, kinds, lists)
     pods = _pods(children, documents)
+    trust = children.get((CONFIG_MAP, names.trust(cluster.name)))
     return Observed(
         cluster=cluster,
         now=now(),
@@ -70,6 +82,8 @@ async def observe(
         references=await _references(kube, cluster, environment.domain),
         templates=await _templates(kube, cluster, children),
         settled=settled,
+        certificate=await secrets.certificates.look(cluster, tls.published(trust)),
+        access=await secrets.access.look(cluster),
     )
 
 
@@ -182,8 +196,12 @@ async def _references(kube: Kube, cluster: Cluster, domain: str) -> dict[tuple[s
             continue
         other = read(document) if document is not None else None
         if isinstance(other, Cluster):
-            host = names.host(name, namespace, domain)
-            peers = other.spec.peers
-            url = names.service_url(host, peers.port, peers.context_path or "")
-            found[namespace, name] = url
+            found[namespace, name] = _client_url(other, domain)
     return found
+
+
+def _client_url(cluster: Cluster, domain: str) -> str:
+    """Where peers of other clusters fetch: by plain HTTP as long as that is served."""
+    scheme, port = next(iter(transport.ports(cluster).items()))
+    host = names.host(cluster.name, cluster.namespace, domain)
+    return names.service_url(host, port, cluster.spec.peers.context_path or "", scheme)

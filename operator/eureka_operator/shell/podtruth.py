@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from eureka_operator.core.injection.status import INJECTED_LABEL
-from eureka_operator.core.kinds import NAMESPACE, NODE, POD
+from eureka_operator.core.kinds import NAMESPACE, NODE, POD, SECRET
 from eureka_operator.core.names import CLUSTER_LABEL
 from eureka_operator.core.pausing import ClusterName
 from eureka_operator.core.pods import (
@@ -33,7 +33,8 @@ from eureka_operator.shell.mirror import Mirror, objects_of
 from eureka_operator.shell.pausing import Pauser
 from eureka_operator.shell.reaping import Reaper
 from eureka_operator.shell.registries import Reading, Registries
-from eureka_operator.shell.registry import session
+from eureka_operator.shell.registry import Connections, session
+from eureka_operator.shell.ways import Scope, Ways
 
 PERIOD_S: Final = 2.0
 """How often registries are looked at when no pod changes."""
@@ -54,20 +55,20 @@ T = TypeVar("T")
 class PodTruth:
     """Pods, nodes and peers as watches show them, and what is done about registries.
 
-    `namespaces` empty: all of them. `may_act` says whether we still lead.
+    `may_act` says whether we still lead.
     """
 
     def __init__(
         self,
         kube: Kube,
         metrics: Metrics,
-        namespaces: tuple[str, ...],
+        scope: Scope,
         may_act: Callable[[], bool],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._changed = asyncio.Event()
         tell = self._changed.set
-        everywhere = namespaces or (None,)
+        everywhere = scope.namespaces or (None,)
         self._pods = [
             Mirror(POD, read_pod, each, labels=INJECTED_LABEL, tell=tell) for each in everywhere
         ]
@@ -75,10 +76,11 @@ class PodTruth:
             Mirror(POD, read_peer, each, labels=CLUSTER_LABEL, tell=tell) for each in everywhere
         ]
         # Nodes belong to no namespace: an operator of single namespaces may not read them.
-        self._nodes = [] if namespaces else [Mirror(NODE, read_node)]
+        self._nodes = [] if scope.namespaces else [Mirror(NODE, read_node)]
         self._kube = kube
         self._metrics = metrics
-        self._namespaces = frozenset(namespaces)
+        self._namespaces = frozenset(scope.namespaces)
+        self._ways = Ways(lambda namespace, name: kube.get(SECRET, namespace, name), scope.domain)
         self._now = now
         self._reaper = Reaper(kube, metrics, may_act)
         self._pauser = Pauser(kube, metrics, may_act)
@@ -92,8 +94,8 @@ class PodTruth:
 
     async def run(self, client: Client) -> None:
         """Do it for as long as this replica leads; watches use `client`."""
-        async with session() as connections, asyncio.TaskGroup() as group:
-            registries = Registries(connections, self._metrics)
+        async with session() as over, asyncio.TaskGroup() as group:
+            registries = Registries(Connections(over, self._ways), self._metrics)
             mirrors: list[Mirror[Any]] = [*self._pods, *self._peers, *self._nodes]
             for mirror in mirrors:
                 group.create_task(mirror.follow(client))

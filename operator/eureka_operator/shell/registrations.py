@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from eureka_operator.api.registration import Broken, Registration, read_served
 from eureka_operator.core.injection.config import Known as Cluster
 from eureka_operator.core.injection.config import read_registry
-from eureka_operator.core.kinds import CLUSTER, NAMESPACE, POD, REGISTRATION, Object
+from eureka_operator.core.kinds import CLUSTER, NAMESPACE, POD, REGISTRATION, SECRET, Object
 from eureka_operator.core.names import CLUSTER_LABEL
 from eureka_operator.core.pausing import ClusterName
 from eureka_operator.core.pods import read_peer
@@ -34,9 +34,10 @@ from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.mirror import Mirror, Name, objects_of
 from eureka_operator.shell.podtruth import ClusterUid
 from eureka_operator.shell.registrationstatus import Statuses
-from eureka_operator.shell.registry import session
+from eureka_operator.shell.registry import Connections, session
 from eureka_operator.shell.sources import Sources
 from eureka_operator.shell.unwanted import Unwanted
+from eureka_operator.shell.ways import Scope, Ways
 
 PERIOD_S: Final = 5.0
 """How often it is looked when nothing changes."""
@@ -50,13 +51,6 @@ _PATIENCE: Final = timedelta(seconds=10)
 _TRANSIENT: Final = ("unreachable", "unavailable")
 
 _log = logging.getLogger(__name__)
-
-
-class Scope(NamedTuple):
-    """Where the operator works: in these namespaces (empty: in all), and the DNS domain."""
-
-    namespaces: tuple[str, ...]
-    domain: str
 
 
 class _Shown(NamedTuple):
@@ -114,7 +108,8 @@ class Registrations:
 
     async def run(self, client: Client) -> None:
         """Do it for as long as this replica leads; watches use `client`."""
-        async with session() as connections, asyncio.TaskGroup() as group:
+        async with session() as over, asyncio.TaskGroup() as group:
+            connections = Connections(over, Ways(self._secret, self._domain))
             leases = Leases(connections, self._metrics, self._may_act, self._changed.set)
             mirrors: list[Mirror[Any]] = [
                 *self._registrations,
@@ -285,6 +280,9 @@ class Registrations:
         for memory in (self._derived, self._unknown_since):
             for gone in memory.keys() - objects.keys():
                 del memory[gone]
+
+    async def _secret(self, namespace: str, name: str) -> Object | None:
+        return await self._kube.get(SECRET, namespace, name)
 
     def _cluster(self, document: Object) -> Cluster | None:
         found = read_registry(document, self._domain)

@@ -13,12 +13,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-import aiohttp
-
 from eureka_operator.core.pausing import ClusterName
 from eureka_operator.core.pods import Peer
 from eureka_operator.shell.metrics import Metrics
-from eureka_operator.shell.registry import Listing, Registry, RegistryError
+from eureka_operator.shell.registry import Connections, Listing, Registry, RegistryError
 
 _PASS_OVER_S: Final = 30.0
 """So long a peer that did not answer is not asked again; another one of its cluster is."""
@@ -38,7 +36,7 @@ class Registries:
 
     def __init__(
         self,
-        connections: aiohttp.ClientSession,
+        connections: Connections,
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -71,9 +69,9 @@ class Registries:
         return {name: each for name, each in zip(self._peers, found, strict=True) if each}
 
     async def _read(self, name: ClusterName, peer: Peer) -> Reading | None:
-        registry = Registry(self._connections, peer.ip, peer.port)
         before = self._listings.get(name)
         try:
+            registry = await self._connections.to(peer)
             listing = await registry.instances(before)
         except RegistryError as error:
             self._metrics.registry_read("failed")

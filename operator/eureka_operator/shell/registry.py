@@ -9,7 +9,9 @@ from yarl import URL
 
 from eureka_operator import __version__
 from eureka_operator.core.instances import Instance, NoInstancesError, read_list, read_one
+from eureka_operator.core.pods import Peer
 from eureka_operator.shell import bodies
+from eureka_operator.shell.ways import PLAIN, Way, WayError, Ways
 from eureka_sidecar.core.document import quoted
 from eureka_sidecar.core.operations import Answer, Request
 
@@ -51,13 +53,36 @@ def session() -> aiohttp.ClientSession:
     )
 
 
+class Connections:
+    """Those to all peers, over one session, by the way to each."""
+
+    def __init__(self, session: aiohttp.ClientSession, ways: Ways) -> None:
+        self._session = session
+        self._ways = ways
+
+    async def to(self, peer: Peer) -> Registry:
+        """The registry that a peer serves.
+
+        Raises:
+            RegistryError: There is no way to it.
+        """
+        try:
+            way = await self._ways.to(peer)
+        except WayError as error:
+            raise RegistryError(f"{peer.namespace}/{peer.name}: {error}") from error
+        return Registry(self._session, peer.ip, peer.port, way)
+
+
 class Registry:
     """The registry that a peer serves at an address; every verb raises `RegistryError`."""
 
-    def __init__(self, session: aiohttp.ClientSession, address: str, port: int) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, address: str, port: int, way: Way = PLAIN
+    ) -> None:
         host = f"[{address}]" if ":" in address else address
         self._session = session
-        self._root = f"http://{host}:{port}"
+        self._way = way
+        self._root = f"{way.scheme}://{host}:{port}"
         self._url = f"{self._root}/eureka/apps"
 
     async def instances(self, before: Listing | None) -> Listing:
@@ -129,7 +154,13 @@ class Registry:
         target = URL(url, encoded=True)
         try:
             async with self._session.request(
-                method, target, headers=headers, data=body or None, allow_redirects=False
+                method,
+                target,
+                headers={**(headers or {}), **self._way.headers},
+                data=body or None,
+                allow_redirects=False,
+                ssl=self._way.context or True,
+                server_hostname=self._way.host or None,
             ) as response:
                 found = await bodies.read(response, _MOST_BYTES)
         except TimeoutError as error:

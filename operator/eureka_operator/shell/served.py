@@ -11,18 +11,15 @@ import base64
 import binascii
 import logging
 import ssl
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from eureka_operator.core.certificates import SETTLE_S
 from eureka_operator.core.kinds import Object
+from eureka_operator.shell.keypairs import LEAF, LEAF_KEY, load_pair
 
-_LEAF: Final = "tls.crt"
-_KEY: Final = "tls.key"
 _TURNS: Final = 8
 """A handshake is over after two turns of each side; TLS 1.2 takes three."""
 
@@ -152,7 +149,7 @@ def _tried(pair: _Pair, bundles: frozenset[str], host: str) -> _Served:
             ends_s = _shake_hands(context, client, host)
         except ssl.SSLCertVerificationError as error:
             raise _UntrustedError(
-                f"caBundle does not trust the certificate of {_LEAF}: {error.verify_message}"
+                f"caBundle does not trust the certificate of {LEAF}: {error.verify_message}"
             ) from error
         except (ssl.SSLError, ValueError) as error:
             raise _UntrustedError(f"caBundle cannot be used: {error}") from error
@@ -179,18 +176,13 @@ def _shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> f
 
 
 def _context(pair: _Pair) -> ssl.SSLContext:
-    """A context of the pair; OpenSSL reads keys from files only, so they are there for a moment."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory(prefix="eurekube-") as folder:
-        leaf, key = Path(folder, _LEAF), Path(folder, _KEY)
-        leaf.write_text(pair.leaf)
-        key.write_text(pair.key)
-        try:
-            context.load_cert_chain(leaf, key, password="")
-        except (ssl.SSLError, ValueError) as error:
-            raise _UntrustedError(
-                f"{_LEAF} and {_KEY} of the Secret are no certificate and its key: {error}"
-            ) from error
+    try:
+        load_pair(context, pair.leaf, pair.key)
+    except ValueError as error:
+        raise _UntrustedError(
+            f"{LEAF} and {LEAF_KEY} of the Secret are no certificate and its key: {error}"
+        ) from error
     return context
 
 
@@ -198,10 +190,10 @@ def _pair(secret: Object | None) -> _Pair:
     if secret is None:
         raise _UntrustedError("the Secret with the certificate is not there")
     data = secret.get("data") or {}
-    for key in (_LEAF, _KEY):
+    for key in (LEAF, LEAF_KEY):
         if not data.get(key):
             raise _UntrustedError(f"{key} is missing in the Secret {secret['metadata']['name']}")
-    return _Pair(_text(_LEAF, data[_LEAF]), _text(_KEY, data[_KEY]))
+    return _Pair(_text(LEAF, data[LEAF]), _text(LEAF_KEY, data[LEAF_KEY]))
 
 
 def _bundles(webhook: Object | None) -> frozenset[str]:

@@ -127,8 +127,9 @@ async def instances_of_pod(
         ApiError: It cannot be asked.
         NoInstancesError: What answers is no registry.
     """
-    port = URL(registry.urls[-1]).port
-    service = path_of(SERVICE, registry.namespace, f"{registry.name}:{port}", "proxy")
+    url = URL(registry.urls[-1])
+    scheme = "https:" if url.scheme == "https" else ""
+    service = path_of(SERVICE, registry.namespace, f"{scheme}{registry.name}:{url.port}", "proxy")
     try:
         found = await client.send("get", f"{service}/eureka/apps/{quoted(app.upper())}")
     except RefusedError as error:

@@ -231,7 +231,8 @@ def _elsewhere_known(key: str) -> str:
     """Return `; did you mean X?` for a field of another place: a line is indented wrongly."""
     root = inspect.type_info(Cluster)
     found = [path for path in _fields(root, "") if path.rpartition(".")[2] == key]
-    return f"; did you mean {min(found, key=len)}?" if found else ""
+    nearest_root = min(found, key=lambda path: path.count("."), default="")
+    return f"; did you mean {nearest_root}?" if found else ""
 
 
 def _fields(kind: inspect.Type, path: str) -> Iterator[str]:

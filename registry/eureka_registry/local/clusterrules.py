@@ -9,7 +9,14 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from eureka_registry.local.clusterschema import Cluster, Injection, NamespaceSelector, Quantities
+from eureka_registry.local.clusterschema import (
+    Cluster,
+    Injection,
+    NamespaceSelector,
+    Quantities,
+    Spec,
+    Tls,
+)
 
 Broken = Iterator[tuple[str, str]]
 """Field and sentence of what is refused."""
@@ -44,7 +51,30 @@ def broken(cluster: Cluster) -> Broken:
         if (region.url is UNSET) == (region.cluster_ref is UNSET):
             where = f"spec.registry.remoteRegions[{place}]"
             yield where, "set exactly one of url and clusterRef"
+    if spec.tls is not UNSET:
+        yield from _tls(spec.tls, spec.peers.port)
+    yield from _auth(spec)
     yield from _injection(spec.injection)
+
+
+def _auth(spec: Spec) -> Broken:
+    auth = spec.auth
+    if (auth.type in ("Basic", "Bearer")) != (auth.secret_name is not UNSET):
+        yield "spec.auth", "secretName goes with type Basic or Bearer, which need it"
+    if auth.names and auth.type != "ServiceAccount":
+        yield "spec.auth", "names needs type ServiceAccount"
+    is_encrypted = spec.tls is not UNSET and spec.tls.mode == "Strict"
+    if auth.type != "None" and not auth.allow_plaintext and not is_encrypted:
+        yield "spec", "credentials can be read on the way where plain HTTP is served"
+
+
+def _tls(tls: Tls, plain_port: int) -> Broken:
+    if tls.port == _MANAGEMENT_PORT:
+        yield "spec.tls.port", "must not be 8763: that is the management port"
+    if tls.port == plain_port:
+        yield "spec.tls.port", "must not be spec.peers.port"
+    if tls.ca_secret_name is not UNSET and tls.client_auth == "None":
+        yield "spec.tls", "caSecretName needs clientAuth Request or Require"
 
 
 def _injection(injection: Injection) -> Broken:

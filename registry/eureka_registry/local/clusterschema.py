@@ -19,6 +19,8 @@ UNIQUE: Final = "unique"
 """Key, in a list's extra data, of the field by which its items differ; empty: they differ whole."""
 
 _ELSEWHERE: Final = Meta(extra={REASON: "without meaning on one machine"})
+_PLAIN: Final = Meta(extra={REASON: "NOT APPLIED on one machine: peers speak plain HTTP there"})
+_OPEN: Final = Meta(extra={REASON: "NOT APPLIED on one machine: nobody is asked for credentials"})
 _OTHER_CLUSTER: Final = Meta(
     extra={REASON: "NOT APPLIED on one machine: the other cluster is not here"}
 )
@@ -77,6 +79,10 @@ InstanceMetadata = Annotated[
     Meta(max_length=16),
 ]
 Strength = Literal["Required", "Preferred", "None"]
+NamePattern = Annotated[str, Meta(max_length=128, pattern=r"^[A-Za-z0-9._:*?-]+$")]
+SubjectName = Annotated[
+    str, Meta(max_length=253, pattern=r"^([*][.])?[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$")
+]
 
 
 class _Part(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -207,6 +213,51 @@ class Registry(_Part, frozen=True):
     lease: Lease = Lease()
 
 
+class Tls(_Part, frozen=True):
+    """`spec.tls`."""
+
+    mode: Literal["Strict", "Permissive"] = "Strict"
+    port: Port = 8443
+    secret_name: ObjectName | UnsetType = UNSET
+    client_auth: Literal["None", "Request", "Require"] = "None"
+    ca_secret_name: ObjectName | UnsetType = UNSET
+    extra_sans: Annotated[list[SubjectName], Meta(max_length=16, extra={UNIQUE: ""})] = (
+        msgspec.field(default_factory=list, name="extraSANs")
+    )
+
+
+class Requirement(_Part, frozen=True):
+    """One of `matchExpressions` of a namespace selector."""
+
+    key: LabelName
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: Annotated[list[LabelValue], Meta(max_length=16)] = []
+
+
+class NamespaceSelector(_Part, frozen=True):
+    """A namespace selector; an empty one selects all."""
+
+    match_labels: Annotated[dict[str, LabelValue], Meta(max_length=16)] = {}
+    match_expressions: Annotated[list[Requirement], Meta(max_length=16)] = []
+
+
+class NamesOf(_Part, frozen=True):
+    """One of `spec.auth.names`."""
+
+    namespace_selector: NamespaceSelector
+    patterns: Annotated[list[NamePattern], Meta(min_length=1, max_length=64, extra={UNIQUE: ""})]
+
+
+class Auth(_Part, frozen=True):
+    """`spec.auth`."""
+
+    type: Literal["None", "Basic", "Bearer", "ServiceAccount"] = "None"
+    secret_name: ObjectName | UnsetType = UNSET
+    read_only_anonymous: bool = False
+    allow_plaintext: bool = False
+    names: Annotated[list[NamesOf], Meta(max_length=16)] = []
+
+
 class Service(_Part, frozen=True):
     """`spec.service`."""
 
@@ -284,21 +335,6 @@ class Dashboard(_Part, frozen=True):
     ) = UNSET
 
 
-class Requirement(_Part, frozen=True):
-    """One of `spec.injection.namespaceSelector.matchExpressions`."""
-
-    key: LabelName
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    values: Annotated[list[LabelValue], Meta(max_length=16)] = []
-
-
-class NamespaceSelector(_Part, frozen=True):
-    """`spec.injection.namespaceSelector`; empty: all namespaces."""
-
-    match_labels: Annotated[dict[str, LabelValue], Meta(max_length=16)] = {}
-    match_expressions: Annotated[list[Requirement], Meta(max_length=16)] = []
-
-
 class Quantities(_Part, frozen=True):
     """`requests` and `limits` of `spec.injection.sidecar.resources`."""
 
@@ -367,6 +403,8 @@ class Spec(_Part, frozen=True):
     peers: Peers = Peers()
     topology: Topology = Topology()
     registry: Registry = Registry()
+    tls: Annotated[Tls | UnsetType, _PLAIN] = UNSET
+    auth: Annotated[Auth, _OPEN] = Auth()
     service: Annotated[Service, _ELSEWHERE] = Service()
     snapshot: Snapshot = Snapshot()
     updates: Annotated[Updates, _ELSEWHERE] = Updates()

@@ -74,6 +74,7 @@ def test_permissions_are_those_that_are_used(
     _want_less(one)
     _lose_a_node(two, faults)
     _lose_certificates(operator)
+    _lose_the_certificate_of_peers(two)
 
     given = _granted(operator)
     if not monitors:
@@ -106,7 +107,7 @@ def _meet_objects_of_others(one: EkcCluster, two: EkcCluster, *, monitors: bool)
     one.kubectl.apply(text)
     wanted: dict[str, object] = {"replicas": 2, "monitoring": {"serviceMonitor": monitors}}
     one.apply(wanted)
-    two.apply({**wanted, "peers": {"dnsPrefix": "other-peer"}})
+    two.apply({**wanted, "peers": {"dnsPrefix": "other-peer"}, "tls": {}})
     until(lambda: all(map(_lacks_a_name, (one, two))), PATIENCE_S)
 
     one.kubectl("delete", "-f", "-", given=text)
@@ -217,6 +218,17 @@ def _lose_certificates(operator: Operator) -> None:
     until(leaf, PATIENCE_S)
     lost = json.dumps([{"op": "remove", "path": "/data/tls.crt"}])
     operator.kubectl("patch", "secret", secret, "--type=json", f"--patch={lost}")
+    until(leaf, PATIENCE_S)
+
+
+def _lose_the_certificate_of_peers(two: EkcCluster) -> None:
+    """It is made anew in the Secret that is there."""
+
+    def leaf() -> str:
+        return str(two.kubectl.get("secret", "other-tls")["data"].get("tls.crt", ""))
+
+    lost = json.dumps([{"op": "remove", "path": "/data/tls.crt"}])
+    two.kubectl("patch", "secret", "other-tls", "--type=json", f"--patch={lost}")
     until(leaf, PATIENCE_S)
 
 

@@ -17,12 +17,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from cluster import namespaces, places
 from cluster.plan import CONTROL, Plan
-from eureka_operator.shell.certificates import make_authority, make_leaf
+from eureka_operator.core.certificates import Subject
+from eureka_operator.shell.keypairs import make_authority, make_leaf
 from support.kubectl import Kubectl
 
 CONTAINER: Final = "other-proxy"
 STARTER: Final = "other-init"
 _HOST: Final = "localhost"
+_SUBJECT: Final = Subject("another CA", (_HOST,))
 
 Object = dict[str, Any]
 
@@ -36,9 +38,9 @@ def injecting(
     Configurations are asked in the order of their names.
     """
     now = datetime.now(UTC)
-    issuer = make_authority(now)
+    issuer = make_authority(_SUBJECT.authority, now)
     files = folder / "leaf.pem", folder / "key.pem"
-    for file, text in zip(files, make_leaf(issuer, [_HOST], now), strict=True):
+    for file, text in zip(files, make_leaf(issuer, _SUBJECT, now), strict=True):
         file.write_text(text)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*files)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from eureka_operator.shell.certificates import make_authority, make_leaf, read
+from eureka_operator.core.certificates import INJECTOR_AUTHORITY, Subject
+from eureka_operator.shell.keypairs import make_authority, make_leaf, read, texts_of
 from kube.injection.chain import NAME, SECRET, WEBHOOK, Chain
 from processes.cluster import until
 from support.kubectl import Kubectl
@@ -34,8 +35,8 @@ def _lose_key(chain: Chain) -> None:
 def _take_foreign(chain: Chain) -> None:
     """All of it is another CA's, as after a restore of another cluster's Secret."""
     now = datetime.now(UTC)
-    issuer = make_authority(now)
-    leaf, key = make_leaf(issuer, ["elsewhere.example"], now)
+    issuer = make_authority(INJECTOR_AUTHORITY, now)
+    leaf, key = make_leaf(issuer, Subject(INJECTOR_AUTHORITY, ("elsewhere.example",)), now)
     bundle = issuer.certificate.public_bytes(Encoding.PEM).decode()
     _patch(chain, {"ca.crt": bundle, "tls.crt": leaf, "tls.key": key})
 
@@ -82,19 +83,27 @@ def test_provided_certificates_are_served_and_renewed_without_a_restart(
 ) -> None:
     """The Secret is somebody else's, and so is `caBundle`."""
     now = datetime.now(UTC)
-    issuer = make_authority(now)
+    issuer = make_authority(INJECTOR_AUTHORITY, now)
     host = f"{NAME}.{chain.home.namespace}.svc"
     bundle = base64.b64encode(issuer.certificate.public_bytes(Encoding.PEM)).decode()
     certificates = {"mode": "provided", "secretName": "mine", "caBundle": bundle}
     chain.end_operator()
     try:
-        chain.home.apply(json.dumps(_secret("mine", *make_leaf(issuer, [host], now))))
+        chain.home.apply(
+            json.dumps(
+                _secret("mine", *make_leaf(issuer, Subject(INJECTOR_AUTHORITY, (host,)), now))
+            )
+        )
         chain.apply({"injector": {"certificates": certificates}})
         (injector, *_) = chain.have_injectors(1, "--secret=mine")
         chain.have_no_others()
         chain.decided(selected.namespace)
 
-        chain.home.apply(json.dumps(_secret("mine", *make_leaf(issuer, [host], now))))
+        chain.home.apply(
+            json.dumps(
+                _secret("mine", *make_leaf(issuer, Subject(INJECTOR_AUTHORITY, (host,)), now))
+            )
+        )
 
         until(lambda: chain.served() == 2)
         assert injector.ready()
@@ -114,7 +123,7 @@ def _is_new_and_whole(chain: Chain, before: dict[str, str]) -> bool:
     data: dict[str, str] = json.loads(done.stdout)["data"]
     if data["tls.crt"] == before["tls.crt"]:
         return False
-    leaf = read({"data": data}).leaf
+    leaf = read(texts_of({"data": data}), INJECTOR_AUTHORITY).leaf
     return leaf is not None and f"{NAME}.{chain.home.namespace}.svc" in leaf.names
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from charts import generate
 from cluster.versions import DEFAULT_KUBERNETES, HELM_4
 from eureka_operator import __main__ as program
 from eureka_operator.shell import options
+from eureka_operator.shell.metrics import Metrics
 from support.helm import Helm
 from support.rendering import (
     NAMESPACE,
@@ -38,6 +40,7 @@ _OPERATORS_RIGHTS = {
     "/services": _CHILDREN,
     "/configmaps": _CHILDREN,
     "/serviceaccounts": _CHILDREN,
+    "/secrets": ("get", "create", "update"),
     "apps/statefulsets": _CHILDREN,
     "apps/controllerrevisions": ("list",),
     "policy/poddisruptionbudgets": _CHILDREN,
@@ -161,6 +164,12 @@ def test_rights_in_the_whole_cluster(helm: Helm) -> None:
     assert {each for each in _bound(objects) if "injector" not in each[2]} == {
         ("ClusterRoleBinding", None, "ClusterRole/eurekube-operator", "eurekube-operator"),
         (
+            "ClusterRoleBinding",
+            None,
+            "ClusterRole/system:service-account-issuer-discovery",
+            "eurekube-operator",
+        ),
+        (
             "RoleBinding",
             NAMESPACE,
             "Role/eurekube-operator-leader-election",
@@ -223,11 +232,13 @@ def test_rights_in_some_namespaces_are_none_elsewhere(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize("values", OPERATOR_VALUES.values(), ids=OPERATOR_VALUES)
-def test_nothing_may_read_secrets_or_give_rights_away(helm: Helm, values: Values) -> None:
-    """The rights of the operator are worth nothing to who steals its token for more.
+def test_nothing_may_look_for_secrets_or_give_rights_away(helm: Helm, values: Values) -> None:
+    """The rights of the operator are worth little to who steals its token for more.
 
-    One Secret by its name is the injector's; to make it, no right to read any is needed.
+    One Secret by its name is the injector's; to make it, no right to read any is needed. Those of
+    EurekaClusters have names that their users choose: they are read by name, and never listed.
     """
+    values = {**values, "rbac": {**values.get("rbac", {}), "secrets": False}}
     objects = rendered(helm, OPERATOR, values)
 
     rules = [
@@ -248,6 +259,30 @@ def test_nothing_may_read_secrets_or_give_rights_away(helm: Helm, values: Values
         "escalate",
     }
     assert not said & {"bind", "impersonate", "serviceaccounts/token"}
+
+
+@pytest.mark.parametrize("namespaces", [[], ["a"]])
+def test_rights_to_secrets_are_three_and_can_be_withheld(helm: Helm, namespaces: list[str]) -> None:
+    """In the operator's role alone."""
+    kind, watch = "Role" if namespaces else "ClusterRole", {"namespaces": namespaces}
+    given = rendered(helm, OPERATOR, {"watch": watch})
+    withheld = rendered(helm, OPERATOR, {"watch": watch, "rbac": {"secrets": False}})
+
+    assert _rights(given, kind, "eurekube-operator")["/secrets"] == ("get", "create", "update")
+    assert "/secrets" not in _rights(withheld, kind, "eurekube-operator")
+
+
+def test_alert_tells_of_a_certificate_before_it_ends(helm: Helm) -> None:
+    """By a metric that there is."""
+    objects = rendered(helm, OPERATOR, {"metrics": {"prometheusRule": {"enabled": True}}})
+
+    (rule,) = of_kind(objects, "PrometheusRule")
+    named = {each["alert"]: each["expr"] for each in rule["spec"]["groups"][0]["rules"]}
+    exposed = Metrics().exposition().decode()
+    for expression in named.values():
+        (metric,) = re.findall(r"eureka_operator_\w+", expression)
+        assert f"# TYPE {metric} gauge" in exposed
+    assert not of_kind(rendered(helm, OPERATOR, {}), "PrometheusRule")
 
 
 def test_users_get_the_rights_that_kubernetes_own_roles_give(helm: Helm) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eureka_operator.api.cluster import Cluster
-from eureka_operator.core import names
+from eureka_operator.core import names, transport
 from eureka_operator.core.desired.common import Environment, child
 from eureka_operator.core.kinds import NETWORK_POLICY, SERVICE_ACCOUNT, Object
 
@@ -27,7 +27,7 @@ def network_policy(cluster: Cluster, environment: Environment) -> Object | None:
     policy = cluster.spec.network_policy
     if not policy.enabled:
         return None
-    registry: Object = {"ports": [_port("http")]}
+    registry: Object = {"ports": [_port(name) for name in transport.ports(cluster)]}
     if policy.clients:
         own = {"podSelector": {"matchLabels": names.selector(cluster.name)}}
         registry["from"] = [*policy.clients, own, *_operator(environment)]

@@ -14,8 +14,9 @@ import msgspec
 from msgspec.structs import replace
 
 from eureka_operator.api import settings
-from eureka_operator.api.cluster import Cluster, Spec
-from eureka_operator.core import names
+from eureka_operator.api.cluster import Cluster, Guard, Spec
+from eureka_operator.api.spec import Tls
+from eureka_operator.core import auth, names, transport
 from eureka_operator.core.desired.common import Environment, child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.peering import PEERS_FILE, PeerList
@@ -82,9 +83,14 @@ def configuration(
     return Configuration(text, names.digest(text), names.object_digest(static))
 
 
-def config_map(cluster: Cluster, config: Configuration, peers: PeerList) -> Object:
-    """The ConfigMap of a cluster."""
-    data = {CONFIG_FILE: config.text, PEERS_FILE: peers.text}
+def config_map(
+    cluster: Cluster,
+    config: Configuration,
+    peers: PeerList,
+    further: Mapping[str, str] | None = None,
+) -> Object:
+    """The ConfigMap of a cluster; `further` are files for `spec.tls` and `spec.auth`."""
+    data = {CONFIG_FILE: config.text, PEERS_FILE: peers.text, **(further or {})}
     return child(cluster, CONFIG_MAP, names.config_map(cluster.name), data=data)
 
 
@@ -93,7 +99,7 @@ def _wiring(cluster: Cluster, environment: Environment) -> dict[str, Any]:
     peers, snapshot = cluster.spec.peers, cluster.spec.snapshot
     values: dict[str, Any] = {
         "host": "*",
-        "port": peers.port,
+        **_ports(cluster),
         "management_port": names.MANAGEMENT_PORT,
         "hostname": names.host("{name}", cluster.namespace, environment.domain),
         "peers_file": f"{names.CONFIG_FOLDER}/{PEERS_FILE}",
@@ -104,7 +110,35 @@ def _wiring(cluster: Cluster, environment: Environment) -> dict[str, Any]:
         values["context_path"] = peers.context_path
     if snapshot.enabled:
         values["snapshot_path"] = SNAPSHOT_FILE
+    if cluster.spec.tls is not None:
+        values |= _tls(cluster.spec.tls)
+    if (guard := auth.guard(cluster)) is not Guard.OFF:
+        values["peer_credentials_file"] = f"{names.PEER_FOLDER}/{auth.CREDENTIALS}"
+        if guard is Guard.ASKS:
+            values["auth_file"] = f"{names.CONFIG_FOLDER}/{auth.POLICY_FILE}"
     return values
+
+
+def _ports(cluster: Cluster) -> dict[str, int]:
+    """Ports as the registry has them: `port` speaks HTTPS unless there is a `tls_port` besides."""
+    ports = transport.ports(cluster)
+    secure, plain = ports.get(transport.HTTPS), ports.get(transport.HTTP)
+    if plain is None and secure is not None:
+        return {"port": secure}
+    return {"port": cluster.spec.peers.port, **({"tls_port": secure} if secure else {})}
+
+
+def _tls(tls: Tls) -> dict[str, str]:
+    """Peers always ask for certificates, so that they see each other's; clients need have none."""
+    own = f"{names.TLS_FOLDER}/ca.crt"
+    vouches = f"{names.CONFIG_FOLDER}/{names.CLIENT_AUTHORITIES}"
+    return {
+        "tls_cert": f"{names.TLS_FOLDER}/tls.crt",
+        "tls_key": f"{names.TLS_FOLDER}/tls.key",
+        "tls_client_ca": vouches if tls.ca_secret_name else own,
+        "tls_client_auth": "required" if tls.client_auth == "Require" else "optional",
+        "peer_ca": own,
+    }
 
 
 def _resolved(cluster: Cluster, references: Mapping[tuple[str, str], str]) -> Spec:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eureka_operator.api.cluster import Cluster
-from eureka_operator.core import names
+from eureka_operator.core import names, transport
 from eureka_operator.core.desired.common import child
 from eureka_operator.core.kinds import SERVICE, Object
 from eureka_operator.core.peering import Seat, alias
-
-_HTTP = "http"
 
 
 def client_service(cluster: Cluster) -> Object:
@@ -63,14 +61,17 @@ def _headless(cluster: Cluster, further: Mapping[str, str]) -> Object:
 
 
 def _ports(cluster: Cluster) -> Object:
-    port = {
-        "name": _HTTP,
-        "port": cluster.spec.peers.port,
-        "targetPort": _HTTP,
-        "protocol": "TCP",
-        "appProtocol": "http",
-    }
-    return {"ports": [port]}
+    found = [
+        {
+            "name": scheme,
+            "port": port,
+            "targetPort": scheme,
+            "protocol": "TCP",
+            "appProtocol": scheme,
+        }
+        for scheme, port in transport.ports(cluster).items()
+    ]
+    return {"ports": found}
 
 
 def _families(cluster: Cluster) -> Object:

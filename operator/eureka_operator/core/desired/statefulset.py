@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from eureka_operator.api.cluster import Cluster
+from eureka_operator.api.cluster import Cluster, Guard
 from eureka_operator.api.spec import Volume, Zone
-from eureka_operator.core import names
+from eureka_operator.core import auth, names, tls, transport
 from eureka_operator.core.desired.common import Environment, child
 from eureka_operator.core.desired.configuration import CONFIG_FILE
 from eureka_operator.core.kinds import STATEFUL_SET, Object
@@ -16,6 +16,7 @@ CONTAINER: Final = "registry"
 _GRACE_S: Final = 30
 _LOST_NODE_S: Final = 30
 _KEPT_REVISIONS: Final = 5
+_AUTH_VOLUME: Final = "auth"
 _VOLUME_SIZE: Final = "1Gi"
 _STRONG: Final = "Required"
 _OFF: Final = "None"
@@ -100,6 +101,8 @@ def pod_template(
     if zone_name:
         labels[names.ZONE_LABEL] = zone_name
     annotations = {**pod.annotations, names.STATIC_CONFIG: static_hash}
+    if (guard := auth.guard(cluster)) is not Guard.OFF:
+        annotations[names.GUARD] = guard.value
     if restart := cluster.annotations.get(names.RESTART_AT):
         annotations[names.RESTART_AT] = restart
     spec: Object = {
@@ -149,6 +152,12 @@ def _selector(cluster: Cluster, zone: str) -> dict[str, str]:
 
 def _container(cluster: Cluster, environment: Environment, zone: str) -> Object:
     mounts = [{"name": "config", "mountPath": names.CONFIG_FOLDER, "readOnly": True}]
+    if cluster.spec.tls is not None:
+        mounts.append({"name": names.TLS_VOLUME, "mountPath": names.TLS_FOLDER, "readOnly": True})
+    if auth.guard(cluster) is not Guard.OFF:
+        mounts.append({"name": names.PEER_VOLUME, "mountPath": names.PEER_FOLDER, "readOnly": True})
+    if cluster.spec.auth.secret_name is not None:
+        mounts.append({"name": _AUTH_VOLUME, "mountPath": names.AUTH_FOLDER, "readOnly": True})
     if cluster.spec.snapshot.enabled:
         mounts.append({"name": "snapshot", "mountPath": names.SNAPSHOT_FOLDER})
     return {
@@ -158,7 +167,10 @@ def _container(cluster: Cluster, environment: Environment, zone: str) -> Object:
         "args": ["serve", f"--config={names.CONFIG_FOLDER}/{CONFIG_FILE}", "--config-lenient"],
         "env": [*_variables(zone), *cluster.spec.pod.env],
         "ports": [
-            {"name": "http", "containerPort": cluster.spec.peers.port, "protocol": "TCP"},
+            *(
+                {"name": name, "containerPort": port, "protocol": "TCP"}
+                for name, port in transport.ports(cluster).items()
+            ),
             {"name": "management", "containerPort": names.MANAGEMENT_PORT, "protocol": "TCP"},
         ],
         "startupProbe": _probe("/startupz", period_s=1, failures=60),
@@ -197,11 +209,27 @@ def _probe(path: str, *, period_s: int, failures: int) -> Object:
 
 
 def _volumes(cluster: Cluster) -> list[Object]:
-    config: Object = {"name": "config", "configMap": {"name": names.config_map(cluster.name)}}
     snapshot = cluster.spec.snapshot
-    if not snapshot.enabled or snapshot.volume is not None:
-        return [config]
-    return [config, {"name": "snapshot", "emptyDir": {}}]
+    found: list[Object] = [
+        {"name": "config", "configMap": {"name": names.config_map(cluster.name)}}
+    ]
+    if cluster.spec.tls is not None:
+        # Not the key of the CA, which the operator keeps there, too.
+        items = [{"key": key, "path": key} for key in ("tls.crt", "tls.key", "ca.crt")]
+        secret = {"secretName": tls.secret_name(cluster), "items": items}
+        found.append({"name": names.TLS_VOLUME, "secret": secret})
+    if auth.guard(cluster) is not Guard.OFF:
+        secret = {"secretName": names.peer_secret(cluster.name)}
+        found.append({"name": names.PEER_VOLUME, "secret": secret})
+    if cluster.spec.auth.secret_name is not None:
+        # What else the Secret holds is nothing to peers.
+        keys = [key for key in auth.needed_keys(cluster.spec.auth) if key != auth.USER_NAME]
+        items = [{"key": key, "path": key} for key in keys]
+        secret = {"secretName": cluster.spec.auth.secret_name, "items": items}
+        found.append({"name": _AUTH_VOLUME, "secret": secret})
+    if snapshot.enabled and snapshot.volume is None:
+        found.append({"name": "snapshot", "emptyDir": {}})
+    return found
 
 
 def _claim(cluster: Cluster) -> Object:

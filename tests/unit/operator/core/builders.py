@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from eureka_operator.api.cluster import Cluster, read
 from eureka_operator.core import names
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.kinds import CONFIG_MAP, SERVICE, STATEFUL_SET, Kind, Object
-from eureka_operator.core.observed import Observed, Pod, Ref, Report, View, read_report
+from eureka_operator.core.observed import (
+    Certificate,
+    Observed,
+    Pod,
+    Ref,
+    Report,
+    View,
+    read_report,
+)
 from support.clusterobjects import EVERY_FIELD, document
 
 NOW: Final = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -23,6 +31,13 @@ ENVIRONMENT: Final = Environment(
     version="0.1.0",
 )
 DOMAIN: Final = ENVIRONMENT.domain
+CERTIFICATE: Final = Certificate(
+    secret="eureka-tls",  # noqa: S106 - its name
+    bundle="CA\n",
+    digest="one",
+    ends=NOW + timedelta(days=90),
+)
+"""What the Secret of a cluster with `spec.tls` holds."""
 EVERYTHING: Final = EVERY_FIELD | {
     "pod": EVERY_FIELD["pod"] | {"annotations": {"example.com/note": "short enough to be read"}}
 }

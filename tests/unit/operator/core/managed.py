@@ -170,7 +170,7 @@ class Managed:
             value = value_at(body, path)
             if value_at(self._body, path) != value or self._is_item(path):
                 self._take(path, value, manager)
-        for path in self._owners.get(manager, set()) - wanted:
+        for path in sorted(self._owners.get(manager, set()) - wanted):  # items before their keys
             if not any(path in owned for name, owned in self._owners.items() if name != manager):
                 _drop(self._body, path)
         self._owners[manager] = wanted

@@ -349,14 +349,14 @@ def test_registry_reads_the_list() -> None:
 
 def test_url_is_spelt_as_peers_report_it() -> None:
     """Convergence compares the two as texts."""
-    found = peer_url(cluster(), 2, DOMAIN)
+    found = peer_url(observed(cluster()), 2, DOMAIN)
 
     assert found == url(2) == normalise(found)
 
 
 def test_context_path_is_not_in_peers_urls() -> None:
     """It is for clients; peers serve the plain path, too."""
-    assert peer_url(cluster({"peers": {"contextPath": "/a"}}), 2, DOMAIN) == url(2)
+    assert peer_url(observed(cluster({"peers": {"contextPath": "/a"}})), 2, DOMAIN) == url(2)
 
 
 def test_pods_are_named_as_their_stateful_sets_name_them() -> None:

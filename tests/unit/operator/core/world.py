@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from eureka_operator.api.cluster import Cluster, read
+from eureka_operator.api.cluster import Cluster, Guard, read
 from eureka_operator.core import events, names
 from eureka_operator.core.conditions import Failure
 from eureka_operator.core.kinds import CHILDREN, CONFIG_MAP, SERVICE, STATEFUL_SET, Object
 from eureka_operator.core.observed import (
+    Access,
     Config,
     Observed,
     Pod,
@@ -44,7 +45,7 @@ from eureka_operator.core.plan import (
 )
 from eureka_operator.core.status import is_paused, is_same, status
 from support.clusterobjects import document
-from unit.operator.core.builders import ENVIRONMENT, NOW
+from unit.operator.core.builders import CERTIFICATE, ENVIRONMENT, NOW
 from unit.operator.core.managed import Managed
 
 _UID: Final = "the-uid"
@@ -100,8 +101,12 @@ class World:
         """Pods whose management port the operator does not reach."""
         self.stuck: set[str] = set()
         """Pods that cannot deliver what they took."""
-        self.document: Object = document(spec or {})
+        self.document: Object = document(copy.deepcopy(spec or {}))
         self.document["metadata"] |= {"namespace": "prod", "uid": _UID, "generation": 1}
+        self.certificate = CERTIFICATE
+        """What the Secret holds, if the object has `spec.tls`."""
+        self.access = Access()
+        """What `spec.auth` needs, if it asks anybody."""
         self.broken: set[str] = set()
         """Images whose peers are never ready."""
         self._settled: dict[str, tuple[str, str]] = {}
@@ -179,6 +184,8 @@ class World:
             reports=dict(self._reports()),
             templates=self._templates,
             settled=dict(self._settled),
+            certificate=self.certificate if self.cluster.spec.tls else None,
+            access=self.access if self.cluster.spec.auth.type != "None" else None,
         )
 
     def reconcile(self) -> Plan:
@@ -364,7 +371,21 @@ class World:
             created=peer.created,
             ready_since=peer.ready_since if peer.ready else None,
             deleting_since=peer.deleting_since,
+            secure="https" in self.serves(peer.name),
+            guard=Guard(self.annotations(peer.name).get(names.GUARD, "")),
         )
+
+    def annotations(self, pod: str) -> dict[str, str]:
+        """Those of a pod's template."""
+        template = self._templates.get(self.peers[pod].revision, {"metadata": {}})
+        found: dict[str, str] = template["metadata"].get("annotations", {})
+        return found
+
+    def serves(self, pod: str) -> dict[str, int]:
+        """The ports of a pod by name."""
+        template = self._templates.get(self.peers[pod].revision, {"spec": {"containers": []}})
+        ports = [port for each in template["spec"]["containers"] for port in each["ports"]]
+        return {port["name"]: port["containerPort"] for port in ports}
 
     def _reports(self) -> Iterator[tuple[str, Report | str]]:
         for name, peer in self.peers.items():

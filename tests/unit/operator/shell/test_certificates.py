@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from eureka_operator.core.certificates import SETTLE_S, service_names
+from eureka_operator.core.certificates import INJECTOR_AUTHORITY, SETTLE_S, Held, service_names
 from eureka_operator.shell.certificates import (
     BUNDLE_MANAGER,
     Certificates,
-    read,
 )
 from eureka_operator.shell.client import Client, RefusedError, UnavailableError
+from eureka_operator.shell.keypairs import read, texts_of
 from eureka_operator.shell.served import ServedLeaf
 from support.apiserver import ApiServer
 
@@ -84,6 +84,11 @@ async def replica() -> AsyncIterator[Replica]:
         yield Replica(api, client)
 
 
+def held(replica: Replica) -> Held:
+    """What the Secret holds."""
+    return read(texts_of(replica.api.objects[SECRET]), INJECTOR_AUTHORITY)
+
+
 def webhook(name: str) -> dict[str, Any]:
     """One webhook, without `caBundle`."""
     service = {"namespace": "eurekube", "name": "eurekube-injector", "path": "/inject"}
@@ -102,12 +107,12 @@ async def test_first_look_makes_what_the_api_server_trusts(replica: Replica) -> 
         ("eurekube-injector-tls", "eureka-operator"),
         ("eurekube-injector", BUNDLE_MANAGER),
     ]
-    held = read(replica.api.objects[SECRET])
-    assert (held.signs, held.faults, len(held.authorities)) == (True, (), 1)
-    assert held.authorities[0].not_after - replica.now > timedelta(days=3649)
-    assert held.leaf is not None
-    assert held.leaf.names == frozenset(NAMES)
-    assert timedelta(days=89) < held.leaf.not_after - replica.now < timedelta(days=91)
+    found = held(replica)
+    assert (found.signs, found.faults, len(found.authorities)) == (True, (), 1)
+    assert found.authorities[0].not_after - replica.now > timedelta(days=3649)
+    assert found.leaf is not None
+    assert found.leaf.names == frozenset(NAMES)
+    assert timedelta(days=89) < found.leaf.not_after - replica.now < timedelta(days=91)
     assert replica.bundles() == [replica.text("ca.crt")] * 2
     assert replica.why_not_served() is None
 
@@ -246,7 +251,7 @@ async def test_damaged_secret_is_repaired(replica: Replica, key: str, text: str)
     await replica.turn(60)
 
     assert await replica.turn(60) == []
-    assert read(replica.api.objects[SECRET]).faults == ()
+    assert held(replica).faults == ()
     assert replica.why_not_served() is None
 
 

@@ -19,7 +19,7 @@ from support.server import Running, running
 from unit.operator.core.registrations.registered import PLACE, found, slice_of
 from unit.operator.shell.eventually import eventually
 from unit.operator.shell.test_registries import at, away
-from unit.operator.shell.world import PROD
+from unit.operator.shell.world import PROD, plain
 
 KEY = Key("DB", "shop:db:10.1.0.1:8080")
 
@@ -57,7 +57,7 @@ async def world(*peers: Peer, now_ms: Any = None, may_act: bool = True) -> Async
     metrics = Metrics()
     async with session() as connections:
         clock = {"now_ms": now_ms} if now_ms else {}
-        leases = Leases(connections, metrics, lambda: may_act, lambda: None, **clock)
+        leases = Leases(plain(connections), metrics, lambda: may_act, lambda: None, **clock)
         leases.set_peers(peers)
         task = asyncio.create_task(leases.run())
         try:

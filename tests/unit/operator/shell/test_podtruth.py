@@ -15,7 +15,8 @@ from eureka_operator.shell.mirror import Mirror
 from eureka_operator.shell.podtruth import PodTruth
 from eureka_operator.shell.registries import Registries
 from eureka_operator.shell.registry import session
-from unit.operator.shell.world import CLUSTER_UID, World, cluster, document, world
+from eureka_operator.shell.ways import Scope
+from unit.operator.shell.world import CLUSTER_UID, World, cluster, document, plain, world
 
 PODS = "/api/v1/pods"
 NODES = "/api/v1/nodes"
@@ -60,7 +61,7 @@ def populate(found: World, *pods: Object) -> None:
 @asynccontextmanager
 async def leading(found: World) -> AsyncIterator[None]:
     """Run the loop while the block runs."""
-    truth = PodTruth(found.kube, found.metrics, (), lambda: True)
+    truth = PodTruth(found.kube, found.metrics, Scope((), "cluster.local"), lambda: True)
     async with ended(truth.run(found.client)):
         yield
 
@@ -79,12 +80,12 @@ async def ended(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 async def turn(found: World, *namespaces: str) -> PodTruth:
     """Do one turn, by what the watches show at their start."""
-    truth = PodTruth(found.kube, found.metrics, namespaces, lambda: True)
+    truth = PodTruth(found.kube, found.metrics, Scope(namespaces, "cluster.local"), lambda: True)
     mirrors: list[Mirror[Any]] = [*truth._pods, *truth._peers, *truth._nodes]
     async with ended(*(mirror.follow(found.client) for mirror in mirrors)), session() as over:
         async with asyncio.timeout(20):
             await asyncio.gather(*(mirror.change() for mirror in mirrors))
-        await truth.turn(Registries(over, found.metrics))
+        await truth.turn(Registries(plain(over), found.metrics))
     return truth
 
 
@@ -178,12 +179,12 @@ async def test_operator_that_has_just_begun_removes_nothing() -> None:
     async with world() as found:
         await found.register(1)
         populate(found, document(2))
-        truth = PodTruth(found.kube, found.metrics, (), lambda: True)
+        truth = PodTruth(found.kube, found.metrics, Scope((), "cluster.local"), lambda: True)
         follows = [mirror.follow(found.client) for mirror in truth._peers]
         async with ended(*follows), session() as over:
             async with asyncio.timeout(20):
                 await asyncio.gather(*(mirror.change() for mirror in truth._peers))
-            await truth.turn(Registries(over, found.metrics))
+            await truth.turn(Registries(plain(over), found.metrics))
 
         assert await found.status(1) == ("UP", "UNKNOWN")
         assert found.metric("registry_reads_total")
@@ -260,7 +261,7 @@ async def test_pods_with_a_sidecar_are_known_to_others() -> None:
     """Who evicts pods without one goes by them; while they are not all known, there are none."""
     async with world() as found:
         populate(found, document(1))
-        before = PodTruth(found.kube, found.metrics, (), lambda: True)
+        before = PodTruth(found.kube, found.metrics, Scope((), "cluster.local"), lambda: True)
         after = await turn(found)
 
     assert before.injected == []

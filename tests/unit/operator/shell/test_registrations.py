@@ -15,7 +15,8 @@ from eureka_operator.shell import registrations as module
 from eureka_operator.shell.client import Client
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
-from eureka_operator.shell.registrations import Registrations, Scope
+from eureka_operator.shell.registrations import Registrations
+from eureka_operator.shell.ways import Scope
 from support.apiserver import ApiServer
 from support.clusterobjects import document as cluster_document
 from support.registrationobjects import CLUSTER, ENDPOINT, SERVICE, document

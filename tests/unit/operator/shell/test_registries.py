@@ -11,7 +11,7 @@ from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.registries import Registries
 from eureka_operator.shell.registry import session
 from support.server import Running, running
-from unit.operator.shell.world import PROD
+from unit.operator.shell.world import PROD, plain
 
 
 def at(peer: Running, name: str = "eureka-peer-1") -> Peer:
@@ -45,7 +45,7 @@ async def test_quiet_turn_is_one_request_and_no_body() -> None:
     """The same list is given again."""
     metrics = Metrics()
     async with running() as peer, session() as connections:
-        registries = Registries(connections, metrics)
+        registries = Registries(plain(connections), metrics)
         first = await registries.read([at(peer)])
         second = await registries.read([at(peer)])
 
@@ -59,7 +59,7 @@ async def test_quiet_turn_is_one_request_and_no_body() -> None:
 async def test_peer_is_kept_while_it_is_ready() -> None:
     """Another one may not have been told yet of what was removed."""
     async with running() as one, running() as two, session() as connections:
-        registries = Registries(connections, Metrics())
+        registries = Registries(plain(connections), Metrics())
         await one.reg("ORDERS", "only-at-one")
         first = await registries.read([at(one, "eureka-peer-2")])
         kept = await registries.read([at(two, "eureka-peer-1"), at(one, "eureka-peer-2")])
@@ -72,7 +72,7 @@ async def test_peer_is_kept_while_it_is_ready() -> None:
 async def test_each_cluster_has_its_own_registry() -> None:
     """Two of one name in two namespaces."""
     async with running() as one, running() as two, session() as connections:
-        registries = Registries(connections, Metrics())
+        registries = Registries(plain(connections), Metrics())
         other = Peer(
             namespace="test", cluster="eureka", name="eureka-peer-1", ip="127.0.0.1", port=two.port
         )
@@ -86,7 +86,7 @@ async def test_another_peer_is_asked_while_one_is_away() -> None:
     clock = Clock()
     async with running() as peer, session() as connections:
         metrics = Metrics()
-        registries = Registries(connections, metrics, clock)
+        registries = Registries(plain(connections), metrics, clock)
         there = [away("eureka-peer-1"), at(peer, "eureka-peer-2")]
         assert await registries.read(there) == {}
         assert PROD in await registries.read(there)
@@ -100,7 +100,7 @@ async def test_cluster_that_does_not_answer_is_not_waited_for_with_every_turn() 
     """Pauses of other clusters' pods would be late each time."""
     clock, metrics = Clock(), Metrics()
     async with session() as connections:
-        registries = Registries(connections, metrics, clock)
+        registries = Registries(plain(connections), metrics, clock)
         for pause_s in (0, 2, 27, 1):
             clock.now_s += pause_s
             assert await registries.read([away()]) == {}
@@ -115,7 +115,7 @@ async def test_trouble_is_said_when_it_begins_and_when_it_ends(
     caplog.set_level(logging.INFO)
     clock = Clock()
     async with running() as peer, session() as connections:
-        registries = Registries(connections, Metrics(), clock)
+        registries = Registries(plain(connections), Metrics(), clock)
         for _ in range(3):
             assert await registries.read([away()]) == {}
             clock.now_s += 31
@@ -130,7 +130,7 @@ async def test_trouble_is_said_when_it_begins_and_when_it_ends(
 async def test_cluster_that_is_gone_is_forgotten() -> None:
     """One of its name begins anew."""
     async with running() as peer, session() as connections:
-        registries = Registries(connections, Metrics())
+        registries = Registries(plain(connections), Metrics())
         first = await registries.read([at(peer)])
         assert await registries.read([]) == {}
         again = await registries.read([at(peer)])

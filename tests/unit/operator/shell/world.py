@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import RawTestServer
 from kubernetes.aio.client import Configuration
 
@@ -20,7 +20,8 @@ from eureka_operator.shell.client import Client
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.registries import Reading
-from eureka_operator.shell.registry import Registry, session
+from eureka_operator.shell.registry import Connections, Registry, session
+from eureka_operator.shell.ways import Ways
 from support.server import Running, running
 
 PROD: Final = ClusterName("prod", "eureka")
@@ -147,6 +148,15 @@ class World:
         """The metric's samples."""
         lines = self.metrics.exposition().decode().splitlines()
         return [each for each in lines if each.startswith(f"eureka_operator_{name}")]
+
+
+def plain(session: ClientSession) -> Connections:
+    """What peers without a certificate are asked over."""
+
+    async def no_secret(_namespace: str, _name: str) -> None:
+        raise AssertionError
+
+    return Connections(session, Ways(no_secret, "cluster.local"))
 
 
 @asynccontextmanager

@@ -108,6 +108,8 @@ def test_fields_for_kubernetes_are_listed_once(tmp_path: Path) -> None:
     )
     other = "the other cluster is not here: spec.registry.remoteRegions[1].clusterRef"
     assert sorted(found.lines) == [
+        "NOT APPLIED on one machine: nobody is asked for credentials: spec.auth",
+        "NOT APPLIED on one machine: peers speak plain HTTP there: spec.tls",
         f"NOT APPLIED on one machine: {other}",
         f"without meaning on one machine: {elsewhere}",
     ]

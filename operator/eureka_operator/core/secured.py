@@ -1,0 +1,48 @@
+"""Conditions of what a cluster needs of Secrets: its certificate, and who may do what.
+
+They exist while the spec asks for them. They do not count for `Ready`: peers that run go on with
+what they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from eureka_operator.core import auth
+from eureka_operator.core.conditions import FALSE, TRUE, Condition
+from eureka_operator.core.observed import Observed, Trouble
+
+TLS: Final = "TLSReady"
+AUTH: Final = "AuthReady"
+
+_PROOFS: Final = {
+    auth.BASIC: "user and password",
+    auth.BEARER: "a token",
+    auth.ACCOUNT: "tokens of their ServiceAccounts",
+}
+
+
+def conditions(observed: Observed) -> Iterator[Condition]:
+    """Yield them."""
+    spec, certificate, access = observed.cluster.spec, observed.certificate, observed.access
+    if spec.tls is not None and certificate is not None:
+        ends = f"{certificate.ends:%Y-%m-%d %H:%M} UTC" if certificate.ends else "an unknown time"
+        said = f"the certificate of Secret {certificate.secret} is valid until {ends}"
+        yield _condition(TLS, certificate.trouble, "Valid", said)
+    if spec.auth.type != auth.NONE and access is not None:
+        said = f"clients prove themselves by {_PROOFS[spec.auth.type]}"
+        yield _condition(AUTH, access.trouble, "Known", said)
+
+
+def troubles(observed: Observed) -> Iterator[str]:
+    """Yield what keeps a peer from starting, maybe."""
+    for found in (observed.certificate, observed.access):
+        if found is not None and found.trouble is not None:
+            yield found.trouble.message
+
+
+def _condition(kind: str, trouble: Trouble | None, reason: str, message: str) -> Condition:
+    if trouble is not None:
+        return Condition(kind, FALSE, trouble.reason, trouble.message)
+    return Condition(kind, TRUE, reason, message)

@@ -1,0 +1,143 @@
+"""The certificate of an EurekaCluster's peers: what it is to be, and what is to be said of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from eureka_operator.api.cluster import Cluster
+from eureka_operator.core import names
+from eureka_operator.core.certificates import Held, Leaf, Subject, missing_names
+from eureka_operator.core.desired.common import child
+from eureka_operator.core.kinds import CONFIG_MAP, Object
+from eureka_operator.core.observed import Observed, Trouble
+
+TRUST_FILE: Final = "ca.crt"
+SETTLE_S: Final = 120.0
+"""How long after its publication a CA is trusted: a kubelet may take 90 s to renew what pods have
+mounted, and those who ask look at their files every few seconds."""
+
+_MOST_PEERS: Final = 9
+_SOON: Final = 5 / 6
+"""Who renews in time does so after two thirds of a certificate's time."""
+
+
+def secret_name(cluster: Cluster) -> str:
+    """The Secret with the certificate that peers serve; only for a cluster with `spec.tls`."""
+    given = cluster.spec.tls.secret_name if cluster.spec.tls else None
+    return given or f"{cluster.name}-tls"
+
+
+def service_host(namespace: str, cluster: str, domain: str) -> str:
+    """The name that every peer's certificate is valid for: that of the Service for clients."""
+    return names.host(cluster, namespace, domain)
+
+
+def subject(cluster: Cluster, domain: str) -> Subject:
+    """What the operator makes certificates for: all names by which peers and Services are known.
+
+    The names of all peers that there may be are in them from the start.
+    """
+    namespace, prefix = cluster.namespace, cluster.spec.peers.dns_prefix
+    services = (cluster.name, *(f"{prefix}{number}" for number in range(1, _MOST_PEERS + 1)))
+    pods = f"*.{names.headless_service(cluster.name)}"
+    forms = [f".{namespace}.svc.{domain}", f".{namespace}.svc", f".{namespace}", ""]
+    found = [f"{name}{form}" for name in services for form in forms]
+    found += [f"{pods}{form}" for form in forms[:2]]
+    extra = cluster.spec.tls.extra_sans if cluster.spec.tls else []
+    return Subject(
+        f"eurekube {cluster.name} CA", tuple(dict.fromkeys((*found, *extra))), is_client=True
+    )
+
+
+def needed_names(cluster: Cluster, domain: str) -> list[str]:
+    """What a certificate that somebody else makes must be valid for."""
+    prefix = cluster.spec.peers.dns_prefix
+    peers = (f"{prefix}{number}" for number in range(1, cluster.spec.replicas + 1))
+    hosts = [names.host(name, cluster.namespace, domain) for name in (cluster.name, *peers)]
+    return [*hosts, *(cluster.spec.tls.extra_sans if cluster.spec.tls else ())]
+
+
+def trouble(held: Held | None, cluster: Cluster, domain: str, now: datetime) -> Trouble | None:
+    """What is wrong with the Secret (`None`: there is none), and what is to be done."""
+    secret = secret_name(cluster)
+    if held is None:
+        return Trouble(
+            "SecretMissing",
+            f"there is no Secret {secret}: create it with tls.crt, tls.key and ca.crt. Peers that"
+            " run keep their certificate; none can start",
+        )
+    keep = "Peers that run keep their last good certificate"
+    if held.leaf is None or held.faults:
+        said = "; ".join(held.faults)
+        return Trouble("Invalid", f"Secret {secret}: {said}. Put it right. {keep}")
+    if held.leaf.issuer is None:
+        said = "no authority in ca.crt vouches for tls.crt"
+        return Trouble("Invalid", f"Secret {secret}: {said}. Put both there. {keep}")
+    if missing := missing_names(held.leaf.names, needed_names(cluster, domain)):
+        said = f"tls.crt of Secret {secret} is not valid for {', '.join(missing)}"
+        return Trouble("SANMismatch", f"{said}: have it made with these subjectAltNames")
+    return _time_trouble(held.leaf, secret, now)
+
+
+def _time_trouble(leaf: Leaf, secret: str, now: datetime) -> Trouble | None:
+    ends = f"{leaf.not_after:%Y-%m-%d %H:%M} UTC"
+    if now >= leaf.not_after:
+        return Trouble("Expired", f"tls.crt of Secret {secret} ended on {ends}: renew it")
+    if now < leaf.not_before:
+        begins = f"{leaf.not_before:%Y-%m-%d %H:%M} UTC"
+        return Trouble("Invalid", f"tls.crt of Secret {secret} holds from {begins} only")
+    lasts: timedelta = leaf.not_after - leaf.not_before
+    if now >= leaf.not_before + lasts * _SOON:
+        said = f"tls.crt of Secret {secret} ends on {ends}: renew it; peers take it over by then"
+        return Trouble("ExpiresSoon", said)
+    return None
+
+
+def status(observed: Observed) -> dict[str, Any]:
+    """`status.tls`; empty if there is no certificate."""
+    found = observed.certificate
+    if observed.cluster.spec.tls is None or found is None or found.ends is None:
+        return {}
+    return {"secretName": found.secret, "notAfter": f"{found.ends:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def bundle(observed: Observed) -> str:
+    """The CAs by which peers are verified, as PEM; what was published last if it is not known.
+
+    Empty: it was never known.
+    """
+    found = observed.certificate
+    if found is not None and found.bundle:
+        return found.bundle
+    return published(observed.children.get((CONFIG_MAP, names.trust(observed.cluster.name))))
+
+
+def published(body: Object | None) -> str:
+    """The CAs that the ConfigMap for clients holds; empty without one."""
+    return str(((body or {}).get("data") or {}).get(TRUST_FILE, ""))
+
+
+def trust(observed: Observed) -> Object | None:
+    """The ConfigMap by which clients verify peers; `None` while there is nothing to be in it."""
+    cluster = observed.cluster
+    text = bundle(observed) if cluster.spec.tls is not None else ""
+    if not text:
+        return None
+    return child(cluster, CONFIG_MAP, names.trust(cluster.name), data={TRUST_FILE: text})
+
+
+def files(observed: Observed) -> dict[str, str]:
+    """The file of the ConfigMap with who vouches for clients and peers: if others do for clients.
+
+    While that is not known, it stays as it is.
+    """
+    found, tls = observed.certificate, observed.cluster.spec.tls
+    if tls is None or tls.ca_secret_name is None:
+        return {}
+    name = names.config_map(observed.cluster.name)
+    data = (observed.children.get((CONFIG_MAP, name)) or {}).get("data") or {}
+    text = str(data.get(names.CLIENT_AUTHORITIES, "")) or bundle(observed)
+    if found is not None and found.bundle and found.clients:
+        text = found.bundle + found.clients
+    return {names.CLIENT_AUTHORITIES: text} if text else {}

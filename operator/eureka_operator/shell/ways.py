@@ -1,0 +1,153 @@
+"""How the operator asks peers: by plain HTTP, or by HTTPS with what their Secret holds.
+
+A peer's pod names the Secrets that it has mounted. `ca.crt` says whom to trust, the certificate
+proves that the operator is no stranger where `spec.tls.clientAuth` asks for one, and so does the
+peers' password with `spec.auth`. Every peer's certificate is valid for the Service of its cluster,
+whatever its pod's address is.
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple
+
+from eureka_operator.core.auth import CREDENTIALS
+from eureka_operator.core.kinds import Object
+from eureka_operator.core.pods import Peer
+from eureka_operator.core.tls import service_host
+from eureka_operator.shell.client import ApiError
+from eureka_operator.shell.keypairs import BUNDLE, LEAF, LEAF_KEY, load_pair, texts_of
+
+_READ_EVERY_S: Final = 15.0
+"""A new CA signs two minutes after it is in the Secret."""
+
+
+class Scope(NamedTuple):
+    """Where the operator works: in these namespaces (empty: in all), and the DNS domain."""
+
+    namespaces: tuple[str, ...]
+    domain: str
+
+
+class WayError(Exception):
+    """A peer cannot be asked; the text says why, and what to do."""
+
+
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
+class Way(NamedTuple):
+    """What a request to a peer needs besides its address; `context` `None`: plain HTTP.
+
+    `host` is whom its certificate has to be valid for, `headers` prove who asks.
+    """
+
+    context: ssl.SSLContext | None
+    host: str = ""
+    headers: Mapping[str, str] = _NO_HEADERS
+
+    @property
+    def scheme(self) -> str:
+        """Of the URL."""
+        return "http" if self.context is None else "https"
+
+
+PLAIN: Final = Way(None)
+
+
+Texts = Mapping[str, str]
+
+
+class _Read(NamedTuple):
+    way: Way
+    texts: tuple[Texts, Texts]
+    until_s: float
+
+
+ReadSecret = Callable[[str, str], Awaitable[Object | None]]
+"""Reads a Secret by namespace and name; `None`: there is none. Raises `ApiError`."""
+
+
+class Ways:
+    """Those to all peers; `domain` is the DNS domain of Services, `clock` never jumps."""
+
+    def __init__(
+        self, secret: ReadSecret, domain: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._secret = secret
+        self._domain = domain
+        self._clock = clock
+        self._read: dict[tuple[str, str, str, str], _Read] = {}
+
+    async def to(self, peer: Peer) -> Way:
+        """The way to a peer; while its Secret cannot be used, the one by what it held before.
+
+        Raises:
+            WayError: There is none.
+        """
+        if not peer.secret and not peer.proof:
+            return PLAIN
+        key = (peer.namespace, peer.cluster, peer.secret, peer.proof)
+        known = self._read.get(key)
+        if known is not None and self._clock() < known.until_s:
+            return known.way
+        until_s = self._clock() + _READ_EVERY_S
+        try:
+            texts = await self._texts(peer)
+            same = known is not None and texts == known.texts
+            way = known.way if known is not None and same else self._way(peer, *texts)
+        except (ApiError, ValueError) as error:
+            if known is None:
+                named = " and ".join(each for each in (peer.secret, peer.proof) if each)
+                said = f"what peers are verified by and asked with (Secret {named} in"
+                raise WayError(f"{said} {peer.namespace}) cannot be used: {error}") from error
+            way, texts = known.way, known.texts
+        self._read[key] = _Read(way, texts, until_s)
+        return way
+
+    async def _texts(self, peer: Peer) -> tuple[Texts, Texts]:
+        """What the two Secrets hold; nothing where a peer has none."""
+        tls, proof = [
+            texts_of(await self._secret(peer.namespace, name)) if name else {}
+            for name in (peer.secret, peer.proof)
+        ]
+        return tls, proof
+
+    def _way(self, peer: Peer, tls: Texts, proof: Texts) -> Way:
+        host = service_host(peer.namespace, peer.cluster, self._domain)
+        headers = _headers(proof) if peer.proof else _NO_HEADERS
+        return Way(_context(tls), host, headers) if peer.secret else Way(None, "", headers)
+
+
+def _headers(texts: Texts) -> dict[str, str]:
+    """What proves that the operator is one of the peers.
+
+    Raises:
+        ValueError: The password is missing.
+    """
+    if not texts.get(CREDENTIALS):
+        raise ValueError(f"{CREDENTIALS} is missing")
+    encoded = base64.b64encode(texts[CREDENTIALS].encode()).decode()
+    return {"Authorization": f"Basic {encoded}"}
+
+
+def _context(texts: Mapping[str, str]) -> ssl.SSLContext:
+    """A context that trusts the Secret's CAs alone, and shows its certificate.
+
+    Raises:
+        ValueError: Something is missing or damaged.
+    """
+    for key in (BUNDLE, LEAF, LEAF_KEY):
+        if not texts.get(key):
+            raise ValueError(f"{key} is missing")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(cadata=texts[BUNDLE])
+    except ssl.SSLError as error:
+        raise ValueError(f"{BUNDLE} is damaged: {error}") from error
+    load_pair(context, texts[LEAF], texts[LEAF_KEY])
+    return context
