@@ -159,12 +159,21 @@ class Sidecar:
     async def _watch_files(self) -> None:
         while True:
             await self._loop.sleep(self._loop.now_ms() + _LOOK_MS)
+            self._look_at_credentials()
             wishes = self._pod_files.changed()
             if wishes is not None:
                 self._wishes = wishes
                 for problem in wishes.problems:
                     _log(problem)
                 self._wish()
+
+    def _look_at_credentials(self) -> None:
+        """Let leases that failed without new credentials try again with them."""
+        for place, registry in enumerate(self._registries):
+            if registry.changed():
+                for member in self._members:
+                    member.leases[place][0].try_again()
+                self._wished.happen()
 
     def _publish_changes(self) -> None:
         """A lease has changed: log it, and let who waits look."""
@@ -328,7 +337,8 @@ class Sidecar:
 
     def _unready(self) -> str:
         missing = [lease for lease in self._leases() if lease.held is None]
-        return "no registry holds the instance yet" if missing else ""
+        problems = [lease.problem.text for lease in missing if lease.problem]
+        return ": ".join(("no registry holds the instance yet", *problems[:1])) if missing else ""
 
     def _unhealthy(self) -> str:
         health = [each.health for each in self._members if each.health.status != "UP"]

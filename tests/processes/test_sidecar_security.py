@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import base64
 import http.client
-import json
-import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from processes.cluster import Cluster, PeerProcess, throughout, until
+from processes.cluster import Cluster, PeerProcess, free_port, throughout, until
+from processes.secured import PASSWORD, TOKEN, Secured, write_policy
+from processes.secured import secured as secured_registry
 from support.authority import Authority
-from support.secure import trusting
 from support.sidecars import SOON, Application, Sidecar
 
-PASSWORD: Final = "orders-Pa55/word"  # noqa: S105
-TOKEN: Final = "token-0123456789abcdef"  # noqa: S105
+PAYMENTS_TOKEN: Final = "token-fedcba9876543210"  # noqa: S105
 WRONG: Final = "wr0ng-Pa55word"
 
 POLICY: Final[Mapping[str, object]] = {
     "users": {"orders": {"password_file": "orders.password", "applications": ["ORDERS*"]}},
-    "tokens": {"orders": {"token_file": "orders.token", "applications": ["ORDERS*"]}},
+    "tokens": {
+        "orders": {"token_file": "orders.token", "applications": ["ORDERS*"]},
+        "payments": {"token_file": "payments.token", "applications": ["PAYMENTS"]},
+    },
     "certificates": {
         "old.example": {"applications": ["ORDERS-OLD"]},
         "new.example": {"applications": ["ORDERS*"]},
@@ -35,12 +36,7 @@ POLICY: Final[Mapping[str, object]] = {
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Who may do what; everybody may read."""
-    directory = tmp_path_factory.mktemp("policy")
-    (directory / "orders.password").write_text(PASSWORD)
-    (directory / "orders.token").write_text(TOKEN)
-    path = directory / "auth.json"
-    path.write_text(json.dumps(POLICY))
-    return path
+    return write_policy(tmp_path_factory.mktemp("policy"), POLICY, payments=PAYMENTS_TOKEN)
 
 
 @pytest.fixture(scope="module")
@@ -50,42 +46,15 @@ def guarded(policy: Path) -> Iterator[PeerProcess]:
         yield cluster.start().peers[0]
 
 
-class Secured:
-    """A registry with a certificate, which asks clients for theirs."""
-
-    def __init__(self, peer: PeerProcess, authority: Authority) -> None:
-        self.url = f"https://localhost:{peer.port}/eureka/"
-        self.authority = authority
-        self._port = peer.port
-
-    def instance(self, app: str, instance_id: str) -> dict[str, Any] | None:
-        """What it shows to everybody."""
-        connection = http.client.HTTPSConnection(
-            "localhost", self._port, timeout=5, context=trusting(self.authority)
-        )
-        try:
-            accept = {"Accept": "application/json"}
-            connection.request("GET", f"/eureka/apps/{app}/{instance_id}", headers=accept)
-            response = connection.getresponse()
-            body = response.read()
-        except ssl.SSLError as error:
-            raise ConnectionError(str(error)) from None
-        finally:
-            connection.close()
-        found: dict[str, Any] | None = (
-            json.loads(body)["instance"] if response.status == 200 else None
-        )
-        return found
-
-
 @pytest.fixture(scope="module")
-def secured(policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """One of it."""
-    authority = Authority(tmp_path_factory.mktemp("authority"))
-    own = authority.issue("registry.example")
-    client = {"tls_client_ca": authority.path, "tls_client_auth": "optional"}
-    with Cluster(1, auth_file=str(policy), **own, **client) as cluster:
-        yield Secured(cluster.start().peers[0], authority)
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """A registry with a certificate, which asks clients for theirs."""
+    directory = tmp_path_factory.mktemp("authority")
+    authority = str(directory / "authority.pem")
+    client = {"tls_client_ca": authority, "tls_client_auth": "optional"}
+    (directory / "payments.token").write_text(PAYMENTS_TOKEN)
+    with secured_registry(directory, POLICY, **client) as found:
+        yield found
 
 
 def _shown(registry: PeerProcess | Secured, sidecar: Sidecar) -> str:
@@ -158,8 +127,14 @@ def test_identity_without_the_right_is_explained(
     token = _written(tmp_path, token=TOKEN)["token"]
     flags = ("--registry", guarded.url, "--token-file", token, *SOON)
     with Sidecar("payments", application.port, *flags) as sidecar:
-        until(lambda: sidecar.problem() == "auth")
+        until(lambda: sidecar.problem() == "forbidden")
         assert "does not allow this identity" in sidecar.ask("status").stdout
+        assert sidecar.log.count("does not allow this identity") == 1
+        assert sidecar.lease()["nextRequestMs"] > 30_000
+        _replace(Path(token), PAYMENTS_TOKEN)
+        until(lambda: _shown(guarded, sidecar) == "UP", 30.0)  # and not after a minute
+        assert not sidecar.problem()
+        _replace(Path(token), TOKEN)
         _tell_nothing(sidecar, TOKEN)
     with Sidecar("orders-by-token", application.port, *flags) as sidecar:
         until(lambda: _shown(guarded, sidecar) == "UP")
@@ -203,6 +178,47 @@ def test_registry_of_an_unknown_authority_is_not_believed(
         assert _shown(secured, sidecar) == ""
 
 
+def test_credentials_that_come_later_are_waited_for(
+    secured: Secured, application: Application, tmp_path: Path
+) -> None:
+    """An injected pod may start before its ConfigMap is there; nothing is sent until it is."""
+    bundle, token = tmp_path / "ca.crt", tmp_path / "token"
+    files = ("--ca-file", str(bundle), "--token-file", str(token))
+    address = f"127.0.0.1:{free_port()}"
+    flags = ("--registry", secured.url, *files, "--listen", address)
+    with Sidecar("orders-late", application.port, *flags) as sidecar:
+        until(lambda: sidecar.problem() == "credentials")
+        status = sidecar.ask("status")
+        assert status.returncode == 1
+        assert f"cannot read {bundle}: No such file" in status.stdout
+        ready = until(lambda: _ready(address))
+        assert ready[0] == 503
+        assert str(bundle) in ready[1]
+
+        _replace(bundle, Path(secured.authority.path).read_text())
+        until(lambda: str(token) in sidecar.ask("status").stdout)
+        _replace(token, WRONG)
+        until(lambda: sidecar.problem() == "auth")
+        _replace(token, TOKEN)
+        until(lambda: _shown(secured, sidecar) == "UP")
+        until(lambda: _ready(address) == (200, "ready\n"))
+        _tell_nothing(sidecar, TOKEN, WRONG)
+        assert sidecar.terminate() == 0
+
+
+def _ready(address: str) -> tuple[int, str] | None:
+    """What `/readyz` says; `None`: nothing is served yet."""
+    connection = http.client.HTTPConnection(address, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except ConnectionError:
+        return None
+    finally:
+        connection.close()
+
+
 def test_certificate_is_rotated_on_disk(
     secured: Secured, application: Application, tmp_path: Path
 ) -> None:
@@ -218,7 +234,7 @@ def test_certificate_is_rotated_on_disk(
     with Sidecar(
         "orders-mtls", application.port, "--registry", secured.url, *flags, *SOON
     ) as sidecar:
-        until(lambda: sidecar.problem() == "auth")
+        until(lambda: sidecar.problem() == "forbidden")
 
         _replace(Path(files["crt"]), Path(new["tls_cert"]).read_text())
         until(lambda: "stays in force" in " ".join(sidecar.status()["notes"]))

@@ -21,16 +21,20 @@ What is asked next: the first row that applies.
 
 What an answer changes (`_REACTIONS`):
 
-    ========  ============ ============= =========== =========== ============
-    request   done         missing (404) invalid     denied      no answer, 5xx
-    ========  ============ ============= =========== =========== ============
-    REGISTER  registered   next path     refused     explain     next server
-    VERIFY    compare      forgotten     accept      accept      next server
-    RENEW     renewed      forgotten     explain     explain     next server
-    OVERRIDE  paused       forgotten     explain     explain     next server
-    LIFT      resumed      forgotten     explain     explain     next server
-    REMOVE    removed      next place    next server next server next server
-    ========  ============ ============= =========== =========== ============
+    ========  ============ ============= =========== ============ =============== ===============
+    request   done         missing (404) invalid     denied (401) forbidden (403) no answer, 5xx
+    ========  ============ ============= =========== ============ =============== ===============
+    REGISTER  registered   next path     refused     explain      refused         next server
+    VERIFY    compare      forgotten     accept      accept       accept          next server
+    RENEW     renewed      forgotten     explain     explain      explain         next server
+    OVERRIDE  paused       forgotten     explain     explain      explain         next server
+    LIFT      resumed      forgotten     explain     explain      explain         next server
+    REMOVE    removed      next place    next server next server  next server     next server
+    ========  ============ ============= =========== ============ =============== ===============
+
+What was forbidden is asked for again each minute, of a lease that is held with each look (VERIFY):
+a right may be given while we run, and asking more often gives nobody any. New credentials are tried
+at once.
 
 The next place after a 404 to REMOVE is another server, or another path, where a registration may
 have arrived that was never answered; the lease is removed if none has it.
@@ -65,6 +69,8 @@ CLOSING_TIMEOUT_MS = 2_000
 """So long a request may take once the lease is to be removed."""
 
 _VERIFY_EVERY_MS = 300_000
+_MOST_SAID = 300
+"""Characters of what a server says that are repeated."""
 _MOST_MISMATCHES = 3
 """So many answers that are not what was sent lead to another attempt."""
 _EXPLAINED_MS = 60_000
@@ -170,8 +176,15 @@ class Lease:
         if content == self.wished:
             return
         self.wished = content
-        if self.problem and self.problem.code == "invalid":
+        if self.problem and self.problem.code in ("invalid", "forbidden"):
             self._retry_ms = 0
+
+    def try_again(self) -> None:
+        """Take that there are new credentials: what failed without them is not waited for."""
+        if self.problem:
+            self._retry_ms = 0
+            self._refused = None
+            self._pace.give_back()  # one request for each change
 
     def pause(self) -> None:
         """Wish that nobody calls the instance: an override at the registry, OUT_OF_SERVICE."""
@@ -436,8 +449,7 @@ class Lease:
 
     def _settle(self, seen: document.Held, now_ms: int) -> None:
         self.seen = seen
-        self._to_verify = False
-        self._verified_ms = now_ms
+        self._end_look(now_ms)
         self._mismatches = 0
         instance = self.instance
         if (seen.ip, seen.port) != (instance.ip, instance.port):
@@ -449,8 +461,13 @@ class Lease:
 
     def _accept(self, _: Answer, now_ms: int) -> None:
         """Without the right to read, or without a readable answer, nothing can be compared."""
+        self._end_look(now_ms)
+
+    def _end_look(self, now_ms: int) -> None:
         self._to_verify = False
         self._verified_ms = now_ms
+        if self.problem and self.problem.code == "forbidden":
+            self._refused = None
 
     def _note_loss(self, _: Answer, now_ms: int) -> None:
         late = self.renewed_ms is not None and (
@@ -500,17 +517,22 @@ class Lease:
         self.servers.move_on(now_ms)
 
     def _note_refusal(self, answer: Answer, now_ms: int) -> None:
-        """What was sent is not valid: what the registry holds is kept until the wish changes."""
+        """What was sent is not taken: what the registry holds is kept until the wish changes."""
         self._explain(answer, now_ms)
         self._refused = self._sent_content
         if self.held is not None:
             self._retry_ms = now_ms
 
     def _explain(self, answer: Answer, now_ms: int) -> None:
-        self.problem = _problem_of(answer)
-        self._add_event(self.problem.text)
+        before, self.problem = self.problem, _problem_of(answer)
+        if self.problem != before:
+            self._add_event(self.problem.text)
         if self.problem.code == "auth":
             self._wait_for_servers(now_ms)
+        elif self.problem.code == "forbidden":
+            # Those whose right was taken together do not come back together.
+            pause_ms = _EXPLAINED_MS if self.held is None else self._interval_ms
+            self._retry_ms = now_ms + pace.renewal_pause_ms(pause_ms, self._chance)
         else:
             self._retry_ms = now_ms + _EXPLAINED_MS
         self.servers.move_on(now_ms)
@@ -562,14 +584,18 @@ class Lease:
         self._events.append(text)
 
     _REACTIONS: Mapping[Operation, tuple[Reaction, ...]] = {
-        # In the order of Outcome: done, missing, invalid, denied, failed.
-        Operation.REGISTER: (_note_success, _try_next_path, _note_refusal, _explain, _try_others),
-        Operation.VERIFY: (_compare, _note_loss, _accept, _accept, _try_others),
-        Operation.RENEW: (_note_renewal, _note_loss, _explain, _explain, _try_others),
-        Operation.OVERRIDE: (_note_pause, _note_loss, _explain, _explain, _try_others),
-        Operation.LIFT: (_note_resume, _note_loss, _explain, _explain, _try_others),
-        Operation.REMOVE: (_finish_removal, _try_next_place, _try_others, _try_others, _try_others),
-    }
+        # In the order of Outcome: done, missing, invalid, denied, forbidden, failed.
+        Operation.REGISTER: (
+            _note_success, _try_next_path, _note_refusal, _explain, _note_refusal, _try_others,
+        ),
+        Operation.VERIFY: (_compare, _note_loss, _accept, _accept, _accept, _try_others),
+        Operation.RENEW: (_note_renewal, _note_loss, _explain, _explain, _explain, _try_others),
+        Operation.OVERRIDE: (_note_pause, _note_loss, _explain, _explain, _explain, _try_others),
+        Operation.LIFT: (_note_resume, _note_loss, _explain, _explain, _explain, _try_others),
+        Operation.REMOVE: (
+            _finish_removal, _try_next_place, _try_others, _try_others, _try_others, _try_others,
+        ),
+    }  # fmt: skip
 
 
 def _collection(path: str) -> str:
@@ -579,19 +605,25 @@ def _collection(path: str) -> str:
 def _problem_of(answer: Answer) -> Problem:
     """Why a request was not accepted, and what to do."""
     status = answer.status
+    if answer.code == "credentials":
+        return Problem(
+            answer.code,
+            f"nothing is sent before the registry's credentials can be used: {answer.reason}",
+        )
     if not status:
-        return Problem("unreachable", answer.reason)
+        return Problem(answer.code, answer.reason)
     if status in (401, 407):
         return Problem(
             "auth",
             f"the registry does not accept our credentials, or wants some ({status}): look at the"
             " files of user and password, or of the token",
         )
+    said = _said(answer)
     if status == 403:
         return Problem(
-            "auth",
-            "the registry does not allow this identity to register this application (403): ask"
-            " whoever runs it for the right",
+            "forbidden",
+            "the registry does not allow this identity what it asks for (403):"
+            f" {said or 'ask whoever runs it for the right'}",
         )
     if 300 <= status < 400:
         return Problem(
@@ -599,8 +631,14 @@ def _problem_of(answer: Answer) -> Problem:
             f"the registry redirects to {answer.location or 'nowhere'} ({status}): write the URL"
             " that it has moved to",
         )
-    said = answer.body[:200].decode("utf-8", "replace").strip()
-    also = f": {said}" if said and said[0] not in "{<" else ""
+    also = f": {said}" if said else ""
     if status >= 500 or status in (408, 425, 429):
         return Problem("unavailable", f"the registry answers {status}{also}")
     return Problem("invalid", f"the registry refuses the registration ({status}){also}")
+
+
+def _said(answer: Answer) -> str:
+    """What the server says of a refusal, in one line; empty: nothing that is for people."""
+    text = answer.reason or answer.body[: 4 * _MOST_SAID].decode("utf-8", "replace")
+    line = "".join(each if each.isprintable() else " " for each in text.strip()[:_MOST_SAID])
+    return "" if line[:1] in ("{", "<") else line

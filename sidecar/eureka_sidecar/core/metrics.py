@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "eureka_sidecar_"
 _STATUSES = ("STARTING", "UP", "DOWN", "OUT_OF_SERVICE", "UNKNOWN")
-_RESULTS = ("done", "missing", "invalid", "denied", "failed")
+_RESULTS = ("done", "missing", "invalid", "denied", "forbidden", "failed")
 _CAUSES = ("expired", "unknown", "stale")
 
 

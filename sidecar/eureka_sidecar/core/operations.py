@@ -25,6 +25,7 @@ class Outcome(enum.Enum):
     MISSING = "missing"
     INVALID = "invalid"
     DENIED = "denied"
+    FORBIDDEN = "forbidden"
     FAILED = "failed"
 
 
@@ -46,7 +47,9 @@ class Request:
 class Answer:
     """An answer, or why there is none: then `status` is 0.
 
-    `sent` is false if surely nothing of the request reached the server.
+    `reason` is why there is none, else the server's own words for a refusal (X-Eurekube-Reason);
+    `code` that of the problem without an answer. `sent` is false if surely nothing of the request
+    reached the server.
     """
 
     status: int
@@ -54,6 +57,7 @@ class Answer:
     reason: str = ""
     sent: bool = True
     location: str = ""
+    code: str = "unreachable"
 
 
 def outcome(operation: Operation, answer: Answer) -> Outcome:
@@ -69,6 +73,8 @@ def outcome(operation: Operation, answer: Answer) -> Outcome:
         return Outcome.DONE
     if status == 404 or (status == 405 and operation is Operation.REGISTER):
         return Outcome.MISSING
-    if status in (401, 403, 407):
+    if status in (401, 407):
         return Outcome.DENIED
+    if status == 403:
+        return Outcome.FORBIDDEN
     return Outcome.INVALID

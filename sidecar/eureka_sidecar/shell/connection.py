@@ -22,19 +22,21 @@ if TYPE_CHECKING:
     from .resolve import Address, Resolver
 
 _MAX_REASONS = 3
+_UNAUTHORIZED = 401
 
 
 class NoAnswer(Exception):  # noqa: N818 - it is as expected as an answer
     """A request was not answered.
 
     `sent`: it may have had its effect; `False`: surely nothing of it reached the server. `reason`
-    is a sentence without a full stop.
+    is a sentence without a full stop, `code` that of the problem (`core/lease.py`).
     """
 
-    def __init__(self, reason: str, *, sent: bool) -> None:
+    def __init__(self, reason: str, *, sent: bool, code: str = "unreachable") -> None:
         super().__init__(reason)
         self.reason = reason
         self.sent = sent
+        self.code = code
 
 
 class _StepError(Exception):
@@ -102,7 +104,9 @@ class Server:
             waited = _seconds(self._loop.now_ms() - start_ms)
             reason = f"{self.url.authority} does not answer within {waited}"
             raise NoAnswer(reason, sent=self._sent) from None
-        except (_StepError, ResolveError, CredentialsError) as error:
+        except CredentialsError as error:
+            raise NoAnswer(str(error), sent=self._sent, code="credentials") from None
+        except (_StepError, ResolveError) as error:
             raise NoAnswer(str(error), sent=self._sent) from None
         finally:
             self._busy = False
@@ -116,22 +120,36 @@ class Server:
     async def _exchange(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, deadline: Deadline
     ) -> Response:
+        response = await self._attempt(method, path, headers, body, deadline)
+        if response.status == _UNAUTHORIZED and self._identity() != self._stream_identity:
+            # A token was replaced while the request with the old one was under way.
+            response = await self._attempt(method, path, headers, body, deadline)
+        return response
+
+    def _identity(self) -> tuple[ssl.SSLContext | None, str | None]:
+        """What the files of now say: how to speak TLS, and the value of `Authorization`."""
         context = self._credentials.context() if self.url.scheme == "https" else None
-        authorization = self._credentials.authorization()
+        return context, self._credentials.authorization()
+
+    async def _attempt(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, deadline: Deadline
+    ) -> Response:
+        identity = self._identity()
+        context, authorization = identity
         own = {"Authorization": authorization} if authorization else {}
         message = request(
             method, self.url.path + path, self.url.host_header, {**headers, **own}, body
         )
         if not deadline.left_ms():
             raise _StepError(f"no time is left to ask {self.url.authority}")
-        if self._is_usable((context, authorization)):
+        if self._is_usable(identity):
             try:
                 return await self._ask(message, self._reader(method), deadline)
             except _BrokenError:
                 pass
         self.close()
         self._stream = await self._connection(context, deadline)
-        self._stream_identity = (context, authorization)
+        self._stream_identity = identity
         return await self._ask(message, self._reader(method), deadline)
 
     def _reader(self, method: str) -> ResponseReader:

@@ -35,6 +35,10 @@ class Connections:
         """Why new credentials are not in force; empty: nothing is wrong."""
         return self._files.problem or ""
 
+    def changed(self) -> bool:
+        """Whether a file of its credentials has come, gone or changed since the last call."""
+        return self._files.changed()
+
     def servers(self) -> list[Server]:
         """A connection to each server, for one lease; it gives whole paths, as it tries several."""
         return [

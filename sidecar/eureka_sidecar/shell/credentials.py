@@ -32,12 +32,19 @@ class CredentialFiles:
         pems = (credentials.ca_file, credentials.cert_file, credentials.key_file)
         self._authorization = _Current(texts, lambda: _authorization(credentials))
         self._context = _Current(pems, lambda: _context(credentials))
+        self._paths = [path for path in (*texts, *pems) if path]
+        self._seen = [_seen(path) for path in self._paths]
 
     @property
     def problem(self) -> str | None:
         """Why a new version is not in force; `None`: nothing is wrong."""
         both = (self._authorization.problem, self._context.problem)
         return "; ".join(each for each in both if each) or None
+
+    def changed(self) -> bool:
+        """Whether a file has come, gone or changed since the last call."""
+        before, self._seen = self._seen, [_seen(path) for path in self._paths]
+        return self._seen != before
 
     def authorization(self) -> str | None:
         """The value of `Authorization`; `None`: there is none.
@@ -96,6 +103,14 @@ def _version(path: str) -> tuple[int, ...]:
     except OSError as error:
         _refuse(path, error.strerror)
     return now.st_dev, now.st_ino, now.st_mtime_ns, now.st_size
+
+
+def _seen(path: str) -> tuple[int, ...] | None:
+    """Its version; `None`: it cannot be read."""
+    try:
+        return _version(path)
+    except CredentialsError:
+        return None
 
 
 def _authorization(credentials: Credentials) -> str | None:

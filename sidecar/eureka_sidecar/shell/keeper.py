@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 READ_HEADERS = {"Accept": "application/json", "User-Agent": "eureka-sidecar"}
 _WRITE_HEADERS = {**READ_HEADERS, "Content-Type": "application/json"}
+_REASON = "x-eurekube-reason"
+"""The header in which an Eurekube registry says why it refuses a request."""
 
 
 async def keep(
@@ -57,7 +59,10 @@ async def _answer(
             request.method, request.target, headers, request.body, deadline, changed
         )
     except NoAnswer as failure:
-        return Answer(0, reason=failure.reason, sent=failure.sent)
+        return Answer(0, reason=failure.reason, sent=failure.sent, code=failure.code)
     return Answer(
-        response.status, response.body, location=response.headers.get("location", "")[:200]
+        response.status,
+        response.body,
+        reason=response.headers.get(_REASON, ""),
+        location=response.headers.get("location", "")[:200],
     )

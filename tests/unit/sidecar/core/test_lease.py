@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -366,7 +367,14 @@ def test_failed_renewal_is_tried_at_the_other_servers_and_then_in_its_own_time()
     [
         (Answer(400, b"Missing vipAddress"), "invalid", "refuses the registration (400)"),
         (Answer(401), "auth", "(401): look at the files"),
-        (Answer(403), "auth", "ask whoever runs it for the right"),
+        (Answer(403), "forbidden", "ask whoever runs it for the right"),
+        (Answer(403, b"orders may not\nregister PAY"), "forbidden", "(403): orders may not regi"),
+        (Answer(403, b"{}", reason="the name is shop's"), "forbidden", "(403): the name is shop's"),
+        (
+            Answer(0, reason="cannot read /ca.crt", sent=False, code="credentials"),
+            "credentials",
+            "nothing is sent before the registry's credentials can be used: cannot read /ca.crt",
+        ),
         (Answer(404), "context_path", "write the base path"),
         (Answer(307, location="https://b/"), "redirect", "redirects to https://b/ (307)"),
         (Answer(503, b"not yet"), "unavailable", "answers 503: not yet"),
@@ -387,6 +395,111 @@ def test_what_the_registry_does_not_take_is_explained(
     assert talk.ask() == REGISTER
     talk.answer(204)
     assert talk.lease.problem is None
+
+
+def test_what_is_forbidden_is_asked_for_once_a_minute_and_said_once() -> None:
+    """No number of requests gives a right, and a log of thousands of pods fills up."""
+    talk = Conversation(["/eureka/", "/b/"])
+    times = []
+    for _ in range(4):
+        assert talk.ask().startswith("POST")
+        times.append(talk.now_ms)
+        talk.answer(403, reason="payments is shop's")
+
+    assert [after - before for before, after in itertools.pairwise(times)] == [57_001] * 3
+    assert talk.lease.take_events() == [
+        "the registry does not allow this identity what it asks for (403): payments is shop's"
+    ]
+    assert talk.lease.counters.registrations["forbidden"] == 4
+
+
+def test_change_that_is_forbidden_does_not_cost_the_lease() -> None:
+    """Such as an annotation with the namespace of another: what is held is renewed."""
+    talk = Conversation()
+    talk.hold()
+    talk.lease.wish(Content("UP", {"namespace": "other"}))
+    assert talk.ask() == REGISTER
+    talk.answer(403)
+
+    asked = []
+    for _ in range(40):
+        asked.append(talk.ask())
+        talk.answer(403 if asked[-1] == REGISTER else 200)
+
+    renewals = asked.index(f"GET {INSTANCE_PATH}")
+    assert renewals > 20
+    assert set(asked[:renewals]) == {f"PUT {INSTANCE_PATH}"}
+    assert asked[renewals + 1] == REGISTER
+    assert asked.count(REGISTER) == 1
+    assert talk.lease.held == UP
+    assert talk.lease.problem
+    assert talk.lease.problem.code == "forbidden"
+
+
+def test_renewal_that_is_forbidden_is_tried_at_the_pace_of_renewals() -> None:
+    """A rule that was changed by mistake for a moment costs no lease."""
+    talk = Conversation()
+    talk.hold()
+    talk.ask()
+    talk.answer(403)
+    at_ms = talk.now_ms
+
+    assert talk.ask() == f"PUT {INSTANCE_PATH}"
+    assert talk.now_ms - at_ms == 9_500
+    talk.answer(200)
+    assert talk.lease.problem is None
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_new_credentials_are_tried_at_once(status: int) -> None:
+    """Also when all that may follow at once is used up: they come once an hour."""
+    talk = Conversation()
+    for _ in range(6):
+        talk.ask()
+        talk.answer(status)
+    at_ms = talk.now_ms
+
+    talk.lease.try_again()
+
+    assert talk.ask() == REGISTER
+    assert talk.now_ms == at_ms
+    talk.answer(204)
+    assert talk.lease.problem is None
+
+
+def test_change_that_was_forbidden_is_tried_with_new_credentials() -> None:
+    """They may be those of somebody who has the right."""
+    talk = Conversation()
+    talk.hold()
+    talk.lease.wish(Content("UP", {"namespace": "other"}))
+    talk.ask()
+    talk.answer(403)
+
+    talk.lease.try_again()
+
+    assert talk.ask() == REGISTER
+
+
+def test_new_credentials_change_nothing_where_all_is_well() -> None:
+    """Every pod of a cluster gets a new token each hour."""
+    talk = Conversation()
+    talk.hold()
+    wake_ms = talk.lease.wake_ms(talk.now_ms)
+
+    talk.lease.try_again()
+
+    assert talk.lease.wake_ms(talk.now_ms) == wake_ms
+
+
+def test_words_of_a_server_are_one_line_of_bounded_length() -> None:
+    """They come into logs and terminals."""
+    talk = Conversation()
+    talk.ask()
+    talk.lease.receive(Answer(403, b"\x1b[31m\n" + b"x" * 9_000), talk.now_ms)
+
+    assert talk.lease.problem
+    assert talk.lease.problem.text.isprintable()
+    assert len(talk.lease.problem.text) < 400
 
 
 def test_page_of_an_error_is_not_repeated() -> None:

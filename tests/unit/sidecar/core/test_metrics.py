@@ -51,6 +51,7 @@ def test_what_has_not_happened_is_zero_and_not_absent() -> None:
     read = values(text([Standing(Counters(), up=False)], {}, Checks()))
 
     assert read["registrations_total", "1", "denied"] == 0
+    assert read["renewals_total", "1", "forbidden"] == 0
     assert read["reregistrations_total", "1", "unknown"] == 0
     assert read["status", "DOWN"] == 0
     assert read["health_checks_total", "failure"] == 0

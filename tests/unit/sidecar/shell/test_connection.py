@@ -575,6 +575,27 @@ def test_credentials_are_sent_and_new_ones_on_a_new_connection(tmp_path: Path) -
     assert peer.connections == 2
 
 
+def test_token_that_is_replaced_on_the_way_is_sent_again(tmp_path: Path) -> None:
+    """The old one may have ended meanwhile; a token that is as before is sent once."""
+    token = tmp_path / "token"
+    token.write_text("old")
+
+    def refuse_and_replace(peer: Peer, connection: socket.socket, _number: int) -> None:
+        while b"Bearer old" in peer.request(connection):
+            token.write_text("newer")
+            connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+        connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+
+    with (
+        serving(refuse_and_replace) as peer,
+        closing(Asking(peer.port, credentials=Credentials(token_file=str(token)))) as client,
+    ):
+        assert client.ask().status == 401
+
+    tokens = [each.partition(b"Bearer ")[2].split()[0] for each in peer.requests]
+    assert tokens == [b"old", b"newer"]
+
+
 def test_credentials_that_cannot_be_read_are_no_request(tmp_path: Path) -> None:
     """Without them the registry would answer 401, which explains less."""
     credentials = Credentials(token_file=str(tmp_path / "token"))
@@ -586,6 +607,7 @@ def test_credentials_that_cannot_be_read_are_no_request(tmp_path: Path) -> None:
         client.ask()
 
     assert not error.value.sent
+    assert error.value.code == "credentials"
     assert not peer.connections
 
 

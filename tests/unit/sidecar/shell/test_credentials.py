@@ -167,6 +167,24 @@ def test_broken_new_version_leaves_the_last_good_one(tmp_path: Path) -> None:
     assert credentials.problem is None
 
 
+def test_change_of_any_file_is_seen_once(tmp_path: Path) -> None:
+    """Injected files come after the start: an optional ConfigMap, a token that is renewed."""
+    authority, token = str(tmp_path / "ca.crt"), str(tmp_path / "token")
+    credentials = CredentialFiles(Credentials(ca_file=authority, token_file=token))
+    assert not credentials.changed()
+
+    written(tmp_path / "ca.crt", "x")
+    assert credentials.changed()
+    assert not credentials.changed()
+    written(tmp_path / "token", "one")
+    assert credentials.changed()
+    written(tmp_path / "token", "two")
+    assert credentials.changed()
+    (tmp_path / "token").unlink()
+    assert credentials.changed()
+    assert not credentials.changed()
+
+
 def test_tls_always_verifies_and_believes_exactly_the_given_authority(tmp_path: Path) -> None:
     """No switch turns it off, and the system's authorities have no say about a registry."""
     authority = Authority(tmp_path)

@@ -30,7 +30,10 @@ PATH = "/eureka/apps/ORDERS/orders-1"
 
 
 class Registry(ThreadingHTTPServer):
-    """Holds one instance, as Eureka does; `redirect` is where registrations are sent instead."""
+    """Holds one instance, as Eureka does; `redirect` is where registrations are sent instead.
+
+    `refusal` is why they are refused, if they are.
+    """
 
     block_on_close = True
     daemon_threads = False
@@ -41,6 +44,7 @@ class Registry(ThreadingHTTPServer):
         self.headers: list[dict[str, str]] = []
         self.held: dict[str, Any] | None = None
         self.redirect = ""
+        self.refusal = ""
         self.ended = threading.Event()
 
     @property
@@ -58,6 +62,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._note(json.loads(body)["instance"]["status"])
         if self.server.redirect:
             self._answer(302, location=self.server.redirect)
+            return
+        if self.server.refusal:
+            self._answer(403, b"<html>", refusal=self.server.refusal)
             return
         self.server.held = json.loads(body)
         self._answer(204)
@@ -83,8 +90,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.journal.append(f"{self.command} {self.path} {status}".strip())
         self.server.headers.append(dict(self.headers.items()))
 
-    def _answer(self, status: int, body: bytes = b"", location: str = "") -> None:
+    def _answer(
+        self, status: int, body: bytes = b"", location: str = "", refusal: str = ""
+    ) -> None:
         self.send_response(status)
+        if refusal:
+            self.send_header("X-Eurekube-Reason", refusal)
         if location:
             self.send_header("Location", location)
         self.send_header("Content-Length", str(len(body)))
@@ -262,6 +273,23 @@ def test_place_of_a_redirection_is_told_but_not_followed(registry: Registry) -> 
 
     assert f"redirects to http://other/{'x' * 187} (302)" in texts[0]
     assert registry.journal[0].startswith("POST")
+
+
+def test_words_of_a_refusal_are_told(registry: Registry) -> None:
+    """Who asked, and which rule said no: whoever reads it cannot see the registry's log."""
+    registry.refusal = "shop/orders may not register PAYMENTS, which is billing's"
+    kept = Keeping(registry.url)
+    found: list[tuple[str, str]] = []
+
+    def refused() -> bool:
+        if kept.lease.problem:
+            found.append((kept.lease.problem.code, kept.lease.problem.text))
+        return bool(found)
+
+    kept.keep(refused)
+
+    assert found[0][0] == "forbidden"
+    assert found[0][1].endswith(f"(403): {registry.refusal}")
 
 
 def test_lease_that_never_began_ends_after_one_look(registry: Registry) -> None:
