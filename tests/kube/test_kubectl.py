@@ -161,7 +161,8 @@ def written(shape: Shape) -> str:
     clusters = []
     for each in given:
         place, _, name = each.partition("/")
-        body = document({"injection": shape.injection} if shape.injection else {}, name)
+        injection = {"injection": shape.injection} if shape.injection else {}
+        body = document({**injection, **shape.security}, name)
         clusters.append({**body, "metadata": {**body["metadata"], "namespace": place}})
     pod = shape.given()
     own = {**pod.get("metadata", {}), "namespace": shape.namespace["metadata"]["name"]}

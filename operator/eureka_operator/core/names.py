@@ -58,6 +58,10 @@ MANAGEMENT_PORT: Final = 8763
 MANAGER: Final = "eureka-operator"
 """The field manager of everything that the operator applies."""
 
+AUTHORITIES_PREFIX: Final = "eurekube-ca-"
+AUTHORITIES_KEY: Final = "ca.crt"
+"""Where a ConfigMap of authorities has them, and the Secret that they are of."""
+
 _HASH_DIGITS: Final = 16
 
 
@@ -113,6 +117,15 @@ def trust(cluster: str) -> str:
 def peer_secret(cluster: str) -> str:
     """The Secret with the password by which a cluster's peers know each other."""
     return f"{cluster}-peer"
+
+
+def authorities(cluster: str, namespace: str) -> str:
+    """The ConfigMap with a cluster's CAs in the namespaces of its pods; at most 108 characters.
+
+    A dot is in neither name, so no two clusters have the same one: with a hyphen `a-b/c` would give
+    its CAs to the pods of `a/b-c`.
+    """
+    return f"{AUTHORITIES_PREFIX}{namespace}.{cluster}"
 
 
 def host(name: str, namespace: str, domain: str) -> str:

@@ -54,7 +54,9 @@ class _Configuration(msgspec.Struct):
 def sidecar_of(pod: Mapping[str, Any]) -> Sidecar | None:
     """The sidecar that the injector gave to a pod; `None`: it gave it none."""
     found = status.of(pod)
-    containers = [each for each in pods.items(pod, "initContainers") if each["name"] == CONTAINER]
+    containers = [
+        each for each in pods.items(pod, "initContainers") if each.get("name") == CONTAINER
+    ]
     if found is None or found.result != "injected" or not containers:
         return None
     configured = _configuration(containers[0])

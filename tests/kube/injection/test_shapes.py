@@ -62,7 +62,9 @@ class World:
         given = SHAPES[name].namespace
         if given["metadata"]["name"] in _OWN_NAMES:
             return {"metadata": {**given["metadata"], "name": self._own(given["metadata"]["name"])}}
-        is_usual = given == SHAPES["01-one-port"].namespace and SHAPES[name].registries is None
+        shape = SHAPES[name]
+        is_usual = given == SHAPES["01-one-port"].namespace and shape.registries is None
+        is_usual = is_usual and not shape.security
         own = "shop" if is_usual else f"shop-{name[:2]}"
         return {"metadata": {**given["metadata"], "name": own}}
 
@@ -77,10 +79,14 @@ class World:
         pairs = [(each.partition("/")[0], each.partition("/")[2]) for each in given]
         return [(self._at(at, name), cluster) for at, cluster in pairs]
 
-    def config(self, name: str, **rest: object) -> Config:
-        """What the injectors are run with, as far as it concerns a shape."""
+    def config(self, name: str, security: Object | None = None, **rest: object) -> Config:
+        """What the injectors are run with, as far as it concerns a shape.
+
+        `security` is that of its registries; `None`: as the shape has it.
+        """
         injection = SHAPES[name].injection
-        found = tuple(registry(n, at, injection) for at, n in self.registries(name))
+        spec = SHAPES[name].security if security is None else security
+        found = tuple(registry(n, at, injection, **spec) for at, n in self.registries(name))
         return config(registries=found, own_namespace=self._home, cluster_uid=self._uid, **rest)
 
     def given(self, name: str) -> Object:
@@ -88,7 +94,8 @@ class World:
         first = SHAPES[name].first
         if first is None:
             return SHAPES[name].pod
-        decision = decide(SHAPES[name].pod, self.namespace(name), self.config(name, **first))
+        config = self.config(name, {}, **first)
+        decision = decide(SHAPES[name].pod, self.namespace(name), config)
         return SHAPES[name].after(decision)
 
     def golden(self, name: str, result: Object) -> Object:
@@ -97,6 +104,7 @@ class World:
         text = text.replace("0000-kube-system", self._uid)
         for place in ("shop", "infra"):
             text = text.replace(f".{place}.svc.", f".{self._at(place, name)}.svc.")
+            text = text.replace(f"eurekube-ca-{place}.", f"eurekube-ca-{self._at(place, name)}.")
         patch = json.dumps(yaml.safe_load(text).get("patch", []))
         hashes = _HASH.findall(json.dumps(result).replace("\\", ""))
         if hashes:
@@ -137,7 +145,8 @@ async def _make(world: World, cluster: Plan) -> list[str]:
         for place, cluster_name in world.registries(name):
             spaces.setdefault(place, {"name": place})
             injection = SHAPES[name].injection
-            clusters[place, cluster_name] = {"injection": injection} if injection else {}
+            own_spec = {"injection": injection} if injection else {}
+            clusters[place, cluster_name] = {**own_spec, **SHAPES[name].security}
     own = [each for each in spaces if each.startswith(("shop", "infra", "other"))]
     async with Client(cluster.kubeconfig) as client:
         runtime = {"metadata": {"name": _RUNTIME}, "handler": _RUNTIME}

@@ -23,6 +23,8 @@ delay renewals. Always there: without requests no autoscaler computes the pod's 
 
 _PEER: Final = re.compile(r"^https?://|[.:/].*")
 """What is not the name of the peer in its URL."""
+_URL: Final = re.compile(r"^https?://(\[[^\]]*\]|[^/:]+)(?::[0-9]+)?(/.*)?$")
+"""Host and path of an URL."""
 
 OLDEST_API_SERVER: Final = (1, 33)
 """From here on no kubelet that may join is without native sidecars and the preStop sleep."""
@@ -32,6 +34,7 @@ class Known(msgspec.Struct, frozen=True):
     """An EurekaCluster as a place to register: its URLs, those of peers first.
 
     `zones` are the nodes' zones of the peers, in the same order, each empty if it is in none.
+    `tls`: it is reached by https. `auth` is `spec.auth.type`: how it knows who asks.
     """
 
     namespace: str
@@ -39,10 +42,17 @@ class Known(msgspec.Struct, frozen=True):
     urls: tuple[str, ...]
     injection: Injection = Injection()
     zones: tuple[str, ...] = ()
+    tls: bool = False
+    auth: str = "None"
 
     def __str__(self) -> str:
         """As the annotation eurekube.io/registry names it."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def authorities(self) -> str:
+        """The ConfigMap with its CAs, in the namespaces of its pods."""
+        return names.authorities(self.name, self.namespace)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +82,8 @@ def read_registry(document: Mapping[str, Any], domain: str) -> Known | tuple[Pro
 
     A pod knows its zone only when it is bound to a node. So its sidecar gets all peers with their
     zones, and begins with one of its own; and last the Service, which outlives changes of peers.
-    Before there is a status it is the Service alone.
+    Before there is a status it is the Service alone. Scheme and port are those of the spec, which
+    may be newer than the status: what went out in plain text once has been read.
     """
     cluster = read(document)
     if not isinstance(cluster, Cluster):
@@ -85,10 +96,20 @@ def read_registry(document: Mapping[str, Any], domain: str) -> Known | tuple[Pro
     return Known(
         cluster.namespace,
         cluster.name,
-        tuple(dict.fromkeys((*of_peers, service))),
+        tuple(_reached(each, cluster) for each in dict.fromkeys((*of_peers, service))),
         cluster.spec.injection,
         _zones(cluster, of_peers),
+        cluster.spec.tls is not None,
+        cluster.spec.auth.type,
     )
+
+
+def _reached(url: str, cluster: Cluster) -> str:
+    """A URL as sidecars use it: by https if the cluster has it, whatever else is served."""
+    tls, found = cluster.spec.tls, _URL.match(url)
+    if tls is None or found is None:
+        return url
+    return f"https://{found[1]}:{tls.port}{found[2] or '/'}"
 
 
 def _service(cluster: Cluster, domain: str) -> str:

@@ -16,17 +16,20 @@ from eureka_operator.core.injection.parts import (
     Made,
     configuration,
     container,
+    credentials_notes,
+    credentials_volume,
     drain,
     parts_for,
     skip_parts,
 )
 from eureka_operator.core.injection.patches import (
     CONTAINER,
-    VOLUME,
+    VOLUMES,
     Operation,
     Parts,
     apply,
     difference,
+    volume_places,
     with_parts,
     without_parts,
 )
@@ -155,10 +158,13 @@ def _made(
         return document
     sidecar = container(pod, document, chosen, config)
     held = drain(pod, wishes, chosen)
-    if any(each["name"] == VOLUME for each in pods.items(pod, "volumes")):
-        return Finding(reasons.NAME_TAKEN, VOLUME)
-    notes = (*findings, *registered.notes)
-    return overrun(pod, sidecar) or parts_for(pod, sidecar, held, config.version, notes)
+    taken = [each["name"] for each in pods.items(pod, "volumes") if each["name"] in VOLUMES]
+    if taken:
+        return Finding(reasons.NAME_TAKEN, ", ".join(taken))
+    notes = (*findings, *registered.notes, *credentials_notes(chosen))
+    return overrun(pod, sidecar) or parts_for(
+        pod, sidecar, held, config.version, notes, credentials_volume(chosen)
+    )
 
 
 def _patch(
@@ -171,14 +177,12 @@ def _patch(
     """
     if before is None or before.result != "injected":
         return difference(pod, with_parts(original, found.parts))
-    places = [_place(pod, "initContainers", CONTAINER), _place(pod, "volumes", VOLUME)]
+    place, places = _place(pod, "initContainers", CONTAINER), volume_places(pod, found.parts)
     is_marked = status.INJECTED_LABEL in pods.labels_of(pod)
     is_held = found.parts.hooks.issubset(before.hooks)
-    if before.hash == found.hash and None not in places and is_marked and is_held:
+    if before.hash == found.hash and None not in (place, *places) and is_marked and is_held:
         return ()
-    parts: Parts = msgspec.structs.replace(
-        found.parts, container_at=places[0] or 0, volume_at=places[1]
-    )
+    parts: Parts = msgspec.structs.replace(found.parts, container_at=place or 0, volumes_at=places)
     return difference(pod, with_parts(original, parts))
 
 

@@ -17,10 +17,11 @@ from eureka_operator.api.spec import Quantities, SidecarResources
 from eureka_operator.core import names
 from eureka_operator.core.injection import pods, reasons
 from eureka_operator.core.injection.annotations import Wishes
-from eureka_operator.core.injection.config import Config
+from eureka_operator.core.injection.config import Config, Known
 from eureka_operator.core.injection.instances import Instances
 from eureka_operator.core.injection.patches import (
     CONTAINER,
+    CREDENTIALS,
     VOLUME,
     Parts,
     empty_key,
@@ -43,6 +44,14 @@ from eureka_sidecar.core.settings import Facts, Problems
 
 _CONFIG: Final = "EUREKA_SIDECAR_CONFIG"
 _FOLDER: Final = "/pod"
+_CREDENTIALS_FOLDER: Final = "/eureka-credentials"
+_TOKEN: Final = "token"  # noqa: S105 - the name of a file
+_AUDIENCE: Final = "eureka"
+"""Whom the pod's token is for; the API server does not take it."""
+_TOKEN_LASTS_S: Final = 3_600
+"""The kubelet writes another one after four fifths of it."""
+_BY_TOKEN: Final = "ServiceAccount"  # noqa: S105
+_BY_SECRET: Final = ("Basic", "Bearer")
 _ACCOUNT_FOLDER: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where the API server's plugin ServiceAccount mounts the pod's token in each container that has
 nothing there; it runs again after webhooks. So the sidecar has the volume of its own there, too."""
@@ -120,8 +129,54 @@ def configuration(
 
 
 def _registries(chosen: Registries) -> Iterator[Object]:
-    for urls, zones in zip_longest(chosen.urls, chosen.zones, fillvalue=()):
-        yield {"urls": list(urls), **({"zones": list(zones)} if zones else {})}
+    for place, (urls, zones) in enumerate(zip_longest(chosen.urls, chosen.zones, fillvalue=())):
+        files = _credential_files(chosen, place)
+        yield {"urls": list(urls), **({"zones": list(zones)} if zones else {}), **files}
+
+
+def _credential_files(chosen: Registries, place: int) -> dict[str, str]:
+    """The files by which the sidecar knows a registry, and is known there."""
+    known = chosen.known[place] if place < len(chosen.known) else None
+    files = {}
+    if known is not None and known.tls:
+        files["caFile"] = f"{_CREDENTIALS_FOLDER}/{_authorities_file(chosen, place)}"
+    if known is not None and known.auth == _BY_TOKEN:
+        files["tokenFile"] = f"{_CREDENTIALS_FOLDER}/{_TOKEN}"
+    return files
+
+
+def _authorities_file(chosen: Registries, place: int) -> str:
+    """Of each registry its own: none is believed because another one is."""
+    return names.AUTHORITIES_KEY if len(chosen.urls) == 1 else f"ca-{place}.crt"
+
+
+def credentials_volume(chosen: Registries) -> Object | None:
+    """The volume with these files; `None`: no registry needs one.
+
+    The ConfigMaps are optional: the operator makes them when it sees the pod, and the application
+    must not wait for them. Nobody needs a user or group to read the token: the kubelet gives it to
+    the pod's `fsGroup`, or to the user that all containers share, or else to everybody in the pod.
+    """
+    sources: list[Object] = [
+        _authorities_source(known, _authorities_file(chosen, place))
+        for place, known in enumerate(chosen.known)
+        if known is not None and known.tls
+    ]
+    if any(known is not None and known.auth == _BY_TOKEN for known in chosen.known):
+        token = {"audience": _AUDIENCE, "expirationSeconds": _TOKEN_LASTS_S, "path": _TOKEN}
+        sources.append({"serviceAccountToken": token})
+    return {"name": CREDENTIALS, "projected": {"sources": sources}} if sources else None
+
+
+def _authorities_source(known: Known, file: str) -> Object:
+    item = {"key": names.AUTHORITIES_KEY, "path": file}
+    return {"configMap": {"name": known.authorities, "items": [item], "optional": True}}
+
+
+def credentials_notes(chosen: Registries) -> tuple[Finding, ...]:
+    """What the sidecar would need and cannot be given."""
+    lacking = [str(known) for known in chosen.known if known and known.auth in _BY_SECRET]
+    return (Finding(reasons.NO_CREDENTIALS, ", ".join(lacking)),) if lacking else ()
 
 
 def _instance(entry: Object, timed: Mapping[str, int], metadata: Mapping[str, str]) -> Object:
@@ -137,6 +192,9 @@ def container(
 ) -> Object:
     """The native sidecar."""
     sidecar = chosen.injection.sidecar
+    mounts = [(VOLUME, _FOLDER), (VOLUME, _ACCOUNT_FOLDER)]
+    if credentials_volume(chosen) is not None:
+        mounts.append((CREDENTIALS, _CREDENTIALS_FOLDER))
     return {
         "name": CONTAINER,
         "image": sidecar.image or config.image,
@@ -152,8 +210,7 @@ def container(
         "securityContext": _security(pod),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
-            {"name": VOLUME, "mountPath": path, "readOnly": True}
-            for path in (_FOLDER, _ACCOUNT_FOLDER)
+            {"name": name, "mountPath": path, "readOnly": True} for name, path in mounts
         ],
     }
 
@@ -215,12 +272,15 @@ def parts_for(
     held: Drain,
     version: str,
     notes: tuple[Finding, ...],
+    credentials: Object | None = None,
 ) -> Made:
-    """All parts for a pod that has none of ours, with the annotation that tells of them."""
+    """All parts for a pod that has none of ours, with the annotation that tells of them.
+
+    `credentials` is the volume with CAs and token; `None`: there is none.
+    """
     volume = _volume()
-    digest = names.object_digest(
-        {"container": sidecar, "volume": volume, "drain": held.granted_s, "version": version}
-    )
+    hashed = {"container": sidecar, "volume": volume, "drain": held.granted_s, "version": version}
+    digest = names.object_digest(hashed | ({"credentials": credentials} if credentials else {}))
     found = (*notes, *_drain_notes(pod, held))
     status = Status(
         version=version,
@@ -241,7 +301,7 @@ def parts_for(
     parts = Parts(
         annotations=annotations,
         container=sidecar,
-        volume=volume,
+        volumes=(volume,) if credentials is None else (volume, credentials),
         hooks=frozenset(status.hooks),
         hold_s=held.granted_s,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +25,9 @@ from eureka_operator.core.kinds import Object
 
 CONTAINER: Final = "eureka-sidecar"
 VOLUME: Final = "eurekube-pod"
+CREDENTIALS: Final = "eurekube-credentials"
+"""The volume with CAs of registries and the pod's token for them."""
+VOLUMES: Final = frozenset((VOLUME, CREDENTIALS))
 
 Operation = dict[str, Any]
 """An operation of a JSON patch."""
@@ -38,16 +42,16 @@ _LISTS: Final = frozenset(f"/spec/{field}" for field in pods.LISTS)
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What a pod gets; `None` and empty: nothing. `hooks` are containers to be held for `hold_s`.
 
-    `container_at` and `volume_at` are their places; a volume's `None`: the end.
+    `container_at` and `volumes_at` are their places; a volume's `None`: the end.
     """
 
     annotations: Mapping[str, str]
     container: Object | None = None
-    volume: Object | None = None
+    volumes: tuple[Object, ...] = ()
     hooks: frozenset[str] = frozenset()
     hold_s: int = 0
     container_at: int = 0
-    volume_at: int | None = None
+    volumes_at: tuple[int | None, ...] = ()
 
 
 def with_parts(pod: Mapping[str, Any], parts: Parts) -> Object:
@@ -55,20 +59,39 @@ def with_parts(pod: Mapping[str, Any], parts: Parts) -> Object:
     result = dict(pod)
     metadata = result["metadata"] = dict(pod.get("metadata") or {})
     metadata["annotations"] = {**pods.annotations_of(pod), **parts.annotations}
-    if parts.container is None or parts.volume is None:
+    if parts.container is None:
         return result
     metadata["labels"] = {INJECTED_LABEL: INJECTED_VALUE, **pods.labels_of(pod)}
     spec = result["spec"] = dict(pod["spec"])
-    starting, volumes = pods.items(pod, "initContainers"), pods.items(pod, "volumes")
-    end = len(volumes) if parts.volume_at is None else parts.volume_at
-    at = parts.container_at
+    starting, at = pods.items(pod, "initContainers"), parts.container_at
     spec["initContainers"] = [*starting[:at], parts.container, *starting[at:]]
-    spec["volumes"] = [*volumes[:end], parts.volume, *volumes[end:]]
+    spec["volumes"] = _with_volumes(pods.items(pod, "volumes"), parts)
     spec["containers"] = [
         _held(each, parts.hold_s) if each["name"] in parts.hooks else each
         for each in pods.items(pod, "containers")
     ]
     return result
+
+
+def _with_volumes(volumes: Sequence[Object], parts: Parts) -> list[Object]:
+    """Volumes with ours among them; the first place is filled first, or the others would move."""
+    result = list(volumes)
+    end = len(volumes) + len(parts.volumes)
+    placed = [
+        (end if at is None else at, each)
+        for each, at in zip_longest(parts.volumes, parts.volumes_at)
+    ]
+    for at, each in sorted(placed, key=lambda pair: pair[0]):
+        result.insert(at, each)
+    return result
+
+
+def volume_places(pod: Mapping[str, Any], parts: Parts) -> tuple[int | None, ...]:
+    """Where volumes of ours are among those that stay; `None`: it is not there."""
+    wanted = [each["name"] for each in parts.volumes]
+    named = [each["name"] for each in pods.items(pod, "volumes")]
+    staying = [each for each in named if each in wanted or each not in VOLUMES]
+    return tuple(staying.index(each) if each in staying else None for each in wanted)
 
 
 def _held(container: Object, hold_s: int) -> Object:
@@ -94,10 +117,9 @@ def without_parts(pod: Mapping[str, Any], status: Status) -> Object:
 
 def _spec_without(spec: Mapping[str, Any], status: Status) -> Object:
     result = dict(spec)
-    for field, name in (("initContainers", CONTAINER), ("volumes", VOLUME)):
-        _put(
-            result, field, [each for each in spec.get(field) or () if each["name"] != name], status
-        )
+    for field, ours in (("initContainers", {CONTAINER}), ("volumes", VOLUMES)):
+        kept = [each for each in spec.get(field) or () if each["name"] not in ours]
+        _put(result, field, kept, status)
     if spec.get("containers"):
         result["containers"] = [
             _released(each, status) if each["name"] in status.hooks else each

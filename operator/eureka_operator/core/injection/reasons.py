@@ -235,6 +235,14 @@ CONFIGURATION_REFUSED: Final = Reason(
 
 # Injected, and worth knowing
 
+NO_CREDENTIALS: Final = Reason(
+    "no_credentials",
+    _NOTED,
+    "the registry knows clients by a password or token of its Secret (spec.auth.type Basic or"
+    " Bearer), which no injected sidecar has, so it does not let this pod in",
+    "Set spec.auth.type of the EurekaCluster to ServiceAccount, or write the sidecar into the pod"
+    " by hand (docs/sidecar.md).",
+)
 HEALTH_EXEC_UNSUPPORTED: Final = Reason(
     "health_exec_unsupported",
     _NOTED,
@@ -297,7 +305,8 @@ REASONS: Final = {
         WINDOWS_OS, SIDECAR_PRESENT, DEBUG_COPY, HOST_NETWORK, NO_APP_CONTAINER, NO_PORT, UDP_PORT,
         AMBIGUOUS_PORT, APP_NOT_ALLOWED, NO_REGISTRY, AMBIGUOUS_REGISTRY, UNKNOWN_REGISTRY,
         URLS_NOT_ALLOWED, CREDENTIALS_IN_ANNOTATION, BAD_ANNOTATION, NAME_TAKEN, POD_BUDGET,
-        CONFIGURATION_REFUSED, HEALTH_EXEC_UNSUPPORTED, HEALTH_DOWNGRADED, PROBE_PORT_DIFFERS,
+        CONFIGURATION_REFUSED, NO_CREDENTIALS, HEALTH_EXEC_UNSUPPORTED, HEALTH_DOWNGRADED,
+        PROBE_PORT_DIFFERS,
         APP_HOOK_KEPT, DRAIN_CUT, HOOKS_LEFT_OUT, UNKNOWN_ANNOTATION, INJECTION_KEPT,
     )
 }  # fmt: skip

@@ -18,13 +18,15 @@ class Registries(msgspec.Struct, frozen=True):
     """URLs of each registry, and how the first known one wishes its sidecars.
 
     `zones` are those of its first URLs, for each registry, as `Known` has them. `is_foreign`: one
-    of them is no EurekaCluster, and may have caches that ours have not.
+    of them is no EurekaCluster, and may have caches that ours have not. `known` are the
+    EurekaClusters, for each registry; `None`: it is none.
     """
 
     urls: tuple[tuple[str, ...], ...]
     injection: Injection = Injection()
     is_foreign: bool = False
     zones: tuple[tuple[str, ...], ...] = ()
+    known: tuple[Known | None, ...] = ()
 
 
 def registries(
@@ -50,6 +52,7 @@ def _joined(chosen: list[Known | tuple[str, ...]]) -> Registries:
         known[0].injection if known else Injection(),
         len(known) < len(chosen),
         tuple(each.zones if isinstance(each, Known) else () for each in chosen),
+        tuple(each if isinstance(each, Known) else None for each in chosen),
     )
 
 

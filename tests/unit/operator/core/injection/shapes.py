@@ -1,9 +1,10 @@
 """Shapes of pods in files, and what the tests of injection begin with.
 
 A file of `shapes/` has a `pod`, what it is `about`, and where it differs from what is usual: the
-`namespace` (opted in), the `registries` (one in the namespace) with their `injection`, fields of
-the `config`. With `first` the pod has been injected by a config with these fields; then another
-injector has put items of `between` first in its lists, or it was `copied` as `kubectl debug` does.
+`namespace` (opted in), the `registries` (one in the namespace) with their `injection` and
+`security` (fields `tls` and `auth`), fields of the `config`. With `first` the pod has been injected
+by a config with these fields; then another injector has put items of `between` first in its lists,
+or it was `copied` as `kubectl debug` does.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ NAMESPACE: Final[Object] = {
 }
 
 
-def registry(name: str, namespace: str, injection: Object | None = None) -> Known:
+def registry(name: str, namespace: str, injection: Object | None = None, **spec: Object) -> Known:
     """A registry of two peers."""
-    body = document({"injection": injection} if injection else {}, name)
+    body = document({**({"injection": injection} if injection else {}), **spec}, name)
     body["metadata"]["namespace"] = namespace
     body["status"] = {"endpoints": endpoints(name, namespace)}
     found = read_registry(body, DOMAIN)
@@ -64,6 +65,7 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     config: Object = {}
     registries: list[str] | None = None
     injection: Object | None = None
+    security: Object = {}
     first: Object | None = None
     between: dict[str, list[Object]] = {}
     copied: bool = False
@@ -73,9 +75,11 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fields = dict(self.config)
         if "api_server" in fields:
             fields["api_server"] = tuple(fields["api_server"])
-        if self.registries is not None:
-            named = [each.split("/") for each in self.registries]
-            found = tuple(registry(name, place, self.injection) for place, name in named)
+        if self.registries is not None or self.security:
+            named = [each.split("/") for each in self.registries or ["shop/eureka"]]
+            found = tuple(
+                registry(name, place, self.injection, **self.security) for place, name in named
+            )
             fields["registries"] = found
         return config(**fields)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from eureka_operator.core.injection.config import Known, read_registry
 from support.clusterobjects import document
 from unit.operator.core.injection.shapes import DOMAIN, registry
@@ -53,6 +55,47 @@ def test_single_peer_has_no_zone() -> None:
 
     assert isinstance(found, Known)
     assert found.zones == ()
+
+
+@pytest.mark.parametrize("mode", ["Strict", "Permissive"])
+def test_registry_with_tls_is_reached_by_https_alone(mode: str) -> None:
+    """Whatever its status still says: what was sent in plain text once has been read."""
+    found = registry(
+        "eureka", "shop", tls={"mode": mode, "port": 9443}, peers={"contextPath": "/x"}
+    )
+
+    assert found.urls == (
+        "https://peer1.shop.svc.cluster.local:9443/eureka/",
+        "https://peer2.shop.svc.cluster.local:9443/eureka/",
+        "https://eureka.shop.svc.cluster.local:9443/eureka/",
+    )
+    assert found.tls
+    assert registry("a-b", "c").authorities != registry("b", "c-a").authorities
+    fresh = document({"tls": {}, "peers": {"contextPath": "/x"}})
+    fresh["metadata"]["namespace"] = "shop"
+    without_status = read_registry(fresh, DOMAIN)
+    assert isinstance(without_status, Known)
+    assert without_status.urls == ("https://eureka.shop.svc.cluster.local:8443/x/eureka/",)
+
+
+@pytest.mark.parametrize(
+    ("url", "reached"),
+    [
+        ("http://[fd00::1]:8761/eureka/", "https://[fd00::1]:8443/eureka/"),
+        ("https://peer1:9000/prod/eureka/", "https://peer1:8443/prod/eureka/"),
+        ("http://peer1", "https://peer1:8443/"),
+        ("ftp://peer1/", "ftp://peer1/"),
+    ],
+)
+def test_urls_of_the_status_are_rewritten(url: str, reached: str) -> None:
+    """Of any form; what is no URL is the sidecar's to refuse."""
+    body = document({"tls": {}})
+    body["status"] = {"endpoints": {"defaultZone": url}}
+
+    found = read_registry(body, DOMAIN)
+
+    assert isinstance(found, Known)
+    assert found.urls[0] == reached
 
 
 def test_bad_injection_is_said() -> None:

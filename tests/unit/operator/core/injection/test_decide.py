@@ -121,6 +121,24 @@ def test_part_that_somebody_removed_is_put_back() -> None:
     assert [each["name"] for each in found["spec"]["volumes"]] == ["eurekube-pod"]
 
 
+def test_credentials_come_and_go_with_the_registrys_security() -> None:
+    """As it does not tell who asks any more, or is reached by plain HTTP again."""
+    tls: Object = {"tls": {}, "auth": {"type": "ServiceAccount"}}
+    secure, plain = config(registries=(registry("eureka", "shop", **tls),)), config()
+    pod = _injected(_pod())
+    before = json.dumps(pod)
+
+    with_credentials = apply_decision(pod, decide(pod, NAMESPACE, secure))
+    again = decide(with_credentials, NAMESPACE, secure)
+    after = apply_decision(with_credentials, decide(with_credentials, NAMESPACE, plain))
+
+    names = [each["name"] for each in with_credentials["spec"]["volumes"]]
+    assert names == ["eurekube-pod", "eurekube-credentials"]
+    assert again == Inject(())
+    assert json.dumps(after) == before
+    assert uninject(with_credentials) == _pod()
+
+
 def test_fields_that_the_api_server_fills_in_are_no_change() -> None:
     """It does so between two admissions, and in a template that was injected for Git."""
     pod = _injected(_pod())

@@ -3,15 +3,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from eureka_operator.core.injection.patches import (
     CONTAINER,
+    CREDENTIALS,
     VOLUME,
     Parts,
     apply,
     difference,
     empty_parts,
+    volume_places,
     with_parts,
     without_parts,
 )
@@ -20,7 +23,7 @@ from eureka_operator.core.injection.status import DEFAULT_CONTAINER, STATUS, Sta
 _PARTS = Parts(
     annotations={STATUS: "...", DEFAULT_CONTAINER: "a"},
     container={"name": CONTAINER},
-    volume={"name": VOLUME},
+    volumes=({"name": VOLUME},),
     hooks=frozenset("a"),
     hold_s=20,
 )
@@ -115,6 +118,34 @@ def test_what_was_not_touched_is_the_same_object() -> None:
         affinity = affinity.pop()
 
 
+@pytest.mark.parametrize(
+    ("before", "wanted"),
+    [
+        (["data", VOLUME, "token", CREDENTIALS, "last"], [VOLUME, CREDENTIALS]),
+        ([CREDENTIALS, "data", VOLUME], [VOLUME, CREDENTIALS]),
+        ([CREDENTIALS, VOLUME, "data"], [VOLUME, CREDENTIALS]),
+        ([CREDENTIALS, "data", VOLUME, "last"], [VOLUME]),
+        (["data", VOLUME, "last"], [VOLUME, CREDENTIALS]),
+        (["data"], [VOLUME, CREDENTIALS]),
+        ([VOLUME], [CREDENTIALS]),
+    ],
+)
+def test_volumes_of_others_do_not_change_places(before: list[str], wanted: list[str]) -> None:
+    """Whatever another injector has put between ours: a patch by places would overwrite it."""
+    pod = _pod(volumes=[{"name": each, "was": True} for each in before])
+    volumes = tuple({"name": each} for each in wanted)
+    parts = msgspec.structs.replace(_PARTS, volumes=volumes)
+    parts = msgspec.structs.replace(parts, volumes_at=volume_places(pod, parts))
+
+    after = with_parts(without_parts(pod, _STATUS), parts)
+
+    theirs = [each for each in before if each not in (VOLUME, CREDENTIALS)]
+    found = apply(pod, difference(pod, after))["spec"]["volumes"]
+    assert found == after["spec"]["volumes"]
+    assert [each["name"] for each in found if each.get("was")] == theirs
+    assert sorted(each["name"] for each in found if not each.get("was")) == sorted(wanted)
+
+
 def test_own_parts_are_replaced_at_their_places() -> None:
     """Another injector's container before ours stays there."""
     pod = with_parts(_pod(), _PARTS)
@@ -122,7 +153,7 @@ def test_own_parts_are_replaced_at_their_places() -> None:
     parts = Parts(
         annotations=_PARTS.annotations,
         container={"name": CONTAINER, "image": "new"},
-        volume={"name": VOLUME},
+        volumes=({"name": VOLUME},),
         hooks=_PARTS.hooks,
         hold_s=20,
         container_at=1,

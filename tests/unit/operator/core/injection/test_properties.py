@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from eureka_operator.core.injection import pods
 from eureka_operator.core.injection.decide import Refuse, apply_decision, decide, uninject
-from eureka_operator.core.injection.patches import CONTAINER, VOLUME
+from eureka_operator.core.injection.patches import CONTAINER, VOLUMES
 from eureka_operator.core.injection.status import DEFAULT_CONTAINER, INJECTED_LABEL, STATUS
 from eureka_operator.core.kinds import Object
 from unit.operator.core.injection.shapes import shapes
@@ -23,8 +23,8 @@ for _ in range(2_000):
     _DEEP[:] = [list(_DEEP)]
 _VALUES: Final[tuple[Any, ...]] = (
     None, "", [], {}, 0, -1, 2**70, 1.5, True, "x" * 300, "\ud800", "eureka-sidecar",
-    "eurekube-pod", "~1/..", [None], [{}], {"": None}, [{"name": "orders"}], "http", "$(PATH)",
-    ["a", "a"], 8080, "enabled", "host", _DEEP,
+    "eurekube-pod", "eurekube-credentials", "~1/..", [None], [{}], {"": None},
+    [{"name": "orders"}], "http", "$(PATH)", ["a", "a"], 8080, "enabled", "host", _DEEP,
 )  # fmt: skip
 _KEYS: Final = (
     "lifecycle", "preStop", "initContainers", "volumes", "annotations", "labels", "metadata",
@@ -116,8 +116,8 @@ def _foreign(pod: Any) -> object:  # noqa: ANN401 - of any shape
         }
         metadata |= {field: kept} if kept else {}
     spec = {**pod["spec"]}
-    for field, ours_too in (("initContainers", CONTAINER), ("volumes", VOLUME)):
-        kept_items = [each for each in spec.pop(field, None) or [] if each["name"] != ours_too]
+    for field, ours_too in (("initContainers", {CONTAINER}), ("volumes", VOLUMES)):
+        kept_items = [each for each in spec.pop(field, None) or [] if each["name"] not in ours_too]
         spec |= {field: kept_items} if kept_items else {}
     spec["containers"] = [_without_sleep(each) for each in spec.get("containers") or []]
     return {**pod, "metadata": metadata, "spec": spec}

@@ -57,8 +57,9 @@ def test_named_registry_is_that_of_the_namespace_unless_it_says_another() -> Non
     """As everywhere in Kubernetes."""
     own, other = registry("eureka", "shop"), registry("eureka", "infra")
 
-    assert _found(("eureka",), other, own) == Registries((own.urls,), zones=(own.zones,))
-    assert _found(("infra/eureka",), other, own) == Registries((other.urls,), zones=(other.zones,))
+    for wished, meant in (("eureka", own), ("infra/eureka", other)):
+        found = Registries((meant.urls,), zones=(meant.zones,), known=(meant,))
+        assert _found((wished,), other, own) == found
     assert _found(("eureka",), other) == "unknown_registry: shop/eureka"
 
 
@@ -68,5 +69,6 @@ def test_urls_need_permission_and_are_foreign() -> None:
 
     found = _found(("eureka", _JAVA), own)
 
-    assert found == Registries((own.urls, _JAVA), is_foreign=True, zones=(own.zones, ()))
+    zones = (own.zones, ())
+    assert found == Registries((own.urls, _JAVA), is_foreign=True, zones=zones, known=(own, None))
     assert str(_found((_JAVA,), own, allow_urls=False)).startswith("urls_not_allowed")
