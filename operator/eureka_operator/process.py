@@ -18,6 +18,7 @@ from typing import Final
 from eureka_operator.core.certificates import service_names
 from eureka_operator.core.kinds import CHILDREN, CLUSTER, POD, SERVICE_MONITOR, Kind, Object
 from eureka_operator.core.names import CLUSTER_LABEL
+from eureka_operator.shell.authorities import Authorities, secret_bundle
 from eureka_operator.shell.certificates import Certificates
 from eureka_operator.shell.client import (
     ApiError,
@@ -165,11 +166,14 @@ def _pods(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
     """Yield what keeps registries true to pods, and tells of pods without their sidecar."""
     options = parts.options
     leads = parts.elector
+    changed = asyncio.Event()
     scope = Scope(options.namespaces, options.cluster_domain)
-    truth = PodTruth(parts.kube, parts.metrics, scope, lambda: leads.leading)
+    truth = PodTruth(
+        parts.kube, parts.metrics, scope, lambda: leads.leading, tell_pods=changed.set
+    )
     yield truth.run(parts.client)
     if options.injector is not None:
-        yield _care_for_injection(parts, truth, options.injector)
+        yield _care_for_injection(parts, truth, options.injector, changed)
 
 
 async def _registrations(parts: _Parts) -> None:
@@ -180,18 +184,32 @@ async def _registrations(parts: _Parts) -> None:
     await registrations.run(parts.client)
 
 
-async def _care_for_injection(parts: _Parts, truth: PodTruth, injector: str) -> None:
-    """Have the injector asked about all pods that are chosen, and tell of those that missed it."""
+async def _care_for_injection(
+    parts: _Parts, truth: PodTruth, injector: str, pods_changed: asyncio.Event
+) -> None:
+    """Have the injector asked about all pods that are chosen, and care for those that it changed.
+
+    Sidecars get the CAs of their registries, and of pods that missed theirs it is told.
+    """
     options = parts.options
-    changed = asyncio.Event()
-    view = View(options.cluster_domain, tell=changed.set)
+    clusters_changed = asyncio.Event()
+
+    def note_cluster() -> None:
+        clusters_changed.set()
+        pods_changed.set()
+
+    view = View(options.cluster_domain, tell=note_cluster)
+    authorities = Authorities(
+        parts.kube, view, lambda: truth.known_injected, secret_bundle(parts.kube), pods_changed
+    )
     selection = Selection(view, options.namespace, allow_urls=options.allow_urls)
     missing = MissingSidecars(
         parts.kube, parts.metrics, selection.wants, selection.may_inject, lambda: truth.injected
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(view.follow(parts.client))
-        tasks.create_task(SelectedNamespaces(parts.client, injector, view, changed).run())
+        tasks.create_task(SelectedNamespaces(parts.client, injector, view, clusters_changed).run())
+        tasks.create_task(authorities.run(parts.client))
         await missing.run(
             parts.client,
             options.namespaces,

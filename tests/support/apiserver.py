@@ -24,6 +24,7 @@ _PLURALS: Final = (
     "services",
     "endpointslices",
     "pods",
+    "configmaps",
 )
 _APPLY: Final = "application/apply-patch+yaml"
 
@@ -90,13 +91,26 @@ class ApiServer:
         if path.rpartition("/")[2] not in _PLURALS:
             found = self.objects.get(path)
             return _failure(404) if found is None else web.json_response(found)
-        items = [each for at, each in self.objects.items() if _is_below(request, at)]
+        items = [
+            each
+            for at, each in self.objects.items()
+            if _is_below(request, at) and _is_selected(request, each)
+        ]
         version = {"resourceVersion": str(self._version)}
         return web.json_response({"metadata": version, "items": items})
 
     async def _write(self, request: web.BaseRequest) -> web.StreamResponse:
         body = json.loads(await request.read())
         path = request.path.removesuffix("/status")
+        if request.method == "DELETE":
+            self.writes.append((request.method, path, ""))
+            await self.delete(path)
+            return web.json_response({})
+        if path != request.path and path not in self.objects:
+            return _failure(404)  # only the object itself is made by an apply
+        return await self._put(request, path, body)
+
+    async def _put(self, request: web.BaseRequest, path: str, body: Object) -> web.StreamResponse:
         if request.method == "POST":
             path = f"{path}/{body['metadata']['name']}"
         known = self.objects.get(path)
@@ -106,13 +120,15 @@ class ApiServer:
             sent = body["metadata"]["resourceVersion"]
             if known is None or sent != known["metadata"]["resourceVersion"]:
                 return _failure(409, "Conflict")
-        if request.content_type == _APPLY:
-            assert known is not None
+        if request.content_type == _APPLY and known is not None:
             if body["metadata"].get("uid") not in (None, known["metadata"]["uid"]):
                 return _failure(409, "Conflict")
+            if _is_conflict(request, known, body):
+                return _failure(409, "Conflict", "FieldManagerConflict")
             body = _merged(known, body)
         self.writes.append((request.method, path, request.query.get("fieldManager", "")))
-        return web.json_response(await self.put(path, body))
+        kept = await self.put(path, body)
+        return web.json_response({**kept, "metadata": {"managedFields": [], **kept["metadata"]}})
 
     async def _watch(self, request: web.BaseRequest) -> web.StreamResponse:
         answer = web.StreamResponse()
@@ -122,7 +138,7 @@ class ApiServer:
             news = [each for each in self._history if each[0] > seen]
             for version, kind, path, found in news:
                 seen = version
-                if _is_below(request, path):
+                if _is_below(request, path) and _is_selected(request, found):
                     line = json.dumps({"type": kind, "object": found}) + "\n"
                     await answer.write(line.encode())
             if self._watches_end:
@@ -148,6 +164,20 @@ def _is_below(request: web.BaseRequest, path: str) -> bool:
     return above == request.path and chosen in ("", name)
 
 
+def _is_selected(request: web.BaseRequest, found: Object) -> bool:
+    """Whether it has the labels that a selector wants by their names; other terms do not count."""
+    labels = found["metadata"].get("labels") or {}
+    terms = request.query.get("labelSelector", "").split(",")
+    return all(each in labels for each in terms if each and "=" not in each)
+
+
+def _is_conflict(request: web.BaseRequest, known: Object, applied: Object) -> bool:
+    """Whether data would change that another manager owns: whatever is there, without force."""
+    data = known.get("data") or {}
+    changed = any(data.get(key, text) != text for key, text in (applied.get("data") or {}).items())
+    return changed and request.query.get("force") != "true"
+
+
 def _merged(known: Object, applied: Object) -> Object:
     """Server-side apply, as far as lists of things with names go."""
     merged = dict(known)
@@ -163,6 +193,8 @@ def _merged(known: Object, applied: Object) -> Object:
     return merged
 
 
-def _failure(status: int, reason: str = "") -> web.Response:
+def _failure(status: int, reason: str = "", cause: str = "") -> web.Response:
     body = {"kind": "Status", "code": status, "reason": reason, "message": f"refused: {status}"}
+    if cause:
+        body["details"] = {"causes": [{"reason": cause}]}
     return web.json_response(body, status=status)

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
+from eureka_operator.core.injection.patches import CREDENTIALS
 from eureka_operator.core.kinds import STATEFUL_SET, Object
 from eureka_operator.core.names import (
+    AUTHORITIES_PREFIX,
     CLUSTER_LABEL,
     GROUP,
     PEER_VOLUME,
@@ -33,7 +35,8 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     """A pod that has a sidecar.
 
     `node` is empty before it is scheduled; `owner` is the uid of its controller, empty without one.
-    `paused_by_operator` is that annotation as it stands, empty without it.
+    `paused_by_operator` is that annotation as it stands, empty without it. `authorities` are the
+    ConfigMaps with CAs of registries that its sidecar reads.
     """
 
     uid: str
@@ -47,6 +50,7 @@ class Pod(msgspec.Struct, frozen=True, kw_only=True):
     deleting: bool = False
     paused: bool = False
     paused_by_operator: str = ""
+    authorities: tuple[str, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -101,6 +105,7 @@ def read_pod(document: Object) -> Pod:
         deleting="deletionTimestamp" in metadata,
         paused=annotations.get(PAUSED) == "true",
         paused_by_operator=annotations.get(PAUSED_BY_OPERATOR, ""),
+        authorities=_authorities(document),
     )
 
 
@@ -146,6 +151,19 @@ def read_peer(document: Object) -> Peer | None:
         secret=secret,
         proof=_secret(document, PEER_VOLUME),
     )
+
+
+def _authorities(document: Object) -> tuple[str, ...]:
+    """ConfigMaps of authorities in the volume that the injector adds."""
+    volumes = (document.get("spec") or {}).get("volumes") or ()
+    sources = (
+        source.get("configMap") or {}
+        for volume in volumes
+        if volume.get("name") == CREDENTIALS
+        for source in (volume.get("projected") or {}).get("sources") or ()
+    )
+    found = (str(each.get("name", "")) for each in sources)
+    return tuple(each for each in found if each.startswith(AUTHORITIES_PREFIX))
 
 
 def _controller(metadata: Mapping[str, Any]) -> Mapping[str, Any]:

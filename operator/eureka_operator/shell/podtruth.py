@@ -55,7 +55,8 @@ T = TypeVar("T")
 class PodTruth:
     """Pods, nodes and peers as watches show them, and what is done about registries.
 
-    `may_act` says whether we still lead.
+    `may_act` says whether we still lead. `tell_pods` is called after each change of a pod that has a
+    sidecar.
     """
 
     def __init__(
@@ -65,12 +66,16 @@ class PodTruth:
         scope: Scope,
         may_act: Callable[[], bool],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        tell_pods: Callable[[], None] = lambda: None,
     ) -> None:
         self._changed = asyncio.Event()
+        self._tell_pods = tell_pods
         tell = self._changed.set
         everywhere = scope.namespaces or (None,)
         self._pods = [
-            Mirror(POD, read_pod, each, labels=INJECTED_LABEL, tell=tell) for each in everywhere
+            Mirror(POD, read_pod, each, labels=INJECTED_LABEL, tell=self._note_pod)
+            for each in everywhere
         ]
         self._peers = [
             Mirror(POD, read_peer, each, labels=CLUSTER_LABEL, tell=tell) for each in everywhere
@@ -90,7 +95,12 @@ class PodTruth:
     @property
     def injected(self) -> list[Pod]:
         """The pods that have a sidecar; empty while they are not all known."""
-        return list(_all(self._pods) or ())
+        return list(self.known_injected or ())
+
+    @property
+    def known_injected(self) -> list[Pod] | None:
+        """The same; `None` while they are not all known."""
+        return _all(self._pods)
 
     async def run(self, client: Client) -> None:
         """Do it for as long as this replica leads; watches use `client`."""
@@ -117,6 +127,10 @@ class PodTruth:
             return
         await self._pauser.pause(pods, readings)
         await self._reap(pods, readings)
+
+    def _note_pod(self) -> None:
+        self._changed.set()
+        self._tell_pods()
 
     async def _turn_and_rest(self, registries: Registries) -> None:
         start_s = time.monotonic()

@@ -49,6 +49,26 @@ def test_pod_is_reduced_to_what_matters() -> None:
     )
 
 
+def test_authorities_are_those_of_the_volume_that_the_injector_adds() -> None:
+    """Of the user's own volumes none counts, nor another ConfigMap that somebody put there."""
+
+    def volume(name: str, *config_maps: str) -> Object:
+        sources: list[Object] = [{"configMap": {"name": each}} for each in config_maps]
+        token: Object = {"serviceAccountToken": {"path": "token"}}
+        return {"name": name, "projected": {"sources": [*sources, token]}}
+
+    volumes = [
+        {"name": "data", "emptyDir": {}},
+        volume("own", "eurekube-ca-shop.own"),
+        volume("eurekube-credentials", "eurekube-ca-shop.eureka", "mine", "eurekube-ca-infra.all"),
+    ]
+
+    found = read_pod(document(spec={"volumes": volumes}))
+
+    assert found.authorities == ("eurekube-ca-shop.eureka", "eurekube-ca-infra.all")
+    assert read_pod(document(spec={"volumes": volumes[:2]})).authorities == ()
+
+
 def test_pod_that_was_only_just_made_says_little() -> None:
     """No node, no status, no owner."""
     bare = {"metadata": {"namespace": "shop", "name": "a", "uid": "1"}}

@@ -1,0 +1,160 @@
+"""The leader's loop that publishes CAs of registries to the namespaces of their pods."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from eureka_operator.core import authorities as core
+from eureka_operator.core import names
+from eureka_operator.core.authorities import Place
+from eureka_operator.core.injection.config import Known
+from eureka_operator.core.kinds import CONFIG_MAP, POD, SECRET, Object
+from eureka_operator.core.pods import Pod
+from eureka_operator.shell.client import ApiError, Client
+from eureka_operator.shell.kube import Kube
+from eureka_operator.shell.mirror import Mirror, Name
+from eureka_operator.shell.view import View
+
+Bundle = Callable[[Known], Awaitable[str]]
+"""Gives what a registry's Secret has as its CAs; empty: nothing, or not yet."""
+
+_LOOK_S: Final = 10.0
+"""How often Secrets are looked at when nothing else changes."""
+_REST_S: Final = 1.0
+"""Between two turns: pods change all the time."""
+
+_log = logging.getLogger(__name__)
+
+
+def secret_bundle(kube: Kube) -> Bundle:
+    """Give it as it is in the Secret that the operator makes for a cluster."""
+
+    async def bundle(registry: Known) -> str:
+        secret = await kube.get(SECRET, registry.namespace, names.tls_secret(registry.name))
+        encoded = ((secret or {}).get("data") or {}).get(names.AUTHORITIES_KEY) or ""
+        try:
+            return base64.b64decode(encoded, validate=True).decode("ascii", "ignore")
+        except binascii.Error:
+            return ""
+
+    return bundle
+
+
+class Authorities:
+    """Keeps a ConfigMap in each namespace with pods of a cluster that has TLS.
+
+    `injected` gives the pods that have a sidecar, `None` while they are not all known. `changed` is
+    set by whoever sees another pod or EurekaCluster.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        view: View,
+        injected: Callable[[], list[Pod] | None],
+        bundle: Bundle,
+        changed: asyncio.Event,
+    ) -> None:
+        self._kube = kube
+        self._view = view
+        self._injected = injected
+        self._bundle = bundle
+        self._changed = changed
+        self._published = Mirror(CONFIG_MAP, _shown, labels=core.LABEL, tell=changed.set)
+        self._problems: dict[object, str] = {}
+
+    async def run(self, client: Client) -> None:
+        """Look when something changes, and every ten seconds; for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._published.follow(client))
+            while True:
+                self._changed.clear()
+                try:
+                    await self.turn()
+                except Exception as error:  # noqa: BLE001 - a fault here stops no other work
+                    _log.exception("CAs of registries were not published: %s", error)
+                await asyncio.sleep(_REST_S)
+                try:
+                    async with asyncio.timeout(_LOOK_S):
+                        await self._changed.wait()
+                except TimeoutError:
+                    continue
+
+    async def turn(self) -> None:
+        """Publish what is needed, mend what was changed, remove what nobody needs any more.
+
+        While pods or EurekaClusters are not all known, nothing is done.
+        """
+        pods = self._injected()
+        if pods is None or self._view.problem is not None or not self._published.complete:
+            return
+        wanted = core.needed(pods, self._view.registries)
+        bundles = await self._bundles(wanted)
+        live = {(each.namespace, each.name): body for each, body in self._published.objects.items()}
+        planned = core.plan(wanted, bundles, live)
+        for body in planned.apply:
+            await self._publish(body, pods)
+        for place in planned.remove:
+            await self._remove(place)
+
+    async def _bundles(self, wanted: Mapping[Place, Known]) -> dict[str, str]:
+        found = {}
+        for registry in {str(each): each for each in wanted.values()}.values():
+            try:
+                text = core.certificates(await self._bundle(registry))
+            except ApiError as error:
+                self._note(str(registry), f"CAs of EurekaCluster {registry}: {error}")
+                continue
+            said = "" if text else f"CAs of EurekaCluster {registry}: its Secret has none; waiting"
+            self._note(str(registry), said)
+            found[registry.authorities] = text
+        return found
+
+    async def _publish(self, body: Object, pods: list[Pod]) -> None:
+        """Apply it, with force only if it is ours: one that somebody else made is left as it is."""
+        place = Name(body["metadata"]["namespace"], body["metadata"]["name"])
+        try:
+            await self._kube.apply(body, force=place in self._published.objects)
+        except ApiError as error:
+            cure = "delete that ConfigMap if another program made it"
+            self._note(place, f"ConfigMap {'/'.join(place)} is not published: {error}; {cure}")
+            return
+        self._note(place, "")
+        _log.info("ConfigMap %s has the CAs of its registry", "/".join(place))
+        mark = {names.CONFIG_HASH: names.object_digest(body["data"])}
+        try:
+            for pod in core.touched(pods, place):
+                await self._kube.annotate(POD, pod.namespace, pod.name, mark)
+        except ApiError as error:
+            _log.info("pods of %s see their CAs within two minutes: %s", place.namespace, error)
+
+    async def _remove(self, place: Place) -> None:
+        metadata = self._published.objects[Name(*place)]["metadata"]
+        try:
+            await self._kube.delete(CONFIG_MAP, *place, uid=metadata["uid"])
+        except ApiError as error:
+            self._note(place, f"ConfigMap {'/'.join(place)} is not removed: {error}")
+        else:
+            self._note(place, "")
+            _log.info("ConfigMap %s is removed: no pod needs it", "/".join(place))
+
+    def _note(self, about: object, problem: str) -> None:
+        """Log a problem once; empty: there is none any more."""
+        if problem and self._problems.get(about) != problem:
+            _log.warning("%s", problem)
+        if problem:
+            self._problems[about] = problem
+        else:
+            self._problems.pop(about, None)
+
+
+def _shown(found: Object) -> Object:
+    """What of a ConfigMap matters."""
+    metadata = found["metadata"]
+    kept = {key: metadata[key] for key in ("uid", "labels") if key in metadata}
+    return {"metadata": kept, "data": found.get("data")}
