@@ -151,3 +151,12 @@ true
   resources: [events]
   verbs: [list, create, patch]
 {{- end -}}
+
+{{/* A regular expression (RE2) of a list of patterns as a shell's, for texts in lower case. */}}
+{{- define "eurekube.anyOf" -}}
+{{- $found := list -}}
+{{- range . -}}
+{{- $found = append $found (regexQuoteMeta . | replace "\\*" ".*" | replace "\\?" "." | lower) -}}
+{{- end -}}
+^({{ join "|" $found }})$
+{{- end -}}

@@ -94,6 +94,7 @@ def test_values_are_rendered_without_a_warning(helm: Helm, values: Values) -> No
         ({"injector": {"certificates": {"mode": "selfsigned"}}}, "mode"),
         ({"injector": {"allowUrls": True}}, "allowUrls"),
         ({"injector": {"port": 0}}, "port"),
+        ({"injector": {"admissionPolicy": {"names": {"shop": ["(a"]}}}}, "names"),
     ],
     ids=str,
 )
@@ -199,6 +200,20 @@ def test_who_chooses_namespaces_needs_a_right_of_its_own(helm: Helm) -> None:
     assert kinds.count("ValidatingAdmissionPolicy") == 1
     assert kinds.count("ValidatingAdmissionPolicyBinding") == 1
     assert not of_kind(namespaced, "ValidatingAdmissionPolicy")
+
+
+def test_patterns_of_names_become_one_expression_of_each_namespace(helm: Helm) -> None:
+    """Dots are dots; without the switch there is no policy."""
+    given = {"team-a": ["ORDERS*", "pay.v?"], "team-b": ["x"]}
+    policy = {"enabled": True, "names": given}
+
+    made = rendered(helm, OPERATOR, {"injector": {"admissionPolicy": policy}})
+    off = rendered(helm, OPERATOR, {"injector": {"admissionPolicy": {"names": given}}})
+
+    (names,) = of_kind(made, "ConfigMap")
+    assert names["data"] == {"team-a": r"^(orders.*|pay\.v.)$", "team-b": "^(x)$"}
+    assert len(of_kind(made, "ValidatingAdmissionPolicy")) == 2
+    assert not of_kind(off, "ConfigMap")
 
 
 def test_operator_and_injector_decide_alike(helm: Helm) -> None:
