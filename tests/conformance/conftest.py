@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -9,9 +10,17 @@ import pytest
 
 from conformance.java.server import server_jar
 from conformance.realclient import not_run
+from processes.secured import Secured, secured
 from support.builds import NotBuiltError
 
 TIER: Final = "all that is compared with Java servers"
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """A registry with TLS, for which one needs a password or a token."""
+    with secured(tmp_path_factory.mktemp("closed")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

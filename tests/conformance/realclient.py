@@ -27,10 +27,15 @@ class RealClient:
     """Runs a client program, which gets its settings as its last argument."""
 
     def __init__(
-        self, command: Sequence[str], settings: Mapping[str, object], directory: Path | None = None
+        self,
+        command: Sequence[str],
+        settings: Mapping[str, object],
+        directory: Path | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self._command = [*command, json.dumps(settings)]
         self._directory = directory
+        self._variables = dict(variables or {})
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._answers: queue.Queue[bytes] = queue.Queue()
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,7 +49,7 @@ class RealClient:
             stdout=subprocess.PIPE,
             stderr=self._log,
             cwd=self._directory,
-            env=environment(),
+            env={**environment(), **self._variables},
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()

@@ -14,6 +14,7 @@ import pytest
 
 from conformance.realclient import RealClient
 from processes.cluster import LONG, Cluster, throughout, until
+from processes.secured import PASSWORD, USER, Secured
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,21 @@ def cluster() -> Iterator[Cluster]:
     """Three peers for the module; each test has applications of its own."""
     with Cluster() as cluster:
         yield cluster.start()
+
+
+def test_registers_and_looks_up_over_tls(closed: Secured, programs: Path) -> None:
+    """User and password in the URL; the CA is Go's own business."""
+    url = closed.place(USER, PASSWORD).removesuffix("/")
+    settings = {"urls": [url], "app": "ORDERS-GO", "id": "go:1", "json": True}
+    trust = {"SSL_CERT_FILE": closed.authority.path}
+    with RealClient([str(programs / "fargo")], settings, variables=trust) as real:
+        assert real.ask("register") == "done"
+        assert closed.status("ORDERS-GO", "go:1") == "UP"
+        assert real.ask("renew") == "done"
+        assert real.ask("app", app="ORDERS-GO") == {"go:1": "UP"}
+        assert real.ask("deregister") == "done"
+        assert not closed.status("ORDERS-GO", "go:1")
+        real.stop()
 
 
 @pytest.mark.parametrize("form", ["xml", "json"])

@@ -11,6 +11,7 @@ import pytest
 
 from conformance.realclient import RealClient
 from processes.cluster import LONG, Cluster, until
+from processes.secured import PASSWORD, TOKEN, USER, Secured
 
 META = "__meta_eureka_app_instance_"
 
@@ -52,6 +53,27 @@ def test_targets_follow_the_registry(cluster: Cluster, programs: Path) -> None:
         two.ask("DELETE", "/apps/SHOP/s-1")
         one.start()
         until(lambda: _statuses(real) == {"s-2": "UP"})
+
+
+@pytest.mark.parametrize("by", ["basic_auth", "authorization"])
+def test_finds_targets_over_tls(closed: Secured, programs: Path, tmp_path: Path, by: str) -> None:
+    """What its configuration has for all that speaks HTTP: user and password, or a token."""
+    (tmp_path / "password").write_text(PASSWORD)
+    (tmp_path / "token").write_text(TOKEN)
+    credentials = {
+        "basic_auth": {"username": USER, "password_file": str(tmp_path / "password")},
+        "authorization": {"credentials_file": str(tmp_path / "token")},
+    }
+    block = {
+        "server": closed.url.removesuffix("/"),
+        "refresh_interval": "300ms",
+        "tls_config": {"ca_file": closed.authority.path},
+        by: credentials[by],
+    }
+    closed.register("ORDERS-TARGET", "t-1")
+    with RealClient([str(programs / "prometheus")], {"config": json.dumps(block)}) as real:
+        until(lambda: real.ask("targets"))
+        assert _statuses(real) == {"t-1": "UP"}
 
 
 def _statuses(real: RealClient) -> dict[str, str]:

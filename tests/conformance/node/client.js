@@ -9,7 +9,10 @@ const say = (answer) => process.stdout.write(JSON.stringify(answer) + '\n');
 const log = (level) => (...words) => console.error(level, ...words.map(String));
 const logger = { warn: log('WARN'), info: log('INFO'), debug: log('DEBUG'), error: log('ERROR') };
 
-const client = new Eureka({ ...JSON.parse(process.argv[2]), logger });
+const { bearer, ...settings } = JSON.parse(process.argv[2]);
+const withToken = (options, done) => done({ ...options, auth: { bearer } });
+const more = bearer ? { requestMiddleware: withToken } : {};
+const client = new Eureka({ ...settings, ...more, logger });
 
 const commands = {
   apps: () =>

@@ -10,6 +10,7 @@ import pytest
 
 from conformance.realclient import RealClient, not_run
 from processes.cluster import DEFAULT_CLASS, LONG, Cluster, throughout, until
+from processes.secured import PASSWORD, TOKEN, USER, Secured
 from support.builds import NotBuiltError, built, need, output
 
 TIER = "node conformance"
@@ -51,10 +52,15 @@ def _modules(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def client(cluster: Cluster, app: str, *, delta: bool = False) -> RealClient:
     """A client that knows all peers, the first one first."""
-    settings: dict[str, object] = {
+    settings = _settings([peer.url for peer in cluster.peers], app, delta=delta)
+    return RealClient(["node", str(HERE / "client.js")], settings)
+
+
+def _settings(urls: list[str], app: str, *, delta: bool = False) -> dict[str, object]:
+    return {
         "shouldUseDelta": delta,
         "eureka": {
-            "serviceUrls": {"default": [f"{peer.url}apps/" for peer in cluster.peers]},
+            "serviceUrls": {"default": [f"{url}apps/" for url in urls]},
             "heartbeatInterval": 500,
             "registryFetchInterval": 300,
             "requestRetryDelay": 100,
@@ -72,7 +78,6 @@ def client(cluster: Cluster, app: str, *, delta: bool = False) -> RealClient:
             "metadata": {"colour": "blue & green", "a_b": "1"},
         },
     }
-    return RealClient(["node", str(HERE / "client.js")], settings)
 
 
 def test_registers_renews_and_deregisters(cluster: Cluster, *, delta: bool) -> None:
@@ -182,6 +187,20 @@ def test_registers_again_when_all_peers_have_lost_everything(cluster: Cluster) -
         cluster.start()
 
         until(lambda: cluster.everywhere("JSLOST", {"jslost:1"}))
+
+
+@pytest.mark.parametrize("by", ["password", "token"])
+def test_registers_and_looks_up_over_tls(closed: Secured, by: str) -> None:
+    """User and password in the URL, or a token by `requestMiddleware`; the CA by Node itself."""
+    app = f"ORDERS-{by.upper()}"
+    url = closed.place(USER, PASSWORD) if by == "password" else closed.url
+    settings = {**_settings([url], app), **({"bearer": TOKEN} if by == "token" else {})}
+    trust = {"NODE_EXTRA_CA_CERTS": closed.authority.path}
+    with RealClient(["node", str(HERE / "client.js")], settings, variables=trust) as real:
+        until(lambda: closed.status(app, f"{app.lower()}:1") == "UP")
+        until(lambda: real.ask("apps").get(app) == {f"{app.lower()}:1": "UP"})
+        real.stop()
+        until(lambda: not closed.status(app, f"{app.lower()}:1"))
 
 
 def _gone_or_out(instances: dict[str, Any] | None) -> bool:

@@ -11,7 +11,20 @@ import os
 import sys
 from typing import Any
 
-from py_eureka_client import eureka_basic, eureka_client
+from py_eureka_client import eureka_basic, eureka_client, http_client
+
+
+class _WithToken(http_client.HttpClient):  # type: ignore[misc] # it has no types
+    """Adds a bearer token to every request."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def urlopen(self, request: Any = None, *more: Any, **named: Any) -> Any:  # noqa: ANN401 - the client's own types
+        if isinstance(request, str):
+            request = http_client.HttpRequest(request)
+        request.add_header("Authorization", f"Bearer {self._token}")
+        return await super().urlopen(request, *more, **named)
 
 
 def _apps() -> dict[str, dict[str, str]]:
@@ -57,7 +70,10 @@ def main() -> None:
     """Start the client, then do what each line says until `stop`."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    eureka_client.init(**json.loads(sys.argv[1]))
+    settings = json.loads(sys.argv[1])
+    if token := settings.pop("bearer", ""):
+        http_client.set_http_client(_WithToken(token))
+    eureka_client.init(**settings)
     print('"started"', file=answers, flush=True)
     for line in sys.stdin:
         command = json.loads(line)

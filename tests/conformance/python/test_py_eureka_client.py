@@ -12,6 +12,7 @@ import pytest
 
 from conformance.realclient import RealClient, not_run
 from processes.cluster import LONG, Cluster, PeerProcess, throughout, until
+from processes.secured import PASSWORD, TOKEN, USER, Secured
 
 CLIENT = Path(__file__).with_name("client.py")
 
@@ -27,8 +28,13 @@ def cluster() -> Iterator[Cluster]:
 
 def client(cluster: Cluster, app: str, **settings: object) -> RealClient:
     """A client that knows all peers."""
-    given: dict[str, object] = {
-        "eureka_server": ",".join(peer.url for peer in cluster.peers),
+    urls = ",".join(peer.url for peer in cluster.peers)
+    return RealClient([sys.executable, str(CLIENT)], _settings(urls, app, **settings))
+
+
+def _settings(urls: str, app: str, **settings: object) -> dict[str, object]:
+    return {
+        "eureka_server": urls,
         "app_name": app,
         "instance_id": f"{app.lower()}:1",
         "instance_ip": "10.1.2.3",
@@ -38,7 +44,6 @@ def client(cluster: Cluster, app: str, **settings: object) -> RealClient:
         "duration_in_secs": 3,
         **settings,
     }
-    return RealClient([sys.executable, str(CLIENT)], given)
 
 
 def test_registers_renews_and_deregisters(cluster: Cluster) -> None:
@@ -147,6 +152,26 @@ def test_registers_again_when_all_peers_have_lost_everything(cluster: Cluster) -
         cluster.start()
 
         until(lambda: cluster.everywhere("PYLOST", {"pylost:1"}))
+
+
+@pytest.mark.parametrize("by", ["url", "settings", "token"])
+def test_registers_and_looks_up_over_tls(closed: Secured, by: str) -> None:
+    """User and password in the URL or beside it, or a token by an `HttpClient` of one's own."""
+    if find_spec("py_eureka_client") is None:
+        not_run("python conformance", "py_eureka_client is not installed")
+    app = f"ORDERS-{by.upper()}"
+    url = closed.place(USER, PASSWORD) if by == "url" else closed.url
+    more = {
+        "settings": {"eureka_basic_auth_user": USER, "eureka_basic_auth_password": PASSWORD},
+        "token": {"bearer": TOKEN},
+    }.get(by, {})
+    trust = {"SSL_CERT_FILE": closed.authority.path}
+    command = [sys.executable, str(CLIENT)]
+    with RealClient(command, _settings(url, app, **more), variables=trust) as real:
+        until(lambda: closed.status(app, f"{app.lower()}:1") == "UP")
+        until(lambda: real.ask("apps").get(app) == {f"{app.lower()}:1": "UP"})
+        real.stop()
+        until(lambda: not closed.status(app, f"{app.lower()}:1"))
 
 
 def _statuses(cluster: Cluster, app: str, instance_id: str) -> set[object]:

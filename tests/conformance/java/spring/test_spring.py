@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization.pkcs12 import (
+    PKCS12Certificate,
+    serialize_java_truststore,
+)
 
 from conformance.java.server import BUILD, QUICK_START, JavaServer
 from conformance.realclient import not_run
 from processes.cluster import LONG, Cluster, ask, throughout, until
+from processes.secured import PASSWORD, USER, Secured
 from support.builds import NotBuiltError, built, need
 
 TIER: Final = "Spring Boot applications"
@@ -98,6 +105,34 @@ def test_one_calls_the_other_by_name(cluster: Cluster, jar: Path, transport: str
         greeter.terminate()
         until(lambda: all(not peer.ids("GREETER") for peer in others), PATIENCE_S)
         until(lambda: not caller.calls("greeter"), PATIENCE_S)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_registers_and_looks_up_over_tls(
+    closed: Secured, jar: Path, tmp_path: Path, transport: str
+) -> None:
+    """User and password in the URL, which each transport takes out and sends by itself.
+
+    Each has TLS of its own, so the trust store is the JVM's.
+    """
+    authority = x509.load_pem_x509_certificate(Path(closed.authority.path).read_bytes())
+    store = tmp_path / "trust.p12"
+    kept = serialization.BestAvailableEncryption(b"changeit")
+    store.write_bytes(serialize_java_truststore([PKCS12Certificate(authority, b"eureka")], kept))
+    trust = (f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStorePassword=changeit")
+    name = f"orders-{transport.lower()}"
+    settings = {
+        **SOON,
+        **TRANSPORTS[transport],
+        **_named(name),
+        "eureka.client.service-url.defaultZone": closed.place(USER, PASSWORD),
+    }
+    with SpringApplication(jar, settings, name=name, jvm=(*QUICK_START, *trust)) as application:
+        application.start()
+        application.ready()
+        until(lambda: closed.status(name.upper(), f"{name}:1") == "UP", PATIENCE_S)
+        until(lambda: application.calls(name), PATIENCE_S)
+        assert PASSWORD not in application.log
 
 
 def test_departures_do_not_blind_webclient(cluster: Cluster, jar: Path) -> None:
