@@ -42,8 +42,9 @@ async def credentials(lab: Lab) -> list[Row]:
         auth_file = _policy(Path(folder), issuer)
         lab.say(f"{count:,} tokens are signed")
         tokens = [bearer(issuer.token(_NAMESPACE, f"service-{n}")) for n in range(count)]
-        everybody = [*plan_peers(1), *plan_peers(1, auth_file=auth_file)]
-        async with lab.running(everybody) as (open_peer, guarded):
+        first, second = plan_peers(2, peers=[])  # apart: nothing is replicated
+        second = msgspec.structs.replace(second, auth_file=auth_file)
+        async with lab.running([first, second]) as (open_peer, guarded):
             kinds = [
                 _Kind("without auth_file", open_peer, _renewals(count, lambda _: {})),
                 _Kind("with Basic", guarded, _renewals(count, lambda _: basic(_USER))),

@@ -54,6 +54,7 @@ _END: Final = b"\r\n\r\n"
 
 _CREDENTIALS: Final = b"uthorization: "
 """Without its first letter, which may be small."""
+_FIRST_LETTERS: Final = (b"A", b"a")
 
 Renew = Callable[[tuple[str, str], int | None, str | None, Identity | None], bytes | None]
 """Renews a lease (application and id, lastDirtyTimestamp, status, for whom), gives all the answer.
@@ -153,16 +154,13 @@ def split(head: bytes) -> tuple[bytes, bytes]:
     So heads of clients that differ in nothing else are one. Only a value that is known byte by byte
     to be right counts, so no line break can hide in it.
     """
-    name = head.find(_CREDENTIALS) - 1
-    if name < 0 or head[name : name + 1] not in b"Aa":
+    before, _, after = head.partition(_CREDENTIALS)
+    value, end, rest = after.partition(b"\r\n")
+    if not end or not before.endswith(_FIRST_LETTERS):
         return head, b""
-    if name and head[name - 2 : name] != b"\r\n":
+    if len(before) > 1 and before[-3:-1] != b"\r\n":
         return head, b""
-    begin = name + 1 + len(_CREDENTIALS)
-    end = head.find(b"\r\n", begin)
-    if end < 0:
-        return head, b""
-    return head[:name] + head[end + 2 :], head[begin:end]
+    return before[:-1] + rest, value
 
 
 def harmless(head: bytes) -> Block | None:

@@ -256,10 +256,14 @@ def fast_lane(node: Node, guard: Guard | None = None) -> FastLane:
 
 
 def _may_renew(node: Node, identity: Identity, key: tuple[str, str]) -> bool:
-    """What `auth.refusal` and the handler of renewals say together."""
-    if identity.refusal_of_writing(key[0]) is not None:
-        return False
-    return node.writes.refusal_of_change(identity, *key) is None
+    """What `auth.refusal` and the handler of renewals say together.
+
+    What an account may do with a lease includes what it may do with its application.
+    """
+    if identity.account is None:
+        return identity.refusal_of_writing(key[0]) is None
+    lease = node.registry.lease(*key)
+    return lease is not None and node.writes.refusal_of_lease(identity.account, lease) is None
 
 
 class _Template:
