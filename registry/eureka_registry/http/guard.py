@@ -367,7 +367,7 @@ class Guard:
     def _accounts(self, given: _ServiceAccounts | None) -> _Accounts | None:
         if given is None:
             return None
-        from eureka_registry.http.tokens import Verifier  # noqa: PLC0415 - 8 MiB, only if needed
+        from eureka_registry.http.tokens import Verifier  # noqa: PLC0415 - 9 MiB, only if needed
 
         path = self._beside(given.keys_file)
         keys = read(path)
