@@ -582,6 +582,7 @@ CREDENTIALS: Final = [
     (f"Accept: x\nAuthorization: {BASIC}",),
     (f"Accept: x\rAuthorization: {BASIC}",),
     (f"Accept: x Authorization: {BASIC}",),
+    (f"Pragma: Authorization: {BASIC}", "Accept: y"),
     (f"Authorization: {BASIC}\nX: y",),
     (f"Authorization: {BASIC}\rX: y",),
     (f"Authorization: {BASIC}\x00",),

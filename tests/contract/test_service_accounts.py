@@ -202,6 +202,18 @@ async def test_an_account_does_all_that_a_client_does(guarded: Secure) -> None:
         assert statuses == [204, 200, 200, 200, 200, 200, 200, 204, 200, 404]
 
 
+async def test_an_instance_does_not_move_to_another_namespace(guarded: Secure) -> None:
+    """Not by its owner either: it could be planted on others, and would be theirs then."""
+    before = state(guarded)
+    for namespace in (TEAM_B, ""):
+        place = f"/apps/ORDERS/i1/metadata?a=b&namespace={namespace}"
+        answer = await guarded.put(place, account(TEAM_A))
+        assert answer.status == 403
+        assert "(rule namespace)" in answer.body.decode()
+
+    assert state(guarded) == before
+
+
 async def test_a_name_is_of_whoever_held_it_first_while_it_has_a_lease(guarded: Secure) -> None:
     """Then it is free; a name that somebody without a namespace holds is not."""
     in_turn = [

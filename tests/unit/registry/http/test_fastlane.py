@@ -114,6 +114,7 @@ WHO = Identity("who")
         (b"Host: x\r\nAuthorization: a b\r\n folded\r\n", False),
         (b"Host: x\r\nX-Authorization: a b\r\n", False),
         (b"Host: x\nAuthorization: a b\r\n", False),
+        (b"Host: x\r\nPragma: Authorization: a b\r\nAccept: y\r\n", False),
         (b"Host: x\r\nUnknown: y\r\nAuthorization: a b\r\n", False),
     ],
 )
