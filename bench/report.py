@@ -10,7 +10,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from bench import failures, hostile, injector, results, sidecar, storm, table, two, versus
+from bench import (
+    credentials,
+    failures,
+    hostile,
+    injector,
+    results,
+    sidecar,
+    storm,
+    table,
+    two,
+    versus,
+)
 from bench.answers import BadAnswerError
 from bench.figures import Figure
 from bench.lab import Lab, NotMeasuredError
@@ -27,6 +38,7 @@ SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
         "failing": ("What peers cost, well and failing", failures.failing_peers),
         "storm": ("Storm: failures under a crowd of clients", storm.storms),
         "hostile": ("Under attack", hostile.hostile),
+        "credentials": ("Credentials", credentials.credentials),
         "sidecar": ("The sidecar", sidecar.sidecar),
         "injector": ("The injector", injector.injector),
     }

@@ -214,3 +214,51 @@ def test_a_password_that_the_browser_remembers_serves_its_own_pages_only(
         got = try_to_write(page, host, own=False)
         assert set(got) == {"opaque", "error"}
         until(lambda: answered(peer, 403) >= 2 * 5 + POSTS_UNSEEN)
+
+
+TOKEN = "token-0123456789"  # noqa: S105
+
+
+def paste(page: Page, token: str) -> None:
+    """Wait until the page asks for a token, and give it one."""
+    until(lambda: page.run("!document.getElementById('sign-in').hidden"))
+    page.run(f"document.getElementById('token').value = {json.dumps(token)}")
+    click(page, "#use-token")
+
+
+def test_a_token_is_pasted_once_and_kept_in_the_page_alone(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Who has no password sees the page all the same; a wrong token is told; the right one serves.
+
+    It is in no address, cookie or storage, and gone with the page.
+    """
+    (tmp_path / "token").write_text(TOKEN)
+    policy = {"tokens": {"admin": {"token_file": "token", "peer": True}}}
+    (tmp_path / "auth.json").write_text(json.dumps(policy))
+    with Cluster(1, auth_file=str(tmp_path / "auth.json")) as cluster:
+        (peer,) = cluster.start().peers
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        made = peer.ask("POST", f"/apps/{APP}", document(APP, ID, leaseInfo=LONG), bearer)
+        assert made.status == 204
+        page = browser.page(f"http://localhost:{peer.port}/")
+        paste(page, "wrong")
+        why = "document.getElementById('sign-in-why').textContent"
+        until(lambda: page.run(why) == "the token is not known")
+        page.picture(tmp_path / "sign-in.png", 1280, 900)
+        paste(page, TOKEN)
+        until(lambda: "1 instance" in page.run("document.getElementById('count').textContent"))
+        assert page.run("document.getElementById('sign-in').hidden")
+        take_out(page)
+        listed = f"/apps/{APP}/{ID}"
+        until(
+            lambda: (
+                peer.ask("GET", listed, headers=bearer).json["instance"]["status"]
+                == "OUT_OF_SERVICE"
+            )
+        )
+        kept = "[location.href, document.cookie, localStorage.length, sessionStorage.length]"
+        assert page.run(kept) == [f"http://localhost:{peer.port}/#view=instances", "", 0, 0]
+        assert TOKEN not in page.run("document.documentElement.outerHTML")
+        page.open(f"http://localhost:{peer.port}/lastn")
+        until(lambda: page.run("!document.getElementById('sign-in').hidden"))

@@ -18,6 +18,7 @@ from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.core import limits
 from eureka_registry.http import auth
 from eureka_registry.http.guard import Guard
+from eureka_registry.http.rules import Rule
 from support.secure import (
     FILE_PASSWORD,
     KEPT,
@@ -71,18 +72,23 @@ async def guarded(auth_file: Path) -> AsyncIterator[Secure]:
 async def test_who_proves_nothing_is_asked_for_a_password(
     guarded: Secure, headers: dict[str, str]
 ) -> None:
-    """With an empty body, as clients read bodies; and nothing was changed."""
+    """With an empty body, as clients read bodies; a reason in a header; and nothing was changed."""
     answers = [
         await guarded.get("/apps", **headers),
         await guarded.reg("ORDERS", headers=headers),
         await guarded.put("/apps/ORDERS/i1", headers),
-        await guarded.ask("GET", "/", headers),
-        await guarded.ask("GET", "/dashboard/state", headers),
+        await guarded.delete("/apps/ORDERS/i1/status", headers),
     ]
 
     assert {answer.status for answer in answers} == {401}
     assert {answer.body for answer in answers} == {b""}
-    assert {a.headers["www-authenticate"] for a in answers} == {'Basic realm="eureka"'}
+    challenges = {answer.headers["www-authenticate"] for answer in answers}
+    if headers.get("Authorization", "").startswith("Bearer "):
+        error = 'error="invalid_token", error_description="the token is not known"'
+        assert challenges == {f'Bearer realm="eureka", {error}'}
+    else:
+        assert challenges == {'Basic realm="eureka"'}
+    assert all(answer.headers["x-eurekube-reason"] for answer in answers)
     assert guarded.node.registry.size == 0
 
 
@@ -149,7 +155,10 @@ async def test_no_spelling_of_a_path_leads_to_an_application_of_others(
             body = json.dumps(document("PAYMENTS", "i2")).encode() if method == "POST" else None
             headers = {"Content-Type": "application/json", **basic(ORDERS)}
             answer = await guarded.ask(method, spelling + rest, headers, body)
-            assert (answer.status, answer.body) == (403, b""), (method, rest)
+            assert answer.status == 403, (method, rest)
+            assert "(rule application)" in answer.headers["x-eurekube-reason"]
+            # Java reads whatever follows the answer to a renewal as an instance.
+            assert bool(answer.body) == ((method, rest) != ("PUT", "/i1"))
 
         assert (guarded.node.registry.hashcode(), guarded.node.registry.version) == before
 
@@ -194,7 +203,8 @@ async def test_a_vip_address_of_others_cannot_be_had(guarded: Secure, field: str
     """Clients of Spring look up by VIP address: it is as good as the application's name."""
     for vip, status in (("payments", 403), ("orders, payments", 403), ("orders,orders-eu", 204)):
         answer = await guarded.reg("ORDERS", headers=basic(ORDERS), **{field: vip})
-        assert (answer.status, answer.body) == (status, b"")
+        assert answer.status == status
+        assert ("the VIP address 'PAYMENTS'" in answer.body.decode()) == (status == 403)
 
 
 @pytest.mark.parametrize("headers", [basic(ORDERS), bearer(TOKEN), basic(f"file:{FILE_PASSWORD}")])
@@ -236,6 +246,43 @@ async def test_who_may_only_write_does_not_read(guarded: Secure) -> None:
     assert (await guarded.get("/apps", **credentials)).status == 403
 
 
+@pytest.mark.parametrize("headers", [{}, basic("orders:wrong"), bearer("wrong")])
+async def test_a_page_comes_to_strangers_without_data(
+    guarded: Secure, headers: dict[str, str]
+) -> None:
+    """The browser asks for user and password; who has none can paste a token into the page.
+
+    To that end its scripts come, too. Data never ask by Basic, or the browser would ask each time.
+    """
+    pages = [await guarded.ask("GET", path, headers) for path in ("/", "/lastn")]
+    data = [
+        await guarded.ask("GET", f"/dashboard/{name}", headers)
+        for name in ("state", "instances", "lastn", "nothing")
+    ]
+    scripts = [await guarded.ask("GET", f"/static/{name}") for name in ("dashboard.js", "none.js")]
+
+    assert {answer.status for answer in (*pages, *data)} == {401}
+    kind = "Bearer" if "Bearer" in headers.get("Authorization", "") else "Basic"
+    for page in pages:
+        assert page.headers["www-authenticate"].startswith(kind)
+        assert b'id="token"' in page.body
+        assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert {(d.headers["www-authenticate"], d.body) for d in data} == {
+        ('Bearer realm="eureka"', b"")
+    }
+    assert [script.status for script in scripts] == [200, 404]
+    assert (await guarded.ask("POST", "/static/dashboard.js")).status == 401
+
+
+async def test_without_a_dashboard_strangers_see_none(auth_file: Path) -> None:
+    """Nor a page that asks for a token."""
+    async with secured(auth_file=str(auth_file), dashboard=False) as peer:
+        for path in ("/", "/dashboard/state"):
+            answer = await peer.ask("GET", path)
+            assert (answer.status, answer.body) == (401, b"")
+        assert (await peer.ask("GET", "/static/dashboard.js")).status == 404
+
+
 async def test_pages_from_elsewhere_change_nothing(guarded: Secure) -> None:
     """A browser sends the password it remembers with whatever a foreign page asks for."""
     foreign = basic(ORDERS) | {"Sec-Fetch-Site": "cross-site"}
@@ -246,7 +293,7 @@ async def test_pages_from_elsewhere_change_nothing(guarded: Secure) -> None:
 
 
 async def test_a_renewal_is_never_answered_past_the_guard(guarded: Secure) -> None:
-    """The fast lane answers before anybody is asked: it must be closed."""
+    """The fast lane answers whom the guard knows, and nobody else."""
     await guarded.reg("ORDERS", headers=basic(ORDERS))
     async with await guarded.connect() as wire:
         for _ in range(3):
@@ -458,10 +505,129 @@ async def test_auth_file_is_read_again(
     guarded.look_at_files()
     assert (await guarded.reg("ORDERS", headers=basic(ORDERS))).status == 401
 
-    write(auth_file.parent / "payments.token", "another")
+    write(auth_file, json.dumps(policy(tokens={})))
     guarded.look_at_files()
     assert (await guarded.get("/apps", **bearer(TOKEN))).status == 401
-    assert (await guarded.get("/apps", **bearer("another"))).status == 200
+
+
+class Wall:
+    """A clock that a test sets, in seconds."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now_s
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("payments.token", bearer(TOKEN), bearer("another")),
+        ("file.password", basic(f"file:{FILE_PASSWORD}"), basic("file:another")),
+    ],
+)
+async def test_a_secret_that_was_replaced_is_taken_for_ten_minutes_more(
+    auth_file: Path, file: str, old: dict[str, str], new: dict[str, str]
+) -> None:
+    """Whoever uses it learns of the new one by and by; on both ways, and not a second longer."""
+    async with secured(auth_file=str(auth_file)) as guarded:
+        wall = Wall()
+        guard = guarded.peer._guard
+        assert guard is not None
+        guard._now_s = wall
+        assert (await guarded.reg("PAYMENTS", headers=old)).status == 204
+        write(auth_file.parent / file, "another")
+        guarded.look_at_files()
+        statuses = []
+        for passed_s in (0.0, 599.0, 2.0):
+            wall.now_s += passed_s
+            statuses.append([await renewed_twice(guarded, each) for each in (old, new)])
+
+    assert statuses == [[200, 200], [200, 200], [401, 200]]
+
+
+async def renewed_twice(guarded: Secure, headers: dict[str, str]) -> int:
+    """The status of both renewals: the second may take the fast lane."""
+    first, second = [await guarded.put("/apps/PAYMENTS/i1", headers) for _ in range(2)]
+    assert first.status == second.status
+    return second.status
+
+
+async def test_of_many_secrets_in_turn_only_the_latest_are_taken(
+    auth_file: Path, guarded: Secure
+) -> None:
+    """A bound of eight; and one that comes back is no former one."""
+    for number in range(12):
+        write(auth_file.parent / "payments.token", f"token-{number}")
+        guarded.look_at_files()
+    write(auth_file.parent / "payments.token", "token-5")
+    guarded.look_at_files()
+    taken = [
+        number
+        for number in range(12)
+        if (await guarded.get("/apps", **bearer(f"token-{number}"))).status == 200
+    ]
+
+    assert taken == [3, 4, 5, 6, 7, 8, 9, 10, 11]
+
+
+async def test_a_secret_whose_owner_is_gone_is_taken_no_more(
+    auth_file: Path, guarded: Secure
+) -> None:
+    """Rights that are taken away are gone at once, former secrets with them."""
+    write(auth_file.parent / "payments.token", "another")
+    guarded.look_at_files()
+    write(auth_file, json.dumps(policy(tokens={})))
+    guarded.look_at_files()
+
+    for token in (TOKEN, "another"):
+        assert (await guarded.get("/apps", **bearer(token))).status == 401
+
+
+async def test_two_authorization_headers_are_none(guarded: Secure) -> None:
+    """A proxy and the registry may read different ones; also where both are right, or equal."""
+    await guarded.reg("ORDERS", headers=basic(ORDERS))
+    right, other = basic(ORDERS)["Authorization"], bearer(TOKEN)["Authorization"]
+    for first, second in ((right, right), (right, other), (other, right)):
+        for method in ("GET", "PUT", "DELETE"):
+            head = f"{method} /eureka/apps/ORDERS/i1 HTTP/1.1\r\nHost: x\r\n"
+            sent = f"{head}Authorization: {first}\r\nauthorization: {second}\r\n\r\n"
+            answer = await guarded.send(sent.encode())
+            assert answer.status == 401
+            assert answer.headers["x-eurekube-reason"] == "more than one Authorization header"
+
+
+async def test_refusals_are_written_down(guarded: Secure, caplog: pytest.LogCaptureFixture) -> None:
+    """One line each, with who, what and why; counted by rule; never with what was sent as proof."""
+    caplog.set_level(logging.INFO)
+    misplaced = "a-token-for-a-user"
+    await guarded.reg("PAYMENTS", headers=basic(ORDERS))
+    await guarded.delete("/apps/PAYMENTS/a%20b%0Ac", basic(ORDERS))
+    await guarded.get("/apps")
+    await guarded.get("/apps", **basic(f"{misplaced}:x"))
+    await guarded.get("/apps", **bearer("wrong-token"))
+    await guarded.batch(**bearer(TOKEN))
+    lines = [r.getMessage() for r in caplog.records if "request refused" in r.getMessage()]
+    metrics = await guarded.ask("GET", "/metrics", management=True)
+    counted = {rule.value: f'refused_total{{rule="{rule.value}"}}' for rule in Rule}
+
+    where = "from=127.0.0.1"
+    assert lines == [
+        f"request refused who=orders verb=register app='PAYMENTS' id='' rule=application {where}",
+        "request refused who=orders verb=cancel app='PAYMENTS' id='a b\\nc' rule=application "
+        + where,
+        f"request refused who=anonymous verb=GET app='' id='' rule=credentials {where}",
+        f"request refused who=unproven verb=GET app='' id='' rule=credentials {where}",
+        f"request refused who=unproven verb=GET app='' id='' rule=token {where}",
+        f"request refused who=payments verb=POST app='' id='' rule=peer {where}",
+    ]
+    numbers = {"application": 2, "credentials": 2, "token": 1, "peer": 1}
+    for rule, name in counted.items():
+        assert f"{name} {numbers.get(rule, 0)}.0" in metrics.body.decode()
+    for each in (misplaced, "wrong-token", ORDERS_PASSWORD):
+        assert each not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,15 @@ import base64
 import json
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography import x509
 
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.http.node import own_url
+from eureka_registry.http.node import hostname, own_url
 from eureka_registry.http.sockets import bind
 from eureka_registry.http.tls import Tls
 from support.authority import Authority
@@ -34,7 +35,7 @@ from support.secure import (
     write,
     write_policy,
 )
-from support.server import QUIET
+from support.server import QUIET, request
 
 
 @pytest.fixture
@@ -139,6 +140,181 @@ async def test_a_new_certificate_is_taken_up(
         peer.look_at_files()
         assert await refuses(peer, trusting(first))
         assert not await refuses(peer, trusting(second))
+
+
+async def test_both_ports_serve_while_clients_move(tmp_path: Path) -> None:
+    """One registry behind both, with the same rights; peers and pages come by HTTPS."""
+    ours = Authority(tmp_path)
+    settings = ours.issue("peer1") | {"auth_file": str(write_policy(tmp_path))}
+    async with secured(None, bind("127.0.0.1", 0), **settings, register_with_eureka=True) as peer:
+        assert (await peer.reg("ORDERS", headers=basic(ORDERS))).status == 204
+        assert (await peer.put("/apps/ORDERS/i1")).status == 401
+        peer.context = trusting(ours)
+        assert (await peer.put("/apps/ORDERS/i1", basic(ORDERS))).status == 200
+        assert (await peer.put("/apps/ORDERS/i1")).status == 401
+        answer = await peer.get("/apps/EUREKA", **basic(ORDERS))
+        own = answer.json["application"]["instance"][0]
+        url = own_url(peer.node.settings)
+
+    assert own["port"] == {"$": peer.port, "@enabled": "true"}
+    assert own["securePort"] == {"$": peer.tls_port, "@enabled": "true"}
+    assert url == f"https://{hostname(peer.node.settings)}:{peer.tls_port}/eureka/"
+    assert own["homePageUrl"] == url.removesuffix("eureka/")
+
+
+def put_together(target: Path, *files: str) -> None:
+    """Put several PEM files as one into the place of a file, as a mounted Secret does."""
+    spare = target.with_suffix(".new")
+    spare.write_text("".join(Path(file).read_text() for file in files))
+    spare.replace(target)
+
+
+def text_of(file: str) -> str:
+    """What a file holds; a coroutine of a test may wait so long."""
+    return Path(file).read_text()
+
+
+class Rotation:
+    """A peer's files, and a client that renews by a new connection each time, with its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bundle = folder / "bundle.pem"
+        self.authority = Authority(folder, "ca0")
+        put_together(self.bundle, self.authority.path)
+        self.files = self.authority.issue("peer1")
+        self.own = self.authority.issue("client")
+        self.statuses: list[int] = []
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Those of the peer."""
+        trusted = str(self.bundle)
+        return {**self.files, "tls_client_ca": trusted, "peer_ca": trusted}
+
+    def steps(self, new: Authority) -> Iterator[None]:
+        """Go over to another authority, as one does so that no request fails."""
+        put_together(self.bundle, self.authority.path, new.path)
+        yield
+        issued = new.issue("peer1", file="next")
+        for name in ("tls_cert", "tls_key"):
+            move(Path(issued[name]), self.files[name])
+        yield
+        self.own = new.issue("client", file=f"client-{Path(new.path).stem}")
+        yield
+        put_together(self.bundle, new.path)
+        self.authority = new
+        yield
+
+    async def renew(self, peer: Secure) -> None:
+        """Renew for ever."""
+        while True:
+            peer.context = trusting_file(str(self.bundle), self.own)
+            self.statuses.append((await peer.put("/apps/FOO/i1")).status)
+
+    async def some(self, renewing: asyncio.Task[None]) -> None:
+        """Wait for a few renewals more."""
+        wanted = len(self.statuses) + 3
+        await until(lambda: len(self.statuses) >= wanted or renewing.done())
+        assert not renewing.done(), renewing.exception()
+
+
+async def test_no_request_fails_while_certificates_and_authorities_are_replaced(
+    tmp_path: Path,
+) -> None:
+    """Neither of who connects anew each time, nor in a connection that stays open; twice round."""
+    rotation = Rotation(tmp_path)
+    async with secured(**rotation.settings) as peer:
+        peer.context = trusting_file(str(rotation.bundle), rotation.own)
+        await peer.reg()
+        async with await peer.connect() as wire:
+            renewing = asyncio.create_task(rotation.renew(peer))
+            for number in (1, 2):
+                old, new = rotation.authority, Authority(tmp_path, f"ca{number}")
+                for _ in rotation.steps(new):
+                    peer.look_at_files()
+                    await rotation.some(renewing)
+                assert await refuses(peer, trusting(new, old.issue("late")))
+                await wire.send(request("PUT", "/eureka/apps/FOO/i1"))
+                assert (await wire.response()).status == 200
+            renewing.cancel()
+
+    assert set(rotation.statuses) == {200}
+
+
+def trusting_file(bundle: str, own: Mapping[str, str]) -> ssl.SSLContext:
+    """What a client uses that reads its files for each connection."""
+    context = ssl.create_default_context(cafile=bundle)
+    context.load_cert_chain(own["tls_cert"], own["tls_key"])
+    return context
+
+
+async def test_an_authority_that_is_taken_out_is_trusted_no_more(tmp_path: Path) -> None:
+    """Neither of clients nor of peers; at once, without a restart."""
+    first, second = Authority(tmp_path, "first"), Authority(tmp_path, "second")
+    trusted = tmp_path / "trusted.pem"
+    put_together(trusted, first.path, second.path)
+    theirs = second.issue("peer2")
+    async with secured(**theirs) as other:
+        settings = {**first.issue("peer1"), "tls_client_ca": str(trusted), "peer_ca": str(trusted)}
+        url = f"https://localhost:{other.port}/eureka/"
+        async with secured(peers=[url], digest_interval_s=0.2, **settings) as peer:
+            assert not await refuses(peer, trusting(first, second.issue("client")))
+            link = next(iter(peer.node.mesh.links.values()))
+            await until(lambda: link.why_silent is None and link.is_heard)
+
+            put_together(trusted, first.path)
+            peer.look_at_files()
+            assert await refuses(peer, trusting(first, second.issue("client")))
+            assert not await refuses(peer, trusting(first, first.issue("client")))
+            await until(lambda: "certificate not trusted" in (link.why_silent or ""))
+
+
+async def test_a_pair_that_cannot_be_used_is_shown(tmp_path: Path) -> None:
+    """What runs goes on; `/peers` says which file and why, until it is mended; no key is shown."""
+    ours = Authority(tmp_path)
+    files = ours.issue("peer1")
+    key = text_of(files["tls_key"])
+    async with secured(**files) as peer:
+        for damaged in (ours.issue("other")["tls_key"], None):
+            if damaged is None:
+                write(Path(files["tls_key"]), key[: len(key) // 2])
+            else:
+                move(Path(damaged), files["tls_key"])
+            peer.look_at_files()
+            shown = await peer.ask("GET", "/peers", management=True)
+            assert files["tls_key"] in shown.json["problem"]
+            assert key.splitlines()[1] not in shown.body.decode()
+            assert not await refuses(peer, trusting(ours))
+        write(Path(files["tls_key"]), key)
+        peer.look_at_files()
+        shown = await peer.ask("GET", "/peers", management=True)
+
+    assert shown.json["problem"] is None
+
+
+async def test_the_end_of_the_certificate_is_a_metric(tmp_path: Path) -> None:
+    """That of the one in use, which an alert watches."""
+    ours = Authority(tmp_path)
+    files = ours.issue("peer1")
+
+    def end(file: str) -> float:
+        return x509.load_pem_x509_certificate(
+            Path(file).read_bytes()
+        ).not_valid_after_utc.timestamp()
+
+    async def shown(peer: Secure) -> float:
+        text = (await peer.ask("GET", "/metrics", management=True)).body.decode()
+        name = "eureka_certificate_not_after_seconds "
+        return float(next(line for line in text.splitlines() if line.startswith(name)).split()[1])
+
+    async with secured(**files) as peer:
+        first = end(files["tls_cert"])
+        assert await shown(peer) == first
+        old = ours.issue("old", valid=False)
+        for name in ("tls_cert", "tls_key"):
+            move(Path(old[name]), files[name])
+        peer.look_at_files()
+        assert await shown(peer) == end(files["tls_cert"]) != first
 
 
 @pytest.mark.parametrize("broken", ["tls_cert", "tls_key", "tls_client_ca", "peer_ca"])

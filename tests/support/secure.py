@@ -16,8 +16,7 @@ import msgspec
 from eureka_registry.http import auth
 from eureka_registry.http.app import Peer
 from eureka_registry.http.node import Node
-from eureka_registry.http.sockets import bind
-from eureka_registry.http.tls import Tls
+from eureka_registry.http.sockets import bind, port_of
 from eureka_registry.peers.client import open_session
 from support.authority import Authority
 from support.server import QUIET, Clock, Running, Wire, at_work
@@ -38,36 +37,47 @@ class Secure(Running):
     """A peer that speaks TLS if it has a certificate."""
 
     context: ssl.SSLContext | None = None
+    tls_port = 0
+    """The port of HTTPS if it is another than that of plain HTTP."""
 
     async def connect(self, *, management: bool = False, limit: int = 2**20) -> Wire:
         """Open a connection with this context."""
         if management or self.context is None:
             return await super().connect(management=management, limit=limit)
-        port = self.port
+        port = self.tls_port or self.port
         streams = await asyncio.open_connection("127.0.0.1", port, limit=limit, ssl=self.context)
         return Wire(*streams)
 
     def look_at_files(self) -> None:
         """What a timer does every few seconds."""
-        for watched in self.peer._watched():
+        for watched in self.node.watched:
             watched.look()
 
 
 @asynccontextmanager
 async def secured(
-    sockets: Sequence[Sequence[socket]] | None = None, /, **settings: object
+    sockets: Sequence[Sequence[socket]] | None = None,
+    tls_sockets: Sequence[socket] = (),
+    /,
+    **settings: object,
 ) -> AsyncIterator[Secure]:
-    """Run a peer with these settings."""
+    """Run a peer with these settings; with `tls_sockets` it speaks HTTPS on them alone."""
     api, management = sockets or (bind("127.0.0.1", 0), bind("127.0.0.1", 0))
-    ports = [each[0].getsockname()[1] for each in (api, management)]
+    ports = [port_of(each) for each in (api, management)]
+    tls_port = port_of(tls_sockets) if tls_sockets else 0
     wanted = msgspec.structs.replace(
-        QUIET, port=ports[0], management_port=ports[1], request_timeout_s=5.0, **settings
+        QUIET,
+        port=ports[0],
+        management_port=ports[1],
+        tls_port=tls_port,
+        request_timeout_s=5.0,
+        **settings,
     )
-    tls = Tls(wanted)
-    async with open_session(tls.client) as session:
-        peer = Peer(Node(wanted, session), tls)
+    async with open_session() as session:
+        peer = Peer(Node(wanted, session))
         running = Secure(peer, ports[0], ports[1], Clock())
-        async with at_work(peer, (api, management), running.stop):
+        running.tls_port = tls_port
+        async with at_work(peer, (api, management), running.stop, tls_sockets):
             yield running
 
 

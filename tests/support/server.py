@@ -253,11 +253,16 @@ def running(
 
 @asynccontextmanager
 async def at_work(
-    peer: Peer, sockets: tuple[Sequence[socket], Sequence[socket]], stop: asyncio.Event
+    peer: Peer,
+    sockets: tuple[Sequence[socket], Sequence[socket]],
+    stop: asyncio.Event,
+    tls_sockets: Sequence[socket] = (),
 ) -> AsyncIterator[None]:
     """Let a peer run; begin when it is ready, or has failed, and stop it at the end."""
     ready = asyncio.Event()
-    task = asyncio.create_task(peer.run(*sockets, stop, lambda _node: ready.set()))
+    task = asyncio.create_task(
+        peer.run(*sockets, stop, lambda _node: ready.set(), tls_sockets=tls_sockets)
+    )
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

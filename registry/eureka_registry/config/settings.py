@@ -313,10 +313,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str,
         _about(
             "PEM file of this peer's certificate and those that vouch for it; with it the port of "
-            "the API speaks HTTPS only. Certificates, keys and the files below are watched"
+            "the API speaks HTTPS only, unless there is `tls_port`. Certificates, keys and the "
+            "files below are watched"
         ),
     ] = ""
     tls_key: Annotated[str, _about("PEM file of the certificate's key")] = ""
+    tls_port: Annotated[
+        PortNumber,
+        _about(
+            "port for HTTPS beside plain HTTP on `port`, while clients move; 0: `port` alone, with "
+            "`tls_cert` for HTTPS only"
+        ),
+    ] = 0
     tls_client_ca: Annotated[
         str,
         _about(

@@ -62,6 +62,9 @@ def _ports(settings: Settings) -> Iterator[_Problem]:
     if meet and settings.port and settings.port == settings.management_port:
         problem = f"port and management_port are both {settings.port}"
         yield ("port", "management_port"), problem, "two different ports, or 0 for any free one"
+    if settings.tls_port and settings.tls_port in (settings.port, settings.management_port):
+        problem = f"tls_port is {settings.tls_port}, as another port is"
+        yield ("tls_port",), problem, "a port of its own"
 
 
 def _peer_sources(settings: Settings) -> Iterator[_Problem]:
@@ -73,6 +76,8 @@ def _peer_sources(settings: Settings) -> Iterator[_Problem]:
 def _certificates(settings: Settings) -> Iterator[_Problem]:
     if bool(settings.tls_cert) != bool(settings.tls_key):
         yield ("tls_cert", "tls_key"), "only one of tls_cert and tls_key is set", "both, or none"
+    if settings.tls_port and not settings.tls_cert:
+        yield ("tls_port",), "tls_port is set without tls_cert", "both, or no tls_port"
     if settings.tls_client_ca and not settings.tls_cert:
         yield ("tls_client_ca",), "tls_client_ca is set without tls_cert", "all of TLS, or none"
 

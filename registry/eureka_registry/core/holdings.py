@@ -1,7 +1,7 @@
 """What a peer holds: leases by application, and everything that is derived from them.
 
-Counts, virtual addresses, digests, versions and the delta change together with the leases, in
-`_put`, `_modify` and `_remove`, and nowhere else. Which of them happens when is the business of
+Counts, virtual addresses, names, digests, versions and the delta change together with the leases,
+in `_put`, `_modify` and `_remove`, and nowhere else. Which of them happens when is the business of
 `eureka_registry.core.registry`.
 """
 
@@ -17,6 +17,7 @@ from eureka_registry.core.delta import Delta
 from eureka_registry.core.ids import IdIndex
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import ActionType, Instance, Status
+from eureka_registry.core.names import NameIndex
 from eureka_registry.core.vips import VipIndex
 
 
@@ -30,6 +31,8 @@ class Holdings:
         self.delta = Delta(delta_retention_ms)
         self.vips = VipIndex()
         self.ids = IdIndex()
+        self.names: NameIndex | None = None
+        """`None` unless somebody has rights by namespace: nobody else pays for it."""
         self.size = 0
         self.bytes = 0
 
@@ -54,10 +57,21 @@ class Holdings:
         """The `apps__hashcode` that clients compare with their own copy's."""
         return hashcode(self.counts.items())
 
+    def index_names(self) -> None:
+        """Know from now on which namespace holds which name."""
+        if self.names is not None:
+            return
+        self.names = NameIndex()
+        for lease in self.leases():
+            self.names.replace(None, lease.instance, lease.registered_at_ms)
+
     # -- How
 
-    def _put(self, lease: Lease, held: Lease | None, now_ms: int) -> None:
-        """Let `lease` take the place of `held`, or be a new one; its document shows its moments."""
+    def _put(self, lease: Lease, held: Lease | None, now_ms: int, since_ms: int) -> None:
+        """Let `lease` take the place of `held`, or be a new one; its document shows its moments.
+
+        `since_ms` is when its client registered, by the clock of the peer that it asked.
+        """
         instance = lease.instance
         application = self.applications.get(instance.app)
         if application is None:
@@ -66,7 +80,10 @@ class Holdings:
         application.leases[instance_id] = lease
         if held is None:
             self.ids.add(instance.app, instance_id)
-        self._changed(application, held.instance if held else None, instance)
+        before = held.instance if held else None
+        self._changed(application, before, instance)
+        if self.names is not None:
+            self.names.replace(before, instance, since_ms)
         application.digest ^= lease.digest ^ (held.digest if held else 0)
         grown = lease.bytes - (held.bytes if held else 0)
         self.bytes += grown
@@ -98,6 +115,8 @@ class Holdings:
         application.digest ^= lease.digest
         self._weigh(application, -lease.bytes)
         self._changed(application, before, None)
+        if self.names is not None:
+            self.names.replace(before, None, now_ms)
         if not application.leases:
             del self.applications[before.app]
         gone = msgspec.structs.replace(

@@ -156,6 +156,9 @@ class Registry(Holdings):
         instance = _with_amazon_id(instance)
         instance_id = instance.id
         held = self.lease(instance.app, instance_id)
+        since_ms = now_ms
+        if origin is Origin.PEER:
+            since_ms = moment_told(instance.lease.registered_at_ms, now_ms)
         lease = Lease(instance, now_ms)
         if held is not None:
             _go_on(lease, held, origin)
@@ -185,7 +188,7 @@ class Registry(Holdings):
                 lease=lease.info(),
             )
         )
-        full = self._hold(lease, held, now_ms)
+        full = self._hold(lease, held, now_ms, since_ms)
         if full is not None:
             return full
         self.last_registered.append((now_ms, f"{instance.app}({instance_id})"))
@@ -201,6 +204,7 @@ class Registry(Holdings):
             Why there is no room for it, else `None`.
         """
         held = self.lease(instance.app, instance.id)
+        since_ms = moment_told(instance.lease.registered_at_ms, now_ms)
         lease = Lease(instance, now_ms)
         lease.renewed_at_ms = min(now_ms, instance.lease.renewed_at_ms)
         lease.registered_at_ms = min(now_ms, instance.lease.registered_at_ms)
@@ -216,7 +220,7 @@ class Registry(Holdings):
                 lease=lease.info(),
             )
         )
-        return self._hold(lease, held, now_ms)
+        return self._hold(lease, held, now_ms, since_ms)
 
     def renew(
         self,
@@ -399,7 +403,7 @@ class Registry(Holdings):
 
     # -- How
 
-    def _hold(self, lease: Lease, held: Lease | None, now_ms: int) -> Full | None:
+    def _hold(self, lease: Lease, held: Lease | None, now_ms: int, since_ms: int) -> Full | None:
         """Let `lease` take the place of `held` if there is room for it."""
         instances, size = self._plenty
         if self.size >= instances or self.bytes + lease.bytes > size:
@@ -408,7 +412,7 @@ class Registry(Holdings):
                 return full
         if held is None and self.java is not None:
             self.java.came()
-        self._put(lease, held, now_ms)
+        self._put(lease, held, now_ms, since_ms)
         return None
 
     def _moments(

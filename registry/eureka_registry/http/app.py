@@ -28,16 +28,23 @@ from eureka_registry.http.api import Api, methods
 from eureka_registry.http.configuration import Configuration, with_live
 from eureka_registry.http.connection import Server
 from eureka_registry.http.dashboard import Dashboard
-from eureka_registry.http.files import LOOK_EVERY_S, Watched
+from eureka_registry.http.files import LOOK_EVERY_S
 from eureka_registry.http.gate import NOT_COPIED, Stage
 from eureka_registry.http.guard import Guard
 from eureka_registry.http.handshakes import TlsListener
 from eureka_registry.http.hosts import Hosts, machine_names
 from eureka_registry.http.management import Management
-from eureka_registry.http.node import Node, own_instance, own_key, scheme, with_address, with_ports
+from eureka_registry.http.node import (
+    Node,
+    own_instance,
+    own_key,
+    peer_port,
+    scheme,
+    with_address,
+    with_ports,
+)
 from eureka_registry.http.serving import Serving, fast_lane
 from eureka_registry.http.sockets import allow_files, bind, port_of
-from eureka_registry.http.tls import Tls
 from eureka_registry.peers import discovery
 from eureka_registry.peers.bootstrap import Outcome, copy_registry
 from eureka_registry.peers.client import open_session
@@ -64,7 +71,6 @@ async def serve(configuration: Configuration, *, stop_with_stdin: bool = False) 
     """
     settings = configuration.started
     allow_files(settings.max_connections)
-    tls = Tls(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     threads = ThreadPoolExecutor()
@@ -74,13 +80,14 @@ async def serve(configuration: Configuration, *, stop_with_stdin: bool = False) 
     if stop_with_stdin:
         loop.add_reader(sys.stdin.fileno(), _stop_at_end_of_input, stop)
     api_sockets = bind(settings.host, settings.port)
+    tls_sockets = bind(settings.host, settings.tls_port) if settings.tls_port else []
     management_sockets = bind(settings.management_host or settings.host, settings.management_port)
     settings = with_ports(settings, port_of(api_sockets), port_of(management_sockets))
     settings = with_address(settings, address_of(api_sockets))
     try:
-        async with open_session(tls.client) as session:
-            peer = Peer(Node(settings, session, configuration=configuration), tls)
-            await peer.run(api_sockets, management_sockets, stop)
+        async with open_session() as session:
+            peer = Peer(Node(settings, session, configuration=configuration))
+            await peer.run(api_sockets, management_sockets, stop, tls_sockets=tls_sockets)
     finally:
         # Else the end waits for names of peers that are still to be resolved, one after the other.
         threads.shutdown(wait=False, cancel_futures=True)
@@ -94,20 +101,19 @@ def _stop_at_end_of_input(stop: asyncio.Event) -> None:
 
 
 class Peer:
-    """A node with its sockets and timers; without `tls`, that of its settings."""
+    """A node with its sockets and timers."""
 
-    def __init__(self, node: Node, tls: Tls | None = None) -> None:
+    def __init__(self, node: Node) -> None:
         self.node = node
-        self._tls = tls or Tls(node.settings)
-        self._guard = Guard(node.settings.auth_file) if node.settings.auth_file else None
+        self._guard = _guard(node)
         self._dashboard = dashboard = Dashboard(node)
         handlers = methods(node.reads, node.writes, node.peer_api, dashboard.status, dashboard.page)
         hosts = Hosts(node, machine_names())
-        serving = Serving(node, Api(handlers, node.counters), hosts, self._guard)
+        serving = Serving(node, Api(handlers, node.counters), hosts, dashboard.locked, self._guard)
         settings = node.settings
         self._server = Server(
             serving.handle,
-            None if self._guard else fast_lane(node),
+            fast_lane(node, self._guard),
             keepalive_timeout_s=settings.keepalive_timeout_s,
             request_timeout_s=settings.request_timeout_s,
             max_connections=settings.max_connections,
@@ -134,11 +140,19 @@ class Peer:
         management_sockets: Sequence[socket.socket],
         stop: asyncio.Event,
         on_ready: Callable[[Node], None] | None = None,
+        *,
+        tls_sockets: Sequence[socket.socket] = (),
     ) -> None:
-        """Serve until `stop` is set; an unexpected death of any part ends it with its error."""
+        """Serve until `stop` is set; an unexpected death of any part ends it with its error.
+
+        `api_sockets` speak HTTPS if there is a certificate, unless there are `tls_sockets`: then
+        those do, and the others plain HTTP.
+        """
         await self._look_for_name()
         loop = asyncio.get_running_loop()
-        listening = [await self._listen(each) for each in api_sockets]
+        secure = self.node.tls.server is not None and not tls_sockets
+        listening = [await self._listen(each, secure=secure) for each in api_sockets]
+        listening += [await self._listen(each, secure=True) for each in tls_sockets]
         manageable = [
             await loop.create_server(self._management, sock=each) for each in management_sockets
         ]
@@ -160,11 +174,12 @@ class Peer:
                 each.close()
             await self._management.shutdown(_GOODBYE_S)
 
-    async def _listen(self, sock: socket.socket) -> asyncio.Server | TlsListener:
-        """Listen for clients of the API, with HTTPS if it is to be."""
-        if self._tls.server is not None:
+    async def _listen(self, sock: socket.socket, *, secure: bool) -> asyncio.Server | TlsListener:
+        """Listen for clients of the API."""
+        if secure:
             sock.listen(_BACKLOG)
-            return TlsListener(sock, self._server, self._tls.server, _GOODBYE_S)
+            context = self.node.tls.server_context
+            return TlsListener(sock, self._server, context, _GOODBYE_S)
         loop = asyncio.get_running_loop()
         return await loop.create_server(self._server, sock=sock, backlog=_BACKLOG)
 
@@ -190,8 +205,8 @@ class Peer:
         node = self.node
         await self._wait_for_name()
         settings = node.settings
-        if settings.auth_file and not settings.tls_cert:
-            _log.warning("auth_file without tls_cert: passwords and tokens can be read on the way")
+        if settings.auth_file and (not settings.tls_cert or settings.tls_port):
+            _log.warning("auth_file with plain HTTP: passwords and tokens can be read on the way")
         if self._snapshot is not None:
             _log.info("snapshot: %s", await self._snapshot.load())
         copied = node.registry.size > 0
@@ -279,7 +294,7 @@ class Peer:
             start(_every(_SETTINGS_EVERY_S, self._look_at_settings)),
             start(self._watch_peers()),
         ]
-        self._timers += [start(_every(LOOK_EVERY_S, each.look)) for each in self._watched()]
+        self._timers += [start(_every(LOOK_EVERY_S, each.look)) for each in node.watched]
         self._timers.append(start(_every(1.0, node.tell_refusals)))
         if settings.register_with_eureka:
             self._timers.append(start(_every(30.0, self._renew_self)))
@@ -297,11 +312,6 @@ class Peer:
         wanted = self.node.configuration.look()
         if wanted is not None:
             self.adopt(with_live(self.node.settings, wanted))
-
-    def _watched(self) -> list[Watched]:
-        holders = (self._tls, self.node.credentials, self._guard)
-        found = [each.watched for each in holders if each is not None]
-        return [each for each in found if each is not None]
 
     def _cancel_timers(self) -> None:
         for task in self._timers:
@@ -394,11 +404,20 @@ class Peer:
             _log.warning("stopping with changes that some peer did not take")
 
 
+def _guard(node: Node) -> Guard | None:
+    """Who judges requests to a node; `None`: everybody may do everything."""
+    if not node.settings.auth_file:
+        return None
+    guard = Guard(node.settings.auth_file, node.registry.index_names)
+    node.watched.append(guard.watched)
+    return guard
+
+
 def _look(settings: Settings) -> discovery.Look:
     if settings.peers_file:
         return discovery.in_file(Path(settings.peers_file))
     if settings.peers_dns:
-        return discovery.in_dns(settings.peers_dns, settings.port, scheme(settings))
+        return discovery.in_dns(settings.peers_dns, peer_port(settings), scheme(settings))
     return discovery.listed(settings.peers)
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
-from enum import Enum
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from eureka_registry.core.model import Instance
+from eureka_registry.core.validation import shown
+from eureka_registry.http.accounts import Account
 from eureka_registry.http.routes import Resource, Route
+from eureka_registry.http.rules import Refusal, Rule
 
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OF_APPLICATIONS: Final = frozenset(
@@ -26,6 +29,9 @@ _OF_APPLICATIONS: Final = frozenset(
 _BETWEEN_PEERS: Final = frozenset(
     {Resource.BATCH, Resource.RENEWALS, Resource.DIGEST, Resource.COPY}
 )
+
+_FILES: Final = ("static",)
+"""Below it are scripts and styles of the dashboard, the same everywhere: they tell nothing."""
 
 _LOG2_N: Final = 14
 _BLOCK: Final = 8
@@ -39,7 +45,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     `applications` are patterns of applications that may be registered, renewed, overridden and
     cancelled, `vips` of the VIP addresses that their instances may have; `None`: as `applications`.
-    A `peer` may do everything.
+    A `peer` may do everything. With an `account` its rules hold, and no patterns.
     """
 
     name: str = ""
@@ -47,28 +53,31 @@ class Identity(msgspec.Struct, frozen=True):
     vips: tuple[str, ...] | None = None
     peer: bool = False
     read: bool = True
+    account: Account | None = None
 
-    def may_write(self, app: str) -> bool:
-        """Whether it may change leases of an application (upper-cased)."""
-        return self.peer or matches(app, self.applications)
+    def refusal_of_writing(self, app: str) -> Refusal | None:
+        """Why it may not change leases of an application (upper-cased); `None` if it may.
 
-    def may_offer(self, instance: Instance) -> bool:
-        """Whether it may register an instance with such VIP addresses.
+        What it may do with which of these leases, its account says.
+        """
+        if self.account is not None:
+            return self.account.refusal_of_name(app)
+        if self.peer or matches(app, self.applications):
+            return None
+        return Refusal(Rule.APPLICATION, f"it was not given the application {shown(app)}")
+
+    def refusal_of_addresses(self, instance: Instance) -> Refusal | None:
+        """Why it may not register an instance with such VIP addresses; `None` if it may.
 
         Clients look instances up by VIP address: who could take any could answer for everybody.
         """
         patterns = self.applications if self.vips is None else self.vips
         listed = f"{instance.vip_address or ''},{instance.secure_vip_address or ''}".split(",")
         names = [name.strip().upper() for name in listed]
-        return self.peer or all(matches(name, patterns) for name in names if name)
-
-
-class Verdict(Enum):
-    """What becomes of a request; the value is its status."""
-
-    ALLOWED = 200
-    UNAUTHORISED = 401
-    FORBIDDEN = 403
+        wrong = next((name for name in names if name and not matches(name, patterns)), None)
+        if self.peer or wrong is None:
+            return None
+        return Refusal(Rule.APPLICATION, f"it was not given the VIP address {shown(wrong)}")
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -79,27 +88,24 @@ class Request(msgspec.Struct, frozen=True):
     from_peer: bool = False
 
 
-def authorise(identity: Identity, request: Request) -> Verdict:
-    """Judge a request; anybody without a name is asked for one instead of being refused."""
-    if _may(identity, request):
-        return Verdict.ALLOWED
-    return Verdict.FORBIDDEN if identity.name else Verdict.UNAUTHORISED
-
-
-def _may(identity: Identity, request: Request) -> bool:
+def refusal(identity: Identity, request: Request) -> Refusal | None:
+    """Why a request is not to be served, before anything of its body is known; `None`: it is."""
     route = request.route
     if identity.peer:
-        return True
+        return None
     if request.from_peer or (route is not None and route.resource in _BETWEEN_PEERS):
-        return False
+        return Refusal(Rule.PEER, "only peers may do that")
     if request.method in _READS:
-        return identity.read
+        if route is not None and route.resource is Resource.PAGE and route.names[:1] == _FILES:
+            return None
+        return None if identity.read else Refusal(Rule.READ, "it may not read")
     if route is None or route.resource not in _OF_APPLICATIONS:
-        return False
-    return identity.may_write(route.names[0])
+        return Refusal(Rule.WRITE, "nothing can be written there")
+    return identity.refusal_of_writing(route.names[0])
 
 
-def matches(name: str, patterns: Iterable[str]) -> bool:
+@lru_cache(maxsize=4096)
+def matches(name: str, patterns: tuple[str, ...]) -> bool:
     """Whether `name` is matched by a shell pattern; case does not matter."""
     return any(fnmatchcase(name.upper(), pattern.upper()) for pattern in patterns)
 

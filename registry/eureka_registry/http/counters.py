@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from eureka_registry.http.routes import Resource
+from eureka_registry.http.rules import Rule
 
 Key = tuple[Resource, str, int]
 """Resource, method, status."""
@@ -14,6 +17,7 @@ class Counters:
     def __init__(self) -> None:
         self.requests: dict[Key, int] = {}
         self.bytes: dict[Resource, int] = {}
+        self.refused: Counter[Rule] = Counter()
         self.expired = 0
         """Leases evicted because they were over."""
 

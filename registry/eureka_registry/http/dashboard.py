@@ -44,6 +44,7 @@ _TYPES: Final = {
     "svg": "image/svg+xml",
 }
 _PAGES: Final[dict[tuple[str, ...], str]] = {(): "index.html", ("lastn",): "lastn.html"}
+_CHALLENGE: Final = ("WWW-Authenticate", 'Bearer realm="eureka"')
 _JSON: Final = "application/json"
 _MIB: Final = 1_048_576
 
@@ -80,6 +81,26 @@ class Dashboard:
                 return _fresh(self._last())
             case _:
                 return NOT_FOUND
+
+    def locked(self, route: Route, answer: Answer) -> Answer:
+        """What somebody who is not known (`answer` is 401) gets at a page's path.
+
+        A page comes with it: the browser asks for user and password first, and shows the page to
+        who has none, who can paste a token. Data say nothing of Basic: the browser would ask again
+        at every look.
+        """
+        if not self._node.settings.dashboard:
+            return answer
+        if route.names[:1] == ("dashboard",):
+            others = [each for each in answer.headers if each[0] != _CHALLENGE[0]]
+            return msgspec.structs.replace(answer, headers=(_CHALLENGE, *others))
+        page = self._static(_PAGES.get(route.names, ""))
+        return msgspec.structs.replace(
+            answer,
+            body=page.body,
+            content_type=page.content_type,
+            headers=(*answer.headers, *page.headers),
+        )
 
     def status(self, call: Call, route: Route) -> Answer:
         """The status document of Java's servers (E15)."""

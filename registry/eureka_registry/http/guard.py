@@ -1,7 +1,8 @@
 """Who asks: `auth_file` read and watched, credentials checked, verified ones remembered.
 
-A password takes a quarter of a second to check (`passwords`); once verified it is known by its
-digest, so that renewals do not pay for it again.
+A password takes a quarter of a second to check (`passwords`), a token a tenth of a millisecond
+(`tokens`). Once verified, the header that brought it is known by its digest, so that renewals do
+not pay for it again: until the file or one that it names changes, or what was proven ends.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator, Mapping
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from eureka_registry.config.documents import (
     convert_document,
@@ -24,26 +28,43 @@ from eureka_registry.config.documents import (
 )
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.files import load_or_refuse
-from eureka_registry.http import auth
-from eureka_registry.http.auth import Basic, Bearer, Identity, Request, Verdict
-from eureka_registry.http.files import Watched, secret
+from eureka_registry.http import auth, denials
+from eureka_registry.http.accounts import Account, Invalid, Names
+from eureka_registry.http.auth import Basic, Bearer, Identity, Request
+from eureka_registry.http.files import Watched, read, secret
 from eureka_registry.http.messages import Answer
 from eureka_registry.http.passwords import Claim, Passwords
+from eureka_registry.http.rules import ANONYMOUS
 
-_MOST_REMEMBERED: Final = 1024
+if TYPE_CHECKING:
+    from eureka_registry.http.tokens import Verifier
+
+GRACE_S: Final = 600.0
+"""A password or token that was replaced in its file is taken for so long: clients and peers read
+theirs from other files, or get them from people."""
+
+_MOST_KNOWN: Final = 20_000
+"""Headers that are known to be right: as many clients as have a token of their own each. An entry
+takes 0.3 KiB."""
+_MOST_REFUSED: Final = 1024
+_MOST_FORMER: Final = 8
+"""Former passwords of one user that are taken at once."""
+_FOREVER: Final = float("inf")
 _BUSY: Final = Answer(503, headers=(("Retry-After", "1"),))
-_REFUSALS: Final = {
-    Verdict.UNAUTHORISED: Answer(401, headers=(("WWW-Authenticate", 'Basic realm="eureka"'),)),
-    Verdict.FORBIDDEN: Answer(403),
-}
 _NOBODY: Final = auth.kept(secrets.token_bytes(16), secrets.token_bytes(32))
 """A password that nobody has, where no user has a hashed one that could be imitated."""
+
+_WRONG: Final = "user or password is not right"
+_NONE_SENT: Final = "credentials are needed: a user and a password, or a token"
+_SEVERAL: Final = "more than one Authorization header"
+_NEITHER: Final = "credentials must be of the kind Basic or Bearer, and well formed"
+_NO_TOKEN: Final = "the token is not known"  # noqa: S105 - a sentence
 
 
 class Sender(NamedTuple):
     """Who sends a request, as far as it says: `Authorization`, the certificate, the address."""
 
-    authorization: str | None
+    authorizations: Sequence[str]
     certificate: Mapping[str, Any] | None
     source: str
 
@@ -71,24 +92,75 @@ class _Anonymous(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     read: bool = False
 
 
+class _ServiceAccounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    audience: Annotated[str, Meta(pattern=r"^[!#-\[\]-~]+$")] = "eureka"
+    issuers: Annotated[frozenset[str], Meta(min_length=1)]
+    keys_file: str
+    names: dict[str, tuple[str, ...]] = {}
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     users: dict[str, _User] = {}
     tokens: dict[str, _Token] = {}
     certificates: dict[str, _Rights] = {}
     anonymous: _Anonymous = _Anonymous()
+    service_accounts: _ServiceAccounts | None = None
+
+
+class _Proven(NamedTuple):
+    """An identity, and until when it is proven (epoch s)."""
+
+    identity: Identity
+    until_s: float = _FOREVER
+
+
+class _Doubted(NamedTuple):
+    """Why credentials are not taken; `who` of a token is what its signature proves."""
+
+    why: str
+    is_token: bool = False
+    who: str = ""
+    lasts: bool = True
+
+
+class _Secret(NamedTuple):
+    """Which secret it is of which entry of the file: that of a user or a token, by name."""
+
+    is_token: bool
+    name: str
+
+
+class _Former(NamedTuple):
+    """A secret that was replaced, by its digest, and until when it is taken (epoch s)."""
+
+    owner: _Secret
+    digest: bytes
+    until_s: float
+
+
+class _Accounts(NamedTuple):
+    """ServiceAccounts: who checks their tokens, and what they may write."""
+
+    verifier: Verifier
+    names: Names
 
 
 class _Policy(msgspec.Struct, frozen=True):
-    """The file made ready: `known` and `tokens` by digest; `refused` remembers wrong passwords.
+    """The file made ready: `secrets` are those of files, by digest.
 
-    `decoys` cost as much to check as the users' passwords, and are nobody's.
+    `decoys` cost as much to check as the users' passwords, and are nobody's. `known` and `refused`
+    remember headers by digest, the oldest first.
     """
 
     file: _File
-    decoys: list[str]
-    tokens: list[tuple[bytes, Identity]]
-    known: dict[bytes, Identity]
-    refused: set[bytes]
+    decoys: list[str] = msgspec.field(default_factory=lambda: [_NOBODY])
+    current: dict[_Secret, bytes] = {}
+    former: list[_Former] = []
+    passwords: dict[bytes, _Proven] = {}
+    tokens: list[tuple[bytes, _Proven]] = []
+    accounts: _Accounts | None = None
+    known: dict[bytes, _Proven] = msgspec.field(default_factory=dict)
+    refused: dict[bytes, _Doubted] = msgspec.field(default_factory=dict)
 
 
 class Guard:
@@ -98,12 +170,27 @@ class Guard:
         ConfigurationError: the file, or one that it names, cannot be used.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        on_accounts: Callable[[], None] = lambda: None,
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
+        """Read the file.
+
+        Args:
+            path: of `auth_file`.
+            on_accounts: called when the file gives ServiceAccounts rights: they need the registry's
+                index of names.
+            now_s: the machine's clock, by which tokens end.
+        """
         self._path = Path(path)
+        self._on_accounts = on_accounts
+        self._now_s = now_s
         self._key = secrets.token_bytes(32)
         self._file = _File()
         """As it was read last; what it names may not be there yet."""
-        self._policy = _Policy(self._file, [_NOBODY], [], {}, set())
+        self._policy = _Policy(self._file)
         self._passwords = Passwords()
         self.watched = load_or_refuse(
             lambda: Watched("auth_file and what it names", self._paths, self._load),
@@ -112,18 +199,25 @@ class Guard:
 
     async def admit(self, sender: Sender, request: Request) -> Identity | Answer:
         """Who asks, if that is allowed, else the answer: 401, 403, or 503 for too many at once."""
-        policy = self._policy
-        if sender.authorization is None:
-            identity: Identity | None = _certified(policy, sender.certificate)
-        else:
-            try:
-                identity = await self._identify(policy, sender.authorization, sender.source)
-            except asyncio.QueueFull:
-                return _BUSY
-        if identity is None:
-            return _REFUSALS[Verdict.UNAUTHORISED]
-        verdict = auth.authorise(identity, request)
-        return identity if verdict is Verdict.ALLOWED else _REFUSALS[verdict]
+        asked = request.method, request.route
+        found = await self._identify(sender)
+        if isinstance(found, Answer):
+            return found
+        if isinstance(found, _Doubted):
+            if found.is_token:
+                return denials.untrusted(*asked, found.why, found.who)
+            return denials.unknown(*asked, found.why)
+        refusal = auth.refusal(found, request)
+        if refusal is None:
+            return found
+        if not found.name:
+            return denials.unknown(*asked, _NONE_SENT, ANONYMOUS)
+        return denials.forbidden(found.name, *asked, refusal)
+
+    def known(self, authorization: bytes) -> Identity | None:
+        """Whose header this is, if it was checked before and holds; `None`: it is to be checked."""
+        found = self._policy.known.get(self._mark(authorization))
+        return found.identity if found is not None and self._now_s() < found.until_s else None
 
     def close(self) -> None:
         """Check no more passwords."""
@@ -131,39 +225,72 @@ class Guard:
 
     # -- How
 
-    async def _identify(self, policy: _Policy, header: str, source: str) -> Identity | None:
+    async def _identify(self, sender: Sender) -> Identity | _Doubted | Answer:
+        policy = self._policy
+        if not sender.authorizations:
+            return _certified(policy, sender.certificate)
+        if len(sender.authorizations) > 1:
+            return _Doubted(_SEVERAL)
+        header = sender.authorizations[0]
+        sent = header.encode("utf-8", "surrogateescape")
+        identity = self.known(sent)
+        if identity is not None:
+            return identity
+        mark = self._mark(sent)
+        if mark in policy.refused:
+            return policy.refused[mark]
+        try:
+            found = await self._check(policy, header, sender.source)
+        except asyncio.QueueFull:
+            return _BUSY
+        if isinstance(found, _Proven):
+            _remember(policy.known, mark, found, _MOST_KNOWN)
+            return found.identity
+        if found.lasts:
+            _remember(policy.refused, mark, found, _MOST_REFUSED)
+        return found
+
+    async def _check(self, policy: _Policy, header: str, source: str) -> _Proven | _Doubted:
         match auth.parse_credentials(header):
             case Basic(user, password):
                 return await self._user(policy, Basic(user, password), source)
             case Bearer(token):
-                digest = self._digest(token)
-                found = [i for known, i in policy.tokens if hmac.compare_digest(known, digest)]
-                return found[0] if found else None
+                return self._token(policy, token)
             case _:
-                return None
+                return _Doubted(_NEITHER)
 
-    async def _user(self, policy: _Policy, sent: Basic, source: str) -> Identity | None:
+    async def _user(self, policy: _Policy, sent: Basic, source: str) -> _Proven | _Doubted:
         """The user with that password.
 
         Whoever is not known or remembered as wrong waits for a check, also users who are not there
         or have no hashed password: how long it takes must not tell who is.
         """
         digest = self._digest(sent.user.encode() + b":" + sent.password)
-        if digest in policy.known:
-            return policy.known[digest]
-        if digest in policy.refused:
-            return None
+        proven = policy.passwords.get(digest)
+        if proven is not None and self._now_s() < proven.until_s:
+            return proven
         listed = policy.file.users.get(sent.user)
         stored = listed.password if listed is not None else ""
         claim = Claim(source, sent.user, stored or self._decoy(policy, sent.user), sent.password)
         key = hashlib.sha256(digest + claim.stored.encode()).digest()
         right = await self._passwords.check(key, claim)
         if not right or listed is None or not stored:
-            if len(policy.refused) >= _MOST_REMEMBERED:
-                policy.refused.clear()
-            policy.refused.add(digest)
-            return None
-        return policy.known.setdefault(digest, listed.identity(sent.user))
+            return _Doubted(_WRONG)
+        return _Proven(listed.identity(sent.user))
+
+    def _token(self, policy: _Policy, token: bytes) -> _Proven | _Doubted:
+        digest, now_s = self._digest(token), self._now_s()
+        found = [proven for each, proven in policy.tokens if hmac.compare_digest(each, digest)]
+        for proven in found:
+            if now_s < proven.until_s:
+                return proven
+        if policy.accounts is None:
+            return _Doubted(_NO_TOKEN, is_token=True)
+        verified = policy.accounts.verifier.verify(token, now_s)
+        if isinstance(verified, Invalid):
+            return _Doubted(verified.why, is_token=True, who=verified.who, lasts=verified.lasts)
+        account = Account(verified.namespace, policy.accounts.names)
+        return _Proven(Identity(verified.name, account=account), verified.until_s)
 
     def _decoy(self, policy: _Policy, user: str) -> str:
         """What a user without a hashed password is checked against: always the same one."""
@@ -173,34 +300,101 @@ class Guard:
     def _digest(self, text: bytes) -> bytes:
         return hmac.digest(self._key, text, "sha256")
 
+    def _mark(self, authorization: bytes) -> bytes:
+        """By what a header is remembered; each renewal pays for it, and HMAC costs 2 us more."""
+        return hashlib.sha256(self._key + authorization).digest()
+
     # -- The file
 
     def _load(self) -> None:
         file = self._file = _read(self._path)
-        known = {
-            self._digest(f"{name}:{secret(self._beside(user.password_file))}".encode()): (
-                user.identity(name)
-            )
-            for name, user in file.users.items()
-            if user.password_file
-        }
-        tokens = [
-            (self._digest(secret(self._beside(token.token_file)).encode()), token.identity(name))
-            for name, token in file.tokens.items()
+        current = dict(self._secrets(file))
+        accounts = self._accounts(file.service_accounts)
+        former = self._still_taken(current)
+        holders: list[tuple[_Secret, bytes, float]] = [
+            *((owner, digest, _FOREVER) for owner, digest in current.items()),
+            *former,
         ]
         hashed = [user.password for user in file.users.values() if user.password]
         decoys = [auth.decoy(each, self._key) for each in hashed] or [_NOBODY]
-        self._policy = _Policy(file, decoys, tokens, known, set())
+        passwords = {
+            digest: _Proven(file.users[owner.name].identity(owner.name), until_s)
+            for owner, digest, until_s in holders
+            if not owner.is_token
+        }
+        tokens = [
+            (digest, _Proven(file.tokens[owner.name].identity(owner.name), until_s))
+            for owner, digest, until_s in holders
+            if owner.is_token
+        ]
+        self._policy = _Policy(file, decoys, current, former, passwords, tokens, accounts)
+        if accounts is not None:
+            self._on_accounts()
+
+    def _secrets(self, file: _File) -> Iterator[tuple[_Secret, bytes]]:
+        """The secrets that files hold, by digest."""
+        for name, user in file.users.items():
+            if user.password_file:
+                text = f"{name}:{secret(self._beside(user.password_file))}"
+                yield _Secret(is_token=False, name=name), self._digest(text.encode())
+        for name, token in file.tokens.items():
+            text = secret(self._beside(token.token_file))
+            yield _Secret(is_token=True, name=name), self._digest(text.encode())
+
+    def _still_taken(self, current: Mapping[_Secret, bytes]) -> list[_Former]:
+        """The secrets that others took the place of, of entries that are still there."""
+        now_s = self._now_s()
+        before = self._policy
+        replaced = [
+            _Former(owner, digest, now_s + GRACE_S)
+            for owner, digest in before.current.items()
+            if current.get(owner, digest) != digest
+        ]
+        left = [
+            each
+            for each in (*replaced, *before.former)
+            if now_s < each.until_s and current.get(each.owner, each.digest) != each.digest
+        ]
+        # The latest come first, and the oldest beyond the bound go.
+        ranks: Counter[_Secret] = Counter()
+        kept = []
+        for each in left:
+            ranks[each.owner] += 1
+            if ranks[each.owner] <= _MOST_FORMER:
+                kept.append(each)
+        return kept
+
+    def _accounts(self, given: _ServiceAccounts | None) -> _Accounts | None:
+        if given is None:
+            return None
+        from eureka_registry.http.tokens import Verifier  # noqa: PLC0415 - 9 MiB, only if needed
+
+        path = self._beside(given.keys_file)
+        keys = read(path)
+        try:
+            verifier = Verifier(keys, given.audience, given.issuers)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        return _Accounts(verifier, Names(given.names))
 
     def _paths(self) -> Iterator[Path]:
         yield self._path
         file = self._file
         named = [user.password_file for user in file.users.values() if user.password_file]
         named += [token.token_file for token in file.tokens.values()]
+        if file.service_accounts is not None:
+            named.append(file.service_accounts.keys_file)
         yield from map(self._beside, named)
 
     def _beside(self, name: str) -> Path:
         return self._path.parent / name
+
+
+def _remember(kept: dict[bytes, Any], mark: bytes, what: object, most: int) -> None:
+    """Keep something, and forget the oldest beyond a number."""
+    if len(kept) >= most:
+        del kept[next(iter(kept))]
+    kept[mark] = what
 
 
 def _certified(policy: _Policy, certificate: Mapping[str, Any] | None) -> Identity:

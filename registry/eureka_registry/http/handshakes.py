@@ -29,7 +29,7 @@ class TlsListener:
         self,
         sock: socket.socket,
         protocol: Callable[[], asyncio.BaseProtocol],
-        context: ssl.SSLContext,
+        context: Callable[[], ssl.SSLContext],
         shutdown_s: float,
     ) -> None:
         """Accept from now on.
@@ -37,7 +37,7 @@ class TlsListener:
         Args:
             sock: is bound, and listens.
             protocol: makes what gets a connection.
-            context: how TLS is spoken.
+            context: gives how TLS is spoken from now on, asked for each connection.
             shutdown_s: seconds that a client may take to answer a goodbye.
         """
         self._socket = sock
@@ -90,7 +90,7 @@ class TlsListener:
             await self._loop.connect_accepted_socket(
                 self._protocol,
                 accepted,
-                ssl=self._context,
+                ssl=self._context(),
                 ssl_handshake_timeout=HANDSHAKE_S,
                 ssl_shutdown_timeout=self._shutdown_s,
             )

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from eureka_registry.http.auth import Identity
+from eureka_registry.http.rules import Refused
 from eureka_registry.wire.negotiate import Form, form_for, wants_gzip
 
 REPLICATION: Final = "x-netflix-discovery-replication"
@@ -23,12 +24,16 @@ _MAX_DIGITS: Final = 20
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A status, a body and headers. Most bodies are empty and must be: clients read what comes."""
+    """A status, a body and headers. Most bodies are empty and must be: clients read what comes.
+
+    `refused` is what is written down if this says no to who asked.
+    """
 
     status: int
     body: bytes = b""
     content_type: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    refused: Refused | None = None
 
 
 Later = Coroutine[None, None, Answer]

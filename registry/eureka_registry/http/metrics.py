@@ -24,6 +24,7 @@ from eureka_registry.http.allowance import Allowance
 from eureka_registry.http.gate import Stage
 from eureka_registry.http.node import Node
 from eureka_registry.http.routes import Resource
+from eureka_registry.http.rules import Rule
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -76,6 +77,7 @@ class _NodeCollector(Collector):
         yield from self._leases()
         yield from self._preservation()
         yield from self._requests()
+        yield from self._security()
         yield from self._peers()
         yield from self._regions()
 
@@ -144,6 +146,17 @@ class _NodeCollector(Collector):
         for resource, size in counters.bytes.items():
             sent.add_metric([resource.value], size)
         yield sent
+
+    def _security(self) -> Iterator[Metric]:
+        refused = CounterMetricFamily(
+            "eureka_requests_refused", "requests refused, by the rule", labels=["rule"]
+        )
+        for rule in Rule:
+            refused.add_metric([rule.value], self._node.counters.refused[rule])
+        yield refused
+        if (ends_s := self._node.tls.ends_s) is not None:
+            about = "end of the certificate in use, in seconds since the epoch"
+            yield GaugeMetricFamily("eureka_certificate_not_after_seconds", about, value=ends_s)
 
     def _peers(self) -> Iterator[Metric]:
         now_ms = self._node.now_ms()

@@ -27,11 +27,12 @@ from eureka_registry.core.selfpreservation import Preservation, Verdict
 from eureka_registry.http.clock import Clock
 from eureka_registry.http.configuration import Configuration
 from eureka_registry.http.counters import Counters
-from eureka_registry.http.files import PeerCredentials
+from eureka_registry.http.files import PeerCredentials, Watched
 from eureka_registry.http.gate import Gate
 from eureka_registry.http.naming import Naming
 from eureka_registry.http.peer_api import PeerApi
 from eureka_registry.http.reads import Reads
+from eureka_registry.http.tls import Tls
 from eureka_registry.http.writes import Writes
 from eureka_registry.peers.client import Limits
 from eureka_registry.peers.client import Node as Identity
@@ -67,13 +68,18 @@ class Node:
         self.counters = Counters()
         self.gate = Gate(settings, self.started_ms)
         self.registry = Registry(_rules(settings), self.started_ms)
-        nonces = Nonces()
-        stranger = Identity(self.id, address(settings), nonces=nonces)
+        self.tls = Tls(settings)
+        nonces, tls = Nonces(), self.tls.client_context
+        stranger = Identity(self.id, address(settings), nonces=nonces, tls=tls)
         self.remotes = Remotes(_regions(settings), session, stranger, self.now_ms)
-        self.credentials = PeerCredentials(settings.peer_credentials_file)
+        credentials = PeerCredentials(settings.peer_credentials_file)
         identity = Identity(
-            self.id, address(settings), self.credentials, self.gate.is_stopping, nonces
+            self.id, address(settings), credentials, self.gate.is_stopping, nonces, tls
         )
+        self.watched: list[Watched] = [self.tls.watched]
+        """The files that are looked at every few seconds."""
+        if credentials.watched is not None:
+            self.watched.append(credentials.watched)
         self.mesh = Mesh(self.registry, identity, _pace(settings), session, self.now_ms)
         self.bodies = Bodies(
             short_departures=settings.short_departures,
@@ -104,10 +110,11 @@ class Node:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the peer list, with what it says of us, or with our start."""
+        """What is wrong with the peer list, what it says of us, our start, or a file we watch."""
         if any(link.agreement() is Agreement.AGREED for link in self.mesh.others()):
             self.gate.incomplete = None  # what was missing has come
-        return self.mesh.problem or self.naming.problem or self.gate.incomplete
+        problem = self.mesh.problem or self.naming.problem or self.gate.incomplete
+        return problem or next((each.problem for each in self.watched if each.problem), None)
 
     def verdict(self) -> Verdict:
         """Whether leases may expire, looked at no more than once a second."""
@@ -134,12 +141,17 @@ def own_key(settings: Settings) -> tuple[str, str]:
 def own_url(settings: Settings) -> str:
     """The service URL by which others know this peer."""
     host = in_url(hostname(settings))
-    return settings.my_url or f"{scheme(settings)}://{host}:{settings.port}/eureka/"
+    return settings.my_url or f"{scheme(settings)}://{host}:{peer_port(settings)}/eureka/"
 
 
 def scheme(settings: Settings) -> str:
-    """Which of `http` and `https` the port of the API speaks."""
+    """By which of `http` and `https` peers ask each other."""
     return "https" if settings.tls_cert else "http"
+
+
+def peer_port(settings: Settings) -> int:
+    """The port at which peers ask each other: that with HTTPS, if there is one."""
+    return settings.tls_port or settings.port
 
 
 def own_instance(settings: Settings, now_ms: int) -> Instance:
@@ -151,15 +163,16 @@ def own_instance(settings: Settings, now_ms: int) -> Instance:
     app, instance_id = own_key(settings)
     vip = app.lower()
     secure = scheme(settings) == "https"
-    page = f"{scheme(settings)}://{in_url(host)}:{settings.port}/"
+    plain = not secure or bool(settings.tls_port)
+    page = f"{scheme(settings)}://{in_url(host)}:{peer_port(settings)}/"
     return Instance(
         instance_id=instance_id,
         host_name=host,
         app=app,
         ip_addr=address(settings),
         status=Status.UP,
-        port=Port(settings.port, enabled=not secure),
-        secure_port=Port(settings.port if secure else 443, enabled=secure),
+        port=Port(settings.port, enabled=plain),
+        secure_port=Port(peer_port(settings) if secure else 443, enabled=secure),
         data_center=DataCenter("MyOwn"),
         lease=LeaseInfo(),
         metadata={"zone": settings.zone, "management.port": str(settings.management_port)},

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
+import msgspec
 from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import StreamWriter
@@ -17,7 +19,7 @@ from eureka_registry.core.limits import (
     DOCUMENT_STRUCTURE,
     LARGE_ANSWER_BYTES,
 )
-from eureka_registry.http import body, browsers
+from eureka_registry.http import body, browsers, denials
 from eureka_registry.http.api import Api
 from eureka_registry.http.auth import Identity, Request
 from eureka_registry.http.body import Bounds
@@ -43,10 +45,25 @@ _ORIGIN: Final = re.compile("https?://[^/?#]*", re.IGNORECASE)
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+Locked = Callable[[Route, Answer], Answer]
+
+
 class Serving:
     """Answers aiohttp's requests from a node's API."""
 
-    def __init__(self, node: Node, api: Api, hosts: Hosts, guard: Guard | None = None) -> None:
+    def __init__(
+        self, node: Node, api: Api, hosts: Hosts, locked: Locked, guard: Guard | None = None
+    ) -> None:
+        """Serve a node.
+
+        Args:
+            node: the node.
+            api: answers whoever may ask.
+            hosts: knows by which names browsers may come.
+            locked: gives what a page's path answers to somebody who is not known.
+            guard: knows who may ask; `None`: everybody.
+        """
+        self._locked = locked
         self._node = node
         self._api = api
         self._hosts = hosts
@@ -67,6 +84,7 @@ class Serving:
             self._node.mesh.node.nonces.arrive(request.headers.get(NONCE_HEADER))
         refusal = await self._refusal(request, call, route)
         if refusal is not None:
+            self._write_down(refusal, request)
             return self._response(_closing(refusal) if request.can_read_body else refusal)
         if request.can_read_body:
             refusal = await self._take_body(request, call, route)
@@ -74,7 +92,9 @@ class Serving:
                 return self._response(refusal)
         call.now_ms = self._node.now_ms()
         answer = self._api.answer(call, route)
-        return self._response(answer if isinstance(answer, Answer) else await answer)
+        answer = answer if isinstance(answer, Answer) else await answer
+        self._write_down(answer, request)
+        return self._response(answer)
 
     async def _refusal(
         self, request: web.BaseRequest, call: Call, route: Route | None
@@ -91,13 +111,22 @@ class Serving:
     ) -> Answer | None:
         certificate = request.transport.get_extra_info("peercert") if request.transport else None
         asked = Request(call.method, route, call.from_peer)
-        sender = Sender(call.headers.get("Authorization"), certificate, request.remote or "")
+        sent = request.headers.getall("Authorization", ())
+        sender = Sender(sent, certificate, request.remote or "")
         found = await guard.admit(sender, asked)
         if isinstance(found, Identity):
             call.identity = found
             return None
+        if found.status == HTTPStatus.UNAUTHORIZED and route and route.resource is Resource.PAGE:
+            found = self._locked(route, found)
         self._api.count(call.method, route, found)
         return found
+
+    def _write_down(self, answer: Answer, request: web.BaseRequest) -> None:
+        """Count what was refused, and log it."""
+        if answer.refused is not None:
+            self._node.counters.refused[answer.refused.rule] += 1
+            denials.tell(answer.refused, request.remote or "")
 
     async def _take_body(
         self, request: web.BaseRequest, call: Call, route: Route | None
@@ -150,12 +179,8 @@ class Serving:
 
 def _closing(answer: Answer) -> Answer:
     """The same answer at the end of a connection: a body that nobody wants may follow."""
-    return Answer(
-        answer.status,
-        answer.body,
-        answer.content_type,
-        (*answer.headers, ("Connection", "close")),
-    )
+    headers = (*answer.headers, ("Connection", "close"))
+    return msgspec.structs.replace(answer, headers=headers)
 
 
 class _LargeResponse(web.Response):
@@ -200,24 +225,45 @@ async def _invite(request: web.BaseRequest) -> None:
         request.writer.output_size = 0  # it is no answer: errors may still get one
 
 
-def fast_lane(node: Node) -> FastLane:
-    """The fast lane of a node that lets everybody do everything: it knows no identities."""
+def fast_lane(node: Node, guard: Guard | None = None) -> FastLane:
+    """The fast lane of a node; with a guard for those whose credentials it has checked already."""
     renewed = {status: _Template(node.id, status) for status in (200, 404, 503)}
     registered = _Template(node.id, 204)
 
-    def renew(app: str, instance_id: str, dirty_ms: int | None, said: str | None) -> bytes:
-        status = node.writes.renew_for_client(app, instance_id, dirty_ms, said, node.now_ms())
+    def renew(
+        key: tuple[str, str], dirty_ms: int | None, said: str | None, identity: Identity | None
+    ) -> bytes | None:
+        if identity is not None and not _may_renew(node, identity, key):
+            return None
+        status = node.writes.renew_for_client(*key, dirty_ms, said, node.now_ms())
         node.counters.note(Resource.INSTANCE, "PUT", status, 0)
         return renewed[status].text()
 
-    def register(app: str, content_type: str, body: bytes) -> bytes | None:
+    def register(
+        app: str, content_type: str, body: bytes, identity: Identity | None
+    ) -> bytes | None:
+        if identity is not None and identity.refusal_of_writing(app) is not None:
+            return None
         call = Call("POST", "", {"Content-Type": content_type}, body, node.now_ms())
+        call.identity = identity
         if node.writes.register(call, Route(Resource.APP, (app,))) is not NO_CONTENT:
             return None
         node.counters.note(Resource.APP, "POST", NO_CONTENT.status, 0)
         return registered.text()
 
-    return FastLane(renew, register, node.settings.max_body_bytes)
+    known = guard.known if guard is not None else None
+    return FastLane(renew, register, node.settings.max_body_bytes, known)
+
+
+def _may_renew(node: Node, identity: Identity, key: tuple[str, str]) -> bool:
+    """What `auth.refusal` and the handler of renewals say together.
+
+    What an account may do with a lease includes what it may do with its application.
+    """
+    if identity.account is None:
+        return identity.refusal_of_writing(key[0]) is None
+    lease = node.registry.lease(*key)
+    return lease is not None and node.writes.refusal_of_lease(identity.account, lease) is None
 
 
 class _Template:

@@ -1,8 +1,8 @@
 """TLS: our certificate, whom we trust, and both read again when their files change.
 
-A context lives as long as the process, as every connection is made from it; a new certificate is
-loaded into it. Authorities can only be added to it: one that is taken out of a file stays trusted
-until the process starts anew.
+Each change makes new contexts, for the connections that begin from then on: so what was taken out
+of a file is not trusted any more, and what is open goes on. A pair or a file that cannot be used
+changes nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _SETTINGS: Final = ("tls_cert", "tls_key", "tls_client_ca", "peer_ca")
 class Tls:
     """One peer's contexts: `server` for those who ask us, `client` for what we ask of peers.
 
-    `None`: plain HTTP, and what everybody trusts.
+    `None`: plain HTTP, and what everybody trusts. `ends_s` is when our certificate ends (epoch s),
+    `None` without one.
 
     Raises:
         ConfigurationError: a file cannot be used.
@@ -34,48 +35,72 @@ class Tls:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.server = self._server() if settings.tls_cert else None
-        own = settings.peer_ca or settings.tls_client_ca
-        self.client = _client(settings.peer_ca) if own else None
+        self.server: ssl.SSLContext | None = None
+        self.client: ssl.SSLContext | None = None
+        self.ends_s: float | None = None
         paths = [Path(value) for name in _SETTINGS if (value := getattr(settings, name))]
         names = " and ".join(name for name in _SETTINGS if getattr(settings, name))
         self.watched = load_or_refuse(
             lambda: Watched("TLS files", lambda: paths, self._load), f"setting {names} (PEM files)"
         )
 
+    def server_context(self) -> ssl.SSLContext:
+        """How TLS is spoken to a client that connects now; there is a certificate."""
+        assert self.server is not None  # noqa: S101 - who has none listens without TLS
+        return self.server
+
+    def client_context(self) -> ssl.SSLContext | None:
+        """How TLS is spoken to a peer that is connected to now; `None`: as everybody does."""
+        return self.client
+
+    def _load(self) -> None:
+        """Make new contexts, and take them only if all files can be used."""
+        settings = self._settings
+        server = self._server() if settings.tls_cert else None
+        client = self._client() if settings.peer_ca or settings.tls_client_ca else None
+        ends_s = _end_of(settings.tls_cert) if settings.tls_cert else None
+        self.server, self.client, self.ends_s = server, client, ends_s
+
     def _server(self) -> ssl.SSLContext:
+        settings = self._settings
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
-        if self._settings.tls_client_ca:
-            context.verify_mode = _MODES[self._settings.tls_client_auth]
+        if settings.tls_client_ca:
+            context.verify_mode = _MODES[settings.tls_client_auth]
+            _trust(context, settings.tls_client_ca)
+        _present(context, settings.tls_cert, settings.tls_key)
         return context
 
-    def _load(self) -> None:
-        """Try all files on a context nobody uses: half a certificate would spoil those in use."""
-        spare = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._fill(spare, spare)
-        self._fill(self.server, self.client)
+    def _client(self) -> ssl.SSLContext:
+        """A context that verifies names and chains; with authorities of our own it has no others.
 
-    def _fill(self, server: ssl.SSLContext | None, client: ssl.SSLContext | None) -> None:
+        Without `peer_ca` the system's are read: that takes 20 ms.
+        """
         settings = self._settings
-        if client is not None and settings.peer_ca:
-            _trust(client, settings.peer_ca)
-        if client is not None and settings.tls_client_ca:
-            _present(client, settings.tls_cert, settings.tls_key)
-        if server is not None and settings.tls_client_ca:
-            _trust(server, settings.tls_client_ca)
-        if server is not None and settings.tls_cert:
-            _present(server, settings.tls_cert, settings.tls_key)
+        if settings.peer_ca:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            _trust(context, settings.peer_ca)
+        else:
+            context = ssl.create_default_context()
+        if settings.tls_client_ca:
+            _present(context, settings.tls_cert, settings.tls_key)
+        return context
 
 
-def _client(authorities: str) -> ssl.SSLContext:
-    """A context that verifies names and chains; with authorities of our own it has no others."""
-    if not authorities:
-        return ssl.create_default_context()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+def _end_of(path: str) -> float | None:
+    """When the first certificate of a file, which is ours, ends (epoch s).
+
+    `None` if OpenSSL takes one that `cryptography` cannot read: it serves all the same.
+    """
+    from cryptography import x509  # noqa: PLC0415 - 9 MiB that plain HTTP need not pay
+
+    try:
+        certificate = x509.load_pem_x509_certificate(read(Path(path)))
+        return certificate.not_valid_after_utc.timestamp()
+    except ValueError:
+        return None
 
 
 def _present(context: ssl.SSLContext, certificate: str, key: str) -> None:

@@ -9,13 +9,17 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from eureka_registry.core.lease import is_odd
+from eureka_registry.core.lease import Lease, is_odd
 from eureka_registry.core.limits import MAX_LEASE_S
 from eureka_registry.core.model import Instance, Origin, PeerAction, Status
+from eureka_registry.core.names import NameIndex
 from eureka_registry.core.ratelimit import Notices
 from eureka_registry.core.registry import Registry
 from eureka_registry.core.room import Full
 from eureka_registry.core.validation import UNSAFE, metadata_problem, problem
+from eureka_registry.http import denials
+from eureka_registry.http.accounts import Account
+from eureka_registry.http.auth import Identity
 from eureka_registry.http.gate import Gate, Stage
 from eureka_registry.http.messages import (
     NO_CONTENT,
@@ -30,6 +34,7 @@ from eureka_registry.http.messages import (
 )
 from eureka_registry.http.reads import document
 from eureka_registry.http.routes import Route
+from eureka_registry.http.rules import Refusal
 from eureka_registry.wire import jsoncodec, xmlcodec
 from eureka_registry.wire.documents import BadDocument
 from eureka_registry.wire.fields import known_status
@@ -65,8 +70,9 @@ class Writes:
         wrong = problem(instance, app)
         if wrong is not None:
             return text(400, wrong)
-        if call.identity is not None and not call.identity.may_offer(instance):
-            return Answer(403)
+        refusal = self._refusal_of_registration(call.identity, instance)
+        if refusal is not None:
+            return self._forbidden(call, route, refusal, instance.id)
         made = self._registry.register(instance, _origin(call), call.now_ms)
         if isinstance(made, Full):
             return text(503, made.sentence)
@@ -79,6 +85,9 @@ class Writes:
         """Renew a lease (E6). Clients read any body as an instance: there is none but for 409."""
         app, instance_id = route.names
         version = call.moment("lastDirtyTimestamp"), call.query.get("status")
+        forbidden = self._refusal_of_change(call, route)
+        if forbidden is not None:
+            return forbidden
         if not call.from_peer:
             return Answer(self.renew_for_client(app, instance_id, *version, call.now_ms))
         if "overriddenstatus" in call.query:  # then its status is not the client's own
@@ -116,6 +125,9 @@ class Writes:
     def cancel(self, call: Call, route: Route) -> Answer:
         """End a lease (E7)."""
         app, instance_id = route.names
+        forbidden = self._refusal_of_change(call, route)
+        if forbidden is not None:
+            return forbidden
         if not self._registry.cancel(app, instance_id, call.now_ms):
             return NOT_FOUND
         self._tell(call, PeerAction.CANCEL, (app, instance_id))
@@ -124,6 +136,9 @@ class Writes:
     def set_status(self, call: Call, route: Route) -> Answer:
         """Override a status (E8)."""
         app, instance_id = route.names
+        forbidden = self._refusal_of_change(call, route)
+        if forbidden is not None:
+            return forbidden
         status = _wanted_status(call)
         dirty_ms = call.moment("lastDirtyTimestamp")
         found = self._registry.set_status(
@@ -137,6 +152,9 @@ class Writes:
     def clear_status(self, call: Call, route: Route) -> Answer:
         """Remove an override (E9)."""
         app, instance_id = route.names
+        forbidden = self._refusal_of_change(call, route)
+        if forbidden is not None:
+            return forbidden
         status = _wanted_status(call) if "value" in call.query else Status.UNKNOWN
         dirty_ms = call.moment("lastDirtyTimestamp")
         found = self._registry.clear_status(
@@ -150,7 +168,13 @@ class Writes:
     def update_metadata(self, call: Call, route: Route) -> Answer:
         """Add metadata (E10)."""
         app, instance_id = route.names
+        forbidden = self._refusal_of_change(call, route)
+        if forbidden is not None:
+            return forbidden
         added = _checked_metadata(call.query)
+        account = call.identity.account if call.identity is not None else None
+        if account is not None and (refusal := account.refusal_of_metadata(added)) is not None:
+            return self._forbidden(call, route, refusal)
         lease = self._registry.lease(app, instance_id)
         # Small updates without end would grow what every client has to fetch.
         wrong = metadata_problem(lease.instance.metadata | added) if lease is not None else None
@@ -164,7 +188,46 @@ class Writes:
         self._tell(call, PeerAction.REGISTER, (app, instance_id))
         return OK
 
+    def refusal_of_lease(self, account: Account, lease: Lease) -> Refusal | None:
+        """Why a ServiceAccount may not renew or change a lease; `None` if it may."""
+        return account.refusal_of_change(lease, self._names)
+
     # -- How
+
+    def _refusal_of_registration(
+        self, identity: Identity | None, instance: Instance
+    ) -> Refusal | None:
+        if identity is None:
+            return None
+        if identity.account is None:
+            return identity.refusal_of_addresses(instance)
+        held = self._registry.lease(instance.app, instance.id)
+        return identity.account.refusal_of_registration(instance, held, self._names)
+
+    def _refusal_of_change(self, call: Call, route: Route) -> Answer | None:
+        """The answer to who may write the application, and not this lease of it.
+
+        `None`: he may, or there is no such lease.
+        """
+        if call.identity is None or call.identity.account is None:
+            return None
+        lease = self._registry.lease(*route.names)
+        if lease is None:
+            return None
+        refusal = self.refusal_of_lease(call.identity.account, lease)
+        return None if refusal is None else self._forbidden(call, route, refusal)
+
+    @property
+    def _names(self) -> NameIndex:
+        names = self._registry.names
+        assert names is not None  # noqa: S101 - there is an index where there are accounts
+        return names
+
+    def _forbidden(
+        self, call: Call, route: Route, refusal: Refusal, instance_id: str = ""
+    ) -> Answer:
+        who = call.identity.name if call.identity is not None else ""
+        return denials.forbidden(who, call.method, route, refusal, instance_id)
 
     def _tell(self, call: Call, action: PeerAction, key: tuple[str, str]) -> None:
         if not call.from_peer:

@@ -84,7 +84,8 @@ class Node(msgspec.Struct, frozen=True):
     """Who we are: our node id, and the address by which logs of Java peers name us.
 
     `authorization` gives the header that proves it where the URL names no user; empty: none.
-    `stopping` says whether this process was told to stop.
+    `stopping` says whether this process was told to stop, `tls` how TLS is spoken to a peer from
+    now on: whom to trust, and our own certificate; `None`: the system's authorities.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Node(msgspec.Struct, frozen=True):
     authorization: Callable[[], str] = str  # gives ""
     stopping: Callable[[], bool] = bool  # gives `False`
     nonces: Nonces = msgspec.field(default_factory=Nonces)
+    tls: Callable[[], ssl.SSLContext | None] = lambda: None
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -126,18 +128,13 @@ class Answer(NamedTuple):
     too_large: bool = False
 
 
-def open_session(
-    tls: ssl.SSLContext | None = None, *, decompress: bool = True
-) -> aiohttp.ClientSession:
+def open_session(*, decompress: bool = True) -> aiohttp.ClientSession:
     """Open the session that all peers share; the caller closes it.
 
-    `tls` holds whom to trust and our own certificate; `None`: the system's authorities. Names are
-    resolved for every new connection, as a peer comes back from a restart with another address.
-    Without `decompress` bodies stay as they came.
+    Names are resolved for every new connection, as a peer comes back from a restart with another
+    address. Without `decompress` bodies stay as they came.
     """
-    connector = aiohttp.TCPConnector(
-        ssl=tls or True, limit=0, use_dns_cache=False, keepalive_timeout=_KEEPALIVE_S
-    )
+    connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False, keepalive_timeout=_KEEPALIVE_S)
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=decompress
     )
@@ -240,6 +237,7 @@ class PeerClient:
                 headers=headers,
                 timeout=self._timeout,
                 allow_redirects=False,
+                ssl=self.node.tls() or True,  # open connections of another context are left alone
             ) as response:
                 return await _answer(response, limit_bytes)
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # OSError: also TimeoutError

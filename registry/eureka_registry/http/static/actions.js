@@ -1,5 +1,6 @@
 /* One instance in a dialog: all that is known of it, and what can be done to it, each confirmed. */
 
+import { ask } from "./credentials.js";
 import { byId, el, link, setText, statusMark } from "./dom.js";
 import { age, stamp } from "./format.js";
 
@@ -50,7 +51,7 @@ function pathOf({ app, id }) {
 /** Do an action; throws an Error that says what the registry answered. */
 export async function perform(action, row) {
   const options = { method: action.method, signal: AbortSignal.timeout(TIMEOUT_MS), cache: "no-store" };
-  const response = await fetch(action.path(row), options);
+  const response = await ask(action.path(row), options);
   if (response.ok) return;
   if (response.status === 404) throw new Error("The registry does not know this instance any more (404).");
   const body = (await response.text()).slice(0, MOST_ERROR);

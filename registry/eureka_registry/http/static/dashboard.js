@@ -2,6 +2,7 @@
 
 import { InstanceDialog } from "./actions.js";
 import { ApplicationTable } from "./applications.js";
+import { listen as listenForToken } from "./credentials.js";
 import { byId, el, isShortcut, refill, setText } from "./dom.js";
 import { Feed, Resource } from "./feed.js";
 import { count, counted } from "./format.js";
@@ -32,6 +33,7 @@ const grid = new InstanceGrid(byId("grid"), {
   nowMs,
 });
 const feed = new Feed(poll);
+listenForToken(() => feed.now());
 
 async function poll() {
   const newer = await stateSource.load();

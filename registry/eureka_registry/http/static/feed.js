@@ -1,5 +1,6 @@
 /* Reading a document again and again: conditional requests, back-off, and honesty about failures. */
 
+import { ask } from "./credentials.js";
 import { clock } from "./format.js";
 import { byId, el, setText } from "./dom.js";
 
@@ -26,7 +27,7 @@ export class Resource {
     const headers = { Accept: "application/json" };
     if (this.etag) headers["If-None-Match"] = this.etag;
     const options = { headers, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
-    const response = await fetch(this.url, options);
+    const response = await ask(this.url, options);
     if (response.status === 304) return null;
     if (!response.ok) throw new Error(`the peer answered ${response.status} ${response.statusText}`.trim());
     const document = await response.json();

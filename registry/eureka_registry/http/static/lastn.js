@@ -1,5 +1,6 @@
 /* The page of the last 1000 leases registered and cancelled. */
 
+import { listen as listenForToken } from "./credentials.js";
 import { byId, el, isShortcut, setText } from "./dom.js";
 import { Feed, Resource } from "./feed.js";
 import { count, stamp } from "./format.js";
@@ -67,4 +68,8 @@ for (const list of ["cancelled", "registered"]) {
   });
 }
 showName();
-new Feed(poll);
+const feed = new Feed(poll);
+listenForToken(() => {
+  showName();
+  feed.now();
+});

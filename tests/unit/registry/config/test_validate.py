@@ -30,6 +30,9 @@ def test_the_defaults_are_possible() -> None:
         ({"peers_dns": "a b"}, "is not a host name"),
         ({"tls_cert": "x"}, "only one of tls_cert and tls_key"),
         ({"tls_client_ca": "x"}, "without tls_cert"),
+        ({"tls_port": 8443}, "tls_port is set without tls_cert"),
+        ({"tls_cert": "x", "tls_key": "y", "tls_port": 8761}, "tls_port is 8761"),
+        ({"tls_cert": "x", "tls_key": "y", "tls_port": 8763}, "tls_port is 8763"),
     ],
 )
 def test_contradictions_are_refused(changes: dict[str, object], said: str) -> None:

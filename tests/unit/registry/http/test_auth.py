@@ -5,64 +5,75 @@ from __future__ import annotations
 import pytest
 
 from eureka_registry.http import auth
-from eureka_registry.http.auth import Identity, Request, Verdict
+from eureka_registry.http.accounts import Account, Names
+from eureka_registry.http.auth import Identity, Request
 from eureka_registry.http.routes import Resource, Route
+from eureka_registry.http.rules import Rule
 
 SALT = b"0123456789abcdef"
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH", "INVENTED")
 READS = METHODS[:3]
 
 
-def verdicts(identity: Identity, *, from_peer: bool = False) -> dict[tuple[str, Resource], Verdict]:
-    """What becomes of every method of every resource, of `FOO` where one is named."""
-    return {
-        (method, resource): auth.authorise(
+def rules(
+    identity: Identity, *, from_peer: bool = False
+) -> dict[tuple[str, Resource], Rule | None]:
+    """Which rule stands against every method of every resource, of `FOO` where one is named."""
+    asked = {
+        (method, resource): auth.refusal(
             identity, Request(method, Route(resource, ("FOO", "i1")), from_peer)
         )
         for method in METHODS
         for resource in Resource
     }
+    return {key: refusal and refusal.rule for key, refusal in asked.items()}
 
 
 def test_nobody_may_do_anything() -> None:
-    """What is not allowed is refused, be it invented tomorrow; who has no name may get one."""
-    unknown = set(verdicts(Identity(read=False)).values())
-    named = set(verdicts(Identity("a", read=False)).values())
-
-    assert unknown == {Verdict.UNAUTHORISED}
-    assert named == {Verdict.FORBIDDEN}
+    """What is not allowed is refused, be it invented tomorrow."""
+    for name in ("", "a"):
+        assert None not in rules(Identity(name, read=False)).values()
 
 
 def test_a_reader_reads_all_but_what_is_between_peers() -> None:
     """And changes nothing."""
-    allowed = {
-        key for key, verdict in verdicts(Identity("a")).items() if verdict is Verdict.ALLOWED
-    }
+    allowed = {key for key, rule in rules(Identity("a")).items() if rule is None}
     between_peers = {Resource.BATCH, Resource.RENEWALS, Resource.DIGEST, Resource.COPY}
 
     assert allowed == {(m, r) for m in READS for r in Resource if r not in between_peers}
 
 
+OF_APPLICATIONS = {Resource.APP, Resource.INSTANCE, Resource.STATUS_OVERRIDE, Resource.METADATA}
+
+
 def test_a_writer_changes_its_applications_only() -> None:
     """Whatever the method is."""
     own, other = Identity("a", ("foo",), read=False), Identity("a", ("foo-*", "F"), read=False)
-    allowed = {resource for (_, resource), v in verdicts(own).items() if v is Verdict.ALLOWED}
+    allowed = {resource for (_, resource), rule in rules(own).items() if rule is None}
 
-    assert allowed == {
-        Resource.APP,
-        Resource.INSTANCE,
-        Resource.STATUS_OVERRIDE,
-        Resource.METADATA,
-    }
-    assert set(verdicts(other).values()) == {Verdict.FORBIDDEN}
+    assert allowed == OF_APPLICATIONS
+    assert None not in rules(other).values()
+
+
+def test_a_service_account_changes_no_name_that_is_given_to_others_only() -> None:
+    """The rest depends on the lease; between peers it never may anything."""
+    given = {"own": ["FOO*"], "other": ["BAR"]}
+    identities = [
+        Identity("x", account=Account(namespace, Names(given)), read=False)
+        for namespace in ("own", "other", "third")
+    ]
+    allowed = [{r for (_, r), rule in rules(each).items() if rule is None} for each in identities]
+
+    assert allowed == [OF_APPLICATIONS, set(), set()]
+    assert set(rules(identities[0], from_peer=True).values()) == {Rule.PEER}
 
 
 def test_only_a_peer_speaks_for_other_peers() -> None:
     """Not even to read, and not for applications that it may write."""
     writer = Identity("a", ("*",))
 
-    assert set(verdicts(writer, from_peer=True).values()) == {Verdict.FORBIDDEN}
-    assert set(verdicts(Identity("p", peer=True), from_peer=True).values()) == {Verdict.ALLOWED}
+    assert set(rules(writer, from_peer=True).values()) == {Rule.PEER}
+    assert set(rules(Identity("p", peer=True), from_peer=True).values()) == {None}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import ssl
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +28,7 @@ from eureka_registry.http.guard import Guard
 from eureka_registry.http.tls import Tls
 from eureka_registry.peers import discovery
 from support.authority import Authority
+from support.issuer import Issuer, key_set
 
 DEEP = "[" * 100_000
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "\n".join(
@@ -151,21 +151,17 @@ def _credentials(path: Path) -> Watching:
     return Watching(credentials.watched.look, credentials)
 
 
+def _keys_named(path: Path) -> Watching:
+    section = "issuers: [https://a], keys_file: keys.json"
+    _write(path.parent / "auth.yaml", f"service_accounts: {{{section}}}")
+    return _auth(path)
+
+
 def _tls(path: Path) -> Watching:
     files = {n: str(path.parent / n) for n in ("tls_cert", "tls_key", "tls_client_ca")}
     files["peer_ca"] = files["tls_client_ca"]  # the system's authorities take long to read
     tls = Tls(replace(Settings(), **files))
-    assert tls.watched is not None
-    filled: list[object] = []
-    fill = tls._fill
-
-    def noted(server: ssl.SSLContext | None, client: ssl.SSLContext | None) -> None:
-        fill(server, client)
-        filled.extend([server] if server is tls.server else [])
-
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(tls, "_fill", noted)
-    return Watching(tls.watched.look, lambda: len(filled))
+    return Watching(tls.watched.look, lambda: (tls.server, tls.client))
 
 
 PEERS = '{{"generation": {}, "peers": [{{"name": "a", "url": "http://a:1/"}}]}}'
@@ -177,6 +173,7 @@ KINDS = [
     Kind("auth.yaml", "anonymous: {read: true}", f"users: {{a: {{password: {HASH}}}}}", _auth),
     Kind("password", "one", "two", _auth_named),
     Kind("token", "one", "two", _token_named),
+    Kind("keys.json", key_set(Issuer("a")), key_set(Issuer("b")), _keys_named),
     Kind("credentials", "a:b", "Bearer c", _credentials),
     Kind("tls_cert", "", "", _tls),
     Kind("tls_key", "", "", _tls),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eureka_registry.http.fastlane import Block, FastLane, harmless
+from eureka_registry.http.auth import Identity
+from eureka_registry.http.fastlane import Block, FastLane, harmless, split
 
 PLAIN = b"PUT /eureka/apps/foo/a:b-1 HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -17,19 +18,22 @@ LIMIT = 100
 Seen = tuple[object, ...] | None
 
 
-def seen(data: bytes, answer: bytes | None = b"answer") -> Seen:
-    """What is renewed or registered, `None` if that is left to aiohttp."""
+def seen(
+    data: bytes, answer: bytes | None = b"answer", known: dict[bytes, Identity] | None = None
+) -> Seen:
+    """What is renewed or registered, and for whom; `None` if that is left to aiohttp."""
     calls: list[tuple[object, ...]] = []
 
-    def renew(*renewed: object) -> bytes:
+    def renew(*renewed: object) -> bytes | None:
         calls.append(renewed)
-        return b"answer"
+        return answer
 
     def register(*registered: object) -> bytes | None:
         calls.append(registered)
         return answer
 
-    given = FastLane(renew, register, LIMIT).answer(data)
+    lane = FastLane(renew, register, LIMIT, known.get if known is not None else None)
+    given = lane.answer(data)
     assert given == (answer if calls else None)
     return calls[0] if calls else None
 
@@ -37,12 +41,12 @@ def seen(data: bytes, answer: bytes | None = b"answer") -> Seen:
 @pytest.mark.parametrize(
     ("line", "renewed"),
     [
-        (b"/eureka/apps/foo/a:b-1", ("FOO", "a:b-1", None, None)),
-        (b"/eureka/v2/apps/A.b_c-1/i", ("A.B_C-1", "i", None, None)),
-        (b"/eureka/apps/A/i?status=UP", ("A", "i", None, "UP")),
+        (b"/eureka/apps/foo/a:b-1", (("FOO", "a:b-1"), None, None, None)),
+        (b"/eureka/v2/apps/A.b_c-1/i", (("A.B_C-1", "i"), None, None, None)),
+        (b"/eureka/apps/A/i?status=UP", (("A", "i"), None, "UP", None)),
         (
             b"/eureka/apps/A/i?status=OUT_OF_SERVICE&lastDirtyTimestamp=12",
-            ("A", "i", 12, "OUT_OF_SERVICE"),
+            (("A", "i"), 12, "OUT_OF_SERVICE", None),
         ),
         (b"/eureka/apps/A/i?lastDirtyTimestamp=12", None),
         (b"/eureka/apps/A/i?status=UP&lastDirtyTimestamp=", None),
@@ -84,12 +88,63 @@ def test_registrations(path: bytes, app: str | None) -> None:
     head = b"Host: x\r\nContent-Type: a/b; c=d\r\nContent-Length: 3\r\n\r\n"
     registered = seen(b"POST %b HTTP/1.1\r\n" % path + head + b"\r\n\r")
 
-    assert registered == ((app, "a/b; c=d", b"\r\n\r") if app else None)
+    assert registered == ((app, "a/b; c=d", b"\r\n\r", None) if app else None)
 
 
 def test_a_refused_registration_is_left_to_aiohttp() -> None:
     """The ordinary way says why."""
-    assert seen(REGISTRATION, answer=None) == ("FOO", "", b"{}")
+    assert seen(REGISTRATION, answer=None) == ("FOO", "", b"{}", None)
+
+
+WHO = Identity("who")
+
+
+@pytest.mark.parametrize(
+    ("head", "taken"),
+    [
+        (b"Host: x\r\nAuthorization: a b\r\n", True),
+        (b"authorization: a b\r\nHost: x\r\n", True),
+        (b"Host: x\r\nAuthorization: a b\r\nAccept: y\r\n", True),
+        (b"Host: x\r\n", False),
+        (b"Host: x\r\nAuthorization: a  b\r\n", False),
+        (b"Host: x\r\nAuthorization: a b \r\n", False),
+        (b"Host: x\r\nAuthorization:a b\r\n", False),
+        (b"Host: x\r\nAUTHORIZATION: a b\r\n", False),
+        (b"Host: x\r\nAuthorization: a b\r\nAuthorization: a b\r\n", False),
+        (b"Host: x\r\nAuthorization: a b\r\n folded\r\n", False),
+        (b"Host: x\r\nX-Authorization: a b\r\n", False),
+        (b"Host: x\nAuthorization: a b\r\n", False),
+        (b"Host: x\r\nPragma: Authorization: a b\r\nAccept: y\r\n", False),
+        (b"Host: x\r\nUnknown: y\r\nAuthorization: a b\r\n", False),
+    ],
+)
+def test_where_not_everybody_may_do_everything_who_asks_is_known(head: bytes, taken: bool) -> None:  # noqa: FBT001
+    """By one header, byte for byte; the rest is as harmless as without it."""
+    known = {b"a b": WHO}
+    renewed = seen(b"PUT /eureka/apps/a/i HTTP/1.1\r\n" + head + b"\r\n", known=known)
+    registered = seen(
+        b"POST /eureka/apps/a HTTP/1.1\r\n" + head + b"Content-Length: 1\r\n\r\nx", known=known
+    )
+
+    assert renewed == ((("A", "i"), None, None, WHO) if taken else None)
+    assert registered == (("A", "", b"x", WHO) if taken else None)
+
+
+def test_a_refused_renewal_is_left_to_aiohttp() -> None:
+    """The ordinary way says why."""
+    assert seen(PLAIN, answer=None) == (("FOO", "a:b-1"), None, None, None)
+
+
+def test_heads_that_differ_in_credentials_alone_are_one() -> None:
+    """Each client has its own; to remember all would take megabytes."""
+    rest = b"Host: x\r\nAccept: y\r\n\r\n"
+    one = rest.replace(b"Accept", b"Authorization: first\r\nAccept")
+    other = b"Authorization: second\r\n" + rest
+
+    assert split(one) == (rest, b"first")
+    assert split(other) == (rest, b"second")
+    assert split(b"Authorization: cut") == (b"Authorization: cut", b"")
+    assert split(b"uthorization: x\r\n") == (b"uthorization: x\r\n", b"")
 
 
 @pytest.mark.parametrize("length", [0, 1, LIMIT, LIMIT + 1])
