@@ -18,7 +18,7 @@ from typing import Final
 from eureka_operator.core.certificates import service_names
 from eureka_operator.core.kinds import CHILDREN, CLUSTER, POD, SERVICE_MONITOR, Kind, Object
 from eureka_operator.core.names import CLUSTER_LABEL
-from eureka_operator.shell.authorities import Authorities, secret_bundle
+from eureka_operator.shell.authorities import Authorities, published_bundle
 from eureka_operator.shell.certificates import Certificates
 from eureka_operator.shell.client import (
     ApiError,
@@ -168,9 +168,7 @@ def _pods(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
     leads = parts.elector
     changed = asyncio.Event()
     scope = Scope(options.namespaces, options.cluster_domain)
-    truth = PodTruth(
-        parts.kube, parts.metrics, scope, lambda: leads.leading, tell_pods=changed.set
-    )
+    truth = PodTruth(parts.kube, parts.metrics, scope, lambda: leads.leading, tell_pods=changed.set)
     yield truth.run(parts.client)
     if options.injector is not None:
         yield _care_for_injection(parts, truth, options.injector, changed)
@@ -200,7 +198,7 @@ async def _care_for_injection(
 
     view = View(options.cluster_domain, tell=note_cluster)
     authorities = Authorities(
-        parts.kube, view, lambda: truth.known_injected, secret_bundle(parts.kube), pods_changed
+        parts.kube, view, lambda: truth.known_injected, published_bundle(parts.kube), pods_changed
     )
     selection = Selection(view, options.namespace, allow_urls=options.allow_urls)
     missing = MissingSidecars(

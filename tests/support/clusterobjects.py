@@ -181,6 +181,7 @@ EVERY_FIELD: Final[Spec] = {
 
 GOOD: Final[dict[str, Spec]] = {
     "nothing set": {},
+    "both ports": {"tls": {"mode": "Permissive"}},
     "every field": EVERY_FIELD,
     "hibernated, with zones": {"replicas": 0, "topology": {"zones": [{"name": "a"}]}},
     "the most of everything": {

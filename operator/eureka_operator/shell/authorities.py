@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -13,7 +11,7 @@ from eureka_operator.core import authorities as core
 from eureka_operator.core import names
 from eureka_operator.core.authorities import Place
 from eureka_operator.core.injection.config import Known
-from eureka_operator.core.kinds import CONFIG_MAP, POD, SECRET, Object
+from eureka_operator.core.kinds import CONFIG_MAP, POD, Object
 from eureka_operator.core.pods import Pod
 from eureka_operator.shell.client import ApiError, Client
 from eureka_operator.shell.kube import Kube
@@ -21,26 +19,22 @@ from eureka_operator.shell.mirror import Mirror, Name
 from eureka_operator.shell.view import View
 
 Bundle = Callable[[Known], Awaitable[str]]
-"""Gives what a registry's Secret has as its CAs; empty: nothing, or not yet."""
+"""Gives a registry's CAs; empty: nothing, or not yet."""
 
 _LOOK_S: Final = 10.0
-"""How often Secrets are looked at when nothing else changes."""
+"""How often CAs are looked at when nothing else changes."""
 _REST_S: Final = 1.0
 """Between two turns: pods change all the time."""
 
 _log = logging.getLogger(__name__)
 
 
-def secret_bundle(kube: Kube) -> Bundle:
-    """Give it as it is in the Secret that the operator makes for a cluster."""
+def published_bundle(kube: Kube) -> Bundle:
+    """Give it as the operator publishes it beside a cluster's peers."""
 
     async def bundle(registry: Known) -> str:
-        secret = await kube.get(SECRET, registry.namespace, names.tls_secret(registry.name))
-        encoded = ((secret or {}).get("data") or {}).get(names.AUTHORITIES_KEY) or ""
-        try:
-            return base64.b64decode(encoded, validate=True).decode("ascii", "ignore")
-        except binascii.Error:
-            return ""
+        trust = await kube.get(CONFIG_MAP, registry.namespace, names.trust(registry.name))
+        return str(((trust or {}).get("data") or {}).get(names.AUTHORITIES_KEY) or "")
 
     return bundle
 
@@ -110,7 +104,7 @@ class Authorities:
             except ApiError as error:
                 self._note(str(registry), f"CAs of EurekaCluster {registry}: {error}")
                 continue
-            said = "" if text else f"CAs of EurekaCluster {registry}: its Secret has none; waiting"
+            said = "" if text else f"CAs of EurekaCluster {registry}: there are none; waiting"
             self._note(str(registry), said)
             found[registry.authorities] = text
         return found

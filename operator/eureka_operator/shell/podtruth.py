@@ -55,7 +55,7 @@ T = TypeVar("T")
 class PodTruth:
     """Pods, nodes and peers as watches show them, and what is done about registries.
 
-    `may_act` says whether we still lead. `tell_pods` is called after each change of a pod that has a
+    `may_act` says whether we still lead. `tell_pods` is called after each change of a pod with a
     sidecar.
     """
 

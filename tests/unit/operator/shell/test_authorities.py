@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from eureka_operator.core.kinds import Object
 from eureka_operator.core.pods import Pod
-from eureka_operator.shell.authorities import Authorities, secret_bundle
+from eureka_operator.shell.authorities import Authorities, published_bundle
 from eureka_operator.shell.client import Client
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.mirror import Name
@@ -23,7 +22,7 @@ from support.clusterobjects import document
 from unit.operator.shell.eventually import eventually
 
 NAME = "eurekube-ca-infra.eureka"
-SECRET = "/api/v1/namespaces/infra/secrets/eureka-tls"  # noqa: S105 - a path
+TRUST = "/api/v1/namespaces/infra/configmaps/eureka-ca"
 EUREKA = "/apis/eurekube.io/v1alpha1/namespaces/infra/eurekaclusters/eureka"
 PUBLISHED = f"/api/v1/namespaces/shop/configmaps/{NAME}"
 POD = "/api/v1/namespaces/shop/pods/orders-1"
@@ -37,7 +36,9 @@ class Leader:
         self.api = api
         self.pods: list[Pod] | None = [ORDERS]
         kube = Kube(client)
-        self._authorities = Authorities(kube, view, lambda: self.pods, secret_bundle(kube), changed)
+        self._authorities = Authorities(
+            kube, view, lambda: self.pods, published_bundle(kube), changed
+        )
 
     async def follow(self, client: Client) -> None:
         """Keep its view of ConfigMaps true."""
@@ -63,9 +64,9 @@ class Leader:
         return [(verb, path) for verb, path, _ in self.api.writes[before:]]
 
 
-async def have_secret(api: ApiServer, text: str) -> None:
-    """The Secret that the operator makes for the registry."""
-    await api.put(SECRET, {"data": {"ca.crt": base64.b64encode(text.encode()).decode()}})
+async def have_trust(api: ApiServer, text: str) -> None:
+    """The ConfigMap that the operator keeps beside the registry."""
+    await api.put(TRUST, {"data": {"ca.crt": text}})
 
 
 @asynccontextmanager
@@ -107,7 +108,7 @@ def second(tmp_path: Path) -> str:
 async def test_namespace_of_a_pod_gets_the_cas_and_its_kubelet_hears_of_it(bundle: str) -> None:
     """Without the annotation a first pod would wait for up to a minute and a half."""
     api = ApiServer()
-    await have_secret(api, bundle + "not for others")
+    await have_trust(api, bundle + "not for others")
     async with leader(api) as found:
         assert await found.turn() == [("PATCH", PUBLISHED), ("PATCH", POD)]
 
@@ -120,12 +121,12 @@ async def test_namespace_of_a_pod_gets_the_cas_and_its_kubelet_hears_of_it(bundl
 async def test_new_bundle_is_published_and_drift_mended(bundle: str, second: str) -> None:
     """With force: it is ours, whoever has changed it."""
     api = ApiServer()
-    await have_secret(api, bundle)
+    await have_trust(api, bundle)
     async with leader(api) as found:
         await found.turn()
         await found.seen()
 
-        await have_secret(api, bundle + second)
+        await have_trust(api, bundle + second)
         assert await found.turn() == [("PATCH", PUBLISHED), ("PATCH", POD)]
         assert api.objects[PUBLISHED]["data"] == {"ca.crt": bundle + second}
 
@@ -140,7 +141,7 @@ async def test_config_map_of_somebody_else_is_not_overwritten(
 ) -> None:
     """It is said once, and what to do."""
     api = ApiServer()
-    await have_secret(api, bundle)
+    await have_trust(api, bundle)
     await api.put(PUBLISHED, {"data": {"ca.crt": "somebody else's"}})
     async with leader(api) as found:
         assert await found.turn() == []
@@ -155,7 +156,7 @@ async def test_config_map_of_somebody_else_is_not_overwritten(
 async def test_what_no_pod_needs_any_more_goes(bundle: str) -> None:
     """Not before all pods are known: a watch that begins anew shows none."""
     api = ApiServer()
-    await have_secret(api, bundle)
+    await have_trust(api, bundle)
     async with leader(api) as found:
         await found.turn()
         await found.seen()
@@ -170,7 +171,7 @@ async def test_what_no_pod_needs_any_more_goes(bundle: str) -> None:
 async def test_registry_that_is_gone_takes_its_cas_along(bundle: str) -> None:
     """Its pods keep what they have read."""
     api = ApiServer()
-    await have_secret(api, bundle)
+    await have_trust(api, bundle)
     async with leader(api) as found:
         await found.turn()
         await found.seen()
@@ -183,22 +184,22 @@ async def test_registry_that_is_gone_takes_its_cas_along(bundle: str) -> None:
         await eventually(gone, expected=True)
 
 
-@pytest.mark.parametrize("secret", [None, {"data": {}}, {"data": {"ca.crt": "no base64!"}}])
-async def test_secret_without_cas_leaves_what_is_published(
-    bundle: str, secret: Object | None, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("trust", [None, {"data": {}}, {"data": {"ca.crt": "no certificate"}}])
+async def test_trust_without_cas_leaves_what_is_published(
+    bundle: str, trust: Object | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Deleted, emptied or damaged: what runs keeps running."""
     api = ApiServer()
-    await have_secret(api, bundle)
+    await have_trust(api, bundle)
     async with leader(api) as found:
         await found.turn()
         await found.seen()
-        await api.delete(SECRET)
-        if secret is not None:
-            await api.put(SECRET, secret)
+        await api.delete(TRUST)
+        if trust is not None:
+            await api.put(TRUST, trust)
 
         assert await found.turn() == []
         assert await found.turn() == []
 
     assert api.objects[PUBLISHED]["data"] == {"ca.crt": bundle}
-    assert caplog.text.count("CAs of EurekaCluster infra/eureka: its Secret has none") == 1
+    assert caplog.text.count("CAs of EurekaCluster infra/eureka: there are none") == 1
