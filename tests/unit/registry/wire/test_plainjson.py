@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def edited(edits: list[tuple[tuple[str, str | None], object]]) -> bytes:
         if value is ...:
             target.pop(key, None)
         else:
-            target[key] = value
+            target[key] = deepcopy(value)  # one may be in several places
     return json.dumps({"instance": fields}).encode()
 
 
