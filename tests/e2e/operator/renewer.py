@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+from yarl import URL
 
 _EVERY_S: Final = 0.25
 _KEPT: Final = 20
 _ATTEMPTS: Final = 120
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=10.0)
+_TIMEOUT_S: Final = 10.0
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=_TIMEOUT_S)
 _OK: Final = 200
 _JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 
@@ -64,26 +66,39 @@ class Renewer:
     async def turn(self, url: str) -> None:
         """Renew and look up at one peer."""
         for method in ("PUT", "GET"):
-            problem = await self._problem(method, url, self.path)
+            self._note(url, method, await self._problem(method, url, self.path))
             self.done += 1
-            if problem and len(self.failed) < _KEPT:
-                at = datetime.now(UTC).isoformat(timespec="milliseconds")
-                self.failed.append({"at": at, "url": url, "problem": f"{method}: {problem}"})
+        try:
+            self.serials[url] = await self._serial(URL(url))
+        except (OSError, TimeoutError) as error:
+            self._note(url, "certificate", repr(error))
+
+    def _note(self, url: str, what: str, problem: str) -> None:
+        if problem and len(self.failed) < _KEPT:
+            at = datetime.now(UTC).isoformat(timespec="milliseconds")
+            self.failed.append({"at": at, "url": url, "problem": f"{what}: {problem}"})
+
+    async def _serial(self, url: URL) -> str:
+        """That of the certificate which a peer shows now."""
+        async with asyncio.timeout(_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(url.host, url.port, ssl=self._context())
+        shown = writer.get_extra_info("peercert")
+        writer.close()
+        return str(shown["serialNumber"])
+
+    def _context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self._folder / "ca.crt"))
 
     async def _problem(self, method: str, url: str, path: str, body: bytes | None = None) -> str:
         """Send one request; why it failed, empty if it did not."""
         try:
-            context = ssl.create_default_context(cafile=str(self._folder / "ca.crt"))
             token = (self._folder / "token").read_text().strip()
             headers = {**_JSON, "Authorization": f"Bearer {token}"}
-            connector = aiohttp.TCPConnector(ssl=context, force_close=True)
+            connector = aiohttp.TCPConnector(ssl=self._context(), force_close=True)
             async with (
                 aiohttp.ClientSession(timeout=_TIMEOUT, connector=connector) as session,
                 session.request(method, f"{url}{path}", data=body, headers=headers) as answer,
             ):
-                if answer.connection is not None and answer.connection.transport is not None:
-                    shown = answer.connection.transport.get_extra_info("peercert")
-                    self.serials[url] = str(shown["serialNumber"])
                 await answer.read()
                 return "" if answer.status // 100 * 100 == _OK else f"answers {answer.status}"
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
