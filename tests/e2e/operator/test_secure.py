@@ -137,6 +137,7 @@ def test_new_certificate_is_served_by_all_and_noticed_by_nobody(secure: Secure) 
     secure.cluster.wait_agreed()
 
 
+@pytest.mark.long
 def test_new_ca_signs_when_all_know_it_and_is_noticed_by_nobody(secure: Secure) -> None:
     """Its certificate is there before what it has signed."""
     lives, before, bundle = secure.cluster.lives, secure.serial, secure.text("ca.crt")
@@ -152,6 +153,7 @@ def test_new_ca_signs_when_all_know_it_and_is_noticed_by_nobody(secure: Secure) 
     secure.cluster.wait_agreed()
 
 
+@pytest.mark.long
 def test_deleted_secret_comes_back_as_it_was(secure: Secure) -> None:
     """An event says so."""
     lives, before, key = secure.cluster.lives, secure.serial, secure.text("ca.key")
@@ -165,6 +167,7 @@ def test_deleted_secret_comes_back_as_it_was(secure: Secure) -> None:
     assert secure.cluster.lives == lives
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("key", ["tls.crt", "ca.crt"])
 def test_damaged_secret_is_mended(secure: Secure, key: str) -> None:
     """Peers keep what they have until then."""
