@@ -66,7 +66,7 @@ async def test_secrets_keys_and_status_are_as_the_api_server_takes_them(
     policy = json.loads(files["auth.yaml"])["service_accounts"]
     assert policy["issuers"][0].startswith("https://")
     assert policy["names"][kubectl.namespace] == ["ORDERS*"]
-    assert json.loads(files["keys.json"])["keys"][0]["kty"] == "RSA"
+    assert json.loads(files["keys.json"])["keys"][0]["kty"] in {"EC", "RSA"}
     assert (
         kubectl.get("configmap", "eureka-ca")["data"]["ca.crt"]
         == data(kubectl, "eureka-tls")["ca.crt"]
