@@ -133,7 +133,10 @@ def test_operator_of_one_namespace_has_no_rights_elsewhere(helm: Helm, kubectl: 
     assert not may("patch", "eurekaclusters.eurekube.io", here)
     assert may("update", "leases.coordination.k8s.io/eurekube-operator", here)
     assert not may("update", "leases.coordination.k8s.io/another", here)
-    assert not may("get", "secrets", here)
+    assert may("get", "secrets", here)
+    assert not may("list", "secrets", here)
+    assert not may("delete", "secrets", here)
+    assert not may("get", "secrets", "default")
     assert not may("create", "pods", here)
     for verb in ("get", "list", "create", "delete"):
         assert not may(verb, "statefulsets.apps", "default")
