@@ -55,6 +55,7 @@ def test_all_are_seen_at_every_peer_and_by_each_other(clients: EkcCluster) -> No
     until(lambda: IDS.keys() <= _seen_by_python(clients).keys(), PATIENCE_S)
 
 
+@pytest.mark.long
 def test_loss_of_the_only_peer_they_know_does_not_last(
     clients: EkcCluster, record_property: Record
 ) -> None:

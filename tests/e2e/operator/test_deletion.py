@@ -109,9 +109,8 @@ def test_all_is_gone_whatever_is_deleted_first(
         record_property(f"gone after {words}", f"{time.monotonic() - begin:.1f} s")
 
 
-@pytest.mark.parametrize(
-    "version", [pytest.param(versions.HELM, marks=pytest.mark.long), versions.HELM_4]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("version", [versions.HELM, versions.HELM_4])
 def test_install_elsewhere_takes_over(
     target: Target, operator: Operator, cluster: EkcCluster, version: str
 ) -> None:
@@ -142,6 +141,7 @@ def test_install_elsewhere_takes_over(
     until(lambda: not _of_release(target.kubectl, elsewhere), GONE_S)
 
 
+@pytest.mark.long
 def test_crd_that_is_made_again_at_once(
     target: Target, operator: Operator, cluster: EkcCluster
 ) -> None:
