@@ -18,7 +18,7 @@ from typing import Final
 from eureka_operator.core.certificates import service_names
 from eureka_operator.core.kinds import CHILDREN, CLUSTER, POD, SERVICE_MONITOR, Kind, Object
 from eureka_operator.core.names import CLUSTER_LABEL
-from eureka_operator.shell.authorities import Authorities, published_bundle
+from eureka_operator.shell.authorities import Authorities
 from eureka_operator.shell.certificates import Certificates
 from eureka_operator.shell.client import (
     ApiError,
@@ -197,9 +197,7 @@ async def _care_for_injection(
         pods_changed.set()
 
     view = View(options.cluster_domain, tell=note_cluster)
-    authorities = Authorities(
-        parts.kube, view, lambda: truth.known_injected, published_bundle(parts.kube), pods_changed
-    )
+    authorities = Authorities(parts.kube, view, lambda: truth.known_injected, pods_changed)
     selection = Selection(view, options.namespace, allow_urls=options.allow_urls)
     missing = MissingSidecars(
         parts.kube, parts.metrics, selection.wants, selection.may_inject, lambda: truth.injected

@@ -20,7 +20,7 @@ LABEL: Final = f"{names.GROUP}/ca-of"
 """On these ConfigMaps alone; its value is the cluster's name. Not `names.CLUSTER_LABEL`: they are
 no children of it, and most are in other namespaces."""
 NAMESPACE_LABEL: Final = f"{names.GROUP}/ca-of-namespace"
-MOST_TOUCHED: Final = 50
+MOST_TOLD: Final = 50
 """Pods of a namespace whose kubelets are told of a new bundle; others see it within two minutes."""
 
 _CERTIFICATE: Final = re.compile(
@@ -38,7 +38,7 @@ class Plan(msgspec.Struct, frozen=True):
     remove: tuple[Place, ...] = ()
 
 
-def needed(pods: Iterable[Pod], registries: Iterable[Known]) -> dict[Place, Known]:
+def places(pods: Iterable[Pod], registries: Iterable[Known]) -> dict[Place, Known]:
     """Where CAs are needed, and of which registry: by pods that have not ended."""
     by_name = {each.authorities: each for each in registries if each.tls}
     return {
@@ -96,7 +96,7 @@ def certificates(text: str) -> str:
     return "".join(f"{each}\n" for each in _CERTIFICATE.findall(text))
 
 
-def touched(pods: Iterable[Pod], place: Place) -> list[Pod]:
+def newest_readers(pods: Iterable[Pod], place: Place) -> list[Pod]:
     """The pods whose kubelets are told of a new bundle: the newest that read it.
 
     A kubelet looks at a pod's volumes once a minute, and at once when an annotation of it changes.
@@ -108,7 +108,7 @@ def touched(pods: Iterable[Pod], place: Place) -> list[Pod]:
         if each.namespace == namespace and name in each.authorities and not each.finished
     ]
     reading.sort(key=lambda each: each.created.timestamp() if each.created else 0.0, reverse=True)
-    return reading[:MOST_TOUCHED]
+    return reading[:MOST_TOLD]
 
 
 def _is_as(live: Object | None, wanted: Object) -> bool:

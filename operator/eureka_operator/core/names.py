@@ -60,7 +60,7 @@ MANAGER: Final = "eureka-operator"
 
 AUTHORITIES_PREFIX: Final = "eurekube-ca-"
 AUTHORITIES_KEY: Final = "ca.crt"
-"""Where a ConfigMap of authorities has them, and the Secret that they are of."""
+"""Where ConfigMaps of authorities have them."""
 
 _HASH_DIGITS: Final = 16
 

@@ -12,7 +12,6 @@ from eureka_operator.core.desired.common import child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.observed import Observed, Trouble
 
-TRUST_FILE: Final = "ca.crt"
 SETTLE_S: Final = 120.0
 """How long after its publication a CA is trusted: a kubelet may take 90 s to renew what pods have
 mounted, and those who ask look at their files every few seconds."""
@@ -115,7 +114,7 @@ def bundle(observed: Observed) -> str:
 
 def published(body: Object | None) -> str:
     """The CAs that the ConfigMap for clients holds; empty without one."""
-    return str(((body or {}).get("data") or {}).get(TRUST_FILE, ""))
+    return str(((body or {}).get("data") or {}).get(names.AUTHORITIES_KEY, ""))
 
 
 def trust(observed: Observed) -> Object | None:
@@ -124,7 +123,7 @@ def trust(observed: Observed) -> Object | None:
     text = bundle(observed) if cluster.spec.tls is not None else ""
     if not text:
         return None
-    return child(cluster, CONFIG_MAP, names.trust(cluster.name), data={TRUST_FILE: text})
+    return child(cluster, CONFIG_MAP, names.trust(cluster.name), data={names.AUTHORITIES_KEY: text})
 
 
 def files(observed: Observed) -> dict[str, str]:

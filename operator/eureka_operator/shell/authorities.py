@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from eureka_operator.core import authorities as core
@@ -18,25 +18,12 @@ from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.mirror import Mirror, Name
 from eureka_operator.shell.view import View
 
-Bundle = Callable[[Known], Awaitable[str]]
-"""Gives a registry's CAs; empty: nothing, or not yet."""
-
 _LOOK_S: Final = 10.0
 """How often CAs are looked at when nothing else changes."""
 _REST_S: Final = 1.0
 """Between two turns: pods change all the time."""
 
 _log = logging.getLogger(__name__)
-
-
-def published_bundle(kube: Kube) -> Bundle:
-    """Give it as the operator publishes it beside a cluster's peers."""
-
-    async def bundle(registry: Known) -> str:
-        trust = await kube.get(CONFIG_MAP, registry.namespace, names.trust(registry.name))
-        return str(((trust or {}).get("data") or {}).get(names.AUTHORITIES_KEY) or "")
-
-    return bundle
 
 
 class Authorities:
@@ -51,13 +38,11 @@ class Authorities:
         kube: Kube,
         view: View,
         injected: Callable[[], list[Pod] | None],
-        bundle: Bundle,
         changed: asyncio.Event,
     ) -> None:
         self._kube = kube
         self._view = view
         self._injected = injected
-        self._bundle = bundle
         self._changed = changed
         self._published = Mirror(CONFIG_MAP, _shown, labels=core.LABEL, tell=changed.set)
         self._problems: dict[object, str] = {}
@@ -87,7 +72,7 @@ class Authorities:
         pods = self._injected()
         if pods is None or self._view.problem is not None or not self._published.complete:
             return
-        wanted = core.needed(pods, self._view.registries)
+        wanted = core.places(pods, self._view.registries)
         bundles = await self._bundles(wanted)
         live = {(each.namespace, each.name): body for each, body in self._published.objects.items()}
         planned = core.plan(wanted, bundles, live)
@@ -109,6 +94,11 @@ class Authorities:
             found[registry.authorities] = text
         return found
 
+    async def _bundle(self, registry: Known) -> str:
+        """The CAs that are published beside a cluster's peers; empty: none, or not yet."""
+        trust = await self._kube.get(CONFIG_MAP, registry.namespace, names.trust(registry.name))
+        return str(((trust or {}).get("data") or {}).get(names.AUTHORITIES_KEY) or "")
+
     async def _publish(self, body: Object, pods: list[Pod]) -> None:
         """Apply it, with force only if it is ours: one that somebody else made is left as it is."""
         place = Name(body["metadata"]["namespace"], body["metadata"]["name"])
@@ -122,7 +112,7 @@ class Authorities:
         _log.info("ConfigMap %s has the CAs of its registry", "/".join(place))
         mark = {names.CONFIG_HASH: names.object_digest(body["data"])}
         try:
-            for pod in core.touched(pods, place):
+            for pod in core.newest_readers(pods, place):
                 await self._kube.annotate(POD, pod.namespace, pod.name, mark)
         except ApiError as error:
             _log.info("pods of %s see their CAs within two minutes: %s", place.namespace, error)

@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 
 from e2e.clusters import Target
 from e2e.injection.manifests import LABEL, container, deployment, pod_spec, serving
 from e2e.injection.registered import Instance, pods_of
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
+from e2e.operator.test_secure import SPEC
 from e2e.sidecar.manifests import listed, programs
 from processes.cluster import until
 from support.kubectl import Kubectl
 
-EXAMPLE: Final = Path(__file__).parents[3] / "examples" / "secure.yaml"
-SPEC: Final[dict[str, Any]] = yaml.safe_load(EXAMPLE.read_text())["spec"]
 APP: Final = "orders"
 INTRUDER: Final = "intruder"
 _PROGRAM: Final = Path(__file__).with_name("intruder.py")

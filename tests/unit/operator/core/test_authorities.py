@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from eureka_operator.core.authorities import (
-    MOST_TOUCHED,
+    MOST_TOLD,
     Place,
     Plan,
     certificates,
     config_map,
-    needed,
+    newest_readers,
+    places,
     plan,
-    touched,
 )
 from eureka_operator.core.injection.config import Known
 from eureka_operator.core.kinds import Object
@@ -49,12 +49,12 @@ def test_they_are_needed_where_pods_read_them() -> None:
         pod(6, "none", authorities=()),
     ]
 
-    assert needed(pods, [SECURE, PLAIN]) == {("shop", NAME): SECURE, ("billing", NAME): SECURE}
+    assert places(pods, [SECURE, PLAIN]) == {("shop", NAME): SECURE, ("billing", NAME): SECURE}
 
 
 def test_what_is_missing_or_changed_is_applied_and_the_rest_left_alone() -> None:
     """In a quiet minute nothing is written, whatever others have added."""
-    wanted = needed([pod(1, each) for each in ("a", "b", "c", "d", "e")], [SECURE])
+    wanted = places([pod(1, each) for each in ("a", "b", "c", "d", "e")], [SECURE])
     same = config_map("a", SECURE, BUNDLE)
     added = {**config_map("b", SECURE, BUNDLE), "data": {"ca.crt": BUNDLE, "theirs": "x"}}
     old = config_map("c", SECURE, "the former bundle")
@@ -72,12 +72,12 @@ def test_what_nobody_needs_any_more_is_removed() -> None:
     there = live(config_map("shop", SECURE, BUNDLE))
 
     assert plan({}, {NAME: BUNDLE}, there) == Plan(remove=(("shop", NAME),))
-    assert plan(needed([pod()], []), {}, there).remove == (("shop", NAME),)
+    assert plan(places([pod()], []), {}, there).remove == (("shop", NAME),)
 
 
 def test_bundle_that_cannot_be_read_leaves_what_is_published() -> None:
     """A Secret that somebody has deleted stops nothing that runs."""
-    wanted = needed([pod()], [SECURE])
+    wanted = places([pod()], [SECURE])
 
     for bundles in ({}, {NAME: ""}):
         assert plan(wanted, bundles, live(config_map("shop", SECURE, BUNDLE))) == Plan()
@@ -102,9 +102,9 @@ def test_kubelets_of_the_newest_pods_are_told() -> None:
     pods = [pod(number) for number in range(60)]
     others = [pod(1, "billing"), pod(2, authorities=()), pod(3, phase="Failed")]
 
-    found = touched([*pods, *others], ("shop", NAME))
+    found = newest_readers([*pods, *others], ("shop", NAME))
 
-    assert len(found) == MOST_TOUCHED
+    assert len(found) == MOST_TOLD
     assert [each.name for each in found[:2]] == ["orders-59", "orders-58"]
     assert {each.namespace for each in found} == {"shop"}
-    assert touched([pod(created=None)], ("shop", NAME))
+    assert newest_readers([pod(created=None)], ("shop", NAME))

@@ -11,7 +11,7 @@ import pytest
 
 from eureka_operator.core.kinds import Object
 from eureka_operator.core.pods import Pod
-from eureka_operator.shell.authorities import Authorities, published_bundle
+from eureka_operator.shell.authorities import Authorities
 from eureka_operator.shell.client import Client
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.mirror import Name
@@ -36,9 +36,7 @@ class Leader:
         self.api = api
         self.pods: list[Pod] | None = [ORDERS]
         kube = Kube(client)
-        self._authorities = Authorities(
-            kube, view, lambda: self.pods, published_bundle(kube), changed
-        )
+        self._authorities = Authorities(kube, view, lambda: self.pods, changed)
 
     async def follow(self, client: Client) -> None:
         """Keep its view of ConfigMaps true."""
