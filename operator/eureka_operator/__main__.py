@@ -40,33 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     options.add_flags(one)
     one.set_defaults(run=_run)
     shown = commands.add_parser("plan", help="show what would be made, changed and restarted")
-    _add_plan_flags(shown)
+    options.add_plan_flags(shown)
     options.add_flags(shown)
     shown.set_defaults(run=_plan)
     beside = commands.add_parser("injector", help="give new pods a sidecar, as a webhook")
     options.add_injector_flags(beside)
     beside.set_defaults(run=_injector)
     return parser
-
-
-def _add_plan_flags(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of `plan`."""
-    flag = parser.add_argument
-    flag("-f", "--file", required=True, metavar="FILE", help="an EurekaCluster; -: standard input")
-    flag("--live", action="store_true", help="compare with the cluster of the kubeconfig")
-    flag(
-        "-n",
-        "--namespace",
-        metavar="NS",
-        help="of an object that names none (default: default; with --live the kubeconfig's)",
-    )
-    flag(
-        "-o",
-        "--output",
-        choices=("text", "yaml", "json"),
-        default="text",
-        help="text: what changes; yaml: the objects themselves; json: both, for programs",
-    )
 
 
 def _run(flags: argparse.Namespace) -> int:

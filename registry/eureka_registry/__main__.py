@@ -1,4 +1,8 @@
-"""The command line: `serve` one peer, `up` for several, `drill` a failure, `bench` a server."""
+"""The command line: peers and their measurements, and verbs that ask any server.
+
+`serve` one peer, `up` for several, `drill` a failure, `bench` a server; `ls`, `get`, `out`, `in`,
+`diff`, `watch` and `doctor` ask one.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     arguments.bench(speed)
     speed.set_defaults(run=_bench)
+    for one in arguments.remote(commands):
+        one.set_defaults(run=_remote)
     hashed = commands.add_parser("hash-password", help="read a password, print what is kept of it")
     hashed.set_defaults(run=_hash_password)
     return parser
@@ -108,6 +114,12 @@ def _bench(options: argparse.Namespace) -> int:
     from eureka_registry.local.bench import command  # noqa: PLC0415 - likewise
 
     return command.run(options)
+
+
+def _remote(options: argparse.Namespace) -> int:
+    from eureka_registry.local import remote  # noqa: PLC0415 - likewise
+
+    return remote.run(options)
 
 
 def _hash_password(_options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = tuple(ROOT / part / f"eureka_{part}" for part in ("registry", "operator", "sidecar"))
+PROGRAMS = (*PACKAGES, ROOT / "operator" / "kubectl_eureka")
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 
 
@@ -16,7 +17,7 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 def test_every_module_that_a_page_names_is_there(page: Path) -> None:
     """A map with places that are gone is worse than none."""
     named = re.findall(
-        r"`(?:tests/)?((?:core|wire|peers|http|local|config|api|shell|commands)/[\w./]+)`",
+        r"`(?:tests/)?((?:core|wire|peers|http|local|config|api|shell|commands|verbs)/[\w./]+)`",
         page.read_text(),
     )
 
@@ -26,7 +27,7 @@ def test_every_module_that_a_page_names_is_there(page: Path) -> None:
 
 
 def _is_there(name: str) -> bool:
-    paths = [package / name.rstrip("/") for package in PACKAGES]
+    paths = [package / name.rstrip("/") for package in PROGRAMS]
     return any(path.exists() or path.with_suffix(".py").exists() for path in paths)
 
 

@@ -21,6 +21,7 @@ from kubernetes.aio.dynamic import DynamicClient
 
 from eureka_operator import __version__
 from eureka_operator.core.kinds import Kind, Object
+from eureka_operator.shell import bodies
 
 _UNAUTHORIZED: Final = 401
 _CONFLICT: Final = 409
@@ -107,6 +108,30 @@ class Client:
                 **query,
             )
             return cast("Object", answer)
+
+    async def fetch(
+        self, verb: str, path: str, accept: str, most_bytes: int, **query: object
+    ) -> tuple[bytes, str]:
+        """Send one request; the body of its answer as it is, and its header `Date`.
+
+        Raises:
+            RefusedError, UnavailableError: as they say; the second if the body is larger than that.
+        """
+        if verb != "get" and not self._may_write():
+            raise UnavailableError("not the leader: nothing is written")
+        async with self._counted(verb):
+            answer = await self._dynamic.request(
+                verb,
+                path,
+                serialize=False,
+                header_params={"Accept": accept},
+                _request_timeout=self._timeout,
+                **query,
+            )
+            body = await bodies.read(answer, most_bytes)
+            if body is None:
+                raise UnavailableError(f"{path} answers with more than {most_bytes:,} bytes")
+            return body, str(answer.headers.get("Date", ""))
 
     async def watch(self, path: str, limit_s: int, **query: object) -> AsyncIterator[Object]:
         """Yield a watch's events, as they come, until the API server ends it after `limit_s`.

@@ -122,6 +122,26 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     flag("--kubeconfig", type=Path, metavar="FILE", help="for a run outside a cluster")
 
 
+def add_plan_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `plan`."""
+    flag = parser.add_argument
+    flag("-f", "--file", required=True, metavar="FILE", help="an EurekaCluster; -: standard input")
+    flag("--live", action="store_true", help="compare with the cluster of the kubeconfig")
+    flag(
+        "-n",
+        "--namespace",
+        metavar="NS",
+        help="of an object that names none (default: default; with --live the kubeconfig's)",
+    )
+    flag(
+        "-o",
+        "--output",
+        choices=("text", "yaml", "json"),
+        default="text",
+        help="text: what changes; yaml: the objects themselves; json: both, for programs",
+    )
+
+
 def add_injector_flags(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `injector`."""
     flag = parser.add_argument

@@ -12,14 +12,25 @@ import msgspec
 
 from eureka_operator.core.injection.documents import templates
 from eureka_operator.core.kinds import Kind
+from eureka_registry.verbs import printing
 from kubectl_eureka.commands import knowledge
 from kubectl_eureka.core.explanation import Explanation, explanation
 from kubectl_eureka.core.sentences import lines, title
 from kubectl_eureka.core.surroundings import with_annotation
 from kubectl_eureka.core.workloads import kinds, parse_name
-from kubectl_eureka.shell import files, options, printing
+from kubectl_eureka.shell import files, options
 from kubectl_eureka.shell.errors import UsageError
 from kubectl_eureka.shell.options import Look
+
+
+def add_command(commands: options.Commands) -> None:
+    """Declare it."""
+    one = options.command(commands, "explain", "say why a pod has a sidecar or none")
+    one.add_argument("name", nargs="?", metavar="POD|KIND/NAME", help="an object of the cluster")
+    options.add_file(one, required=False)
+    options.add_flags(one)
+    one.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    one.set_defaults(run=run)
 
 
 def run(flags: argparse.Namespace) -> int:

@@ -12,13 +12,22 @@ from eureka_operator.core.injection.documents import (
     inject_document,
     uninject_document,
 )
+from eureka_registry.verbs import printing
 from kubectl_eureka.commands import knowledge
 from kubectl_eureka.core.explanation import outcome, remarks
 from kubectl_eureka.core.surroundings import Surroundings, with_annotation
 from kubectl_eureka.core.yamltext import Part, join, yaml_text
-from kubectl_eureka.shell import files, options, printing
+from kubectl_eureka.shell import files, options
 
 REFUSED: Final = 1
+
+
+def add_command(commands: options.Commands) -> None:
+    """Declare it."""
+    one = options.command(commands, "inject", "print documents with the sidecar in their pods")
+    options.add_file(one, required=True)
+    options.add_flags(one)
+    one.set_defaults(run=run)
 
 
 def run(flags: argparse.Namespace) -> int:

@@ -7,7 +7,14 @@ import sys
 
 from eureka_operator.core.injection.documents import uninject_document
 from kubectl_eureka.core.yamltext import Part, join, yaml_text
-from kubectl_eureka.shell import files
+from kubectl_eureka.shell import files, options
+
+
+def add_command(commands: options.Commands) -> None:
+    """Declare it."""
+    one = options.command(commands, "uninject", "print documents as they were before")
+    options.add_file(one, required=True)
+    one.set_defaults(run=run)
 
 
 def run(flags: argparse.Namespace) -> int:

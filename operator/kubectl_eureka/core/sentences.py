@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
+from eureka_registry.verbs.tables import Line
 from kubectl_eureka.core.explanation import Explanation, Now, Remark, ports
 from kubectl_eureka.core.sidecar import Sidecar
-
-
-class Line(NamedTuple):
-    """A line; `about` is empty where it goes on with the line above, or is a sentence itself."""
-
-    about: str
-    text: str
 
 
 def title(found: Explanation) -> str:

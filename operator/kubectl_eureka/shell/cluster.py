@@ -1,4 +1,4 @@
-"""What is asked of the API server: namespaces, registries, the injector, pods. Nothing is written.
+"""What is asked of the API server: namespaces, registries, the injector, pods.
 
 Most people may read little beside their namespace. What they may not read is said in a sentence and
 done without, unless nothing can be decided then.
@@ -38,6 +38,7 @@ from kubectl_eureka.shell.options import Look
 _DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
 _INJECTOR: Final = "app.kubernetes.io/name=eurekube,app.kubernetes.io/component=injector"
 """Labels that the chart gives it."""
+_OPERATOR: Final = "app.kubernetes.io/name=eurekube,app.kubernetes.io/component=operator"
 _VERSION: Final = "app.kubernetes.io/version"
 _OTHERWISE: Final = "--kubeconfig and --context choose another one, -f with --offline none"
 _FORBIDDEN: Final = 403
@@ -53,8 +54,8 @@ class _Injector(NamedTuple):
 
 
 @asynccontextmanager
-async def connection(look: Look) -> AsyncIterator[Client]:
-    """A way to the API server while the block runs.
+async def connection(look: Look, *, may_write: bool = False) -> AsyncIterator[Client]:
+    """A way to the API server while the block runs; it writes only if it may.
 
     Raises:
         NoAnswerError: There is none, or it does not do what is asked of it in the block.
@@ -66,7 +67,7 @@ async def connection(look: Look) -> AsyncIterator[Client]:
         )
     try:
         way = await configuration(look.kubeconfig, look.context)
-        async with Client(way, may_write=lambda: False) as client:
+        async with Client(way, may_write=lambda: may_write) as client:
             yield client
     except ApiError as error:
         raise NoAnswerError(_with_cure(error)) from error
@@ -140,6 +141,24 @@ async def instances_of_pod(
         raise NoInstancesError("no application")
     listed = {"applications": {"application": [found.get("application")]}}
     return tuple(each for each in read_list(msgspec.json.encode(listed)) if each.pod_uid == pod_uid)
+
+
+async def operator_arguments(client: Client) -> list[str]:
+    """The flags that the installed operator is run with; none if it cannot be seen.
+
+    Raises:
+        ApiError: The API server cannot be asked.
+    """
+    try:
+        found = await Kube(client).list(_DEPLOYMENT, None, _OPERATOR)
+    except RefusedError as error:
+        if error.status != _FORBIDDEN:
+            raise
+        return []
+    if not found:
+        return []
+    containers = pods.items(found[0]["spec"]["template"], "containers")
+    return [str(each) for each in (containers[0].get("args") or [])[1:]]
 
 
 async def _cluster_uid(kube: Kube) -> tuple[str, tuple[str, ...]]:

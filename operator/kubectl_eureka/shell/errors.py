@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from eureka_registry.verbs.server import BadNameError, NoAnswerError
+
+__all__ = ["BadNameError", "NoAnswerError", "UsageError"]
+
 
 class UsageError(ValueError):
     """Something that was typed, or a file, cannot be used."""
-
-
-class NoAnswerError(Exception):
-    """The cluster cannot be asked, or does not have what is asked for."""

@@ -1,18 +1,21 @@
-"""What `inject` and `explain` are told alike: where they look, and what stands in for a cluster."""
+"""What several commands are told alike: where they look, and what stands in for a cluster."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import yaml
 
 from eureka_operator import __version__
 from eureka_operator.shell.options import InjectorOptions
+from eureka_registry.verbs.arguments import EXIT_CODES
 from kubectl_eureka.shell.errors import UsageError
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse names it so
 
 SIDECAR_IMAGE: Final = f"eurekube/sidecar:{__version__}"
 
@@ -38,10 +41,63 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         return self.cluster_domain or InjectorOptions.cluster_domain
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of both commands."""
+def command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    """Declare a command, with the exit codes below its help."""
+    return commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_kubeconfig(parser: argparse.ArgumentParser) -> None:
+    """Declare the file by which a cluster is asked."""
+    said = "default: $KUBECONFIG, else as kubectl"
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help=said)
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Declare which cluster is asked, and which namespace of it."""
+    add_kubeconfig(parser)
     flag = parser.add_argument
-    flag("-n", "--namespace", default="", metavar="NS", help="of objects that name none")
+    flag("-n", "--namespace", default="", metavar="NS", help="default: the kubeconfig's")
+    flag("--context", metavar="NAME", help="of the kubeconfig")
+
+
+def add_everywhere(parser: argparse.ArgumentParser) -> None:
+    """Declare that all namespaces may be meant."""
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="in all namespaces")
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Declare whose registry is asked."""
+    parser.add_argument(
+        "--cluster",
+        default="",
+        metavar="[NS/]NAME",
+        help="the EurekaCluster (default: the only one)",
+    )
+    add_place(parser)
+
+
+def add_file(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Declare files of objects."""
+    parser.add_argument(
+        "-f",
+        "--file",
+        action="append",
+        required=required,
+        metavar="FILE|FOLDER|-",
+        help="YAML or JSON; -: standard input; may be repeated",
+    )
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `inject` and `explain`."""
+    add_place(parser)
+    flag = parser.add_argument
     flag("--offline", action="store_true", help="ask no cluster: the files say everything")
     flag(
         "--registry",
@@ -56,8 +112,28 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help=f"default: the installed injector's; offline {SIDECAR_IMAGE}",
     )
     flag("--cluster-domain", default="", metavar="DOMAIN", help="likewise; cluster.local")
-    flag("--kubeconfig", type=Path, metavar="FILE", help="default: $KUBECONFIG, else as kubectl")
-    flag("--context", metavar="NAME", help="of the kubeconfig")
+
+
+def read_kubeconfig(flags: argparse.Namespace) -> Path | None:
+    """The file that kubectl reads; `None`: there is none.
+
+    Raises:
+        UsageError: It cannot be one.
+    """
+    return _kubeconfig(flags.kubeconfig)
+
+
+def read_place(flags: argparse.Namespace) -> Look:
+    """Which cluster and namespace, by parsed flags and `$KUBECONFIG`.
+
+    Raises:
+        UsageError: A kubeconfig cannot be one.
+    """
+    return Look(
+        namespace=flags.namespace,
+        kubeconfig=_kubeconfig(flags.kubeconfig),
+        context=flags.context,
+    )
 
 
 def read(flags: argparse.Namespace) -> Look:

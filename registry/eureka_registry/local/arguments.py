@@ -1,9 +1,20 @@
-"""The options of `up`, `drill`, `bench`; apart from these, so that `serve` starts without them."""
+"""The options of `up`, `drill`, `bench` and of the verbs that ask any server by its URL.
+
+Apart from what these do, so that `serve` starts without it.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Final, TypeAlias
+
+from eureka_registry.verbs import arguments as verbs
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse names it so
+
+DEFAULT_URL: Final = "http://localhost:8761/eureka/"
+_URL: Final = "http://[user:password@]host:port[/eureka/]"
 
 
 def up(parser: argparse.ArgumentParser) -> None:
@@ -56,3 +67,53 @@ def bench(parser: argparse.ArgumentParser) -> None:
         help="operations a second in all; without it as many as go",
     )  # fmt: skip
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+
+
+def remote(commands: Commands) -> list[argparse.ArgumentParser]:
+    """Add the verbs that ask any server by its URL, with their options; `verb` is which it is."""
+    found = {
+        name: _verb(commands, name, text)
+        for name, text in (
+            ("ls", "list instances"),
+            ("get", "show all of one instance"),
+            ("out", "take an instance out of service"),
+            ("in", "put an instance back in service"),
+            ("diff", "show what two servers hold differently"),
+            ("watch", "show what registers, renews late and leaves"),
+            ("doctor", "show what is wrong, with its cure"),
+        )
+    }
+    for name, parser in found.items():
+        if name == "diff":
+            parser.add_argument("urls", nargs=2, metavar="URL", help=_URL)
+        else:
+            usual = f"{_URL} (default: {DEFAULT_URL})"
+            parser.add_argument("--url", default=DEFAULT_URL, help=usual)
+    verbs.ls(found["ls"])
+    verbs.get(found["get"])
+    verbs.instance(found["out"])
+    verbs.instance(found["in"])
+    verbs.diff(found["diff"])
+    verbs.watch(found["watch"])
+    verbs.doctor(found["doctor"])
+    found["doctor"].add_argument(
+        "--connect", action="store_true", help="also connect to each instance that is UP"
+    )
+    return [*found.values()]
+
+
+def _verb(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=f"{text}, at any Eureka server",
+        epilog=verbs.EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(verb=name)
+    flag = parser.add_argument
+    flag("--ca-file", type=Path, metavar="FILE", help="authorities to trust, as PEM")
+    flag("--tls-name", default="", metavar="HOST", help="for whom the certificate has to be")
+    flag("--cert-file", type=Path, metavar="FILE", help="to show, with its key, as PEM")
+    flag("--user-file", type=Path, metavar="FILE", help="with user:password")
+    flag("--token-file", type=Path, metavar="FILE", help="with a bearer token")
+    return parser

@@ -128,13 +128,18 @@ class Answer(NamedTuple):
     too_large: bool = False
 
 
-def open_session(*, decompress: bool = True) -> aiohttp.ClientSession:
+def open_session(
+    *, decompress: bool = True, tls: ssl.SSLContext | None = None
+) -> aiohttp.ClientSession:
     """Open the session that all peers share; the caller closes it.
 
     Names are resolved for every new connection, as a peer comes back from a restart with another
-    address. Without `decompress` bodies stay as they came.
+    address. Without `decompress` bodies stay as they came. `tls` says whom requests trust that say
+    nothing of it themselves; `None`: the system's authorities.
     """
-    connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False, keepalive_timeout=_KEEPALIVE_S)
+    connector = aiohttp.TCPConnector(
+        limit=0, use_dns_cache=False, keepalive_timeout=_KEEPALIVE_S, ssl=tls or True
+    )
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=decompress
     )

@@ -123,11 +123,15 @@ class EkcCluster:
 
     def apps(self, pod: str) -> dict[str, set[str]]:
         """The instance ids of each application at a pod; empty if it does not answer."""
-        listed = self._answer(pod, _REGISTRY, "/eureka/apps").get("applications", {})
         return {
             each["name"]: {instance["instanceId"] for instance in each["instance"]}
-            for each in listed.get("application", [])
+            for each in self.listed(pod)
         }
+
+    def listed(self, pod: str) -> list[dict[str, Any]]:
+        """All applications at a pod, as they are written; none if it does not answer."""
+        found = self._answer(pod, _REGISTRY, "/eureka/apps").get("applications", {})
+        return list(found.get("application", []))
 
     @property
     def named_pods(self) -> dict[str, str]:

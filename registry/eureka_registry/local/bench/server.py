@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from eureka_registry.core.limits import LIST_ANSWER_BYTES
 from eureka_registry.local.bench.leases import ALL, Operation
 from eureka_registry.local.bench.plan import ANSWER_S, CONNECT_S
 from eureka_registry.peers.client import credentials, trouble
@@ -28,6 +29,7 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(
     total=CONNECT_S + 4 * ANSWER_S, connect=CONNECT_S, sock_read=ANSWER_S
 )
 _GZIP: Final = 16 + zlib.MAX_WBITS
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 _MEANINGS: Final[Mapping[int, str]] = {
     HTTPStatus.UNAUTHORIZED: "it wants a user and a password, or has others; write "
@@ -38,12 +40,16 @@ _MEANINGS: Final[Mapping[int, str]] = {
 
 
 class Answer(NamedTuple):
-    """What came back: `status` is 0 if nothing did, and `trouble` says why."""
+    """What came back: `status` is 0 if nothing did, and `trouble` says why.
+
+    `date` is the header: the moment by the server's clock; empty: it does not say.
+    """
 
     status: int
     body: bytes = b""
     encoding: str = ""
     trouble: str = ""
+    date: str = ""
 
     @property
     def words(self) -> str:
@@ -52,13 +58,15 @@ class Answer(NamedTuple):
 
     @property
     def text(self) -> bytes:
-        """The body without its compression, empty if it is damaged."""
+        """The body without its compression, empty if it is damaged or too large."""
         if self.encoding != "gzip":
             return self.body
+        unpacking = zlib.decompressobj(_GZIP)
         try:
-            return zlib.decompress(self.body, _GZIP)
+            text = unpacking.decompress(self.body, LIST_ANSWER_BYTES)
         except zlib.error:
             return b""
+        return text if unpacking.eof else b""
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -76,12 +84,20 @@ class Server:
     """One server, over a session that leaves bodies compressed.
 
     `url` is its service URL without user and password, which go into a header and nowhere else.
+    `headers` are sent besides. `tls_name` is for whom its certificate has to be; empty: its host.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        tls_name: str = "",
+    ) -> None:
         normal = normalise(url)
         self.url = redact(normal)
         self._session = session
+        self._tls_name = tls_name or None
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip",
@@ -89,34 +105,53 @@ class Server:
             "User-Agent": "eureka-registry-bench",
             # Clients of this name are exempt from Netflix's rate limits (`RateLimitingFilter`).
             "DiscoveryIdentity-Name": "DefaultClient",
-        } | credentials(normal)
+            **credentials(normal),
+            **headers,
+        }
 
-    async def ask(self, operation: Operation) -> Answer:
+    async def ask(self, operation: Operation, accept: str = "application/json") -> Answer:
         """Send one request; redirects are not followed. Never raises for what the network does."""
         try:
             async with self._session.request(
                 operation.method,
                 URL(self.url + operation.path, encoded=True),
                 data=operation.body,
-                headers=self._headers,
+                headers={**self._headers, "Accept": accept},
                 timeout=_TIMEOUT,
                 allow_redirects=False,
+                server_hostname=self._tls_name,
             ) as answer:
-                body = await answer.read()
-                return Answer(answer.status, body, answer.headers.get("Content-Encoding", ""))
+                body = await _read(answer)
+                if body is None:
+                    return Answer(0, trouble=f"an answer of more than {LIST_ANSWER_BYTES:,} bytes")
+                given = answer.headers
+                encoding, date = given.get("Content-Encoding", ""), given.get("Date", "")
+                return Answer(answer.status, body, encoding, date=date)
         except (aiohttp.ClientError, OSError) as error:  # OSError: also TimeoutError
             return Answer(0, trouble=_words(error))
 
 
-async def find(session: aiohttp.ClientSession, url: str) -> tuple[Server, Holding]:
+async def find(
+    session: aiohttp.ClientSession,
+    url: str,
+    headers: Mapping[str, str] = _NO_HEADERS,
+    *,
+    tls_name: str = "",
+) -> tuple[Server, Holding]:
     """Find the server that `url` means, and what it holds.
+
+    Args:
+        session: leaves bodies compressed.
+        url: with or without the path of the API.
+        headers: sent with each request besides.
+        tls_name: for whom the certificate has to be; empty: for the URL's host.
 
     Raises:
         NoEurekaError: it cannot be reached, refuses us, or is something else.
     """
     found = []
     for path in _PATHS:
-        server = Server(session, url + path)
+        server = Server(session, url + path, headers, tls_name)
         answer = await server.ask(ALL)
         holding = holding_of(answer)
         if holding is not None:
@@ -171,6 +206,17 @@ def _shape(answer: Answer) -> str:
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         return f"{answer.status}, a redirect"
     return str(answer.status)
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
+    """The body as it came; `None` if it is too large, and then the connection is closed."""
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > LIST_ANSWER_BYTES:
+            answer.close()
+            return None
+    return bytes(body)
 
 
 def _words(error: Exception) -> str:

@@ -1,26 +1,46 @@
-"""Tables and explanations: by rich on a terminal, plain lines for programs and files."""
+"""Tables and lines: by rich on a terminal, plain for programs and files; JSON and YAML."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Final, TextIO
 
+import yaml
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
-from kubectl_eureka.core.sentences import Line
+from eureka_registry.verbs.tables import Line, Table
 
-_COLOURS: Final = {"injected": "green", "skipped": "yellow", "refused": "red"}
+_COLOURS: Final = {
+    "injected": "green",
+    "skipped": "yellow",
+    "refused": "red",
+    "UP": "green",
+    "DOWN": "red",
+    "STARTING": "yellow",
+    "OUT_OF_SERVICE": "yellow",
+    "UNKNOWN": "yellow",
+    "Ready": "green",
+    "ready": "green",
+    "agreed": "green",
+    "diverged": "red",
+    "Failed": "red",
+    "Unreachable": "red",
+    "True": "green",
+    "False": "red",
+}
+"""Of cells with exactly these words."""
 _BETWEEN: Final = 3
 
 
-def print_table(stream: TextIO, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows below titles; cells that are outcomes have a colour."""
+def print_table(stream: TextIO, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows below titles; cells that are outcomes or statuses have a colour."""
     cells = [[_shown(cell) for cell in row] for row in rows]
     if stream.isatty():
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
         for title in titles:
             table.add_column(title, overflow="fold")
         for row in cells:
@@ -34,6 +54,11 @@ def print_table(stream: TextIO, titles: Sequence[str], rows: Sequence[Sequence[s
         print("".join(padded).rstrip(), file=stream)
 
 
+def print_rows(stream: TextIO, table: Table) -> None:
+    """Print a table."""
+    print_table(stream, table.titles, table.rows)
+
+
 def print_lines(stream: TextIO, title: str, lines: Iterable[Line]) -> None:
     """Print what is explained, and below it one line for each thing that is said."""
     shown = [Line(each.about, _shown(each.text)) for each in lines]
@@ -45,7 +70,7 @@ def print_lines(stream: TextIO, title: str, lines: Iterable[Line]) -> None:
         return
     console = Console(file=stream, highlight=False)
     console.print(Text(_shown(title), style="bold"))
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+    table = RichTable(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for at, each in enumerate(shown):
@@ -60,6 +85,20 @@ def print_notes(stream: TextIO, notes: Iterable[str]) -> None:
     """Print what is worth knowing beside the results."""
     for note in notes:
         print(f"note: {_shown(note)}", file=stream)
+
+
+def print_line(stream: TextIO, text: str) -> None:
+    """Print one line at once, for who reads along."""
+    print(_shown(text), file=stream, flush=True)
+
+
+def print_document(stream: TextIO, form: str, document: object) -> None:
+    """Print what JSON can hold, as `json` or `yaml`."""
+    if form == "yaml":
+        plain = json.loads(json.dumps(document))  # of subclasses PyYAML would write the names
+        yaml.safe_dump(plain, stream, sort_keys=False, allow_unicode=True)
+    else:
+        print(json.dumps(document, indent=2), file=stream)
 
 
 def _shown(text: str) -> str:

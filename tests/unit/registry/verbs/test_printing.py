@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 
-from kubectl_eureka.core.sentences import Line
-from kubectl_eureka.shell.printing import print_lines, print_table
+import yaml
+
+from eureka_registry.verbs.printing import print_document, print_lines, print_table
+from eureka_registry.verbs.tables import Line
+from eureka_registry.wire.fields import Literal
 
 _HOSTILE = "a\x1b[31mb\nc\x07"
 
@@ -55,3 +59,14 @@ def test_lines_stand_below_their_title() -> None:
     print_lines(stream, "Pod a/b", [Line("", "First."), Line("registry", "u1"), Line("", "u2")])
 
     assert stream.getvalue() == "Pod a/b\n  First.\n  registry  u1\n            u2\n"
+
+
+def test_documents_are_json_or_yaml() -> None:
+    """A number that the reader kept as text is written as text by both."""
+    document = {"instance": {"port": Literal("1e3"), "b": [True, None]}}
+    as_json, as_yaml = io.StringIO(), io.StringIO()
+
+    print_document(as_json, "json", document)
+    print_document(as_yaml, "yaml", document)
+
+    assert json.loads(as_json.getvalue()) == yaml.safe_load(as_yaml.getvalue()) == document

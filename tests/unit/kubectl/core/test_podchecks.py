@@ -1,0 +1,159 @@
+"""What `doctor` finds in pods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eureka_operator.core.kinds import Object
+from kubectl_eureka.core.podchecks import (
+    CODES,
+    Registry,
+    check_instances,
+    check_pods,
+    owner_name,
+    read_registry,
+)
+from unit.registry.verbs.held import instance, listing
+
+SHOP = Registry("shop", "eureka", frozenset({"peer1", "peer2", "peer3"}), "peer")
+PREFIXED = Registry("front", "web", frozenset({"p1"}), "p", "/registry")
+KEY = "EUREKA_CLIENT_SERVICEURL_DEFAULTZONE"
+ALL = ",".join(f"http://peer{number}:8761/eureka/" for number in (1, 2, 3))
+NONE: frozenset[tuple[str, str]] = frozenset()
+
+
+def pod(env: dict[str, str] | None = None, namespace: str = "shop", **container: object) -> Object:
+    """A pod whose container has these variables and fields."""
+    variables = [{"name": name, "value": value} for name, value in (env or {}).items()]
+    metadata: dict[str, Any] = {"namespace": namespace, "name": "orders-x", "uid": "u1"}
+    return {
+        "metadata": metadata,
+        "spec": {"containers": [{"name": "app", "env": variables, **container}]},
+    }
+
+
+def codes(*pods: Object, services: frozenset[tuple[str, str]] = NONE) -> list[str]:
+    """What is found."""
+    return [each.code for each in check_pods(pods, services, [SHOP, PREFIXED])]
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("http://localhost:8761/eureka/", "registry_localhost"),
+        ("http://127.0.0.1:8761/eureka/", "registry_localhost"),
+        (f"http://peer4:8761/eureka/,{ALL}", "registry_peer_missing"),
+        (f"http://peer1:8761/,{ALL}", "registry_path"),
+        ("http://eureka.shop.svc.cluster.local:8761/eureka/apps", "registry_path"),
+        ("http://peer1:8761/eureka/", "one_peer_only"),
+        ("http://peer2.shop.svc:8761/eureka", "one_peer_only"),
+        ("http://user:pw@peer1:8761/eureka/", "one_peer_only"),
+    ],
+)
+def test_a_wrong_url_has_its_code(url: str, code: str) -> None:
+    """Wherever it is written; a password in it is not repeated."""
+    written = f"-Deureka.client.serviceUrl.defaultZone={url}"
+    places = (
+        pod({KEY: url}),
+        pod({"EUREKA_CLIENT_SERVICE_URL_DEFAULT_ZONE": url}),
+        pod({"eureka.client.service-url.defaultZone": url}),
+        pod({"JAVA_TOOL_OPTIONS": f"-Xmx1g {written}"}),
+        pod(args=["-jar", "app.jar", f"--eureka.client.service-url.defaultZone={url}"]),
+        pod(command=["java", written]),
+    )
+
+    for place in places:
+        assert codes(place) == [code]
+    assert all("pw" not in each.sentence for each in check_pods(places, NONE, [SHOP]))
+    assert CODES[code].cure
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        ALL,
+        "http://eureka:8761/eureka/",
+        "http://eureka.shop:8761/eureka/v2",
+        "http://p1.front:8761/registry/eureka/",
+        "http://peer1.elsewhere:8761/anything",
+        "https://eureka.example/registry",
+        "$(REGISTRY)",
+        "http://[broken/",
+    ],
+)
+def test_a_right_url_and_one_of_nobody_we_know_are_let_be(url: str) -> None:
+    """The Service leads to all peers; a cluster of one peer has one URL."""
+    assert codes(pod({KEY: url})) == []
+
+
+def test_a_registry_in_the_same_pod_may_be_on_localhost() -> None:
+    """Some container declares its port."""
+    own = pod({KEY: "http://localhost:8761/eureka/"}, ports=[{"containerPort": 8761}])
+
+    assert codes(own) == []
+
+
+def test_an_annotation_with_urls_is_read_too() -> None:
+    """One that names an EurekaCluster is none."""
+    given = pod()
+    given["metadata"]["annotations"] = {"eurekube.io/registry": "http://peer3:8761/eureka/"}
+    named = pod()
+    named["metadata"]["annotations"] = {"eurekube.io/registry": "shop/eureka"}
+
+    assert codes(given) == ["one_peer_only"]
+    assert codes(named) == []
+
+
+def test_service_links_matter_to_pods_that_read_such_variables() -> None:
+    """Not if they set the variable themselves, have the links off, or another Service is there."""
+    links = frozenset({("shop", "eureka")})
+    off = pod({"EUREKA_REGION": "x"})
+    off["spec"]["enableServiceLinks"] = False
+
+    assert codes(pod({"EUREKA_REGION": "x"}), services=links) == ["service_links"]
+    assert codes(pod({"REGION": "x"}), services=links) == []
+    assert codes(pod({"EUREKA_PORT": "8761"}), services=links) == []
+    assert codes(pod({"EUREKA_REGION": "x"}, namespace="other"), services=links) == []
+    assert codes(off, services=links) == []
+
+
+def test_pods_of_one_deployment_are_one_finding() -> None:
+    """People change the Deployment."""
+    pods = []
+    for number in range(3):
+        one = pod({KEY: "http://peer1:8761/eureka/"})
+        owner = {"kind": "ReplicaSet", "name": "orders-5d9c", "controller": True}
+        one["metadata"] |= {
+            "name": f"orders-5d9c-{number}",
+            "labels": {"pod-template-hash": "5d9c"},
+            "ownerReferences": [owner],
+        }
+        pods.append(one)
+
+    (found,) = check_pods(pods, NONE, [SHOP])
+
+    assert found.about == owner_name(pods[0]) == "Deployment shop/orders"
+    assert owner_name(pod()) == "Pod shop/orders-x"
+
+
+def test_an_instance_of_a_pod_that_is_gone_is_found() -> None:
+    """Only where all pods are known."""
+    named = {"namespace": "shop", "pod-name": "orders-x", "pod-uid": "u1"}
+    held = listing(instance(metadata=named), instance(instance_id="b"))
+    shop = frozenset({"shop"})
+
+    assert check_instances(held, frozenset({"u1"}), shop) == []
+    assert check_instances(held, frozenset({"u2"}), frozenset({"other"})) == []
+    (found,) = check_instances(held, frozenset({"u2"}), shop)
+    assert (found.code, found.about) == ("pod_gone", "ORDERS/orders-1")
+
+
+def test_a_registry_is_what_urls_name_of_it() -> None:
+    """With the defaults of the CRD."""
+    metadata = {"namespace": "front", "name": "web"}
+    spec = {"peers": {"dnsPrefix": "p", "contextPath": "/registry"}}
+
+    assert read_registry({"metadata": metadata, "spec": spec}, ["p1"]) == PREFIXED
+    assert read_registry({"metadata": metadata}, []).prefix == "peer"

@@ -1,0 +1,107 @@
+"""What `ls` and `get` show of instances."""
+
+from __future__ import annotations
+
+import msgspec
+
+from eureka_registry.core.model import LeaseInfo, Port, Status
+from eureka_registry.verbs.instances import instance_table, lines, rows, with_status
+from unit.registry.verbs.held import NOW_MS, instance, listing
+
+POD = {"namespace": "shop", "zone": "zone-1", "pod-name": "orders-x"}
+
+
+def test_rows_show_where_an_instance_is_and_how_old() -> None:
+    """Namespace and zone only if one has them."""
+    plain = instance_table(listing(instance(), instance(instance_id="b", status=Status.DOWN)))
+    pods = instance_table(listing(instance(metadata=POD)))
+
+    assert plain.titles == ("application", "instance", "status", "address", "age")
+    assert plain.rows == (
+        ("ORDERS", "orders-1", "UP", "10.0.0.1:8080", "60m"),
+        ("ORDERS", "b", "DOWN", "10.0.0.1:8080", "60m"),
+    )
+    assert pods.titles[4:6] == ("namespace", "zone")
+    assert pods.rows[0][4:6] == ("shop", "zone-1")
+
+
+def test_wide_rows_show_leases_and_overrides() -> None:
+    """An address of IPv6 is written as in URLs; both ports are shown."""
+    shown = instance_table(
+        listing(
+            instance(
+                ip_addr="fd00::1",
+                secure_port=Port(8443, enabled=True),
+                status=Status.OUT_OF_SERVICE,
+                overridden_status=Status.OUT_OF_SERVICE,
+            )
+        ),
+        wide=True,
+    )
+
+    found = dict(zip(shown.titles, shown.rows[0], strict=True))
+    assert found["address"] == "[fd00::1]:8080, [fd00::1]:8443"
+    assert found["renewed"] == "10s"
+    assert found["lease"] == "30s/90s"
+    assert found["override"] == "OUT_OF_SERVICE"
+
+
+def test_programs_get_numbers_and_names() -> None:
+    """A port that is not in use is null."""
+    (found,) = msgspec.to_builtins(rows(listing(instance(metadata=POD))))
+
+    assert found["port"] == 8080
+    assert found["securePort"] is None
+    assert found["override"] == ""
+    assert found["zone"] == "zone-1"
+    assert found["renewedMs"] == NOW_MS - 10_000
+
+
+def test_only_some_statuses_are_shown() -> None:
+    """In any case of letters."""
+    held = listing(instance(), instance(instance_id="b", status=Status.DOWN))
+
+    assert [each.id for each in with_status(held, ["down"]).instances] == ["b"]
+    assert len(with_status(held, []).instances) == 2
+
+
+def test_all_of_an_instance_is_shown() -> None:
+    """The first line says what people want to know."""
+    shown = instance(
+        metadata={**POD, "build": "7"},
+        overridden_status=Status.OUT_OF_SERVICE,
+        status=Status.OUT_OF_SERVICE,
+        home_page_url="http://10.0.0.1:8080/",
+    )
+
+    assert [f"{each.about}|{each.text}" for each in lines(shown, NOW_MS)] == [
+        "|ORDERS/orders-1 is OUT_OF_SERVICE; an operator's override says OUT_OF_SERVICE.",
+        "host name|10.0.0.1",
+        "address|10.0.0.1",
+        "port|8080",
+        "vip|orders",
+        "namespace|shop",
+        "zone|zone-1",
+        "home page|http://10.0.0.1:8080/",
+        "lease|90 s long, renewal every 30 s promised",
+        "registered|2026-11-18T10:06:40Z, 60m ago",
+        "renewed|2026-11-18T11:06:30Z, 10s ago",
+        "ends|in 80s",
+        "first UP|2026-11-18T10:06:40Z, 60m ago",
+        "changed|2026-11-18T10:06:40Z, 60m ago",
+        "written|2026-11-18T10:06:40Z, 60m ago",
+        "data center|MyOwn",
+        "metadata|build=7",
+        "|namespace=shop",
+        "|pod-name=orders-x",
+        "|zone=zone-1",
+    ]
+
+
+def test_a_lease_that_is_over_and_a_moment_of_no_clock_are_shown() -> None:
+    """Self-preservation keeps such leases; any client may write any moment."""
+    lease = LeaseInfo(30, 90, 2**62, NOW_MS - 200_000)
+    found = {each.about: each.text for each in lines(instance(lease=lease), NOW_MS)}
+
+    assert found["ends"] == "110s ago, and it is kept; the renewal is 2m35s late"
+    assert found["registered"] == f"{2**62} ms"
