@@ -76,8 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     arguments.bench(speed)
     speed.set_defaults(run=_bench)
-    for one in arguments.remote(commands):
-        one.set_defaults(run=_remote)
+    for verb in arguments.remote(commands.add_parser):
+        verb.set_defaults(run=_remote)
     hashed = commands.add_parser("hash-password", help="read a password, print what is kept of it")
     hashed.set_defaults(run=_hash_password)
     return parser

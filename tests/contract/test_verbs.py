@@ -55,7 +55,7 @@ def watching(limit: float, form: str = "json") -> argparse.Namespace:
 
 async def test_what_happens_between_two_looks_is_told(node: Running, server: UrlServer) -> None:
     """One JSON object a line, in the order of the looks."""
-    streams = Streams(io.StringIO(), io.StringIO())
+    out, err = io.StringIO(), io.StringIO()
     steps = [
         lambda: node.reg(instance_id="i2"),
         lambda: node.put("/apps/FOO/i2/status?value=OUT_OF_SERVICE"),
@@ -67,36 +67,34 @@ async def test_what_happens_between_two_looks_is_told(node: Running, server: Url
 
     node.clock.now_ms = time.time_ns() // 1_000_000  # that of the header Date
     await node.reg(instance_id="i1")
-    assert await commands.watch(watching(3), server, streams, pause) == 0
+    assert await commands.watch(watching(3), server, Streams(out, err), pause) == 0
 
-    events: list[dict[str, Any]] = [
-        json.loads(each) for each in streams.out.getvalue().splitlines()
-    ]
+    events: list[dict[str, Any]] = [json.loads(each) for each in out.getvalue().splitlines()]
     assert [(each["kind"], each["app"], each["id"]) for each in events] == [
         ("registered", "FOO", "i2"),
         ("status", "FOO", "i2"),
         ("left", "FOO", "i2"),
     ]
-    assert streams.err.getvalue() == ""
+    assert err.getvalue() == ""
 
 
 async def test_a_server_that_does_not_answer_for_a_while_is_said_once(server: UrlServer) -> None:
     """The next look is tried; only the first one must succeed."""
-    streams = Streams(io.StringIO(), io.StringIO())
+    out, err = io.StringIO(), io.StringIO()
     network = Network(server)
 
     async def pause(_seconds: float) -> None:
         network.is_away = True
 
-    assert await commands.watch(watching(3, "table"), network, streams, pause) == 0
-    assert streams.err.getvalue() == "note: it is away\n"
+    assert await commands.watch(watching(3, "table"), network, Streams(out, err), pause) == 0
+    assert err.getvalue() == "note: it is away\n"
     with pytest.raises(NoAnswerError):
-        await commands.watch(watching(3), network, streams, pause)
+        await commands.watch(watching(3), network, Streams(out, err), pause)
 
 
 async def test_what_is_on_its_way_is_no_difference(node: Running, server: UrlServer) -> None:
     """It is looked twice, with a pause for peers to tell each other."""
-    streams = Streams(io.StringIO(), io.StringIO())
+    out, err = io.StringIO(), io.StringIO()
     options = argparse.Namespace(output="table")
     behind = Network(server)
     behind.is_empty = True
@@ -108,6 +106,6 @@ async def test_what_is_on_its_way_is_no_difference(node: Running, server: UrlSer
 
     await node.reg(instance_id="i1")
 
-    assert await commands.diff(options, (server, behind), streams, pause) == 0
-    assert "hold the same" in streams.out.getvalue()
+    assert await commands.diff(options, (server, behind), Streams(out, err), pause) == 0
+    assert "hold the same" in out.getvalue()
     assert len(looks) == 1

@@ -32,7 +32,7 @@ def add_command(commands: options.Commands) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Print it."""
-    import argcomplete  # noqa: PLC0415 - no other command needs it
+    from argcomplete.shell_integration import shellcode  # noqa: PLC0415 - no other needs it
 
-    sys.stdout.write(argcomplete.shellcode(["kubectl-eureka"], shell=flags.shell))
+    sys.stdout.write(shellcode(["kubectl-eureka"], shell=flags.shell))
     return 0

@@ -6,12 +6,13 @@ Apart from what these do, so that `serve` starts without it.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeVar
 
 from eureka_registry.verbs import arguments as verbs
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse names it so
+P = TypeVar("P", bound=argparse.ArgumentParser)
 
 DEFAULT_URL: Final = "http://localhost:8761/eureka/"
 _URL: Final = "http://[user:password@]host:port[/eureka/]"
@@ -69,10 +70,13 @@ def bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
 
 
-def remote(commands: Commands) -> list[argparse.ArgumentParser]:
-    """Add the verbs that ask any server by its URL, with their options; `verb` is which it is."""
+def remote(add: Callable[..., P]) -> list[P]:
+    """Declare the verbs that ask any server by its URL; `verb` is which it is.
+
+    `add` adds a command: `add_parser` of those that there are.
+    """
     found = {
-        name: _verb(commands, name, text)
+        name: _verb(add, name, text)
         for name, text in (
             ("ls", "list instances"),
             ("get", "show all of one instance"),
@@ -102,8 +106,8 @@ def remote(commands: Commands) -> list[argparse.ArgumentParser]:
     return [*found.values()]
 
 
-def _verb(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
+def _verb(add: Callable[..., P], name: str, text: str) -> P:
+    parser = add(
         name,
         help=f"{text}, at any Eureka server",
         epilog=verbs.EXIT_CODES,

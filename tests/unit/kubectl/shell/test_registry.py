@@ -27,7 +27,7 @@ FORBIDDEN: Final = {
     "message": 'services "peer1" is forbidden',
     "code": 403,
 }
-TLS: Final = {"tls": {"port": 8443}}
+TLS: Final[dict[str, Any]] = {"tls": {"port": 8443}}
 DIRECTLY: Final = (
     r"kubectl -n shop port-forward svc/eureka 8443, .* --url https://localhost:8443/eureka/"
     r" --ca-file FILE \(ConfigMap eureka-ca\) --tls-name eureka.shop.svc"
