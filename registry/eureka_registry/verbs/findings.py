@@ -190,7 +190,10 @@ def without(found: Iterable[Finding], ignored: Iterable[str]) -> list[Finding]:
 def finding_table(found: Iterable[Finding]) -> Table:
     """For people: the findings of one kind below each other."""
     ordered = sorted(found, key=lambda each: (each.code, each.about))
-    rows = [(each.code, each.about, f"{each.sentence}. {each.cure}.") for each in ordered]
+    rows = [
+        (each.code, each.about, f"{each.sentence}. {each.cure[:1].upper()}{each.cure[1:]}.")
+        for each in ordered
+    ]
     return table(("code", "about", "what and cure"), rows)
 
 

@@ -70,7 +70,7 @@ def with_status(listing: Listing, statuses: Iterable[str]) -> Listing:
 
 def lines(instance: Instance, now_ms: int) -> Iterator[Line]:
     """All that a document says, what people look for first at the top."""
-    yield Line("", f"{instance.app}/{instance.id} is {_status_sentence(instance)}.")
+    yield Line("", f"It is {_status_sentence(instance)}.")
     yield from _filled(
         ("host name", instance.host_name),
         ("address", instance.ip_addr),

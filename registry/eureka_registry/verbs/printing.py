@@ -47,7 +47,7 @@ def print_table(stream: TextIO, titles: Sequence[str], rows: Iterable[Sequence[s
             table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
         Console(file=stream, highlight=False).print(table)
         return
-    lines = [[title.upper() for title in titles], *cells]
+    lines = [[_heading(title) for title in titles], *cells]
     widths = [max(len(row[at]) for row in lines) + _BETWEEN for at in range(len(titles))]
     for row in lines:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -99,6 +99,11 @@ def print_document(stream: TextIO, form: str, document: object) -> None:
         yaml.safe_dump(plain, stream, sort_keys=False, allow_unicode=True)
     else:
         print(json.dumps(document, indent=2), file=stream)
+
+
+def _heading(title: str) -> str:
+    """A title in capitals, unless it is a URL."""
+    return title if "://" in title else title.upper()
 
 
 def _shown(text: str) -> str:

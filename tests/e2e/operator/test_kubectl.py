@@ -140,7 +140,7 @@ def test_an_instance_is_listed_goes_out_and_comes_back(run: Run, wrong: EkcClust
     until(lambda: statuses() == {"OUT_OF_SERVICE"}, PATIENCE_S)
     assert run("in", f"{APP}/{ID}").returncode == 0
     until(lambda: statuses() == {"UP"}, PATIENCE_S)
-    assert f"{APP}/{ID} is UP" in run("get", f"{APP}/{ID}").stdout
+    assert "It is UP." in run("get", f"{APP}/{ID}").stdout
     assert run("get", f"{APP}/nobody").returncode == 3
     until(lambda: run("diff", "peer1", "peer2").returncode == 0, PATIENCE_S)
     assert run("diff", "peer1", "peer9").returncode == 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from eureka_operator.core.injection.patches import CONTAINER
 from eureka_operator.core.kinds import Object
+from eureka_registry.verbs.findings import CODES as OF_REGISTRIES
 from kubectl_eureka.core.podchecks import (
     CODES,
     Registry,
@@ -30,7 +33,7 @@ def pod(env: dict[str, str] | None = None, namespace: str = "shop", **container:
     metadata: dict[str, Any] = {"namespace": namespace, "name": "orders-x", "uid": "u1"}
     return {
         "metadata": metadata,
-        "spec": {"containers": [{"name": "app", "env": variables, **container}]},
+        "spec": {"containers": [{"name": "app", "env": variables} | container]},
     }
 
 
@@ -106,6 +109,13 @@ def test_an_annotation_with_urls_is_read_too() -> None:
     assert codes(named) == []
 
 
+def test_the_sidecar_is_ours() -> None:
+    """What it is told is decided by the injector."""
+    sidecar = pod({KEY: "http://peer1:8761/eureka/"}, name=CONTAINER)
+
+    assert codes(sidecar) == []
+
+
 def test_service_links_matter_to_pods_that_read_such_variables() -> None:
     """Not if they set the variable themselves, have the links off, or another Service is there."""
     links = frozenset({("shop", "eureka")})
@@ -157,3 +167,12 @@ def test_a_registry_is_what_urls_name_of_it() -> None:
 
     assert read_registry({"metadata": metadata, "spec": spec}, ["p1"]) == PREFIXED
     assert read_registry({"metadata": metadata}, []).prefix == "peer"
+
+
+def test_the_page_has_every_code() -> None:
+    """With the words of the table; a code never changes."""
+    page = (Path(__file__).parents[4] / "docs" / "kubectl-eureka.md").read_text()
+
+    for code, each in {**OF_REGISTRIES, **CODES}.items():
+        assert f"| `{code}` | {each.sentence} |" in page
+    assert not CODES.keys() & OF_REGISTRIES.keys()

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import RawTestServer
-from kubernetes.aio.client import Configuration
 
 from eureka_operator.shell.client import Client
 from eureka_registry.verbs import server as verbs
@@ -17,16 +12,11 @@ from eureka_registry.verbs.server import Name, NoAnswerError
 from kubectl_eureka.shell import registry
 from kubectl_eureka.shell.errors import UsageError
 from kubectl_eureka.shell.registry import Target
+from unit.kubectl.shell.api import FORBIDDEN, Api, cluster, listed
 from unit.registry.verbs.test_listing import DOCUMENT
 
 CLUSTERS: Final = "/apis/eurekube.io/v1alpha1"
 PROXY: Final = "/api/v1/namespaces/shop/services"
-FORBIDDEN: Final = {
-    "kind": "Status",
-    "reason": "Forbidden",
-    "message": 'services "peer1" is forbidden',
-    "code": 403,
-}
 TLS: Final[dict[str, Any]] = {"tls": {"port": 8443}}
 DIRECTLY: Final = (
     r"kubectl -n shop port-forward svc/eureka 8443, .* --url https://localhost:8443/eureka/"
@@ -35,54 +25,12 @@ DIRECTLY: Final = (
 )
 
 
-def cluster(name: str = "eureka", **spec: object) -> dict[str, Any]:
-    """An EurekaCluster whose second peer is ready."""
-    peers = [{"name": "peer1", "state": "Pending"}, {"name": "peer2", "state": "Ready"}]
-    return {
-        "metadata": {"namespace": "shop", "name": name},
-        "spec": spec,
-        "status": {"peers": peers},
-    }
-
-
-class Api:
-    """Answers by path, and what was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, object]] = {}
-        self.asked: list[str] = []
-
-    async def answer(self, request: web.BaseRequest) -> web.Response:
-        """Give the answer; 404 as the API server says it if there is none."""
-        self.asked.append(f"{request.method} {request.raw_path}")
-        gone = (404, {"kind": "Status", "reason": "NotFound", "message": "not found"})
-        status, body = self.answers.get(request.path, gone)
-        text = body if isinstance(body, str) else json.dumps(body)
-        return web.Response(status=status, text=text, content_type="application/json")
-
-
-@pytest.fixture
-def api() -> Api:
-    """An API server with nothing in it."""
-    return Api()
-
-
-@pytest.fixture
-async def client(api: Api) -> AsyncIterator[Client]:
-    """Requests to it."""
-    async with RawTestServer(api.answer) as running:
-        way = Configuration()
-        way.host = str(running.make_url("")).rstrip("/")
-        async with Client(way) as client:
-            yield client
-
-
 async def test_instances_are_read_changed_and_missed(api: Api, client: Client) -> None:
     """At the first peer that is ready; 404 of the registry is no missing Service."""
     place = f"{PROXY}/peer2:8761/proxy/eureka/apps"
-    listed = {"applications": {"application": [{"name": "ORDERS", "instance": [DOCUMENT]}]}}
+    held = {"applications": {"application": [{"name": "ORDERS", "instance": [DOCUMENT]}]}}
     api.answers = {
-        place: (200, listed),
+        place: (200, held),
         f"{place}/ORDERS/orders:1": (404, ""),
         f"{place}/ORDERS/orders-1/status": (200, ""),
     }
@@ -144,10 +92,10 @@ async def test_the_only_registry_is_the_one_that_is_meant(api: Api, client: Clie
     """Of the namespace, else of all; several have to be named."""
     here, everywhere = f"{CLUSTERS}/namespaces/shop/eurekaclusters", f"{CLUSTERS}/eurekaclusters"
     api.answers = {
-        here: (200, _list(cluster())),
+        here: (200, listed(cluster())),
         f"{here}/other": (200, cluster("other")),
-        everywhere: (200, _list(cluster(), cluster("other"))),
-        f"{CLUSTERS}/namespaces/front/eurekaclusters": (200, _list()),
+        everywhere: (200, listed(cluster(), cluster("other"))),
+        f"{CLUSTERS}/namespaces/front/eurekaclusters": (200, listed()),
     }
 
     assert str(await registry.find_target(client, "shop", "")) == "shop/eureka"
@@ -156,7 +104,7 @@ async def test_the_only_registry_is_the_one_that_is_meant(api: Api, client: Clie
         await registry.find_target(client, "shop", "nobody")
     with pytest.raises(UsageError, match="several EurekaClusters: shop/eureka, shop/other"):
         await registry.find_target(client, "front", "")
-    api.answers[everywhere] = (200, _list(cluster("other")))
+    api.answers[everywhere] = (200, listed(cluster("other")))
     assert str(await registry.find_target(client, "front", "")) == "shop/other"
     api.answers[everywhere] = (403, FORBIDDEN)
     with pytest.raises(NoAnswerError, match="no EurekaCluster in namespace front"):
@@ -168,7 +116,7 @@ async def test_peers_say_what_they_see_or_why_not(api: Api, client: Client) -> N
     pods = "/api/v1/namespaces/shop/pods"
     metadata = [{"metadata": {"name": f"eureka-peer-{number}"}} for number in (1, 2)]
     api.answers = {
-        pods: (200, _list(*metadata)),
+        pods: (200, listed(*metadata)),
         f"{pods}/eureka-peer-1:8763/proxy/peers": (200, {"name": "peer1", "instances": 3}),
         f"{pods}/eureka-peer-2:8763/proxy/peers": (503, "starting"),
     }
@@ -177,7 +125,3 @@ async def test_peers_say_what_they_see_or_why_not(api: Api, client: Client) -> N
 
     assert found["peer1"] == {"name": "peer1", "instances": 3}
     assert str(found["peer2"]).startswith("eureka-peer-2 cannot be asked: ")
-
-
-def _list(*items: object) -> dict[str, Any]:
-    return {"metadata": {}, "items": [*items]}

@@ -75,7 +75,7 @@ def test_all_of_an_instance_is_shown() -> None:
     )
 
     assert [f"{each.about}|{each.text}" for each in lines(shown, NOW_MS)] == [
-        "|ORDERS/orders-1 is OUT_OF_SERVICE; an operator's override says OUT_OF_SERVICE.",
+        "|It is OUT_OF_SERVICE; an operator's override says OUT_OF_SERVICE.",
         "host name|10.0.0.1",
         "address|10.0.0.1",
         "port|8080",

@@ -49,6 +49,14 @@ async def test_an_instance_is_read_as_the_server_wrote_it() -> None:
     assert await server.instance(network, Name("ORDERS", "other")) is None
 
 
+async def test_an_id_that_leads_elsewhere_is_not_asked_for() -> None:
+    """Lists hold what clients wrote."""
+    network = Network({"apps/ORDERS/..": (200, b"{}")})
+
+    assert await server.instance(network, Name("ORDERS", "..")) is None
+    assert network.asked == []
+
+
 async def test_another_document_is_said_to_be_no_eureka() -> None:
     """With the URL and what to look at."""
     network = Network({"apps": (200, b"<html>"), "apps/A/b": (200, b"{}")})
