@@ -65,7 +65,7 @@ class Clients:
         return found
 
     def check(self) -> None:
-        """Look up and call once more; fail if any look-up has failed, or a call to what is there."""
+        """Go on for a moment; fail if any look-up has failed, or a call to what is there."""
         looks = self.looks.seen.looks
         made = {app: self.calls(app)["calls"] for app in (ORDERS, GREETER)}
         until(lambda: self.looks.seen.looks > looks, PATIENCE_S)
@@ -116,7 +116,7 @@ class Story:
         self._said("peers are replaced")
 
     def lose_zone(self, faults: Faults, node: str) -> None:
-        """A zone is lost: only calls to what was there may fail, until clients know; it comes back."""
+        """A zone is lost and comes back: only calls to what was there may fail."""
         there = {name for name, pod in self._orders.items() if pod["spec"]["nodeName"] == node}
         held = self._clients.calls(ORDERS)["held"]
         self._clients.lost |= {each for each in held if each.partition(".")[0] in there}
@@ -222,7 +222,9 @@ def clients(target: Target, cluster: EkcCluster, spring: str) -> Iterator[Client
     kubectl = cluster.kubectl
     with looked_up(target, cluster, node) as looks:
         kubectl("label", "namespace", kubectl.namespace, f"{LABEL}=enabled")
-        callers = [manifests.caller(target, _caller(app), _wanted(app)) for app in (ORDERS, GREETER)]
+        callers = [
+            manifests.caller(target, _caller(app), _wanted(app)) for app in (ORDERS, GREETER)
+        ]
         for each in (greeter := _greeter(spring), *callers):
             each["spec"]["nodeSelector"] = {"kubernetes.io/hostname": node}
         kubectl.apply(listed([programs(), _orders(target), greeter, *callers]))

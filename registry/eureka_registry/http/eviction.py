@@ -1,4 +1,4 @@
-"""The eviction timer: when leases are removed, and when they wait because this process stood still."""
+"""The eviction timer: when leases are removed, and when a peer that stood still waits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Eviction:
         self._due_s = now_s + self._node.settings.eviction_interval_s
 
     def delay(self, added_s: float) -> None:
-        """Expect the next run later: a longer interval is no time for which this process stood still."""
+        """Expect the next run later: a longer interval is no time spent standing still."""
         self._due_s += max(0.0, added_s)
 
     def follow_clock(self, now_s: float) -> None:
