@@ -31,7 +31,7 @@ class Resolver(AbstractResolver):
         """The addresses of a name; who asks while it is looked up gets the same answer.
 
         Raises:
-            OSError: there is none, or nobody answers.
+            OSError, UnicodeError: there is none, or nobody answers.
         """
         name = (host, port, family)
         answer = self._under_way.get(name)
@@ -62,7 +62,7 @@ def _look_up(name: Name, answer: asyncio.Future[list[ResolveResult]]) -> None:
             found = socket.getaddrinfo(
                 host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
             )
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name may be none that DNS can hold
             loop.call_soon_threadsafe(answer.set_exception, error)
         else:
             results = [_result(host, *each) for each in found]
