@@ -89,7 +89,7 @@ def settings_of(kind: Kind, folder: Path) -> dict[str, object]:
 
 
 def suffered(victim: Victim, name: str, size: float) -> Harm:
-    """Carry out an attack, beside a client that renews and asks for probes and lists.
+    """Carry out an attack, beside a client that renews, looks up and probes.
 
     Raises:
         NotMeasuredError: the attack failed; what it said is above.
@@ -100,6 +100,7 @@ def suffered(victim: Victim, name: str, size: float) -> Harm:
          str(victim.management_port), str(size)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1],
     )  # fmt: skip
+    machine.yield_to_others(attacker.pid)  # else the witness waits for it, not for the peer
     said: list[bytes] = []
     output = attacker.stdout
     assert output is not None
@@ -125,15 +126,20 @@ class _Witness:
 
     def __init__(self, victim: Victim) -> None:
         self._victim = victim
-        self._cpu_s = machine.cpu_s(victim.pid) or 0.0
-        self._memory_mib = self._most_mib = machine.memory_mib(victim.pid)
-        self._stall_s = 0.0
-        self._unanswered = 0
         self._questions = [
             (victim.port, renewal(_WITNESS), (200, 404, 401)),
-            (victim.port, request("GET", "/eureka/apps/delta"), (200, 401)),
+            (victim.port, request("GET", "/eureka/apps/NOBODY"), (404, 401)),
             (victim.management_port, request("GET", "/livez"), (200,)),
         ]
+        self._forget()
+        self.look()  # what the peer does once for its first question is no harm
+        self._forget()
+
+    def _forget(self) -> None:
+        self._cpu_s = machine.cpu_s(self._victim.pid) or 0.0
+        self._memory_mib = self._most_mib = machine.memory_mib(self._victim.pid)
+        self._stall_s = 0.0
+        self._unanswered = 0
 
     def look(self) -> None:
         """Ask once for each, each on a connection of its own."""

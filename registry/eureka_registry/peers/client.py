@@ -28,6 +28,7 @@ from eureka_registry.core.limits import (
 from eureka_registry.core.pace import Congested, Delivered, Outcome, Refused, Unreachable
 from eureka_registry.peers import urls
 from eureka_registry.peers.identity import NODE_HEADER, NONCE_HEADER, NodesSeen, Nonces
+from eureka_registry.peers.resolver import Resolver
 
 SEVERAL: Final = (
     "leads to several processes in turn, so a change reaches only one of them: "
@@ -134,7 +135,9 @@ def open_session(*, decompress: bool = True) -> aiohttp.ClientSession:
     Names are resolved for every new connection, as a peer comes back from a restart with another
     address. Without `decompress` bodies stay as they came.
     """
-    connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False, keepalive_timeout=_KEEPALIVE_S)
+    connector = aiohttp.TCPConnector(
+        limit=0, use_dns_cache=False, keepalive_timeout=_KEEPALIVE_S, resolver=Resolver()
+    )
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=decompress
     )
