@@ -1,0 +1,61 @@
+"""The pages of the protocol, against the cases and the settings that there are."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+import pytest
+import yaml
+
+from conformance.oracle.cases import cases, differences
+from eureka_registry.config.settings import Settings
+from unit.docs.pages import DOCS, ROOT
+
+PAGES: Final = DOCS / "protocol"
+_TEST: Final = re.compile(r"`(tests/[\w/]+\.py)`")
+
+
+def _rows() -> dict[str, str]:
+    """What each case has in its last column."""
+    text = (PAGES / "cases.md").read_text()
+    rows = re.findall(r"^\| (D?\d+) \|(.+)\|$", text, re.MULTILINE)
+    return {number: rest.rpartition("|")[2].strip() for number, rest in rows}
+
+
+def test_every_case_has_a_row() -> None:
+    """Numbers without gaps, those of the oracle among them."""
+    rows = _rows()
+    numbered = [number for number in rows if number.isdigit()]
+
+    assert numbered == [str(number) for number in range(1, len(numbered) + 1)]
+    assert {case.number for case in cases()} <= rows.keys()
+
+
+def test_every_case_is_shown_by_something() -> None:
+    """By the oracle, if no test is named; else by one that is there."""
+    oracle = {case.number for case in cases()}
+    named = {number: _TEST.findall(shown) for number, shown in _rows().items()}
+
+    assert {number for number, tests in named.items() if not tests} <= oracle
+    assert all((ROOT / test).is_file() for tests in named.values() for test in tests)
+
+
+def test_every_difference_has_a_row_with_its_setting() -> None:
+    """`differences.yaml` is what the oracle holds both servers to."""
+    page = (PAGES / "differences.md").read_text()
+    rows = re.findall(r"^\| `([a-z-]+)` \|.*\|([^|]*)\|$", page, re.MULTILINE)
+    settings = {name: yaml.safe_load(cell.strip(" `")) or {} for name, cell in rows}
+
+    assert settings == {name: each.setting for name, each in differences().items()}
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
+def test_settings_that_a_page_names_are_there(page: object) -> None:
+    """Those with a value, such as `lease_expiry: java`."""
+    known = {field.name for field in msgspec.structs.fields(Settings)}
+
+    named = re.findall(r"`([a-z]+(?:_[a-z]+)+)(?:: [\w.]+)?`", (PAGES / str(page)).read_text())
+
+    assert set(named) <= known
