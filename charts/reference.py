@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import yaml
-
 from charts.generate import CRDS
 
 Schema = dict[str, Any]

@@ -38,7 +38,5 @@ def _typed(command: str, peer: PeerProcess) -> str:
     """What a command prints, asked of this peer's ports instead of the page's."""
     ports = {"8761": str(peer.port), "9761": str(peer.management_port)}
     here = re.sub(r"localhost:(\d+)", lambda found: f"localhost:{ports[found[1]]}", command)
-    done = subprocess.run(
-        here, shell=True, capture_output=True, text=True, timeout=30, check=True
-    )
+    done = subprocess.run(here, shell=True, capture_output=True, text=True, timeout=30, check=True)
     return done.stdout

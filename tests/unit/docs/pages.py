@@ -38,7 +38,7 @@ def pages() -> list[Path]:
     return [
         path
         for path in sources()
-        if path.suffix == ".md" and path.name not in ("RESULTS.md", "CHANGELOG.md")
+        if path.suffix == ".md" and name_of(path) not in ("bench/RESULTS.md", "CHANGELOG.md")
     ]
 
 

@@ -17,7 +17,7 @@ _PAGE: Final = re.compile(r"(?<![\w/.:*{-])([\w.-]+(?:/[\w.-]+)*\.md)(?:#([\w-]+
 _FILE: Final = re.compile(
     r"`((?:registry|operator|sidecar|tests|bench|charts|crds|examples|docs)/[\w./-]+)`"
 )
-_BARE: Final = re.compile(r"`(\w+\.(?:py|txt|yaml))`")
+_BARE: Final = re.compile(r"`(\w+\.(?:py|txt))`")
 _CASES: Final = re.compile(r"\b[Cc]ases? ((?:D?\d+(?:, | and | to | or )?)+)")
 _CITE_CASES: Final = ("tests/contract", "tests/unit/registry", "tests/conformance", "docs/protocol")
 _NOT_HELD_TO_IT: Final = frozenset({"tests/unit/docs/test_citations.py", "CHANGELOG.md"})
@@ -78,7 +78,7 @@ def _cited(source: Path) -> Iterator[tuple[str, str]]:
 
 def _leads_somewhere(source: Path, path: str, section: str) -> bool:
     """From the root, from the folder of what cites it, or by a page's name alone."""
-    for folder in (ROOT, source.parent, DOCS):
+    for folder in (ROOT, source.parent, DOCS, DOCS / "protocol"):
         target = folder / path
         if target.is_file():
             return not section or section in _anchors(target.resolve())

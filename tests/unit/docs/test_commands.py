@@ -43,7 +43,7 @@ RUN: Final = {
         "kubectl get ekc eureka -o": "tests/e2e/operator/test_readme.py",
         "make up ARGS=": "tests/test_readme.py",
     },
-    "docs/troubleshooting.md": {"curl -s": "tests/processes/test_troubleshooting.py"},
+    "docs/troubleshooting.md": {"curl -s ": "tests/processes/test_troubleshooting.py"},
 }
 """By page and first words of the block: the test that executes its commands.
 
@@ -51,8 +51,8 @@ Those of `docs/concepts.md` are lines of the README, which `test_block_is_in_the
 """
 
 _PROGRAM: Final = re.compile(
-    r"(\$ )?(\w+=\S* )*(make|kubectl|helm|curl|docker|python3?|keytool|java|PEERS=|export"
-    r"|(\.venv/bin/)?(eureka-\w+|kubectl-eureka|py-spy|pip|python))\b"
+    r"(\$ )?(PEERS=|make|kubectl|helm|curl|docker|python3?|keytool|java|export"
+    r"|(\.venv/bin/)?(eureka-\w+|kubectl-eureka|py-spy|pip|python))(\b|(?<==))"
 )
 _NOT_RUN: Final = re.compile(r"<!-- not run: \S.* -->")
 
@@ -222,9 +222,14 @@ def test_values_that_are_set_are_in_the_charts() -> None:
     assert [path for path in given if not any(_has(chart, path) for chart in charts)] == []
 
 
-@pytest.mark.parametrize("page", pages(), ids=name_of)
+_DECISIONS: Final = ROOT / "docs" / "decisions"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in pages() if page.parent != _DECISIONS], ids=name_of
+)
 def test_fields_that_a_page_names_are_in_a_crd(page: Path) -> None:
-    """`spec.registry.lease` and the like, of either kind."""
+    """`spec.registry.lease` and the like, of either kind; decisions also tell of others."""
     named = set(re.findall(r"`((?:spec|status)\.[a-zA-Z][\w.]*\w)", page.read_text()))
     foreign = {path for path in named if path in _OF_OTHERS}
 
