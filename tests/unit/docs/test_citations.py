@@ -14,14 +14,20 @@ from unit.docs.pages import DOCS, ROOT, anchors, name_of, pages, sources
 
 _PAGE: Final = re.compile(r"(?<![\w/.:*{-])([\w.-]+(?:/[\w.-]+)*\.md)(?:#([\w-]+))?(?![\w/])")
 """A page, and a section of it; no part of a URL."""
+_FOLDER: Final = r"(?:registry|operator|sidecar|tests|bench|charts|crds|examples|docs)/"
 _FILE: Final = re.compile(
-    r"`((?:registry|operator|sidecar|tests|bench|charts|crds|examples|docs)/[\w./-]+)`"
+    rf"`({_FOLDER}[\w./-]+)`|(?<![\w/.{{-])({_FOLDER}[\w./-]+\.(?:py|md|yaml|txt|sh))\b"
 )
+"""A path from the root: any in backticks, elsewhere one with a name that ends as files do."""
 _BARE: Final = re.compile(r"`(\w+\.(?:py|txt))`")
 _CASES: Final = re.compile(r"\b[Cc]ases? ((?:D?\d+(?:, | and | to | or )?)+)")
 _CITE_CASES: Final = ("tests/contract", "tests/unit/registry", "tests/conformance", "docs/protocol")
 _NOT_HELD_TO_IT: Final = frozenset({"tests/unit/docs/test_citations.py", "CHANGELOG.md"})
 """This file, which names a page that is not there, and what tells of the past."""
+_MADE_UP: Final = frozenset(
+    {"tests/unit/support/test_secondattempt.py", "tests/unit/test_layout.py"}
+)
+"""Tests with paths that are not to be there."""
 
 
 def test_pages_that_are_cited_are_there() -> None:
@@ -46,15 +52,23 @@ def test_citation_that_leads_nowhere_is_found() -> None:
     assert _leads_somewhere(here, "docs/protocol/leases.md", "renewal")
 
 
-@pytest.mark.parametrize("page", pages(), ids=name_of)
-def test_files_that_a_page_names_are_there(page: Path) -> None:
-    """By a path from the root, or by their name alone where a page has named the folder."""
-    text = page.read_text()
-
-    missing = [path for path in _FILE.findall(text) if not _is_there(path)]
-    missing += [name for name in _BARE.findall(text) if name not in _names()]
+def test_files_that_are_cited_are_there() -> None:
+    """In code, pages, charts and tests, by their path from the root."""
+    missing = [
+        (name_of(source), path)
+        for source in sources()
+        if name_of(source) not in _NOT_HELD_TO_IT | _MADE_UP
+        for path in _files(source)
+        if not _is_there(path)
+    ]
 
     assert not missing
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    """By their name alone, where the page has named the folder before."""
+    assert [name for name in _BARE.findall(page.read_text()) if name not in _names()] == []
 
 
 def test_cases_that_are_cited_have_a_row() -> None:
@@ -74,6 +88,11 @@ def test_cases_that_are_cited_have_a_row() -> None:
 def _cited(source: Path) -> Iterator[tuple[str, str]]:
     text = re.sub(r"https?://\S+", "", source.read_text())
     yield from ((found[1], found[2] or "") for found in _PAGE.finditer(text))
+
+
+def _files(source: Path) -> Iterator[str]:
+    text = re.sub(r"https?://\S+", "", source.read_text())
+    yield from (quoted or plain for quoted, plain in _FILE.findall(text))
 
 
 def _leads_somewhere(source: Path, path: str, section: str) -> bool:
