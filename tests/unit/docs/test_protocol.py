@@ -6,6 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import Final
+from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
@@ -13,8 +14,12 @@ import yaml
 
 from conformance.oracle.cases import cases, differences
 from eureka_registry.config.settings import Settings
+from eureka_registry.core.model import PeerAction
+from eureka_registry.wire import jsoncodec, xmlcodec
+from eureka_registry.wire.replication import entries_of, item
 from unit.docs.pages import DOCS, ROOT
 
+NOW: Final = 1_795_000_000_000
 PAGES: Final = DOCS / "protocol"
 _TEST: Final = re.compile(r"`(tests/[\w/]+\.py)`")
 
@@ -66,3 +71,53 @@ def test_settings_that_a_page_names_are_there(page: Path) -> None:
     named = re.findall(r"`([a-z]{2,}(?:_[a-z]+)+)(?:: [\w.]+)?`", page.read_text())
 
     assert set(named) <= known
+
+
+# -- Bodies
+
+
+def _bodies(page: str, language: str) -> list[bytes]:
+    text = (PAGES / page).read_text()
+    return [
+        body.encode()
+        for body in re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    ]
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
+def test_every_body_can_be_read(page: Path) -> None:
+    """Whoever writes a client begins with a copy of one."""
+    for body in _bodies(page.name, "json"):
+        msgspec.json.decode(body)
+    for body in _bodies(page.name, "xml"):
+        ET.fromstring(body)  # noqa: S314 - our own text
+
+
+def test_instances_are_as_the_registry_writes_them() -> None:
+    """Field by field and in the same order, but for the page's line breaks."""
+    shown, *_ = _bodies("documents.md", "json")
+    again = jsoncodec.encode_single(jsoncodec.decode_instance(shown, NOW))
+    assert again == b"".join(line.strip() for line in shown.splitlines())
+
+    shown, *_ = _bodies("documents.md", "xml")
+    assert xmlcodec.encode_single(xmlcodec.decode_instance(shown, NOW)) == shown.rstrip()
+
+
+def test_smallest_documents_are_taken() -> None:
+    """Both, and with the same result."""
+    in_json = next(body for body in _bodies("documents.md", "json") if b'"h1"' in body)
+    in_xml = next(body for body in _bodies("documents.md", "xml") if b"<hostName>h1<" in body)
+
+    assert jsoncodec.decode_instance(in_json, NOW) == xmlcodec.decode_instance(in_xml, NOW)
+
+
+def test_items_of_the_batch_are_understood() -> None:
+    """One of each action; a peer that reads the page writes what a peer reads."""
+    batch, answer = _bodies("replication.md", "json")
+    items = [item(entry, NOW, plain=False) for entry in entries_of(batch)]
+
+    assert [each.problem for each in items] == [None] * 5
+    assert {each.action for each in items} == set(PeerAction)
+    assert [reply["statusCode"] for reply in msgspec.json.decode(answer)["responseList"]] == [
+        *(200, 404, 409)
+    ]

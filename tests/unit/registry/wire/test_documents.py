@@ -82,7 +82,7 @@ def test_ports_that_java_refuses(given: object) -> None:
 
 
 def test_a_secure_port_is_off_unless_it_says_so() -> None:
-    """2.2."""
+    """Each part has a default of its own."""
     assert _read(securePort={"$": 443}).secure_port == Port(443, enabled=False)
 
 
@@ -166,7 +166,7 @@ def test_numbers_in_xml_must_be_numbers(key: str, value: object) -> None:
 def test_ids_of_springs_oldest_clients_are_in_the_metadata(
     fields: dict[str, object], id_: str | None
 ) -> None:
-    """2.4 (`CloudJacksonJson`)."""
+    """As Spring reads it (`CloudJacksonJson`)."""
     assert _read(**fields).instance_id == id_
 
 
@@ -241,7 +241,7 @@ def test_line_breaks_tabs_and_any_script_are_no_control_characters() -> None:
 
 
 def test_compact_documents_show_five_keys_of_amazon() -> None:
-    """2.6."""
+    """What Java leaves out of them."""
     assert brief_amazon({"instance-id": "i", "ami-id": "a", "local-ipv4": "1"}) == {
         "instance-id": "i",
         "local-ipv4": "1",

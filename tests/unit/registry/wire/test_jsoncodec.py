@@ -118,7 +118,7 @@ def test_a_full_document_is_written_as_java_writes_it(document: bytes) -> None:
 
 
 def test_a_document_is_read_field_by_field() -> None:
-    """2.2."""
+    """What strict clients read of it."""
     shown = jsoncodec.decode_instance(PAY, NOW)
 
     assert shown.instance_id is None
@@ -350,7 +350,7 @@ def test_a_list_of_a_java_server() -> None:
 
 
 def test_single_objects_and_missing_lists_are_understood() -> None:
-    """2.6: the old codec wrote so; numbers as version as polaris does."""
+    """The old codec wrote so; numbers as version as polaris does."""
     document = {
         "applications": {
             "versions__delta": 7,

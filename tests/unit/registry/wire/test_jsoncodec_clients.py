@@ -68,7 +68,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 
 async def test_py_eureka_client_registers(wire: Wire) -> None:
-    """9.8: what its version 0.13 really posts."""
+    """What its version 0.13 really posts."""
     client = EurekaClient(
         eureka_server="http://127.0.0.1:1/eureka/",
         app_name="orders",
