@@ -21,9 +21,9 @@ _WORDS: Final = {
     "integer": "a whole number",
     "boolean": "`true` or `false`",
     "object": "an object",
-    "array": "a list",
 }
 _FREE: Final = "x-kubernetes-preserve-unknown-fields"
+_MAP: Final = "additionalProperties"
 
 
 def page(kind: str) -> str:
@@ -90,7 +90,7 @@ def _value(field: Schema) -> str:
         value = f"a list of {_element(field)}"
     elif field.get(_FREE):
         value = "as Kubernetes has it"
-    elif "additionalProperties" in field:
+    elif _MAP in field:
         value = "texts by name"
     else:
         value = _WORDS[field["type"]] + _bounds(field)
@@ -136,9 +136,6 @@ def _messages(schema: Schema) -> Iterator[str]:
     for each in inner:
         if isinstance(each, dict):
             yield from _messages(each)
-
-
-_MAP: Final = "additionalProperties"
 
 
 if __name__ == "__main__":

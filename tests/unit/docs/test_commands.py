@@ -43,7 +43,13 @@ RUN: Final = {
         "kubectl get ekc eureka -o": "tests/e2e/operator/test_readme.py",
         "make up ARGS=": "tests/test_readme.py",
     },
-    "docs/troubleshooting.md": {"curl -s ": "tests/processes/test_troubleshooting.py"},
+    "docs/troubleshooting.md": {
+        "curl -s http://localhost": "tests/processes/test_troubleshooting.py",
+        "curl -s -H 'Accept: application/json' http://localhost": (
+            "tests/processes/test_troubleshooting.py"
+        ),
+        "curl -s -X DELETE http://localhost": "tests/processes/test_troubleshooting.py",
+    },
 }
 """By page and first words of the block: the test that executes its commands.
 
@@ -86,11 +92,11 @@ def _of(page: Path) -> Iterator[Block]:
             end = next(k for k in range(place + 1, len(lines)) if lines[k].strip() == "```")
             inner = tuple(each[indent:] for each in lines[place + 1 : end])
             yield Block(name_of(page), inner, before)
-            place = end
+            before, place = "", end
         elif indent == 4 and not lines[place - 1].strip():
             end = next((k for k in range(place, len(lines)) if not lines[k].strip()), len(lines))
             yield Block(name_of(page), tuple(each[4:] for each in lines[place:end]), before)
-            place = end - 1
+            before, place = "", end - 1
         elif line.strip():
             before = line.strip()
         place += 1
