@@ -59,10 +59,12 @@ images: ## build the images of registry, operator and sidecar, and say how they 
 charts: $(VENV)/.test ## copy the CRD into the charts, and make the values' schema of it
 	@$(BIN)/python -m charts.generate
 
-docs: $(VENV)/.operator $(VENV)/.registry ## make the pages of settings, annotations and reasons from their tables
+docs: $(VENV)/.operator $(VENV)/.registry ## make the pages of settings, fields, annotations and reasons
 	$(BIN)/python -m eureka_registry.config.reference > docs/configuration.md
 	$(BIN)/python -m eureka_sidecar.commands.reference > docs/sidecar-settings.md
 	$(BIN)/python -m eureka_operator.commands.reference > docs/injection-reference.md
+	$(BIN)/python -m charts.reference EurekaCluster > docs/eurekacluster.md
+	$(BIN)/python -m charts.reference EurekaRegistration > docs/eurekaregistration.md
 
 lock: $(VENV)/.test ## pin what the images install, by version and hash
 	$(PIN) --extra registry --output-file registry/requirements.txt pyproject.toml

@@ -1,6 +1,6 @@
 """Which versions a test cluster is made of, and what differs between them. Pure.
 
-Rules, all from `test-cluster.md` 2:
+Rules (`docs/test-cluster.md#the-one-program`):
 
 * Kubernetes' modules are released twice: `k8s.io/kubernetes` as v1.34.4, its staging modules as
   v0.34.4. A program that imports the first must replace each staging module by name.
@@ -72,12 +72,12 @@ class Kubernetes:
 
     @property
     def fails_on_cgroup_v1(self) -> bool:
-        """Whether the kubelet refuses cgroup v1 unless told otherwise (`test-cluster.md` 3)."""
+        """Whether the kubelet refuses cgroup v1 unless told otherwise."""
         return (self.major, self.minor) >= _FAILS_ON_CGROUP_V1
 
     @property
     def linker_flags(self) -> str:
-        """Make the program say its version: clients check it (`test-cluster.md` 2)."""
+        """Make the program say its version: clients check it."""
         package = "k8s.io/component-base/version"
         facts = {
             "gitVersion": f"v{self}",

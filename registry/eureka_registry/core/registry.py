@@ -1,7 +1,7 @@
 """The registry: everything that may happen to a lease, and by which rules.
 
 Every operation takes the time and is complete when it returns; what others must be told is in
-its result. The rules follow `eureka-protocol.md` 3, with the differences of `design.md` 3:
+its result. The rules follow `docs/protocol/leases.md`. Different from Java:
 
 * A lease ends exactly when its duration is over (`lease_expiry_java` brings Java's back).
 * An override belongs to the lease (Java: to the instance id, in whatever application).

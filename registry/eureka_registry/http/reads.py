@@ -1,4 +1,4 @@
-"""Look-ups: E1-E3, E5, E11-E13 and E17 of `eureka-protocol.md` 1.2."""
+"""Look-ups: E1-E3, E5, E11-E13 and E17 of `docs/protocol/http.md#endpoints`."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ class Reads:
         return self._list(call, form, body)
 
     def _sources(self, call: Call) -> Sequence[Source]:
-        """The registries a list is drawn from (`eureka-protocol.md` 6.4)."""
+        """The registries a list is drawn from (`docs/protocol/regions.md#other-regions`)."""
         if not call.query.get("regions"):
             # A server that mirrors this region must not get its own instances back.
             return [self._registry] if _is_server(call) else self._everywhere(call)

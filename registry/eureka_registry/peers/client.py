@@ -1,7 +1,8 @@
 """One peer over HTTP, and in plain words what went wrong with it.
 
 Time-outs, the size of answers and redirects are bounded here; pauses and retries are the outbox's
-business. To a Java server this is a Java peer (`eureka-protocol.md` 5.2), with one header more.
+business. To a Java server this is a Java peer with more headers
+(`docs/protocol/replication.md#batch-request`).
 """
 
 from __future__ import annotations
@@ -286,7 +287,7 @@ def _headers(node: Node) -> dict[str, str]:
 
 
 def credentials(url: str) -> dict[str, str]:
-    """The header of a URL's user and password, sent unasked as Jersey does (5.12); else empty."""
+    """The header of a URL's user and password, sent unasked as Jersey does; else empty."""
     user_info, at, _ = urlsplit(url).netloc.rpartition("@")
     if not at:
         return {}

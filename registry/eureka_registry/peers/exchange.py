@@ -1,6 +1,6 @@
 """What one item of a replication batch does to a registry, and how a change becomes an item.
 
-`eureka-protocol.md` 5.2 to 5.6; Netflix `PeerReplicationResource`, `PeerEurekaNode`. Nothing here
+`docs/protocol/replication.md`; Netflix `PeerReplicationResource`, `PeerEurekaNode`. Nothing here
 waits or sends, so that whole stories of several peers can be told with it in a test.
 """
 

@@ -50,7 +50,7 @@ class Packed(NamedTuple):
         return encode_batch(self.items)
 
     def read(self, answer: Answer, now_ms: int) -> Told:
-        """What an answer means: one that cannot be read is retried, as in Java (5.5)."""
+        """What an answer means: one that cannot be read is retried, as in Java."""
         if answer.body is None:
             return Told(answer.outcome, [])
         try:

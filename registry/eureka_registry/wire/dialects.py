@@ -1,6 +1,6 @@
 """Where Java's two readers differ: `EurekaJacksonCodec` for JSON, XStream's `Converters` for XML.
 
-`eureka-protocol.md` 2.3, 2.5 and Appendix D say what each of them takes. The two tables at the end
+`docs/protocol/documents.md` says what each of them takes. The two tables at the end
 are the whole list.
 """
 

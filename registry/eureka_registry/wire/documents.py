@@ -1,8 +1,8 @@
 """What both codecs share: the rules by which a document becomes an `Instance`.
 
-A reader brings its input into one mapping, with the JSON names of `eureka-protocol.md` 2.2;
-`instance` reads that mapping. Where Java's two readers differ stands in
-`eureka_registry.wire.dialects`.
+A reader brings its input into one mapping, with the names that JSON has
+(`docs/protocol/documents.md#fields`); `instance` reads that mapping. What differs between the two
+readers of Java is in `eureka_registry.wire.dialects`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _BRIEF_AMAZON: Final = frozenset(
 
 
 class StatusInfo(msgspec.Struct, frozen=True):
-    """What `/status` shows (Netflix `StatusInfo`, `eureka-protocol.md` 7.2).
+    """What `/status` shows (Netflix `StatusInfo`).
 
     The maps go from Java's names to texts, in the order they are shown. `instance` is this peer's
     own document; `is_healthy` is `None` where Java leaves `isHeathly` out.
@@ -90,7 +90,7 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
     """Make an instance of the fields of its document.
 
     Args:
-        fields: names of 2.2 to values; unknown names are ignored, whatever they hold.
+        fields: JSON names to values; unknown names are ignored, whatever they hold.
         now_ms: stands in for a missing `lastDirtyTimestamp`.
         dialect: `JSON` or `XML`.
 

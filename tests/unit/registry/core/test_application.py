@@ -35,7 +35,7 @@ def application(**intervals_s: int) -> Application:
 def test_hash_counts_instances_by_status_in_order_of_name(
     counts: dict[Status, int], expected: str
 ) -> None:
-    """Clients compare it with their own letter by letter (section 3.14)."""
+    """Clients compare it with their own letter by letter."""
     assert hashcode(counts.items()) == expected
 
 

@@ -1,4 +1,4 @@
-"""How leases expire: cases 141 to 158 of `eureka-protocol.md` 10, in our way and in Java's."""
+"""How leases expire: cases 141 to 158 of `docs/protocol/cases.md`, in our way and in Java's."""
 
 from __future__ import annotations
 

@@ -258,7 +258,7 @@ def test_what_is_needed_is_shown_in_whole_leases() -> None:
     [(0, 0), (1, 1), (2, 3), (3, 5), (10, 17), (11, 18), (20, 34), (100, 170)],
 )
 def test_java_threshold_is_cut_to_a_whole_number(clients: int, threshold: int) -> None:
-    """The table of 3.10 (cases 148, 149)."""
+    """Cases 148 and 149."""
     assert JavaThreshold(clients, 30, RULES).threshold == threshold
 
 
