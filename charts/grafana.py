@@ -13,6 +13,9 @@ from typing import Any, Final
 _COLUMNS: Final = 24
 _HEIGHT: Final = 7
 _HERE: Final = 'namespace=~"$namespace"'
+_OF_PEERS: Final = "and on (namespace, pod) eureka_server_ready"
+_CERTIFICATES: Final = "eureka_operator_cluster_certificate_expiry_timestamp_seconds"
+_ANSWERS: Final = "eureka_injector_answer_seconds_bucket"
 _SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 
 
@@ -28,12 +31,21 @@ class Panel:
     about: str = ""
 
 
-def _rate(metric: str, labels: str = "") -> str:
-    return f"rate({metric}{{{_HERE}{labels}}}[$__rate_interval])"
+def _rate(metric: str) -> str:
+    return f"rate({metric}{{{_HERE}}}[$__rate_interval])"
 
 
 def _is(metric: str) -> str:
     return f"{metric}{{{_HERE}}}"
+
+
+def _most(by: str, query: str) -> str:
+    return f"max by ({by}) ({query})"
+
+
+def _paces(by: str, metric: str) -> str:
+    """Of what is not in the namespace of a registry."""
+    return f"sum by ({by}) (rate({metric}[$__rate_interval]))"
 
 
 ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
@@ -68,7 +80,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 "Instances by status",
                 (
                     (
-                        f"max by (status) (sum by (pod, status) ({_is('eureka_server_instances')}))",
+                        _most("status", f"sum by (pod, status) ({_is('eureka_server_instances')})"),
                         "{{status}}",
                     ),
                 ),
@@ -80,7 +92,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                     (f"sum by (pod) ({_is('eureka_server_renews_last_minute')})", "{{pod}}"),
                     (f"max({_is('eureka_server_renews_expected')})", "promised by leases"),
                 ),
-                about="What leases promise counts all of them; each peer gets those of its own clients.",
+                about="Leases promise theirs to all peers together; each client renews at one.",
             ),
             Panel(
                 "Registrations, cancellations, expired leases",
@@ -175,7 +187,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 "Memory",
                 (
                     (
-                        f"{_is('process_resident_memory_bytes')} and on (namespace, pod) eureka_server_ready",
+                        f"{_is('process_resident_memory_bytes')} {_OF_PEERS}",
                         "{{pod}}",
                     ),
                 ),
@@ -185,7 +197,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 "Processor",
                 (
                     (
-                        f"{_rate('process_cpu_seconds_total')} and on (namespace, pod) eureka_server_ready",
+                        f"{_rate('process_cpu_seconds_total')} {_OF_PEERS}",
                         "{{pod}}",
                     ),
                 ),
@@ -221,7 +233,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 "Passes over EurekaClusters",
                 (
                     (
-                        "sum by (result) (rate(eureka_operator_reconciles_total[$__rate_interval]))",
+                        _paces("result", "eureka_operator_reconciles_total"),
                         "{{result}}",
                     ),
                 ),
@@ -245,7 +257,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 "Requests to the API server",
                 (
                     (
-                        "sum by (verb, code) (rate(eureka_operator_api_requests_total[$__rate_interval]))",
+                        _paces("verb, code", "eureka_operator_api_requests_total"),
                         "{{verb}} {{code}}",
                     ),
                 ),
@@ -255,8 +267,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 "Certificates of EurekaClusters end in",
                 (
                     (
-                        "max by (exported_namespace, cluster)"
-                        " (eureka_operator_cluster_certificate_expiry_timestamp_seconds) - time()",
+                        f"{_most('exported_namespace, cluster', _CERTIFICATES)} - time()",
                         "{{exported_namespace}}/{{cluster}}",
                     ),
                 ),
@@ -271,7 +282,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 "Pods",
                 (
                     (
-                        "sum by (result, reason) (rate(eureka_injector_answers_total[$__rate_interval]))",
+                        _paces("result, reason", "eureka_injector_answers_total"),
                         "{{result}} {{reason}}",
                     ),
                 ),
@@ -281,8 +292,7 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 "Time to answer, 99 %",
                 (
                     (
-                        "histogram_quantile(0.99, sum by (le)"
-                        " (rate(eureka_injector_answer_seconds_bucket[$__rate_interval])))",
+                        f"histogram_quantile(0.99, {_paces('le', _ANSWERS)})",
                         "p99",
                     ),
                 ),

@@ -10,7 +10,6 @@ from typing import Final
 
 _MODULES: Final = (
     "operator/eureka_operator/__init__.py",
-    "operator/kubectl_eureka/__init__.py",
     "registry/eureka_registry/__init__.py",
     "sidecar/eureka_sidecar/__init__.py",
 )

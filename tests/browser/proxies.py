@@ -1,4 +1,4 @@
-"""Proxies before a registry, as people have them: of the API server, and behind a prefix of a path."""
+"""Proxies before a registry: as the API server is one, and behind a prefix of the path."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`make demo`: Eurekube on a Kubernetes, from nothing to services that find each other; Ctrl-C ends it.
+"""`make demo`: Eurekube on a Kubernetes, from nothing to services that find each other.
 
-Runs on the cluster that KUBECONFIG names, else on one that it makes, and leaves nothing behind.
+Runs on the cluster that KUBECONFIG names, else on one that it makes. Ctrl-C removes all of it.
 On a cluster of yours it makes two namespaces, eurekube-demo and eurekube-demo-operator, and takes
 images from where --image-registry says (`make images` builds them).
 """

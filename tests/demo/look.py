@@ -1,4 +1,4 @@
-"""How peers and services are, read as anybody could: one peer's dashboard, and the services' logs."""
+"""How peers and services are: read from one peer's dashboard, and from the services' logs."""
 
 from __future__ import annotations
 

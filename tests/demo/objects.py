@@ -109,7 +109,7 @@ def program() -> str:
 
 
 def remove(kubectl: Kubectl, helm: Helm, run: str) -> None:
-    """Remove what a run has made; an empty `run`: what any has made. Nothing there: nothing is done."""
+    """Remove what a run has made; an empty `run`: what any has made."""
     if _is_of(kubectl, SHOP, run):
         with doing(f"deleting the namespace {SHOP}"):
             kubectl("delete", "namespace", SHOP, _WAIT)

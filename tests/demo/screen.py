@@ -1,7 +1,8 @@
-"""How the running demo is shown: a live picture on a terminal, a line for each change when piped."""
+"""How the running demo is shown: live on a terminal, a line for each change when piped."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol, TextIO
 
@@ -141,5 +142,5 @@ def call_lines(look: Look) -> list[str]:
 
 
 def _statuses(look: Look, service: str) -> str:
-    found = look.instances.get(service.upper(), {})
+    found = look.instances.get(service.upper(), Counter())
     return ", ".join(f"{count} {status}" for status, count in sorted(found.items()))

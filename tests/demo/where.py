@@ -187,7 +187,7 @@ def _helm() -> Path:
         return Path(program)
     if shutil.which("go") is None:
         raise CannotRunError(
-            "neither Helm (https://helm.sh/docs/intro/install) nor Go, which would build it, is installed"
+            "neither Helm (https://helm.sh/docs/intro/install) is installed, nor Go to build it"
         )
     return parts.build(parts.helm()) / "helm"
 

@@ -1,4 +1,4 @@
-"""The dashboard of peers in three zones, in a real browser: by a forwarded port, and behind a prefix.
+"""The dashboard of peers in three zones in a real browser: forwarded, and behind a prefix.
 
 With EUREKUBE_REWRITE=1 (`make screenshots`) its pictures go to `docs/images`.
 """

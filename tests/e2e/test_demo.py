@@ -1,4 +1,4 @@
-"""`make demo` on a cluster that is there: what it shows, and that it leaves nothing, however it ends."""
+"""`make demo` on a cluster that is there: what it shows, and that it leaves nothing."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,13 +60,14 @@ def _agrees(peer: PeerProcess) -> bool:
 
 def scraped(*peers: PeerProcess) -> list[Source]:
     """Peers as Prometheus finds them by their ServiceMonitor."""
+    labels = {"namespace": "shop", "job": "eureka-peers"}
+    return [
+        Source({**labels, "pod": f"eureka-{peer.name}"}, partial(_metrics, peer)) for peer in peers
+    ]
 
-    def source(peer: PeerProcess) -> Source:
-        labels = {"namespace": "shop", "job": "eureka-peers", "pod": f"eureka-{peer.name}"}
-        port = peer.management_port
-        return Source(labels, lambda: ask(port, "GET", "/metrics").body.decode())
 
-    return [source(peer) for peer in peers]
+def _metrics(peer: PeerProcess) -> str:
+    return ask(peer.management_port, "GET", "/metrics").body.decode()
 
 
 def well(*, leads: bool = True) -> tuple[Metrics, InjectorMetrics]:

@@ -121,7 +121,7 @@ def _samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
 
 
 def _name(name: str, own: Iterable[tuple[str, str]], target: Mapping[str, str]) -> str:
-    """A series as Prometheus names it: its own labels come first, and a process's are `exported_`."""
+    """A series as Prometheus names it: where labels clash, the process's is `exported_`."""
     kept = {f"exported_{key}" if key in target else key: value for key, value in own}
     pairs = {**kept, **target}.items()
     return f"{name}{{{','.join(f'{key}={json.dumps(value)}' for key, value in pairs)}}}"

@@ -1,4 +1,4 @@
-"""What the demo reads of peers and services; the whole of it is read in `tests/e2e/test_demo.py`."""
+"""What the demo reads of peers and services; `tests/e2e/test_demo.py` reads real ones."""
 
 from __future__ import annotations
 

@@ -58,11 +58,9 @@ def test_same_sources_give_the_same_bytes(made: Path, tmp_path: Path) -> None:
 
 def test_checksums_are_those_of_the_files(made: Path) -> None:
     """In the format of `sha256sum --check`; of all files but itself."""
-    listed = dict(
-        reversed(line.split("  ")) for line in (made / files.SUMS).read_text().splitlines()
-    )
+    listed = [line.split("  ") for line in (made / files.SUMS).read_text().splitlines()]
 
-    assert listed == {
+    assert {name: digest for digest, name in listed} == {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in made.iterdir()
         if file.name != files.SUMS
@@ -84,6 +82,7 @@ def test_wheel_and_sdist_have_all_programs(made: Path) -> None:
     with tarfile.open(sdist) as tar:
         names = tar.getnames()
     assert all(any(name.endswith(each) for name in names) for each in wanted)
+    assert not [name for name in names if "/tests/" in name]
 
 
 @pytest.mark.parametrize("name", files.CHARTS)

@@ -18,7 +18,6 @@ FILES: Final = (
     "charts/eureka-cluster/Chart.yaml",
     "examples/demo/shop.yaml",
     "operator/eureka_operator/__init__.py",
-    "operator/kubectl_eureka/__init__.py",
     "registry/eureka_registry/__init__.py",
     "sidecar/eureka_sidecar/__init__.py",
 )
