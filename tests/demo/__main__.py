@@ -45,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
             return sessions.run(partial(_remove_any, images))
         place = where.choose(os.environ, images, run)
     except CannotRunError as error:
-        say(f"demo: {error}")
+        say(f"demo: cannot run here: {error}")
         return _CANNOT_RUN
     return sessions.run(partial(_show, place, run), partial(_remove, place))
 

@@ -96,28 +96,23 @@ def left(environment: Mapping[str, str], given: Images) -> list[Place]:
 
 
 class Existing:
-    """The cluster of a kubeconfig."""
+    """The cluster of a kubeconfig; `CannotRunError` if something is missing to use it."""
 
     def __init__(self, kubeconfig: Path, given: Images, run: str) -> None:
+        if not kubeconfig.exists():
+            raise CannotRunError(f"KUBECONFIG={kubeconfig}: there is no such file")
         self.title = f"the cluster of KUBECONFIG={kubeconfig}"
-        self._kubeconfig = kubeconfig
-        self._images = given
+        self._target = _target(_kubectl(kubeconfig), kubeconfig, given)
         self._run = run
 
     @contextmanager
     def cluster(self) -> Iterator[Target]:
         """The cluster."""
-        yield self._target()
+        yield self._target
 
     def remove(self) -> None:
         """Remove the demo's objects, and nothing else."""
-        target = self._target()
-        objects.remove(target.kubectl, target.helm, self._run)
-
-    def _target(self) -> Target:
-        if not self._kubeconfig.exists():
-            raise CannotRunError(f"KUBECONFIG={self._kubeconfig}: there is no such file")
-        return _target(_kubectl(self._kubeconfig), self._kubeconfig, self._images)
+        objects.remove(self._target.kubectl, self._target.helm, self._run)
 
 
 class ByDocker:
