@@ -148,8 +148,8 @@ def _until_well(watch: Watch) -> Look:
 def _screen(target: Target, port: int) -> Screen:
     url = f"http://localhost:{port}/"
     shop = Kubectl(target.kubectl.program, objects.SHOP)
+    alias = f"alias k={shlex.quote(shlex.join(shop.command()))}"
     tries = (
-        (f"alias k={shlex.quote(shlex.join(shop.command()))}", "then:"),
         ("k get ekc,pods", "what there is"),
         ("k delete pod eureka-peer-2", "no call fails; it comes back and agrees"),
         ("k scale ekc eureka --replicas=5", "two more peers, and none restarts"),
@@ -160,8 +160,8 @@ def _screen(target: Target, port: int) -> Screen:
         ),
     )
     if sys.stdout.isatty():
-        return LiveScreen(Console(), url, tries)
-    return PlainScreen(sys.stdout, url, tries)
+        return LiveScreen(Console(), url, alias, tries)
+    return PlainScreen(sys.stdout, url, alias, tries)
 
 
 def _remove(place: Place) -> int:

@@ -28,15 +28,18 @@ class Screen(Protocol):
 class LiveScreen:
     """A picture that stays in place."""
 
-    def __init__(self, console: Console, url: str, tries: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self, console: Console, url: str, alias: str, tries: Sequence[tuple[str, str]]
+    ) -> None:
         self._url = url
+        self._alias = alias
         self._tries = tries
         self._live = Live(console=console, auto_refresh=False)
         self._live.start()
 
     def show(self, look: Look, seconds: float) -> None:
         """Draw it anew."""
-        self._live.update(picture(look, seconds, self._url, self._tries), refresh=True)
+        self._live.update(picture(look, seconds, self._url, self._alias, self._tries), refresh=True)
 
     def end(self) -> None:
         """Leave it."""
@@ -46,11 +49,12 @@ class LiveScreen:
 class PlainScreen:
     """Lines."""
 
-    def __init__(self, out: TextIO, url: str, tries: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, out: TextIO, url: str, alias: str, tries: Sequence[tuple[str, str]]) -> None:
         self._out = out
         self._last: list[str] = []
         self._called = 0
         self._say(f"dashboard: {url}")
+        self._say(f"in another terminal: {alias}")
         for command, what in tries:
             self._say(f"try: {command}   ({what})")
         self._say("Ctrl-C removes all of it")
@@ -76,7 +80,7 @@ class PlainScreen:
 
 
 def picture(
-    look: Look, seconds: float, url: str, tries: Sequence[tuple[str, str]]
+    look: Look, seconds: float, url: str, alias: str, tries: Sequence[tuple[str, str]]
 ) -> RenderableType:
     """All of it."""
     minutes, rest = divmod(int(seconds), 60)
@@ -93,6 +97,7 @@ def picture(
         _peers(look) if look.peers else Text("\nno peer answers right now\n", style="yellow"),
         _services(look),
         Text("Try, in another terminal:", style="bold"),
+        Text(alias, style="cyan", overflow="fold"),
         further,
         Text("Ctrl-C removes all of it.", style="dim"),
     )
