@@ -171,6 +171,12 @@ def helm(version: str = versions.HELM) -> Part:
     return installed("helm", version, package, versions.helm_linker_flags(version))
 
 
+def promtool() -> Part:
+    """Prometheus' promtool, without what only discovers targets in clouds."""
+    package = "github.com/prometheus/prometheus/cmd/promtool"
+    return installed("promtool", versions.PROMETHEUS, package, tags="remove_all_sd")
+
+
 def service_monitors() -> Part:
     """The CRD of ServiceMonitors, `SERVICE_MONITORS` in the folder."""
     module = f"github.com/prometheus-operator/prometheus-operator@v{versions.PROMETHEUS_OPERATOR}"
@@ -264,12 +270,12 @@ def _locked(part: Part) -> Iterator[int]:
         yield guard.fileno()
 
 
-def installed(name: str, version: str, package: str, facts: str = "") -> Part:
-    """A program of one package; `facts` are linker flags that tell it something."""
+def installed(name: str, version: str, package: str, facts: str = "", tags: str = "") -> Part:
+    """A program of one package; `facts` are linker flags that tell it something, `tags` Go's."""
 
     def make(workshop: Workshop) -> None:
         variables = {"CGO_ENABLED": "0", "GOBIN": str(workshop.folder)}
-        flags = ["-ldflags", f"-s -w {facts}"]
+        flags = ["-tags", tags, "-ldflags", f"-s -w {facts}"]
         workshop.run([_go(), "install", *flags, f"{package}@v{version}"], **variables)
 
     return Part(name, f"{version}-{digest(facts.encode())}" if facts else version, make)
