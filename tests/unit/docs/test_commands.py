@@ -30,6 +30,7 @@ RUN: Final = {
         "$ .venv/bin/eureka-sidecar status": "tests/test_readme.py",
         "make test": "tests/test_readme.py",
         "make drill": "tests/test_readme.py",
+        "make demo": "tests/e2e/test_demo.py",
         "helm install eurekube": "tests/e2e/operator/test_readme.py",
         "$ kubectl get ekc": "tests/e2e/operator/test_readme.py",
         ".venv/bin/eureka-operator plan": "tests/e2e/operator/test_readme.py",
