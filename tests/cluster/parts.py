@@ -31,6 +31,7 @@ from .progress import doing, say
 from .versions import Kubernetes
 
 SERVICE_MONITORS: Final = "monitoring.coreos.com_servicemonitors.yaml"
+CERTIFICATES: Final = "cert-manager.io_certificates.yaml"
 _HERE: Final = Path(__file__).parent
 _DONE: Final = "built"
 _LOG: Final = "build.log"
@@ -181,6 +182,17 @@ def service_monitors() -> Part:
         (workshop.folder / SERVICE_MONITORS).write_bytes(source.read_bytes())
 
     return Part("servicemonitors", versions.PROMETHEUS_OPERATOR, make)
+
+
+def certificates() -> Part:
+    """The CRD of cert-manager's Certificates, `CERTIFICATES` in the folder."""
+    module = f"github.com/cert-manager/cert-manager@v{versions.CERT_MANAGER}"
+
+    def make(workshop: Workshop) -> None:
+        source = from_proxy(module, "Dir") / "deploy" / "crds" / CERTIFICATES
+        (workshop.folder / CERTIFICATES).write_bytes(source.read_bytes())
+
+    return Part("certmanager", versions.CERT_MANAGER, make)
 
 
 def pause() -> Part:

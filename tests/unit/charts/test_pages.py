@@ -22,7 +22,8 @@ Rights = set[tuple[str, str, str]]
 
 def test_rights_on_the_page_are_those_of_the_operators_role(helm: Helm) -> None:
     """Whoever sets `rbac.create=false` gives the rights of the page."""
-    made = rendered(helm, OPERATOR, {"injector": {"evictMissed": True}})
+    wanted = {"injector": {"evictMissed": True}, "rbac": {"certManager": True}}
+    made = rendered(helm, OPERATOR, wanted)
     (role,) = (
         each
         for each in of_kind(made, "ClusterRole")
