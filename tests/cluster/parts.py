@@ -31,7 +31,7 @@ from .progress import doing, say
 from .versions import Kubernetes
 
 SERVICE_MONITORS: Final = "monitoring.coreos.com_servicemonitors.yaml"
-CERTIFICATES: Final = "cert-manager.io_certificates.yaml"
+CERTIFICATES: Final = "crd-certificates.yaml"
 _HERE: Final = Path(__file__).parent
 _DONE: Final = "built"
 _LOG: Final = "build.log"
@@ -190,7 +190,9 @@ def certificates() -> Part:
 
     def make(workshop: Workshop) -> None:
         source = from_proxy(module, "Dir") / "deploy" / "crds" / CERTIFICATES
-        (workshop.folder / CERTIFICATES).write_bytes(source.read_bytes())
+        lines = source.read_text().splitlines(keepends=True)
+        # What else is in it is for the templates of its chart.
+        (workshop.folder / CERTIFICATES).write_text("".join(e for e in lines if "{{" not in e))
 
     return Part("certmanager", versions.CERT_MANAGER, make)
 

@@ -191,7 +191,7 @@ class JavaServer:
         assert not ended, f"{self.name} ended:\n{self.log[-2000:]}"
         return self._ask("GET", self.probe, timeout_s=10.0).status == 200
 
-    def _ask(  # noqa: PLR0913 - what a request may have
+    def _ask(
         self,
         method: str,
         path: str,

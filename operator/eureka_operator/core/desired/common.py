@@ -20,8 +20,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """How the operator itself is run: what holds for all clusters.
 
     `registry_image` is a name with tag or digest, `namespace` the operator's own (empty outside
-    Kubernetes), `monitors` whether the API server has ServiceMonitors, `certificates` whether it has
-    Certificates of cert-manager and shows them to us, `namespaced` whether the operator
+    Kubernetes), `monitors` whether the API server has ServiceMonitors, `certificates` whether
+    it has Certificates of cert-manager and shows them to us, `namespaced` whether the operator
     looks after some namespaces only: then it may read no nodes. `template_revision` is which pod
     template is built, one of 1 to `TEMPLATE_REVISION`.
     """

@@ -196,7 +196,7 @@ async def test_registry_by_https_is_asked_by_https(server: ApiServer, client: Cl
     await server.put(f"{CLUSTERS}/namespaces/shop/eurekaclusters/eureka", {"spec": {"tls": {}}})
     await have_injected(server, client)
     uid = server.objects[POD]["metadata"]["uid"]
-    instance = {"app": "ORDERS", "instanceId": "i", "status": "UP"}
+    instance: dict[str, Any] = {"app": "ORDERS", "instanceId": "i", "status": "UP"}
     instance |= {"metadata": {"pod-uid": uid, "pod-name": "orders", "namespace": "shop"}}
     secure = REGISTRY.replace("eureka:8761", "https:eureka:8443")
     await server.put(f"{secure}/ORDERS", {"application": {"instance": [instance]}})
