@@ -54,7 +54,7 @@ def test_values_of_the_injector_that_a_page_names_are_there(page: str) -> None:
 
 
 def _on_page() -> Rights:
-    rows = re.findall(r"^\| (core|`[a-z0-9.]+`) \| (`.+?`) \| (.+?) \|$", _RIGHTS, re.MULTILINE)
+    rows = re.findall(r"^\| (core|`[a-z0-9.-]+`) \| (`.+?`) \| (.+?) \|$", _RIGHTS, re.MULTILINE)
     return {
         ("" if group == "core" else group.strip("`"), resource, verb)
         for group, resources, verbs in rows
