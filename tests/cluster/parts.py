@@ -31,6 +31,7 @@ from .progress import doing, say
 from .versions import Kubernetes
 
 SERVICE_MONITORS: Final = "monitoring.coreos.com_servicemonitors.yaml"
+CERTIFICATES: Final = "crd-certificates.yaml"
 _HERE: Final = Path(__file__).parent
 _DONE: Final = "built"
 _LOG: Final = "build.log"
@@ -187,6 +188,19 @@ def service_monitors() -> Part:
         (workshop.folder / SERVICE_MONITORS).write_bytes(source.read_bytes())
 
     return Part("servicemonitors", versions.PROMETHEUS_OPERATOR, make)
+
+
+def certificates() -> Part:
+    """The CRD of cert-manager's Certificates, `CERTIFICATES` in the folder."""
+    module = f"github.com/cert-manager/cert-manager@v{versions.CERT_MANAGER}"
+
+    def make(workshop: Workshop) -> None:
+        source = from_proxy(module, "Dir") / "deploy" / "crds" / CERTIFICATES
+        lines = source.read_text().splitlines(keepends=True)
+        # What else is in it is for the templates of its chart.
+        (workshop.folder / CERTIFICATES).write_text("".join(e for e in lines if "{{" not in e))
+
+    return Part("certmanager", versions.CERT_MANAGER, make)
 
 
 def pause() -> Part:

@@ -285,6 +285,22 @@ def test_rights_to_secrets_are_three_and_can_be_withheld(helm: Helm, namespaces:
     assert "/secrets" not in _rights(withheld, kind, "eurekube-operator")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "is_there", "expected"),
+    [(None, False, False), (None, True, True), (True, False, True), (False, True, False)],
+)
+def test_rights_to_certificates_are_given_where_cert_manager_is(
+    helm: Helm, *, wanted: bool | None, is_there: bool, expected: bool
+) -> None:
+    """Every issuer can be asked by them; a value says otherwise."""
+    words = ["--api-versions=cert-manager.io/v1/Certificate"] if is_there else []
+    objects = rendered(helm, OPERATOR, {"rbac": {"certManager": wanted}}, *words)
+
+    rights = _rights(objects, "ClusterRole", "eurekube-operator")
+    given = rights.get("cert-manager.io/certificates")
+    assert given == (_CHILDREN if expected else None)
+
+
 def test_alerts_and_dashboard_are_those_of_their_files(helm: Helm) -> None:
     """What is tried by `tests/processes/test_alerts.py` is what is installed, on request only."""
     asked = {
