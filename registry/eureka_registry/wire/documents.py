@@ -29,9 +29,9 @@ from eureka_registry.wire.fields import (
     LONG_MAX,
     BadDocument,
     metadata,
+    refused_document,
     status,
     text,
-    told,
     whole,
 )
 from eureka_registry.wire.sharing import shared, shared_port
@@ -147,7 +147,7 @@ def refuse_unfit(read: Instance, *, plain: bool = False) -> None:
     if wrong is None and not plain:
         wrong = unsafe_characters(read)
     if wrong is not None:
-        raise told(wrong)
+        raise refused_document(wrong)
 
 
 def shown_sid(instance: Instance) -> str | None:

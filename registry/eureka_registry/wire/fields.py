@@ -41,7 +41,7 @@ class Literal(str):
     __slots__ = ()
 
 
-def told(sentence: str) -> BadDocument:
+def refused_document(sentence: str) -> BadDocument:
     """Make the refusal of a document whose reason the client is to see."""
     return BadDocument(sentence, sentence=sentence)
 

@@ -11,10 +11,10 @@ from eureka_registry.wire.fields import (
     flag,
     known_status,
     metadata,
+    refused_document,
     shown,
     status,
     text,
-    told,
     whole,
 )
 
@@ -162,5 +162,5 @@ def test_values_in_messages_are_short_and_printable() -> None:
 
 def test_a_refusal_may_carry_a_sentence_for_the_client() -> None:
     """Java's fixed sentence says nothing."""
-    assert told("why").sentence == str(told("why")) == "why"
+    assert refused_document("why").sentence == str(refused_document("why")) == "why"
     assert BadDocument("why").sentence is None
