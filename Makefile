@@ -10,10 +10,10 @@ PIN := $(BIN)/python -m piptools compile --quiet --strip-extras --generate-hashe
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help up drill operator test kube e2e e2e-kind chaos check fmt bench images charts docs lock clean
+.PHONY: help up drill operator test kube demo e2e e2e-kind chaos check fmt bench images charts docs screenshots lock release clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(VENV)/.registry ## run three peers on this machine: peer1 on 8761, peer2 on 8762, peer3 on 8763
 	@exec $(BIN)/eureka-registry up $(ARGS)
@@ -34,6 +34,9 @@ e2e: $(VENV)/.test ## run the tests that need nodes: a cluster made here (root, 
 
 e2e-kind: $(VENV)/.test ## the same on a cluster that kind makes, by Docker or without: KUBERNETES=1.34.4
 	@$(BIN)/python -m pytest tests/kind tests/e2e --kind=$(KUBERNETES) $(ARGS)
+
+demo: $(VENV)/.test ## show all of it on a Kubernetes: that of KUBECONFIG=..., or one made for it; Ctrl-C removes it
+	@exec env PYTHONPATH=tests $(BIN)/python -m demo $(ARGS)
 
 chaos: $(VENV)/.test ## half an hour of faults at random on a cluster: ARGS="--seed N --minutes M --json FILE"
 	@$(BIN)/python -m pytest --numprocesses=0 --capture=no tests/e2e/chaos --seed=$$(date +%s) --minutes=30 $(ARGS)
@@ -59,15 +62,23 @@ images: ## build the images of registry, operator and sidecar, and say how they 
 charts: $(VENV)/.test ## copy the CRD into the charts, and make the values' schema of it
 	@$(BIN)/python -m charts.generate
 
-docs: $(VENV)/.operator $(VENV)/.registry ## make the pages of settings, annotations and reasons from their tables
+docs: $(VENV)/.operator $(VENV)/.registry ## make the pages of settings, fields, annotations and reasons
 	$(BIN)/python -m eureka_registry.config.reference > docs/configuration.md
 	$(BIN)/python -m eureka_sidecar.commands.reference > docs/sidecar-settings.md
 	$(BIN)/python -m eureka_operator.commands.reference > docs/injection-reference.md
+	$(BIN)/python -m charts.reference EurekaCluster > docs/eurekacluster.md
+	$(BIN)/python -m charts.reference EurekaRegistration > docs/eurekaregistration.md
+
+screenshots: $(VENV)/.test ## make docs/images anew, of the dashboard on a cluster
+	@EUREKUBE_REWRITE=1 $(BIN)/python -m pytest -n0 tests/e2e/test_dashboard.py $(ARGS)
 
 lock: $(VENV)/.test ## pin what the images install, by version and hash
 	$(PIN) --extra registry --output-file registry/requirements.txt pyproject.toml
 	$(PIN) --extra operator --output-file operator/requirements.txt pyproject.toml
 	echo hatchling | $(PIN) --output-file registry/requirements-build.txt -
+
+release: $(VENV)/.test ## make what is published, in dist: packages, charts, CRDs, images, checksums
+	@$(BIN)/python -m release $(ARGS)
 
 clean: ## remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

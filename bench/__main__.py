@@ -1,4 +1,4 @@
-"""`python -m bench [NAME...]`: measure what `design.md` 8 has budgets for.
+"""`python -m bench [NAME...]`: measure what `docs/performance.md#budgets` has budgets for.
 
 Without names everything is measured, side by side with a Java server, and `bench/RESULTS.md` is
 written anew (about half an hour). The exit code is 0 unless something could not be measured (1).

@@ -1,4 +1,4 @@
-"""What was measured: a value, how much it varied, and what `design.md` 8 allows it to be."""
+"""What was measured: a value, how much it varied, and what `docs/performance.md#budgets` allows."""
 
 from __future__ import annotations
 

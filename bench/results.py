@@ -1,4 +1,4 @@
-"""`bench/RESULTS.md`: what was measured side by side, held against the budgets of `design.md` 8."""
+"""`bench/RESULTS.md`: what was measured side by side, beside `docs/performance.md#budgets`."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ async def _copies(
     """Seconds from each start of the second server until it lists all that the first one holds.
 
     Infinite where it does not: a list that Java makes while it copies stays in its cache for three
-    minutes, whatever comes (`eureka-protocol.md`, appendix E).
+    minutes, whatever comes (`docs/protocol/leases.md#response-cache`).
     """
     times = []
     for number in range(lab.rounds(3, 1)):

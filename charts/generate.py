@@ -1,4 +1,4 @@
-"""What the charts have of the CRDs: copies, and the schema of `eureka-cluster`'s values.
+"""What the charts have of other files: copies of the CRDs, and what is made of them and of a table.
 
 `make charts` runs it from the repository's root.
 """
@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from charts import grafana
 
 _CHARTS: Final = Path(__file__).parent
 CRDS: Final = _CHARTS.parent / "crds"
 CRD: Final = CRDS / "eurekacluster.yaml"
 COPIES: Final = _CHARTS / "eurekube" / "files" / "crds"
+DASHBOARD: Final = _CHARTS / "eurekube" / "files" / "dashboard.json"
 SCHEMA: Final = _CHARTS / "eureka-cluster" / "values.schema.json"
 
 _KEPT: Final = frozenset(
@@ -33,6 +35,7 @@ def main() -> None:
     for crd in CRDS.glob("*.yaml"):
         shutil.copyfile(crd, COPIES / crd.name)
     SCHEMA.write_text(values_schema(yaml.safe_load(CRD.read_text())))
+    DASHBOARD.write_text(grafana.dashboard())
 
 
 def values_schema(crd: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Build the images that the chart runs, with docker, podman or buildah, whichever works here, and
 # say how they get onto a cluster. Arguments go to the build, such as --build-arg=BASE_IMAGE=...
+# With SAVE_IN=FOLDER and SAVE_AS=NAME they become archives FOLDER/PROGRAM-VERSION-NAME.tar instead.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -23,6 +24,21 @@ for image in $images; do
   echo "building $image with $tool" >&2
   "$tool" build --file "${program%%:*}/Dockerfile" --tag "$image" "$@" .
 done
+
+save() {
+  case $tool in
+    docker | podman) "$tool" save --output "$2" "$1" ;;
+    buildah) buildah push --quiet "$1" "docker-archive:$2:$1" ;;
+  esac
+}
+
+if [ -n "${SAVE_IN:-}" ]; then
+  for image in $images; do
+    program=${image#eurekube/}
+    save "$image" "$SAVE_IN/${program%%:*}-$version-$SAVE_AS.tar"
+  done
+  exit
+fi
 
 push() {
   case $tool in

@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from eureka_operator.core.certificates import service_names
-from eureka_operator.core.kinds import CHILDREN, CLUSTER, POD, SERVICE_MONITOR, Kind, Object
+from eureka_operator.core.kinds import (
+    CERTIFICATE,
+    CHILDREN,
+    CLUSTER,
+    POD,
+    SERVICE_MONITOR,
+    Kind,
+    Object,
+)
 from eureka_operator.core.names import CLUSTER_LABEL
 from eureka_operator.shell.authorities import Authorities
 from eureka_operator.shell.certificates import Certificates
@@ -248,12 +256,21 @@ async def _children(parts: _Parts) -> list[Kind]:
     """Kinds of children that this API server has now; one that it gets later is not watched."""
     while True:
         try:
-            monitors = await parts.kube.serves(SERVICE_MONITOR)
+            missing = await _missing_kinds(parts)
         except ApiError as error:
-            _log.warning("whether there are ServiceMonitors is not known: %s", error)
+            _log.warning("which kinds there are is not known: %s", error)
             await asyncio.sleep(_AGAIN_S)
         else:
-            return [kind for kind in CHILDREN if monitors or kind != SERVICE_MONITOR]
+            return [kind for kind in CHILDREN if kind not in missing]
+
+
+async def _missing_kinds(parts: _Parts) -> set[Kind]:
+    """Kinds of others that this API server does not have, or does not show to the operator."""
+    found = set() if await parts.kube.serves(SERVICE_MONITOR) else {SERVICE_MONITOR}
+    for namespace in _namespaces(parts.options):
+        if not await parts.kube.shows(CERTIFICATE, namespace):
+            found.add(CERTIFICATE)
+    return found
 
 
 async def _resync(parts: _Parts, kinds: Sequence[Kind]) -> None:

@@ -17,7 +17,7 @@ from eureka_operator.api.cluster import Cluster, Problem, read
 from eureka_operator.core import events, external
 from eureka_operator.core.conditions import Failure
 from eureka_operator.core.desired.common import Environment
-from eureka_operator.core.kinds import CLUSTER, SERVICE_MONITOR, Object
+from eureka_operator.core.kinds import CERTIFICATE, CLUSTER, SERVICE_MONITOR, Object
 from eureka_operator.core.observed import FORMER, Observed
 from eureka_operator.core.plan import Plan, corrects_drift, kind_and_name, plan
 from eureka_operator.core.status import invalid_status, is_paused, is_same, only_differs, status
@@ -37,7 +37,7 @@ _LATEST_IN_ROLLOUT_S: Final = 2.0
 _UNTIL_TRUSTED_S: Final = 10.0
 """Between two looks at whether a new CA may sign: nothing else tells of that."""
 _DIFFERENCES_PASS_WITHIN: Final = timedelta(seconds=5)
-_MONITORS_ASKED_EVERY: Final = timedelta(seconds=60)
+_KINDS_ASKED_EVERY: Final = timedelta(seconds=60)
 _log = logging.getLogger(__name__)
 
 
@@ -88,7 +88,7 @@ class Reconciler:
         self._turns = turns
         self._now = now
         self._memories: dict[Key, _Memory] = {}
-        self._monitors_asked: datetime | None = None
+        self._kinds_asked: datetime | None = None
 
     async def reconcile(self, key: Key) -> float | None:
         """Do one pass; seconds until the next one if something is under way, else `None`.
@@ -111,7 +111,7 @@ class Reconciler:
             return None
         memory = self._memories.setdefault(key, _Memory())
         memory.uid = cluster.uid
-        await self._look_for_monitors()
+        await self._look_for_kinds(key.namespace)
         observed = await observe(
             self._kube, cluster, self._environment, memory.settled, self._secrets, self._now
         )
@@ -146,14 +146,18 @@ class Reconciler:
         memory.differing_since = memory.differing_since or now
         return now - memory.differing_since < _DIFFERENCES_PASS_WITHIN
 
-    async def _look_for_monitors(self) -> None:
-        """Find out, now and then, whether the API server has ServiceMonitors."""
+    async def _look_for_kinds(self, namespace: str) -> None:
+        """Find out, now and then, which kinds of others the API server has."""
         now = self._now()
-        if self._monitors_asked is not None and now - self._monitors_asked < _MONITORS_ASKED_EVERY:
+        if self._kinds_asked is not None and now - self._kinds_asked < _KINDS_ASKED_EVERY:
             return
-        monitors = await self._kube.serves(SERVICE_MONITOR)
-        self._environment = msgspec.structs.replace(self._environment, monitors=monitors)
-        self._monitors_asked = now
+        where = namespace if self._environment.namespaced else None
+        self._environment = msgspec.structs.replace(
+            self._environment,
+            monitors=await self._kube.serves(SERVICE_MONITOR),
+            certificates=await self._kube.shows(CERTIFICATE, where),
+        )
+        self._kinds_asked = now
 
     async def _carry_out(self, observed: Observed, planned: Plan) -> Outcome:
         cluster = observed.cluster

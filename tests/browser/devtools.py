@@ -44,6 +44,9 @@ _FLAGS: Final = (
     "--remote-debugging-pipe",
 )
 _PIECE: Final = 65_536
+_BAD: Final = ("error", "warning")
+_CODES: Final = {"Enter": 13, "Escape": 27, "ArrowDown": 40}
+_TEXTS: Final = {"Enter": "\r"}
 
 
 def installed() -> Path:
@@ -73,6 +76,7 @@ class Browser:
         self._to = self._from = -1
         self._unread = b""
         self._calls = 0
+        self._events: list[dict[str, Any]] = []
 
     def __enter__(self) -> Browser:
         """Start it."""
@@ -85,6 +89,7 @@ class Browser:
              f"--user-data-dir={self._profile}",
              "--host-resolver-rules=MAP *.example 127.0.0.1"],
             pass_fds=(theirs_in, theirs_out),
+            cwd=self._folder,  # fonts.xml has its cache there
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -137,6 +142,16 @@ class Browser:
                 assert "error" not in said, f"{method}: {said['error']}"
                 result: dict[str, Any] = said["result"]
                 return result
+            if "method" in said:
+                self._events.append(said)
+
+    def events(self, session: str, method: str) -> list[dict[str, Any]]:
+        """What a window has told of a kind so far, the oldest first."""
+        return [
+            each["params"]
+            for each in self._events
+            if each.get("sessionId") == session and each["method"] == method
+        ]
 
     def _message(self, end_s: float) -> dict[str, Any]:
         while b"\0" not in self._unread:
@@ -178,6 +193,41 @@ class Page:
         wrong = answer.get("exceptionDetails")
         assert wrong is None, wrong
         return answer["result"].get("value")
+
+    def listen(self) -> None:
+        """Have it told from now on what it asks for, and what its console says."""
+        for domain in ("Log", "Network", "Runtime"):
+            self._browser.call(f"{domain}.enable", self._session)
+
+    @property
+    def asked_for(self) -> set[str]:
+        """URLs of all that it has asked for since `listen`."""
+        self.run("0")  # what it told before is read then
+        sent = self._browser.events(self._session, "Network.requestWillBeSent")
+        return {each["request"]["url"] for each in sent}
+
+    @property
+    def complaints(self) -> list[object]:
+        """Errors, warnings and exceptions in its console since `listen`."""
+        self.run("0")
+        entries = self._browser.events(self._session, "Log.entryAdded")
+        said = self._browser.events(self._session, "Runtime.consoleAPICalled")
+        return [
+            *self._browser.events(self._session, "Runtime.exceptionThrown"),
+            *(each["entry"] for each in entries if each["entry"]["level"] in _BAD),
+            *(each for each in said if each["type"] in _BAD),
+        ]
+
+    def key(self, name: str) -> None:
+        """Press a key: a letter, or `Enter`, `Escape`, `ArrowDown`."""
+        text = {"text": _TEXTS.get(name, name)} if len(name) == 1 or name in _TEXTS else {}
+        pressed = {"key": name, "windowsVirtualKeyCode": _CODES.get(name, 0), **text}
+        self._browser.call("Input.dispatchKeyEvent", self._session, type="keyDown", **pressed)
+        self._browser.call("Input.dispatchKeyEvent", self._session, type="keyUp", key=name)
+
+    def write(self, text: str) -> None:
+        """Type a text where the cursor is."""
+        self._browser.call("Input.insertText", self._session, text=text)
 
     def picture(self, place: Path, width: int, height: int) -> None:
         """Write what a screen of that size shows as a PNG."""

@@ -2,7 +2,7 @@
 
 The product's Dockerfiles say `FROM ${BASE_IMAGE}` and are built unchanged on either. Only this
 image knows how the machine reaches package indexes: its authorities and pip's settings are
-copied into it (`test-cluster.md` 4).
+copied into it (`docs/test-cluster.md#images`).
 """
 
 from __future__ import annotations

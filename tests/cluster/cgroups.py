@@ -1,8 +1,9 @@
 """Control groups for the pods of a node, in version 1 (a hierarchy per controller) and version 2.
 
-The kubelet wants its `cgroupRoot` to be there in every hierarchy (`test-cluster.md` 3). Parents
-are taken as they are; `cpuset` of version 1 starts empty and must be filled from its parent. Beside
-version 1, a version 2 hierarchy has no controllers, but runc makes groups there all the same.
+The kubelet wants its `cgroupRoot` to be there in every hierarchy (`docs/test-cluster.md#traps`).
+Parents are taken as they are; `cpuset` of version 1 starts empty and must be filled from its
+parent. Beside version 1, a version 2 hierarchy has no controllers, but runc makes groups there all
+the same.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The command lines and configuration files of Kubernetes' parts, as data. Pure.
 
-Flags that are not obvious have their reason in `test-cluster.md` 3, "trap" and "flags that matter".
+Flags that are not obvious have their reason in `docs/test-cluster.md#traps`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,15 +60,15 @@ def built(recipe: Recipe) -> Path:
     return folder / _ARCHIVE
 
 
-def build_all() -> list[Path]:
-    """Build all images at the same time, as one build keeps one core busy; their archives.
+def build_all(recipes: Sequence[Recipe] = RECIPES) -> list[Path]:
+    """Build images at the same time, as one build keeps one core busy; their archives.
 
     Raises:
         ClusterError: one cannot be built.
     """
     parts.build(parts.base())
-    with ThreadPoolExecutor(len(RECIPES)) as pool:
-        return [*pool.map(built, RECIPES)]
+    with ThreadPoolExecutor(len(recipes)) as pool:
+        return [*pool.map(built, recipes)]
 
 
 def copied(dockerfile: str) -> list[str]:

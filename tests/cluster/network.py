@@ -1,4 +1,4 @@
-"""The cables, addresses and routes of a cluster (`test-cluster.md` 3).
+"""The cables, addresses and routes of a cluster (`docs/test-cluster.md#network`).
 
 What to do is computed as lines for `ip -batch`; `wire` says them in the namespaces of the places.
 """

@@ -31,6 +31,7 @@ from .progress import doing, say
 from .versions import Kubernetes
 
 SERVICE_MONITORS: Final = "monitoring.coreos.com_servicemonitors.yaml"
+CERTIFICATES: Final = "crd-certificates.yaml"
 _HERE: Final = Path(__file__).parent
 _DONE: Final = "built"
 _LOG: Final = "build.log"
@@ -171,6 +172,12 @@ def helm(version: str = versions.HELM) -> Part:
     return installed("helm", version, package, versions.helm_linker_flags(version))
 
 
+def promtool() -> Part:
+    """Prometheus' promtool, without what only discovers targets in clouds."""
+    package = "github.com/prometheus/prometheus/cmd/promtool"
+    return installed("promtool", versions.PROMETHEUS, package, tags="remove_all_sd")
+
+
 def service_monitors() -> Part:
     """The CRD of ServiceMonitors, `SERVICE_MONITORS` in the folder."""
     module = f"github.com/prometheus-operator/prometheus-operator@v{versions.PROMETHEUS_OPERATOR}"
@@ -181,6 +188,19 @@ def service_monitors() -> Part:
         (workshop.folder / SERVICE_MONITORS).write_bytes(source.read_bytes())
 
     return Part("servicemonitors", versions.PROMETHEUS_OPERATOR, make)
+
+
+def certificates() -> Part:
+    """The CRD of cert-manager's Certificates, `CERTIFICATES` in the folder."""
+    module = f"github.com/cert-manager/cert-manager@v{versions.CERT_MANAGER}"
+
+    def make(workshop: Workshop) -> None:
+        source = from_proxy(module, "Dir") / "deploy" / "crds" / CERTIFICATES
+        lines = source.read_text().splitlines(keepends=True)
+        # What else is in it is for the templates of its chart.
+        (workshop.folder / CERTIFICATES).write_text("".join(e for e in lines if "{{" not in e))
+
+    return Part("certmanager", versions.CERT_MANAGER, make)
 
 
 def pause() -> Part:
@@ -264,12 +284,12 @@ def _locked(part: Part) -> Iterator[int]:
         yield guard.fileno()
 
 
-def installed(name: str, version: str, package: str, facts: str = "") -> Part:
-    """A program of one package; `facts` are linker flags that tell it something."""
+def installed(name: str, version: str, package: str, facts: str = "", tags: str = "") -> Part:
+    """A program of one package; `facts` are linker flags that tell it something, `tags` Go's."""
 
     def make(workshop: Workshop) -> None:
         variables = {"CGO_ENABLED": "0", "GOBIN": str(workshop.folder)}
-        flags = ["-ldflags", f"-s -w {facts}"]
+        flags = ["-tags", tags, "-ldflags", f"-s -w {facts}"]
         workshop.run([_go(), "install", *flags, f"{package}@v{version}"], **variables)
 
     return Part(name, f"{version}-{digest(facts.encode())}" if facts else version, make)

@@ -5,7 +5,7 @@ Rules:
 * A *place* is a set of namespaces (network, mounts, processes, host name) held by one process:
   `control`, with the control plane and the bridge that joins all, and one per node.
 * Every cluster has the same addresses. Its networks are its own namespaces, which nothing joins to
-  the machine or to another cluster, so two of them cannot meet (`test-cluster.md` 3).
+  the machine or to another cluster, so two of them cannot meet (`docs/test-cluster.md#network`).
 * A place sees the work folder's `PLACE/run`, `PLACE/lib` and `PLACE/log` as its /run, /var/lib and
   /var/log. All programs run with their usual paths, and several nodes share nothing.
 """

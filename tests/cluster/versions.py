@@ -1,6 +1,6 @@
 """Which versions a test cluster is made of, and what differs between them. Pure.
 
-Rules, all from `test-cluster.md` 2:
+Rules (`docs/test-cluster.md#the-one-program`):
 
 * Kubernetes' modules are released twice: `k8s.io/kubernetes` as v1.34.4, its staging modules as
   v0.34.4. A program that imports the first must replace each staging module by name.
@@ -24,8 +24,11 @@ HELM: Final = "3.19.0"
 HELM_4: Final = "4.3.2"
 HELM_3_MINOR: Final = "34"
 """The Kubernetes 1.x that Helm 3's release renders for without a cluster; 4 knows it by itself."""
+PROMETHEUS: Final = "0.316.0"
+"""Prometheus 3.16, by the version of its Go module."""
 PROMETHEUS_OPERATOR: Final = "0.85.0"
 """The one version whose whole module Go's proxy was seen to have."""
+CERT_MANAGER: Final = "1.18.2"
 DEBIAN: Final = "bookworm"
 """The Debian of the tests' base image: its Python is 3.11, as in `python:3.11-slim`."""
 PYTHON: Final = "3.11"
@@ -72,12 +75,12 @@ class Kubernetes:
 
     @property
     def fails_on_cgroup_v1(self) -> bool:
-        """Whether the kubelet refuses cgroup v1 unless told otherwise (`test-cluster.md` 3)."""
+        """Whether the kubelet refuses cgroup v1 unless told otherwise."""
         return (self.major, self.minor) >= _FAILS_ON_CGROUP_V1
 
     @property
     def linker_flags(self) -> str:
-        """Make the program say its version: clients check it (`test-cluster.md` 2)."""
+        """Make the program say its version: clients check it."""
         package = "k8s.io/component-base/version"
         facts = {
             "gitVersion": f"v{self}",

@@ -1,4 +1,4 @@
-"""Slow, silent and too many clients: `design.md` 7. The server is told the time, nobody waits."""
+"""Slow, silent and too many clients. The server is told the time, nobody waits."""
 
 from __future__ import annotations
 

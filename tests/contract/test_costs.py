@@ -291,6 +291,26 @@ async def test_a_head_without_an_end_is_431(node: Running) -> None:
     assert answer.status in (400, 431)
 
 
+async def test_others_are_served_while_a_large_list_is_encoded(node: Running) -> None:
+    """The first list after a start has thousands of documents that nobody has asked for yet."""
+    for number in range(10 * limits.ENCODED_AT_ONCE):
+        found = jsoncodec.decode_instance(json.dumps(document("FOO", f"i{number}")).encode(), 0)
+        node.node.registry.register(found, Origin.CLIENT, 0)
+    done: list[str] = []
+
+    async def fetch() -> None:
+        assert len((await node.get("/apps")).json["applications"]["application"]) == 1
+        done.append("list")
+
+    async def look_up() -> None:
+        await node.get("/apps/FOO/i1")
+        done.append("look-up")
+
+    await asyncio.gather(fetch(), fetch(), look_up())
+
+    assert done == ["look-up", "list", "list"]
+
+
 async def test_large_answers_that_nobody_reads_are_bounded(node: Running) -> None:
     """Those that have waited longest are cut off; clients that are sent the same hold it once."""
     for number in range(100):

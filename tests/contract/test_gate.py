@@ -1,4 +1,4 @@
-"""When lists are refused: rows 124 to 126, 207, 208 and 215 of `eureka-protocol.md` 10."""
+"""When lists are refused: cases 124 to 126, 207, 208 and 215 of `docs/protocol/cases.md`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def statuses(node: Running, *paths: str, **headers: str) -> list[int]:
 
 
 async def test_before_the_copy_lists_are_503_and_writes_are_taken(node: Running) -> None:
-    """Ours: an incomplete list would take healthy instances from every client (row 125)."""
+    """Ours: an incomplete list would take healthy instances from every client (case 125)."""
     node.node.gate.stage = Stage.STARTING
 
     assert await statuses(node, *LISTS) == [503] * 5
@@ -48,7 +48,7 @@ async def test_before_the_copy_an_unknown_lease_may_be_known_later(
 
 
 async def test_an_empty_start_may_shut_the_gate(start: Start) -> None:
-    """Row 124: Netflix' `waitTimeInMsWhenSyncEmpty`."""
+    """Case 124: Netflix' `waitTimeInMsWhenSyncEmpty`."""
     node = await start(wait_when_sync_empty_s=300)
 
     assert (await node.reg()).status == 204
@@ -59,7 +59,7 @@ async def test_an_empty_start_may_shut_the_gate(start: Start) -> None:
 
 
 async def test_deltas_may_be_switched_off(start: Start) -> None:
-    """Row 126."""
+    """Case 126."""
     node = await start(disable_delta=True)
     await node.reg()
 
@@ -67,7 +67,7 @@ async def test_deltas_may_be_switched_off(start: Start) -> None:
 
 
 async def test_a_cache_may_be_had(start: Start) -> None:
-    """Row 215, restored by a setting: what Java serves for 30 s."""
+    """Case 215, restored by a setting: what Java serves for 30 s."""
     node = await start(read_only_cache_s=30)
     await node.reg()
     first = await node.get("/apps")
@@ -81,7 +81,7 @@ async def test_a_cache_may_be_had(start: Start) -> None:
 
 
 async def test_by_default_nothing_is_ever_stale(node: Running) -> None:
-    """Rows 215 and 216: what was written is read, in every form and at once."""
+    """Cases 215 and 216: what was written is read, in every form and at once."""
     for number in range(5):
         assert (await node.reg(instance_id=f"i{number}", vipAddress="v")).status == 204
         for path in ("/apps", "/apps/delta", "/vips/v"):
@@ -94,7 +94,7 @@ RATE = {"rate_limit": True, "rate_limit_burst": 2}
 
 
 async def test_fetches_beyond_the_rate_are_503(start: Start) -> None:
-    """Row 207; tokens come back with time."""
+    """Case 207; tokens come back with time."""
     node = await start(**RATE)
     await node.reg()
 
@@ -105,7 +105,7 @@ async def test_fetches_beyond_the_rate_are_503(start: Start) -> None:
 
 
 async def test_only_fetches_below_apps_are_limited(start: Start) -> None:
-    """7.6: addresses, instances and writes never are."""
+    """Addresses, instances and writes never are."""
     node = await start(**RATE, rate_limit_fetches_per_s=1)
     await node.reg(vipAddress="v")
     await statuses(node, "/apps", "/apps", "/apps")

@@ -1,4 +1,4 @@
-"""Heartbeats, cancellations, overrides, metadata: rows 56 to 101 of `eureka-protocol.md` 10."""
+"""Heartbeats, cancellations, overrides, metadata: cases 56 to 101 of `docs/protocol/cases.md`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OOS = "OUT_OF_SERVICE"
 
 
 async def test_a_renewal_of_an_unknown_lease_is_404_without_a_body(node: Running) -> None:
-    """Row 56: Netflix' clients read any body as an instance, and never register again."""
+    """Case 56: Netflix' clients read any body as an instance, and never register again."""
     answer = await node.put("/apps/FOO/i1")
 
     assert (answer.status, answer.body, answer.headers["content-length"]) == (404, b"", "0")
@@ -52,7 +52,7 @@ async def test_renewals(node: Running, path: str, headers: dict[str, str], statu
 
 
 async def test_a_renewal_that_is_refused_renews_nothing(node: Running) -> None:
-    """Row 63: Java answers 500 after the lease was renewed."""
+    """Case 63: Java answers 500 after the lease was renewed."""
     await node.reg()
     before = node.node.registry.renewals
 
@@ -68,7 +68,7 @@ async def test_a_renewal_that_is_refused_renews_nothing(node: Running) -> None:
 async def test_the_body_of_a_renewal_is_ignored(
     node: Running, body: bytes, headers: dict[str, str]
 ) -> None:
-    """Row 64: Jersey 2 and 3 send `{}`, others an empty one with a type."""
+    """Case 64: Jersey 2 and 3 send `{}`, others an empty one with a type."""
     await node.reg()
 
     answer = await node.ask("PUT", "/eureka/apps/FOO/i1", headers, body)
@@ -80,7 +80,7 @@ async def test_the_body_of_a_renewal_is_ignored(
 async def test_a_peer_with_an_older_document_gets_ours(
     node: Running, accept: dict[str, str], *, json: bool
 ) -> None:
-    """Row 61."""
+    """Case 61."""
     await node.reg()
 
     path = f"/apps/FOO/i1?lastDirtyTimestamp={D - 1}"
@@ -92,7 +92,7 @@ async def test_a_peer_with_an_older_document_gets_ours(
 
 
 async def test_a_peers_renewal_brings_its_override(node: Running) -> None:
-    """Row 62."""
+    """Case 62."""
     await node.reg()
 
     path = f"/apps/FOO/i1?lastDirtyTimestamp={D + 1}&overriddenstatus={OOS}"
@@ -104,7 +104,7 @@ async def test_a_peers_renewal_brings_its_override(node: Running) -> None:
 async def test_the_status_of_a_renewal_is_ignored_with_javas_rules(
     start: Callable[..., Awaitable[Running]],
 ) -> None:
-    """Row 67."""
+    """Case 67."""
     node = await start(conflict_rules=Rules.JAVA)
     await node.reg(status="STARTING")
 
@@ -164,7 +164,7 @@ async def test_a_client_comes_back_from_a_newer_document_of_a_peer(node: Running
     [("PUT", "/status?value=UNKNOWN"), ("DELETE", "/status"), ("DELETE", "/status?value=UNKNOWN")],
 )
 async def test_an_unknown_instance_has_to_register(node: Running, method: str, path: str) -> None:
-    """Rows 68, 69 and 84."""
+    """Cases 68, 69 and 84."""
     await node.reg()
     await node.put(f"/apps/FOO/i1/status?value={OOS}")
 
@@ -174,7 +174,7 @@ async def test_an_unknown_instance_has_to_register(node: Running, method: str, p
 
 
 async def test_a_client_without_its_override_is_itself_again(node: Running) -> None:
-    """Row 69."""
+    """Case 69."""
     await node.reg()
     await node.put(f"/apps/FOO/i1/status?value={OOS}")
     await node.delete("/apps/FOO/i1/status")
@@ -185,7 +185,7 @@ async def test_a_client_without_its_override_is_itself_again(node: Running) -> N
 
 
 async def test_an_override_of_unknown_holds(node: Running) -> None:
-    """Row 231."""
+    """Case 231."""
     await node.reg()
     await node.put("/apps/FOO/i1/status?value=UNKNOWN")
 
@@ -195,7 +195,7 @@ async def test_an_override_of_unknown_holds(node: Running) -> None:
 
 
 async def test_the_last_renewal_is_shown_as_it_was(node: Running) -> None:
-    """Row 70, ours: Java adds the lease's duration, which no client reads."""
+    """Case 70, ours: Java adds the lease's duration, which no client reads."""
     await node.reg()
     node.clock.advance(7)
     await node.put("/apps/FOO/i1")
@@ -204,7 +204,7 @@ async def test_the_last_renewal_is_shown_as_it_was(node: Running) -> None:
 
 
 async def test_an_expired_lease_can_be_renewed_until_it_is_evicted(node: Running) -> None:
-    """Rows 71 and 156, with our exact lease: 90 s are 90 s, renewed or not."""
+    """Cases 71 and 156, with our exact lease: 90 s are 90 s, renewed or not."""
     for number in range(10):
         await node.reg(instance_id=f"i{number}")
     node.clock.advance(60)
@@ -222,7 +222,7 @@ async def test_an_expired_lease_can_be_renewed_until_it_is_evicted(node: Running
 
 
 async def test_a_cancelled_lease_is_gone(node: Running) -> None:
-    """Rows 73, 74 and 77."""
+    """Cases 73, 74 and 77."""
     await node.reg()
 
     answer = await node.delete("/apps/FOO/i1", {"Accept": "text/html, image/gif, */*; q=0.2"})
@@ -236,7 +236,7 @@ async def test_a_cancelled_lease_is_gone(node: Running) -> None:
 
 
 async def test_an_override_ends_with_its_lease(node: Running) -> None:
-    """Row 75."""
+    """Case 75."""
     await node.reg()
     await node.put(f"/apps/FOO/i1/status?value={OOS}")
     await node.delete("/apps/FOO/i1")
@@ -246,7 +246,7 @@ async def test_an_override_ends_with_its_lease(node: Running) -> None:
 
 
 async def test_cancelling_what_is_not_there_harms_no_other(node: Running) -> None:
-    """Row 76, ours: Java removes the override of whoever has that id."""
+    """Case 76, ours: Java removes the override of whoever has that id."""
     await node.reg()
     await node.put(f"/apps/FOO/i1/status?value={OOS}")
 
@@ -255,7 +255,7 @@ async def test_cancelling_what_is_not_there_harms_no_other(node: Running) -> Non
 
 
 async def test_the_others_stay(node: Running) -> None:
-    """Row 78."""
+    """Case 78."""
     await node.reg()
     await node.reg(instance_id="i2")
     await node.delete("/apps/FOO/i1")
@@ -269,7 +269,7 @@ async def test_the_others_stay(node: Running) -> None:
 
 
 async def test_an_override_outlives_renewals_and_registrations(node: Running) -> None:
-    """Rows 79, 80, 81 and 94."""
+    """Cases 79, 80, 81 and 94."""
     await node.reg()
 
     assert (await node.put(f"/apps/FOO/i1/status?value={OOS}")).raw.startswith(b"HTTP/1.1 200")
@@ -315,7 +315,7 @@ async def test_after_an_override(
 
 
 async def test_removing_no_override_changes_nothing(node: Running) -> None:
-    """Row 85."""
+    """Case 85."""
     await node.reg()
     version = node.node.registry.version
 
@@ -325,7 +325,7 @@ async def test_removing_no_override_changes_nothing(node: Running) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 async def test_there_is_nothing_to_override(node: Running, method: str) -> None:
-    """Rows 86 and 87."""
+    """Cases 86 and 87."""
     answer = await node.ask(method, "/eureka/apps/FOO/i1/status?value=DOWN")
 
     assert (answer.status, answer.body) == (404, b"")
@@ -359,7 +359,7 @@ async def test_a_bad_override_is_400_and_changes_nothing(
 
 
 async def test_an_override_that_says_nothing_new_is_none(node: Running) -> None:
-    """Row 89; the first of two values wins (Appendix D)."""
+    """Case 89; the first of two values wins (case D4)."""
     await node.reg()
 
     assert (await node.put("/apps/FOO/i1/status?value=UP&value=DOWN")).status == 200
@@ -377,7 +377,7 @@ async def test_an_override_that_says_nothing_new_is_none(node: Running) -> None:
 async def test_an_override_brings_a_newer_moment_with_javas_rules_only(
     start: Callable[..., Awaitable[Running]], rules: Rules, moment: int, kept: str
 ) -> None:
-    """Rows 90 and 91; it would age what the client says next."""
+    """Cases 90 and 91; it would age what the client says next."""
     node = await start(conflict_rules=rules)
     await node.reg(lastDirtyTimestamp=1000)
     await node.put(f"/apps/FOO/i1/status?value=DOWN&lastDirtyTimestamp={moment}")
@@ -386,7 +386,7 @@ async def test_an_override_brings_a_newer_moment_with_javas_rules_only(
 
 
 async def test_an_override_may_follow_another(node: Running) -> None:
-    """Row 92."""
+    """Case 92."""
     await node.reg()
     await node.put("/apps/FOO/i1/status?value=DOWN")
     await node.put("/apps/FOO/i1/status?value=UP")
@@ -413,7 +413,7 @@ async def test_an_override_may_follow_another(node: Running) -> None:
     ],
 )
 async def test_metadata_is_added(node: Running, query: str, metadata: dict[str, str]) -> None:
-    """Rows 96 to 101."""
+    """Cases 96 to 101."""
     await node.reg(metadata={"k": "v"})
 
     assert (await node.put(f"/apps/FOO/i1/metadata{query}")).status == 200
@@ -424,12 +424,12 @@ async def test_metadata_is_added(node: Running, query: str, metadata: dict[str, 
 
 
 async def test_metadata_of_an_unknown_lease(node: Running) -> None:
-    """Row 98."""
+    """Case 98."""
     assert (await node.put("/apps/FOO/i1/metadata?a=1")).status == 404
 
 
 async def test_metadata_ends_with_the_next_registration(node: Running) -> None:
-    """Row 101."""
+    """Case 101."""
     await node.reg()
     await node.put("/apps/FOO/i1/metadata?a=1")
     await node.reg()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from eureka_registry import __version__
+from eureka_registry.core.outbox import DropReason
 from eureka_registry.http.gate import Stage
+from eureka_registry.http.rules import Rule
 from support.server import JSON, Running, running
 
+PAGE = (Path(__file__).parents[2] / "docs" / "registry-metrics.md").read_text()
 PROBES = ("/livez", "/readyz", "/startupz")
 
 
@@ -158,3 +164,22 @@ async def test_the_management_port_serves_no_eureka(node: Running) -> None:
     """It may be open to others than the API is."""
     assert (await node.ask("GET", "/eureka/apps", management=True)).status == 404
     assert (await node.ask("POST", "/metrics", management=True)).status == 405
+
+
+async def test_page_of_metrics_has_exactly_those_that_are_exposed(node: Running) -> None:
+    """With their labels; that of the certificate is there with TLS only (`test_tls.py`)."""
+    answer = await node.ask("GET", "/metrics", management=True)
+    exposed = set(re.findall(r"^# HELP (eureka_\w+)", answer.body.decode(), re.MULTILINE))
+    rows = re.findall(r"^\| `(eureka_\w+)` \|", PAGE, re.MULTILINE)
+
+    assert len(set(rows)) == len(rows)
+    assert set(rows) == exposed | {"eureka_certificate_not_after_seconds"}
+    named = set(re.findall(r"eureka_\w+", PAGE.partition("## Worth an alert")[2]))
+    assert named <= set(rows)
+
+
+async def test_page_of_metrics_has_every_rule_and_reason() -> None:
+    """Values of labels are what alerts select by."""
+    for label, values in (("rule", Rule), ("reason", DropReason)):
+        (listed,) = re.findall(rf"`{label}`: ([^|]+) \|", PAGE)
+        assert listed.split(", ") == [each.value for each in values]

@@ -1,4 +1,4 @@
-"""Base paths, methods, conditions, encodings: `eureka-protocol.md` 1.1, 1.6 and Appendix E."""
+"""Base paths, methods, conditions, encodings: `docs/protocol/http.md#base-paths`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_the_whole_url_may_be_named(node: Running) -> None:
 async def test_ids_are_found_as_they_are_and_percent_encoded(
     node: Running, instance_id: str
 ) -> None:
-    """Appendix E: some send `:` as it is, some `%3A`; Java cuts `;…` off and refuses `%5C`."""
+    """Some send `:` as it is, some `%3A`; Java cuts `;…` off and refuses `%5C`."""
     assert (await node.reg(instance_id=instance_id)).status == 204
 
     ways = {quote(instance_id, safe=""), quote(instance_id, safe=":;,")}
@@ -89,7 +89,7 @@ async def test_an_encoded_slash_is_part_of_an_id(node: Running) -> None:
 
 
 async def test_an_application_may_be_called_delta(node: Running) -> None:
-    """Appendix D: `POST /apps/delta` is 405; what is below works."""
+    """As in Java `POST /apps/delta` is 405; what is below works."""
     assert (await node.post(document("DELTA"), app="delta")).status == 405
     assert (await node.post(document("DELTA"), app="DELTA")).status == 204
     assert (await node.put("/apps/delta/i1")).status == 200
@@ -187,7 +187,7 @@ async def test_a_body_is_invited(node: Running) -> None:
 
 
 async def test_content_headers_of_a_get_are_ignored(node: Running) -> None:
-    """Appendix E: Spring, fargo and arthurhlt send a content type with everything."""
+    """Spring, fargo and arthurhlt send a content type with everything."""
     await node.reg()
 
     answer = await node.get("/apps", Content_Type="application/json", Content_Length="0")

@@ -1,4 +1,4 @@
-"""Look-ups and deltas: rows 102 to 140 of `eureka-protocol.md` 10."""
+"""Look-ups and deltas: cases 102 to 140 of `docs/protocol/cases.md`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EMPTY_XML = (
 
 
 async def test_an_empty_registry(node: Running) -> None:
-    """Rows 102 and 103, byte for byte."""
+    """Cases 102 and 103, byte for byte."""
     json = await node.ask("GET", "/eureka/apps", JSON)
     xml = await node.ask("GET", "/eureka/apps")
 
@@ -29,7 +29,7 @@ async def test_an_empty_registry(node: Running) -> None:
 
 
 async def test_lists_of_one_are_lists(node: Running) -> None:
-    """Row 104: Spring sees nothing in an object."""
+    """Case 104: Spring sees nothing in an object."""
     await node.reg()
 
     applications = (await node.get("/apps")).json["applications"]
@@ -57,7 +57,7 @@ async def test_lists_of_one_are_lists(node: Running) -> None:
 async def test_the_label_says_what_is_sent(
     node: Running, path: str, accept: str | None, content_type: str
 ) -> None:
-    """Rows 105 and 106; never 406, never JSON for who did not ask."""
+    """Cases 105 and 106; never 406, never JSON for who did not ask."""
     await node.reg(vipAddress="v", secureVipAddress="s")
 
     answer = await node.ask("GET", f"/eureka{path}", {"Accept": accept} if accept else {})
@@ -67,7 +67,7 @@ async def test_the_label_says_what_is_sent(
 
 
 async def test_what_is_not_there_is_404_without_a_body(node: Running) -> None:
-    """Rows 108, 113, 114 and 217 (ours: ALL_APPS is no application)."""
+    """Cases 108, 113, 114 and 217 (ours: ALL_APPS is no application)."""
     await node.reg()
     for path in ("/apps/NOPE", "/apps/FOO/zz", "/instances/zz", "/apps/ALL_APPS", "/apps/a/b/c/d"):
         answer = await node.get(path)
@@ -75,7 +75,7 @@ async def test_what_is_not_there_is_404_without_a_body(node: Running) -> None:
 
 
 async def test_one_application_and_one_instance(node: Running) -> None:
-    """Rows 109, 112 and 114."""
+    """Cases 109, 112 and 114."""
     await node.reg()
 
     assert (await node.get("/apps/foo")).json["application"]["name"] == "FOO"
@@ -85,7 +85,7 @@ async def test_one_application_and_one_instance(node: Running) -> None:
 
 
 async def test_compact_documents_have_no_lease(node: Running) -> None:
-    """Rows 110 and 111."""
+    """Cases 110 and 111."""
     await node.reg(metadata={"a": "1"})
 
     (brief,) = (await node.get("/apps/FOO", X_Eureka_Accept="COMPACT")).json["application"][
@@ -98,7 +98,7 @@ async def test_compact_documents_have_no_lease(node: Running) -> None:
 
 
 async def test_jerseys_brackets_mean_full(node: Running) -> None:
-    """Appendix E: Jersey 3 sends `[compact]`, and Java answers full."""
+    """Jersey 3 sends `[compact]`, and Java answers full."""
     await node.reg()
 
     full = await node.get("/apps")
@@ -107,7 +107,7 @@ async def test_jerseys_brackets_mean_full(node: Running) -> None:
 
 
 async def test_an_unknown_address_is_an_empty_list(node: Running) -> None:
-    """Row 115: never 404."""
+    """Case 115: never 404."""
     for path in ("/vips/none", "/svips/none"):
         assert (await node.get(path)).body == (
             b'{"applications":{"versions__delta":"-1","apps__hashcode":"","application":[]}}'
@@ -115,7 +115,7 @@ async def test_an_unknown_address_is_an_empty_list(node: Running) -> None:
 
 
 async def test_addresses(node: Running) -> None:
-    """Rows 43, 116, 117 and 118: every status, each name of several, case matters."""
+    """Cases 43, 116, 117 and 118: every status, each name of several, case matters."""
     await node.reg(vipAddress="a,Abc", secureVipAddress="s", status="DOWN")
 
     for path in ("/vips/a", "/vips/Abc", "/svips/s"):
@@ -127,7 +127,7 @@ async def test_addresses(node: Running) -> None:
 
 
 async def test_the_hash_counts_by_status(node: Running) -> None:
-    """Row 119."""
+    """Case 119."""
     for number, status in enumerate(("UP", "UP", "DOWN", "STARTING", OOS)):
         await node.reg(instance_id=f"i{number}", status=status)
 
@@ -138,7 +138,7 @@ async def test_the_hash_counts_by_status(node: Running) -> None:
 @pytest.mark.parametrize("path", ["/apps", "/apps/delta", "/apps/FOO"])
 @pytest.mark.parametrize("accept", ["application/json", "application/xml"])
 async def test_compressed_lists_hold_the_same(node: Running, path: str, accept: str) -> None:
-    """Rows 120 and 121; read by two implementations."""
+    """Cases 120 and 121; read by two implementations."""
     for number in range(3):
         await node.reg(instance_id=f"i{number}")
         await node.reg("BAR", f"j{number}")
@@ -154,7 +154,7 @@ async def test_compressed_lists_hold_the_same(node: Running, path: str, accept: 
 
 
 async def test_version_1_shows_unknown_states_as_down(node: Running) -> None:
-    """Rows 122 and 232, ours: the true status wherever version 1 was not asked for."""
+    """Cases 122 and 232, ours: the true status wherever version 1 was not asked for."""
     await node.reg(status=OOS)
 
     async def xml(path: str) -> str | None:
@@ -167,14 +167,14 @@ async def test_version_1_shows_unknown_states_as_down(node: Running) -> None:
 
 @pytest.mark.parametrize("query", ["?regions=", "?regions=mars", "?regions=a,b,,"])
 async def test_unknown_regions_add_nothing(node: Running, query: str) -> None:
-    """Row 123."""
+    """Case 123."""
     await node.reg()
 
     assert (await node.get(f"/apps{query}")).body == (await node.get("/apps")).body
 
 
 async def test_the_types_of_values(node: Running) -> None:
-    """Rows 127, 128 and 129."""
+    """Cases 127, 128 and 129."""
     await node.reg()
 
     state = await node.state()
@@ -190,14 +190,14 @@ async def test_the_types_of_values(node: Running) -> None:
 
 
 async def test_groups_of_amazon_are_not_served(node: Running) -> None:
-    """Row 130."""
+    """Case 130."""
     answer = await node.put("/asg/x/status?value=ENABLED")
 
     assert (answer.status, answer.body) == (400, b"")
 
 
 async def test_the_status_document(node: Running) -> None:
-    """Row 131; JSON works, too (ours: Java 500)."""
+    """Case 131; JSON works, too (ours: Java 500)."""
     xml = (await node.ask("GET", "/eureka/status")).xml
     json = (await node.get("/status")).json
 
@@ -255,7 +255,7 @@ async def test_the_delta_holds_the_latest_state(
 
 
 async def test_the_version_of_a_delta_grows_with_changes_only(node: Running) -> None:
-    """Row 133: py skips a delta whose version and hash are those of the last one."""
+    """Case 133: py skips a delta whose version and hash are those of the last one."""
     await node.reg()
     first = await delta(node)
     await node.put("/apps/FOO/i1")
@@ -268,7 +268,7 @@ async def test_the_version_of_a_delta_grows_with_changes_only(node: Running) -> 
 
 
 async def test_a_delta_leads_from_nothing_to_everything(node: Running) -> None:
-    """Row 139."""
+    """Case 139."""
     for number in range(10):
         await node.reg(instance_id=f"i{number}", status="DOWN" if number % 3 else "UP")
 
@@ -293,7 +293,7 @@ async def test_departures_are_short_and_last(node: Running) -> None:
 
 
 async def test_an_eviction_is_a_departure(node: Running) -> None:
-    """Row 140."""
+    """Case 140."""
     await node.reg()
     node.clock.advance(91)
     node.peer._evict()

@@ -1,4 +1,4 @@
-"""Two real peers, of which one mirrors the other as another region (`eureka-protocol.md` 6.4)."""
+"""Two real peers, of which one mirrors the other (`docs/protocol/regions.md#other-regions`)."""
 
 from __future__ import annotations
 

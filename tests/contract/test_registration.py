@@ -1,4 +1,4 @@
-"""Registration and re-registration: rows 1 to 55 and 218 to 237 of `eureka-protocol.md` 10."""
+"""Registration and re-registration: cases 1 to 55 and 218 to 237 of `docs/protocol/cases.md`."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ async def test_a_body_that_cannot_be_read_gets_javas_envelope(
     "content_type", ["text/plain", "application/octet-stream", "application/json; charset=utf-16"]
 )
 async def test_other_content_types_are_415(node: Running, content_type: str) -> None:
-    """Row 37, and the charsets of 1.8."""
+    """Case 37, and charsets that Java does not read."""
     answer = await node.post(document(), headers={"Content-Type": content_type})
 
     assert (answer.status, answer.body) == (415, b"")
@@ -246,12 +246,12 @@ async def test_other_content_types_are_415(node: Running, content_type: str) -> 
     "content_type", ["application/json; charset=utf-8", "application/json;charset=ISO-8859-1"]
 )
 async def test_charsets_that_java_reads_are_taken(node: Running, content_type: str) -> None:
-    """Row 41: Steeltoe sends one."""
+    """Case 41: Steeltoe sends one."""
     assert (await node.post(document(), headers={"Content-Type": content_type})).status == 204
 
 
 async def test_xml_is_registered_as_json_is(node: Running) -> None:
-    """Rows 2, 18, 26, 219 and 228."""
+    """Cases 2, 18, 26, 219 and 228."""
     body = MINIMAL_XML.replace(
         b"</instance>",
         b"<status>up</status><metadata><a__b>1</a__b><e_-f>2</e_-f><x_y>3</x_y></metadata>"
@@ -268,7 +268,7 @@ async def test_xml_is_registered_as_json_is(node: Running) -> None:
 
 
 async def test_metadata_keys_are_escaped_in_xml(node: Running) -> None:
-    """Row 218: Prometheus' users rely on the doubled underscores."""
+    """Case 218: Prometheus' users rely on the doubled underscores."""
     await node.reg(metadata={"a_b": "1", "c$d": "2"})
 
     metadata = (await node.ask("GET", "/eureka/apps/FOO/i1")).xml.find("metadata")
@@ -278,7 +278,7 @@ async def test_metadata_keys_are_escaped_in_xml(node: Running) -> None:
 
 
 async def test_the_smallest_document_gets_javas_defaults(node: Running) -> None:
-    """Rows 17 and 19."""
+    """Cases 17 and 19."""
     await node.post(MINIMAL)
 
     state = await node.state("FOO", "h1")
@@ -307,14 +307,14 @@ async def test_the_id_falls_back(
 
 
 async def test_the_path_is_read_in_any_case(node: Running) -> None:
-    """Row 4."""
+    """Case 4."""
     await node.post(document(), app="foo")
 
     assert (await node.get("/apps/FOO")).status == 200
 
 
 async def test_a_compressed_body_is_read(node: Running) -> None:
-    """Row 42: Netflix's server takes it, Spring's does not."""
+    """Case 42: Netflix's server takes it, Spring's does not."""
     body = gzip.compress(json.dumps(document()).encode())
 
     assert (await node.post(body, headers={"Content-Encoding": "gzip"})).status == 204
@@ -322,7 +322,7 @@ async def test_a_compressed_body_is_read(node: Running) -> None:
 
 
 async def test_an_accept_header_never_refuses_a_registration(node: Running) -> None:
-    """Appendix D: Java answers 406 to `text/html` and stores nothing."""
+    """Java answers 406 to `text/html` and stores nothing."""
     assert (await node.reg(headers={"Accept": "text/html"})).status == 204
 
 
@@ -369,7 +369,7 @@ async def test_a_client_may_change_its_status(
 
 
 async def test_registering_again_begins_a_lease_but_not_a_service(node: Running) -> None:
-    """Rows 53 and 54."""
+    """Cases 53 and 54."""
     await node.reg()
     began = node.clock.now_ms
     node.clock.advance(10)
@@ -383,7 +383,7 @@ async def test_registering_again_begins_a_lease_but_not_a_service(node: Running)
 
 
 async def test_an_override_is_of_one_application_only(node: Running) -> None:
-    """Row 55, ours: Java keeps overrides by id alone."""
+    """Case 55, ours: Java keeps overrides by id alone."""
     await node.reg("FOO")
     await node.reg("BAR")
     await node.put("/apps/FOO/i1/status?value=OUT_OF_SERVICE")

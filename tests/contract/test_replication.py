@@ -1,4 +1,4 @@
-"""Batches: rows 159 to 179 and 233 to 236 of `eureka-protocol.md` 10."""
+"""Batches: cases 159 to 179 and 233 to 236 of `docs/protocol/cases.md`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def statuses(node: Running, *items: object) -> list[int]:
 
 
 async def test_a_registration_is_stored(node: Running) -> None:
-    """Row 159; the answer's bytes are those of Java."""
+    """Case 159; the answer's bytes are those of Java."""
     answer = await node.batch(register())
 
     assert answer.body == b'{"responseList":[{"statusCode":200}]}'
@@ -105,7 +105,7 @@ async def test_each_item_has_its_own_answer(
 
 
 async def test_an_older_renewal_gets_our_document(node: Running) -> None:
-    """Row 164: bare, without `instance` around it."""
+    """Case 164: bare, without `instance` around it."""
     await node.reg()
 
     answer = await node.batch(item("Heartbeat", lastDirtyTimestamp=D - 1))
@@ -116,7 +116,7 @@ async def test_an_older_renewal_gets_our_document(node: Running) -> None:
 
 
 async def test_a_newer_renewal_brings_its_override(node: Running) -> None:
-    """Row 165."""
+    """Case 165."""
     await node.reg()
 
     renewal = item("Heartbeat", lastDirtyTimestamp=D + 1, overriddenStatus=OOS)
@@ -126,7 +126,7 @@ async def test_a_newer_renewal_brings_its_override(node: Running) -> None:
 
 
 async def test_overrides_come_and_go(node: Running) -> None:
-    """Rows 167, 168, 169; without a status the removal leaves UNKNOWN (Appendix D)."""
+    """Cases 167, 168, 169; without a status the removal leaves UNKNOWN."""
     await node.reg()
 
     assert await statuses(node, item("StatusUpdate", status=OOS)) == [200]
@@ -165,7 +165,7 @@ async def test_whole_requests(
 
 
 async def test_text_is_no_batch(node: Running) -> None:
-    """Appendix D: 415 for `text/plain`; any `Accept` gets JSON (ours: Java 406 or XML)."""
+    """Case D9: 415 for `text/plain`; any `Accept` gets JSON (ours: Java 406 or XML)."""
     assert (await node.batch(register(), **{"Content-Type": "text/plain"})).status == 415
     assert node.node.registry.size == 0
     for accept in ("text/html", "*/*", "application/xml"):
@@ -176,7 +176,7 @@ async def test_text_is_no_batch(node: Running) -> None:
 
 @pytest.mark.parametrize("slash", ["", "/", "//"])
 async def test_slashes_do_not_matter(node: Running, slash: str) -> None:
-    """Row 175."""
+    """Case 175."""
     body = b'{"replicationList":[]}'
     path = f"/eureka/v2/peerreplication/batch{slash}"
 
@@ -184,7 +184,7 @@ async def test_slashes_do_not_matter(node: Running, slash: str) -> None:
 
 
 async def test_a_compressed_batch_is_read(node: Running) -> None:
-    """Row 176."""
+    """Case 176."""
     body = gzip.compress(json.dumps({"replicationList": [register()]}).encode())
     sent = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 
@@ -194,7 +194,7 @@ async def test_a_compressed_batch_is_read(node: Running) -> None:
 
 
 async def test_a_chunked_batch_is_read(node: Running) -> None:
-    """Appendix E: Java peers send chunks."""
+    """Java peers send chunks."""
     body = json.dumps({"replicationList": [register()]}).encode()
     head = (
         b"POST /eureka/peerreplication/batch/ HTTP/1.1\r\nHost: x\r\n"
@@ -209,7 +209,7 @@ async def test_a_chunked_batch_is_read(node: Running) -> None:
 
 
 async def test_the_newer_document_stays(node: Running) -> None:
-    """Row 177."""
+    """Case 177."""
     await node.reg(metadata={"v": "new"})
 
     assert await statuses(node, register(lastDirtyTimestamp=D - 1, metadata={})) == [200]
@@ -217,12 +217,12 @@ async def test_the_newer_document_stays(node: Running) -> None:
 
 
 async def test_a_single_registration_of_a_peer(node: Running) -> None:
-    """Row 178."""
+    """Case 178."""
     assert (await node.post(document(), headers=REPLICATION)).status == 204
 
 
 async def test_a_large_batch(node: Running) -> None:
-    """Row 179."""
+    """Case 179."""
     assert await statuses(node, *(register(f"i{n}") for n in range(300))) == [200] * 300
 
 
@@ -234,7 +234,7 @@ async def test_a_batch_from_ourselves_is_not_applied(node: Running) -> None:
 
 
 async def test_whatever_peers_send_our_xml_is_well_formed(node: Running) -> None:
-    """Appendix D: Java's lists are malformed for minutes after a control character."""
+    """Java's lists are malformed for minutes after a control character."""
     odd = {"1 <b>": "]]>&", "@class": "y", "\ud7ff": "\t", "_$": "\r\n"}
     bad: list[dict[str, object]] = [
         {"metadata": {"": "x"}},

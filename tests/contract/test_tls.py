@@ -9,6 +9,7 @@ import logging
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -315,6 +316,40 @@ async def test_the_end_of_the_certificate_is_a_metric(tmp_path: Path) -> None:
             move(Path(old[name]), files[name])
         peer.look_at_files()
         assert await shown(peer) == end(files["tls_cert"]) != first
+
+
+async def test_region_of_another_authority_is_mirrored_as_soon_as_it_is_trusted(
+    tmp_path: Path,
+) -> None:
+    """Until then its certificate is refused, and `/peers` says so."""
+    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
+    trusted = tmp_path / "trusted.pem"
+    write(trusted, text_of(ours.path))
+    async with secured(**theirs.issue("west")) as west:
+        west.context = trusting(theirs)
+        assert (await west.reg("ORDERS", "far")).status == 204
+        own = {**ours.issue("peer1"), "peer_ca": str(trusted)}
+        regions = {"west": f"https://localhost:{west.port}/eureka/"}
+        fast = {"remote_region_fetch_interval_s": 0.05}
+        async with secured(**own, remote_regions=regions, **fast) as here:
+            here.context = trusting(ours)
+
+            async def region() -> Mapping[str, Any]:
+                shown = await here.ask("GET", "/peers", management=True)
+                found: Mapping[str, Any] = shown.json["regions"][0]
+                return found
+
+            async with asyncio.timeout(20):
+                while "certificate" not in str((await region())["problem"]):  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.02)
+            assert (await here.get("/apps/ORDERS")).status == 404
+
+            write(trusted, text_of(ours.path) + text_of(theirs.path))
+            here.look_at_files()
+            async with asyncio.timeout(20):
+                while not (await region())["ready"]:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.02)
+            assert (await here.get("/apps/ORDERS/far")).status == 200
 
 
 @pytest.mark.parametrize("broken", ["tls_cert", "tls_key", "tls_client_ca", "peer_ca"])

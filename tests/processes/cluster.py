@@ -14,6 +14,7 @@ import random
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -70,7 +71,7 @@ class Reply(NamedTuple):
         return json.loads(self.body)
 
 
-def ask(
+def ask(  # noqa: PLR0913 - what a request may have
     where: int | tuple[str, int],
     method: str,
     path: str,
@@ -78,14 +79,21 @@ def ask(
     headers: Mapping[str, str] | None = None,
     *,
     timeout_s: float = 10.0,
+    context: ssl.SSLContext | None = None,
 ) -> Reply:
     """Make a request to a port of 127.0.0.1, or to an address of this machine and a port.
+
+    With a context it is by HTTPS.
 
     Raises:
         OSError, HTTPException: no answer comes.
     """
     host, port = ("127.0.0.1", where) if isinstance(where, int) else where
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    connection = (
+        http.client.HTTPConnection(host, port, timeout=timeout_s)
+        if context is None
+        else http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
+    )
     sent = {**JSON, **(headers or {})}
     data = None
     if body is not None:

@@ -13,7 +13,7 @@ from processes.liar import NODE_HEADER, Liar
 
 
 def test_two_peers_on_one_host_replicate() -> None:
-    """Java takes the same host name for itself, port or not, and never replicates (5.10)."""
+    """Java takes the same host name for itself, port or not, and never replicates."""
     with Cluster(2, hostname="localhost", register_with_eureka=True) as cluster:
         one, two = cluster.start().peers
         one.register("PORTS", "a", leaseInfo=LONG)

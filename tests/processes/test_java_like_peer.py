@@ -1,6 +1,7 @@
 """A peer that is as strict as the Java server's receiver and knows nothing of digests.
 
-What it takes it judges by `eureka-protocol.md` 5.2: an unknown key anywhere refuses the batch.
+What it takes it judges by `docs/protocol/replication.md#batch-request`: an unknown key anywhere
+refuses the batch.
 """
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ def test_peer_is_shown_as_java_and_available(cluster: Cluster, server: Liar) -> 
 def test_register_follows_when_it_lost_the_lease(
     cluster: Cluster, server: Liar, java: JavaLike
 ) -> None:
-    """A Java peer that restarted or evicted says 404 to a renewal (5.5)."""
+    """A Java peer that restarted or evicted says 404 to a renewal."""
     one, _ = cluster.start().peers
     one.register("TALE", "t", leaseInfo=LONG)
     until(lambda: "t" in java.held)

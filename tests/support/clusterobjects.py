@@ -7,6 +7,9 @@ from typing import Any, Final, NamedTuple
 Spec = dict[str, Any]
 
 DIGEST: Final = "sha256:" + "0123456789abcdef" * 4
+_ISSUER: Final = {"issuerRef": {"name": "shop"}}
+_HOURS_AND_MINUTES: Final = "^([0-9]{1,6}h)?([0-9]{1,4}m)?$"
+_RENEW_BEFORE: Final = "must be at least 5m, and less than duration (2160h if absent)"
 
 
 def document(spec: object, name: str = "eureka") -> dict[str, Any]:
@@ -104,6 +107,11 @@ EVERY_FIELD: Final[Spec] = {
         "mode": "Strict",
         "port": 7443,
         "secretName": "registry-tls",
+        "certManager": {
+            "issuerRef": {"name": "shop", "kind": "ClusterIssuer", "group": "cert-manager.io"},
+            "duration": "720h30m",
+            "renewBefore": "240h",
+        },
         "clientAuth": "Require",
         "caSecretName": "clients-ca",
         "extraSANs": ["eureka.example.com", "*.example.net", "192.0.2.1"],
@@ -231,6 +239,10 @@ GOOD: Final[dict[str, Spec]] = {
     },
     "injection with nothing set": {"injection": {"namespaceSelector": {}, "sidecar": {}}},
     "tls with nothing set": {"tls": {}},
+    "certificate for a short time": {
+        "tls": {"certManager": {**_ISSUER, "duration": "1h", "renewBefore": "59m"}}
+    },
+    "certificate renewed late": {"tls": {"certManager": {**_ISSUER, "renewBefore": "5m"}}},
     "auth with nothing set": {"auth": {}},
     "password by HTTPS": {"tls": {}, "auth": {"type": "Basic", "secretName": "clients"}},
     "token in clear": {"auth": {"type": "Bearer", "secretName": "clients", "allowPlaintext": True}},
@@ -252,6 +264,14 @@ def _outside(path: str, *, least: int | None = None, most: int | None = None) ->
     if most is not None:
         rows.append(_refused(path, most + 1, str(most)))
     return rows
+
+
+def _of_issuer(field: str, said: str, value: str) -> Bad:
+    """Of a `certManager` that is possible but for this field."""
+    reference = {**_ISSUER["issuerRef"], field.rpartition(".")[2]: value}
+    whole = {"issuerRef": reference} if "." in field else {**_ISSUER, field: value}
+    words = Said(said, said, said)
+    return Bad(f"spec.tls.certManager.{field}", words, document({"tls": {"certManager": whole}}))
 
 
 def _not_text(path: str, value: object) -> Bad:
@@ -395,6 +415,16 @@ _TEXTS: Final = (
     _refused("tls.secretName", "", "1"),
     _too_long("tls.secretName", 253),
     _refused("tls.caSecretName", "", "1"),
+    *(
+        _of_issuer(field, said, value)
+        for field, said, value in (
+            *(("issuerRef.kind", "^[A-Za-z]", word) for word in ("", "a b", "1")),
+            *(("issuerRef.group", "^[A-Za-z]", word) for word in ("", "a/b")),
+            ("issuerRef.name", "1", ""),
+            *(("duration", _HOURS_AND_MINUTES, text) for text in ("90d", "1h30s", "-1h")),
+            *(("renewBefore", _HOURS_AND_MINUTES, text) for text in ("10", "1h60")),
+        )
+    ),
     *_unlike("injection.sidecar.image", "^[A-Za-z0-9][A-Za-z0-9._/:@-]*$", "", "a b", "/a"),
     _too_long("injection.sidecar.image", 512),
     *_unlike(f"{_RESOURCES}.requests.cpu", r"^[0-9]+([.][0-9]{1,3})?m?$", "", "1k", "-1", "1Mi"),
@@ -481,6 +511,7 @@ _LISTS: Final = (
 )
 _MAPPINGS: Final = (
     _refused("peers", 3, _MAPPING),
+    _refused("tls.certManager", {}, _MISSING),
     _refused("resources", "1Gi", _MAPPING),
     _refused("pod.labels", {f"l{k}": "" for k in range(33)}, "32"),
     _refused("pod.nodeSelector", {"arch": "x" * 64}, "63"),
@@ -527,6 +558,19 @@ _RULES: Final = (
         for tls in ({}, {"tls": {"mode": "Permissive"}})
     ),
     _refused("tls", {"caSecretName": "ca"}, "caSecretName needs clientAuth Request or Require"),
+    *(
+        Bad(
+            f"spec.tls.certManager.{field}",
+            Said(said, said, said),
+            document({"tls": {"certManager": {**_ISSUER, **times}}}),
+        )
+        for field, said, times in (
+            ("duration", "must be at least 1h", {"duration": "59m"}),
+            ("renewBefore", _RENEW_BEFORE, {"renewBefore": "4m"}),
+            ("renewBefore", _RENEW_BEFORE, {"renewBefore": "2160h"}),
+            ("renewBefore", _RENEW_BEFORE, {"duration": "2h", "renewBefore": "120m"}),
+        )
+    ),
     Bad(
         "spec.replicas",
         Said(_AT_LEAST_ZONES, _AT_LEAST_ZONES, _AT_LEAST_ZONES),

@@ -78,6 +78,7 @@ OPERATOR_VALUES: Final[Mapping[str, Values]] = {
             "admissionPolicy": {"enabled": True, "names": {"shop": ["ORDERS*", "pay?"]}},
         },
         "crds": {"keep": False},
+        "rbac": {"certManager": True},
         "serviceAccount": {"name": "operator", "annotations": {"example.com/role": "eureka"}},
         "podLabels": {"team": "platform", "app.kubernetes.io/component": "mine"},
         "podAnnotations": {"example.com/logs": "json"},

@@ -21,7 +21,7 @@ from eureka_registry.http.sockets import bind
 from eureka_registry.peers.client import open_session
 
 DIRTY = 1_700_000_000_000
-"""The `lastDirtyTimestamp` of every document, `D` of `eureka-protocol.md` 10."""
+"""The `lastDirtyTimestamp` of every document, `D` of `docs/protocol/cases.md`."""
 
 JSON = {"Accept": "application/json"}
 REPLICATION = {"x-netflix-discovery-replication": "true"}

@@ -143,6 +143,16 @@ true
 - apiGroups: [monitoring.coreos.com]
   resources: [servicemonitors]
   verbs: [get, list, watch, create, patch, delete]
+{{- $issued := .Values.rbac.certManager }}
+{{- if kindIs "invalid" $issued }}
+{{- $issued = .Capabilities.APIVersions.Has "cert-manager.io/v1/Certificate" }}
+{{- end }}
+{{- if $issued }}
+# spec.tls.certManager: Certificates of peers.
+- apiGroups: [cert-manager.io]
+  resources: [certificates]
+  verbs: [get, list, watch, create, patch, delete]
+{{- end }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch, patch, delete]

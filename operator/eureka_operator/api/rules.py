@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from eureka_operator.api.check import Problem
 from eureka_operator.api.selectors import selector_problems
-from eureka_operator.api.spec import Injection, Peers, Quantities, Spec, Tls
+from eureka_operator.api.spec import CertManager, Injection, Peers, Quantities, Spec, Tls
 
 NAME_LENGTH: Final = (
     "metadata.name must be at most 32 characters"
@@ -38,6 +38,10 @@ TLS_PORT_IMMUTABLE: Final = "spec.tls.port is immutable: peers and clients know 
 TLS_STAYS: Final = (
     "spec.tls cannot be removed while its mode is Strict, for peers would not hear each other:"
     " set mode: Permissive, wait for Ready, then remove it"
+)
+CERTIFICATE_DURATION: Final = "spec.tls.certManager.duration must be at least 1h"
+RENEW_BEFORE: Final = (
+    "spec.tls.certManager.renewBefore must be at least 5m, and less than duration (2160h if absent)"
 )
 AUTH_SECRET: Final = "spec.auth.secretName goes with type Basic or Bearer, which need it"  # noqa: S105
 AUTH_NAMES: Final = (
@@ -87,6 +91,9 @@ _HOST: Final = re.compile(r"[^\s/?#@\\,${}]+")
 _METADATA_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _OF_PODS: Final = frozenset({"pod-uid", "pod-name", "namespace", "cluster-uid"})
 _RENEWAL_S: Final = 30
+_DURATION: Final = "2160h"
+"""How long a certificate of cert-manager lasts if nothing is said."""
+_HOURS_AND_MINUTES: Final = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?")
 _AMOUNT: Final = re.compile(r"([0-9.]+)(.*)")
 _SUFFIXES: Final = {
     "m": Decimal("1e-3"),
@@ -135,6 +142,17 @@ def _tls(tls: Tls, plain_port: int) -> Iterator[Problem]:
         yield Problem("spec.tls.port", TLS_PLAIN_PORT)
     if tls.ca_secret_name is not None and tls.client_auth == "None":
         yield Problem("spec.tls", CLIENT_AUTHORITIES)
+    if tls.cert_manager is not None:
+        yield from _cert_manager(tls.cert_manager)
+
+
+def _cert_manager(wanted: CertManager) -> Iterator[Problem]:
+    lasts = _minutes(wanted.duration or _DURATION)
+    if lasts < _minutes("1h"):
+        yield Problem("spec.tls.certManager.duration", CERTIFICATE_DURATION)
+    before = wanted.renew_before
+    if before is not None and not _minutes("5m") <= _minutes(before) < lasts:
+        yield Problem("spec.tls.certManager.renewBefore", RENEW_BEFORE)
 
 
 def _urls(spec: Spec) -> Iterator[tuple[str, str]]:
@@ -199,6 +217,14 @@ def amount(quantity: str) -> Decimal:
     if match is None:  # its pattern in the schema excludes that
         raise ValueError(quantity)
     return Decimal(match[1]) * _SUFFIXES[match[2]]
+
+
+def _minutes(duration: str) -> int:
+    """How long a duration of `spec.tls.certManager` is."""
+    match = _HOURS_AND_MINUTES.fullmatch(duration)
+    if match is None:  # its pattern in the schema excludes that
+        raise ValueError(duration)
+    return int(match[1] or 0) * 60 + int(match[2] or 0)
 
 
 def changed(old: Spec, new: Spec) -> tuple[Problem, ...]:

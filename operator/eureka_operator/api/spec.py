@@ -59,6 +59,10 @@ NamePattern = Annotated[str, Meta(max_length=128, pattern=r"^[A-Za-z0-9._:*?-]+$
 SubjectName = Annotated[
     str, Meta(max_length=253, pattern=r"^([*][.])?[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$")
 ]
+CertificateDuration = Annotated[
+    str, Meta(min_length=2, max_length=16, pattern=r"^([0-9]{1,6}h)?([0-9]{1,4}m)?$")
+]
+IssuerWord = Annotated[str, Meta(max_length=253, pattern=r"^[A-Za-z]([-A-Za-z0-9.]*[A-Za-z0-9])?$")]
 
 
 class _Group(msgspec.Struct, frozen=True, rename="camel"):
@@ -189,12 +193,29 @@ class Registry(_Group, frozen=True):
     lease: Lease = Lease()
 
 
+class IssuerRef(_Group, frozen=True):
+    """`spec.tls.certManager.issuerRef`."""
+
+    name: ObjectName
+    kind: IssuerWord = "Issuer"
+    group: IssuerWord = "cert-manager.io"
+
+
+class CertManager(_Group, frozen=True):
+    """`spec.tls.certManager`; what is not set is up to cert-manager."""
+
+    issuer_ref: IssuerRef
+    duration: CertificateDuration | None = None
+    renew_before: CertificateDuration | None = None
+
+
 class Tls(_Group, frozen=True):
-    """`spec.tls`; no `secret_name`: the operator makes the Secret."""
+    """`spec.tls`; no `secret_name` and no `cert_manager`: the operator makes the Secret."""
 
     mode: Literal["Strict", "Permissive"] = "Strict"
     port: Port = 8443
     secret_name: ObjectName | None = None
+    cert_manager: CertManager | None = None
     client_auth: Literal["None", "Request", "Require"] = "None"
     ca_secret_name: ObjectName | None = None
     extra_sans: Annotated[list[SubjectName], Meta(max_length=16, extra={UNIQUE: ""})] = (

@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from eureka_operator.api.cluster import KIND, Cluster, Problem, changed, read
-from eureka_operator.core.kinds import CLUSTER, SERVICE_MONITOR, Object
+from eureka_operator.core.kinds import CERTIFICATE, CLUSTER, SERVICE_MONITOR, Object
 from eureka_operator.core.observed import Observed
 from eureka_operator.core.plan import Plan, plan
 from eureka_operator.core.preview import Preview, Row, preview
@@ -66,7 +66,8 @@ def run(flags: argparse.Namespace, options: Options) -> int:
     if flags.live:
         return asyncio.run(_live(flags, options, found))
     observed = Observed(cluster=found, now=datetime.now(UTC))
-    _print(flags, observed, plan(observed, environment(options)))
+    around = msgspec.structs.replace(environment(options), monitors=True, certificates=True)
+    _print(flags, observed, plan(observed, around))
     return 0
 
 
@@ -80,8 +81,11 @@ async def _live(flags: argparse.Namespace, options: Options, cluster: Cluster) -
             if problems:
                 return _refuse(flags.file, problems)
             cluster = _with_metadata(cluster, document)
-        monitors = await kube.serves(SERVICE_MONITOR)
-        around = msgspec.structs.replace(environment(options), monitors=monitors)
+        around = msgspec.structs.replace(
+            environment(options),
+            monitors=await kube.serves(SERVICE_MONITOR),
+            certificates=await kube.shows(CERTIFICATE, cluster.namespace),
+        )
         certificates = ClusterCertificates(kube, around.domain, may_write=False)
         secrets = Secrets(certificates, AccessReader(kube, may_write=False))
         observed = await observe(kube, cluster, around, {}, secrets, lambda: datetime.now(UTC))

@@ -36,6 +36,7 @@ STATEFUL_SET: Final = Kind("apps/v1", "StatefulSet", "statefulsets")
 DISRUPTION_BUDGET: Final = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 SERVICE_MONITOR: Final = Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors")
+CERTIFICATE: Final = Kind("cert-manager.io/v1", "Certificate", "certificates")
 CONTROLLER_REVISION: Final = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 POD: Final = Kind("v1", "Pod", "pods")
 ENDPOINT_SLICE: Final = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
@@ -60,5 +61,6 @@ CHILDREN: Final = (
     DISRUPTION_BUDGET,
     NETWORK_POLICY,
     SERVICE_MONITOR,
+    CERTIFICATE,
 )
 """The kinds of child objects, in the order in which they are made."""

@@ -114,6 +114,11 @@ def trust(cluster: str) -> str:
     return f"{cluster}-ca"
 
 
+def certificate(cluster: str) -> str:
+    """The Certificate of cert-manager, and its Secret unless another one is named."""
+    return f"{cluster}-certificate"
+
+
 def peer_secret(cluster: str) -> str:
     """The Secret with the password by which a cluster's peers know each other."""
     return f"{cluster}-peer"

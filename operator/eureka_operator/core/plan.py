@@ -17,7 +17,7 @@ from eureka_operator.api.spec import Zone
 from eureka_operator.core import auth, names, tls, transport
 from eureka_operator.core.adoption import Adoption, adoption
 from eureka_operator.core.convergence import Convergence, convergence
-from eureka_operator.core.desired import access, availability, monitoring, services
+from eureka_operator.core.desired import access, availability, certmanager, monitoring, services
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.desired.configuration import Configuration, config_map, configuration
 from eureka_operator.core.desired.statefulset import pod_template, stateful_set
@@ -211,6 +211,7 @@ def _objects(
         availability.disruption_budget(cluster),
         access.network_policy(cluster, environment),
         monitoring.service_monitor(cluster, environment),
+        certmanager.certificate(cluster, environment),
     )
     yield from (body for body in optional if body is not None)
 

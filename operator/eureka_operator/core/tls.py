@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from eureka_operator.api.cluster import Cluster
+from eureka_operator.api.spec import Tls
 from eureka_operator.core import names
 from eureka_operator.core.certificates import Held, Leaf, Subject, missing_names
 from eureka_operator.core.desired.common import child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
-from eureka_operator.core.observed import Observed, Trouble
+from eureka_operator.core.observed import Certificate, Observed, Trouble
 
 SETTLE_S: Final = 120.0
 """How long after its publication a CA is trusted: a kubelet may take 90 s to renew what pods have
@@ -19,12 +22,31 @@ mounted, and those who ask look at their files every few seconds."""
 _MOST_PEERS: Final = 9
 _SOON: Final = 5 / 6
 """Who renews in time does so after two thirds of a certificate's time."""
+_IS_WRITTEN: Final = "cert-manager writes it when its Certificate is ready"
+_OTHER_ISSUER: Final = (
+    "Use an issuer that writes ca.crt (one of ACME does not); delete the Secret to have it written"
+    " anew"
+)
+_NO_CERT_MANAGER: Final = (
+    "the API server has no Certificates of cert-manager, or the operator may not list them:"
+    " install cert-manager, then upgrade the chart of the operator, or set rbac.certManager=true"
+)
+_NOT_SEEN: Final = "cert-manager has not looked at it yet: is it running?"
+_MOST_SAID: Final = 400
+"""Characters of what cert-manager says."""
+
+
+def is_made_here(tls: Tls) -> bool:
+    """Whether the operator makes the certificate itself."""
+    return tls.secret_name is None and tls.cert_manager is None
 
 
 def secret_name(cluster: Cluster) -> str:
     """The Secret with the certificate that peers serve; only for a cluster with `spec.tls`."""
-    given = cluster.spec.tls.secret_name if cluster.spec.tls else None
-    return given or f"{cluster.name}-tls"
+    tls = cluster.spec.tls
+    if tls is None or is_made_here(tls):
+        return f"{cluster.name}-tls"
+    return tls.secret_name or names.certificate(cluster.name)
 
 
 def service_host(namespace: str, cluster: str, domain: str) -> str:
@@ -60,23 +82,64 @@ def needed_names(cluster: Cluster, domain: str) -> list[str]:
 def trouble(held: Held | None, cluster: Cluster, domain: str, now: datetime) -> Trouble | None:
     """What is wrong with the Secret (`None`: there is none), and what is to be done."""
     secret = secret_name(cluster)
+    is_issued = _is_issued(cluster)
     if held is None:
-        return Trouble(
-            "SecretMissing",
-            f"there is no Secret {secret}: create it with tls.crt, tls.key and ca.crt. Peers that"
-            " run keep their certificate; none can start",
-        )
+        cure = _IS_WRITTEN if is_issued else "create it with tls.crt, tls.key and ca.crt"
+        said = f"there is no Secret {secret}: {cure}. Peers that run keep their certificate"
+        return Trouble("SecretMissing", f"{said}; none can start")
     keep = "Peers that run keep their last good certificate"
     if held.leaf is None or held.faults:
+        cure = _OTHER_ISSUER if is_issued else "Put it right"
         said = "; ".join(held.faults)
-        return Trouble("Invalid", f"Secret {secret}: {said}. Put it right. {keep}")
+        return Trouble("Invalid", f"Secret {secret}: {said}. {cure}. {keep}")
     if held.leaf.issuer is None:
+        cure = _OTHER_ISSUER if is_issued else "Put both there"
         said = "no authority in ca.crt vouches for tls.crt"
-        return Trouble("Invalid", f"Secret {secret}: {said}. Put both there. {keep}")
+        return Trouble("Invalid", f"Secret {secret}: {said}. {cure}. {keep}")
     if missing := missing_names(held.leaf.names, needed_names(cluster, domain)):
         said = f"tls.crt of Secret {secret} is not valid for {', '.join(missing)}"
         return Trouble("SANMismatch", f"{said}: have it made with these subjectAltNames")
     return _time_trouble(held.leaf, secret, now)
+
+
+def with_issuer(
+    found: Certificate | None, cluster: Cluster, issued: Object | None, *, has_kind: bool
+) -> Certificate | None:
+    """What the Secret holds, with what is wrong with the Certificate that it is written for.
+
+    Args:
+        found: what the Secret holds.
+        cluster: the EurekaCluster.
+        issued: the Certificate of cert-manager; `None`: there is none yet.
+        has_kind: whether the API server has Certificates, and shows them to the operator.
+    """
+    if found is None or not _is_issued(cluster):
+        return found
+    said = _issue_trouble(names.certificate(cluster.name), issued, has_kind=has_kind)
+    return found if said is None else replace(found, trouble=said)
+
+
+def _is_issued(cluster: Cluster) -> bool:
+    return cluster.spec.tls is not None and cluster.spec.tls.cert_manager is not None
+
+
+def _issue_trouble(name: str, issued: Object | None, *, has_kind: bool) -> Trouble | None:
+    if not has_kind:
+        return Trouble("CertManagerMissing", _NO_CERT_MANAGER)
+    if issued is None:
+        return None
+    said = {each["type"]: each for each in (issued.get("status") or {}).get("conditions") or ()}
+    ready, issuing = said.get("Ready"), said.get("Issuing", {})
+    if ready is not None and ready["status"] == "True":
+        return None
+    words = _NOT_SEEN if ready is None else str(ready.get("message", ""))
+    if issuing.get("reason") == "Failed":
+        words += f"; {issuing.get('message', '')}"
+    return Trouble(
+        "CertificateNotReady",
+        f"Certificate {name} is not ready: {words[:_MOST_SAID]}; kubectl describe certificate"
+        f" {name} says more. Peers that run keep their last good certificate",
+    )
 
 
 def _time_trouble(leaf: Leaf, secret: str, now: datetime) -> Trouble | None:

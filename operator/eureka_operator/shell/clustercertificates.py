@@ -88,7 +88,7 @@ class ClusterCertificates:
             return None
         secret = tls.secret_name(cluster)
         try:
-            if cluster.spec.tls.secret_name is None:
+            if tls.is_made_here(cluster.spec.tls):
                 found = await self._keep(cluster, published)
             else:
                 found = await self._read(cluster)

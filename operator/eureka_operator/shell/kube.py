@@ -26,6 +26,7 @@ STATUS_MANAGER: Final = f"{MANAGER}-status"
 
 _log = logging.getLogger(__name__)
 _CHUNK: Final = 500
+_FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _APPLY: Final = "application/apply-patch+yaml"
@@ -192,6 +193,18 @@ class Kube:
                 return False
             raise
         return any(resource["name"] == kind.plural for resource in found["resources"])
+
+    async def shows(self, kind: Kind, namespace: str | None) -> bool:
+        """Whether the API server has this kind, and lets us list it: in a namespace, or in all."""
+        if not await self.serves(kind):
+            return False
+        try:
+            await self._client.send("get", path_of(kind, namespace), limit=1)
+        except RefusedError as error:
+            if error.status in (_FORBIDDEN, _NOT_FOUND):
+                return False
+            raise
+        return True
 
     async def post_event(self, about: Object, kind: str, reason: str, message: str) -> None:
         """Tell people: an Event of kind `Normal` or `Warning` about an object.

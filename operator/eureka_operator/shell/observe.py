@@ -11,6 +11,7 @@ from eureka_operator.api.cluster import Cluster, read
 from eureka_operator.core import names, tls, transport
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.core.kinds import (
+    CERTIFICATE,
     CHILDREN,
     CLUSTER,
     CONFIG_MAP,
@@ -18,7 +19,6 @@ from eureka_operator.core.kinds import (
     EVENT,
     NODE,
     POD,
-    SERVICE_MONITOR,
     STATEFUL_SET,
     Kind,
     Object,
@@ -63,13 +63,15 @@ async def observe(
 ) -> Observed:
     """Look at one cluster, and keep its Secrets; raises what `Kube` raises."""
     selector = f"{names.CLUSTER_LABEL}={cluster.name}"
-    kinds = [kind for kind in CHILDREN if kind is not SERVICE_MONITOR or environment.monitors]
+    kinds = [kind for kind in CHILDREN if environment.has(kind)]
     *lists, documents = await asyncio.gather(
         *(kube.list(kind, cluster.namespace, selector) for kind in (*kinds, POD))
     )
     children, foreign = _sorted_out(cluster, kinds, lists)
     pods = _pods(children, documents)
     trust = children.get((CONFIG_MAP, names.trust(cluster.name)))
+    found = await secrets.certificates.look(cluster, tls.published(trust))
+    issued = children.get((CERTIFICATE, names.certificate(cluster.name)))
     return Observed(
         cluster=cluster,
         now=now(),
@@ -82,7 +84,7 @@ async def observe(
         references=await _references(kube, cluster, environment.domain),
         templates=await _templates(kube, cluster, children),
         settled=settled,
-        certificate=await secrets.certificates.look(cluster, tls.published(trust)),
+        certificate=tls.with_issuer(found, cluster, issued, has_kind=environment.certificates),
         access=await secrets.access.look(cluster),
     )
 

@@ -31,6 +31,9 @@ _HEADERS: Final = {
 _OK: Final = 200
 _NOT_MODIFIED: Final = 304
 _NOT_FOUND: Final = 404
+_REASON: Final = "X-Eurekube-Reason"
+"""The header in which a registry says why it refuses a request."""
+_MOST_SAID: Final = 300
 
 
 class RegistryError(Exception):
@@ -114,7 +117,7 @@ class Registry:
             )
         except RegistryError as error:
             return Answer(0, reason=str(error))
-        return Answer(answer.status, answer.body)
+        return Answer(answer.status, answer.body, answer.reason)
 
     async def instance(self, app: str, name: str) -> Instance | None:
         """What is held under this id now; `None` if nothing is, or if it names no pod."""
@@ -170,11 +173,13 @@ class Registry:
         if found is None:
             raise RegistryError(f"{method} {url} answers with more than {_MOST_BYTES} bytes")
         tag = response.headers.get("ETag", "")
-        return _Answer(f"{method} {url}", response.status, tag, found)
+        reason = _sentence(response.headers.get(_REASON, ""))
+        return _Answer(f"{method} {url}", response.status, tag, found, reason)
 
     def _expect(self, answer: _Answer, *statuses: int) -> None:
         if answer.status not in statuses:
-            raise RegistryError(f"{answer.request} answers {answer.status}")
+            said = f": {answer.reason}" if answer.reason else ""
+            raise RegistryError(f"{answer.request} answers {answer.status}{said}")
 
 
 class _Answer(NamedTuple):
@@ -182,3 +187,9 @@ class _Answer(NamedTuple):
     status: int
     tag: str
     body: bytes
+    reason: str
+
+
+def _sentence(text: str) -> str:
+    """What a registry says of a refusal, as far as it is printable."""
+    return "".join(each for each in text[:_MOST_SAID] if each.isprintable())

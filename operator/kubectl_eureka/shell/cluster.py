@@ -42,7 +42,12 @@ _OPERATOR: Final = "app.kubernetes.io/name=eurekube,app.kubernetes.io/component=
 _VERSION: Final = "app.kubernetes.io/version"
 _OTHERWISE: Final = "--kubeconfig and --context choose another one, -f with --offline none"
 _FORBIDDEN: Final = 403
+_UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
+_WANTS_CREDENTIALS: Final = (
+    "it lets nobody read who does not prove himself, and the API server passes no proof on: see"
+    " spec.auth.readOnlyAnonymous"
+)
 _DIGITS: Final = re.compile(r"\d+")
 
 
@@ -133,9 +138,12 @@ async def instances_of_pod(
     service = path_of(SERVICE, registry.namespace, f"{scheme}{registry.name}:{url.port}", "proxy")
     try:
         found = await client.send("get", f"{service}/eureka/apps/{quoted(app.upper())}")
-    except RefusedError as error:
+    except ApiError as error:
         if error.status == _NOT_FOUND and error.reason != "NotFound":
             return ()
+        if error.status == _UNAUTHORIZED and not error.reason:
+            # The API server, which tells a reason, shows a registry none of our credentials.
+            raise NoInstancesError(_WANTS_CREDENTIALS) from error
         raise
     if not isinstance(found, dict):
         raise NoInstancesError("no application")

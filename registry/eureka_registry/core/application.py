@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Instance
 from eureka_registry.core.rate import MINUTE_MS
-from eureka_registry.core.selfpreservation import Turnout
+from eureka_registry.core.selfpreservation import LeaseCount
 
 
 class Application:
@@ -30,14 +30,14 @@ class Application:
         """The documents as of their last change."""
         return (lease.instance for lease in self.leases.values())
 
-    def turnout(self, now_ms: int) -> Turnout:
+    def lease_count(self, now_ms: int) -> LeaseCount:
         """How the application renews."""
         promised, missing = 0.0, 0
         for lease in self.leases.values():
             promised += MINUTE_MS / lease.interval_ms
             if lease.is_missing(now_ms):
                 missing += 1
-        return Turnout(self.name, len(self.leases), missing, promised)
+        return LeaseCount(self.name, len(self.leases), missing, promised)
 
 
 def hashcode(counts: Iterable[tuple[str, int]]) -> str:

@@ -37,7 +37,7 @@ def settle(
     by_client = origin is Origin.CLIENT
     if held is None and by_client:
         return incoming, now_ms
-    told_ms = now_ms if by_client else moment_told(incoming.last_updated_ms, now_ms)
+    told_ms = now_ms if by_client else moment_of_peer(incoming.last_updated_ms, now_ms)
     if held is None:
         return incoming, told_ms
     ours = held.instance
@@ -63,7 +63,7 @@ def moment_after(held: Instance, now_ms: int) -> int:
     return max(now_ms, held.last_updated_ms + 1)
 
 
-def moment_told(told_ms: int, now_ms: int) -> int:
+def moment_of_peer(told_ms: int, now_ms: int) -> int:
     """Give the moment that a peer names of a change; one that is none, or far ahead, is now."""
     return told_ms if 0 < told_ms <= now_ms + MAX_AHEAD_MS else now_ms
 

@@ -55,7 +55,7 @@ def ordered(applications: Iterable[RecentApplication]) -> list[Recent]:
     """The changes of one application, drawn from one or more registries, departures last.
 
     A Java client that does not know the application adopts all of it, departures included, unless
-    they come after the arrivals (`eureka-protocol.md` 9.4).
+    they come after the arrivals (`docs/protocol/leases.md#delta`).
     """
     changes = (change for each in applications for change in each.changes.values())
     return sorted(changes, key=lambda change: change.departed)

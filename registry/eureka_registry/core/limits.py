@@ -174,9 +174,17 @@ MAX_AHEAD_MS: Final = 86_400_000
 """A moment that a peer names and that is further ahead of our clock counts as the present: no
 clock of a server is a day ahead, and the later change wins (`core.registry`)."""
 
+ENCODED_AT_ONCE: Final = 250
+"""Documents of a list that are encoded before others get their turn: 5 ms. Of a list that was read
+before only those that changed since are encoded."""
+
 ANSWER_PIECE_BYTES: Final = 262_144
-"""Of a large answer so much is written before others get their turn: copying it takes 0.1 ms, and
-300 clients may begin to be answered at once."""
+"""Of a large answer so much is written before others get their turn: copying it takes 0.1 ms."""
+
+AT_ONCE_BYTES: Final = 1_048_576
+"""Of all bodies that are read and all large answers that are written so much passes in one turn of
+the loop: 300 clients may be answered at once, and the system takes some MiB of each answer before
+it makes anybody wait."""
 
 # -- Connections
 

@@ -168,7 +168,7 @@ class Mirror:
         """Take over a delta, in its order; what it repeats changes nothing.
 
         Returns:
-            Whether we now hold what `hashcode` sums up. If not, only `replace` helps (3.15).
+            Whether we now hold what `hashcode` sums up. If not, only `replace` helps.
         """
         for instance in changes:
             if instance.action is ActionType.DELETED:

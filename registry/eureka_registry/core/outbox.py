@@ -5,8 +5,8 @@ encoded. So a pending task always speaks of the newest state, and most of them c
 
 Order. At most one batch is under way, and an instance's tasks leave in the order in which they
 wait, so the changes of one instance never overtake each other (Java's twenty workers per peer do
-let them, `eureka-protocol.md` 5.4). A batch leaves as soon as none is under way; what happens
-meanwhile gathers for the next one. Changes of different instances have no order among them.
+let them, `docs/protocol/replication.md#sender-batches`). A batch leaves as soon as none is under
+way; what happens meanwhile gathers for the next one. Changes of different instances have no order.
 
 Merging, of one instance's pending tasks, oldest first; at most three remain:
 
@@ -26,7 +26,7 @@ lost, and nothing brings a Cancel.
 
 Age and number. A task that is not delivered in time is dropped (the caller sets the time: one
 renewal interval for Register and Heartbeat, since the next renewal repairs them). Beyond the limit
-the oldest is dropped. What the peer refuses for good is dropped, as in Java (5.5); the caller first
+the oldest is dropped. What the peer refuses for good is dropped, as in Java; the caller first
 finds out which item of a batch it is.
 
 Pacing. A failure is followed by a pause, 1 s after congestion and 100 ms otherwise, doubled with

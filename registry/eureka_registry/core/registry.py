@@ -1,7 +1,7 @@
 """The registry: everything that may happen to a lease, and by which rules.
 
 Every operation takes the time and is complete when it returns; what others must be told is in
-its result. The rules follow `eureka-protocol.md` 3, with the differences of `design.md` 3:
+its result. The rules follow `docs/protocol/leases.md`. Different from Java:
 
 * A lease ends exactly when its duration is over (`lease_expiry_java` brings Java's back).
 * An override belongs to the lease (Java: to the instance id, in whatever application).
@@ -21,7 +21,7 @@ import msgspec
 
 from eureka_registry.core.conflicts import (
     moment_after,
-    moment_told,
+    moment_of_peer,
     must_ask,
     settle,
     settle_as_java,
@@ -158,7 +158,7 @@ class Registry(Holdings):
         held = self.lease(instance.app, instance_id)
         since_ms = now_ms
         if origin is Origin.PEER:
-            since_ms = moment_told(instance.lease.registered_at_ms, now_ms)
+            since_ms = moment_of_peer(instance.lease.registered_at_ms, now_ms)
         lease = Lease(instance, now_ms)
         if held is not None:
             _go_on(lease, held, origin)
@@ -204,7 +204,7 @@ class Registry(Holdings):
             Why there is no room for it, else `None`.
         """
         held = self.lease(instance.app, instance.id)
-        since_ms = moment_told(instance.lease.registered_at_ms, now_ms)
+        since_ms = moment_of_peer(instance.lease.registered_at_ms, now_ms)
         lease = Lease(instance, now_ms)
         lease.renewed_at_ms = min(now_ms, instance.lease.renewed_at_ms)
         lease.registered_at_ms = min(now_ms, instance.lease.registered_at_ms)
@@ -215,7 +215,7 @@ class Registry(Holdings):
             msgspec.structs.replace(
                 instance,
                 action=ActionType.ADDED,
-                last_updated_ms=moment_told(instance.last_updated_ms, now_ms),
+                last_updated_ms=moment_of_peer(instance.last_updated_ms, now_ms),
                 is_coordinating=instance.id == self.rules.own_id,
                 lease=lease.info(),
             )
@@ -367,8 +367,8 @@ class Registry(Holdings):
         """Whether leases may expire now."""
         if self.java is not None:
             return self.java.judge(self.renewal_rate.last_minute())
-        turnouts = [application.turnout(now_ms) for application in self.applications.values()]
-        return judge(turnouts, self.rules.preservation)
+        counts = [application.lease_count(now_ms) for application in self.applications.values()]
+        return judge(counts, self.rules.preservation)
 
     def recent_verdict(self, now_ms: int) -> Verdict:
         """The same, up to a second old: what look-ups and pages go by, however many there are."""
@@ -411,7 +411,7 @@ class Registry(Holdings):
             if full is not None:
                 return full
         if held is None and self.java is not None:
-            self.java.came()
+            self.java.count_new()
         self._put(lease, held, now_ms, since_ms)
         return None
 
@@ -436,7 +436,7 @@ class Registry(Holdings):
 
     def _depart(self, lease: Lease, now_ms: int, *, expired: bool) -> Instance:
         if self.java is not None:
-            self.java.went()
+            self.java.count_ended()
         name = f"{lease.instance.app}({lease.instance.id})"
         self.last_departed.append((now_ms, name, expired))
         return self._remove(lease, now_ms, expired=expired)

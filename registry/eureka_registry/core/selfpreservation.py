@@ -26,7 +26,7 @@ _NAMED: Final = 5
 """How many applications a sentence names before it only counts them."""
 
 
-class Turnout(msgspec.Struct, frozen=True):
+class LeaseCount(msgspec.Struct, frozen=True):
     """How one application renews: leases, those overdue, and the renewals a minute all promise."""
 
     app: str
@@ -57,7 +57,7 @@ class Verdict(msgspec.Struct, frozen=True):
     threshold: float
     promised: float
     missing: int
-    short: tuple[Turnout, ...]
+    short: tuple[LeaseCount, ...]
     kept: frozenset[str]
     patience_ms: int | None
     application_patience_ms: int
@@ -92,12 +92,12 @@ class Preservation(msgspec.Struct, frozen=True):
     own_app: str = ""
 
 
-def judge(turnouts: Sequence[Turnout], rules: Preservation) -> Verdict:
+def judge(counts: Sequence[LeaseCount], rules: Preservation) -> Verdict:
     """Decide from how each application renews whether leases may expire."""
-    short = tuple(sorted((t for t in turnouts if t.missing), key=lambda t: (-t.missing, t.app)))
-    expected = sum(turnout.leases for turnout in turnouts)
-    missing = sum(turnout.missing for turnout in short)
-    held = rules.enabled and missing >= rules.floor and _all_are_short(turnouts, short, rules)
+    short = tuple(sorted((t for t in counts if t.missing), key=lambda t: (-t.missing, t.app)))
+    expected = sum(count.leases for count in counts)
+    missing = sum(count.missing for count in short)
+    held = rules.enabled and missing >= rules.floor and _all_are_short(counts, short, rules)
     kept = frozenset(t.app for t in short if rules.enabled and _is_short(t, rules))
     verdict = Verdict(
         enabled=rules.enabled,
@@ -105,7 +105,7 @@ def judge(turnouts: Sequence[Turnout], rules: Preservation) -> Verdict:
         expected=expected,
         arriving=expected - missing,
         threshold=expected * rules.threshold,
-        promised=sum(turnout.promised for turnout in turnouts),
+        promised=sum(count.promised for count in counts),
         missing=missing,
         short=short,
         kept=kept,
@@ -117,23 +117,23 @@ def judge(turnouts: Sequence[Turnout], rules: Preservation) -> Verdict:
 
 
 def _all_are_short(
-    turnouts: Sequence[Turnout], short: Sequence[Turnout], rules: Preservation
+    counts: Sequence[LeaseCount], short: Sequence[LeaseCount], rules: Preservation
 ) -> bool:
     """Whether too few leases are on time, also without the application that misses most."""
-    worst = next((turnout.app for turnout in short if turnout.app != rules.own_app), "")
-    others = [turnout for turnout in turnouts if turnout.app not in (worst, rules.own_app)]
-    return _are_few(turnouts, rules.threshold) and _are_few(others, rules.threshold)
+    worst = next((count.app for count in short if count.app != rules.own_app), "")
+    others = [count for count in counts if count.app not in (worst, rules.own_app)]
+    return _are_few(counts, rules.threshold) and _are_few(others, rules.threshold)
 
 
-def _are_few(turnouts: Sequence[Turnout], threshold: float) -> bool:
+def _are_few(counts: Sequence[LeaseCount], threshold: float) -> bool:
     """Whether not more than this share is on time, as it is of nobody."""
-    on_time = sum(turnout.on_time for turnout in turnouts)
-    return on_time <= threshold * sum(turnout.leases for turnout in turnouts)
+    on_time = sum(count.on_time for count in counts)
+    return on_time <= threshold * sum(count.leases for count in counts)
 
 
-def _is_short(turnout: Turnout, rules: Preservation) -> bool:
-    few = turnout.on_time < turnout.leases * rules.application_threshold
-    return few and turnout.missing >= rules.floor
+def _is_short(count: LeaseCount, rules: Preservation) -> bool:
+    few = count.on_time < count.leases * rules.application_threshold
+    return few and count.missing >= rules.floor
 
 
 def _sentence(verdict: Verdict) -> str:
@@ -150,7 +150,7 @@ def _sentence(verdict: Verdict) -> str:
             f"or the missing instances are removed by hand."
         )
     if verdict.kept:
-        kept = [turnout for turnout in verdict.short if turnout.app in verdict.kept]
+        kept = [count for count in verdict.short if count.app in verdict.kept]
         return (
             f"Self-preservation is on for some applications: {_named(kept)}. Their leases are kept "
             f"for {_minutes(verdict.application_patience_ms)} beyond their end, unless more of "
@@ -165,7 +165,7 @@ def _sentence(verdict: Verdict) -> str:
     return f"Self-preservation is not needed: {came}."
 
 
-def _named(short: Sequence[Turnout]) -> str:
+def _named(short: Sequence[LeaseCount]) -> str:
     names = [f"{t.app} ({t.missing} of {t.leases} overdue)" for t in short[:_NAMED]]
     more = len(short) - _NAMED
     if more > 0:
@@ -195,12 +195,12 @@ class JavaThreshold:
         """Renewals a minute that must be exceeded (`numberOfRenewsPerMinThreshold`)."""
         return int(self.expected_clients * self._per_minute * self._rules.threshold)
 
-    def came(self) -> None:
+    def count_new(self) -> None:
         """A new lease; not counted while nobody is expected, as in Netflix's server."""
         if self.expected_clients > 0:
             self.expected_clients += 1
 
-    def went(self) -> None:
+    def count_ended(self) -> None:
         """A lease was cancelled or evicted."""
         if self.expected_clients > 0:
             self.expected_clients -= 1

@@ -1,7 +1,7 @@
 """Which status a registered instance gets.
 
-Netflix `eureka-core`, package `registry.rule`; `eureka-protocol.md` 3.6. The first rule that
-matches wins:
+Netflix `eureka-core`, package `registry.rule`; `docs/protocol/leases.md#status-rules`. The first
+rule that matches wins:
 
 1. The instance's own status is neither UP nor OUT_OF_SERVICE: its own (`DownOrStartingRule`).
 2. An operator's override exists: the override (`OverrideExistsRule`).

@@ -122,7 +122,7 @@ def metadata_problem(metadata: Mapping[str, str], where: str = "metadata") -> st
 def unsafe_characters(instance: Instance) -> str | None:
     """Say which field holds a character that breaks lists or forges logs, else `None`.
 
-    Java takes such a document and then writes malformed XML (`eureka-protocol.md`, Appendix D).
+    Java takes such a document and then writes malformed XML to everybody.
     """
     amazon, held = _amazon(instance), instance.metadata
     texts = [value for value in msgspec.structs.astuple(instance) if isinstance(value, str)]

@@ -10,33 +10,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 from eureka_registry import logs
 from eureka_registry.config.settings import Settings
-from eureka_registry.core.lease import Lease
-from eureka_registry.core.model import Origin, PeerAction
+from eureka_registry.core.model import PeerAction
 from eureka_registry.http.addresses import address_of
 from eureka_registry.http.api import Api, methods
 from eureka_registry.http.configuration import Configuration, with_live
 from eureka_registry.http.connection import Server
 from eureka_registry.http.dashboard import Dashboard
+from eureka_registry.http.eviction import Eviction
 from eureka_registry.http.files import LOOK_EVERY_S
-from eureka_registry.http.gate import NOT_COPIED, Stage
+from eureka_registry.http.gate import Stage
 from eureka_registry.http.guard import Guard
 from eureka_registry.http.handshakes import TlsListener
 from eureka_registry.http.hosts import Hosts, machine_names
 from eureka_registry.http.management import Management
 from eureka_registry.http.node import (
     Node,
-    own_instance,
     own_key,
     peer_port,
     scheme,
@@ -45,8 +42,8 @@ from eureka_registry.http.node import (
 )
 from eureka_registry.http.serving import Serving, fast_lane
 from eureka_registry.http.sockets import allow_files, bind, port_of
+from eureka_registry.http.start import become_ready
 from eureka_registry.peers import discovery
-from eureka_registry.peers.bootstrap import Outcome, copy_registry
 from eureka_registry.peers.client import open_session
 from eureka_registry.peers.discovery import PeerList
 from eureka_registry.peers.pause import pause
@@ -54,11 +51,8 @@ from eureka_registry.peers.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 1024
-_LOGGED_AT_ONCE = 20
 _MANAGEMENT_CONNECTIONS = 256
-_STALL_S = 1.0
 _GOODBYE_S = 2.0
-_LONGEST_PATIENCE_S = 90.0
 _SETTINGS_EVERY_S = 1.0
 _OF_THE_LOG = ("name", "log_level", "log_format")
 
@@ -131,8 +125,7 @@ class Peer:
             else None
         )
         self._timers: list[asyncio.Task[None]] = []
-        self._evict_due_s = 0.0
-        self._patient_until_s = 0.0
+        self.eviction = Eviction(node)
 
     async def run(
         self,
@@ -161,7 +154,7 @@ class Peer:
                 self.node.mesh.run_in(group)
                 self.node.remotes.run_in(group)
                 self._start_timers(group)
-                starting = group.create_task(self._become_ready(on_ready))
+                starting = group.create_task(self._start(on_ready))
                 await stop.wait()
                 starting.cancel()
                 await self._stop(listening)
@@ -189,8 +182,7 @@ class Peer:
         self.node.adopt(settings)
         if any(getattr(before, name) != getattr(settings, name) for name in _OF_THE_LOG):
             logs.set_up(settings)
-        # A longer interval is no time for which this process stood still.
-        self._evict_due_s += max(0.0, settings.eviction_interval_s - before.eviction_interval_s)
+        self.eviction.delay(settings.eviction_interval_s - before.eviction_interval_s)
 
     # -- Start
 
@@ -201,90 +193,16 @@ class Peer:
             if isinstance(found, PeerList):
                 self._take_list(found)
 
-    async def _become_ready(self, on_ready: Callable[[Node], None] | None) -> None:
-        node = self.node
-        await self._wait_for_name()
-        settings = node.settings
-        if settings.auth_file and (not settings.tls_cert or settings.tls_port):
-            _log.warning("auth_file with plain HTTP: passwords and tokens can be read on the way")
-        if self._snapshot is not None:
-            _log.info("snapshot: %s", await self._snapshot.load())
-        copied = node.registry.size > 0
-        if settings.fetch_registry:
-            await self._wait_for_list()
-            outcome = await copy_registry(
-                lambda: list(node.mesh.links.values()),
-                node.registry,
-                settings.sync_timeout_s,
-                settings.max_instances,
-                node.now_ms,
-            )
-            copied = copied or outcome.source is not None
-            self._say_how_it_started(outcome)
-        if node.registry.java is not None:
-            node.registry.java.expected_clients = max(1, node.registry.size)
-        if not node.naming.listed.is_set():
-            self.adopt(node.naming.give_up(node.settings))
-        node.gate.open(node.now_ms(), copied=copied)
-        node.mesh.started = True
-        if settings.register_with_eureka:
-            self._register_self()
-        _log.info(
-            "ready name=%s port=%d instances=%d",
-            node.settings.name,
-            settings.port,
-            node.registry.size,
-        )
+    async def _start(self, on_ready: Callable[[Node], None] | None) -> None:
+        await become_ready(self.node, self._snapshot, self.adopt)
         if on_ready is not None:
-            on_ready(node)
-
-    def _say_how_it_started(self, outcome: Outcome) -> None:
-        if outcome.complete:
-            _log.info("start: %s", outcome.sentence)
-            return
-        self.node.gate.incomplete = f"the start is not complete: {outcome.sentence}"
-        _log.warning("%s", self.node.gate.incomplete)
-
-    async def _wait_for_name(self) -> None:
-        node, settings = self.node, self.node.settings
-        if node.naming.named.is_set():
-            return
-        why = f"pod {settings.pod_name} is not in names of {settings.peers_file} yet"
-        if not await self._waited_for(node.naming.named, why):
-            self.adopt(node.naming.give_up(settings))
-            _log.warning("%s: it goes on as %s", why, node.settings.name)
-
-    async def _wait_for_list(self) -> None:
-        """Know whom to copy from; and be known, or changes that others get meanwhile are missed."""
-        node = self.node
-        await self._waited_for(node.mesh.listed, NOT_COPIED)
-        why = f"{node.settings.name} is not in the peer list yet"
-        if not await self._waited_for(node.naming.listed, why):
-            _log.warning("%s: it starts all the same", why)
-        node.gate.why_not_ready = NOT_COPIED
-
-    async def _waited_for(self, event: asyncio.Event, why_not_ready: str) -> bool:
-        """Wait for an event for at most `sync_timeout_s`; whether it came."""
-        if event.is_set():
-            return True
-        self.node.gate.why_not_ready = why_not_ready
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.node.settings.sync_timeout_s):
-                return await event.wait()
-        return False
-
-    def _register_self(self) -> None:
-        node = self.node
-        instance = own_instance(node.settings, node.now_ms())
-        node.registry.register(instance, Origin.CLIENT, node.now_ms())
-        node.mesh.publish(PeerAction.REGISTER, instance.app, instance.id)
+            on_ready(self.node)
 
     # -- Timers
 
     def _start_timers(self, group: asyncio.TaskGroup) -> None:
         settings, node = self.node.settings, self.node
-        loop = asyncio.get_running_loop()
-        self._evict_due_s = loop.time() + settings.eviction_interval_s
+        self.eviction.start(asyncio.get_running_loop().time())
         start = group.create_task
         self._timers = [
             start(_every(1.0, self._tick)),
@@ -297,16 +215,21 @@ class Peer:
         self._timers += [start(_every(LOOK_EVERY_S, each.look)) for each in node.watched]
         self._timers.append(start(_every(1.0, node.tell_refusals)))
         if settings.register_with_eureka:
-            self._timers.append(start(_every(30.0, self._renew_self)))
+            self._timers.append(start(_every(30.0, node.renew_self)))
         if self._snapshot is not None:
             keep = self._snapshot.keep(lambda: node.settings.snapshot_interval_s)
             self._timers.append(start(keep))
 
     def _tick(self) -> None:
-        jumped_s = self.node.clock.follow() / 1000
-        if jumped_s > _STALL_S:
-            self._be_patient(asyncio.get_running_loop().time(), jumped_s)
+        self.eviction.follow_clock(asyncio.get_running_loop().time())
         self.node.registry.tick(self.node.now_ms())
+
+    def _evict(self) -> None:
+        self.eviction.evict(asyncio.get_running_loop().time())
+
+    def _recount(self) -> None:
+        if self.node.registry.java is not None:
+            self.node.registry.java.recount(self.node.registry.size)
 
     def _look_at_settings(self) -> None:
         wanted = self.node.configuration.look()
@@ -323,48 +246,6 @@ class Peer:
         now_s = asyncio.get_running_loop().time()
         self._server.cut_off_overdue(now_s)
         self._management.cut_off_overdue(now_s)
-
-    def _evict(self) -> None:
-        patient = self._is_patient(asyncio.get_running_loop().time())
-        if self.node.gate.stage is not Stage.READY or patient:
-            return
-        gone = self.node.registry.evict(self.node.now_ms(), _shuffle)
-        self.node.counters.expired += len(gone)
-        for instance in gone[:_LOGGED_AT_ONCE]:
-            _log.info("lease expired app=%s id=%s", instance.app, instance.id)
-        if len(gone) > _LOGGED_AT_ONCE:
-            _log.info("leases expired more=%d", len(gone) - _LOGGED_AT_ONCE)
-
-    def _is_patient(self, now_s: float) -> bool:
-        """Whether this process stood still lately: its leases get that time on top.
-
-        They were renewed meanwhile, but not here (`EvictionTask.getCompensationTimeMs`).
-        """
-        stood_still_s = now_s - self._evict_due_s
-        self._evict_due_s = now_s + self.node.settings.eviction_interval_s
-        if stood_still_s > _STALL_S:
-            self._be_patient(now_s, stood_still_s)
-            _log.warning("process stood still, leases wait for it seconds=%.1f", stood_still_s)
-        return now_s < self._patient_until_s
-
-    def _be_patient(self, now_s: float, missed_s: float) -> None:
-        """Let no lease end for as long as clients could not renew, within a bound."""
-        until_s = now_s + min(missed_s, _LONGEST_PATIENCE_S)
-        self._patient_until_s = max(self._patient_until_s, until_s)
-
-    def _renew_self(self) -> None:
-        if self.node.gate.stage is not Stage.READY:
-            return
-        key = own_key(self.node.settings)
-        renewed = self.node.registry.renew(*key, self.node.now_ms())
-        if not renewed.found:
-            self._register_self()
-            return
-        self.node.mesh.publish(PeerAction.HEARTBEAT, *key)
-
-    def _recount(self) -> None:
-        if self.node.registry.java is not None:
-            self.node.registry.java.recount(self.node.registry.size)
 
     async def _watch_peers(self) -> None:
         settings, mesh = self.node.settings, self.node.mesh
@@ -432,7 +313,3 @@ async def _every_set(interval_s: Callable[[], float], do: Callable[[], None]) ->
     while True:
         await pause(interval_s)
         do()
-
-
-def _shuffle(leases: list[Lease]) -> None:
-    random.shuffle(leases)

@@ -6,7 +6,6 @@ what was sent, and only what a handler is to read is inflated, slice by slice.
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -15,6 +14,7 @@ import msgspec
 from aiohttp import web
 
 from eureka_registry.core.limits import EXPANSION, EXPANSION_FREE_BYTES, SLICE_BYTES
+from eureka_registry.http.loopshare import LoopShare
 from eureka_registry.wire.structure import structure
 
 _GZIP: Final = 31
@@ -24,6 +24,8 @@ _DEFLATE_METHOD: Final = 8
 _TOO_LONG: Final = "the body has more bytes than max_body_bytes or max_batch_bytes"
 _TOO_MANY: Final = "the body holds too many values"
 _EXPANDS: Final = f"the body inflates to more than {EXPANSION} times its size"
+_COST_OF_INFLATING: Final = 4
+"""Inflating a byte and looking at it takes so many times as long as looking at one."""
 ENCODINGS: Final = "gzip, deflate, identity"
 """What a request's `Content-Encoding` may be."""
 
@@ -50,15 +52,15 @@ class UnknownEncodingError(Exception):
     """A body's `Content-Encoding` is none of `ENCODINGS`."""
 
 
-async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold, turn: asyncio.Lock) -> bytes:
+async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold, share: LoopShare) -> bytes:
     """The whole body, inflated.
 
     Args:
         request: whose body it is.
         bounds: of the body.
         hold: is told of every byte that was not sent but came by inflating.
-        turn: held while a slice is inflated: of a hundred bodies one is inflated at a time, or
-            others would wait for a slice of each.
+        share: bytes that all connections together look at in one turn of the loop, or others
+            would wait for a piece of each of a hundred bodies.
 
     Raises:
         TooLargeError: it is beyond the bounds, or expands like nothing that a client sends.
@@ -76,22 +78,23 @@ async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold, turn: async
     try:
         if coding == "identity":
             while sent := await content.readany():
+                await share.take(len(sent))
                 body.add(sent)
         else:
-            await _inflate_into(body, request, _Inflating(_WINDOWS[coding], hold), turn)
+            await _inflate_into(body, request, _Inflating(_WINDOWS[coding], hold), share)
         return body.whole()
     finally:
         body.clear()  # an error's traceback would keep it until garbage is collected
 
 
 async def _inflate_into(
-    body: _Growing, request: web.BaseRequest, inflating: _Inflating, turn: asyncio.Lock
+    body: _Growing, request: web.BaseRequest, inflating: _Inflating, share: LoopShare
 ) -> None:
     while sent := await request.content.readany():
-        async with turn:
-            for piece in inflating.pieces(sent):
-                body.add(piece)
-                await asyncio.sleep(0)
+        await share.take(_COST_OF_INFLATING * SLICE_BYTES)
+        for piece in inflating.pieces(sent):
+            body.add(piece)
+            await share.take(_COST_OF_INFLATING * SLICE_BYTES)
     inflating.end()
 
 

@@ -14,6 +14,7 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from eureka_registry.core.limits import (
     ANSWERS_BYTES,
+    AT_ONCE_BYTES,
     BODIES_BYTES,
     LINGER_BYTES,
     MAX_HEAD_BYTES,
@@ -21,6 +22,7 @@ from eureka_registry.core.limits import (
 )
 from eureka_registry.http.budget import Incoming, Outgoing
 from eureka_registry.http.fastlane import FastLane
+from eureka_registry.http.loopshare import LoopShare
 from eureka_registry.http.messages import SERVER_NAME
 
 _log = logging.getLogger(__name__)
@@ -152,6 +154,11 @@ class Connection(RequestHandler):
             yield
         finally:
             outgoing.release(self)
+
+    @property
+    def share(self) -> LoopShare:
+        """Bytes that all connections together read or write in one turn, of what is large."""
+        return self._server.share
 
     def refuse(self) -> None:
         """End the connection, with 503 if the answer to its request has not begun."""
@@ -319,6 +326,7 @@ class Server(web.Server):
         self._handler = handler
         self.incoming: Incoming[Connection] = Incoming(bodies_bytes)
         self.outgoing: Outgoing[Connection] = Outgoing(ANSWERS_BYTES)
+        self.share = LoopShare(AT_ONCE_BYTES)
         self._longest_idle: list[tuple[float, Connection]] = []
         self._fast = fast
         self._keepalive_timeout_s = keepalive_timeout_s

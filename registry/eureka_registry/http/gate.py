@@ -77,7 +77,8 @@ class Gate:
     def list_refusal(self, call: Call, *, full: bool = False) -> Answer | None:
         """The answer to a fetch that may not be served now, or not so often, else `None`.
 
-        Of lists all but those of addresses are limited, as in Java (`eureka-protocol.md` 7.6).
+        Of lists all but those of addresses are limited, as in Java
+        (`docs/protocol/http.md#rate-limit`).
         """
         shut = self.closed(call)
         if shut is not None:

@@ -18,6 +18,8 @@ from eureka_registry.core.model import (
     DataCenter,
     Instance,
     LeaseInfo,
+    Origin,
+    PeerAction,
     Port,
     Status,
 )
@@ -28,7 +30,7 @@ from eureka_registry.http.clock import Clock
 from eureka_registry.http.configuration import Configuration
 from eureka_registry.http.counters import Counters
 from eureka_registry.http.files import PeerCredentials, Watched
-from eureka_registry.http.gate import Gate
+from eureka_registry.http.gate import Gate, Stage
 from eureka_registry.http.naming import Naming
 from eureka_registry.http.peer_api import PeerApi
 from eureka_registry.http.reads import Reads
@@ -102,6 +104,22 @@ class Node:
             short_departures=settings.short_departures,
             max_age_ms=int(settings.read_only_cache_s * 1000),
         )
+
+    def register_self(self) -> None:
+        """Register this peer's own instance, here and at its peers."""
+        instance = own_instance(self.settings, self.now_ms())
+        self.registry.register(instance, Origin.CLIENT, self.now_ms())
+        self.mesh.publish(PeerAction.REGISTER, instance.app, instance.id)
+
+    def renew_self(self) -> None:
+        """Renew this peer's own lease, once it is ready."""
+        if self.gate.stage is not Stage.READY:
+            return
+        key = own_key(self.settings)
+        if not self.registry.renew(*key, self.now_ms()).found:
+            self.register_self()
+            return
+        self.mesh.publish(PeerAction.HEARTBEAT, *key)
 
     def tell_refusals(self) -> None:
         """Log which instances of peers were not taken, and why; call it about once a second."""

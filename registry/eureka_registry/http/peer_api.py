@@ -1,4 +1,4 @@
-"""What peers ask each other: batches (E16); between Eurekube peers renewals, digests, copies."""
+"""What peers ask each other: batches; between Eurekube peers renewals, digests, copies."""
 
 from __future__ import annotations
 

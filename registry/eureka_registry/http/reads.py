@@ -1,19 +1,22 @@
-"""Look-ups: E1-E3, E5, E11-E13 and E17 of `eureka-protocol.md` 1.2."""
+"""Look-ups: E1-E3, E5, E11-E13 and E17 of `docs/protocol/http.md#endpoints`."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote
 
 import msgspec
 
+from eureka_registry.core.limits import ENCODED_AT_ONCE
 from eureka_registry.core.mirror import Earlier, Mirror
 from eureka_registry.core.model import Instance
 from eureka_registry.core.registry import Registry
 from eureka_registry.core.validation import shown
 from eureka_registry.http.gate import Gate
-from eureka_registry.http.messages import NOT_FOUND, Answer, Call, text
+from eureka_registry.http.loopshare import LoopShare
+from eureka_registry.http.messages import NOT_FOUND, Answer, Call, Later, text
 from eureka_registry.http.routes import Route
 from eureka_registry.peers.client import SERVER_IDENTITY
 from eureka_registry.peers.regions import AGENT
@@ -25,6 +28,19 @@ VARY: Final = ("Vary", "Accept, Accept-Encoding, X-Eureka-Accept")
 NOT_MODIFIED: Final = 304
 _CONFLICT: Final = 409
 _NAMED: Final = 5
+
+
+_MOST_TURNS: Final = 1_000
+"""Where documents change faster than they are encoded in parts, the rest comes at once."""
+
+
+class BuildInPart(Protocol):
+    """`Bodies.full_in_part` or `delta_in_part`."""
+
+    def __call__(
+        self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool, most: int
+    ) -> Body | None:
+        """The list, or `None` after `most` documents were encoded for it."""
 
 
 class Reads:
@@ -52,24 +68,23 @@ class Reads:
         self._regions = regions
         self._gate = gate
         self._node = node
+        self._share = LoopShare(1)
 
-    def apps(self, call: Call, route: Route) -> Answer:
+    def apps(self, call: Call, route: Route) -> Answer | Later:
         """All applications (E1)."""
         shut = self._gate.list_refusal(call, full=True) or self._unready(call)
         if shut is not None:
             return shut
         form = call.form(v1=route.v1)
-        body = self._bodies.full(self._sources(call), form, call.now_ms, gzip=call.gzip)
-        return self._list(call, form, body)
+        return self._list_in_parts(call, form, self._bodies.full_in_part)
 
-    def delta(self, call: Call, route: Route) -> Answer:
+    def delta(self, call: Call, route: Route) -> Answer | Later:
         """What changed lately (E2)."""
         shut = self._gate.delta_refusal(call) or self._unready(call)
         if shut is not None:
             return shut
         form = call.form(v1=route.v1)
-        body = self._bodies.delta(self._sources(call), form, call.now_ms, gzip=call.gzip)
-        return self._list(call, form, body)
+        return self._list_in_parts(call, form, self._bodies.delta_in_part)
 
     def app(self, call: Call, route: Route) -> Answer:
         """One application (E3)."""
@@ -145,7 +160,7 @@ class Reads:
         return self._list(call, form, body)
 
     def _sources(self, call: Call) -> Sequence[Source]:
-        """The registries a list is drawn from (`eureka-protocol.md` 6.4)."""
+        """The registries a list is drawn from (`docs/protocol/regions.md#other-regions`)."""
         if not call.query.get("regions"):
             # A server that mirrors this region must not get its own instances back.
             return [self._registry] if _is_server(call) else self._everywhere(call)
@@ -172,6 +187,23 @@ class Reads:
         for mirror in self._regions.values():
             mirror.defer_to(earlier, now_ms)
             earlier.append(mirror)
+
+    def _list_in_parts(self, call: Call, form: Form, build: BuildInPart) -> Answer | Later:
+        """A list of the size of the registry; at once if few documents are to be encoded."""
+        sources = self._sources(call)
+        body = build(sources, form, call.now_ms, gzip=call.gzip, most=ENCODED_AT_ONCE)
+        if body is not None:
+            return self._list(call, form, body)
+        return self._list_later(call, form, build)
+
+    async def _list_later(self, call: Call, form: Form, build: BuildInPart) -> Answer:
+        body, turns = None, 0
+        while body is None:
+            await self._share.take(1)
+            turns += 1
+            most = ENCODED_AT_ONCE if turns < _MOST_TURNS else sys.maxsize
+            body = build(self._sources(call), form, call.now_ms, gzip=call.gzip, most=most)
+        return self._list(call, form, body)
 
     def _list(self, call: Call, form: Form, body: Body) -> Answer:
         tag = f'W/"{self._node}-{body.tag}"'

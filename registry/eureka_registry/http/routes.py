@@ -1,4 +1,4 @@
-"""Which resource a path names (`eureka-protocol.md` 1.1).
+"""Which resource a path names (`docs/protocol/http.md#base-paths`).
 
 The Eureka API is below `/eureka`, `/eureka/v2`, `/eureka/v1`, `/v2`, `/v1`, and all of that again
 below a configured prefix, which also works by itself. Slashes at the end and double ones do not
@@ -23,7 +23,7 @@ _NETFLIX_PAGES: Final = {"status.jsp": "../", "lastN.jsp": "../lastn"}
 
 
 class Resource(Enum):
-    """What can be asked for; the Eureka ones in the order of `eureka-protocol.md` 1.2."""
+    """What can be asked for; the Eureka ones in the order of `docs/protocol/http.md#endpoints`."""
 
     APPS = "apps"
     DELTA = "delta"

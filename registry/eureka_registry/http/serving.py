@@ -27,6 +27,7 @@ from eureka_registry.http.connection import Connection
 from eureka_registry.http.fastlane import FastLane
 from eureka_registry.http.guard import Guard, Sender
 from eureka_registry.http.hosts import Hosts
+from eureka_registry.http.loopshare import LoopShare
 from eureka_registry.http.messages import NO_CONTENT, REASON, SERVER_NAME, Answer, Call
 from eureka_registry.http.node import Node
 from eureka_registry.http.routes import Resource, Route, find
@@ -68,7 +69,6 @@ class Serving:
         self._api = api
         self._hosts = hosts
         self._guard = guard
-        self._turn = asyncio.Lock()
         self._own_headers = {NODE_HEADER: node.id, "Server": SERVER_NAME}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -141,7 +141,7 @@ class Serving:
         try:
             async with asyncio.timeout(self._node.settings.request_timeout_s):
                 if self._api.takes_body(request.method, route):
-                    call.body = await body.read(request, bounds, connection.hold, self._turn)
+                    call.body = await body.read(request, bounds, connection.hold, connection.share)
                 else:
                     await body.forget(request, bounds.size, connection.hold)
         except body.TooLargeError as error:
@@ -202,19 +202,19 @@ class _LargeResponse(web.Response):
         with connection.sending(id(body), len(body)):
             writer.send_headers()
             if request.method != "HEAD":
-                await _write_in_pieces(writer, body)
+                await _write_in_pieces(writer, body, connection.share)
                 await web.StreamResponse.write_eof(self)
                 return
             await super().write_eof(data)
 
 
-async def _write_in_pieces(writer: StreamWriter, body: bytes) -> None:
+async def _write_in_pieces(writer: StreamWriter, body: bytes, share: LoopShare) -> None:
     """Write a body, and let others in between: the system takes some MiB of it at once."""
     view = memoryview(body)
     for start in range(0, len(body), ANSWER_PIECE_BYTES):
-        if start:
-            await asyncio.sleep(0)
-        await writer.write(view[start : start + ANSWER_PIECE_BYTES])
+        piece = view[start : start + ANSWER_PIECE_BYTES]
+        await share.take(len(piece))
+        await writer.write(piece)
 
 
 async def _invite(request: web.BaseRequest) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from eureka_registry.config.files import load_or_refuse
 from eureka_registry.config.settings import ClientCertificate, Settings
 from eureka_registry.http.files import Watched, read
+from eureka_registry.http.validity import end_of
 
 _MODES: Final = {
     ClientCertificate.NONE: ssl.CERT_NONE,
@@ -26,8 +27,8 @@ _SETTINGS: Final = ("tls_cert", "tls_key", "tls_client_ca", "peer_ca")
 class Tls:
     """One peer's contexts: `server` for those who ask us, `client` for what we ask of peers.
 
-    `None`: plain HTTP, and what everybody trusts. `ends_s` is when our certificate ends (epoch s),
-    `None` without one.
+    `None`: plain HTTP, and what everybody trusts. `ends_s` is when our certificate ends (epoch s);
+    `None`: there is none, or only OpenSSL can read it, and it serves all the same.
 
     Raises:
         ConfigurationError: a file cannot be used.
@@ -58,7 +59,7 @@ class Tls:
         settings = self._settings
         server = self._server() if settings.tls_cert else None
         client = self._client() if settings.peer_ca or settings.tls_client_ca else None
-        ends_s = _end_of(settings.tls_cert) if settings.tls_cert else None
+        ends_s = end_of(_text(settings.tls_cert)) if settings.tls_cert else None
         self.server, self.client, self.ends_s = server, client, ends_s
 
     def _server(self) -> ssl.SSLContext:
@@ -89,20 +90,6 @@ class Tls:
         return context
 
 
-def _end_of(path: str) -> float | None:
-    """When the first certificate of a file, which is ours, ends (epoch s).
-
-    `None` if OpenSSL takes one that `cryptography` cannot read: it serves all the same.
-    """
-    from cryptography import x509  # noqa: PLC0415 - 9 MiB that plain HTTP need not pay
-
-    try:
-        certificate = x509.load_pem_x509_certificate(read(Path(path)))
-        return certificate.not_valid_after_utc.timestamp()
-    except ValueError:
-        return None
-
-
 def _present(context: ssl.SSLContext, certificate: str, key: str) -> None:
     for path in (certificate, key):
         read(Path(path))  # OpenSSL would wait for a pipe for ever
@@ -115,10 +102,13 @@ def _present(context: ssl.SSLContext, certificate: str, key: str) -> None:
 
 def _trust(context: ssl.SSLContext, path: str) -> None:
     try:
-        text = read(Path(path)).decode("ascii", "backslashreplace")
-        context.load_verify_locations(cadata=text or "-")
+        context.load_verify_locations(cadata=_text(path) or "-")
     except ssl.SSLError as error:
         raise ValueError(f"{path}: {_why(error)}") from None
+
+
+def _text(path: str) -> str:
+    return read(Path(path)).decode("ascii", "backslashreplace")
 
 
 def _why(error: OSError) -> str:

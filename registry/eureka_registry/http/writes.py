@@ -1,4 +1,4 @@
-"""What clients and peers write one by one: E4 and E6 to E10 of `eureka-protocol.md` 1.2.
+"""What clients and peers write one by one: E4, E6 to E10 of `docs/protocol/http.md#endpoints`.
 
 Each is complete when it returns, and then the peers are told, unless a peer told us.
 """

@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from eureka_registry.local.clusterschema import (
+    CertManager,
     Cluster,
     Injection,
     NamespaceSelector,
@@ -29,6 +30,9 @@ _LABEL_NAME: Final = re.compile(
 _METADATA_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _OF_PODS: Final = frozenset({"pod-uid", "pod-name", "namespace", "cluster-uid"})
 _RENEWAL_S: Final = 30
+_DURATION: Final = "2160h"
+"""How long a certificate of cert-manager lasts if nothing is said."""
+_HOURS_AND_MINUTES: Final = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?")
 _AMOUNT: Final = re.compile(r"([0-9.]+)(.*)")
 _SUFFIXES: Final = {
     "m": Decimal("1e-3"), "": Decimal(1),
@@ -75,6 +79,18 @@ def _tls(tls: Tls, plain_port: int) -> Broken:
         yield "spec.tls.port", "must not be spec.peers.port"
     if tls.ca_secret_name is not UNSET and tls.client_auth == "None":
         yield "spec.tls", "caSecretName needs clientAuth Request or Require"
+    if tls.cert_manager is not UNSET:
+        yield from _cert_manager(tls.cert_manager)
+
+
+def _cert_manager(wanted: CertManager) -> Broken:
+    lasts = _minutes(_DURATION if wanted.duration is UNSET else wanted.duration)
+    if lasts < _minutes("1h"):
+        yield "spec.tls.certManager.duration", "must be at least 1h"
+    before = wanted.renew_before
+    if before is not UNSET and not _minutes("5m") <= _minutes(before) < lasts:
+        said = f"must be at least 5m, and less than duration ({_DURATION} if absent)"
+        yield "spec.tls.certManager.renewBefore", said
 
 
 def _injection(injection: Injection) -> Broken:
@@ -113,3 +129,8 @@ def _is_greater(requests: Quantities, limits: Quantities, resource: str) -> bool
 def _amount(quantity: Any) -> Decimal:  # noqa: ANN401 - the schema says that it is one
     match = _AMOUNT.fullmatch(quantity)
     return Decimal(match[1]) * _SUFFIXES[match[2]] if match else Decimal(0)
+
+
+def _minutes(duration: Any) -> int:  # noqa: ANN401 - likewise
+    match = _HOURS_AND_MINUTES.fullmatch(duration)
+    return int(match[1] or 0) * 60 + int(match[2] or 0) if match else 0

@@ -83,6 +83,10 @@ NamePattern = Annotated[str, Meta(max_length=128, pattern=r"^[A-Za-z0-9._:*?-]+$
 SubjectName = Annotated[
     str, Meta(max_length=253, pattern=r"^([*][.])?[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$")
 ]
+CertificateDuration = Annotated[
+    str, Meta(min_length=2, max_length=16, pattern=r"^([0-9]{1,6}h)?([0-9]{1,4}m)?$")
+]
+IssuerWord = Annotated[str, Meta(max_length=253, pattern=r"^[A-Za-z]([-A-Za-z0-9.]*[A-Za-z0-9])?$")]
 
 
 class _Part(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -213,12 +217,29 @@ class Registry(_Part, frozen=True):
     lease: Lease = Lease()
 
 
+class IssuerRef(_Part, frozen=True):
+    """`spec.tls.certManager.issuerRef`."""
+
+    name: ObjectName
+    kind: IssuerWord = "Issuer"
+    group: IssuerWord = "cert-manager.io"
+
+
+class CertManager(_Part, frozen=True):
+    """`spec.tls.certManager`."""
+
+    issuer_ref: IssuerRef
+    duration: CertificateDuration | UnsetType = UNSET
+    renew_before: CertificateDuration | UnsetType = UNSET
+
+
 class Tls(_Part, frozen=True):
     """`spec.tls`."""
 
     mode: Literal["Strict", "Permissive"] = "Strict"
     port: Port = 8443
     secret_name: ObjectName | UnsetType = UNSET
+    cert_manager: CertManager | UnsetType = UNSET
     client_auth: Literal["None", "Request", "Require"] = "None"
     ca_secret_name: ObjectName | UnsetType = UNSET
     extra_sans: Annotated[list[SubjectName], Meta(max_length=16, extra={UNIQUE: ""})] = (

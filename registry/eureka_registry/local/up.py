@@ -55,7 +55,7 @@ async def _up(local: LocalPlan, screen: Screen, *, restart: bool) -> int:
             for watcher in watchers:
                 watcher.cancel()
     finally:
-        screen.end(_farewell(stop))
+        screen.end(_ending(stop))
     return 0 if stop.is_set() and not any(codes) else 1
 
 
@@ -73,12 +73,12 @@ async def _look_for_ever(
     peers = [process.settings for process in processes]
     while True:
         overview = await look(session, peers)
-        sights = [_told_apart(p, s) for p, s in zip(processes, overview.peers, strict=True)]
+        sights = [_with_stage(p, s) for p, s in zip(processes, overview.peers, strict=True)]
         screen.overview(Overview(sights, overview.applications))
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _told_apart(process: Process, sight: Sight) -> Sight:
+def _with_stage(process: Process, sight: Sight) -> Sight:
     """A peer that does not answer has no process, or is being started, or is stuck."""
     stage = sight.stage
     if stage != "down":
@@ -88,7 +88,7 @@ def _told_apart(process: Process, sight: Sight) -> Sight:
     return msgspec.structs.replace(sight, stage=stage, pid=process.pid)
 
 
-def _farewell(stop: asyncio.Event) -> str:
+def _ending(stop: asyncio.Event) -> str:
     return "all peers stopped" if stop.is_set() else "no peer is running any more"
 
 

@@ -89,7 +89,7 @@ async def copy_registry(
             for link, what in zip(asked, heard, strict=True):
                 if what is Heard.COPIED:
                     return Outcome(link.name, f"copied {registry.size} instances from {link.name}")
-            if _nothing_to_be_had(heard, asyncio.get_running_loop().time() - began):
+            if _nobody_has_a_copy(heard, asyncio.get_running_loop().time() - began):
                 return Outcome(None, _describe(asked, heard))
             if copying.is_stuck(began, timeout_s):
                 words = f"gave up after {timeout_s:g} s: {_describe(asked, heard)}"
@@ -125,7 +125,7 @@ class _Survey:
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
 
-def _nothing_to_be_had(heard: Sequence[Heard], waited_s: float) -> bool:
+def _nobody_has_a_copy(heard: Sequence[Heard], waited_s: float) -> bool:
     gone = {Heard.STARTING, Heard.OURSELVES}
     if waited_s >= REFUSED_GRACE_S:
         gone.add(Heard.ABSENT)

@@ -1,7 +1,8 @@
 """One peer over HTTP, and in plain words what went wrong with it.
 
 Time-outs, the size of answers and redirects are bounded here; pauses and retries are the outbox's
-business. To a Java server this is a Java peer (`eureka-protocol.md` 5.2), with one header more.
+business. To a Java server this is a Java peer with more headers
+(`docs/protocol/replication.md#batch-request`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from eureka_registry.core.limits import (
 from eureka_registry.core.pace import Congested, Delivered, Outcome, Refused, Unreachable
 from eureka_registry.peers import urls
 from eureka_registry.peers.identity import NODE_HEADER, NONCE_HEADER, NodesSeen, Nonces
+from eureka_registry.peers.resolver import Resolver
 
 SEVERAL: Final = (
     "leads to several processes in turn, so a change reaches only one of them: "
@@ -138,7 +140,11 @@ def open_session(
     nothing of it themselves; `None`: the system's authorities.
     """
     connector = aiohttp.TCPConnector(
-        limit=0, use_dns_cache=False, keepalive_timeout=_KEEPALIVE_S, ssl=tls or True
+        limit=0,
+        use_dns_cache=False,
+        keepalive_timeout=_KEEPALIVE_S,
+        ssl=tls or True,
+        resolver=Resolver(),
     )
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=decompress
@@ -288,7 +294,7 @@ def _headers(node: Node) -> dict[str, str]:
 
 
 def credentials(url: str) -> dict[str, str]:
-    """The header of a URL's user and password, sent unasked as Jersey does (5.12); else empty."""
+    """The header of a URL's user and password, sent unasked as Jersey does; else empty."""
     user_info, at, _ = urlsplit(url).netloc.rpartition("@")
     if not at:
         return {}

@@ -25,7 +25,7 @@ from eureka_registry.peers import urls
 
 
 class PeerState(StrEnum):
-    """Where a peer is in its life, as the operator says (`operator.md` 4.4)."""
+    """Where a peer is in its life, as the operator writes it into `peers.json`."""
 
     JOINING = "joining"
     ACTIVE = "active"

@@ -1,6 +1,6 @@
 """What one item of a replication batch does to a registry, and how a change becomes an item.
 
-`eureka-protocol.md` 5.2 to 5.6; Netflix `PeerReplicationResource`, `PeerEurekaNode`. Nothing here
+`docs/protocol/replication.md`; Netflix `PeerReplicationResource`, `PeerEurekaNode`. Nothing here
 waits or sends, so that whole stories of several peers can be told with it in a test.
 """
 
@@ -123,7 +123,7 @@ def encode(registry: Registry, task: Task) -> bytes | None:
         task.app,
         task.id,
         last_dirty_ms=instance.last_dirty_ms,
-        status=_told_status(task, lease),
+        status=_status_to_send(task, lease),
     )
 
 
@@ -145,7 +145,7 @@ def _renewal(task: Task, lease: Lease) -> bytes:
     return item
 
 
-def _told_status(task: Task, lease: Lease) -> Status:
+def _status_to_send(task: Task, lease: Lease) -> Status:
     """What a StatusUpdate must say is the override, even while the client says it is DOWN."""
     if task.action is PeerAction.STATUS_UPDATE and lease.override is not None:
         return lease.override

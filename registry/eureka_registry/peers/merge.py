@@ -22,7 +22,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from eureka_registry.core.conflicts import moment_told
+from eureka_registry.core.conflicts import moment_of_peer
 from eureka_registry.core.lease import Lease, content_digest, within_bounds
 from eureka_registry.core.limits import MAX_AHEAD_MS
 from eureka_registry.core.model import Instance
@@ -100,7 +100,7 @@ def _update(
 
 
 def _rank(instance: Instance, digest: int, now_ms: int) -> tuple[int, int, int]:
-    return instance.last_dirty_ms, moment_told(instance.last_updated_ms, now_ms), digest
+    return instance.last_dirty_ms, moment_of_peer(instance.last_updated_ms, now_ms), digest
 
 
 def _changed_ms(told: Instance, now_ms: int) -> int:

@@ -28,7 +28,7 @@ from eureka_registry.wire.copies import Sight
 from eureka_registry.wire.replication import Reply
 
 _log = logging.getLogger(__name__)
-_FAREWELL_S: Final = 5.0
+_FLUSH_S: Final = 5.0
 _ASK_SOON_S: Final = 1.0
 _SELF_INTERVALS: Final = 5
 """How many comparisons with another peer there are to one look whether a URL is still our own."""
@@ -248,7 +248,7 @@ class Mesh:
         _log.info("peer left the list peer=%s url=%s", link.name, link.client.url)
         self._end_tasks(link.peer.url)
         if self._group is not None and link.takes_changes:
-            self._group.create_task(_say_farewell(link))
+            self._group.create_task(_flush(link))
 
     def _end_tasks(self, url: str) -> None:
         """End what runs for a URL, but for the task that says so."""
@@ -257,7 +257,7 @@ class Mesh:
                 task.cancel()
 
 
-async def _say_farewell(link: Link) -> None:
+async def _flush(link: Link) -> None:
     """Send a peer that leaves what still waits for it."""
     with suppress(TimeoutError):
-        await link.sender.flush(_FAREWELL_S)
+        await link.sender.flush(_FLUSH_S)

@@ -23,7 +23,7 @@ class Room(NamedTuple):
     items: int
 
 
-class Told(NamedTuple):
+class Outcomes(NamedTuple):
     """What an answer says. After a `mismatch` nobody knows which reply is whose."""
 
     outcome: Outcome
@@ -49,33 +49,33 @@ class Packed(NamedTuple):
             return encode_renewals(self.renewals, self.items)
         return encode_batch(self.items)
 
-    def read(self, answer: Answer, now_ms: int) -> Told:
-        """What an answer means: one that cannot be read is retried, as in Java (5.5)."""
+    def read(self, answer: Answer, now_ms: int) -> Outcomes:
+        """What an answer means: one that cannot be read is retried, as in Java."""
         if answer.body is None:
-            return Told(answer.outcome, [])
+            return Outcomes(answer.outcome, [])
         try:
             if self.renewals:
                 return self._read_short(answer.body, now_ms)
             return self._read(self.tasks, decode_replies(answer.body, now_ms))
         except BadDocument:
-            return Told(Unreachable("answer is no replication answer"), [])
+            return Outcomes(Unreachable("answer is no replication answer"), [])
 
-    def _read_short(self, body: bytes, now_ms: int) -> Told:
+    def _read_short(self, body: bytes, now_ms: int) -> Outcomes:
         count, others, rest = decode_renewal_replies(body, now_ms)
         items = len(self.items)
         told = self._read(self.tasks[:items], decode_replies(rest, now_ms))
         renewed = self.tasks[items:]
         if count != len(renewed) or any(not 0 <= place < count for place, _ in others):
-            return Told(Delivered(), [], mismatch=True)
+            return Outcomes(Delivered(), [], mismatch=True)
         if told.mismatch:
             return told
         return told._replace(others=told.others + [(renewed[n], reply) for n, reply in others])
 
-    def _read(self, tasks: Sequence[Task], replies: Sequence[Reply]) -> Told:
+    def _read(self, tasks: Sequence[Task], replies: Sequence[Reply]) -> Outcomes:
         if len(replies) != len(tasks):  # as Java does: nobody knows which reply is whose
-            return Told(Delivered(), [], mismatch=True)
+            return Outcomes(Delivered(), [], mismatch=True)
         pairs = zip(tasks, replies, strict=True)
-        return Told(Delivered(), [(task, reply) for task, reply in pairs if not _is_ok(reply)])
+        return Outcomes(Delivered(), [(task, reply) for task, reply in pairs if not _is_ok(reply)])
 
 
 def pack(

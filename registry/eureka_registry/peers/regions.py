@@ -1,4 +1,4 @@
-"""Another region's registry, fetched as the Java server does it (`RemoteRegionRegistry`, 6.4).
+"""Another region's registry, fetched as the Java server does it (`RemoteRegionRegistry`).
 
 All of it at first, then its delta; all of it again when the delta is refused, cannot be read, leads
 to another hash than the region's, or may have forgotten changes since the last fetch. Whatever goes
@@ -32,7 +32,7 @@ AGENT: Final = "Java-EurekaClient-RemoteRegion"
 """The `User-Agent` by which Java knows this kind of client."""
 
 OWN_ONLY: Final = {"regions": "none"}
-"""Servers ignore names of regions they do not know (`eureka-protocol.md` 6.4)."""
+"""Servers ignore names of regions they do not know (`docs/protocol/regions.md#other-regions`)."""
 
 TRUSTED_MS: Final = 150_000
 """After so long a pause a delta, which holds 180 s, may be short of a change that no hash shows."""

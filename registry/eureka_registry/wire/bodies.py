@@ -10,8 +10,10 @@ Lists may be drawn from several registries: this one, and mirrors of other regio
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -104,24 +106,43 @@ class Bodies:
 
     def full(self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool) -> Body:
         """All applications of all sources (E1)."""
+        return _whole(self.full_in_part(sources, form, now_ms, gzip=gzip, most=sys.maxsize))
+
+    def delta(self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool) -> Body:
+        """What changed lately, with the hash of everything (E2)."""
+        return _whole(self.delta_in_part(sources, form, now_ms, gzip=gzip, most=sys.maxsize))
+
+    def full_in_part(
+        self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool, most: int
+    ) -> Body | None:
+        """The same as `full` if no more than `most` documents have to be encoded for it.
+
+        Else so many of them are encoded, and the answer is `None`: serve others, and ask again.
+        """
         version = tuple(source.version for source in sources)
 
-        def build() -> bytes:
-            listed = self._full_list(sources, form)
+        def build() -> bytes | None:
+            listed = self._full_list(sources, form, most)
+            if listed is None:
+                return None
             frame = codec_for(form).applications(FULL_VERSION, _hash_of(sources))
             return self._assembled(listed, frame, now_ms, gzip=gzip)
 
         return self._kept(("full", _key(sources), form, gzip), version, now_ms, build)
 
-    def delta(self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool) -> Body:
-        """What changed lately, with the hash of everything (E2)."""
+    def delta_in_part(
+        self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool, most: int
+    ) -> Body | None:
+        """The same as `delta`, in parts as `full_in_part` is."""
         for source in sources:
             source.delta.forget_old(now_ms)
         # Mirrors of other regions may change without a local change: the sum only ever grows.
         number = sum(source.delta.version for source in sources)
 
-        def build() -> bytes:
-            listed = self._delta_list(sources, form)
+        def build() -> bytes | None:
+            listed = self._delta_list(sources, form, most)
+            if listed is None:
+                return None
             frame = codec_for(form).applications(str(number), _hash_of(sources))
             return self._assembled(listed, frame, now_ms, gzip=gzip)
 
@@ -145,7 +166,7 @@ class Bodies:
             return join([compress(text, dense=self._budget.take(len(text), now_ms))])
 
         key = ("application", name, _key(sources), form, gzip)
-        return self._kept(key, (place, listed.version), now_ms, build)
+        return _whole(self._kept(key, (place, listed.version), now_ms, build))
 
     def vip(
         self, sources: Sequence[Source], name: str, form: Form, now_ms: int, *, secure: bool
@@ -155,34 +176,38 @@ class Bodies:
         groups = [index[name] for index in indexes if name in index]
         version = tuple(index[name].version if name in index else None for index in indexes)
         key = ("vip", secure, name, _key(sources), form)
-        return self._kept(key, version, now_ms, lambda: _encode_group(codec_for(form), groups))
+        build = partial(_encode_group, codec_for(form), groups)
+        return _whole(self._kept(key, version, now_ms, build))
 
     # -- How
 
     def _kept(
-        self, key: Hashable, version: Hashable, now_ms: int, build: Callable[[], bytes]
-    ) -> Body:
+        self, key: Hashable, version: Hashable, now_ms: int, build: Callable[[], bytes | None]
+    ) -> Body | None:
         kept = self._bodies.get(key)
         if kept is not None and (kept[0] == version or now_ms - kept[1] < self._max_age_ms):
             self._bodies.move_to_end(key)
             return kept[2]
         content = build()
+        if content is None:
+            return None
         body = Body(content, _tag(key, version), gzipped=content[:2] == b"\x1f\x8b")
         self._bodies[key] = (version, now_ms, body)
         while len(self._bodies) > _KEPT_BODIES:
             self._bodies.popitem(last=False)
         return body
 
-    def _full_list(self, sources: Sequence[Source], form: Form) -> EncodedList:
+    def _full_list(self, sources: Sequence[Source], form: Form, most: int) -> EncodedList | None:
         codec = codec_for(form)
         listed = self._list(("full", _key(sources), form), codec, codec.instance)
-        listed.refresh(
+        complete = listed.refresh(
             [source.applications for source in sources],
             lambda held: [instance for one in held for instance in one.instances()],
+            most,
         )
-        return listed
+        return listed if complete else None
 
-    def _delta_list(self, sources: Sequence[Source], form: Form) -> EncodedList:
+    def _delta_list(self, sources: Sequence[Source], form: Form, most: int) -> EncodedList | None:
         codec = codec_for(form)
         departure = codec.departure if self._short_departures else codec.instance
 
@@ -191,11 +216,12 @@ class Bodies:
             return departure(changed) if is_gone else codec.instance(changed)
 
         listed = self._list(("delta", _key(sources), form), codec, encode)
-        listed.refresh(
+        complete = listed.refresh(
             [source.delta.applications for source in sources],
             lambda held: [change.instance for change in ordered(held)],
+            most,
         )
-        return listed
+        return listed if complete else None
 
     def _list(
         self, key: Hashable, codec: Codec, encode: Callable[[Instance], bytes]
@@ -211,6 +237,12 @@ class Bodies:
 
     def _assembled(self, listed: EncodedList, frame: Frame, now_ms: int, *, gzip: bool) -> bytes:
         return listed.gzip(frame, self._budget, now_ms) if gzip else listed.plain(frame)
+
+
+def _whole(body: Body | None) -> Body:
+    """What was asked for without a bound."""
+    assert body is not None  # noqa: S101
+    return body
 
 
 def _encode_group(codec: Codec, groups: Sequence[VipGroup]) -> bytes:

@@ -1,6 +1,6 @@
 """Where Java's two readers differ: `EurekaJacksonCodec` for JSON, XStream's `Converters` for XML.
 
-`eureka-protocol.md` 2.3, 2.5 and Appendix D say what each of them takes. The two tables at the end
+`docs/protocol/documents.md` says what each of them takes. The two tables at the end
 are the whole list.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from eureka_registry.core.model import DataCenter, Port
-from eureka_registry.wire.fields import BadDocument, flag, metadata, shown, text, told
+from eureka_registry.wire.fields import BadDocument, flag, metadata, refused_document, shown, text
 from eureka_registry.wire.sharing import shared_center
 
 DEFAULT_CLASS: Final = "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo"
@@ -58,7 +58,7 @@ def _json_data_center(value: object) -> DataCenter | None:
     name = text(value.get("name"), "dataCenterInfo.name")
     if name == "Amazon":
         # Java takes it; then its writers, and its clients when they read a delta, fail on the cast
-        raise told(f"dataCenterInfo called Amazon must be of class {AMAZON_CLASS}")
+        raise refused_document(f"dataCenterInfo called Amazon must be of class {AMAZON_CLASS}")
     if name is not None and name not in _NAMES:
         raise BadDocument(f"dataCenterInfo has an unknown name: {shown(name)}")
     return shared_center(name or "")

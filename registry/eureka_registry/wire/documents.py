@@ -1,8 +1,8 @@
 """What both codecs share: the rules by which a document becomes an `Instance`.
 
-A reader brings its input into one mapping, with the JSON names of `eureka-protocol.md` 2.2;
-`instance` reads that mapping. Where Java's two readers differ stands in
-`eureka_registry.wire.dialects`.
+A reader brings its input into one mapping, with the names that JSON has
+(`docs/protocol/documents.md#fields`); `instance` reads that mapping. What differs between the two
+readers of Java is in `eureka_registry.wire.dialects`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from eureka_registry.wire.fields import (
     LONG_MAX,
     BadDocument,
     metadata,
+    refused_document,
     status,
     text,
-    told,
     whole,
 )
 from eureka_registry.wire.sharing import shared, shared_port
@@ -61,7 +61,7 @@ _BRIEF_AMAZON: Final = frozenset(
 
 
 class StatusInfo(msgspec.Struct, frozen=True):
-    """What `/status` shows (Netflix `StatusInfo`, `eureka-protocol.md` 7.2).
+    """What `/status` shows (Netflix `StatusInfo`).
 
     The maps go from Java's names to texts, in the order they are shown. `instance` is this peer's
     own document; `is_healthy` is `None` where Java leaves `isHeathly` out.
@@ -90,7 +90,7 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
     """Make an instance of the fields of its document.
 
     Args:
-        fields: names of 2.2 to values; unknown names are ignored, whatever they hold.
+        fields: JSON names to values; unknown names are ignored, whatever they hold.
         now_ms: stands in for a missing `lastDirtyTimestamp`.
         dialect: `JSON` or `XML`.
 
@@ -147,7 +147,7 @@ def refuse_unfit(read: Instance, *, plain: bool = False) -> None:
     if wrong is None and not plain:
         wrong = unsafe_characters(read)
     if wrong is not None:
-        raise told(wrong)
+        raise refused_document(wrong)
 
 
 def shown_sid(instance: Instance) -> str | None:

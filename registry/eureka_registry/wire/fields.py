@@ -1,7 +1,7 @@
 """Single values of documents, read as leniently as Netflix's Jackson codec reads them.
 
 Clients write numbers as text, flags as numbers and text as numbers; which of these Java takes,
-and as what, is `eureka-protocol.md` 2.2. `where` names the field in messages.
+and as what, is `docs/protocol/documents.md#fields`. `where` names the field in messages.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Literal(str):
     __slots__ = ()
 
 
-def told(sentence: str) -> BadDocument:
+def refused_document(sentence: str) -> BadDocument:
     """Make the refusal of a document whose reason the client is to see."""
     return BadDocument(sentence, sentence=sentence)
 

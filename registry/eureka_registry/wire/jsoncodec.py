@@ -1,4 +1,6 @@
-"""Documents as JSON, exactly as Java's `EurekaJacksonCodec` writes them (`eureka-protocol.md` 2).
+"""Documents as JSON, exactly as Java's `EurekaJacksonCodec` writes them.
+
+The protocol: `docs/protocol/documents.md#instance-in-json`.
 
 Strict clients read field by field what stands here, so nothing may be added. The order of fields in
 the classes below is the order on the wire; a field that is `None` is left out.
@@ -200,7 +202,7 @@ def decode_applications(body: bytes, now_ms: int) -> Envelope:
 
 
 def encode_instance(shown: Instance) -> bytes:
-    """Write the full document (2.1), bare: without `{"instance": ...}`."""
+    """Write the full document, bare: without `{"instance": ...}`."""
     return encode(
         _Full(
             instance_id=shown.instance_id,
@@ -233,7 +235,7 @@ def encode_instance(shown: Instance) -> bytes:
 
 
 def encode_compact(shown: Instance) -> bytes:
-    """Write the compact document (2.6, `MiniInstanceInfoMixIn`), bare."""
+    """Write the compact document (`MiniInstanceInfoMixIn`), bare."""
     return encode(
         _Compact(
             instance_id=shown.instance_id,
@@ -289,7 +291,7 @@ def encode_single(shown: Instance) -> bytes:
 
 
 def encode_status(info: StatusInfo) -> bytes:
-    """Write `/status`, which the Java server cannot do in JSON (7.2)."""
+    """Write `/status`, which the Java server cannot do in JSON."""
     document: dict[str, object] = {
         "generalStats": info.general_stats,
         "applicationStats": info.application_stats,
@@ -302,7 +304,7 @@ def encode_status(info: StatusInfo) -> bytes:
 
 
 def applications_frame(form: Form, version_delta: str, hashcode: str) -> tuple[bytes, bytes]:
-    """Write what stands before and after the applications of a list (2.6)."""
+    """Write what stands before and after the applications of a list."""
     scalars = b'"versions__delta":%b,"apps__hashcode":%b' % (
         encode(version_delta),
         encode(hashcode),

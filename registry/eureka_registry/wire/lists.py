@@ -54,12 +54,17 @@ class EncodedList:
         self,
         sources: Sequence[Mapping[str, V]],
         documents: Callable[[Sequence[V]], Sequence[Instance]],
-    ) -> None:
-        """Encode what changed.
+        most: int,
+    ) -> bool:
+        """Encode what changed, or some of it: who is not done goes on where this ended.
 
         Args:
             sources: applications by name, the same sources every time.
             documents: those of one application, drawn from each source that has it.
+            most: documents that are encoded at most.
+
+        Returns:
+            Whether all is encoded. Else nothing may be read yet.
         """
         names = list(sources[0] if len(sources) == 1 else dict.fromkeys(chain(*sources)))
         versions = _versions(sources, names)
@@ -71,11 +76,16 @@ class EncodedList:
             )
             both = [known.get(name, (None, _NOTHING)) for name in names]
             self._versions, parts = [one[0] for one in both], [one[1] for one in both]
+        left = most
         for at, (new, old) in enumerate(zip(versions, self._versions, strict=True)):
             if new != old:
                 held = [source[names[at]] for source in sources if names[at] in source]
-                parts[at] = self._part(names[at], documents(held), parts[at])
+                left, parts[at] = self._part(names[at], documents(held), parts[at], left)
+                if left < 0:
+                    versions[at:] = self._versions[at:]
+                    break
         self._names, self._versions, self._parts = names, versions, parts
+        return left >= 0
 
     def plain(self, frame: Frame) -> bytes:
         """The whole list within a frame."""
@@ -90,22 +100,34 @@ class EncodedList:
     def _items(self) -> list[Item]:
         return [item for part in self._parts for item in part.items]
 
-    def _part(self, name: str, instances: Sequence[Instance], before: _Part) -> _Part:
-        """An application of these documents, using what is still good of its last encoding."""
+    def _part(
+        self, name: str, instances: Sequence[Instance], before: _Part, left: int
+    ) -> tuple[int, _Part]:
+        """An application of these documents, using what is still good of its last encoding.
+
+        Returns:
+            How many documents may still be encoded, and the application. If the number is negative,
+            the application lacks some, and goes on from what it has the next time.
+        """
+        common = min(len(instances), len(before.instances))
         both = zip(instances, before.instances, strict=False)
         moved = [at for at, (new, old) in enumerate(both) if new is not old]
-        common = min(len(instances), len(before.instances))
         spare = {
             id(before.instances[at]): before.encoded[at]
             for at in (*moved, *range(common, len(before.instances)))
         }
-        encoded = before.encoded[:common]
-        encoded += [b""] * (len(instances) - common)
+        part = _Part(before.instances[:common], before.encoded[:common], before.items)
         for at in (*moved, *range(common, len(instances))):
-            encoded[at] = spare.get(id(instances[at])) or self._encode(instances[at])
-        part = _Part(list(instances), encoded, [])
+            encoded = spare.get(id(instances[at]))
+            if encoded is None:
+                left -= 1
+                if left < 0:
+                    return left, part
+                encoded = self._encode(instances[at])
+            part.instances[at : at + 1] = [instances[at]]
+            part.encoded[at : at + 1] = [encoded]
         part.items = _items(name, part, self._codec.application(name), before.items)
-        return part
+        return left, part
 
 
 def _versions(sources: Sequence[Mapping[str, V]], names: Sequence[str]) -> list[Hashable]:

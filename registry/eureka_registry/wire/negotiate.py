@@ -1,4 +1,7 @@
-"""Which form of document a request asks for, and which one it brings (`eureka-protocol.md` 1.3)."""
+"""Which form of document a request asks for, and which one it brings.
+
+The protocol: `docs/protocol/http.md#content-types`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class Format(Enum):
 class Form(NamedTuple):
     """One of the forms every list is kept in.
 
-    `v1` is set only with XML: nothing else depends on the version of the API (1.5).
+    `v1` is set only with XML: nothing else depends on the version of the API.
     """
 
     format: Format
@@ -65,7 +68,7 @@ def body_format(content_type: str | None) -> Format | None:
 
     Beside Java's two media types their siblings `application/*+json`, `application/*+xml` and
     `text/xml` are taken. A charset must be one that Java reads, and is then ignored: bytes are
-    UTF-8 (1.8).
+    UTF-8.
     """
     media_type, *parameters = (part.strip() for part in (content_type or "").lower().split(";"))
     charsets = [parameter for parameter in parameters if parameter.startswith("charset")]

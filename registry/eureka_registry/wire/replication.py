@@ -1,4 +1,6 @@
-"""Batches that peers send each other, and their answers (`eureka-protocol.md` 5.2, 5.3).
+"""Batches that peers send each other, and their answers.
+
+The protocol: `docs/protocol/replication.md#batch-request`.
 
 Java's receiver refuses a whole batch for one unknown key, so only documented keys are written.
 Read is leniently: a bad item has a `problem` and harms no other.

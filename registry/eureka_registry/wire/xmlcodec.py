@@ -1,4 +1,4 @@
-"""Documents as XML: full ones as XStream writes them, compact ones as Jackson does (2.3, 2.6).
+"""Documents as XML: full ones as XStream writes them, compact ones as Jackson does.
 
 A document is built as lines, each indented relative to its own root; a compact one is the same in a
 single line. Texts and names are escaped on the way (`eureka_registry.wire.xmltext`), so whatever
@@ -74,18 +74,18 @@ def decode_applications(body: bytes, now_ms: int) -> Envelope:
 
 
 def encode_instance(shown: Instance, depth: int = 0, *, v1: bool = False) -> bytes:
-    """Write the full document (2.3).
+    """Write the full document.
 
     Args:
         shown: the instance.
         depth: how many elements it stands in; inside others it ends with a newline.
-        v1: whether a status that version 1 does not know is shown as DOWN (1.5).
+        v1: whether a status that version 1 does not know is shown as DOWN.
     """
     return _indented(_inside("instance", _full(shown, v1=v1)), depth)
 
 
 def encode_compact(shown: Instance, *, v1: bool = False) -> bytes:
-    """Write the compact document (2.6) in one line."""
+    """Write the compact document in one line."""
     lines = (
         *_optional("instanceId", shown.instance_id),
         _element("app", shown.app),
@@ -125,7 +125,7 @@ def encode_single(shown: Instance, *, v1: bool = False) -> bytes:
 
 
 def encode_status(info: StatusInfo) -> bytes:
-    """Write `/status` (7.2)."""
+    """Write `/status`."""
     lines = [
         *_map("generalStats", info.general_stats),
         *_map("applicationStats", info.application_stats),
@@ -138,7 +138,7 @@ def encode_status(info: StatusInfo) -> bytes:
 
 
 def applications_frame(form: Form, version_delta: str, hashcode: str) -> tuple[bytes, bytes]:
-    """Write what stands before and after the applications of a list (2.6)."""
+    """Write what stands before and after the applications of a list."""
     scalars = (_element("versions__delta", version_delta), _element("apps__hashcode", hashcode))
     if form.compact:
         return b"<applications>", _in_one_line((*scalars, "</applications>"))

@@ -1,10 +1,10 @@
 """Texts and element names of XML: escaped so that no value can make a document malformed.
 
 Metadata keys are element names, escaped as XStream's `XmlFriendlyNameCoder` does
-(`eureka-protocol.md` 2.3): `_` is doubled, `$` is `_-`, any other character that cannot stand in a
-name is `_.` and the four hex digits of its UTF-16 code. XStream takes more characters for names
-than parsers do; here are only those that every version of XML and of its name spaces allows, so a
-colon, too, is escaped.
+(`docs/protocol/documents.md#metadata-keys-in-xml`): `_` is doubled, `$` is `_-`, any other
+character that cannot be in a name is `_.` and the four hex digits of its UTF-16 code. XStream takes
+more characters for names than parsers do; here are only those that every version of XML and of its
+name spaces allows, so a colon, too, is escaped.
 """
 
 from __future__ import annotations

@@ -7,12 +7,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .. import parts
 from ..errors import CannotRunError, ClusterError
-from ..images import RECIPES, ROOT
+from ..images import RECIPES, ROOT, Recipe
 from ..progress import doing
 from ..versions import Kubernetes
 from . import programs
@@ -27,8 +27,14 @@ def answers() -> bool:
 
 
 @contextlib.contextmanager
-def cluster(name: str, nodes: int, version: Kubernetes | None, image: str | None) -> Iterator[Path]:
-    """The kubeconfig of a cluster that has the project's images, for as long as the block lasts.
+def cluster(
+    name: str,
+    nodes: int,
+    version: Kubernetes | None,
+    image: str | None,
+    recipes: Sequence[Recipe] = RECIPES,
+) -> Iterator[Path]:
+    """The kubeconfig of a cluster that has images of the project, for as long as the block lasts.
 
     `version` and `image` of the nodes: None leaves both to kind, which pulls what it was made for.
 
@@ -49,7 +55,7 @@ def cluster(name: str, nodes: int, version: Kubernetes | None, image: str | None
         try:
             with doing(f"kind makes {nodes} nodes"):
                 _run(_kind(), "create", "cluster", *words, *chosen, "--wait=240s")
-            _load(name)
+            _load(name, recipes)
             yield kubeconfig
         finally:
             delete(name)
@@ -78,8 +84,8 @@ def _have(image: str) -> None:
             raise CannotRunError(f"docker pull {image}: {pulled.stderr.strip()}; see --kind-image")
 
 
-def _load(name: str) -> None:
-    for recipe in RECIPES:
+def _load(name: str, recipes: Sequence[Recipe]) -> None:
+    for recipe in recipes:
         with doing(f"docker build of {recipe.name}"):
             dockerfile = f"--file={ROOT / recipe.dockerfile}"
             _run("docker", "build", dockerfile, f"--tag={recipe.name}", str(ROOT))

@@ -1,8 +1,8 @@
 """hudl/fargo, the client of Go programs, in XML and in JSON.
 
-It chooses a server at random for every request and does not try another one (`eureka-protocol.md`,
-appendix E), so fail-over is its user's business: what is asked again arrives. It knows no deltas,
-and no way back from an override.
+It chooses a server at random for every request and does not try another one
+(`docs/protocol/clients.md#go`), so fail-over is its user's business: what is asked again arrives.
+It knows no deltas, and no way back from an override.
 """
 
 from __future__ import annotations

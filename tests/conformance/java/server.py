@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization.pkcs12 import (
+    PKCS12Certificate,
+    serialize_java_truststore,
+)
 
 from processes.cluster import Reply, ask, environment, free_port, until
 from support.builds import NotBuiltError, built, need, output
@@ -42,8 +50,21 @@ def server_jar() -> Path:
     return built("java-server", sources, BUILD) / "target" / "server.jar"
 
 
+_STORE_PASSWORD: Final = "changeit"  # noqa: S105 - certificates are no secret
 QUICK_START: Final = ("-Xmx512m", "-XX:TieredStopAtLevel=1")
 """For tests: half the time to start. Benchmarks want the full compiler."""
+
+
+def trusting(authority: Path, folder: Path) -> tuple[str, ...]:
+    """Flags of a JVM that trusts this authority alone; its trust store is made in the folder."""
+    certificate = x509.load_pem_x509_certificate(authority.read_bytes())
+    store = folder / "trust.p12"
+    kept = serialization.BestAvailableEncryption(_STORE_PASSWORD.encode())
+    store.write_bytes(serialize_java_truststore([PKCS12Certificate(certificate, b"eureka")], kept))
+    return (
+        f"-Djavax.net.ssl.trustStore={store}",
+        f"-Djavax.net.ssl.trustStorePassword={_STORE_PASSWORD}",
+    )
 
 
 class JavaServer:
@@ -52,7 +73,7 @@ class JavaServer:
     probe = "/eureka/apps"
     """What it answers with 200 as soon as it is ready."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a server may have
         self,
         jar: Path,
         settings: Mapping[str, object],
@@ -61,8 +82,11 @@ class JavaServer:
         name: str = "java",
         host: str = "127.0.0.1",
         jvm: Sequence[str] = QUICK_START,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self.name = name
+        self.context = context
+        """How it is asked if its settings say that it speaks HTTPS."""
         self.host = host
         self.port = port or free_port()
         self.settings: dict[str, object] = dict(settings)
@@ -90,7 +114,8 @@ class JavaServer:
     @property
     def url(self) -> str:
         """Its service URL."""
-        return f"http://{self.host}:{self.port}/eureka/"
+        scheme = "http" if self.context is None else "https"
+        return f"{scheme}://{self.host}:{self.port}/eureka/"
 
     @property
     def log(self) -> str:
@@ -144,8 +169,7 @@ class JavaServer:
         timeout_s: float = 10.0,
     ) -> Reply:
         """Make a request below `/eureka`."""
-        where = (self.host, self.port)
-        return ask(where, method, f"/eureka{path}", body, headers, timeout_s=timeout_s)
+        return self._ask(method, f"/eureka{path}", body, headers, timeout_s=timeout_s)
 
     def ids(self, app: str) -> set[str]:
         """Ids it lists of one application."""
@@ -165,7 +189,19 @@ class JavaServer:
     def _answers_or_died(self) -> bool:
         ended = self.process is None or self.process.poll() is not None
         assert not ended, f"{self.name} ended:\n{self.log[-2000:]}"
-        return ask((self.host, self.port), "GET", self.probe, timeout_s=10.0).status == 200
+        return self._ask("GET", self.probe, timeout_s=10.0).status == 200
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        timeout_s: float,
+    ) -> Reply:
+        where = (self.host, self.port)
+        return ask(where, method, path, body, headers, timeout_s=timeout_s, context=self.context)
 
 
 def _text(value: object) -> str:

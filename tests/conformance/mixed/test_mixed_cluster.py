@@ -89,7 +89,7 @@ class Mixed:
         """List ours first, where Java servers then renew themselves.
 
         They do not get over a lost lease that another Java server tells them of: 404 with a body
-        (`eureka-protocol.md`, appendix E).
+        (`docs/protocol/clients.md#java-servers-as-a-client`).
         """
         everybody = [*(peer.url for peer in self.ours), *(server.url for server in self.java)]
         for server in self.java:

@@ -57,7 +57,8 @@ def test_three_profiles_show_the_same_replicas(java_jar: Path, tmp_path: Path) -
 def test_two_ports_of_localhost_are_two_peers_here(java_jar: Path, tmp_path: Path) -> None:
     """Java takes each other one for itself, by its host name, and never replicates.
 
-    That is an intended difference (`design.md` 3, identity of a peer): what is listed is a peer.
+    That is an intended difference (`docs/protocol/replication.md#peer-list`): what is listed is a
+    peer.
     """
     ports, file = _written(ON_LOCALHOST, {"1111": "one", "1112": "two"}, tmp_path)
     nobody: Picture = {"registered": set(), "available": set(), "unavailable": set()}

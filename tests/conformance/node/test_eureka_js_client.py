@@ -99,7 +99,7 @@ def test_sees_others_come_change_and_go(cluster: Cluster, *, delta: bool) -> Non
     """Departures reach it whether it fetches all or only changes.
 
     With deltas it keeps instances that stop being UP, and mixes up its cache by application where
-    there are several instances; its cache by VIP is right (`eureka-protocol.md`, appendix E).
+    there are several instances; its cache by VIP is right.
     """
     app = f"JSOTHER{int(delta)}"
     one = cluster.peers[0]

@@ -16,7 +16,7 @@ from conformance.oracle.servers import Answer, comparable, send
 from processes.cluster import DEFAULT_CLASS
 
 DIRTY: Final = 1_700_000_000_000
-"""`D` of `eureka-protocol.md` 10."""
+"""`D` of `docs/protocol/cases.md`."""
 
 _HERE: Final = Path(__file__).parent
 _VERBS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE")
@@ -45,7 +45,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A numbered case of `eureka-protocol.md` 10, with names that no other case uses."""
+    """A numbered case of `docs/protocol/cases.md`, with names that no other case uses."""
 
     number: str
     says: str

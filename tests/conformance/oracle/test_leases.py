@@ -1,7 +1,7 @@
-"""Cases 141, 142, 156, 158 of `eureka-protocol.md` 10: leases that end, self-preservation off.
+"""Cases 141, 142, 156, 158 of `docs/protocol/cases.md`: leases that end, self-preservation off.
 
-How many are evicted at a time, and when none is, is our own (`design.md` 3): cases 143 to 155 and
-157 are Java's arithmetic, which `docs/decisions` and the unit tests of eviction have their own of.
+How many are evicted at a time, and when none is, is our own (`docs/protocol/differences.md`): cases
+143 to 155 and 157 are the arithmetic of Java; the unit tests of eviction have both.
 """
 
 from __future__ import annotations

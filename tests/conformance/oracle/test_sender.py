@@ -1,4 +1,4 @@
-"""Cases 180 to 198 of `eureka-protocol.md` 10.11: what a server tells a peer of what it was told.
+"""Cases 180 to 198 of `docs/protocol/cases.md`: what a server tells a peer of what it was told.
 
 Not here: 194 and 195, for ours sends at once where Java waits for half a second and replaces what
 waits (`tests/unit/registry/core/test_outbox.py`), and 196 (`tests/processes/test_identity.py`).

@@ -97,7 +97,7 @@ def test_follows_by_deltas_alone() -> None:
     """Its hash agrees with the server's after each delta: it never fetches everything again.
 
     Peers of its own: it fetches everything when an application is new to it, and stumbles over
-    departures of one that it does not know (`eureka-protocol.md`, appendix E).
+    departures of one that it does not know.
     """
     with Cluster() as cluster:
         one, two, _ = cluster.start().peers

@@ -1,8 +1,9 @@
 """A program for a pod of the registry's image: it tries to get at an instance of somebody else.
 
-Its argument is a JSON object: `url` of a peer, `app` and `id` of the instance, its `namespace`, and
-`own`, the pod's. In `/credentials` there are `ca.crt`, `token`, and `other` with another
-audience. It prints a JSON object: for each attempt the status it was answered with.
+Its argument is a JSON object: `url` of a peer, `app` and `id` of the instance, its `namespace`,
+`own`, which is the pod's, and `proofs`: further `Authorization` headers to try, by what they are.
+In `/credentials` there are `ca.crt`, `token`, and `other` with another audience. It prints a JSON
+object: for each attempt the status it was answered with.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _REPLICATION: Final = "x-netflix-discovery-replication"
 Headers = list[tuple[str, str]]
 
 
-def main(wanted: dict[str, str]) -> dict[str, int]:
+def main(wanted: dict[str, Any]) -> dict[str, int]:
     """Make all attempts."""
     where = f"apps/{wanted['app']}/{wanted['id']}"
     own = _bearer("token")
@@ -56,6 +57,8 @@ def main(wanted: dict[str, str]) -> dict[str, int]:
         "cancel with a forged token": ("DELETE", where, [("Authorization", forged)], None),
         "cancel with two headers": ("DELETE", where, 2 * [("Authorization", own)], None),
     }
+    for what, proof in wanted["proofs"].items():
+        attempts[f"renew with {what}"] = ("PUT", where, [("Authorization", proof)], None)
     for what, document in documents.items():
         path = f"apps/{wanted['app']}"
         attempts[f"register with {what}"] = ("POST", path, [("Authorization", own)], document)
@@ -85,7 +88,7 @@ def _bearer(name: str) -> str:
     return f"Bearer {(_FOLDER / name).read_text().strip()}"
 
 
-def _document(wanted: dict[str, str], namespace: str, name: str) -> dict[str, Any]:
+def _document(wanted: dict[str, Any], namespace: str, name: str) -> dict[str, Any]:
     instance = {
         "instanceId": name,
         "app": wanted["app"],

@@ -5,20 +5,29 @@ The registry is that of `examples/secure.yaml`, open to readers so that the test
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+import jwt
 import pytest
 
+from cluster.faults import Faults
+from cluster.plan import CONTROL, Plan
 from e2e.clusters import Target
+from e2e.injection.forged import IssuerFiles, Key
+from e2e.injection.leaks import CONFIGURATION, held_secrets, shown
 from e2e.injection.manifests import LABEL, container, deployment, pod_spec, serving
 from e2e.injection.registered import Instance, pods_of
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from e2e.operator.test_secure import SPEC
 from e2e.sidecar.manifests import listed, programs
+from kubectl_eureka.__main__ import main
 from processes.cluster import until
 from support.kubectl import Kubectl
 
@@ -26,6 +35,8 @@ APP: Final = "orders"
 INTRUDER: Final = "intruder"
 _PROGRAM: Final = Path(__file__).with_name("intruder.py")
 _REFUSED: Final = frozenset({401, 403})
+_IN_A_URL: Final = "url-Pa55word"
+_SENT: Final = "sent-0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
@@ -62,18 +73,19 @@ def test_pods_of_a_namespace_register_by_their_own_token(owner: EkcCluster) -> N
     assert instance["metadata"]["namespace"] == owner.kubectl.namespace
 
 
-def test_nobody_else_gets_at_its_instances(owner: EkcCluster, intruder: Kubectl) -> None:
+def test_nobody_else_gets_at_its_instances(
+    target: Target, owner: EkcCluster, intruder: Kubectl
+) -> None:
     """Each attempt of a hand-written client is refused and logged; the lease is untouched."""
     ((name, before),) = _held(owner).items()
-    url = owner.status["endpoints"]["defaultZone"].split(",")[0]
-    wanted = {"url": url, "app": APP.upper(), "id": name, "own": intruder.namespace}
-    wanted["namespace"] = owner.kubectl.namespace
+    forged = _forged(target.plan, owner.kubectl.namespace) if target.plan is not None else {}
 
-    said = intruder("exec", INTRUDER, "--", "python3", "/program/intruder.py", json.dumps(wanted))
+    answered = _tried(owner, intruder, name, forged)
 
-    answered: dict[str, int] = json.loads(said)
+    if forged:  # or the refusals of the others prove nothing
+        assert answered.pop("renew with a token of its owner") == HTTPStatus.OK
     assert {what: code for what, code in answered.items() if code not in _REFUSED} == {}
-    assert len(answered) == 16
+    assert len(answered) == 16 + len(forged) - bool(forged)
     (after,) = _held(owner).values()
     assert {**after, "leaseInfo": None} == {**before, "leaseInfo": None}
     logs = "".join(owner.kubectl("logs", pod) for pod in owner.pods)
@@ -97,6 +109,132 @@ def test_nobody_else_is_injected_into_its_name(
     until(lambda: "is held by namespace" in _sidecar_logs(intruder), PATIENCE_S)
 
     assert _held(owner).keys() == before.keys()
+
+
+@pytest.mark.long
+def test_keys_of_the_issuer_are_replaced(
+    plan: Plan, faults: Faults, owner: EkcCluster, intruder: Kubectl
+) -> None:
+    """As administrators do it: the new key is known first, then it signs. Old tokens go on."""
+    files, new = IssuerFiles(plan), Key()
+    namespace, (name,) = owner.kubectl.namespace, _held(owner)
+    before = files.signs.read_text()
+    old = _token(owner)
+
+    def answers(**tokens: str) -> set[int]:
+        proofs = {what: f"Bearer {token}" for what, token in tokens.items()}
+        answered = _tried(owner, intruder, name, proofs)
+        return {answered[f"renew with {what}"] for what in proofs}
+
+    with faults.killed(f"{CONTROL}/kube-apiserver"):
+        files.known.write_text(new.public_text + files.known.read_text())
+    until(lambda: answers(made=new.token(namespace)) == {HTTPStatus.OK}, PATIENCE_S)
+    try:
+        with faults.killed(f"{CONTROL}/kube-apiserver"):
+            files.signs.write_text(new.private_text)
+        given = _token(owner)
+        assert jwt.get_unverified_header(given)["kid"] == new.name
+        assert answers(old=old, given=given) == {HTTPStatus.OK}
+    finally:
+        with faults.killed(f"{CONTROL}/kube-apiserver"):
+            files.signs.write_text(before)
+    owner.wait_ready()
+
+
+def test_registry_that_speaks_https_is_explained(
+    target: Target, owner: EkcCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`kubectl eureka explain` asks it by the API server, which has no certificate of it."""
+    ((name, instance),) = _held(owner).items()
+    flags = (f"--kubeconfig={target.kubeconfig}", f"--namespace={owner.kubectl.namespace}")
+
+    assert main(["explain", *flags, instance["metadata"]["pod-name"]]) == 0
+
+    held = f"UP in {owner.kubectl.namespace}/{owner.name} as {APP.upper()}/{name}"
+    assert held in capsys.readouterr().out
+
+
+def test_nothing_secret_is_shown(operator: Operator, owner: EkcCluster, intruder: Kubectl) -> None:
+    """Neither what Secrets hold, nor what was sent, nor passwords of URLs."""
+    url = f"https://user:{_IN_A_URL}@west.example:8443/eureka/"
+    sent = {
+        "a token": f"Bearer {_SENT}",
+        "a password": f"Basic {base64.b64encode(f'user:{_SENT}'.encode()).decode()}",
+    }
+    (name,) = _held(owner)
+    _tried(owner, intruder, name, sent)
+    owner.change(
+        {
+            "peers": {"extraPeerURLs": [url]},
+            "registry": {"remoteRegions": [{"name": "west", "url": url}]},
+        }
+    )
+    until(lambda: owner.is_so("RemoteRegionsAvailable", "False"), PATIENCE_S)
+    until(lambda: owner.is_so("ExtraPeersAvailable", "False"), PATIENCE_S)
+    refused = intruder.tried("apply", "-f", "-", given=json.dumps(_with_a_password(url)))
+    assert refused.returncode != 0
+
+    secrets = {
+        **held_secrets(owner.kubectl),
+        "what was sent": _SENT,
+        "what was sent, encoded": sent["a password"].partition(" ")[2],
+        _IN_A_URL: _IN_A_URL,
+    }
+    places = {**shown(operator, owner, intruder), "what kubectl says": refused.stderr}
+    leaks = {
+        (where, what)
+        for where, text in places.items()
+        for what, secret in secrets.items()
+        if secret in text
+    }
+    assert leaks == {(CONFIGURATION, _IN_A_URL)}  # where peers have it from, as it is in the spec
+
+
+def _tried(
+    owner: EkcCluster, intruder: Kubectl, instance: str, proofs: Mapping[str, str]
+) -> dict[str, int]:
+    """What the intruder is answered, by what it tries; see `intruder.py`."""
+    wanted = {
+        "url": owner.status["endpoints"]["defaultZone"].split(",")[0],
+        "app": APP.upper(),
+        "id": instance,
+        "namespace": owner.kubectl.namespace,
+        "own": intruder.namespace,
+        "proofs": proofs,
+    }
+    said = intruder("exec", INTRUDER, "--", "python3", "/program/intruder.py", json.dumps(wanted))
+    found: dict[str, int] = json.loads(said)
+    return found
+
+
+def _forged(plan: Plan, namespace: str) -> dict[str, str]:
+    """Headers with tokens of the owner's that somebody made; the first is as good as its own."""
+    key, other, now_s = IssuerFiles(plan).key(), Key(), int(time.time())
+    elsewhere = "https://kubernetes.default.svc.other"
+    tokens = {
+        "a token of its owner": key.token(namespace),
+        "an expired token of its owner": key.token(namespace, exp=now_s - 1, iat=now_s - 3600),
+        "a token by another issuer": key.token(namespace, iss=elsewhere),
+        "a token of another cluster": other.token(namespace),
+        "a token by another key of this name": other.token(namespace, key.name),
+    }
+    return {what: f"Bearer {token}" for what, token in tokens.items()}
+
+
+def _token(owner: EkcCluster) -> str:
+    """A new one of its namespace, by the API server."""
+    return owner.kubectl("create", "token", "default", "--audience=eureka").strip()
+
+
+def _with_a_password(url: str) -> dict[str, Any]:
+    """A pod that says where to register, with a password."""
+    metadata = {
+        "name": "careless",
+        "labels": {LABEL: "enabled"},
+        "annotations": {"eurekube.io/registry": url},
+    }
+    main = {"name": "main", "image": "nothing.example/nothing", "ports": [{"containerPort": 80}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [main]}}
 
 
 def _held(cluster: EkcCluster) -> dict[str, Instance]:

@@ -30,7 +30,8 @@ class Newcomer:
             program.write_text(f'#!/bin/sh\nexec {_unconfigured(words)} "$@"\n')
             program.chmod(0o755)
         path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-        self._environment = os.environ | {"PATH": path, "KUBECONFIG": str(config)}
+        self.environment = os.environ | {"PATH": path, "KUBECONFIG": str(config)}
+        """The one of the shell."""
         self(f"kubectl config set-context --current --namespace={kubectl.namespace}")
 
     def __call__(self, command: str) -> str:
@@ -45,7 +46,7 @@ class Newcomer:
             command,
             shell=True,
             cwd=ROOT,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,

@@ -47,9 +47,16 @@ class Seen:
 class Secure:
     """An EurekaCluster with `spec.tls`, and a client that never rests."""
 
-    def __init__(self, cluster: EkcCluster) -> None:
+    def __init__(self, cluster: EkcCluster, secret: str = SECRET) -> None:
         self.cluster = cluster
+        self._secret = secret
         self.kubectl = cluster.kubectl
+
+    def start_client(self, image: str) -> None:
+        """Have the client at work; the cluster is ready."""
+        urls = self.cluster.status["endpoints"]["defaultZone"].split(",")
+        self.kubectl.apply(json.dumps(_client(self.kubectl.namespace, image, urls)))
+        until(lambda: self.kubectl.tried("logs", POD, "--tail=1").stdout, PATIENCE_S)
 
     @property
     def seen(self) -> Seen:
@@ -58,7 +65,7 @@ class Secure:
 
     def text(self, key: str) -> str:
         """A text of the Secret; empty without it."""
-        found = self.kubectl.tried("get", "secret", SECRET, "-o", "json").stdout
+        found = self.kubectl.tried("get", "secret", self._secret, "-o", "json").stdout
         data = json.loads(found)["data"] if found else {}
         return base64.b64decode(data.get(key, "")).decode()
 
@@ -88,7 +95,7 @@ class Secure:
 
     def _patch(self, operations: list[dict[str, str]]) -> None:
         patch = json.dumps(operations)
-        self.kubectl("patch", "secret", SECRET, "--type=json", f"--patch={patch}")
+        self.kubectl("patch", "secret", self._secret, "--type=json", f"--patch={patch}")
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +104,8 @@ def secure(target: Target, operator: Operator) -> Iterator[Secure]:  # noqa: ARG
     with target.kubectl.in_a_namespace("secure") as kubectl:
         cluster = EkcCluster(kubectl)
         cluster.start(SPEC)
-        urls = cluster.status["endpoints"]["defaultZone"].split(",")
-        kubectl.apply(json.dumps(_client(kubectl.namespace, target.image(REGISTRY), urls)))
         found = Secure(cluster)
-        until(lambda: kubectl.tried("logs", POD, "--tail=1").stdout, PATIENCE_S)
+        found.start_client(target.image(REGISTRY))
         yield found
 
 

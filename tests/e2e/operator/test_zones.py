@@ -46,6 +46,7 @@ def test_logical_zones_on_one_node(cluster: EkcCluster, record_property: Record)
     assert {pod.node for pod in cluster.pods.values()} == {node}
 
 
+@pytest.mark.long  # tests/e2e/test_story.py loses one every time
 def test_lost_zone_is_missed_by_nobody(
     target: Target, faults: Faults, cluster: EkcCluster, record_property: Record
 ) -> None:

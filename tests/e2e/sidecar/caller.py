@@ -6,11 +6,11 @@ may go to where an instance was 65 s ago. Both are arguments here, so that a tes
 by one factor. Several such clients run side by side, out of step with each other.
 
 Its argument is a JSON object: `app`, the registry's `urls`, `fetch_s`, `cache_s`, `rate` (calls a
-second of all clients), `clients`. Besides, it asks the registry for the instances all the time.
-Each second it prints an object: the number of `calls` and of those that `failed`, the first
-`failures`; `served`, how many calls each pod has answered; `held`, the ids that some client may
-still call; `listed`, those that the registry has now; `gone`, when the registry was first asked and
-no longer had an id.
+second of all clients), `clients`, and the `path` that they call if it is not `/`. Besides, it asks
+the registry for the instances all the time. Each second it prints an object: the number of `calls`
+and of those that `failed`, the first `failures`, how many `failed_by` instance; `served`, how many
+calls each pod has answered; `held`, the ids that some client may still call; `listed`, those that
+the registry has now; `gone`, when the registry was first asked and no longer had an id.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Registry:
             answer.raise_for_status()
             document = await answer.json()
         return {
-            each["instanceId"]: f"http://{each['ipAddr']}:{each['port']['$']}/"
+            each["instanceId"]: f"http://{each['ipAddr']}:{each['port']['$']}"
             for each in document["application"]["instance"]
             if each["status"] == "UP"
         }
@@ -109,11 +109,13 @@ class Client:
 class Calls:
     """Calls at a steady rate, and what became of them."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, path: str) -> None:
         self._session = session
+        self._path = path
         self.count = 0
         self.failed = 0
         self.failures: list[dict[str, Any]] = []
+        self.failed_by: Counter[str] = Counter()
         self.served: Counter[str] = Counter()
 
     async def make(self, clients: Sequence[Client], rate: float) -> None:
@@ -130,11 +132,12 @@ class Calls:
     async def _call(self, instance: str, url: str) -> None:
         self.count += 1
         try:
-            async with self._session.get(url) as answer:
+            async with self._session.get(url + self._path) as answer:
                 answer.raise_for_status()
                 self.served[(await answer.read()).decode()] += 1
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             self.failed += 1
+            self.failed_by[instance] += 1
             if len(self.failures) < _KEPT:
                 said = f"{type(error).__name__}: {error}"
                 self.failures.append({"at": time.time(), "instance": instance, "error": said})
@@ -165,6 +168,7 @@ async def _say(calls: Calls, clients: Sequence[Client], watch: Watch) -> None:
             "calls": calls.count,
             "failed": calls.failed,
             "failures": calls.failures,
+            "failed_by": calls.failed_by,
             "served": calls.served,
             "held": sorted(set().union(*(each.held for each in clients))),
             "listed": sorted(watch.listed),
@@ -185,7 +189,7 @@ async def main() -> None:
         asyncio.TaskGroup() as tasks,
     ):
         registry = Registry(asking, wanted["urls"], wanted["app"])
-        watch, calls = Watch(registry), Calls(calling)
+        watch, calls = Watch(registry), Calls(calling, wanted.get("path", "/"))
         tasks.create_task(watch.run())
         clients = [Client(registry, fetch_s, wanted["cache_s"]) for _ in range(number)]
         tasks.create_task(_say(calls, clients, watch))

@@ -42,6 +42,7 @@ class Seen:
     held: list[str]
     listed: list[str]
     gone: dict[str, float]
+    failed_by: dict[str, int]
 
 
 @pytest.fixture(scope="module")

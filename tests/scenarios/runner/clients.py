@@ -1,4 +1,4 @@
-"""Clients that poll, with the habits of real ones (`eureka-protocol.md` 9.4, 9.9, Appendix E)."""
+"""Clients that poll, with the habits of real ones (`docs/protocol/clients.md`)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,6 @@ from charts import generate
 from cluster.versions import DEFAULT_KUBERNETES, HELM_4
 from eureka_operator import __main__ as program
 from eureka_operator.shell import options
-from eureka_operator.shell.metrics import Metrics
 from support.helm import Helm
 from support.rendering import (
     NAMESPACE,
@@ -287,17 +285,36 @@ def test_rights_to_secrets_are_three_and_can_be_withheld(helm: Helm, namespaces:
     assert "/secrets" not in _rights(withheld, kind, "eurekube-operator")
 
 
-def test_alert_tells_of_a_certificate_before_it_ends(helm: Helm) -> None:
-    """By a metric that there is."""
-    objects = rendered(helm, OPERATOR, {"metrics": {"prometheusRule": {"enabled": True}}})
+@pytest.mark.parametrize(
+    ("wanted", "is_there", "expected"),
+    [(None, False, False), (None, True, True), (True, False, True), (False, True, False)],
+)
+def test_rights_to_certificates_are_given_where_cert_manager_is(
+    helm: Helm, *, wanted: bool | None, is_there: bool, expected: bool
+) -> None:
+    """Every issuer can be asked by them; a value says otherwise."""
+    words = ["--api-versions=cert-manager.io/v1/Certificate"] if is_there else []
+    objects = rendered(helm, OPERATOR, {"rbac": {"certManager": wanted}}, *words)
+
+    rights = _rights(objects, "ClusterRole", "eurekube-operator")
+    given = rights.get("cert-manager.io/certificates")
+    assert given == (_CHILDREN if expected else None)
+
+
+def test_alerts_and_dashboard_are_those_of_their_files(helm: Helm) -> None:
+    """What is tried by `tests/processes/test_alerts.py` is what is installed, on request only."""
+    asked = {
+        "metrics": {"prometheusRule": {"enabled": True}, "grafanaDashboard": {"enabled": True}}
+    }
+    objects = rendered(helm, OPERATOR, asked)
 
     (rule,) = of_kind(objects, "PrometheusRule")
-    named = {each["alert"]: each["expr"] for each in rule["spec"]["groups"][0]["rules"]}
-    exposed = Metrics().exposition().decode()
-    for expression in named.values():
-        (metric,) = re.findall(r"eureka_operator_\w+", expression)
-        assert f"# TYPE {metric} gauge" in exposed
+    (config,) = of_kind(objects, "ConfigMap")
+    assert rule["spec"] == yaml.safe_load((OPERATOR / "files" / "alerts.yaml").read_text())
+    assert config["data"] == {"eurekube.json": generate.DASHBOARD.read_text()}
+    assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert not of_kind(rendered(helm, OPERATOR, {}), "PrometheusRule")
+    assert not of_kind(rendered(helm, OPERATOR, {}), "ConfigMap")
 
 
 def test_users_get_the_rights_that_kubernetes_own_roles_give(helm: Helm) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from charts import generate
+from charts import generate, grafana
 
 from support.rendering import CLUSTER, OPERATOR
 
@@ -30,6 +30,11 @@ def test_values_of_a_cluster_are_the_crds_fields() -> None:
     crd = yaml.safe_load(generate.CRD.read_text())
 
     assert generate.SCHEMA.read_text() == generate.values_schema(crd)
+
+
+def test_dashboard_for_grafana_is_made_of_its_table() -> None:
+    """`make charts` writes it."""
+    assert generate.DASHBOARD.read_text() == grafana.dashboard()
 
 
 def test_schema_made_of_a_crd_refuses_unknown_fields() -> None:

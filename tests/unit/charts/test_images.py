@@ -55,6 +55,28 @@ def test_first_tool_that_works_builds_all_images(
     assert done.stdout.splitlines()[-1].endswith(f"--create-namespace{prefix}")
 
 
+@pytest.mark.parametrize(
+    ("tool", "save"),
+    [
+        ("docker", "docker save --output {file} {image}"),
+        ("podman", "podman save --output {file} {image}"),
+        ("buildah", "buildah push --quiet {image} docker-archive:{file}:{image}"),
+    ],
+)
+def test_images_are_saved_as_archives_for_a_release(tmp_path: Path, tool: str, save: str) -> None:
+    """One for each, named after program, version and architecture."""
+    done = _run(tmp_path, (tool,), "--platform=linux/arm64", SAVE_IN="/out", SAVE_AS="arm64")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [line for line in lines if "/out" in line] == [
+        save.format(file=f"/out/{name}-0.1.0-arm64.tar", image=f"eurekube/{name}:0.1.0")
+        for name in ("registry", "operator", "sidecar")
+    ]
+    assert all("--platform=linux/arm64" in line for line in lines if " build " in line)
+
+
 def test_without_a_tool_the_reason_is_said(tmp_path: Path) -> None:
     """A person learns what to install."""
     done = _run(tmp_path, ())
@@ -63,7 +85,9 @@ def test_without_a_tool_the_reason_is_said(tmp_path: Path) -> None:
     assert "docker, podman or buildah" in done.stderr
 
 
-def _run(folder: Path, works: tuple[str, ...], *words: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    folder: Path, works: tuple[str, ...], *words: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """The script among stand-ins for the tools, which write down how they were called."""
     programs = folder / "bin"
     programs.mkdir()
@@ -78,7 +102,7 @@ def _run(folder: Path, works: tuple[str, ...], *words: str) -> subprocess.Comple
         program.chmod(0o755)
     return subprocess.run(
         [str(CHARTS / "images.sh"), *words],
-        env={"PATH": str(programs)},
+        env={"PATH": str(programs), **variables},
         capture_output=True,
         text=True,
         check=False,

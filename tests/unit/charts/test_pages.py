@@ -22,7 +22,8 @@ Rights = set[tuple[str, str, str]]
 
 def test_rights_on_the_page_are_those_of_the_operators_role(helm: Helm) -> None:
     """Whoever sets `rbac.create=false` gives the rights of the page."""
-    made = rendered(helm, OPERATOR, {"injector": {"evictMissed": True}})
+    wanted = {"injector": {"evictMissed": True}, "rbac": {"certManager": True}}
+    made = rendered(helm, OPERATOR, wanted)
     (role,) = (
         each
         for each in of_kind(made, "ClusterRole")
@@ -53,7 +54,7 @@ def test_values_of_the_injector_that_a_page_names_are_there(page: str) -> None:
 
 
 def _on_page() -> Rights:
-    rows = re.findall(r"^\| (core|`[a-z0-9.]+`) \| (`.+?`) \| (.+?) \|$", _RIGHTS, re.MULTILINE)
+    rows = re.findall(r"^\| (core|`[a-z0-9.-]+`) \| (`.+?`) \| (.+?) \|$", _RIGHTS, re.MULTILINE)
     return {
         ("" if group == "core" else group.strip("`"), resource, verb)
         for group, resources, verbs in rows

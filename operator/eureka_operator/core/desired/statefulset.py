@@ -24,7 +24,7 @@ _RESOURCES: Final = {
     "requests": {"cpu": "100m", "memory": "128Mi"},
     "limits": {"memory": "512Mi"},
 }
-"""10,000 instances take 85 MiB, and 141 MiB in a storm (bench/RESULTS.md)."""
+"""10,000 instances take 80 MiB, and 110 MiB in a storm (bench/RESULTS.md)."""
 
 
 def image(cluster: Cluster, environment: Environment) -> str:

@@ -235,10 +235,10 @@ class Run:
         good = operation.is_good(answer.status)
         tally.add(answer.words, now - (began or sent_at), len(answer.body), good=good)
         if server is self._servers[0]:
-            await self._heed(answer, now)
+            await self._note_silence(answer, now)
         return answer
 
-    async def _heed(self, answer: Answer, now: float) -> None:
+    async def _note_silence(self, answer: Answer, now: float) -> None:
         """Take note of whether the first server still answers."""
         if answer.status:
             self._heard_at = now

@@ -23,7 +23,7 @@ from eureka_registry.peers.client import credentials, trouble
 from eureka_registry.peers.urls import normalise, redact
 
 _PATHS: Final = ("", "eureka/", "eureka/v2/")
-"""As given; Spring's; Netflix's own server's (`eureka-protocol.md` 1.1)."""
+"""As given; Spring's; Netflix's own server's (`docs/protocol/http.md#base-paths`)."""
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(
     total=CONNECT_S + 4 * ANSWER_S, connect=CONNECT_S, sock_read=ANSWER_S

@@ -7,14 +7,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization.pkcs12 import (
-    PKCS12Certificate,
-    serialize_java_truststore,
-)
 
-from conformance.java.server import BUILD, QUICK_START, JavaServer
+from conformance.java.server import BUILD, QUICK_START, JavaServer, trusting
 from conformance.realclient import not_run
 from processes.cluster import LONG, Cluster, ask, throughout, until
 from processes.secured import PASSWORD, USER, Secured
@@ -115,11 +109,7 @@ def test_registers_and_looks_up_over_tls(
 
     Each has TLS of its own, so the trust store is the JVM's.
     """
-    authority = x509.load_pem_x509_certificate(Path(closed.authority.path).read_bytes())
-    store = tmp_path / "trust.p12"
-    kept = serialization.BestAvailableEncryption(b"changeit")
-    store.write_bytes(serialize_java_truststore([PKCS12Certificate(authority, b"eureka")], kept))
-    trust = (f"-Djavax.net.ssl.trustStore={store}", "-Djavax.net.ssl.trustStorePassword=changeit")
+    trust = trusting(Path(closed.authority.path), tmp_path)
     name = f"orders-{transport.lower()}"
     settings = {
         **SOON,

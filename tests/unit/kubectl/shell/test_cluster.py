@@ -174,6 +174,7 @@ async def test_pod_is_explained_with_what_it_has(server: ApiServer, client: Clie
     [
         (403, "shop/eureka cannot be asked: refused: 403"),
         (503, "shop/eureka cannot be asked: refused: 503"),
+        (401, "shop/eureka cannot be asked: it lets nobody read who does not prove himself"),
         (404, "nothing of ORDERS in shop/eureka"),
     ],
 )
@@ -188,6 +189,22 @@ async def test_registry_that_does_not_have_the_pod_or_cannot_be_asked_is_said(
 
     assert found.now is not None
     assert found.now.held[0].startswith(said)
+
+
+async def test_registry_by_https_is_asked_by_https(server: ApiServer, client: Client) -> None:
+    """At the port of its Service that speaks it; the proxy of the API server verifies nothing."""
+    await server.put(f"{CLUSTERS}/namespaces/shop/eurekaclusters/eureka", {"spec": {"tls": {}}})
+    await have_injected(server, client)
+    uid = server.objects[POD]["metadata"]["uid"]
+    instance: dict[str, Any] = {"app": "ORDERS", "instanceId": "i", "status": "UP"}
+    instance |= {"metadata": {"pod-uid": uid, "pod-name": "orders", "namespace": "shop"}}
+    secure = REGISTRY.replace("eureka:8761", "https:eureka:8443")
+    await server.put(f"{secure}/ORDERS", {"application": {"instance": [instance]}})
+
+    found = await explained(client)
+
+    assert found.now is not None
+    assert found.now.held == ("UP in shop/eureka as ORDERS/i",)
 
 
 async def test_pod_without_its_sidecar_is_told_how_to_get_it(

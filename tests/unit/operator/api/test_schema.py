@@ -171,7 +171,7 @@ def test_every_field_has_a_description() -> None:
 
 
 def test_every_list_and_text_of_the_spec_is_bounded() -> None:
-    """Else the API server refuses rules over it, for what they might cost (operator.md 3.1)."""
+    """Else the API server refuses rules over it, for what they might cost."""
     unbounded = [
         path
         for path, field in fields_of_crd(SPEC)

@@ -28,6 +28,7 @@ ENVIRONMENT: Final = Environment(
     registry_image="eurekube/registry:0.1.0",
     namespace="eurekube-system",
     monitors=True,
+    certificates=True,
     version="0.1.0",
 )
 DOMAIN: Final = ENVIRONMENT.domain

@@ -45,11 +45,12 @@ def _refs(found: Plan, kind: type[Step]) -> list[Ref]:
 
 def test_everything_is_made_in_the_order_in_which_it_is_needed() -> None:
     """A pod that lacks its ConfigMap or its account is tried again only after a while."""
-    found = _plan(observed(cluster({"monitoring": {"serviceMonitor": True}})))
+    tls = {"certManager": {"issuerRef": {"name": "shop"}}}
+    found = _plan(observed(cluster({"monitoring": {"serviceMonitor": True}, "tls": tls})))
     kinds = [kind.kind for kind, _ in _refs(found, Create)]
 
     assert set(kinds) == {kind.kind for kind in CHILDREN}
-    assert len(found.steps) == len(kinds) == 11
+    assert len(found.steps) == len(kinds) == 12
     assert max(kinds.index(kind) for kind in ("ServiceAccount", "ConfigMap")) < kinds.index(
         "StatefulSet"
     )

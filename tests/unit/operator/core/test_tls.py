@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from eureka_operator.core import tls
 from eureka_operator.core.certificates import Authority, Held, Leaf, Publication, missing_names
-from eureka_operator.core.kinds import CONFIG_MAP
+from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.observed import Trouble
 from eureka_operator.core.plan import Apply, Refresh
 from unit.operator.core.builders import CERTIFICATE, DOMAIN, cluster
@@ -20,6 +20,7 @@ BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 NAMES = frozenset(f"{name}.prod.svc.cluster.local" for name in ("eureka", "peer1", "peer2"))
 SECOND = f"peer2.prod.svc.{DOMAIN}"
 TWO = cluster({"replicas": 2, "tls": {"secretName": "mine"}})
+ISSUED = cluster({"tls": {"certManager": {"issuerRef": {"name": "shop"}}}})
 AUTHORITY = Authority("a", BEGAN, BEGAN + 3650 * DAY)
 LEAF = Leaf("a", NAMES, BEGAN, BEGAN + 90 * DAY)
 GOOD = Held((AUTHORITY,), leaf=LEAF)
@@ -79,6 +80,77 @@ def test_problem_has_a_word(held: Held | None, expected: str) -> None:
     found = tls.trouble(held, TWO, DOMAIN, BEGAN + DAY)
     assert found is not None
     assert "mine" in found.message
+
+
+def issued(**conditions: tuple[str, str, str]) -> Object:
+    """A Certificate of cert-manager with these conditions: status, reason, message."""
+    said = [
+        {"type": kind, "status": status, "reason": reason, "message": message}
+        for kind, (status, reason, message) in conditions.items()
+    ]
+    return {"status": {"conditions": said}} if said else {}
+
+
+NOT_READY = ("False", "DoesNotExist", "there is no Secret")
+READY = ("True", "Ready", "up to date")
+
+
+@pytest.mark.parametrize(
+    ("live", "said"),
+    [
+        (None, ""),
+        (issued(Ready=READY), ""),
+        (issued(Ready=READY, Issuing=("False", "Failed", "no")), ""),
+        (issued(), "is it running?"),
+        (issued(Issuing=("True", "New", "x")), "is it running?"),
+        (issued(Ready=NOT_READY), "is not ready: there is no Secret; kubectl describe"),
+        (
+            issued(Ready=NOT_READY, Issuing=("False", "Failed", "no such issuer")),
+            "there is no Secret; no such issuer; kubectl describe",
+        ),
+        (issued(Ready=("False", "x", "y" * 1000)), f" {'y' * 400}; kubectl describe"),
+    ],
+)
+def test_what_cert_manager_says_comes_first(live: Object | None, said: str) -> None:
+    """It is why a Secret is not as it should be."""
+    found = tls.with_issuer(CERTIFICATE, ISSUED, live, has_kind=True)
+
+    assert found is not None
+    if not said:
+        assert found is CERTIFICATE
+    else:
+        assert found.trouble is not None
+        assert found.trouble.reason == "CertificateNotReady"
+        assert said in found.trouble.message
+
+
+def test_missing_cert_manager_is_told_where_it_is_wanted() -> None:
+    """And nowhere else."""
+    missed = tls.with_issuer(CERTIFICATE, ISSUED, None, has_kind=False)
+    given = tls.with_issuer(CERTIFICATE, TWO, None, has_kind=False)
+
+    assert missed is not None
+    assert missed.trouble is not None
+    assert missed.trouble.reason == "CertManagerMissing"
+    assert given is CERTIFICATE
+    assert tls.with_issuer(None, cluster(), None, has_kind=False) is None
+
+
+@pytest.mark.parametrize(
+    ("held", "cure"),
+    [
+        (None, "cert-manager writes it when its Certificate is ready"),
+        (Held(faults=("ca.crt is missing",)), "Use an issuer that writes ca.crt"),
+        (GOOD._replace(leaf=LEAF._replace(issuer=None)), "Use an issuer that writes ca.crt"),
+    ],
+)
+def test_nobody_is_told_to_write_the_secret_of_cert_manager(held: Held | None, cure: str) -> None:
+    """It would be overwritten."""
+    found = tls.trouble(held, ISSUED, DOMAIN, BEGAN + DAY)
+
+    assert found is not None
+    assert "Secret eureka-certificate" in found.message
+    assert cure in found.message
 
 
 def test_missing_name_is_named() -> None:

@@ -335,6 +335,21 @@ async def test_secret_of_ones_own_that_is_missing_is_missed(leader: Leader) -> N
     assert (found.digest, found.bundle, found.ends) == ("", "", None)
 
 
+async def test_secret_of_cert_manager_is_read_and_never_written(leader: Leader) -> None:
+    """By its own name, or by that of `secretName`."""
+    issuer = {"certManager": {"issuerRef": {"name": "shop"}}}
+    await give(leader, ("*.prod.svc.cluster.local",))
+
+    named = await leader.look(owner=cluster({"tls": {**issuer, "secretName": "mine"}}))
+    own = await leader.look(owner=cluster({"tls": issuer}))
+
+    assert (named.secret, named.trouble) == ("mine", None)
+    assert own.secret == "eureka-certificate"  # noqa: S105 - its name
+    assert own.trouble is not None
+    assert own.trouble.reason == "SecretMissing"
+    assert leader.writes() == []
+
+
 async def test_who_vouches_for_clients_is_read_from_its_secret(leader: Leader) -> None:
     """Without it, peers go on with what they have."""
     owner = cluster({"tls": {"clientAuth": "Require", "caSecretName": "mine"}})

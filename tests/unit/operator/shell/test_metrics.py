@@ -51,6 +51,21 @@ def test_clusters_are_shown_by_condition() -> None:
     assert not any('status="False"' in line for line in lines(metrics))
 
 
+def test_end_of_a_clusters_certificate_is_shown_while_it_has_one() -> None:
+    """An alert of the chart goes by it."""
+    metrics = Metrics()
+    name = "eureka_operator_cluster_certificate_expiry_timestamp_seconds"
+    secure = cluster(Ready="True")
+    secure["metadata"] = {"namespace": "shop", "name": "eureka"}
+    secure["status"]["tls"] = {"secretName": "eureka-tls", "notAfter": "2027-02-26T12:00:00Z"}
+
+    metrics.clusters([secure, cluster(Ready="True")])
+    assert f'{name}{{cluster="eureka",namespace="shop"}} 1.8036432e+09' in lines(metrics)
+
+    metrics.clusters([cluster(Ready="True")])
+    assert not any(line.startswith(f"{name}{{") for line in lines(metrics))
+
+
 def test_what_is_done_for_pods_is_counted() -> None:
     """Alerts go by leases that are removed, and by pods that lack their sidecar."""
     metrics = Metrics()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ from aiohttp.test_utils import RawTestServer
 
 from eureka_operator.shell import registry as module
 from eureka_operator.shell.registry import Listing, Registry, RegistryError, session
+from eureka_operator.shell.ways import Way
 from eureka_sidecar.core import document as sidecar
 from eureka_sidecar.core.document import quoted
 from eureka_sidecar.core.downward import Wishes
+from eureka_sidecar.core.operations import Operation, Request
 from eureka_sidecar.core.settings import Facts, configuration
+from support.secure import TOKEN, bearer, secured, write_policy
 from support.server import running
 from unit.operator.shell.world import CLUSTER_UID, ID, instance, world
 
@@ -154,6 +158,36 @@ async def test_failure_of_a_look_up_is_not_an_absence() -> None:
         for ask in (registry.instance, registry.remove):
             with pytest.raises(RegistryError, match="answers 500"):
                 await ask("ORDERS", ID)
+
+
+async def test_reason_of_a_refusal_is_the_registrys_own(tmp_path: Path) -> None:
+    """Conditions of EurekaRegistrations, and events, show it."""
+    request = Request(Operation.REMOVE, 0, "DELETE", "/eureka/apps/BILLING/i", b"")
+    file = str(write_policy(tmp_path))
+    async with secured(auth_file=file) as peer, session() as connections:
+        way = Way(None, "", bearer(TOKEN))
+        registry = Registry(connections, "127.0.0.1", peer.port, way)
+        answer = await registry.exchange(request)
+        with pytest.raises(
+            RegistryError, match="answers 403: payments may not cancel 'BILLING' 'i': "
+        ):
+            await registry.remove("BILLING", "i")
+
+    assert answer.status == 403
+    assert answer.reason.startswith("payments may not cancel 'BILLING' 'i': ")
+
+
+async def test_reason_is_a_line_of_bounded_length() -> None:
+    """Whoever answers there by now."""
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(status=403, headers={"X-Eurekube-Reason": "\tx" * 1000})
+
+    async with RawTestServer(answer) as server, session() as connections:
+        assert server.port is not None
+        registry = Registry(connections, "127.0.0.1", server.port)
+        with pytest.raises(RegistryError, match=f"answers 403: {'x' * 150}$"):
+            await registry.remove("ORDERS", ID)
 
 
 async def test_peer_that_is_away_is_named() -> None:

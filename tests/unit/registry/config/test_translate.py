@@ -58,7 +58,7 @@ def test_service_urls_become_peers() -> None:
 
 
 def test_peers_are_found_by_region_and_zones() -> None:
-    """Protocol 6.1: zones in order, `defaultZone` for those without URLs of their own."""
+    """Zones in order, `defaultZone` for those without URLs of their own."""
     assert values(
         **{
             "eureka.client.region": "eu",

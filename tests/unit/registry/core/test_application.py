@@ -7,7 +7,7 @@ import pytest
 from eureka_registry.core.application import Application, hashcode
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Status
-from eureka_registry.core.selfpreservation import Turnout
+from eureka_registry.core.selfpreservation import LeaseCount
 from support.instances import instance
 
 
@@ -35,15 +35,15 @@ def application(**intervals_s: int) -> Application:
 def test_hash_counts_instances_by_status_in_order_of_name(
     counts: dict[Status, int], expected: str
 ) -> None:
-    """Clients compare it with their own letter by letter (section 3.14)."""
+    """Clients compare it with their own letter by letter."""
     assert hashcode(counts.items()) == expected
 
 
 def test_expected_renewals_follow_from_each_leases_own_interval() -> None:
     """Java assumes 30 s of everybody, so clients with 5 s hide the failure of others."""
-    turnout = application(fast=5, usual=30, slow=60).turnout(0)
+    count = application(fast=5, usual=30, slow=60).lease_count(0)
 
-    assert turnout == Turnout("APP", leases=3, missing=0, promised=12 + 2 + 1)
+    assert count == LeaseCount("APP", leases=3, missing=0, promised=12 + 2 + 1)
 
 
 def test_a_silent_lease_counts_as_one_however_often_it_promised() -> None:
@@ -52,4 +52,4 @@ def test_a_silent_lease_counts_as_one_however_often_it_promised() -> None:
     made.leases["usual"].renewed_at_ms = 60_000
     made.leases["slow"].renewed_at_ms = 60_000
 
-    assert made.turnout(61_000) == Turnout("APP", leases=3, missing=1, promised=15)
+    assert made.lease_count(61_000) == LeaseCount("APP", leases=3, missing=1, promised=15)

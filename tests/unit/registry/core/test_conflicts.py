@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eureka_registry.core.conflicts import moment_after, moment_told, must_ask
+from eureka_registry.core.conflicts import moment_after, moment_of_peer, must_ask
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Instance, LeaseInfo, Origin, Status
 from eureka_registry.core.registry import OUTDATED_HERE, RENEWED, Rules
@@ -96,7 +96,7 @@ def test_a_change_made_here_is_later_than_what_it_changes() -> None:
 )
 def test_a_moment_far_ahead_counts_as_now(named_ms: int, counts_ms: int) -> None:
     """A peer that lies about it would win against everybody for ever."""
-    assert moment_told(named_ms, 50) == counts_ms
+    assert moment_of_peer(named_ms, 50) == counts_ms
 
 
 def test_a_copy_brings_no_moment_that_java_cannot_hold() -> None:

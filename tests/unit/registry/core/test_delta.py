@@ -76,7 +76,7 @@ def test_a_new_change_of_an_old_entry_starts_its_time_anew() -> None:
 
 
 def test_version_grows_with_every_change_and_with_every_removal() -> None:
-    """py_eureka_client skips a delta whose version and hash it has seen (Appendix E)."""
+    """py_eureka_client skips a delta whose version and hash it has seen."""
     made = delta()
     versions = [made.version]
     add(made, ("a", ADDED))
@@ -110,7 +110,7 @@ def test_an_application_has_the_version_of_its_own_last_change() -> None:
 
 
 def test_departures_do_not_outgrow_a_full_document() -> None:
-    """Spring's WebClient reads 256 KiB: a delta of departures only stops it (Appendix E)."""
+    """Spring's WebClient reads 256 KiB: a delta of departures only stops it."""
     made = Delta(RETENTION)
     for number in range(1_000):
         add(made, (str(number), DELETED), at=number)

@@ -105,7 +105,7 @@ def test_hash_counts_every_status_over_all_applications() -> None:
 
 
 def test_departures_of_a_shrinking_registry_are_bounded() -> None:
-    """Six hundred instances that came and went stop Spring's WebClient (Appendix E)."""
+    """Six hundred instances that came and went stop Spring's WebClient."""
     held = registry()
     fleet(held, 600)
     for number in range(590):

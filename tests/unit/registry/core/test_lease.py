@@ -61,7 +61,7 @@ def test_lengths_within_a_day_count_as_they_are(wished_s: int, counted_s: int) -
 def test_lease_counts_for_a_day_at_most_and_shows_what_was_wished(
     interval_s: int, duration_s: int
 ) -> None:
-    """Java overflows and ends a lease of 68 years at once (section 11, 25); digests stay equal."""
+    """Java overflows and ends a lease of 68 years at once; digests stay equal."""
     document = instance(interval_s=interval_s, duration_s=duration_s)
     lease = Lease(document, 0)
     lease.renewed_at_ms = 5

@@ -1,4 +1,4 @@
-"""How leases begin and end: cases 46 to 55, 73 to 78 and 96 to 101 of `eureka-protocol.md` 10.
+"""How leases begin and end: cases 46 to 55, 73 to 78, 96 to 101 of `docs/protocol/cases.md`.
 
 Where our default differs from Java, both ways are tested.
 """

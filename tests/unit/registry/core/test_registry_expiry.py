@@ -1,4 +1,4 @@
-"""How leases expire: cases 141 to 158 of `eureka-protocol.md` 10, in our way and in Java's."""
+"""How leases expire: cases 141 to 158 of `docs/protocol/cases.md`, in our way and in Java's."""
 
 from __future__ import annotations
 
@@ -420,7 +420,7 @@ def test_javas_rules_begin_with_the_clients_that_are_here() -> None:
     held.adopt(JAVA)
     assert held.java is not None
     assert held.java.expected_clients == 4
-    held.java.came()
+    held.java.count_new()
     held.adopt(Rules(java_interval_s=10))
     assert held.java.expected_clients == 5
     held.adopt(Rules())

@@ -1,7 +1,7 @@
 """The registry against a naive model of it, through whatever may happen in whatever order.
 
-The model is a dictionary of plain values and the rules of `eureka-protocol.md` 3 in their plainest
-form: it counts anew what the registry keeps counted, and knows nothing of indices or versions.
+The model is a dictionary of plain values and the rules of `docs/protocol/leases.md` in their
+plainest form: it counts anew what the registry keeps counted, and knows no indices or versions.
 """
 
 from __future__ import annotations

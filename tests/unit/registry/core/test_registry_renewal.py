@@ -1,4 +1,4 @@
-"""Renewals and overrides: cases 56 to 72 and 79 to 95 of `eureka-protocol.md` 10."""
+"""Renewals and overrides: cases 56 to 72 and 79 to 95 of `docs/protocol/cases.md`."""
 
 from __future__ import annotations
 

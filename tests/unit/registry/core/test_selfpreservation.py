@@ -6,8 +6,8 @@ import pytest
 
 from eureka_registry.core.selfpreservation import (
     JavaThreshold,
+    LeaseCount,
     Preservation,
-    Turnout,
     Verdict,
     judge,
 )
@@ -16,14 +16,14 @@ RULES = Preservation()
 OFF = Preservation(enabled=False)
 
 
-def turnout(app: str = "APP", *, well: int, missing: int, per_minute: float = 2) -> Turnout:
+def count(app: str = "APP", *, well: int, missing: int, per_minute: float = 2) -> LeaseCount:
     """An application whose instances renew so often a minute."""
-    return Turnout(app, well + missing, missing, (well + missing) * per_minute)
+    return LeaseCount(app, well + missing, missing, (well + missing) * per_minute)
 
 
-def verdict(*turnouts: Turnout, rules: Preservation = RULES) -> Verdict:
+def verdict(*counts: LeaseCount, rules: Preservation = RULES) -> Verdict:
     """The verdict on so many applications."""
-    return judge(turnouts, rules)
+    return judge(counts, rules)
 
 
 # -- In total
@@ -34,13 +34,13 @@ def test_leases_expire_while_more_than_the_threshold_arrives(
     missing: int, *, expires: bool
 ) -> None:
     """Exactly the threshold is too little, as in Java (`numberOfRenews > threshold`)."""
-    assert verdict(turnout(well=100 - missing, missing=missing)).expiration_enabled is expires
+    assert verdict(count(well=100 - missing, missing=missing)).expiration_enabled is expires
 
 
 @pytest.mark.parametrize(("well", "missing"), [(0, 1), (1, 1), (0, 2), (1, 2)])
 def test_two_silent_clients_are_never_a_network_failure(well: int, missing: int) -> None:
     """Issue 722: one dead of two blocks Java's eviction for ever."""
-    judged = verdict(turnout(well=well, missing=missing))
+    judged = verdict(count(well=well, missing=missing))
 
     assert judged.expiration_enabled
     assert not judged.active
@@ -48,12 +48,12 @@ def test_two_silent_clients_are_never_a_network_failure(well: int, missing: int)
 
 def test_from_the_floor_on_a_small_fleet_is_preserved_too() -> None:
     """Three of three silent at once looks like our own network."""
-    assert not verdict(turnout(well=0, missing=3)).expiration_enabled
+    assert not verdict(count(well=0, missing=3)).expiration_enabled
 
 
 def test_floor_is_a_setting() -> None:
     """A fleet of a thousand may want another one than a fleet of three."""
-    judged = verdict(turnout(well=0, missing=3), rules=Preservation(floor=4))
+    judged = verdict(count(well=0, missing=3), rules=Preservation(floor=4))
 
     assert judged.expiration_enabled
 
@@ -70,7 +70,7 @@ def test_an_empty_registry_needs_no_preservation() -> None:
 
 def test_switched_off_everything_expires() -> None:
     """Who switches it off wants exactly that."""
-    judged = verdict(turnout(well=0, missing=50), rules=OFF)
+    judged = verdict(count(well=0, missing=50), rules=OFF)
 
     assert judged.expiration_enabled
     assert not judged.keeps("APP", 1)
@@ -78,23 +78,23 @@ def test_switched_off_everything_expires() -> None:
 
 def test_fast_clients_do_not_make_up_for_slow_ones_that_are_silent() -> None:
     """Java: ten clients of 5 s send 120 a minute, so thirty dead ones of 30 s go unnoticed."""
-    fast = turnout("FAST", well=10, missing=0, per_minute=12)
-    slow = turnout("SLOW", well=0, missing=30, per_minute=2)
+    fast = count("FAST", well=10, missing=0, per_minute=12)
+    slow = count("SLOW", well=0, missing=30, per_minute=2)
 
     assert verdict(fast, slow).keeps("SLOW", 1)
 
 
 def test_slow_clients_are_not_taken_for_silent_ones() -> None:
     """Java: clients of 60 s send half of what is expected, and nothing expires ever again."""
-    assert verdict(turnout(well=50, missing=3, per_minute=1)).expiration_enabled
+    assert verdict(count(well=50, missing=3, per_minute=1)).expiration_enabled
 
 
 def test_each_lease_counts_as_one() -> None:
     """5 s, 30 s and 60 s clients promise 12, 2 and 1 renewals a minute; none weighs more."""
     judged = verdict(
-        turnout("FAST", well=9, missing=1, per_minute=12),
-        turnout("USUAL", well=9, missing=1, per_minute=2),
-        turnout("SLOW", well=9, missing=1, per_minute=1),
+        count("FAST", well=9, missing=1, per_minute=12),
+        count("USUAL", well=9, missing=1, per_minute=2),
+        count("SLOW", well=9, missing=1, per_minute=1),
     )
 
     assert (judged.expected, judged.arriving, judged.missing) == (30, 27, 3)
@@ -107,7 +107,7 @@ def test_each_lease_counts_as_one() -> None:
 
 def test_one_applications_outage_keeps_only_its_own_leases() -> None:
     """A partition that cuts off one team's network is no reason to keep others' dead ones."""
-    judged = verdict(turnout("CUT", well=1, missing=4), turnout("BIG", well=95, missing=5))
+    judged = verdict(count("CUT", well=1, missing=4), count("BIG", well=95, missing=5))
 
     assert judged.expiration_enabled
     assert judged.active
@@ -116,14 +116,14 @@ def test_one_applications_outage_keeps_only_its_own_leases() -> None:
 
 def test_an_applications_leases_are_kept_for_a_while_only() -> None:
     """A scale-down that nobody announced would otherwise stay in the lists for ever."""
-    judged = verdict(turnout("CUT", well=1, missing=4), turnout("BIG", well=95, missing=0))
+    judged = verdict(count("CUT", well=1, missing=4), count("BIG", well=95, missing=0))
 
     assert (judged.keeps("CUT", 900_000), judged.keeps("CUT", 900_001)) == (True, False)
 
 
 def test_a_registrys_leases_are_kept_longer_and_not_for_ever() -> None:
     """A short outage must empty no list; nor must anybody stop every expiry for ever."""
-    judged = verdict(turnout("ALL", well=0, missing=4), turnout("TOO", well=0, missing=4))
+    judged = verdict(count("ALL", well=0, missing=4), count("TOO", well=0, missing=4))
     hours = 3_600_000
 
     assert (judged.keeps("ALL", 4 * hours), judged.keeps("ALL", 4 * hours + 1)) == (True, False)
@@ -133,8 +133,8 @@ def test_a_registrys_leases_are_kept_longer_and_not_for_ever() -> None:
 def test_one_application_alone_never_stops_the_expiry_of_the_others(silent: int) -> None:
     """Whoever may write ORDERS could else keep everything that dies in all lists."""
     judged = verdict(
-        turnout("EVIL", well=0, missing=silent, per_minute=60),
-        turnout("HONEST", well=99, missing=1),
+        count("EVIL", well=0, missing=silent, per_minute=60),
+        count("HONEST", well=99, missing=1),
     )
 
     assert judged.expiration_enabled
@@ -143,14 +143,14 @@ def test_one_application_alone_never_stops_the_expiry_of_the_others(silent: int)
 
 def test_two_applications_that_miss_few_are_no_network_failure() -> None:
     """Their leases are votes like all others."""
-    evil = [turnout(f"EVIL{n}", well=0, missing=3, per_minute=60) for n in range(4)]
+    evil = [count(f"EVIL{n}", well=0, missing=3, per_minute=60) for n in range(4)]
 
-    assert verdict(*evil, turnout("HONEST", well=95, missing=1)).expiration_enabled
+    assert verdict(*evil, count("HONEST", well=95, missing=1)).expiration_enabled
 
 
 def test_when_others_are_short_as_well_no_lease_expires() -> None:
     """That is what our own network looks like."""
-    judged = verdict(turnout("BIG", well=10, missing=90), turnout("SMALL", well=3, missing=2))
+    judged = verdict(count("BIG", well=10, missing=90), count("SMALL", well=3, missing=2))
 
     assert not judged.expiration_enabled
 
@@ -160,7 +160,7 @@ def test_peers_own_instances_are_no_others(own_app: str, *, expires: bool) -> No
     """A peer renews itself whatever became of the network to its clients."""
     rules = Preservation(own_app=own_app)
     judged = verdict(
-        turnout("ALL", well=1, missing=9), turnout("EUREKA", well=3, missing=0), rules=rules
+        count("ALL", well=1, missing=9), count("EUREKA", well=3, missing=0), rules=rules
     )
 
     assert judged.expiration_enabled is expires
@@ -173,14 +173,14 @@ def test_javas_rules_keep_leases_without_end() -> None:
 
 def test_half_of_an_application_may_go() -> None:
     """Less than half of its renewals must arrive before an application is kept."""
-    judged = verdict(turnout("HALF", well=4, missing=4), turnout("BIG", well=95, missing=0))
+    judged = verdict(count("HALF", well=4, missing=4), count("BIG", well=95, missing=0))
 
     assert not judged.keeps("HALF", 1)
 
 
 def test_a_small_application_is_not_kept() -> None:
     """Two of two gone is what scaling down by force looks like."""
-    judged = verdict(turnout("TWO", well=0, missing=2), turnout("BIG", well=95, missing=0))
+    judged = verdict(count("TWO", well=0, missing=2), count("BIG", well=95, missing=0))
 
     assert not judged.keeps("TWO", 1)
 
@@ -190,7 +190,7 @@ def test_a_small_application_is_not_kept() -> None:
 
 def test_says_what_came_who_is_missing_and_what_happens_next() -> None:
     """The Java server's red banner says none of these."""
-    judged = verdict(turnout("ORDERS", well=15, missing=5), turnout("USERS", well=16, missing=4))
+    judged = verdict(count("ORDERS", well=15, missing=5), count("USERS", well=16, missing=4))
 
     assert judged.sentence == (
         "Self-preservation is on: 31 of 40 leases are renewed on time, and more than 34 are "
@@ -203,8 +203,8 @@ def test_says_what_came_who_is_missing_and_what_happens_next() -> None:
 def test_says_which_applications_are_kept() -> None:
     """Somebody who looks for one application must find its name."""
     judged = verdict(
-        turnout("CUT", well=1, missing=4),
-        turnout("BIG", well=94, missing=5),
+        count("CUT", well=1, missing=4),
+        count("BIG", well=94, missing=5),
     )
 
     assert judged.sentence == (
@@ -217,7 +217,7 @@ def test_says_which_applications_are_kept() -> None:
 
 def test_says_that_few_missing_are_nothing_to_worry_about() -> None:
     """So that nobody wonders whether a dead instance will ever go."""
-    assert verdict(turnout("ORDERS", well=1, missing=1)).sentence == (
+    assert verdict(count("ORDERS", well=1, missing=1)).sentence == (
         "Self-preservation is not needed: 1 of 2 leases are renewed on time. Missing are ORDERS "
         "(1 of 2 overdue); their leases expire when they are over."
     )
@@ -225,7 +225,7 @@ def test_says_that_few_missing_are_nothing_to_worry_about() -> None:
 
 def test_says_that_it_is_switched_off() -> None:
     """With it off a network failure empties the registry: that must be read somewhere."""
-    assert verdict(turnout(well=1, missing=1), rules=OFF).sentence == (
+    assert verdict(count(well=1, missing=1), rules=OFF).sentence == (
         "Self-preservation is switched off: 1 of 2 leases are renewed on time, and every lease "
         "expires when it is over."
     )
@@ -234,8 +234,8 @@ def test_says_that_it_is_switched_off() -> None:
 @pytest.mark.parametrize(("short", "end"), [(6, "1 more application"), (9, "4 more applications")])
 def test_names_the_worst_and_counts_the_rest(short: int, end: str) -> None:
     """A banner with four hundred names is read by nobody."""
-    turnouts = [turnout(f"APP{n}", well=0, missing=n + 1) for n in range(short)]
-    sentence = verdict(*turnouts).sentence
+    counts = [count(f"APP{n}", well=0, missing=n + 1) for n in range(short)]
+    sentence = verdict(*counts).sentence
 
     worst = f"APP{short - 1} ({short} of {short} overdue"
     assert sentence.index(worst) < sentence.index(f"APP{short - 5} (")
@@ -245,7 +245,7 @@ def test_names_the_worst_and_counts_the_rest(short: int, end: str) -> None:
 
 def test_what_is_needed_is_shown_in_whole_leases() -> None:
     """Of 7 the rule wants more than 5.95, which 6 are."""
-    judged = verdict(turnout("ALL", well=0, missing=7))
+    judged = verdict(count("ALL", well=0, missing=7))
 
     assert "more than 5 are needed" in judged.sentence
 
@@ -258,7 +258,7 @@ def test_what_is_needed_is_shown_in_whole_leases() -> None:
     [(0, 0), (1, 1), (2, 3), (3, 5), (10, 17), (11, 18), (20, 34), (100, 170)],
 )
 def test_java_threshold_is_cut_to_a_whole_number(clients: int, threshold: int) -> None:
-    """The table of 3.10 (cases 148, 149)."""
+    """Cases 148 and 149."""
     assert JavaThreshold(clients, 30, RULES).threshold == threshold
 
 
@@ -271,7 +271,7 @@ def test_java_threshold_must_be_exceeded(renewals: int, *, expires: bool) -> Non
 def test_java_expects_nobody_more_while_it_expects_nobody() -> None:
     """Case 150: the cold start in which nothing is ever evicted."""
     java = JavaThreshold(0, 30, RULES)
-    java.came()
+    java.count_new()
 
     assert java.expected_clients == 0
     assert not java.judge(1_000).expiration_enabled
@@ -280,9 +280,9 @@ def test_java_expects_nobody_more_while_it_expects_nobody() -> None:
 def test_java_counts_arrivals_and_departures() -> None:
     """Case 151."""
     java = JavaThreshold(1, 30, RULES)
-    java.came()
-    java.came()
-    java.went()
+    java.count_new()
+    java.count_new()
+    java.count_ended()
 
     assert java.expected_clients == 2
 
@@ -290,7 +290,7 @@ def test_java_counts_arrivals_and_departures() -> None:
 def test_java_never_expects_less_than_nobody() -> None:
     """A departure of a client that was never counted."""
     java = JavaThreshold(0, 30, RULES)
-    java.went()
+    java.count_ended()
 
     assert java.expected_clients == 0
 

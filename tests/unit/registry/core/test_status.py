@@ -51,5 +51,5 @@ def test_sticky_does_not_bind_peers() -> None:
 
 
 def test_sticky_ignores_out_of_service_on_a_living_lease() -> None:
-    """Java's rule works in both directions: UP stays UP (Appendix E, Netflix and Spring)."""
+    """Java's rule works in both directions: UP stays UP."""
     assert resolve(OUT, None, UP, CLIENT, sticky=True) is UP

@@ -43,7 +43,7 @@ def test_secure_addresses_are_apart() -> None:
 
 
 def test_an_instance_leaves_the_names_it_no_longer_has() -> None:
-    """Java forgets to, because it invalidates by the raw list (section 11, 17)."""
+    """Java forgets to, because it invalidates by the raw list."""
     before = instance("i", vip_address="a,b")
     index = holding(before)
     index.replace(before, changed(before, vip_address="b,c"), 2)

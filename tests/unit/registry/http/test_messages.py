@@ -36,7 +36,7 @@ def call(query: str = "", **headers: str) -> Call:
     ],
 )
 def test_a_query_is_read_as_java_does(query: str, fields: dict[str, str]) -> None:
-    """Appendix D: the first of several counts, a name alone holds nothing."""
+    """Cases D3 and D4: the first of several counts, a name alone holds nothing."""
     assert call(query).query == fields
 
 
@@ -80,7 +80,7 @@ def test_any_query_is_read(query: str) -> None:
     ("value", "peer"), [("true", True), ("TRUE", False), ("1", False), ("false", False)]
 )
 def test_only_the_exact_word_makes_a_peer(value: str, *, peer: bool) -> None:
-    """Row 72."""
+    """Case 72."""
     assert call(x_netflix_discovery_replication=value).from_peer is peer
 
 

@@ -1,4 +1,4 @@
-"""Paths and what they name (`eureka-protocol.md` 1.1)."""
+"""Paths and what they name (`docs/protocol/http.md#base-paths`)."""
 
 from __future__ import annotations
 

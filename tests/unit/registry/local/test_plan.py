@@ -46,7 +46,7 @@ def test_every_plan_holds_together(file: Path | None) -> None:
 
 
 def test_a_cluster_is_dealt_over_its_zones() -> None:
-    """Round-robin in the order of the list, as the operator deals (operator.md 4.1)."""
+    """Round-robin in the order of the list, as the operator deals."""
     peers = planned(EXAMPLES / "eurekacluster.yaml").peers
 
     assert [one.zone for one in peers] == ["zone-a", "zone-b", "zone-a"]
@@ -100,7 +100,7 @@ def test_a_cluster_that_cannot_be_is_refused(source: ClusterSource) -> None:
 
 
 def test_the_two_switches_are_explained_in_one_line_each() -> None:
-    """`Must register-with-eureka be true?` is the oldest question (users.md P3)."""
+    """`Must register-with-eureka be true?` is the oldest question."""
     lines = planned(EXAMPLES / "application.yml").lines
 
     assert lines[-2].startswith("register-with-eureka: true: peers list themselves as instances of")

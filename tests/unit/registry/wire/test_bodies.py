@@ -117,15 +117,13 @@ def seen(body: bytes) -> dict[str, object]:
 
 
 Step = tuple[str, str, str, int]
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["register", "cancel", "renew", "set", "clear", "metadata", "wait"]),
-        st.sampled_from("AB"),
-        st.sampled_from(["i", "j", "k"]),
-        st.integers(0, 4),
-    ),
-    max_size=15,
+STEP = st.tuples(
+    st.sampled_from(["register", "cancel", "renew", "set", "clear", "metadata", "wait"]),
+    st.sampled_from("AB"),
+    st.sampled_from(["i", "j", "k"]),
+    st.integers(0, 4),
 )
+STEPS = st.lists(STEP, max_size=15)
 
 
 def take(registry: Registry, step: Step, now_ms: int) -> int:
@@ -209,6 +207,44 @@ def test_a_tag_changes_exactly_when_its_body_does(
         for old, new in zip(before or (), now, strict=before is not None):
             assert (old.tag == new.tag) == (old.content == new.content)
         before = now
+
+
+@settings(max_examples=100)
+@given(
+    steps=st.lists(st.tuples(STEP, st.integers(0, 2)), max_size=30),
+    most=st.integers(0, 3),
+    packed=st.booleans(),
+    form=st.sampled_from(FORMS),
+)
+def test_a_list_that_is_encoded_in_parts_is_the_same(
+    steps: list[tuple[Step, int]], most: int, form: Form, *, packed: bool
+) -> None:
+    """Whatever changes between two parts, in the middle of an application, too."""
+    held, bodies, now_ms = registry(), Bodies(), 1000
+    for step, parts in steps:
+        now_ms = take(held, step, now_ms)
+        for _ in range(parts):
+            for build in (bodies.full_in_part, bodies.delta_in_part):
+                build([held], form, now_ms, gzip=packed, most=most)
+
+    _compare(held, bodies, form, now_ms, packed=packed)
+
+
+def test_a_list_is_encoded_in_parts_of_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One application or many: others are served in between."""
+    counting = Counting()
+    monkeypatch.setattr(module, "codec_for", counting.codec)
+    for per_app in (1, 7, 100):
+        held, bodies, counts = registry(), Bodies(), []
+        for number in range(100):
+            held.register(instance(f"A{number // per_app}", f"i{number}"), Origin.CLIENT, 1)
+        body = None
+        while body is None:
+            counting.encoded = 0
+            body = bodies.full_in_part([held], JSON, 1, gzip=False, most=30)
+            counts.append(counting.encoded)
+
+        assert counts == [30, 30, 30, 10]
 
 
 def test_a_renewal_changes_no_tag() -> None:

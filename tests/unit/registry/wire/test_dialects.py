@@ -1,4 +1,4 @@
-"""Data centers and ports in JSON and XML (`eureka-protocol.md` 2.5)."""
+"""Data centers and ports in JSON and XML (`docs/protocol/documents.md#data-centers`)."""
 
 import pytest
 
@@ -12,12 +12,12 @@ MY_CLASS = "com.netflix.appinfo.MyDataCenterInfo"
 @pytest.mark.parametrize("kind", [DEFAULT_CLASS, MY_CLASS])
 @pytest.mark.parametrize("name", ["MyOwn", "Netflix"])
 def test_both_default_classes_are_one(kind: str, name: str) -> None:
-    """Row 15: fargo sends `MyDataCenterInfo`."""
+    """Case 15: fargo sends `MyDataCenterInfo`."""
     assert JSON.data_center({"name": name, "@class": kind}) == DataCenter(name)
 
 
 def test_none_given_is_for_validation_to_refuse() -> None:
-    """Rows 11 and 12: `Missing dataCenterInfo`, and `... Name`."""
+    """Cases 11 and 12: `Missing dataCenterInfo`, and `... Name`."""
     assert JSON.data_center(None) is None
     assert JSON.data_center({"@class": DEFAULT_CLASS}) == DataCenter("")
     assert XML.data_center(None) is None
@@ -43,7 +43,7 @@ def test_none_given_is_for_validation_to_refuse() -> None:
     ],
 )
 def test_json_that_java_cannot_read_is_refused(value: object) -> None:
-    """2.5; rows 13, 14, 16 and 22."""
+    """Cases 13, 14, 16 and 22."""
     with pytest.raises(BadDocument, match="dataCenterInfo"):
         JSON.data_center(value)
 
@@ -64,7 +64,7 @@ def test_nothing_given_beside_the_known_keys_is_no_reason_to_refuse() -> None:
 
 
 def test_amazon_keeps_its_metadata_and_loses_any_other_name() -> None:
-    """2.5: the name is ignored, unknown keys are kept."""
+    """The name is ignored, unknown keys are kept."""
     value = {
         "@class": AMAZON_CLASS,
         "name": "Other",
@@ -75,7 +75,7 @@ def test_amazon_keeps_its_metadata_and_loses_any_other_name() -> None:
 
 
 def test_in_xml_the_name_decides() -> None:
-    """Rows 18 and 228; Amazon without metadata is taken (Appendix D)."""
+    """Cases 18 and 228; Amazon without metadata is taken."""
     assert XML.data_center({"name": "MyOwn", "metadata": {"a": "b"}}) == DataCenter("MyOwn")
     assert XML.data_center({"name": "amazon", "metadata": {"a": "b"}}) == DataCenter(
         "Amazon", {"a": "b"}
@@ -85,7 +85,7 @@ def test_in_xml_the_name_decides() -> None:
 
 @pytest.mark.parametrize("name", ["Bogus", "", "myown"])
 def test_an_unknown_name_in_xml_is_refused(name: str) -> None:
-    """Row 229."""
+    """Case 229."""
     with pytest.raises(BadDocument, match="unknown name"):
         XML.data_center({"name": name})
 
@@ -95,6 +95,6 @@ def test_an_unknown_name_in_xml_is_refused(name: str) -> None:
     [(None, True, False), ("TRUE", True, True), ("true", True, True), ("false", False, False)],
 )
 def test_enabled_in_xml(given: str | None, port: bool, secure: bool) -> None:  # noqa: FBT001
-    """2.3: `TRUE` is true there, and a missing attribute depends on the port."""
+    """`TRUE` is true there, and a missing attribute depends on the port."""
     assert XML.port_enabled(given, Port(7001, enabled=True)) is port
     assert XML.port_enabled(given, Port(7002, enabled=False)) is secure

@@ -1,4 +1,4 @@
-"""Documents become instances (`eureka-protocol.md` 2.2; conformance rows 10.1)."""
+"""Documents become instances (`docs/protocol/documents.md#fields`)."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def _read(**fields: object) -> Instance:
 
 
 def test_a_minimal_document_gets_javas_defaults() -> None:
-    """Rows 17, 27, 29, 32 and 45."""
+    """Cases 17, 27, 29, 32 and 45."""
     shown = _read()
 
     assert shown == Instance(
@@ -39,7 +39,7 @@ def test_a_minimal_document_gets_javas_defaults() -> None:
 
 
 def test_names_of_applications_and_groups_are_upper_case() -> None:
-    """Rows 3 and 44."""
+    """Cases 3 and 44."""
     shown = _read(app="foo", appGroupName="grp")
 
     assert (shown.app, shown.app_group_name) == ("FOO", "GRP")
@@ -47,7 +47,7 @@ def test_names_of_applications_and_groups_are_upper_case() -> None:
 
 @pytest.mark.parametrize("app", [None, "missing"])
 def test_json_without_app_cannot_be_read(app: str | None) -> None:
-    """Row 10; an empty one is for validation, row 9."""
+    """Case 10; an empty one is for validation, row 9."""
     fields = {"hostName": "h1"} if app else {"hostName": "h1", "app": None}
 
     with pytest.raises(BadDocument, match="app is missing"):
@@ -70,24 +70,24 @@ def test_json_without_app_cannot_be_read(app: str | None) -> None:
     ],
 )
 def test_ports(given: object, port: Port) -> None:
-    """2.2, rows 23, 24 and 220."""
+    """Cases 23, 24 and 220."""
     assert _read(port=given).port == port
 
 
 @pytest.mark.parametrize("given", [{"$": 1, "x": 2}, {"$": 2**31}, "8080", True, [], {"$": []}])
 def test_ports_that_java_refuses(given: object) -> None:
-    """2.2: any other key; Appendix D: above 32 bits."""
+    """Any other key; above 32 bits."""
     with pytest.raises(BadDocument, match="port"):
         _read(port=given)
 
 
 def test_a_secure_port_is_off_unless_it_says_so() -> None:
-    """2.2."""
+    """Each part has a default of its own."""
     assert _read(securePort={"$": 443}).secure_port == Port(443, enabled=False)
 
 
 def test_the_last_spelling_of_an_override_wins() -> None:
-    """Row 225; py, Steeltoe and fargo write it in lower case, fargo as an empty text."""
+    """Case 225; py, Steeltoe and fargo write it in lower case, fargo as an empty text."""
     both = {"overriddenStatus": "UP", "overriddenstatus": "DOWN"}
 
     assert _read(**both).overridden_status is Status.DOWN
@@ -97,7 +97,7 @@ def test_the_last_spelling_of_an_override_wins() -> None:
 
 
 def test_leases_of_no_length_get_the_default() -> None:
-    """Rows 38 and 39; arthurhlt's unknown key is ignored."""
+    """Cases 38 and 39; arthurhlt's unknown key is ignored."""
     lease = _read(leaseInfo={"durationInSecs": "45", "renewalIntervalInSecs": "5"}).lease
     odd = _read(
         leaseInfo={"durationInSecs": 0, "renewalIntervalInSecs": -1, "evictionDurationInSecs": 9}
@@ -109,7 +109,7 @@ def test_leases_of_no_length_get_the_default() -> None:
 
 @pytest.mark.parametrize("value", [[], [{}], "x", 5, {"durationInSecs": 2**31}])
 def test_leases_that_cannot_be_read_are_refused(value: object) -> None:
-    """Appendix D: an array makes a Java thread spin for ever."""
+    """An array makes a Java thread spin for ever."""
     with pytest.raises(BadDocument):
         _read(leaseInfo=value)
 
@@ -127,7 +127,7 @@ def test_leases_that_cannot_be_read_are_refused(value: object) -> None:
     ],
 )
 def test_dirty_timestamps(dialect: object, given: object, moment: int) -> None:
-    """2.2; XML takes the server's time for what is no number (Appendix D)."""
+    """XML takes the server's time for what is no number."""
     fields = {"app": "FOO", "lastDirtyTimestamp": given}
 
     shown = instance(fields, NOW, XML if dialect is XML else JSON)
@@ -146,7 +146,7 @@ def test_a_dirty_timestamp_that_is_an_object_is_refused() -> None:
     [("port", {"$": "x"}), ("countryId", "x"), ("leaseInfo", {"durationInSecs": "x"})],
 )
 def test_numbers_in_xml_must_be_numbers(key: str, value: object) -> None:
-    """Appendix D; JSON takes them for 0."""
+    """JSON takes them for 0."""
     with pytest.raises(BadDocument):
         instance({key: value}, NOW, XML)
     assert instance({"app": "A", key: value}, NOW, JSON).app == "A"
@@ -166,12 +166,12 @@ def test_numbers_in_xml_must_be_numbers(key: str, value: object) -> None:
 def test_ids_of_springs_oldest_clients_are_in_the_metadata(
     fields: dict[str, object], id_: str | None
 ) -> None:
-    """2.4 (`CloudJacksonJson`)."""
+    """As Spring reads it (`CloudJacksonJson`)."""
     assert _read(**fields).instance_id == id_
 
 
 def test_unknown_keys_are_ignored_whatever_they_hold() -> None:
-    """Rows 33 and 34: Java would take the nested status."""
+    """Cases 33 and 34: Java would take the nested status."""
     shown = _read(foo=1, bar={"status": "DOWN"}, baz=[{"status": "DOWN"}])
 
     assert shown == _read()
@@ -185,7 +185,7 @@ def test_objects_in_place_of_texts_are_refused(key: str) -> None:
 
 
 def test_known_fields_that_are_null_are_missing() -> None:
-    """Row 223."""
+    """Case 223."""
     nulls = dict.fromkeys(
         ("homePageUrl", "metadata", "leaseInfo", "asgName", "instanceId", "status", "port")
     )
@@ -201,7 +201,7 @@ def test_an_action_type_that_is_none_is_dropped() -> None:
 
 @pytest.mark.parametrize(("given", "read_as"), [("true", True), (True, True), ("no", False)])
 def test_coordinating_is_a_flag_or_a_text(given: object, read_as: bool) -> None:  # noqa: FBT001
-    """Row 40: Spring sends a boolean."""
+    """Case 40: Spring sends a boolean."""
     assert _read(isCoordinatingDiscoveryServer=given).is_coordinating is read_as
 
 
@@ -228,7 +228,7 @@ def test_coordinating_is_a_flag_or_a_text(given: object, read_as: bool) -> None:
 def test_what_breaks_every_xml_document_is_refused(
     fields: dict[str, object], sentence: str
 ) -> None:
-    """Appendix D: Java takes it and then writes malformed XML to every client."""
+    """Case D1: Java takes it and then writes malformed XML to every client."""
     with pytest.raises(BadDocument) as refused:
         refuse_unfit(_read(**fields))
 
@@ -241,7 +241,7 @@ def test_line_breaks_tabs_and_any_script_are_no_control_characters() -> None:
 
 
 def test_compact_documents_show_five_keys_of_amazon() -> None:
-    """2.6."""
+    """What Java leaves out of them."""
     assert brief_amazon({"instance-id": "i", "ami-id": "a", "local-ipv4": "1"}) == {
         "instance-id": "i",
         "local-ipv4": "1",

@@ -1,4 +1,4 @@
-"""Single values, read as Jackson reads them (`eureka-protocol.md` 2.2)."""
+"""Single values, read as Jackson reads them (`docs/protocol/documents.md#fields`)."""
 
 import pytest
 
@@ -11,10 +11,10 @@ from eureka_registry.wire.fields import (
     flag,
     known_status,
     metadata,
+    refused_document,
     shown,
     status,
     text,
-    told,
     whole,
 )
 
@@ -33,7 +33,7 @@ from eureka_registry.wire.fields import (
     ],
 )
 def test_a_scalar_is_read_as_the_text_that_was_written(value: object, read: str | None) -> None:
-    """Row 226: a host name 5 and an address `true` are texts to Jackson."""
+    """Case 226: a host name 5 and an address `true` are texts to Jackson."""
     assert text(value, "hostName") == read
 
 
@@ -113,7 +113,7 @@ def test_text_that_is_no_number_is_refused_where_it_counts_as_nothing() -> None:
 )
 @pytest.mark.parametrize("default", [True, False])
 def test_flags_follow_jackson(value: object, read: bool, default: bool) -> None:  # noqa: FBT001
-    """2.2 and row 220: of texts only `true` is true, of numbers every whole one but 0."""
+    """Case 220: of texts only `true` is true, of numbers every whole one but 0."""
     assert flag(value, "@enabled", default=default) is read
 
 
@@ -125,7 +125,7 @@ def test_a_flag_not_given_is_the_default() -> None:
 
 
 def test_a_status_is_exact_in_json_and_of_any_case_in_xml() -> None:
-    """Rows 25 to 27."""
+    """Cases 25 to 27."""
     assert status("up", "status", default=Status.UP) is Status.UNKNOWN
     assert status("up", "status", default=Status.DOWN, fold=True) is Status.UP
     assert status(None, "status", default=Status.UP) is Status.UP
@@ -140,7 +140,7 @@ def test_a_known_status_is_an_exact_word() -> None:
 
 
 def test_metadata_become_texts() -> None:
-    """Row 30, and nested values as a lenient server reads them (2.2)."""
+    """Case 30, and nested values as a lenient server reads them."""
     given = {"a": 1, "b": True, "c": None, "@class": "x", "n": {"x": 1}, "l": [1], "d": ""}
 
     assert metadata(given) == {"a": "1", "b": "true", "c": "null", "d": ""}
@@ -149,7 +149,7 @@ def test_metadata_become_texts() -> None:
 
 @pytest.mark.parametrize("value", [[], [{}], "x", 5])
 def test_metadata_that_are_no_map_are_refused(value: object) -> None:
-    """Appendix D: a Java thread spins for ever on an array."""
+    """A Java thread spins for ever on an array."""
     with pytest.raises(BadDocument, match="metadata is not an object"):
         metadata(value)
 
@@ -162,5 +162,5 @@ def test_values_in_messages_are_short_and_printable() -> None:
 
 def test_a_refusal_may_carry_a_sentence_for_the_client() -> None:
     """Java's fixed sentence says nothing."""
-    assert told("why").sentence == str(told("why")) == "why"
+    assert refused_document("why").sentence == str(refused_document("why")) == "why"
     assert BadDocument("why").sentence is None

@@ -1,4 +1,4 @@
-"""JSON documents, byte for byte (`eureka-protocol.md` 2 and 10.1, 10.7, 10.13; Appendices D, E)."""
+"""JSON documents, byte for byte (`docs/protocol/documents.md`)."""
 
 import json
 
@@ -111,14 +111,14 @@ def _on_one_line(document: bytes) -> bytes:
 
 @pytest.mark.parametrize("document", [ORDERS, PAY])
 def test_a_full_document_is_written_as_java_writes_it(document: bytes) -> None:
-    """2.1 and 2.5, byte for byte: order, types, and what is left out."""
+    """Byte for byte: order, types, and what is left out."""
     shown = jsoncodec.decode_instance(document, NOW)
 
     assert jsoncodec.encode_single(shown) == _on_one_line(document)
 
 
 def test_a_document_is_read_field_by_field() -> None:
-    """2.2."""
+    """What strict clients read of it."""
     shown = jsoncodec.decode_instance(PAY, NOW)
 
     assert shown.instance_id is None
@@ -129,7 +129,7 @@ def test_a_document_is_read_field_by_field() -> None:
 
 
 def test_a_compact_document() -> None:
-    """2.6: its own order, a number as timestamp, no metadata, lease or country."""
+    """Its own order, a number as timestamp, no metadata, lease or country."""
     shown = jsoncodec.decode_instance(ORDERS, NOW)
 
     assert jsoncodec.encode_compact(shown) == (
@@ -150,7 +150,7 @@ def test_a_compact_document() -> None:
 
 
 def test_a_departure_is_short_and_has_no_field_that_java_does_not_know() -> None:
-    """Appendix E: a WebClient reads 256 KiB; strict clients need `@class` and known fields."""
+    """A WebClient reads 256 KiB; strict clients need `@class` and known fields."""
     shown = jsoncodec.decode_instance(ORDERS, NOW)
 
     departure = jsoncodec.encode_departure(shown)
@@ -179,7 +179,7 @@ def test_a_departure_of_amazon_keeps_what_names_it_and_its_region() -> None:
 
 
 def test_lists_are_framed_as_in_java() -> None:
-    """2.6, row 102: arrays always; in compact documents the scalars come last."""
+    """Case 102: arrays always; in compact documents the scalars come last."""
     head, tail = jsoncodec.applications_frame(FULL, "1", "")
     compact_head, compact_tail = jsoncodec.applications_frame(COMPACT, "1", "UP_2_")
     app_head, app_tail = jsoncodec.application_frame(FULL, 'A"B')
@@ -219,7 +219,7 @@ def test_lists_are_framed_as_in_java() -> None:
     ],
 )
 def test_what_cannot_be_read_is_refused(document: bytes) -> None:
-    """1.8, rows 35, 36 and 224, Appendix D; the client gets Java's fixed sentence."""
+    """Cases 35, 36, 224 and D7; the client gets Java's fixed sentence."""
     with pytest.raises(BadDocument) as refused:
         jsoncodec.decode_instance(document, NOW)
 
@@ -228,7 +228,7 @@ def test_what_cannot_be_read_is_refused(document: bytes) -> None:
 
 @pytest.mark.parametrize("opening", [b"[", b'{"instance":', b'{"instance":{"metadata":[['])
 def test_deep_nesting_is_refused(opening: bytes) -> None:
-    """`design.md` 7; Python's own limit must not show."""
+    """Python's own limit must not show."""
     with pytest.raises(BadDocument):
         jsoncodec.decode_instance(opening * 100_000, NOW)
 
@@ -239,7 +239,7 @@ def test_a_byte_order_mark_is_skipped() -> None:
 
 
 def test_odd_scalars_are_taken_as_jackson_takes_them() -> None:
-    """Rows 24, 30, 226; fractions keep their text."""
+    """Cases 24, 30, 226; fractions keep their text."""
     shown = _read(hostName=5, ipAddr=True, metadata={"a": 1.50, "b": None}, countryId="7")
 
     assert (shown.host_name, shown.ip_addr, shown.country_id) == ("5", "true", 7)
@@ -264,7 +264,7 @@ def test_odd_scalars_are_taken_as_jackson_takes_them() -> None:
     ],
 )
 def test_poison_is_refused(fields: dict[str, object]) -> None:
-    """Appendix D and 2.5: each of these harms the Java server or its clients."""
+    """Each of these harms the Java server or its clients."""
     with pytest.raises(BadDocument):
         _read(**fields)
 
@@ -350,7 +350,7 @@ def test_a_list_of_a_java_server() -> None:
 
 
 def test_single_objects_and_missing_lists_are_understood() -> None:
-    """2.6: the old codec wrote so; numbers as version as polaris does."""
+    """The old codec wrote so; numbers as version as polaris does."""
     document = {
         "applications": {
             "versions__delta": 7,
@@ -390,7 +390,7 @@ def test_a_list_that_is_none_is_refused(document: bytes) -> None:
 
 
 def test_status() -> None:
-    """7.2: the same structure as in XML, `isHeathly` included."""
+    """The same structure as in XML, `isHeathly` included."""
     shown = jsoncodec.decode_instance(ORDERS, NOW)
     info = StatusInfo({"num-of-cpus": "2"}, {"registered-replicas": ""}, shown, is_healthy=True)
 

@@ -1,4 +1,4 @@
-"""What real clients post (`eureka-protocol.md` 9.7 to 9.11, Appendices B and E)."""
+"""What real clients post (`docs/protocol/clients.md`)."""
 
 import json
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 
 async def test_py_eureka_client_registers(wire: Wire) -> None:
-    """9.8: what its version 0.13 really posts."""
+    """What its version 0.13 really posts."""
     client = EurekaClient(
         eureka_server="http://127.0.0.1:1/eureka/",
         app_name="orders",
@@ -170,7 +170,7 @@ ARTHURHLT = MINIMAL | {
 
 @pytest.mark.parametrize("document", [JS, SPRING, STEELTOE, FARGO, ARTHURHLT])
 def test_other_clients_register(document: dict[str, object]) -> None:
-    """9.7, 9.9 to 9.11, Appendix E; row 40."""
+    """Case 40."""
     shown = jsoncodec.decode_instance(json.dumps({"instance": document}).encode(), NOW)
 
     assert shown.port == Port(8080, enabled=True)
@@ -187,7 +187,7 @@ def test_other_clients_register(document: dict[str, object]) -> None:
 def test_nothing_is_written_that_a_strict_client_does_not_know(
     encode: Callable[[Instance], bytes], document: dict[str, object]
 ) -> None:
-    """2.2: one unknown field, and Spring's clients see no application at all."""
+    """One unknown field, and Spring's clients see no application at all."""
     shown = jsoncodec.decode_instance(json.dumps({"instance": document}).encode(), NOW)
 
     fields = json.loads(encode(shown))

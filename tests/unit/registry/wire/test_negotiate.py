@@ -1,4 +1,4 @@
-"""Which form is asked for, and which one comes (`eureka-protocol.md` 1.3, Appendix E)."""
+"""Which form is asked for, and which one comes (`docs/protocol/http.md#content-types`)."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_compact_is_the_bare_word(header: str | None, compact: bool) -> None:  #
 
 
 def test_the_version_counts_in_xml_only() -> None:
-    """1.5: JSON never alters a status, so it needs no form of its own."""
+    """JSON never alters a status, so it needs no form of its own."""
     assert form_for(None, None, True) == Form(Format.XML, v1=True)  # noqa: FBT003
     assert form_for("application/json", None, True) == Form(Format.JSON)  # noqa: FBT003
 
@@ -96,5 +96,5 @@ def test_gzip_is_what_is_named_and_not_weighed_away(header: str | None, wanted: 
     ],
 )
 def test_bodies_that_can_be_read(header: str | None, format_: Format | None) -> None:
-    """1.3, 1.8; rows 37 and 41."""
+    """Cases 37 and 41."""
     assert body_format(header) is format_

@@ -1,4 +1,4 @@
-"""Batches between peers (`eureka-protocol.md` 5.2, 5.3, 10.10, 10.13)."""
+"""Batches between peers (`docs/protocol/replication.md#batch-request`)."""
 
 import json
 
@@ -52,7 +52,7 @@ def _shown() -> Instance:
 
 
 def test_a_java_batch_is_read() -> None:
-    """5.2, captured from the original sender: one item of every kind."""
+    """Captured from the original sender: one item of every kind."""
     register, *others = decode_batch(JAVA, NOW)
 
     assert register == Item(PeerAction.REGISTER, "ORDERS", ID, DIRTY, "UP", None, _shown())
@@ -65,7 +65,7 @@ def test_a_java_batch_is_read() -> None:
 
 
 def test_a_batch_is_written_as_java_writes_it() -> None:
-    """5.2, byte for byte: a Java peer drops a whole batch for one key too many."""
+    """Byte for byte: a Java peer drops a whole batch for one key too many."""
     oos = Status.OUT_OF_SERVICE
     items = [
         encode_item(
@@ -95,7 +95,7 @@ def test_a_batch_is_written_as_java_writes_it() -> None:
 
 @pytest.mark.parametrize("instance", [None, b'{"app":"A"}'])
 def test_a_registration_needs_a_document_with_its_lease(instance: bytes | None) -> None:
-    """5.8: a Java peer silently skips instances without leaseInfo."""
+    """A Java peer silently skips instances without leaseInfo."""
     with pytest.raises(ValueError, match="full document"):
         encode_item(PeerAction.REGISTER, "ORDERS", ID, instance=instance)
 
@@ -113,19 +113,19 @@ def test_half_a_surrogate_pair_in_an_id_does_not_stop_a_batch() -> None:
     [b"", b"{", b"[]", b"null", b"{}", b'{"replicationList":null}', b'{"replicationList":{}}'],
 )
 def test_a_body_without_a_list_is_refused(body: bytes) -> None:
-    """Row 171: Java answers 500 to some of them."""
+    """Case 171: Java answers 500 to some of them."""
     with pytest.raises(BadDocument):
         decode_batch(body, NOW)
 
 
 def test_deep_nesting_is_refused() -> None:
-    """`design.md` 7."""
+    """No recursion runs out of stack."""
     with pytest.raises(BadDocument):
         decode_batch(b'{"replicationList":' + b"[" * 100_000, NOW)
 
 
 def test_an_empty_batch_is_nothing_to_do() -> None:
-    """Row 170."""
+    """Case 170."""
     assert _batch() == []
 
 
@@ -150,7 +150,7 @@ def test_an_empty_batch_is_nothing_to_do() -> None:
     ],
 )
 def test_a_bad_item_fails_alone(bad: object, problem: str) -> None:
-    """`design.md` 7, rows 161 and 172 to 174: Java refuses the whole batch for most of them."""
+    """Cases 161 and 172 to 174: Java refuses the whole batch for most of them."""
     before, item, after = _batch(_entry(), bad, _entry("Cancel"))
 
     assert item.problem == problem
@@ -158,7 +158,7 @@ def test_a_bad_item_fails_alone(bad: object, problem: str) -> None:
 
 
 def test_unknown_keys_are_ignored() -> None:
-    """5.2; an object under such a key, too."""
+    """An object under such a key, too."""
     (item,) = _batch(_entry(more={"action": "Cancel"}, instanceInfo=5))
 
     assert item == Item(PeerAction.HEARTBEAT, "ORDERS", ID)
@@ -166,14 +166,14 @@ def test_unknown_keys_are_ignored() -> None:
 
 @pytest.mark.parametrize(("given", "moment"), [(None, None), ("5", 5), (5, 5)])
 def test_timestamps_may_be_texts_or_missing(given: object, moment: int | None) -> None:
-    """5.2, row 233."""
+    """Case 233."""
     (item,) = _batch(_entry(lastDirtyTimestamp=given))
 
     assert item.last_dirty_ms == moment
 
 
 def test_a_status_is_handed_on_as_it_came() -> None:
-    """Row 234: an unknown one is an error of its item only."""
+    """Case 234: an unknown one is an error of its item only."""
     (item,) = _batch(_entry("StatusUpdate", status="bogus"))
 
     assert (item.status, item.problem) == ("bogus", None)
@@ -192,7 +192,7 @@ def test_a_peer_may_register_no_more_than_a_client_may() -> None:
 
 
 def test_answers_are_written_as_java_writes_them() -> None:
-    """5.3: the entity is a bare instance."""
+    """The entity is a bare instance."""
     replies = [Reply(200), Reply(404), Reply(409, _shown())]
 
     encoded = encode_replies(replies)

@@ -1,4 +1,4 @@
-"""XML documents, byte for byte (`eureka-protocol.md` 2.3, 2.6, 7.2; Appendices D, E)."""
+"""XML documents, byte for byte (`docs/protocol/documents.md`)."""
 
 import contextlib
 from xml.etree import ElementTree as ET
@@ -105,7 +105,7 @@ def _tags(document: bytes) -> list[str]:
 
 
 def test_a_full_document_is_written_as_java_writes_it() -> None:
-    """2.3, byte for byte."""
+    """Byte for byte."""
     shown = xmlcodec.decode_instance(ORDERS, NOW)
 
     assert xmlcodec.encode_instance(shown) == ORDERS
@@ -132,7 +132,7 @@ def test_line_breaks_in_values_are_not_indented() -> None:
 
 
 def test_a_minimal_document_gets_javas_defaults() -> None:
-    """Row 18: no class needed."""
+    """Case 18: no class needed."""
     shown = _read()
 
     assert shown.port == Port(7001, enabled=True)
@@ -142,7 +142,7 @@ def test_a_minimal_document_gets_javas_defaults() -> None:
 
 
 def test_amazon() -> None:
-    """2.5, row 228; its metadata keys are escaped, too."""
+    """Case 228; its metadata keys are escaped, too."""
     inner = (
         b"<dataCenterInfo><metadata><a__b>v</a__b></metadata><name>amazon</name></dataCenterInfo>"
     )
@@ -159,7 +159,7 @@ def test_amazon() -> None:
 
 
 def test_metadata_keys_are_unescaped() -> None:
-    """Row 219; texts are as written, nested elements are left out."""
+    """Case 219; texts are as written, nested elements are left out."""
     inner = b"<metadata><a__b>1</a__b><e_-f> 2 </e_-f><x_y/><n><m>1</m></n></metadata>"
 
     assert _read(inner).metadata == {"a_b": "1", "e$f": " 2 ", "x_y": ""}
@@ -183,7 +183,7 @@ def test_metadata_keys_are_unescaped() -> None:
     ],
 )
 def test_fields_are_read_as_xstream_does(inner: bytes, field: str, value: object) -> None:
-    """2.2, 2.3, row 26, Appendix D."""
+    """Case 26, and what XML reads otherwise than JSON."""
     assert getattr(_read(inner), field) == value
 
 
@@ -207,7 +207,7 @@ def test_fields_are_read_as_xstream_does(inner: bytes, field: str, value: object
     ],
 )
 def test_what_cannot_be_read_is_refused(document: bytes) -> None:
-    """Rows 227 and 229, Appendix D."""
+    """Cases 227, 229 and D2."""
     with pytest.raises(BadDocument) as refused:
         xmlcodec.decode_instance(document, NOW)
 
@@ -223,7 +223,7 @@ def test_a_control_character_hidden_in_a_key_is_refused() -> None:
 
 
 def test_version_1_knows_three_statuses() -> None:
-    """1.5: only `status`, only in XML for v1."""
+    """Only `status`, only in XML for v1."""
     shown = msgspec.structs.replace(
         _read(), status=Status.OUT_OF_SERVICE, overridden_status=Status.OUT_OF_SERVICE
     )
@@ -237,7 +237,7 @@ def test_version_1_knows_three_statuses() -> None:
 
 
 def test_a_compact_list_is_one_line() -> None:
-    """2.6, byte for byte: the scalars come last."""
+    """Byte for byte: the scalars come last."""
     shown = msgspec.structs.replace(
         xmlcodec.decode_instance(ORDERS, NOW), secure_vip_address=None, asg_name=None
     )
@@ -259,7 +259,7 @@ def test_a_compact_list_is_one_line() -> None:
 
 
 def test_lists_are_framed_as_in_java() -> None:
-    """2.6: the empty registry, a list, and one application alone."""
+    """The empty registry, a list, and one application alone."""
     shown = _read()
     head, tail = xmlcodec.applications_frame(FULL, "1", "")
     app_head, app_tail = xmlcodec.application_frame(FULL, "FOO")
@@ -281,7 +281,7 @@ def test_lists_are_framed_as_in_java() -> None:
 
 
 def test_a_departure_is_short_and_py_eureka_client_reads_it() -> None:
-    """9.8: it needs `class`, `enabled` and numbers, and lives without leaseInfo."""
+    """It needs `class`, `enabled` and numbers, and lives without leaseInfo."""
     shown = xmlcodec.decode_instance(ORDERS, NOW)
     departure = xmlcodec.encode_departure(shown)
 
@@ -319,7 +319,7 @@ def test_what_is_written_is_read_back(shown: Instance) -> None:
 
 @given(_with_texts(st.text(st.characters(), max_size=6)), st.integers(0, 2))
 def test_no_value_makes_a_document_malformed(shown: Instance, depth: int) -> None:
-    """Appendix D: whatever came in by replication."""
+    """Whatever came in by replication."""
     shown = msgspec.structs.replace(shown, metadata=shown.metadata | {"": "v"})
 
     for document in (
@@ -357,7 +357,7 @@ def test_a_list_is_read() -> None:
 
 
 def test_status() -> None:
-    """7.2, byte for byte but for the instance."""
+    """Byte for byte but for the instance."""
     info = StatusInfo(
         {"environment": "test", "num-of-cpus": "2"},
         {"registered-replicas": "http://peer2:8761/eureka/, http://peer3:8761/eureka/"},

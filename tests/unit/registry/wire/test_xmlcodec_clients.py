@@ -1,11 +1,11 @@
-"""What clients that write XML post (`eureka-protocol.md` 9.11, Appendix E)."""
+"""What clients that write XML post (`docs/protocol/clients.md#go`)."""
 
 from eureka_registry.core.model import DataCenter, LeaseInfo, Port, Status
 from eureka_registry.wire import xmlcodec
 
 NOW = 1_795_000_000_000
 
-FARGO = (  # 9.11: the defaults of Go in every field that was not set
+FARGO = (  # the defaults of Go in every field that was not set
     b"<instance><hostName>h</hostName><homePageUrl></homePageUrl><statusPageUrl></statusPageUrl>"
     b"<healthCheckUrl></healthCheckUrl><app>ORDERS</app><ipAddr>10.0.0.1</ipAddr>"
     b"<vipAddress>orders</vipAddress><secureVipAddress></secureVipAddress><status>UP</status>"
@@ -18,7 +18,7 @@ FARGO = (  # 9.11: the defaults of Go in every field that was not set
 
 
 def test_fargo_registers() -> None:
-    """Appendix E."""
+    """As fargo sent it."""
     shown = xmlcodec.decode_instance(FARGO, NOW)
 
     assert (shown.port, shown.secure_port) == (Port(8080, enabled=True), Port(0, enabled=False))

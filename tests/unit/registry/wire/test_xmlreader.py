@@ -1,4 +1,4 @@
-"""The tree of an XML document, and what is not let in (`design.md` 7)."""
+"""The tree of an XML document, and what is not let in."""
 
 import pytest
 

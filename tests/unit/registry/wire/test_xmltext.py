@@ -1,4 +1,4 @@
-"""Names and texts of XML (`eureka-protocol.md` 2.3)."""
+"""Names and texts of XML (`docs/protocol/documents.md#metadata-keys-in-xml`)."""
 
 from xml.etree import ElementTree as ET
 
@@ -27,7 +27,7 @@ ANY_TEXT = st.text(st.characters(), min_size=1)
     ],
 )
 def test_metadata_keys_as_names(key: str, name: str) -> None:
-    """Row 218; an unescaped colon is an unbound prefix to Python's and Go's readers."""
+    """Case 218; an unescaped colon is an unbound prefix to Python's and Go's readers."""
     assert name_of(key) == name
     assert key_of(name) == key
 
@@ -37,7 +37,7 @@ def test_metadata_keys_as_names(key: str, name: str) -> None:
     [("a__b", "a_b"), ("e_-f", "e$f"), ("x_y", "x_y"), ("x_", "x_"), ("_.00", "_.00")],
 )
 def test_names_as_metadata_keys(name: str, key: str) -> None:
-    """Row 219: a lone underscore is kept."""
+    """Case 219: a lone underscore is kept."""
     assert key_of(name) == key
 
 
@@ -49,7 +49,7 @@ def test_every_key_comes_back(key: str) -> None:
 
 @given(ANY_TEXT, ANY_TEXT)
 def test_no_key_or_text_makes_xml_malformed(key: str, text: str) -> None:
-    """Appendix D: one bad value costs every client the whole document."""
+    """One bad value costs every client the whole document."""
     name = name_of(key)
 
     root = ET.fromstring(f"<{name}>{escape(text)}</{name}>")  # noqa: S314 - our own text
@@ -65,6 +65,6 @@ def test_letters_of_living_scripts_stay_readable(script: str) -> None:
 
 
 def test_texts_are_escaped_as_xstream_does() -> None:
-    """2.3; a bare carriage return would come back as a line feed."""
+    """A bare carriage return would come back as a line feed."""
     assert escape("&<>\"'\r\n\t") == "&amp;&lt;&gt;&quot;&apos;&#xd;\n\t"
     assert escape("a\x00\ud800\uffffb") == "a\ufffd\ufffd\ufffdb"

@@ -276,7 +276,7 @@ def test_pause_is_an_override_that_every_registration_carries() -> None:
 
 
 def test_resume_lifts_the_override_to_the_present_status() -> None:
-    """Without a value the instance would be UNKNOWN, and its next renewal a 404 (3.8)."""
+    """Without a value the instance would be UNKNOWN, and its next renewal a 404."""
     talk = Conversation()
     talk.pause_and_resume()
     assert talk.request
