@@ -1,6 +1,6 @@
 """`plan`: what the operator would do with a file, as `eureka-operator plan` shows it.
 
-With `--live` it counts with the flags of the operator that is installed.
+With `--live` it counts with the flags and the namespace of the operator that is installed.
 """
 
 from __future__ import annotations
@@ -8,10 +8,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+from typing import TYPE_CHECKING
 
 from eureka_operator.shell import options as operator
 from kubectl_eureka.shell import options
 from kubectl_eureka.shell.errors import NoAnswerError
+
+if TYPE_CHECKING:
+    from kubectl_eureka.shell.cluster import Operator
 
 
 def add_command(commands: options.Commands) -> None:
@@ -32,9 +36,8 @@ def run(flags: argparse.Namespace) -> int:
     from eureka_operator.commands import plan  # noqa: PLC0415 - it loads the Kubernetes client
     from eureka_operator.shell.client import ApiError  # noqa: PLC0415 - likewise
 
-    given: list[str] = []
-    if flags.live:
-        given = asyncio.run(_installed(flags))
+    installed = asyncio.run(_installed(flags)) if flags.live else None
+    given = installed.arguments if installed is not None else ()
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     operator.add_flags(parser)
     try:
@@ -43,16 +46,19 @@ def run(flags: argparse.Namespace) -> int:
         said = f"the flags of the installed operator cannot be read: {error}"
         raise NoAnswerError(said) from error
     found.kubeconfig = options.read_kubeconfig(flags)
+    environment = dict(os.environ)
+    if installed is not None and installed.namespace:
+        environment["POD_NAMESPACE"] = installed.namespace
     try:
-        return plan.run(flags, operator.read(found, os.environ))
+        return plan.run(flags, operator.read(found, environment))
     except ApiError as error:
         raise NoAnswerError(str(error)) from error
 
 
-async def _installed(flags: argparse.Namespace) -> list[str]:
-    """The flags of the installed operator; none if it is not known."""
+async def _installed(flags: argparse.Namespace) -> Operator:
+    """How the installed operator is run."""
     from kubectl_eureka.shell import cluster  # noqa: PLC0415 - likewise
 
     look = options.Look(kubeconfig=options.read_kubeconfig(flags))
     async with cluster.connection(look) as client:
-        return await cluster.operator_arguments(client)
+        return await cluster.installed_operator(client)

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
+from eureka_operator.core.external import EXTRA_PEERS, REMOTE_REGIONS
 from eureka_operator.core.kinds import Object
+from eureka_operator.core.secured import AUTH, TLS
 from eureka_registry.verbs.tables import Line, Table, table
 
 _GOOD: Final = {
@@ -16,6 +18,10 @@ _GOOD: Final = {
     "PeersConverged": "True",
     "ConfigSynced": "True",
     "Reconciled": "True",
+    AUTH: "True",
+    EXTRA_PEERS: "True",
+    REMOTE_REGIONS: "True",
+    TLS: "True",
     "Progressing": "False",
     "Degraded": "False",
 }

@@ -51,6 +51,13 @@ _WANTS_CREDENTIALS: Final = (
 _DIGITS: Final = re.compile(r"\d+")
 
 
+class Operator(NamedTuple):
+    """Where the installed operator is, and the flags that it is run with; empty: not known."""
+
+    namespace: str = ""
+    arguments: tuple[str, ...] = ()
+
+
 class _Injector(NamedTuple):
     """What the installed injector is run with; `None`: it is not known."""
 
@@ -151,8 +158,8 @@ async def instances_of_pod(
     return tuple(each for each in read_list(msgspec.json.encode(listed)) if each.pod_uid == pod_uid)
 
 
-async def operator_arguments(client: Client) -> list[str]:
-    """The flags that the installed operator is run with; none if it cannot be seen.
+async def installed_operator(client: Client) -> Operator:
+    """How the installed operator is run; an empty one if it cannot be seen.
 
     Raises:
         ApiError: The API server cannot be asked.
@@ -162,11 +169,12 @@ async def operator_arguments(client: Client) -> list[str]:
     except RefusedError as error:
         if error.status != _FORBIDDEN:
             raise
-        return []
+        found = []
     if not found:
-        return []
+        return Operator()
     containers = pods.items(found[0]["spec"]["template"], "containers")
-    return [str(each) for each in (containers[0].get("args") or [])[1:]]
+    arguments = tuple(str(each) for each in (containers[0].get("args") or [])[1:])
+    return Operator(str(found[0]["metadata"]["namespace"]), arguments)
 
 
 async def _cluster_uid(kube: Kube) -> tuple[str, tuple[str, ...]]:

@@ -177,6 +177,19 @@ def test_a_report_holds_no_planted_secret(run: Run, tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o077 == 0
 
 
+def test_plan_counts_with_the_operator_that_is_installed(
+    run: Run, wrong: EkcCluster, tmp_path: Path
+) -> None:
+    """Its images and its namespace: nothing is to do for the object that is there."""
+    file = tmp_path / "eureka.json"
+    file.write_text(json.dumps(wrong.document))
+
+    done = run("plan", "--live", "-f", str(file))
+
+    assert done.returncode == 0, done.stderr
+    assert "nothing to do" in done.stdout, done.stdout
+
+
 def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
     found = archive.extractfile(member)
     assert found is not None

@@ -118,6 +118,17 @@ def test_what_is_amiss_has_a_cure() -> None:
     assert found.peers[0].agreement == "not asked"
 
 
+def test_conditions_of_what_a_spec_asks_for_are_good_when_true() -> None:
+    """TLS, credentials, peers and regions elsewhere have one for as long as they are there."""
+    asked = ("TLSReady", "AuthReady", "ExtraPeersAvailable", "RemoteRegionsAvailable")
+    well = dict.fromkeys(asked, ("True", "Valid", "it is so"))
+    ill = dict.fromkeys(asked, ("False", "Expired", "it is not so"))
+
+    assert cluster_status(document({**GOOD, **well}), {}).conditions == ()
+    found = cluster_status(document({**GOOD, **ill}), {}).conditions
+    assert [each.type for each in found] == [*asked]
+
+
 def test_sentences_that_differ_name_their_peers() -> None:
     """One peer may keep leases that the others do not."""
     other = {**report("peer2"), "selfPreservation": "Expiry is off.", "preserving": True}

@@ -235,3 +235,18 @@ async def test_object_that_is_not_there_is_said(client: Client) -> None:
     """Most often it is in another namespace."""
     with pytest.raises(NoAnswerError, match=r"there is no Pod shop/gone; another namespace .* -n"):
         await explained(client, "gone")
+
+
+async def test_the_installed_operator_is_where_its_deployment_is(
+    server: ApiServer, client: Client
+) -> None:
+    """With its flags; `plan --live` counts with both."""
+    body = injector("--cluster-domain=a.b")
+    body["spec"]["template"]["spec"]["containers"][0]["args"][0] = "run"
+    await server.put(f"{DEPLOYMENTS}/namespaces/eurekube/deployments/i", body)
+
+    found = await cluster.installed_operator(client)
+    server.refused[f"{DEPLOYMENTS}/deployments"] = 403
+
+    assert found == ("eurekube", ("--cluster-domain=a.b",))
+    assert await cluster.installed_operator(client) == ("", ())
