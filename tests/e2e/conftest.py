@@ -11,6 +11,8 @@ import pytest
 
 from cluster import crds, images, node
 from cluster.errors import CannotRunError, ClusterError
+from cluster.faults import Faults
+from cluster.plan import Plan
 from conformance.realclient import not_run
 from e2e.clusters import Target, by_kind, foreign, own, running
 from e2e.operator.ekc import EkcCluster
@@ -40,6 +42,20 @@ def target(pytestconfig: pytest.Config) -> Iterator[Target]:
         return
     with own(pytestconfig) as target:
         yield target
+
+
+@pytest.fixture(scope="package")
+def plan(target: Target) -> Plan:
+    """The cluster as one of tests.cluster's: with a network and logs to look into, ours to hurt."""
+    if target.plan is None:
+        not_run("e2e of faults", "only a cluster of tests.cluster's own may be hurt")
+    return target.plan
+
+
+@pytest.fixture
+def faults(plan: Plan) -> Faults:
+    """What can be done to the cluster."""
+    return Faults(plan)
 
 
 @pytest.fixture(scope="module")

@@ -35,14 +35,6 @@ except OSError:
 """
 
 
-@pytest.fixture
-def faults(target: Target) -> Faults:
-    """What can be done to the cluster."""
-    if target.faults is None:
-        not_run("faults of nodes", "only a cluster of tests.cluster's own may be hurt")
-    return target.faults
-
-
 def test_cut_off_node_comes_back_and_agrees(faults: Faults, peers: Peers) -> None:
     """The others go on and say who is missing; afterwards all hold what came meanwhile."""
     with ExitStack() as meanwhile:

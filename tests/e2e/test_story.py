@@ -14,7 +14,6 @@ from typing import Any, Final
 import pytest
 
 from cluster.faults import Faults
-from conformance.realclient import not_run
 from e2e.clusters import Target
 from e2e.injection import manifests
 from e2e.injection.manifests import LABEL, Document, pod_spec, serving
@@ -121,7 +120,7 @@ class Story:
         held = self._clients.calls(ORDERS)["held"]
         self._clients.lost |= {each for each in held if each.partition(".")[0] in there}
         with faults.cut_off(node):
-            until(lambda: "peer3" in self._why_degraded, LOST_S)
+            until(lambda: "peer3" in self._cluster.why_degraded, LOST_S)
             self._note("a zone is lost: the status names its peer")
             until(lambda: not self._clients.lost & {*self._clients.calls(ORDERS)["held"]}, LOST_S)
             self._said("nobody calls what was there")
@@ -164,11 +163,6 @@ class Story:
     def _orders(self) -> dict[str, dict[str, Any]]:
         return pods_of(self._kubectl, ORDERS)
 
-    @property
-    def _why_degraded(self) -> str:
-        found = self._cluster.condition("Degraded")
-        return str(found["message"]) if found.get("status") == "True" else ""
-
     def _has_moved(self, before: Collection[str]) -> bool:
         """Whether other pods serve, and nothing else can still be called."""
         seen, names = self._clients.calls(ORDERS), {*self._orders}
@@ -177,14 +171,6 @@ class Story:
             and names <= seen["served"].keys()
             and {each.partition(".")[0] for each in seen["held"]} == names
         )
-
-
-@pytest.fixture
-def faults(target: Target) -> Faults:
-    """What can be done to the cluster."""
-    if target.faults is None:
-        not_run("e2e of the story", "only a cluster of tests.cluster's own may lose a zone")
-    return target.faults
 
 
 @pytest.fixture

@@ -96,8 +96,7 @@ class Client:
         Raises:
             AlreadyThereError, RefusedError, UnavailableError: as they say.
         """
-        if verb != "get" and not self._may_write():
-            raise UnavailableError("not the leader: nothing is written")
+        self._check_may_send(verb)
         async with self._counted(verb):
             answer = await self._dynamic.request(
                 verb,
@@ -117,8 +116,7 @@ class Client:
         Raises:
             RefusedError, UnavailableError: as they say; the second if the body is larger than that.
         """
-        if verb != "get" and not self._may_write():
-            raise UnavailableError("not the leader: nothing is written")
+        self._check_may_send(verb)
         async with self._counted(verb):
             answer = await self._dynamic.request(
                 verb,
@@ -159,6 +157,10 @@ class Client:
                     yield event
             finally:
                 answer.close()
+
+    def _check_may_send(self, verb: str) -> None:
+        if verb != "get" and not self._may_write():
+            raise UnavailableError("not the leader: nothing is written")
 
     @asynccontextmanager
     async def _counted(self, verb: str) -> AsyncIterator[None]:

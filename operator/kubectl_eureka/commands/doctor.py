@@ -45,6 +45,6 @@ async def _look(flags: argparse.Namespace) -> tuple[list[Finding], list[str]]:
     from kubectl_eureka.shell import checkup, cluster  # noqa: PLC0415 - files need no client
 
     look = options.read_place(flags)
-    namespace = None if flags.all_namespaces else knowledge.namespace_of(look)
+    namespace = knowledge.namespace_or_all(flags, look)
     async with cluster.connection(look) as client:
         return await checkup.look_at_all(client, look, namespace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from typing import Any
 
@@ -22,6 +23,11 @@ def namespace_of(look: Look) -> str:
     from eureka_operator.shell import client  # noqa: PLC0415 - files need no Kubernetes client
 
     return client.current_namespace(look.kubeconfig, look.context) or "default"
+
+
+def namespace_or_all(flags: argparse.Namespace, look: Look) -> str | None:
+    """The namespace that is meant; `None`: all, by `-A`."""
+    return None if flags.all_namespaces else namespace_of(look)
 
 
 def surroundings(look: Look, documents: list[Any], namespace: str) -> Surroundings:

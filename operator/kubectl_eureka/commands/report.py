@@ -52,6 +52,6 @@ async def _gather(flags: argparse.Namespace) -> Bundle:
     from kubectl_eureka.shell import bundle, cluster  # noqa: PLC0415 - likewise
 
     look = options.read_place(flags)
-    namespace = None if flags.all_namespaces else knowledge.namespace_of(look)
+    namespace = knowledge.namespace_or_all(flags, look)
     async with cluster.connection(look) as client:
         return await bundle.gather(client, namespace)

@@ -45,7 +45,7 @@ async def _read(flags: argparse.Namespace) -> tuple[list[ClusterStatus], list[st
     from kubectl_eureka.shell import cluster, statuses  # noqa: PLC0415 - files need no client
 
     look = options.read_place(flags)
-    namespace = None if flags.all_namespaces else knowledge.namespace_of(look)
+    namespace = knowledge.namespace_or_all(flags, look)
     async with cluster.connection(look) as client:
         return await statuses.read(client, namespace, flags.name)
 

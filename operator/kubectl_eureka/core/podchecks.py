@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from eureka_operator.core.injection import pods
+from eureka_operator.core.injection.annotations import REGISTRY
 from eureka_operator.core.injection.patches import CONTAINER
 from eureka_operator.core.kinds import Object
 from eureka_operator.core.missed import Missed
@@ -43,8 +44,7 @@ CODES: Final = {
     ),
     "pod_gone": Code(
         "the pod that it names does not exist any more",
-        "the operator removes such leases within seconds; if this one stays, see its log, and"
-        " whether spec.reaper is off",
+        "the operator removes such leases within seconds; if this one stays, its log says why",
     ),
 }
 """By code: what is wrong, and what to do."""
@@ -57,7 +57,6 @@ _ARGUMENT: Final = re.compile(r"(?i)eureka\.client\.service-?url\.[\w-]+=(\S+)")
 _PREFIX: Final = "EUREKA_"
 _LINK: Final = "EUREKA_PORT"
 _PATHS: Final = frozenset({"/eureka", "/eureka/v2", "/v2"})
-_REGISTRY: Final = "eurekube.io/registry"
 
 
 class Registry(NamedTuple):
@@ -145,8 +144,8 @@ def _service_links(pod: Object, services: frozenset[tuple[str, str]]) -> Iterato
 
 def _urls(pod: Object, registries: tuple[Registry, ...]) -> Iterator[Finding]:
     about, namespace = owner_name(pod), pod["metadata"]["namespace"]
-    annotation = pods.annotations_of(pod).get(_REGISTRY, "")
-    given = [(f"annotation {_REGISTRY}", annotation)] if "://" in annotation else []
+    annotation = pods.annotations_of(pod).get(REGISTRY, "")
+    given = [(f"annotation {REGISTRY}", annotation)] if "://" in annotation else []
     given += [each for container in _containers(pod) for each in _settings(container)]
     for where, value in given:
         urls = [each for each in value.split(",") if "://" in each]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from eureka_operator import __version__
 from eureka_operator.core.injection import pods
-from eureka_operator.core.injection.annotations import INJECT
+from eureka_operator.core.injection.annotations import INJECT, REGISTRY
 from eureka_operator.core.injection.config import Config, Known, read_registry
 from eureka_operator.core.injection.documents import Template, change_pods
 from eureka_operator.core.injection.selection import ENABLED
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, Object
-
-_REGISTRY: Final = "eurekube.io/registry"
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,10 +117,10 @@ def with_annotation(document: Any, registry: str) -> Any:  # noqa: ANN401 - of a
 
 
 def _annotated(found: Template, registry: str) -> Mapping[str, Any]:
-    if pods.problem(found.pod, {}) or _REGISTRY in pods.annotations_of(found.pod):
+    if pods.problem(found.pod, {}) or REGISTRY in pods.annotations_of(found.pod):
         return found.pod
     metadata = dict(pods.mapping(found.pod.get("metadata")))
-    metadata["annotations"] = {**pods.annotations_of(found.pod), _REGISTRY: registry}
+    metadata["annotations"] = {**pods.annotations_of(found.pod), REGISTRY: registry}
     return {**found.pod, "metadata": metadata}
 
 

@@ -8,8 +8,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from eureka_operator.api.spec import Peers, Tls
 from eureka_operator.core.kinds import CLUSTER, POD, SERVICE, Object
-from eureka_operator.core.names import CLUSTER_LABEL, MANAGEMENT_PORT
+from eureka_operator.core.names import CLUSTER_LABEL, MANAGEMENT_PORT, trust
 from eureka_operator.shell.client import ApiError, Client, RefusedError, path_of
 from eureka_operator.shell.kube import Kube
 from eureka_registry.verbs.server import JSON, Answer, moment_ms
@@ -21,7 +22,6 @@ _MOST_REPORT_BYTES: Final = 4 * 1024 * 1024
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
-_PORT: Final = 8761
 
 
 class Target(NamedTuple):
@@ -93,7 +93,7 @@ class ProxyServer:
     def __init__(self, client: Client, target: Target, service: str) -> None:
         tls = target.spec.get("tls")
         peers = target.spec.get("peers") or {}
-        port = (tls.get("port") or 8443) if tls else (peers.get("port") or _PORT)
+        port = (tls.get("port") or Tls().port) if tls else (peers.get("port") or Peers().port)
         scheme = "https:" if tls else ""
         place = path_of(SERVICE, target.namespace, f"{scheme}{service}:{port}", "proxy")
         self._root = f"{place}{peers.get('contextPath') or ''}/eureka/"
@@ -152,7 +152,9 @@ class ProxyServer:
         forward = f"kubectl -n {namespace} port-forward svc/{name} {self._port}"
         words = [f"{forward}, and beside it eureka-registry VERB --url {url}"]
         if tls:
-            words.append(f"--ca-file FILE (ConfigMap {name}-ca) --tls-name {name}.{namespace}.svc")
+            words.append(
+                f"--ca-file FILE (ConfigMap {trust(name)}) --tls-name {name}.{namespace}.svc"
+            )
         if wants_certificate:
             words.append("--cert-file FILE (a certificate with its key)")
         proof = _PROOFS.get(auth.get("type", "None"))

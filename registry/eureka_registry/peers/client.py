@@ -262,14 +262,14 @@ async def _answer(response: aiohttp.ClientResponse, limit_bytes: int) -> Answer:
         return Answer(Congested("answered 503"), node=node, stops=stops)
     if not 200 <= response.status < 300:  # noqa: PLR2004 - redirects are refusals, too
         return Answer(Refused(response.status), node=node, stops=stops)
-    body = await _read(response, limit_bytes)
+    body = await read_body(response, limit_bytes)
     if body is None:
         reason = f"answer larger than {limit_bytes} bytes"
         return Answer(Unreachable(reason), node=node, stops=stops, too_large=True)
     return Answer(Delivered(), body, node, stops=stops)
 
 
-async def _read(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes | None:
+async def read_body(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes | None:
     """The body; `None` if it is larger than the limit, and then the connection is closed."""
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from cluster.plan import Plan
-from conformance.realclient import not_run
 from e2e.chaos.report import Report
 from e2e.chaos.run import Scene
 from e2e.clusters import Target
@@ -38,14 +37,6 @@ def pytest_report_header(config: pytest.Config) -> str:
 def planned(config: pytest.Config) -> Report:
     """What the run will fill."""
     return Report(config.getoption("--seed", SEED), config.getoption("--minutes", MINUTES))
-
-
-@pytest.fixture(scope="package")
-def plan(target: Target) -> Plan:
-    """The cluster as one of tests.cluster's: ours to hurt."""
-    if target.plan is None:
-        not_run("chaos", "only a cluster of tests.cluster's own may be hurt")
-    return target.plan
 
 
 @pytest.fixture

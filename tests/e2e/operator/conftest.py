@@ -6,27 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.faults import Faults
-from cluster.plan import Plan
-from conformance.realclient import not_run
 from e2e.clusters import Target
 from e2e.operator.ekc import EkcCluster
 from e2e.operator.installed import Operator
 from support.kubectl import Kubectl
-
-
-@pytest.fixture(scope="package")
-def plan(target: Target) -> Plan:
-    """The cluster as one of tests.cluster's: with an audit log, and ours to hurt."""
-    if target.plan is None:
-        not_run("e2e of the operator's faults", "only a cluster of tests.cluster's own may be hurt")
-    return target.plan
-
-
-@pytest.fixture
-def faults(plan: Plan) -> Faults:
-    """What can be done to the cluster."""
-    return Faults(plan)
 
 
 @pytest.fixture

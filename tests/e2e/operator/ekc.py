@@ -100,6 +100,11 @@ class EkcCluster:
         found = self.condition(kind)
         return found.get("status") == status and reason in ("", found["reason"])
 
+    @property
+    def why_degraded(self) -> str:
+        """The message of its condition Degraded; empty if it is not."""
+        return str(self.condition("Degraded")["message"]) if self.is_so("Degraded") else ""
+
     def events(self, reason: str) -> list[str]:
         """The messages of its events with this reason, the newest last."""
         about = f"involvedObject.name={self.name},reason={reason}"

@@ -147,16 +147,11 @@ def _append_zones(cluster: EkcCluster, record: Record) -> None:
 
 def _wait_for_loss(cluster: EkcCluster, leases: Leases, looks: LookUps) -> None:
     """Wait until the status names the peer of the lost zone; nobody else noticed anything."""
-    until(lambda: "peer3" in _why_degraded(cluster), LOST_S)
+    until(lambda: "peer3" in cluster.why_degraded, LOST_S)
     until(lambda: cluster.is_so("Available"), PATIENCE_S)
     leases.wait_complete(2)
     leases.check()
     assert looks.seen.failed == []
-
-
-def _why_degraded(cluster: EkcCluster) -> str:
-    found = cluster.condition("Degraded")
-    return str(found["message"]) if found.get("status") == "True" else ""
 
 
 def _zones(*names: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from eureka_sidecar.core.values import number, shown
 
 PREFIX: Final = f"{names.GROUP}/"
 INJECT: Final = f"{PREFIX}inject"
+REGISTRY: Final = f"{PREFIX}registry"
 """A label; as an annotation it is a common mistake."""
 _APP: Final = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _PORT_NAME: Final = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]*[a-z0-9])?")

@@ -19,7 +19,7 @@ from yarl import URL
 from eureka_registry.core.limits import LIST_ANSWER_BYTES
 from eureka_registry.local.bench.leases import ALL, Operation
 from eureka_registry.local.bench.plan import ANSWER_S, CONNECT_S
-from eureka_registry.peers.client import credentials, trouble
+from eureka_registry.peers.client import credentials, read_body, trouble
 from eureka_registry.peers.urls import normalise, redact
 
 _PATHS: Final = ("", "eureka/", "eureka/v2/")
@@ -121,7 +121,7 @@ class Server:
                 allow_redirects=False,
                 server_hostname=self._tls_name,
             ) as answer:
-                body = await _read(answer)
+                body = await read_body(answer, LIST_ANSWER_BYTES)
                 if body is None:
                     return Answer(0, trouble=f"an answer of more than {LIST_ANSWER_BYTES:,} bytes")
                 given = answer.headers
@@ -206,17 +206,6 @@ def _shape(answer: Answer) -> str:
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
         return f"{answer.status}, a redirect"
     return str(answer.status)
-
-
-async def _read(answer: aiohttp.ClientResponse) -> bytes | None:
-    """The body as it came; `None` if it is too large, and then the connection is closed."""
-    body = bytearray()
-    async for chunk in answer.content.iter_any():
-        body += chunk
-        if len(body) > LIST_ANSWER_BYTES:
-            answer.close()
-            return None
-    return bytes(body)
 
 
 def _words(error: Exception) -> str:
