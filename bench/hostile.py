@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 from threading import Thread
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -96,7 +96,11 @@ def suffered(victim: Victim, name: str, size: float) -> Harm:
     Raises:
         NotMeasuredError: the attack failed; what it said is above.
     """
-    witness = _Witness(victim)
+    with _Witness(victim) as witness:
+        return _harm_of(victim, name, size, witness)
+
+
+def _harm_of(victim: Victim, name: str, size: float, witness: _Witness) -> Harm:
     attacker = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "bench.attacks", name, str(victim.port),
          str(victim.management_port), str(size)],
@@ -137,6 +141,19 @@ class _Witness:
         self.look()  # what the peer does once for its first question is no harm
         self._forget()
 
+    def __enter__(self) -> Self:
+        """Give the client."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close its connection."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._renewals is not None:
+            self._renewals.close()
+            self._renewals = None
+
     def _forget(self) -> None:
         self._cpu_s = machine.cpu_s(self._victim.pid) or 0.0
         self._memory_mib = self._most_mib = machine.memory_mib(self._victim.pid)
@@ -162,11 +179,11 @@ class _Witness:
         while time.monotonic() < ends_s:
             before_s = machine.loop_s(self._victim.pid)
             try:
-                line, self._renewals = self._renewals or Line(self._victim.port), None
-                line.demand(renewal(_WITNESS), 200, 404, 401)
-                self._renewals = line
+                self._renewals = self._renewals or Line(self._victim.port)
+                self._renewals.demand(renewal(_WITNESS), 200, 404, 401)
             except (OSError, BadAnswerError):
                 self._unanswered += 1
+                self._close()
             self._stall_s = max(self._stall_s, machine.loop_s(self._victim.pid) - before_s)
             time.sleep(_BETWEEN_S)
 

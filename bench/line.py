@@ -58,6 +58,10 @@ class Line:
         at: TracebackType | None,
     ) -> None:
         """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close it; closing again does nothing."""
         self._socket.close()
 
     def ask(self, request: bytes) -> Answer:
