@@ -277,6 +277,9 @@ def test_an_override_replaces_another() -> None:
 def test_override_up_begins_the_time_of_service() -> None:
     """Case 79's twin: whoever puts it into service."""
     held = holding(status=STARTING)
+    held.set_status(APP, "a", OUT, 7_000)
     held.set_status(APP, "a", UP, 8_000)
+    held.set_status(APP, "a", OUT, 9_000)
+    held.set_status(APP, "a", UP, 10_000)
 
     assert lease(held).instance.lease.service_up_at_ms == 8_000
