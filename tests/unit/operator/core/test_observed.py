@@ -27,7 +27,7 @@ def _parsed(status: Object | None = None, **metadata: Any) -> Pod:  # noqa: ANN4
         "spec": {"nodeName": "node-1", "containers": [{"image": "registry:1"}]},
         "status": status or {},
     }
-    return parse_pod(document, names.ZONE_LABEL, names.CONFIG_HASH)
+    return parse_pod(document)
 
 
 _READY: Object = {
@@ -41,17 +41,15 @@ _READY: Object = {
 
 def test_running_pod() -> None:
     """All that plans and statuses need."""
-    labels = {names.ZONE_LABEL: "a", "controller-revision-hash": "eureka-peer-1a2b"}
+    labels = {"controller-revision-hash": "eureka-peer-1a2b"}
 
     assert _parsed(_READY, labels=labels, annotations={names.CONFIG_HASH: "h"}) == Pod(
         name="eureka-peer-1",
         uid="u",
         ip="10.0.0.1",
         node="node-1",
-        zone="a",
         ready=True,
         revision="eureka-peer-1a2b",
-        image="registry:1",
         config_hash="h",
     )
 
@@ -60,9 +58,7 @@ def test_pod_that_was_just_made() -> None:
     """It has nothing yet, and nothing is wrong."""
     bare = {"metadata": {"name": "eureka-peer-1", "uid": "u"}}
 
-    assert parse_pod(bare, names.ZONE_LABEL, names.CONFIG_HASH) == Pod(
-        name="eureka-peer-1", uid="u"
-    )
+    assert parse_pod(bare) == Pod(name="eureka-peer-1", uid="u")
 
 
 def test_pod_that_is_being_deleted_is_not_ready() -> None:
@@ -104,9 +100,9 @@ def test_trouble_of_a_pod(status: Object, trouble: str) -> None:
 
 def test_report_is_read_leniently() -> None:
     """A peer may be older or newer than the operator."""
-    found = read_report({"name": "peer1", "later": 1, "peers": [{"name": "peer2", "later": 1}]})
+    found = read_report({"name": "peer1", "later": 1, "peers": [{"url": "u", "later": 1}]})
 
-    assert found == Report(name="peer1", peers=(View(name="peer2"),))
+    assert found == Report(name="peer1", peers=(View(url="u"),))
 
 
 def test_view_has_the_names_that_the_registry_writes() -> None:
