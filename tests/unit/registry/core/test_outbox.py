@@ -515,6 +515,16 @@ def test_sizes_below_one_are_the_callers_mistake(batch_size: int, limit: int) ->
         outbox(batch_size, limit)
 
 
+def test_one_is_enough_for_a_batch_and_for_what_waits() -> None:
+    """A slow way of sending, and a right one."""
+    box = outbox(1, 1)
+    add(box, REGISTER, name="a")
+    add(box, REGISTER, name="b")
+
+    assert names(box.take(0)) == ["b"]
+    assert box.dropped[DropReason.OVERFLOW] == 1
+
+
 class Content(NamedTuple):
     """What a registry holds of an instance, and what a task carries when it is sent."""
 

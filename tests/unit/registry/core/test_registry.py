@@ -174,10 +174,10 @@ def test_a_peers_own_instance_is_the_coordinating_server() -> None:
 def test_amazons_metadata_gets_the_instance_id_it_lacks() -> None:
     """`ApplicationResource.addInstance` (21); an empty one stays (237)."""
     held = registry()
-    lacking = register(held, "x", data_center=DataCenter("Amazon", {}))
+    lacking = register(held, "x", data_center=DataCenter("Amazon", {"ami-id": "1"}))
     empty = register(held, "y", data_center=DataCenter("Amazon", {"instance-id": ""}))
 
-    assert lacking.data_center == DataCenter("Amazon", {"instance-id": "x"})
+    assert lacking.data_center == DataCenter("Amazon", {"ami-id": "1", "instance-id": "x"})
     assert empty.data_center == DataCenter("Amazon", {"instance-id": ""})
 
 
