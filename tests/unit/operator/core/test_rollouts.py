@@ -235,10 +235,16 @@ def test_cluster_whose_template_was_taken_back_can_be_scaled(rule: Rule) -> None
     """Nothing is judged any more: what failed waits for somebody to change it."""
     world = _started("1", rule)
     world.change({"image": {"tag": BROKEN}})
-    _work(world, 60)
+    while not world.reconcile().rollout.failed:
+        world.tick()
+    world.tick()
+    coming_back = world.reconcile().rollout.peer
     world.change({"replicas": 4})
+    scaled = world.reconcile().scales[0]
     _work(world, 30)
 
+    assert coming_back == "peer3"
+    assert (scaled.now, scaled.waits_for) == (4, ())
     assert world.condition("Stalled")["reason"] == "RolledBack"
     assert _pods(world) == {f"eureka-peer-{number}": ("1", True) for number in range(1, 5)}
 
