@@ -92,8 +92,8 @@ def delta(registry: Registry, form: Form, now_ms: int) -> bytes:
     registry.delta.forget_old(now_ms)
     codec = codec_for(form)
     texts = []
-    for application in registry.delta.applications.values():
-        head, tail = codec.application(application.name)
+    for name, application in registry.delta.applications.items():
+        head, tail = codec.application(name)
         pieces = [
             (codec.departure if change.departed else codec.instance)(change.instance)
             for change in ordered([application])
