@@ -118,3 +118,44 @@ def test_who_is_in_may_grow_to_a_usual_size_only() -> None:
 
     assert isinstance(refused, Full)
     assert held.applications[APP].leases["small"].instance.metadata == {"k": "v" * 300}
+
+
+def test_who_has_its_share_may_register_again() -> None:
+    """It adds nobody, though its application may have no more."""
+    held = holds(40, share=0.5)
+    fleet(held, 20)
+
+    register(held, "0", at=5)
+    assert held.size == 20
+
+
+def crowded() -> Registry:
+    """A registry whose documents take nearly all the room that there is."""
+    held = holds(40)
+    for number in range(4):
+        register(held, str(number), f"APP{number}", metadata=BIG)
+    room_left = 100_000 - held.bytes
+    register(held, "last", "LAST", metadata={"k": "v" * (room_left - 500)})
+    return held
+
+
+def test_small_document_has_no_room_where_there_is_none() -> None:
+    """Many small ones fill it as well; who is in may register as it was, or with less."""
+    held = crowded()
+
+    assert isinstance(
+        held.register(instance("x", metadata={"k": "v" * 900}), Origin.CLIENT, 1), Full
+    )
+    register(held, "0", "APP0", at=2, metadata=BIG)
+    register(held, "0", "APP0", at=3, metadata={"k": "v" * 15_000})
+    assert held.bytes < 100_000
+
+
+def test_document_that_is_replaced_counts_no_more() -> None:
+    """Only what one grows by has to have room."""
+    held = crowded()
+
+    register(held, "0", "APP0", at=1, metadata={"k": "v" * 20_100})
+    refused = held.register(instance("0", "APP0", metadata={"k": "v" * 22_000}), Origin.CLIENT, 2)
+
+    assert isinstance(refused, Full)
