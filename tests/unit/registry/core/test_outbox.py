@@ -230,6 +230,38 @@ def test_limit_counts_every_task_of_an_instance() -> None:
     assert actions(box.take(0)) == [REGISTER, SET]
 
 
+def test_renewals_beyond_the_limit_are_dropped_the_oldest_first() -> None:
+    """Changes stay: the next renewal brings what was lost, and nothing brings a Cancel."""
+    box = outbox(limit=3)
+    add(box, CANCEL, name="gone")
+    for number in range(4):
+        add(box, HEARTBEAT, name=f"n{number}")
+
+    assert box.backlog == 3
+    assert box.dropped[DropReason.OVERFLOW] == 2
+    assert names(box.take(0)) == ["gone", "n2", "n3"]
+
+
+def test_a_fifth_of_a_batch_is_for_renewals_that_wait() -> None:
+    """A registry that copies for minutes must not let the leases of all others end."""
+    box = outbox(batch_size=10)
+    for number in range(20):
+        add(box, REGISTER, name=f"new{number}")
+    alone = names(box.take(0))
+    box.settle(Interrupted(), 0)
+    for number in range(5):
+        add(box, HEARTBEAT, name=f"old{number}")
+    shared = names(box.take(0))
+    box.settle(Interrupted(), 0)
+    on_top = names(box.take(0, renewals=4))
+
+    new = [f"new{number}" for number in range(10)]
+    assert alone == new
+    assert shared == [*new[:8], "old0", "old1"]
+    assert on_top == [*new, "old0", "old1", "old2", "old3"]
+    assert box.renewals_taken == 4
+
+
 def test_limit_holds_when_a_batch_comes_back() -> None:
     """A peer that fails must not make the queue grow beyond its bound."""
     box = outbox(limit=2)

@@ -84,3 +84,19 @@ def test_what_did_not_reach_a_server_is_not_counted() -> None:
         pace.give_back()
 
     assert pace.free_ms(0) == 0
+
+
+def test_only_what_was_counted_is_given_back() -> None:
+    """Four at once remain the most."""
+    idle, busy = Pace(INTERVAL_MS), Pace(INTERVAL_MS)
+    idle.give_back()
+    for _ in range(5):
+        idle.take(0)
+        busy.take(0)
+    busy.give_back()
+    busy.give_back()
+
+    assert idle.free_ms(0) > 0
+    assert busy.free_ms(0) == 0
+    busy.take(0)
+    assert busy.free_ms(0) > 0
