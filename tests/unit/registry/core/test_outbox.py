@@ -303,6 +303,19 @@ def test_pause_is_longer_by_the_spread_given() -> None:
     assert box.wait_ms(0) == 1_500
 
 
+def test_with_nothing_to_send_there_is_nothing_to_wait_for() -> None:
+    """Also while a pause is on: what comes next is the next change."""
+    box = outbox()
+    before = box.wait_ms(0)
+    add(box, REGISTER, age_ms=50)
+    box.take(0)
+    box.settle(REFUSED_CONNECTION, 60)
+
+    assert before is None
+    assert box.backlog == 0
+    assert box.wait_ms(61) is None
+
+
 def test_success_ends_the_pauses() -> None:
     """A peer that is back gets everything at once again."""
     box = outbox()
@@ -338,6 +351,17 @@ def test_peer_heard_from_is_available_when_nothing_can_be_tried() -> None:
 
     assert box.reason(now_ms + AGE_MS) is None
     assert not box.is_open
+
+
+def test_peer_heard_from_is_not_available_before_its_batch_arrived() -> None:
+    """Its answer says whether it is."""
+    box = outbox()
+    at = fail(box, REFUSED_CONNECTION, 1)
+    at += box.wait_ms(at) or 0
+    box.take(at)
+    box.hurry()
+
+    assert box.failing_since_ms is not None
 
 
 def test_peer_that_refuses_is_unavailable_whatever_else_it_answers() -> None:
@@ -469,6 +493,19 @@ def test_retained_tasks_alone_come_back() -> None:
     box.settle(REFUSED_CONNECTION, 0)
 
     assert names(box.take(100)) == ["here"]
+
+
+def test_tasks_for_later_wait_in_front() -> None:
+    """A batch that would be too large is sent in parts, in the same order."""
+    box = outbox()
+    for name in ("a", "b", "c"):
+        add(box, REGISTER, name=name)
+    first, *rest = box.take(0)
+    add(box, REGISTER, name="d")
+    box.retain([first], rest)
+    box.settle(Delivered(), 1)
+
+    assert names(box.take(1)) == ["b", "c", "d"]
 
 
 def test_nothing_retained_leaves_the_peer_unjudged() -> None:

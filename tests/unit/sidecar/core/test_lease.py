@@ -119,13 +119,15 @@ def test_registers_reads_back_and_renews() -> None:
 def test_lease_that_was_found_is_renewed_and_read_back_in_its_time() -> None:
     """Another process of ours has begun it: it is not begun anew."""
     talk = Conversation()
+    talk.now_ms = 9
     talk.lease.adopt(UP, WALL_MS + 7, talk.now_ms)
 
     assert talk.lease.settled
+    assert talk.lease.held_since_ms == 9
     assert talk.ask() == f"PUT {INSTANCE_PATH}"
     assert talk.request is not None
     assert f"lastDirtyTimestamp={WALL_MS + 7}" in talk.request.target
-    assert talk.now_ms == 5_000
+    assert talk.now_ms == 5_009
     talk.answer(200)
     asked = [talk.ask()]
     while asked[-1].startswith("PUT"):
@@ -397,6 +399,79 @@ def test_what_the_registry_does_not_take_is_explained(
     assert talk.lease.problem is None
 
 
+def test_first_server_is_asked_again_with_a_renewal_after_five_minutes() -> None:
+    """It is the one in our own zone; a change is not delayed by it."""
+    talk = Conversation(["/a/", "/b/"])
+    talk.ask()
+    talk.answer(503)
+    assert talk.ask() == "POST /b/apps/ORDERS"
+    talk.answer(204)
+    talk.ask()
+    talk.answer(200, talk.shown(lastDirtyTimestamp=str(WALL_MS + 1)))
+    talk.now_ms += 300_000
+    talk.lease.wish(STARTING)
+    assert talk.ask() == "POST /b/apps/ORDERS"
+    talk.answer(204)
+    assert talk.ask() == "PUT /a/apps/ORDERS/orders-1"
+
+
+def test_changes_in_a_row_wait_for_the_pace_and_a_pause_does_not_count() -> None:
+    """Health that goes up and down must not cost a registry more than renewals do."""
+    talk = Conversation(content=STARTING)
+    talk.hold()
+    talk.lease.pause()
+    talk.ask()
+    talk.answer(200)
+    times = []
+    for content in (UP, Content("DOWN"), UP):
+        talk.lease.wish(content)
+        assert talk.ask() == REGISTER
+        times.append(talk.now_ms)
+        talk.answer(204)
+
+    assert times[1] - times[0] == 1
+    assert times[2] - times[1] > 1_000
+
+
+def test_settled_is_what_the_registry_has_confirmed() -> None:
+    """Whoever waits for it goes on only then."""
+    talk = Conversation()
+    seen = [talk.lease.settled]
+    talk.hold()
+    seen.append(talk.lease.settled)
+    talk.lease.wish(STARTING)
+    seen.append(talk.lease.settled)
+    talk.ask()
+    talk.answer(204)
+    seen.append(talk.lease.settled)
+    talk.lease.resume()
+    seen.append(talk.lease.settled)
+
+    assert seen == [False, True, False, True, False]
+
+
+def test_request_is_waited_for_from_when_it_was_sent() -> None:
+    """Five seconds, and two once the lease is to be removed."""
+    talk = Conversation()
+    talk.now_ms = 60_000
+    talk.ask()
+    assert talk.lease.deadline_ms == 65_000
+    talk.lease.close(61_000)
+    assert talk.lease.deadline_ms == 63_000
+
+
+def test_pause_that_is_made_already_stops_nothing() -> None:
+    """The annotation may be read twice."""
+    talk = Conversation()
+    talk.hold()
+    for _ in range(2):
+        talk.lease.pause()
+        talk.ask()
+        talk.answer(200, talk.shown())
+
+    assert talk.ask() in (f"PUT {INSTANCE_PATH}", f"GET {INSTANCE_PATH}")
+
+
 def test_what_is_forbidden_is_asked_for_once_a_minute_and_said_once() -> None:
     """No number of requests gives a right, and a log of thousands of pods fills up."""
     talk = Conversation(["/eureka/", "/b/"])
@@ -491,6 +566,35 @@ def test_new_credentials_change_nothing_where_all_is_well() -> None:
     assert talk.lease.wake_ms(talk.now_ms) == wake_ms
 
 
+@pytest.mark.parametrize("status", [400, 403])
+def test_another_wish_is_tried_at_once_after_a_refusal(status: int) -> None:
+    """What was refused may have been the content; the same content waits for a minute."""
+    talk = Conversation()
+    talk.ask()
+    talk.answer(status)
+    at_ms = talk.now_ms
+    talk.lease.wish(UP)
+    same_ms = talk.lease.wake_ms(at_ms)
+    talk.lease.wish(STARTING)
+
+    assert same_ms is not None
+    assert same_ms > at_ms + 50_000
+    assert talk.ask() == REGISTER
+    assert talk.now_ms == at_ms
+
+
+def test_another_wish_does_not_hurry_a_registry_that_is_down() -> None:
+    """Health that goes up and down would else ask it without a pause."""
+    talk = Conversation()
+    talk.ask()
+    talk.answer(503)
+    at_ms = talk.now_ms
+    talk.lease.wish(STARTING)
+
+    assert talk.ask() == REGISTER
+    assert talk.now_ms == at_ms + 500
+
+
 def test_words_of_a_server_are_one_line_of_bounded_length() -> None:
     """They come into logs and terminals."""
     talk = Conversation()
@@ -537,6 +641,41 @@ def test_closing_removes_the_lease_and_nothing_is_asked_afterwards() -> None:
     talk.lease.resume()
     assert talk.ask() == ""
     assert talk.lease.removed
+
+
+def test_removal_waits_for_no_pause() -> None:
+    """The process is about to end, whatever failed before."""
+    talk = Conversation()
+    talk.hold()
+    talk.ask()
+    talk.answer(503)
+    at_ms = talk.now_ms
+    talk.lease.close(at_ms)
+
+    assert not talk.lease.settled
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}"
+    assert talk.now_ms == at_ms
+    assert not talk.lease.finished
+    talk.answer(200)
+    assert talk.lease.settled
+    assert talk.lease.finished
+
+
+def test_removal_asks_each_server_once_though_none_has_answered_yet() -> None:
+    """A former process may have registered; until it is closed, nothing is over."""
+    talk = Conversation(["/a/", "/b/"])
+    for _ in range(4):
+        talk.ask()
+        talk.answer(0, sent=False)
+    before = talk.lease.finished
+    talk.lease.close(talk.now_ms)
+    asked = []
+    while not talk.lease.finished:
+        asked.append(talk.ask())
+        talk.answer(0, sent=False)
+
+    assert not before
+    assert asked == ["DELETE /a/apps/ORDERS/orders-1", "DELETE /b/apps/ORDERS/orders-1"]
 
 
 def test_registration_under_way_is_awaited_before_the_removal() -> None:
