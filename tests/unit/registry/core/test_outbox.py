@@ -244,8 +244,8 @@ def test_renewals_beyond_the_limit_are_dropped_the_oldest_first() -> None:
 
 def test_a_fifth_of_a_batch_is_for_renewals_that_wait() -> None:
     """A registry that copies for minutes must not let the leases of all others end."""
-    box = outbox(batch_size=10)
-    for number in range(20):
+    box = outbox(batch_size=20)
+    for number in range(30):
         add(box, REGISTER, name=f"new{number}")
     alone = names(box.take(0))
     box.settle(Interrupted(), 0)
@@ -255,11 +255,39 @@ def test_a_fifth_of_a_batch_is_for_renewals_that_wait() -> None:
     box.settle(Interrupted(), 0)
     on_top = names(box.take(0, renewals=4))
 
-    new = [f"new{number}" for number in range(10)]
+    new = [f"new{number}" for number in range(20)]
     assert alone == new
-    assert shared == [*new[:8], "old0", "old1"]
+    assert shared == [*new[:16], "old0", "old1", "old2", "old3"]
     assert on_top == [*new, "old0", "old1", "old2", "old3"]
     assert box.renewals_taken == 4
+
+
+def test_batch_ends_in_the_middle_of_an_instances_changes() -> None:
+    """The rest of them is the beginning of the next one."""
+    box = outbox(batch_size=3)
+    for name in ("a", "b"):
+        add(box, CANCEL, REGISTER, name=name)
+    first = box.take(0)
+    box.settle(Delivered(), 0)
+
+    assert [(task.id, task.action) for task in first] == [
+        ("a", CANCEL),
+        ("a", REGISTER),
+        ("b", CANCEL),
+    ]
+    assert actions(box.take(0)) == [REGISTER]
+
+
+def test_renewal_that_comes_back_lives_as_long_as_a_newer_one() -> None:
+    """And tells since when the peer is behind."""
+    box = outbox()
+    add(box, HEARTBEAT)
+    box.take(0)
+    add(box, HEARTBEAT, at=10_000)
+    box.settle(Interrupted(), 10_000)
+
+    assert box.lag_ms(10_000) == 10_000
+    assert box.take(AGE_MS) == [Task(HEARTBEAT, "APP", "a", 0, 10_000 + AGE_MS)]
 
 
 def test_limit_holds_when_a_batch_comes_back() -> None:

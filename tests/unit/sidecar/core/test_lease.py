@@ -433,6 +433,98 @@ def test_changes_in_a_row_wait_for_the_pace_and_a_pause_does_not_count() -> None
     assert times[2] - times[1] > 1_000
 
 
+@pytest.mark.parametrize("sent", [True, False])
+def test_change_that_was_not_answered_may_have_had_its_effect(sent: bool) -> None:  # noqa: FBT001
+    """Taken back, it is registered once more; unless it never left."""
+    talk = Conversation()
+    talk.hold()
+    talk.lease.wish(Content("DOWN"))
+    assert talk.ask() == REGISTER
+    talk.answer(0, reason="no answer", sent=sent)
+    talk.lease.wish(UP)
+
+    assert talk.ask() == (REGISTER if sent else f"PUT {INSTANCE_PATH}")
+
+
+def test_what_was_refused_once_may_be_wished_again() -> None:
+    """When something else was taken meanwhile: the rule may be another one by then."""
+    talk = Conversation(content=STARTING)
+    talk.hold()
+    for content, status in ((UP, 400), (Content("DOWN"), 204), (UP, 204)):
+        talk.lease.wish(content)
+        assert talk.ask() == REGISTER
+        talk.answer(status)
+
+    assert talk.lease.held == UP
+
+
+def test_server_that_was_not_told_yet_is_read_again_a_second_later() -> None:
+    """It shows an older registration of ours: its peer is about to tell it."""
+    talk = Conversation()
+    talk.ask()
+    talk.answer(204)
+    talk.ask()
+    talk.answer(200, talk.shown(lastDirtyTimestamp=str(WALL_MS - 1)))
+    at_ms = talk.now_ms
+
+    assert talk.ask() == f"GET {INSTANCE_PATH}"
+    assert talk.now_ms == at_ms + 1_000
+    talk.answer(200, talk.shown())
+    assert talk.lease.seen is not None
+
+
+def test_lease_that_begins_anew_is_read_back_anew() -> None:
+    """Since then it is held."""
+    talk = Conversation()
+    talk.hold()
+    talk.ask()
+    talk.answer(404)
+    assert talk.ask() == REGISTER
+    talk.answer(204)
+
+    assert talk.lease.held_since_ms == talk.now_ms
+    assert talk.ask() == f"GET {INSTANCE_PATH}"
+
+
+def test_removal_does_not_wait_for_the_pace() -> None:
+    """The process is about to end."""
+    talk = Conversation(content=STARTING)
+    talk.use_up_pace()
+    at_ms = talk.now_ms
+    talk.lease.close(at_ms)
+
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}"
+    assert talk.now_ms == at_ms
+
+
+def test_what_never_left_costs_no_pace() -> None:
+    """Servers that refuse connections are passed at once, however many there are."""
+    talk = Conversation([f"/{number}/" for number in range(9)])
+    for _ in range(9):
+        talk.ask()
+        talk.answer(0, sent=False)
+
+    assert talk.now_ms == 9
+
+
+def test_base_path_that_was_found_is_kept_while_another_server_is_asked() -> None:
+    """Else each failure would begin the search anew."""
+    talk = Conversation(["/x/", "/b/"])
+    talk.ask()
+    talk.answer(404)
+    talk.ask()
+    talk.answer(204)
+    talk.ask()
+    talk.answer(200, talk.shown(lastDirtyTimestamp=str(WALL_MS + 1)))
+    asked = []
+    for _ in range(3):
+        asked.append(talk.ask())
+        talk.answer(503)
+
+    assert asked[0] == asked[2] == f"PUT {INSTANCE_PATH}"
+    assert asked[1] == "PUT /b/apps/ORDERS/orders-1"
+
+
 def test_settled_is_what_the_registry_has_confirmed() -> None:
     """Whoever waits for it goes on only then."""
     talk = Conversation()
