@@ -562,6 +562,9 @@ def test_lag_is_the_age_of_the_oldest_change_the_peer_lacks() -> None:
     assert box.lag_ms(60) == 50
     box.settle(Delivered(), 60)
     assert box.lag_ms(60) == 5
+    add(box, REGISTER, name="b", at=52)
+    add(box, SET, name="b", at=58)
+    assert box.lag_ms(60) == 8
 
 
 @pytest.mark.parametrize(

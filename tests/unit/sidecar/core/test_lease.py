@@ -379,6 +379,14 @@ def test_failed_renewal_is_tried_at_the_other_servers_and_then_in_its_own_time()
         ),
         (Answer(404), "context_path", "write the base path"),
         (Answer(307, location="https://b/"), "redirect", "redirects to https://b/ (307)"),
+        (Answer(300, location="https://b/"), "redirect", "redirects to https://b/ (300)"),
+        (Answer(399, location="https://b/"), "redirect", "redirects to https://b/ (399)"),
+        (Answer(407), "auth", "(407): look at the files"),
+        (Answer(499), "invalid", "refuses the registration (499)"),
+        (Answer(408), "unavailable", "answers 408"),
+        (Answer(425), "unavailable", "answers 425"),
+        (Answer(429), "unavailable", "answers 429"),
+        (Answer(500), "unavailable", "answers 500"),
         (Answer(503, b"not yet"), "unavailable", "answers 503: not yet"),
         (Answer(0, reason="b refuses connections", sent=False), "unreachable", "b refuses"),
     ],
@@ -486,6 +494,21 @@ def test_lease_that_begins_anew_is_read_back_anew() -> None:
     assert talk.ask() == f"GET {INSTANCE_PATH}"
 
 
+@pytest.mark.parametrize(("silent_ms", "cause"), [(90_000, "unknown"), (90_001, "expired")])
+def test_cause_of_a_loss_is_counted(silent_ms: int, cause: str) -> None:
+    """A pod that stood still for longer than its lease, or a registry that has lost it."""
+    talk = Conversation()
+    talk.hold()
+    renewed_ms = talk.lease.renewed_ms
+    assert renewed_ms is not None
+    talk.ask()
+    talk.now_ms = renewed_ms + silent_ms - 1
+    talk.answer(404)
+
+    found = {name: count for name, count in talk.lease.counters.reregistrations.items() if count}
+    assert found == {cause: 1}
+
+
 def test_removal_does_not_wait_for_the_pace() -> None:
     """The process is about to end."""
     talk = Conversation(content=STARTING)
@@ -568,8 +591,8 @@ def test_what_is_forbidden_is_asked_for_once_a_minute_and_said_once() -> None:
     """No number of requests gives a right, and a log of thousands of pods fills up."""
     talk = Conversation(["/eureka/", "/b/"])
     times = []
-    for _ in range(4):
-        assert talk.ask().startswith("POST")
+    for server in ("eureka", "b") * 2:
+        assert talk.ask() == f"POST /{server}/apps/ORDERS"
         times.append(talk.now_ms)
         talk.answer(403, reason="payments is shop's")
 
