@@ -146,6 +146,15 @@ def test_what_a_peer_tells_meanwhile_does_not_answer_for_the_client() -> None:
     assert status(held) == (UP, UNKNOWN)
 
 
+def test_an_older_document_of_a_peer_is_no_answer_of_the_client() -> None:
+    """It may have been on its way for long."""
+    held = holding(status=UNKNOWN, last_dirty_ms=9_000)
+    held.renew(APP, "a", 2, DIRTY)
+    register(held, at=3, last_dirty_ms=DIRTY, status=DOWN, origin=Origin.PEER)
+
+    assert status(held) == (UNKNOWN, UNKNOWN)
+
+
 def test_a_peers_renewal_asks_no_client() -> None:
     """It is the peer that must register then."""
     held = holding(status=UNKNOWN, last_dirty_ms=9_000)
