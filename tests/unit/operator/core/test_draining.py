@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from eureka_operator.core.draining import Scale, scales
 from eureka_operator.core.kinds import SERVICE, Object
@@ -152,6 +153,14 @@ def test_minute_of_one_peer_is_not_that_of_another() -> None:
 def test_peer_that_is_not_ready_is_not_waited_for(leaving: dict[str, Any]) -> None:
     """Clients do not use it, and it may never be ready."""
     assert _scales(_seen(2, 3, **leaving))[0].now == 2
+
+
+def test_peer_whose_pod_is_not_there_is_not_waited_for() -> None:
+    """Its StatefulSet would make it again, only to take it away."""
+    seen = _seen(2, 3)
+    there = {name: each for name, each in seen.pods.items() if name != "eureka-peer-3"}
+
+    assert _scales(replace(seen, pods=there)) == [Scale("", "eureka-peer", 2, 2)]
 
 
 def test_scale_to_zero_waits_for_nobody() -> None:
