@@ -766,14 +766,15 @@ def test_removal_waits_for_no_pause() -> None:
     talk.answer(503)
     at_ms = talk.now_ms
     talk.lease.close(at_ms)
-
-    assert not talk.lease.settled
-    assert talk.ask() == f"DELETE {INSTANCE_PATH}"
-    assert talk.now_ms == at_ms
-    assert not talk.lease.finished
+    seen = [(talk.lease.settled, talk.lease.finished)]
+    asked = talk.ask()
+    asked_ms = talk.now_ms
+    seen.append((talk.lease.settled, talk.lease.finished))
     talk.answer(200)
-    assert talk.lease.settled
-    assert talk.lease.finished
+    seen.append((talk.lease.settled, talk.lease.finished))
+
+    assert (asked, asked_ms) == (f"DELETE {INSTANCE_PATH}", at_ms)
+    assert seen == [(False, False), (False, False), (True, True)]
 
 
 def test_removal_asks_each_server_once_though_none_has_answered_yet() -> None:
