@@ -99,6 +99,18 @@ def test_region_that_all_have_fetched() -> None:
     assert "West" in found[0].message
 
 
+def test_region_by_its_url_is_no_cluster() -> None:
+    """It may be a Java server anywhere: only its peers know whether it is there."""
+    west = {"name": "West", "url": "http://west.example.com:8761/eureka/"}
+
+    assert _brief(_found(_regions(west), _mirror())) == [
+        ("RemoteRegionsAvailable", "True", "Reached")
+    ]
+    assert _brief(_found(_regions(west), report())) == [
+        ("RemoteRegionsAvailable", "False", "NotReached")
+    ]
+
+
 @pytest.mark.parametrize("reports", [(), (_mirror(),), (report(),)])
 def test_region_that_is_a_cluster_which_is_not_there(reports: tuple[Report, ...]) -> None:
     """The sentence says which, and where to look."""
