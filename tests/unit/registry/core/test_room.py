@@ -140,15 +140,28 @@ def crowded() -> Registry:
 
 
 def test_small_document_has_no_room_where_there_is_none() -> None:
-    """Many small ones fill it as well; who is in may register as it was, or with less."""
-    held = crowded()
+    """Many small ones fill it as well."""
+    made = crowded().register(instance("x", metadata={"k": "v" * 600}), Origin.CLIENT, 1)
 
-    assert isinstance(
-        held.register(instance("x", metadata={"k": "v" * 900}), Origin.CLIENT, 1), Full
-    )
-    register(held, "0", "APP0", at=2, metadata=BIG)
-    register(held, "0", "APP0", at=3, metadata={"k": "v" * 15_000})
-    assert held.bytes < 100_000
+    assert isinstance(made, Full)
+
+
+def test_who_is_in_may_stay_as_it_is_when_there_is_less_room() -> None:
+    """Another setting must not drive out those that register again; none may grow but to a mean."""
+    held = holds(200)
+    for number in range(7):
+        register(held, str(number), f"APP{number}", metadata=BIG)
+    register(held, "small")
+    held.adopt(Rules(room=Room(40, 1.0)))
+
+    register(held, "0", "APP0", at=1, metadata=BIG)
+    register(held, "1", "APP1", at=1, metadata={"k": "v" * 15_000})
+    register(held, "small", at=1, metadata={"k": "v" * 600})
+    grown = {**BIG, "more": "v"}
+    refused = held.register(instance("2", "APP2", metadata=grown), Origin.CLIENT, 2)
+
+    assert held.bytes > 100_000
+    assert isinstance(refused, Full)
 
 
 def test_document_that_is_replaced_counts_no_more() -> None:
