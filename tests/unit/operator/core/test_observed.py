@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from eureka_operator.api.cluster import Guard
 from eureka_operator.core import names
 from eureka_operator.core.kinds import Object
 from eureka_operator.core.observed import (
@@ -52,6 +53,31 @@ def test_running_pod() -> None:
         revision="eureka-peer-1a2b",
         config_hash="h",
     )
+
+
+@pytest.mark.parametrize("status", ["True", "False"])
+def test_moments_of_a_pod(status: str) -> None:
+    """Updates and nodes are judged by since when it is ready, or is not."""
+    made, changed = "2026-11-28T12:00:00Z", "2026-11-28T12:00:30Z"
+    condition = {"type": "Ready", "status": status, "lastTransitionTime": changed}
+    found = _parsed({"conditions": [condition]}, creationTimestamp=made)
+
+    since = datetime(2026, 11, 28, 12, 0, 30, tzinfo=UTC)
+    assert found.created == datetime(2026, 11, 28, 12, tzinfo=UTC)
+    assert (found.ready_since, found.unready_since) == (
+        (since, None) if status == "True" else (None, since)
+    )
+
+
+def test_how_a_pod_is_reached() -> None:
+    """By its template: what it serves, and whether it asks for credentials."""
+    containers = [{"name": "registry", "ports": [{"name": "https"}]}]
+    document = {
+        "metadata": {"name": "a", "uid": "u", "annotations": {names.GUARD: "asks"}},
+        "spec": {"containers": containers},
+    }
+
+    assert parse_pod(document) == Pod(name="a", uid="u", secure=True, guard=Guard.ASKS)
 
 
 def test_pod_that_was_just_made() -> None:
