@@ -15,9 +15,11 @@ from eureka_operator.core.observed import (
     Report,
     View,
     controller_uid,
+    guard_of,
     owner_phrase,
     parse_pod,
     read_report,
+    revision_template,
 )
 from eureka_registry.wire.copies import Sight
 
@@ -80,6 +82,23 @@ def test_how_a_pod_is_reached() -> None:
     assert parse_pod(document) == Pod(name="a", uid="u", secure=True, guard=Guard.ASKS)
 
 
+@pytest.mark.parametrize("annotations", [None, {}, {names.GUARD: "edited"}])
+def test_guard_that_nobody_knows_is_none(annotations: Object | None) -> None:
+    """Anybody may write an annotation, and a pass must not fail by it."""
+    assert guard_of({"metadata": {"annotations": annotations}}) is Guard.OFF
+
+
+def test_template_of_a_revision_is_one_that_can_be_applied() -> None:
+    """Kubernetes keeps it as a patch."""
+    metadata = {"labels": {"a": "b"}, "creationTimestamp": None}
+    template = {"metadata": metadata, "spec": {"containers": []}, "$patch": "replace"}
+
+    assert revision_template({"data": {"spec": {"template": template}}}) == {
+        "metadata": {"labels": {"a": "b"}},
+        "spec": {"containers": []},
+    }
+
+
 def test_pod_that_was_just_made() -> None:
     """It has nothing yet, and nothing is wrong."""
     bare = {"metadata": {"name": "eureka-peer-1", "uid": "u"}}
@@ -109,6 +128,15 @@ def _waiting(**waiting: str) -> Object:
         (_waiting(reason="ImagePullBackOff"), "ImagePullBackOff"),
         (_waiting(reason="CrashLoopBackOff", message="back-off"), "CrashLoopBackOff: back-off"),
         ({"containerStatuses": [{"state": {"running": {}}}]}, ""),
+        (
+            {
+                "conditions": [
+                    {"type": "PodScheduled", "status": "True", "message": "found"},
+                    {"type": "Ready", "status": "False", "message": "not ready"},
+                ]
+            },
+            "",
+        ),
         (
             {"conditions": [{"type": "PodScheduled", "status": "False", "message": "no node"}]},
             "no node",
