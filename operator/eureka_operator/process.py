@@ -107,7 +107,7 @@ async def run(options: Options, assemble: Assemble) -> int:
         queue, turns = Queue(metrics), Turns()
         parts = _Parts(options, metrics, elector, client, kube, queue, health, turns, stop)
         try:
-            port = await stack.enter_async_context(health.serving(options.host, options.port))
+            port = await stack.enter_async_context(health.serve(options.host, options.port))
         except OSError as error:
             raise UnavailableError(f"--port {options.port}: {error.strerror}") from error
         _log.info("started as %s; health and metrics on port %d", options.identity, port)
@@ -205,10 +205,14 @@ async def _care_for_injection(
         pods_changed.set()
 
     view = View(options.cluster_domain, tell=note_cluster)
-    authorities = Authorities(parts.kube, view, lambda: truth.known_injected, pods_changed)
+    authorities = Authorities(parts.kube, view, lambda: truth.known_injected_pods, pods_changed)
     selection = Selection(view, options.namespace, allow_urls=options.allow_urls)
     missing = MissingSidecars(
-        parts.kube, parts.metrics, selection.wants, selection.may_inject, lambda: truth.injected
+        parts.kube,
+        parts.metrics,
+        selection.wants,
+        selection.may_inject,
+        lambda: truth.injected_pods,
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(view.follow(parts.client))
@@ -280,7 +284,7 @@ async def _resync(parts: _Parts, kinds: Sequence[Kind]) -> None:
         _log.info("CustomResourceDefinitions are not compared: they are in no namespace")
     while True:
         complete = await _add_all(parts, kinds, served)
-        parts.health.resync_done(complete=complete)
+        parts.health.note_resync(complete=complete)
         pause_s = parts.options.resync_s
         await asyncio.sleep(pause_s if complete else min(_AGAIN_S, pause_s))
 

@@ -22,7 +22,7 @@ from eureka_operator.core.observed import FORMER, Observed
 from eureka_operator.core.plan import Plan, corrects_drift, kind_and_name, plan
 from eureka_operator.core.status import invalid_status, is_paused, is_same, only_differs, status
 from eureka_operator.shell.access import AccessReader
-from eureka_operator.shell.apply import Outcome, apply, name_taken
+from eureka_operator.shell.apply import Outcome, apply, name_conflict
 from eureka_operator.shell.clustercertificates import ClusterCertificates
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
@@ -164,7 +164,7 @@ class Reconciler:
         if is_paused(cluster):
             return Outcome()
         outcome = await apply(self._kube, cluster, planned.steps)
-        outcome.failures += _taken(observed, planned)
+        outcome.failures += _name_conflicts(observed, planned)
         about = events.about(cluster)
         for event in events.of_steps(outcome.done):
             _log.info("%s/%s: %s: %s", cluster.namespace, cluster.name, event.reason, event.message)
@@ -199,11 +199,11 @@ class Reconciler:
         return True
 
 
-def _taken(observed: Observed, planned: Plan) -> list[Failure]:
+def _name_conflicts(observed: Observed, planned: Plan) -> list[Failure]:
     """Children whose names are held by labelled objects of others, which will not go away."""
     bodies = {(body["kind"], body["metadata"]["name"]): body for body in planned.objects}
     return [
-        name_taken(bodies[kind.kind, name], owner)
+        name_conflict(bodies[kind.kind, name], owner)
         for (kind, name), owner in observed.foreign.items()
         if (kind.kind, name) in bodies and owner != FORMER
     ]

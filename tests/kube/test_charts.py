@@ -15,7 +15,7 @@ from cluster.plan import Plan
 from conformance.realclient import not_run
 from eureka_operator.api.selectors import Selector
 from eureka_operator.api.spec import Injection
-from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.config import RegistryTarget
 from eureka_operator.core.injection.webhooks import selected_webhooks
 from eureka_operator.shell.selected import SELECTION_MANAGER
 from support import helm as helms
@@ -173,13 +173,13 @@ def test_webhooks_of_chosen_namespaces_outlive_an_upgrade_and_not_the_release(
     """The operator adds them to the chart's object, and has no right to make or delete one."""
     own, name = ["--set", "crds.install=false,fullnameOverride=chosen"], "chosen-injector"
     injection = Injection(namespace_selector=Selector({"team": "x"}), default=True)
-    eureka = Known("infra", "eureka", (), injection)
+    eureka = RegistryTarget("infra", "eureka", (), injection)
 
     def webhooks() -> list[str]:
         found = kubectl.get("mutatingwebhookconfiguration", name)["webhooks"]
         return [each["name"].partition(".injector")[0] for each in found]
 
-    def have(*registries: Known) -> None:
+    def have(*registries: RegistryTarget) -> None:
         live = kubectl.get("mutatingwebhookconfiguration", name)
         found = {key: live["metadata"][key] for key in ("name", "uid", "resourceVersion")}
         wanted = {**live, "metadata": found, "webhooks": selected_webhooks(registries, live)}

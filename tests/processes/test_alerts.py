@@ -127,8 +127,8 @@ def happen(operator: Metrics, injector: InjectorMetrics) -> None:
         outcome.result = "ok"
     operator.request("list", 200)
     operator.drift("Service")
-    operator.lease_removed("pod_gone")
-    operator.registry_read("read")
+    operator.count_removed_lease("pod_gone")
+    operator.count_registry_read("read")
     injector.answer(Verdict("injected", "ok", ({},)), 0.003, 4096)
 
 
@@ -274,7 +274,7 @@ def _error(operator: Metrics, _: InjectorMetrics) -> None:
 
 
 def _unreadable(operator: Metrics, _: InjectorMetrics) -> None:
-    operator.registry_read("failed")
+    operator.count_registry_read("failed")
 
 
 def _let_in(_: Metrics, injector: InjectorMetrics) -> None:

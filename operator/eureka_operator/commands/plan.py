@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from eureka_operator.api.cluster import KIND, Cluster, Problem, changed, read
+from eureka_operator.api.cluster import KIND, Cluster, Problem, read, transition_problems
 from eureka_operator.core.kinds import CERTIFICATE, CLUSTER, SERVICE_MONITOR, Object
 from eureka_operator.core.observed import Observed
 from eureka_operator.core.plan import Plan, plan
@@ -77,7 +77,11 @@ async def _live(flags: argparse.Namespace, options: Options, cluster: Cluster) -
         document = await kube.get(CLUSTER, cluster.namespace, cluster.name)
         if document is not None:
             before = read(document)
-            problems = changed(before.spec, cluster.spec) if isinstance(before, Cluster) else ()
+            problems = (
+                transition_problems(before.spec, cluster.spec)
+                if isinstance(before, Cluster)
+                else ()
+            )
             if problems:
                 return _refuse(flags.file, problems)
             cluster = _with_metadata(cluster, document)
@@ -169,14 +173,15 @@ def _table(rows: tuple[Row, ...]) -> Table:
     table.add_column("field: before -> after", overflow="fold")
     for row in rows:
         changes = "\n".join(
-            f"{each.field}: {_shown(each.before)} -> {_shown(each.after)}" for each in row.changes
+            f"{each.field}: {_value_text(each.before)} -> {_value_text(each.after)}"
+            for each in row.changes
         )
         colour = _COLOURS[row.action]
         table.add_row(f"[{colour}]{row.action}[/{colour}]", escape(row.object), escape(changes))
     return table
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     if value is None:
         return "absent"
     text = value if isinstance(value, str) else json.dumps(value)

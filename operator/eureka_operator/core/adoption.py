@@ -90,7 +90,7 @@ def adoption(observed: Observed, environment: Environment) -> Adoption:
         version=cluster.spec.version,
         operator=environment.version,
     )
-    kept = _kept(observed, environment)
+    kept = _first_record(observed, environment)
     asked = cluster.annotations.get(names.UPGRADE) == environment.version
     if kept is None or asked or kept.version != newest.version:
         return Adoption(newest)
@@ -99,7 +99,7 @@ def adoption(observed: Observed, environment: Environment) -> Adoption:
     return Adoption(kept, available=_available(observed, kept, environment))
 
 
-def _kept(observed: Observed, environment: Environment) -> Record | None:
+def _first_record(observed: Observed, environment: Environment) -> Record | None:
     """The record of the first StatefulSet that has one; `None`: there is no StatefulSet.
 
     One without a record is of an operator that kept none: then what runs is what was taken over.

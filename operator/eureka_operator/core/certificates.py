@@ -54,7 +54,7 @@ class Leaf(NamedTuple):
     not_after: datetime
 
 
-class Held(NamedTuple):
+class SecretContent(NamedTuple):
     """What a Secret holds that can be used.
 
     `authorities` are newest first; `signs`: the key of the newest is there. `faults` say in words
@@ -92,7 +92,7 @@ class Publication:
         """Take over which CAs are published now."""
         self._since_s = {each: self._since_s.get(each, now_s) for each in fingerprints}
 
-    def trusted(self, now_s: float) -> frozenset[str]:
+    def trusted_fingerprints(self, now_s: float) -> frozenset[str]:
         """Those that everybody has had the time to take notice of."""
         return frozenset(
             each for each, since_s in self._since_s.items() if since_s + self._settle_s <= now_s
@@ -106,7 +106,7 @@ def service_names(service: str, namespace: str, domain: str) -> tuple[str, ...]:
 
 
 def plan(
-    held: Held | None,
+    held: SecretContent | None,
     published: Sequence[Authority],
     trusted: Collection[str],
     names: Sequence[str],
@@ -118,9 +118,9 @@ def plan(
     signed is still served. `trusted` are fingerprints of those that everybody has had the time to
     take notice of.
     """
-    there = held or Held()
+    there = held or SecretContent()
     new_authority = _why_authority(held, now)
-    others = _others(there, published, now, replaced=new_authority is not None)
+    others = _former_authorities(there, published, now, replaced=new_authority is not None)
     signer = None if new_authority else there.authorities[0].fingerprint
     if why := "; ".join(_faults(there, {signer, *others}, names, now)):
         return Plan(new_authority, why, others)
@@ -148,7 +148,7 @@ def renewal(not_before: datetime, not_after: datetime) -> datetime:
     return not_before + (not_after - not_before) * 2 / 3
 
 
-def _why_authority(held: Held | None, now: datetime) -> str | None:
+def _why_authority(held: SecretContent | None, now: datetime) -> str | None:
     if held is None:
         return "there is no Secret"
     if not held.authorities:
@@ -163,8 +163,8 @@ def _why_authority(held: Held | None, now: datetime) -> str | None:
     return None
 
 
-def _others(
-    held: Held, published: Sequence[Authority], now: datetime, *, replaced: bool
+def _former_authorities(
+    held: SecretContent, published: Sequence[Authority], now: datetime, *, replaced: bool
 ) -> tuple[str, ...]:
     """Those that stay behind the first: the one before it, and the one that signed the leaf."""
     former = held.authorities if replaced else held.authorities[1:]
@@ -186,7 +186,7 @@ def _why_renewed(leaf: Leaf | None, signer: str | None, now: datetime) -> str | 
 
 
 def _faults(
-    held: Held, bundle: Collection[str | None], names: Sequence[str], now: datetime
+    held: SecretContent, bundle: Collection[str | None], names: Sequence[str], now: datetime
 ) -> Iterator[str]:
     """Yield what keeps the leaf from being served and trusted; then it is made at once."""
     leaf = held.leaf

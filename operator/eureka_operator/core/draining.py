@@ -98,7 +98,7 @@ def _why_not_drained(
             f"{name}: {reason}"
             for seat in survivors
             if (
-                reason := _undelivered(
+                reason := _undelivered_changes(
                     report, alias(cluster, seat.number), peer_url(observed, seat.number, domain)
                 )
             )
@@ -107,7 +107,7 @@ def _why_not_drained(
     )
 
 
-def _undelivered(report: Report, name: str, url: str) -> str | None:
+def _undelivered_changes(report: Report, name: str, url: str) -> str | None:
     view = next((each for each in report.peers if each.url == url), None)
     if view is None or not view.available:
         return f"cannot reach {name}"

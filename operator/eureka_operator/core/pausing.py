@@ -25,7 +25,7 @@ Two overrides that the operator did not make are on record as well, or nobody mi
 * One that appears while the pod is paused is the sidecar's, which was quicker, or has registered
   with it. The sidecar lifts it, unless it was down when the annotation was removed (`new_pauses`).
 * One that is on record for a pod that is gone, and that its successor under this name has inherited
-  by registering under the same id: a StatefulSet's pod whose lease nobody removed (`inherited`).
+  by registering under the same id: a StatefulSet's pod whose lease nobody removed (`inherited_override`).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class _Record(msgspec.Struct, frozen=True):
     overrides: tuple[Override, ...]
 
 
-class Held(NamedTuple):
+class RegistryInstance(NamedTuple):
     """An instance, and the EurekaCluster whose registry holds it."""
 
     cluster: ClusterName
@@ -95,7 +95,7 @@ class Held(NamedTuple):
 class Lift(NamedTuple):
     """An override that is to be lifted, and the status that the instance has from then on."""
 
-    held: Held
+    held: RegistryInstance
     status: str
 
 
@@ -106,13 +106,13 @@ class Changes(NamedTuple):
     """
 
     record: str | None
-    overrides: tuple[Held, ...]
+    overrides: tuple[RegistryInstance, ...]
     lifts: tuple[Lift, ...]
 
 
 def changes(
     pod: Pod,
-    held: Iterable[Held],
+    held: Iterable[RegistryInstance],
     read: frozenset[ClusterName],
     claimed: Iterable[Override] = (),
 ) -> Changes:
@@ -122,7 +122,7 @@ def changes(
         pod: the pod.
         held: its instances, by uid, in all registries.
         read: EurekaClusters whose registries were read; what is recorded of others stays.
-        claimed: overrides that are to be on record, too (`new_pauses`, `inherited`).
+        claimed: overrides that are to be on record, too (`new_pauses`, `inherited_override`).
     """
     found = {each.key: each for each in held}
     recorded = {each.key: each for each in recorded_overrides(pod)}
@@ -140,15 +140,17 @@ def changes(
         for key, each in kept.items()
         if not pod.paused and key in found
     ]
-    record = _encoded(pod.uid, kept)
-    unchanged = record == _encoded(pod.uid, recorded) and bool(record) == bool(
+    record = _annotation_value(pod.uid, kept)
+    unchanged = record == _annotation_value(pod.uid, recorded) and bool(record) == bool(
         pod.paused_by_operator
     )
     return Changes(None if unchanged else record, tuple(overrides), tuple(lifts))
 
 
 def new_pauses(
-    held: Iterable[Held], before: Iterable[Held], read_before: frozenset[ClusterName]
+    held: Iterable[RegistryInstance],
+    before: Iterable[RegistryInstance],
+    read_before: frozenset[ClusterName],
 ) -> list[Override]:
     """The overrides of a paused pod that were not there when its registries were read last.
 
@@ -167,7 +169,7 @@ def new_pauses(
     ]
 
 
-def inherited(held: Held) -> Override:
+def inherited_override(held: RegistryInstance) -> Override:
     """The override of a pod that is gone, as that of the one which has its lease now."""
     return _override(held, held.instance)
 
@@ -177,20 +179,20 @@ def is_concerned(pod: Pod) -> bool:
     return pod.paused or bool(pod.paused_by_operator)
 
 
-def paused_event(held: Held) -> Event:
+def pause_event(held: RegistryInstance) -> Event:
     """What is said of an override, with the pod."""
     where = f"{held.instance} is OUT_OF_SERVICE in EurekaCluster {held.cluster}"
     said = f"{where}: the pod has the annotation {PAUSED}"
     return Event(NORMAL, "Paused", said)
 
 
-def resumed_event(lift: Lift) -> Event:
+def resume_event(lift: Lift) -> Event:
     """What is said of its end."""
     said = f"{lift.held.instance} is no longer paused in EurekaCluster {lift.held.cluster}"
     return Event(NORMAL, "Resumed", said)
 
 
-def _override(held: Held, was: Instance) -> Override:
+def _override(held: RegistryInstance, was: Instance) -> Override:
     cluster, app, name = held.key
     return Override(cluster=cluster, app=app, id=name, was=was.status)
 
@@ -200,12 +202,12 @@ def _may_be_paused(instance: Instance) -> bool:
     return instance.overridden == UNKNOWN and instance.status != OUT_OF_SERVICE
 
 
-def _is_lifted_next(held: Held | None) -> bool:
+def _is_lifted_next(held: RegistryInstance | None) -> bool:
     """Whether an override that is on record is still there, and still ours."""
     return held is not None and _is_out_of_service(held)
 
 
-def _is_out_of_service(held: Held) -> bool:
+def _is_out_of_service(held: RegistryInstance) -> bool:
     return held.instance.overridden == OUT_OF_SERVICE
 
 
@@ -230,7 +232,7 @@ def recorded_overrides(pod: Pod) -> tuple[Override, ...]:
     return record.overrides if record is not None and record.uid == pod.uid else ()
 
 
-def _encoded(uid: str, overrides: Mapping[tuple[ClusterName, str, str], Override]) -> str:
+def _annotation_value(uid: str, overrides: Mapping[tuple[ClusterName, str, str], Override]) -> str:
     """The annotation; empty if there is nothing to record."""
     if not overrides:
         return ""

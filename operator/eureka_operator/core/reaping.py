@@ -57,7 +57,7 @@ class Reason(StrEnum):
     NODE_OUT_OF_SERVICE = "node_out_of_service"
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class ClusterState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of this Kubernetes.
 
     `cluster_uid` is empty while it is not known, `namespaces` empty for all of them. `pods` are by
@@ -81,13 +81,13 @@ class Removal(NamedTuple):
     node: str = ""
 
 
-def is_ours(instance: Instance, known: Known) -> bool:
+def is_ours(instance: Instance, known: ClusterState) -> bool:
     """Whether an instance is a pod of this Kubernetes, and in a namespace that we may look into."""
     is_here = bool(known.cluster_uid) and instance.cluster_uid == known.cluster_uid
     return is_here and (not known.namespaces or instance.namespace in known.namespaces)
 
 
-def removals(instances: Iterable[Instance], known: Known) -> list[Removal]:
+def removals(instances: Iterable[Instance], known: ClusterState) -> list[Removal]:
     """What is to be removed by what the watches have shown; what clients still call comes first."""
     if not known.pods:
         return []
@@ -106,7 +106,7 @@ def confirm(
     record: Instance | None,
     pod: Pod | None,
     node: Node | None,
-    known: Known,
+    known: ClusterState,
 ) -> Removal | None:
     """The removal, if it is still right by what was asked for by name just now; `None`: it is not.
 
@@ -154,7 +154,7 @@ class Budget:
     def __init__(self) -> None:
         self._spent: deque[float] = deque()
 
-    def rest(self, leases: int, now_s: float) -> int:
+    def remaining(self, leases: int, now_s: float) -> int:
         """How many may be removed now, of so many that are there; `now_s` never jumps."""
         while self._spent and now_s - self._spent[0] >= _WINDOW_S:
             self._spent.popleft()
@@ -166,14 +166,14 @@ class Budget:
         self._spent.append(now_s)
 
 
-def _removal(instance: Instance, known: Known) -> Removal | None:
+def _removal(instance: Instance, known: ClusterState) -> Removal | None:
     where = f"{instance.namespace}/{instance.pod}"
     pod = known.pods.get(instance.pod_uid)
     if pod is None:
         said = f"its pod {where} (uid {instance.pod_uid}) is gone"
         return Removal(instance, Reason.POD_GONE, said)
     if pod.finished:
-        return Removal(instance, Reason.POD_FINISHED, f"its pod {where} has {_ended(pod)}")
+        return Removal(instance, Reason.POD_FINISHED, f"its pod {where} has {_end_reason(pod)}")
     return _of_node(instance, pod, known)
 
 
@@ -182,11 +182,11 @@ def _may_register(pod: Pod) -> bool:
     return bool(pod.node) and not pod.finished
 
 
-def _ended(pod: Pod) -> str:
+def _end_reason(pod: Pod) -> str:
     return "failed" if pod.phase == "Failed" else "ended"
 
 
-def _of_node(instance: Instance, pod: Pod, known: Known) -> Removal | None:
+def _of_node(instance: Instance, pod: Pod, known: ClusterState) -> Removal | None:
     """The removal because a pod's node is lost: its kubelet cannot say that it has ended."""
     if known.nodes is None or not pod.node:
         return None

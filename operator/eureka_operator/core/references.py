@@ -12,17 +12,17 @@ Place = tuple[str, str]
 """Namespace and name of an `EurekaCluster`, whether it exists or not."""
 
 
-def named_by(cluster: Cluster, region: RemoteRegion) -> Place | None:
+def remote_cluster(cluster: Cluster, region: RemoteRegion) -> Place | None:
     """The cluster that is a remote region of `cluster`; `None`: the region is given by its URL."""
     if (other := region.cluster_ref) is None:
         return None
     return other.namespace or cluster.namespace, other.name
 
 
-def named(cluster: Cluster) -> Iterator[Place]:
+def remote_clusters(cluster: Cluster) -> Iterator[Place]:
     """Yield all clusters that are remote regions of `cluster`."""
     for region in cluster.spec.registry.remote_regions:
-        if (place := named_by(cluster, region)) is not None:
+        if (place := remote_cluster(cluster, region)) is not None:
             yield place
 
 
@@ -43,7 +43,9 @@ class References:
         if not deleted:
             self._seen[place] = (str(metadata["uid"]), int(metadata["generation"]))
             cluster = read(document)
-            self._named[place] = frozenset(named(cluster) if isinstance(cluster, Cluster) else ())
+            self._named[place] = frozenset(
+                remote_clusters(cluster) if isinstance(cluster, Cluster) else ()
+            )
         if before == self._seen.get(place):
             return []
         return sorted(each for each, others in self._named.items() if place in others)

@@ -169,7 +169,7 @@ class _Set(msgspec.Struct, frozen=True, kw_only=True):
         return self.refused and self.current != self.update
 
     @property
-    def outdated(self) -> list[_Member]:
+    def outdated_members(self) -> list[_Member]:
         """Peers with another template, the highest first."""
         return [
             each
@@ -180,7 +180,7 @@ class _Set(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_due(self) -> bool:
         """Whether peers have to be replaced, or are being replaced."""
-        return self.is_open or (bool(self.outdated) and not self.is_barred)
+        return self.is_open or (bool(self.outdated_members) and not self.is_barred)
 
 
 def rollout(
@@ -347,7 +347,9 @@ def _advance(
         trouble = _why_not_well(observed, judged, active, seen)
         if trouble is not None:
             return _judge(observed, sets, active, judged, found, trouble)
-    following = next((each for each in active.outdated if each.position < active.fence), None)
+    following = next(
+        (each for each in active.outdated_members if each.position < active.fence), None
+    )
     if following is None:
         if active.current == active.update:  # all have it: the fence goes up again
             fences = {**found.fences, active.name: _fence(active, None)}
@@ -365,7 +367,7 @@ def _same_peer(observed: Observed, active: _Set) -> Object:
     judged = next((each for each in active.members if each.position == active.fence), None)
     if judged is None or not active.is_open:
         return {}
-    return {"peer": judged.peer, "started": _started(observed, judged, active)}
+    return {"peer": judged.peer, "started": _start_time(observed, judged, active)}
 
 
 def _judge(
@@ -378,7 +380,7 @@ def _judge(
 ) -> Rollout:
     """Wait for a peer that is not well, or give the update up."""
     updates = observed.cluster.spec.updates
-    started = _started(observed, judged, active)
+    started = _start_time(observed, judged, active)
     found = msgspec.structs.replace(found, peer=judged.peer, started=started)
     deadline = timedelta(seconds=updates.progress_deadline_seconds)
     if not trouble.is_blamed or observed.now - started <= deadline:
@@ -400,7 +402,7 @@ def _fence_taken_back(observed: Observed, each: _Set, because: str) -> Fence:
     return Fence(template=template, failed=each.wanted_hash, because=because)
 
 
-def _started(observed: Observed, judged: _Member, active: _Set) -> datetime:
+def _start_time(observed: Observed, judged: _Member, active: _Set) -> datetime:
     """When the replacement of a peer began."""
     told = observed.cluster.status.get("rollout", {})
     same = (told.get("targetRevision"), told.get("currentPeer")) == (active.update, judged.peer)

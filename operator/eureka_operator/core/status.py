@@ -48,7 +48,7 @@ def status(
         "phase": _phase(facts, found),
         "replicas": len([pod for pod in observed.pods.values() if not pod.deleting]),
         "readyReplicas": facts.ready,
-        "updatedReplicas": _updated(observed),
+        "updatedReplicas": _updated_replicas(observed),
         "selector": ",".join(f"{k}={v}" for k, v in names.selector(cluster.name).items()),
         "configHash": plan.config.hash,
         "operatorVersion": environment.version,
@@ -90,7 +90,7 @@ def invalid_status(document: Object, problems: Sequence[Problem], now: datetime)
 
 def is_same(one: Object, other: Object) -> bool:
     """Whether two statuses say the same; lists of named things have no order."""
-    return _unordered(one) == _unordered(other)
+    return _by_name(one) == _by_name(other)
 
 
 def only_differs(before: Object, after: Object) -> bool:
@@ -105,7 +105,7 @@ def only_differs(before: Object, after: Object) -> bool:
     return bool(same and old.get("status") == TRUE and new.get("reason") == "PeersDiffer")
 
 
-def _unordered(document: Object) -> Object:
+def _by_name(document: Object) -> Object:
     conditions_by_type = _by_key(document.get("conditions", []), "type")
     peers_by_name = _by_key(document.get("peers", []), "name")
     return {**document, "conditions": conditions_by_type, "peers": peers_by_name}
@@ -141,8 +141,8 @@ def _facts(
         paused=paused,
         skip_convergence=cluster.annotations.get(names.SKIP_CONVERGENCE) == "true",
         failures=tuple(failures),
-        changing=() if paused or failures else tuple(_changing(observed, plan)),
-        waiting=tuple(_waiting(observed, wanted)),
+        changes=() if paused or failures else tuple(_ongoing_changes(observed, plan)),
+        waiting=tuple(_unready_reasons(observed, wanted)),
         convergence=plan.convergence,
         update_failure=plan.rollout.failed,
         taken_back=plan.rollout.taken_back,
@@ -158,7 +158,7 @@ def _is_ready(observed: Observed, seat: Seat) -> bool:
     return pod is not None and pod.ready
 
 
-def _changing(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
+def _ongoing_changes(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
     """What is under way: reason and sentence."""
     if FORMER in observed.foreign.values():
         yield "Creating", "waiting for objects of a deleted EurekaCluster of this name to be gone"
@@ -178,10 +178,10 @@ def _changing(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
         listed = ", ".join(alias(observed.cluster, seat.number) for seat in missing)
         refused = f": {observed.refused_pods}" if observed.refused_pods else ""
         yield "ScalingUp", f"waiting for the pods of {listed}{refused}"
-    yield from _rolling(observed, plan)
+    yield from _ongoing_rollout(observed, plan)
 
 
-def _rolling(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
+def _ongoing_rollout(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
     changed = {
         name_of(step.body)
         for step in plan.steps
@@ -223,7 +223,7 @@ def _rollout(rollout: Rollout) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def _waiting(observed: Observed, wanted: Sequence[Seat]) -> Iterator[str]:
+def _unready_reasons(observed: Observed, wanted: Sequence[Seat]) -> Iterator[str]:
     """Why peers are not ready."""
     for seat in wanted:
         pod, name = observed.pods.get(seat.pod), alias(observed.cluster, seat.number)
@@ -246,9 +246,9 @@ def _phase(facts: Facts, found: Sequence[Condition]) -> str:
         return "Paused"
     if facts.failures:
         return "Failed"
-    if facts.changing:
+    if facts.changes:
         return {"RollingUpdate": "Updating", "Applying": "Updating"}.get(
-            facts.changing[0][0], facts.changing[0][0]
+            facts.changes[0][0], facts.changes[0][0]
         )
     if facts.wanted == 0:
         return "Hibernated"
@@ -300,7 +300,7 @@ def _state(seat: Seat, pod: Pod | None, report: Report | None, *, lost: bool) ->
     return "Failed" if pod.trouble else "Syncing"
 
 
-def _updated(observed: Observed) -> int:
+def _updated_replicas(observed: Observed) -> int:
     bodies = [body for (kind, _), body in observed.children.items() if kind is STATEFUL_SET]
     return sum(int(body.get("status", {}).get("updatedReplicas", 0)) for body in bodies)
 

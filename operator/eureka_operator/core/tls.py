@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from eureka_operator.api.cluster import Cluster
 from eureka_operator.api.spec import Tls
 from eureka_operator.core import names
-from eureka_operator.core.certificates import Held, Leaf, Subject, missing_names
+from eureka_operator.core.certificates import Leaf, SecretContent, Subject, missing_names
 from eureka_operator.core.desired.common import child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.observed import Certificate, Observed, Trouble
@@ -79,7 +79,9 @@ def needed_names(cluster: Cluster, domain: str) -> list[str]:
     return [*hosts, *(cluster.spec.tls.extra_sans if cluster.spec.tls else ())]
 
 
-def trouble(held: Held | None, cluster: Cluster, domain: str, now: datetime) -> Trouble | None:
+def trouble(
+    held: SecretContent | None, cluster: Cluster, domain: str, now: datetime
+) -> Trouble | None:
     """What is wrong with the Secret (`None`: there is none), and what is to be done."""
     secret = secret_name(cluster)
     is_issued = _is_issued(cluster)
@@ -172,10 +174,12 @@ def bundle(observed: Observed) -> str:
     found = observed.certificate
     if found is not None and found.bundle:
         return found.bundle
-    return published(observed.children.get((CONFIG_MAP, names.trust(observed.cluster.name))))
+    return published_authorities(
+        observed.children.get((CONFIG_MAP, names.trust(observed.cluster.name)))
+    )
 
 
-def published(body: Object | None) -> str:
+def published_authorities(body: Object | None) -> str:
     """The CAs that the ConfigMap for clients holds; empty without one."""
     return str(((body or {}).get("data") or {}).get(names.AUTHORITIES_KEY, ""))
 

@@ -10,7 +10,7 @@ from typing import Final
 from eureka_operator.core import authorities as core
 from eureka_operator.core import names
 from eureka_operator.core.authorities import Place
-from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.config import RegistryTarget
 from eureka_operator.core.kinds import CONFIG_MAP, POD, Object
 from eureka_operator.core.pods import Pod
 from eureka_operator.shell.client import ApiError, Client
@@ -44,7 +44,7 @@ class Authorities:
         self._view = view
         self._injected = injected
         self._changed = changed
-        self._published = Mirror(CONFIG_MAP, _shown, labels=core.LABEL, tell=changed.set)
+        self._published = Mirror(CONFIG_MAP, _relevant_fields, labels=core.LABEL, tell=changed.set)
         self._problems: dict[object, str] = {}
 
     async def run(self, client: Client) -> None:
@@ -81,7 +81,7 @@ class Authorities:
         for place in planned.remove:
             await self._remove(place)
 
-    async def _bundles(self, wanted: Mapping[Place, Known]) -> dict[str, str]:
+    async def _bundles(self, wanted: Mapping[Place, RegistryTarget]) -> dict[str, str]:
         found = {}
         for registry in {str(each): each for each in wanted.values()}.values():
             try:
@@ -94,7 +94,7 @@ class Authorities:
             found[registry.authorities] = text
         return found
 
-    async def _bundle(self, registry: Known) -> str:
+    async def _bundle(self, registry: RegistryTarget) -> str:
         """The CAs that are published beside a cluster's peers; empty: none, or not yet."""
         trust = await self._kube.get(CONFIG_MAP, registry.namespace, names.trust(registry.name))
         return str(((trust or {}).get("data") or {}).get(names.AUTHORITIES_KEY) or "")
@@ -137,7 +137,7 @@ class Authorities:
             self._problems.pop(about, None)
 
 
-def _shown(found: Object) -> Object:
+def _relevant_fields(found: Object) -> Object:
     """What of a ConfigMap matters."""
     metadata = found["metadata"]
     kept = {key: metadata[key] for key in ("uid", "labels") if key in metadata}

@@ -10,12 +10,12 @@ from typing import Final
 
 from eureka_operator.core.instances import NoInstancesError
 from eureka_operator.core.pausing import ClusterName
-from eureka_operator.core.registrations.held import Held, read_held
-from eureka_operator.core.registrations.wanted import Found, Key, Place
+from eureka_operator.core.registrations.held import RegisteredInstance, read_registered
+from eureka_operator.core.registrations.wanted import DesiredInstances, Key, Place
 from eureka_operator.shell.client import ApiError
 from eureka_operator.shell.leases import Entry, Leases
 from eureka_operator.shell.registry import RegistryError
-from eureka_operator.shell.unwanted import Owner, Unwanted, owner_of
+from eureka_operator.shell.unwanted import Owner, RemovalCheck, owner_of
 
 _READ_EVERY_S: Final = 60.0
 """How often a registry is read for leases that nobody wants."""
@@ -24,7 +24,7 @@ _ASIDE_S: Final = 10.0
 
 _log = logging.getLogger(__name__)
 
-Unsure = tuple[list[Entry], list[Held]]
+Unsure = tuple[list[Entry], list[RegisteredInstance]]
 """Leases of this leader, and of a former one, that seem to be unwanted."""
 
 
@@ -35,12 +35,12 @@ class ClusterLeases:
         self,
         cluster: ClusterName,
         leases: Leases,
-        unwanted: Unwanted,
+        removals: RemovalCheck,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster = cluster
         self._leases = leases
-        self._unwanted = unwanted
+        self._unwanted = removals
         self._clock = clock
         self._begun: set[str] = set()
         self._tag = ""
@@ -49,7 +49,7 @@ class ClusterLeases:
         self._problem = ""
 
     async def compare(
-        self, wanted: Mapping[str, Found], unknown: frozenset[str], place: Place
+        self, wanted: Mapping[str, DesiredInstances], unknown: frozenset[str], place: Place
     ) -> set[str]:
         """Register what is wanted and remove what is not.
 
@@ -76,14 +76,14 @@ class ClusterLeases:
         await self._remove(self._unsure(keys, there, unknown), place)
         return waiting
 
-    async def _read(self, place: Place, *, anew: bool) -> dict[Key, Held] | None:
+    async def _read(self, place: Place, *, anew: bool) -> dict[Key, RegisteredInstance] | None:
         """What former leaders have registered, if it is time to look; `None`: no peer answers."""
         now_s = self._clock()
         if not anew and now_s < self._next_read_s:
             return {}
         try:
-            found = await self._leases.whole_list(self._cluster, "" if anew else self._tag)
-            held = {} if found is None else read_held(found[1], place.cluster_uid)
+            found = await self._leases.full_list(self._cluster, "" if anew else self._tag)
+            held = {} if found is None else read_registered(found[1], place.cluster_uid)
         except (RegistryError, NoInstancesError) as error:
             self._note(f"its registry cannot be read: {error}")
             return None
@@ -93,7 +93,7 @@ class ClusterLeases:
         return held
 
     def _unsure(
-        self, keys: set[Key], held: Mapping[Key, Held], unknown: frozenset[str]
+        self, keys: set[Key], held: Mapping[Key, RegisteredInstance], unknown: frozenset[str]
     ) -> dict[Owner, Unsure]:
         """What seems to be unwanted, by its registration."""
         now_s = self._clock()
@@ -118,7 +118,7 @@ class ClusterLeases:
         for owner, (entries, held) in unsure.items():
             instances = [each.wanted for each in entries if each.wanted is not None]
             try:
-                keys = await self._unwanted.of(owner, instances, held, place)
+                keys = await self._unwanted.removable(owner, instances, held, place)
             except ApiError as error:
                 self._note(f"leases that seem to be unwanted are not removed now: {error}")
                 return
@@ -127,7 +127,7 @@ class ClusterLeases:
                     self._leases.remove(entry)
             for each in held:
                 if each.key in keys:
-                    self._leases.remove_unwanted(self._cluster, each)
+                    self._leases.remove_registered(self._cluster, each)
             until_s = self._clock() + _ASIDE_S
             kept = {each.key for each in entries} | {each.key for each in held}
             self._aside |= dict.fromkeys(kept - keys, until_s)

@@ -19,8 +19,12 @@ from typing import Final
 
 from eureka_operator.core.pausing import ClusterName
 from eureka_operator.core.pods import Peer
-from eureka_operator.core.registrations.held import Held, held_content, unwanted_instance
-from eureka_operator.core.registrations.wanted import Key, Wanted
+from eureka_operator.core.registrations.held import (
+    RegisteredInstance,
+    registered_content,
+    removable_instance,
+)
+from eureka_operator.core.registrations.wanted import DesiredInstance, Key
 from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.registry import Connections, RegistryError
 from eureka_sidecar.core.configuration import Instance
@@ -49,7 +53,7 @@ class Entry:
     """
 
     def __init__(
-        self, cluster: ClusterName, lease: Lease, owner: str, wanted: Wanted | None
+        self, cluster: ClusterName, lease: Lease, owner: str, wanted: DesiredInstance | None
     ) -> None:
         self.cluster = cluster
         self.key = Key(lease.instance.app, lease.instance.id)
@@ -110,24 +114,28 @@ class Leases:
         """Those that have a ready peer or a lease."""
         return self._peers.keys() | {name for name, each in self._entries.items() if each}
 
-    async def whole_list(self, cluster: ClusterName, tag: str) -> tuple[str, bytes] | None:
+    async def full_list(self, cluster: ClusterName, tag: str) -> tuple[str, bytes] | None:
         """What a peer holds and its tag (`Registry.whole_list`).
 
         Raises:
             RegistryError: No peer answers.
         """
-        peers = self._answering(cluster)
+        peers = self._available_peers(cluster)
         if not peers:
             raise RegistryError("no peer answers")
         try:
             registry = await self._connections.to(peers[0])
-            return await registry.whole_list(tag)
+            return await registry.full_list(tag)
         except RegistryError:
             self._pass_over(peers[0])
             raise
 
     def want(
-        self, cluster: ClusterName, owner: str, wanted: Wanted, held: Held | None = None
+        self,
+        cluster: ClusterName,
+        owner: str,
+        wanted: DesiredInstance,
+        held: RegisteredInstance | None = None,
     ) -> None:
         """Have an instance registered as it is wanted.
 
@@ -159,9 +167,9 @@ class Leases:
             entry.lease.close(entry.closed_ms)
             self._schedule(entry)
 
-    def remove_unwanted(self, cluster: ClusterName, held: Held) -> None:
+    def remove_registered(self, cluster: ClusterName, held: RegisteredInstance) -> None:
         """Remove what a registry holds, and nobody here knows."""
-        lease = self._lease(unwanted_instance(held), Content(held.status))
+        lease = self._lease(removable_instance(held), Content(held.status))
         lease.adopt(Content(held.status), held.dirty_ms, self._now_ms())
         entry = Entry(cluster, lease, held.registration_uid, None)
         self._entries[cluster][held.key] = entry
@@ -177,10 +185,16 @@ class Leases:
                     await self._slots.acquire()
                     group.create_task(self._exchange(entry))
 
-    def _begin(self, cluster: ClusterName, owner: str, wanted: Wanted, held: Held | None) -> None:
+    def _begin(
+        self,
+        cluster: ClusterName,
+        owner: str,
+        wanted: DesiredInstance,
+        held: RegisteredInstance | None,
+    ) -> None:
         lease = self._lease(wanted.instance, wanted.content)
         if held is not None:
-            lease.adopt(held_content(held, wanted), held.dirty_ms, self._now_ms())
+            lease.adopt(registered_content(held, wanted), held.dirty_ms, self._now_ms())
         entry = Entry(cluster, lease, owner, wanted)
         self._entries[cluster][wanted.key] = entry
         self._schedule(entry)
@@ -234,7 +248,7 @@ class Leases:
         lease = entry.lease
         if not self._may_act():
             return
-        if not self._answering(entry.cluster):
+        if not self._available_peers(entry.cluster):
             if self._is_over(entry):
                 self._drop(entry)
             else:
@@ -269,14 +283,14 @@ class Leases:
 
     async def _answer(self, cluster: ClusterName, request: Request) -> Answer:
         answer = Answer(0, reason="no peer answers", sent=False)
-        for peer in self._answering(cluster)[:_ATTEMPTS]:
-            answer = await self._exchanged(peer, request)
+        for peer in self._available_peers(cluster)[:_ATTEMPTS]:
+            answer = await self._exchange_with(peer, request)
             if outcome(request.operation, answer) is not Outcome.FAILED:
                 break
             self._pass_over(peer)
         return answer
 
-    async def _exchanged(self, peer: Peer, request: Request) -> Answer:
+    async def _exchange_with(self, peer: Peer, request: Request) -> Answer:
         try:
             registry = await self._connections.to(peer)
         except RegistryError as error:
@@ -286,7 +300,7 @@ class Leases:
     def _pass_over(self, peer: Peer) -> None:
         self._failed_ms[peer] = self._now_ms()
 
-    def _answering(self, cluster: ClusterName) -> list[Peer]:
+    def _available_peers(self, cluster: ClusterName) -> list[Peer]:
         """Peers that have not failed just now."""
         peers = self._peers.get(cluster, ())
         return self._without_failure(peers, _PASS_OVER_MS) or self._without_failure(

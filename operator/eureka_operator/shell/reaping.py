@@ -12,7 +12,7 @@ from eureka_operator.core.pausing import ClusterName
 from eureka_operator.core.pods import read_node, read_pod
 from eureka_operator.core.reaping import (
     Budget,
-    Known,
+    ClusterState,
     Removal,
     confirm,
     event,
@@ -55,14 +55,14 @@ class Reaper:
         self._capped: set[ClusterName] = set()
         self._problem = ""
 
-    async def reap(self, readings: Mapping[ClusterName, Reading], known: Known) -> None:
+    async def reap(self, readings: Mapping[ClusterName, Reading], known: ClusterState) -> None:
         """Remove what is to be removed, of every registry that was read just now.
 
         The API server and the registry are asked again about each lease; where one of them does not
         answer, nothing is removed.
         """
         for cluster, reading in readings.items():
-            proposed = self._proposed(cluster, reading, known)
+            proposed = self._proposals(cluster, reading, known)
             if not proposed:
                 self._capped.discard(cluster)
                 continue
@@ -80,7 +80,9 @@ class Reaper:
             _log.warning("%s", problem)
         self._problem = problem
 
-    def _proposed(self, cluster: ClusterName, reading: Reading, known: Known) -> list[Removal]:
+    def _proposals(
+        self, cluster: ClusterName, reading: Reading, known: ClusterState
+    ) -> list[Removal]:
         now_s = self._clock()
         return [
             each
@@ -89,18 +91,18 @@ class Reaper:
         ]
 
     async def _remove_all(
-        self, cluster: ClusterName, reading: Reading, proposed: list[Removal], known: Known
+        self, cluster: ClusterName, reading: Reading, proposed: list[Removal], known: ClusterState
     ) -> None:
         budget = self._budgets.setdefault(cluster, Budget())
         leases = sum(is_ours(each, known) for each in reading.listing.instances)
         about: Object | None = None
         for done, each in enumerate(proposed):
-            if not budget.rest(leases, self._clock()):
+            if not budget.remaining(leases, self._clock()):
                 self._say_capped(cluster, len(proposed) - done)
                 return
-            removal = await self._confirmed(reading.registry, each, known)
+            removal = await self._confirm(reading.registry, each, known)
             if removal is None:
-                self._set_aside(_key(cluster, each))
+                self._postpone(_key(cluster, each))
                 continue
             if about is None:
                 about = await self._kube.get(CLUSTER, *cluster)
@@ -112,8 +114,8 @@ class Reaper:
                 await self._tell(cluster, about, removal)
         self._capped.discard(cluster)
 
-    async def _confirmed(
-        self, registry: Registry, proposed: Removal, known: Known
+    async def _confirm(
+        self, registry: Registry, proposed: Removal, known: ClusterState
     ) -> Removal | None:
         """The removal by what is true now; the record is looked at last."""
         instance = proposed.instance
@@ -130,13 +132,13 @@ class Reaper:
 
     async def _tell(self, cluster: ClusterName, about: Object | None, removal: Removal) -> None:
         self._problem = ""
-        self._metrics.lease_removed(removal.reason)
+        self._metrics.count_removed_lease(removal.reason)
         told = event(removal)
         _log.info("%s: %s", cluster, told.message)
         if about is not None:
             await self._kube.post_event(about, told.type, told.reason, told.message)
 
-    def _set_aside(self, proposal: _Proposal) -> None:
+    def _postpone(self, proposal: _Proposal) -> None:
         now_s = self._clock()
         if len(self._aside) >= _MOST_ASIDE:
             self._aside = {key: end_s for key, end_s in self._aside.items() if end_s > now_s}

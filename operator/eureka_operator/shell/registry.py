@@ -11,7 +11,7 @@ from eureka_operator import __version__
 from eureka_operator.core.instances import Instance, NoInstancesError, read_list, read_one
 from eureka_operator.core.pods import Peer
 from eureka_operator.shell import bodies
-from eureka_operator.shell.ways import PLAIN, Way, WayError, Ways
+from eureka_operator.shell.ways import PLAIN, PeerSecurities, PeerSecurity, PeerSecurityError
 from eureka_sidecar.core.document import quoted
 from eureka_sidecar.core.operations import Answer, Request
 
@@ -59,7 +59,7 @@ def session() -> aiohttp.ClientSession:
 class Connections:
     """Those to all peers, over one session, by the way to each."""
 
-    def __init__(self, session: aiohttp.ClientSession, ways: Ways) -> None:
+    def __init__(self, session: aiohttp.ClientSession, ways: PeerSecurities) -> None:
         self._session = session
         self._ways = ways
 
@@ -71,7 +71,7 @@ class Connections:
         """
         try:
             way = await self._ways.to(peer)
-        except WayError as error:
+        except PeerSecurityError as error:
             raise RegistryError(f"{peer.namespace}/{peer.name}: {error}") from error
         return Registry(self._session, peer.ip, peer.port, way)
 
@@ -80,12 +80,16 @@ class Registry:
     """The registry that a peer serves at an address; every verb raises `RegistryError`."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, address: str, port: int, way: Way = PLAIN
+        self,
+        session: aiohttp.ClientSession,
+        address: str,
+        port: int,
+        security: PeerSecurity = PLAIN,
     ) -> None:
         host = f"[{address}]" if ":" in address else address
         self._session = session
-        self._way = way
-        self._root = f"{way.scheme}://{host}:{port}"
+        self._security = security
+        self._root = f"{security.scheme}://{host}:{port}"
         self._url = f"{self._root}/eureka/apps"
 
     async def instances(self, before: Listing | None) -> Listing:
@@ -100,7 +104,7 @@ class Registry:
         except NoInstancesError as error:
             raise RegistryError(f"{self._url}: {error}") from error
 
-    async def whole_list(self, tag: str) -> tuple[str, bytes] | None:
+    async def full_list(self, tag: str) -> tuple[str, bytes] | None:
         """The list of all instances as JSON, and its tag; `None` if it is that of `tag`."""
         answer = await self._ask("GET", self._url, {"If-None-Match": tag} if tag else {})
         if answer.status == _NOT_MODIFIED and tag:
@@ -159,11 +163,11 @@ class Registry:
             async with self._session.request(
                 method,
                 target,
-                headers={**(headers or {}), **self._way.headers},
+                headers={**(headers or {}), **self._security.headers},
                 data=body or None,
                 allow_redirects=False,
-                ssl=self._way.context or True,
-                server_hostname=self._way.host or None,
+                ssl=self._security.context or True,
+                server_hostname=self._security.host or None,
             ) as response:
                 found = await bodies.read(response, _MOST_BYTES)
         except TimeoutError as error:

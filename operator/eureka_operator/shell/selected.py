@@ -38,7 +38,7 @@ class SelectedNamespaces:
         self._view = view
         self._changed = changed
         self._name = name
-        self._configuration = Mirror(WEBHOOK, _whole, name=name, tell=changed.set)
+        self._configuration = Mirror(WEBHOOK, _unchanged, name=name, tell=changed.set)
         self._problem = ""
 
     async def run(self) -> None:
@@ -74,7 +74,7 @@ class SelectedNamespaces:
         await self._client.send(
             "patch",
             path_of(WEBHOOK, None, self._name),
-            _applied(live, wanted),
+            _apply_body(live, wanted),
             content_type=_APPLY,
             field_manager=SELECTION_MANAGER,
             force_conflicts=True,
@@ -96,7 +96,7 @@ class SelectedNamespaces:
         return True
 
 
-def _applied(live: Object, wanted: list[Object]) -> Object:
+def _apply_body(live: Object, wanted: list[Object]) -> Object:
     """What is applied: to the configuration as it was read, or a new CA bundle could be undone."""
     metadata = live["metadata"]
     kept = {key: metadata[key] for key in ("name", "uid", "resourceVersion")}
@@ -108,5 +108,5 @@ def _applied(live: Object, wanted: list[Object]) -> Object:
     }
 
 
-def _whole(found: Object) -> Object:
+def _unchanged(found: Object) -> Object:
     return found

@@ -11,24 +11,24 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from eureka_operator.api.registration import Registration, read
-from eureka_operator.core.injection.config import Known as Cluster
+from eureka_operator.core.injection.config import RegistryTarget as Cluster
 from eureka_operator.core.injection.config import read_registry
 from eureka_operator.core.instances import NAMESPACE as NAMESPACE_KEY
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, REGISTRATION
 from eureka_operator.core.pausing import ClusterName
-from eureka_operator.core.registrations.held import Held
+from eureka_operator.core.registrations.held import RegisteredInstance
 from eureka_operator.core.registrations.shares import refusal
 from eureka_operator.core.registrations.wanted import (
     REGISTRATION as REGISTRATION_KEY,
 )
 from eureka_operator.core.registrations.wanted import (
+    DesiredInstance,
     Key,
     Place,
-    Wanted,
     desired_instances,
 )
 from eureka_operator.shell.kube import Kube
-from eureka_operator.shell.sources import Known, confirm
+from eureka_operator.shell.sources import NamespaceSources, confirm
 
 
 class Owner(NamedTuple):
@@ -40,15 +40,19 @@ class Owner(NamedTuple):
     uid: str
 
 
-class Unwanted:
+class RemovalCheck:
     """Looks a second time, by names; `sources` gives what watches show of a namespace."""
 
-    def __init__(self, kube: Kube, sources: Callable[[str], Known | None]) -> None:
+    def __init__(self, kube: Kube, sources: Callable[[str], NamespaceSources | None]) -> None:
         self._kube = kube
         self._sources = sources
 
-    async def of(
-        self, owner: Owner, instances: Sequence[Wanted], held: Sequence[Held], place: Place
+    async def removable(
+        self,
+        owner: Owner,
+        instances: Sequence[DesiredInstance],
+        held: Sequence[RegisteredInstance],
+        place: Place,
     ) -> set[Key]:
         """Those that may be removed, of instances of one registration.
 
@@ -75,7 +79,7 @@ class Unwanted:
         if there is None and registration.spec.endpoints is None:
             return set()
         fresh = await confirm(
-            there or Known({}, {}),
+            there or NamespaceSources({}, {}),
             owner.namespace,
             sorted({each.service for each in instances if each.service}),
             sorted({each.slice for each in instances if each.slice}),
@@ -103,7 +107,7 @@ class Unwanted:
         return refusal(registration, found, namespace) is not None
 
 
-def owner_of(cluster: ClusterName, uid: str, instance: Wanted) -> Owner:
+def owner_of(cluster: ClusterName, uid: str, instance: DesiredInstance) -> Owner:
     """For which registration an instance is registered, by its metadata."""
     metadata = instance.content.metadata
     return Owner(cluster, metadata[NAMESPACE_KEY], metadata[REGISTRATION_KEY], uid)

@@ -45,15 +45,15 @@ def run(flags: argparse.Namespace) -> int:
         raise UsageError("name a pod, or files with -f: one of the two")
     namespace = knowledge.namespace_of(look)
     if flags.name:
-        found, notes = _there(look, namespace, *_wanted(flags.name, look))
+        found, notes = _there(look, namespace, *_target(flags.name, look))
     else:
         given = files.documents(files.read(flags.file))
-        found, notes = _planned(look, namespace, given)
+        found, notes = _explain_documents(look, namespace, given)
     _print(flags, found, notes)
     return 0
 
 
-def _wanted(name: str, look: Look) -> tuple[Kind, str]:
+def _target(name: str, look: Look) -> tuple[Kind, str]:
     wanted = parse_name(name)
     if wanted is None:
         raise UsageError(f"'{name}': write POD or KIND/NAME; kinds are {kinds()}")
@@ -70,7 +70,7 @@ def _there(
     return asyncio.run(live.explain(look, namespace, kind, name))
 
 
-def _planned(
+def _explain_documents(
     look: Look, namespace: str, documents: list[Any]
 ) -> tuple[list[Explanation], tuple[str, ...]]:
     """Explain pods that need not exist."""

@@ -214,7 +214,7 @@ def _peer(said: Mapping[str, Any], reports: Mapping[str, Object | str]) -> Peer:
 def _is_available(name: str, reports: Mapping[str, Object | str]) -> bool:
     """Whether each other peer that answers reaches it, and it answers itself."""
     others = [each for key, each in reports.items() if key != name and isinstance(each, dict)]
-    views = [view for each in others for view in _others(each) if view.get("name") == name]
+    views = [view for each in others for view in _other_peers(each) if view.get("name") == name]
     return isinstance(reports.get(name), dict) and all(view.get("available") for view in views)
 
 
@@ -222,7 +222,7 @@ def _agreement(report: Object | str | None) -> str:
     """What a peer says of the others."""
     if not isinstance(report, dict):
         return report or "not asked"
-    views = _others(report)
+    views = _other_peers(report)
     if not views:
         return "alone"
     wrong = [
@@ -233,7 +233,7 @@ def _agreement(report: Object | str | None) -> str:
     return "; ".join(wrong) or "agreed"
 
 
-def _others(report: Object) -> list[Mapping[str, Any]]:
+def _other_peers(report: Object) -> list[Mapping[str, Any]]:
     """A peer's views of other peers."""
     views = _items(report.get("peers"))
     return [view for view in views if not view.get("self") and view.get("aliasOf") is None]

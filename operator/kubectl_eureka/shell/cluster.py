@@ -18,7 +18,12 @@ from yarl import URL
 
 from eureka_operator import __version__
 from eureka_operator.core.injection import pods
-from eureka_operator.core.injection.config import OLDEST_API_SERVER, Config, Known, read_registry
+from eureka_operator.core.injection.config import (
+    OLDEST_API_SERVER,
+    Config,
+    RegistryTarget,
+    read_registry,
+)
 from eureka_operator.core.instances import Instance, NoInstancesError, read_list
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, SERVICE, Kind, Object
 from eureka_operator.shell import options as injector
@@ -116,7 +121,7 @@ async def surroundings_of(client: Client, look: Look, names: Iterable[str]) -> S
     config = Config(
         image=look.sidecar_image or options.sidecar_image,
         version=__version__,
-        registries=tuple(each for each in read if isinstance(each, Known)),
+        registries=tuple(each for each in read if isinstance(each, RegistryTarget)),
         allow_urls=options.allow_urls,
         own_namespace=options.namespace,
         cluster_uid=uid,
@@ -132,7 +137,7 @@ async def surroundings_of(client: Client, look: Look, names: Iterable[str]) -> S
 
 
 async def instances_of_pod(
-    client: Client, registry: Known, app: str, pod_uid: str
+    client: Client, registry: RegistryTarget, app: str, pod_uid: str
 ) -> tuple[Instance, ...]:
     """What a registry holds of a pod, asked by the API server's proxy.
 

@@ -32,7 +32,7 @@ from e2e.injection.registered import (
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.sidecar.manifests import PORT, listed
 from eureka_operator import __version__
-from eureka_operator.core.injection.config import Config, Known, read_registry
+from eureka_operator.core.injection.config import Config, RegistryTarget, read_registry
 from eureka_operator.core.injection.decide import Inject, Skip, decide
 from eureka_operator.core.injection.reasons import HOST_NETWORK
 from processes.cluster import throughout, until
@@ -301,7 +301,7 @@ def _on_host(target: Target) -> Document:
 def _config(target: Target, cluster: EkcCluster) -> Config:
     """What the injector of the chart decides by."""
     registry = read_registry(cluster.document, "cluster.local")
-    assert isinstance(registry, Known)
+    assert isinstance(registry, RegistryTarget)
     system: dict[str, Any] = cluster.kubectl.get("namespace", "kube-system")
     return Config(
         image=target.image(SIDECAR),

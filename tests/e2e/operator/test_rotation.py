@@ -16,7 +16,7 @@ from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.test_secure import POD, SPEC, Secure
 from eureka_operator.core.certificates import Subject
-from eureka_operator.shell.keypairs import Issuer, encoded, make_authority, make_leaf
+from eureka_operator.shell.keypairs import Issuer, encode_base64, make_authority, make_leaf
 from processes.cluster import until
 from support.kubectl import Kubectl
 
@@ -56,7 +56,7 @@ class Rotation:
         self.bundle = "".join(each.certificate.public_bytes(Encoding.PEM).decode() for each in both)
         texts = {"ca.crt": self.bundle, "tls.crt": leaf, "tls.key": key}
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}}
-        self._kubectl.apply(json.dumps({**body, "data": encoded(texts)}))
+        self._kubectl.apply(json.dumps({**body, "data": encode_base64(texts)}))
 
 
 @pytest.mark.long

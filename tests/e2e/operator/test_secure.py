@@ -21,7 +21,7 @@ from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from eureka_operator.core.certificates import Subject
 from eureka_operator.core.tls import SETTLE_S
-from eureka_operator.shell.keypairs import encoded, make_authority, make_leaf
+from eureka_operator.shell.keypairs import encode_base64, make_authority, make_leaf
 from processes.cluster import until
 from support.kubectl import Kubectl
 
@@ -249,7 +249,7 @@ def _give(kubectl: Kubectl, name: str) -> None:
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": "mine"},
-        "data": encoded({"ca.crt": bundle, "tls.crt": leaf, "tls.key": key}),
+        "data": encode_base64({"ca.crt": bundle, "tls.crt": leaf, "tls.key": key}),
     }
     kubectl.apply(json.dumps(body))
 

@@ -19,7 +19,7 @@ from eureka_operator.__main__ import main
 from eureka_operator.core.certificates import Subject
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.reconcile import Reconciler
-from eureka_operator.shell.keypairs import encoded, make_authority, make_leaf
+from eureka_operator.shell.keypairs import encode_base64, make_authority, make_leaf
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.queue import Key
@@ -92,7 +92,7 @@ class CertManager:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": spec["secretName"]},
-            "data": encoded({name: texts[name] for name in keys}),
+            "data": encode_base64({name: texts[name] for name in keys}),
         }
         self.kubectl.apply(json.dumps(body))
         self.say(Ready=("True", "Ready", "Certificate is up to date and has not expired"))

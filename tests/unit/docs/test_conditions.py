@@ -38,7 +38,7 @@ def _told(source: str) -> Iterator[str]:
 
 
 def _progress() -> set[str]:
-    """Reasons of what is under way: pairs that `_changing` and what it calls yield."""
+    """Reasons of what is under way: pairs that `_ongoing_changes` and what it calls yield."""
     tree = ast.parse((_SOURCES / "core" / "status.py").read_text())
     pairs = (each.value for each in ast.walk(tree) if isinstance(each, ast.Yield))
     firsts = (pair.elts[0] for pair in pairs if isinstance(pair, ast.Tuple))

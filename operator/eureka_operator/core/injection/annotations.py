@@ -55,7 +55,7 @@ Port = int | str
 """A port by number or by name."""
 
 
-class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+class SidecarOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a pod wishes of its sidecar; `None` and empty: nothing, so a default holds.
 
     `registry` is one entry for each registry: `NAME`, `NAMESPACE/NAME`, or URLs. Metadata, zone and
@@ -77,7 +77,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 class Annotation(msgspec.Struct, frozen=True):
     """A row of the table, from which docs/injection-reference.md is made.
 
-    `key` has no prefix. `field` is that of `Wishes`, empty: only checked. `read` raises
+    `key` has no prefix. `field` is that of `SidecarOptions`, empty: only checked. `read` raises
     `ValueError` with what the value must be. `value` and `meaning` are for people.
     """
 
@@ -89,7 +89,7 @@ class Annotation(msgspec.Struct, frozen=True):
     reason: Reason = BAD_ANNOTATION
 
 
-def read(annotations: Mapping[str, str]) -> tuple[Wishes, tuple[Finding, ...]]:
+def read(annotations: Mapping[str, str]) -> tuple[SidecarOptions, tuple[Finding, ...]]:
     """The wishes that are possible, and findings: those that are not, and unknown keys."""
     keys = sorted(each for each in annotations if each.startswith(PREFIX))
     unknown = [each for each in keys if _row(each) is None and each not in _OTHERS]
@@ -110,7 +110,7 @@ def read(annotations: Mapping[str, str]) -> tuple[Wishes, tuple[Finding, ...]]:
         if row.field:
             values[row.field] = value
     found.extend(_contradictions(values))
-    return Wishes(**values), tuple(found)
+    return SidecarOptions(**values), tuple(found)
 
 
 def _row(key: str) -> Annotation | None:

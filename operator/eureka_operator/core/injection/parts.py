@@ -16,8 +16,8 @@ from eureka_operator.api.rules import amount
 from eureka_operator.api.spec import Quantities, SidecarResources
 from eureka_operator.core import names
 from eureka_operator.core.injection import pods, reasons
-from eureka_operator.core.injection.annotations import Wishes
-from eureka_operator.core.injection.config import Config, Known
+from eureka_operator.core.injection.annotations import SidecarOptions
+from eureka_operator.core.injection.config import Config, RegistryTarget
 from eureka_operator.core.injection.instances import Instances
 from eureka_operator.core.injection.patches import (
     CONTAINER,
@@ -85,11 +85,11 @@ _FOREIGN_DRAIN_S: Final = 60
 class Drain(msgspec.Struct, frozen=True):
     """How long the application is held after its lease is removed, in seconds."""
 
-    asked_s: int
+    requested_s: int
     granted_s: int
 
 
-def drain(pod: Mapping[str, Any], wishes: Wishes, chosen: Registries) -> Drain:
+def drain(pod: Mapping[str, Any], wishes: SidecarOptions, chosen: Registries) -> Drain:
     """The hold that is wished, within the pod's grace period, which is never changed."""
     asked_s = _FOREIGN_DRAIN_S if chosen.is_foreign else _OWN_DRAIN_S
     for each in (chosen.injection.drain.seconds, wishes.drain_s):
@@ -101,7 +101,7 @@ def drain(pod: Mapping[str, Any], wishes: Wishes, chosen: Registries) -> Drain:
 
 
 def configuration(
-    registered: Instances, chosen: Registries, wishes: Wishes, config: Config
+    registered: Instances, chosen: Registries, wishes: SidecarOptions, config: Config
 ) -> Object | Finding:
     """The sidecar's configuration, or why it would not start with it."""
     lease = chosen.injection.lease
@@ -168,7 +168,7 @@ def credentials_volume(chosen: Registries) -> Object | None:
     return {"name": CREDENTIALS, "projected": {"sources": sources}} if sources else None
 
 
-def _authorities_source(known: Known, file: str) -> Object:
+def _authorities_source(known: RegistryTarget, file: str) -> Object:
     item = {"key": names.AUTHORITIES_KEY, "path": file}
     return {"configMap": {"name": known.authorities, "items": [item], "optional": True}}
 
@@ -217,18 +217,18 @@ def container(
 
 def _resources(wished: SidecarResources, usual: Mapping[str, Any]) -> Object:
     """The usual requests and limits with those that are wished; each request within its limit."""
-    requests = {**usual.get("requests", {}), **_given(wished.requests)}
-    limits = {**usual.get("limits", {}), **_given(wished.limits)}
+    requests = {**usual.get("requests", {}), **_quantities(wished.requests)}
+    limits = {**usual.get("limits", {}), **_quantities(wished.limits)}
     for resource in requests.keys() & limits.keys():
         if amount(requests[resource]) > amount(limits[resource]):
-            if resource in _given(wished.limits):
+            if resource in _quantities(wished.limits):
                 requests[resource] = limits[resource]
             else:
                 limits[resource] = requests[resource]
     return {"requests": requests, "limits": limits}
 
 
-def _given(quantities: Quantities) -> dict[str, str]:
+def _quantities(quantities: Quantities) -> dict[str, str]:
     found = {"cpu": quantities.cpu, "memory": quantities.memory}
     return {resource: each for resource, each in found.items() if each is not None}
 
@@ -258,7 +258,7 @@ def _volume() -> Object:
     return {"name": VOLUME, "downwardAPI": {"items": items}}
 
 
-class Made(msgspec.Struct, frozen=True):
+class PodParts(msgspec.Struct, frozen=True):
     """Parts for a pod, their hash, and what is worth knowing of them."""
 
     parts: Parts
@@ -273,7 +273,7 @@ def parts_for(
     version: str,
     notes: tuple[Finding, ...],
     credentials: Object | None = None,
-) -> Made:
+) -> PodParts:
     """All parts for a pod that has none of ours, with the annotation that tells of them.
 
     `credentials` is the volume with CAs and token; `None`: there is none.
@@ -287,13 +287,13 @@ def parts_for(
         result="injected",
         hash=digest,
         reasons=tuple(dict.fromkeys(each.reason.code for each in found)),
-        drain=_drain_said(pod, held),
+        drain=_drain_text(pod, held),
         default=DEFAULT_CONTAINER not in pods.annotations_of(pod),
         own_label=INJECTED_LABEL in pods.labels_of(pod),
         was=empty_parts(pod),
     )
     status = _with_hooks(pod, status, held)
-    if len(status.hooks) < len(_unhooked(pod, held)):
+    if len(status.hooks) < len(_containers_without_hook(pod, held)):
         found = (*found, Finding(reasons.HOOKS_LEFT_OUT))
     annotations = {STATUS: encode(status)}
     if status.default:
@@ -305,7 +305,7 @@ def parts_for(
         hooks=frozenset(status.hooks),
         hold_s=held.granted_s,
     )
-    return Made(parts, digest, found)
+    return PodParts(parts, digest, found)
 
 
 def skip_parts(pod: Mapping[str, Any], code: str, version: str) -> Parts:
@@ -317,7 +317,7 @@ def skip_parts(pod: Mapping[str, Any], code: str, version: str) -> Parts:
     return Parts(annotations={STATUS: encode(status)})
 
 
-def _unhooked(pod: Mapping[str, Any], held: Drain) -> list[Object]:
+def _containers_without_hook(pod: Mapping[str, Any], held: Drain) -> list[Object]:
     """Containers to be held that have no hook of their own; proxies of a mesh among them.
 
     Without its proxy an application that is held could not be called.
@@ -328,7 +328,7 @@ def _unhooked(pod: Mapping[str, Any], held: Drain) -> list[Object]:
 
 def _with_hooks(pod: Mapping[str, Any], status: Status, held: Drain) -> Status:
     """A status with hooks for as many containers as can be noted in it."""
-    for each in _unhooked(pod, held):
+    for each in _containers_without_hook(pod, held):
         name = each["name"]
         lifecycle = pods.mapping(each.get("lifecycle"))
         was = dict(status.was)
@@ -347,16 +347,16 @@ def _with_hooks(pod: Mapping[str, Any], status: Status, held: Drain) -> Status:
 
 def _drain_notes(pod: Mapping[str, Any], held: Drain) -> tuple[Finding, ...]:
     found = []
-    if held.granted_s < held.asked_s:
-        said = f"{held.granted_s} s of {held.asked_s} s are granted"
+    if held.granted_s < held.requested_s:
+        said = f"{held.granted_s} s of {held.requested_s} s are granted"
         found.append(Finding(reasons.DRAIN_CUT, said))
-    kept = [each["name"] for each in _hooked(pod)]
+    kept = [each["name"] for each in _containers_with_hook(pod)]
     if kept:
         found.append(Finding(reasons.APP_HOOK_KEPT, ", ".join(kept[:5])))
     return tuple(found)
 
 
-def _hooked(pod: Mapping[str, Any]) -> list[Object]:
+def _containers_with_hook(pod: Mapping[str, Any]) -> list[Object]:
     return [
         each
         for each in pods.items(pod, "containers")
@@ -364,7 +364,7 @@ def _hooked(pod: Mapping[str, Any]) -> list[Object]:
     ]
 
 
-def _drain_said(pod: Mapping[str, Any], held: Drain) -> str:
-    if held.granted_s and not _unhooked(pod, held):
+def _drain_text(pod: Mapping[str, Any], held: Drain) -> str:
+    if held.granted_s and not _containers_without_hook(pod, held):
         return "app hook kept"
-    return f"granted {held.granted_s} of {held.asked_s}"
+    return f"granted {held.granted_s} of {held.requested_s}"

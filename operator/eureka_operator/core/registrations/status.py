@@ -49,7 +49,7 @@ def status(
         "observedGeneration": generation,
         "instances": len(held),
         "up": sum(each.status == UP for each in held),
-        "conditions": [_condition(generation, _synced(leases, findings), before, now)],
+        "conditions": [_condition(generation, _sync_condition(leases, findings), before, now)],
     }
     if apps := _apps(held):
         found["app"] = apps
@@ -84,7 +84,7 @@ def condition(found: Object) -> Object:
     return next((each for each in conditions if each.get("type") == SYNCED), {})
 
 
-def _synced(leases: Sequence[Lease], findings: Sequence[Finding]) -> tuple[str, Finding]:
+def _sync_condition(leases: Sequence[Lease], findings: Sequence[Finding]) -> tuple[str, Finding]:
     if findings:
         said = "; ".join(dict.fromkeys(each.message for each in findings))
         return "False", Finding(findings[0].reason, said[:1024])

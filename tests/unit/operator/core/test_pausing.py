@@ -10,14 +10,14 @@ from eureka_operator.core.instances import Instance
 from eureka_operator.core.pausing import (
     Changes,
     ClusterName,
-    Held,
     Lift,
+    RegistryInstance,
     changes,
-    inherited,
+    inherited_override,
     is_concerned,
     new_pauses,
-    paused_event,
-    resumed_event,
+    pause_event,
+    resume_event,
 )
 from eureka_operator.core.pods import Pod
 
@@ -32,18 +32,20 @@ def pod(*, paused: bool, record: str = "", uid: str = "uid-1") -> Pod:
     return Pod(uid=uid, namespace="shop", name="orders-1", paused=paused, paused_by_operator=record)
 
 
-def held(cluster: ClusterName = PROD, **rest: Any) -> Held:  # noqa: ANN401 - fields of one type
+def held(cluster: ClusterName = PROD, **rest: Any) -> RegistryInstance:  # noqa: ANN401 - fields of one type
     """Its instance, as a registry holds it: UP unless something else is said."""
     fields = {"app": "ORDERS", "id": "orders-1", "pod_uid": "uid-1", "pod": "orders-1"}
-    return Held(cluster, Instance(**{**fields, "namespace": "shop", "status": "UP", **rest}))
+    return RegistryInstance(
+        cluster, Instance(**{**fields, "namespace": "shop", "status": "UP", **rest})
+    )
 
 
-def overridden(cluster: ClusterName = PROD, status: str = "OUT_OF_SERVICE") -> Held:
+def overridden(cluster: ClusterName = PROD, status: str = "OUT_OF_SERVICE") -> RegistryInstance:
     """Its instance with an override."""
     return held(cluster, status=status, overridden=status)
 
 
-def recorded(*instances: Held) -> str:
+def recorded(*instances: RegistryInstance) -> str:
     """The annotation once the operator has paused these."""
     found = changes(pod(paused=True), instances, BOTH)
     assert found.record
@@ -135,7 +137,7 @@ def test_what_is_on_record_is_not_changed_by_a_claim() -> None:
 
 def test_override_that_a_successor_has_inherited_is_lifted() -> None:
     """It registered under the id of a paused pod that is gone: a registry keeps overrides."""
-    found = changes(pod(paused=False), [overridden()], BOTH, [inherited(overridden())])
+    found = changes(pod(paused=False), [overridden()], BOTH, [inherited_override(overridden())])
 
     assert found.lifts == (Lift(overridden(), "UNKNOWN"),)
     assert found.record
@@ -247,10 +249,10 @@ def test_events_name_instance_and_cluster() -> None:
     """They are read with `kubectl describe pod`."""
     lift = Lift(overridden(), "UP")
 
-    assert paused_event(held()).message == (
+    assert pause_event(held()).message == (
         "ORDERS/orders-1 is OUT_OF_SERVICE in EurekaCluster prod/eureka: the pod has the"
         " annotation eurekube.io/paused"
     )
-    assert resumed_event(lift).message == (
+    assert resume_event(lift).message == (
         "ORDERS/orders-1 is no longer paused in EurekaCluster prod/eureka"
     )

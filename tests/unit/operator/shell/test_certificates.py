@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from eureka_operator.core.certificates import INJECTOR_AUTHORITY, SETTLE_S, Held, service_names
+from eureka_operator.core.certificates import (
+    INJECTOR_AUTHORITY,
+    SETTLE_S,
+    SecretContent,
+    service_names,
+)
 from eureka_operator.shell.certificates import (
     BUNDLE_MANAGER,
     Certificates,
@@ -84,7 +89,7 @@ async def replica() -> AsyncIterator[Replica]:
         yield Replica(api, client)
 
 
-def held(replica: Replica) -> Held:
+def held(replica: Replica) -> SecretContent:
     """What the Secret holds."""
     return read(texts_of(replica.api.objects[SECRET]), INJECTOR_AUTHORITY)
 

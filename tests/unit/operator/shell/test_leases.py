@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from eureka_operator.core.pods import Peer
-from eureka_operator.core.registrations.held import read_held
+from eureka_operator.core.registrations.held import read_registered
 from eureka_operator.core.registrations.sources import Address
-from eureka_operator.core.registrations.wanted import Key, Wanted
+from eureka_operator.core.registrations.wanted import DesiredInstance, Key
 from eureka_operator.shell.leases import Leases
 from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.registry import session
@@ -67,7 +67,7 @@ async def world(*peers: Peer, now_ms: Any = None, may_act: bool = True) -> Async
             await asyncio.gather(task, return_exceptions=True)
 
 
-def instance(spec: dict[str, Any] = SERVICE, *, ready: bool = True) -> Wanted:
+def instance(spec: dict[str, Any] = SERVICE, *, ready: bool = True) -> DesiredInstance:
     """What is wanted."""
     (each,) = found(spec, slice_of("db", Address("10.1.0.1", ready))).instances.values()
     return each
@@ -195,9 +195,9 @@ async def test_lease_of_a_former_leader_is_renewed_and_not_registered() -> None:
             await until(peer, "UP")
         clock = Clock()
         async with world(at(peer), now_ms=clock) as found_:
-            listed = await found_.leases.whole_list(PROD, "")
+            listed = await found_.leases.full_list(PROD, "")
             assert listed is not None
-            held = read_held(listed[1], PLACE.cluster_uid)
+            held = read_registered(listed[1], PLACE.cluster_uid)
             found_.leases.want(PROD, "u", instance(), held[KEY])
             (entry,) = found_.leases
             assert entry.lease.settled
@@ -209,7 +209,7 @@ async def test_lease_of_a_former_leader_is_renewed_and_not_registered() -> None:
 
             await eventually(is_renewed, expected=True)
             assert not any(each.startswith("register") for each in found_.requests())
-            assert await found_.leases.whole_list(PROD, listed[0]) is None
+            assert await found_.leases.full_list(PROD, listed[0]) is None
 
 
 async def test_lease_that_nobody_knows_is_removed() -> None:
@@ -219,9 +219,9 @@ async def test_lease_that_nobody_knows_is_removed() -> None:
             former.leases.want(PROD, "u", instance())
             await until(peer, "UP")
         async with world(at(peer)) as found_:
-            listed = await found_.leases.whole_list(PROD, "")
+            listed = await found_.leases.full_list(PROD, "")
             assert listed is not None
-            (held,) = read_held(listed[1], PLACE.cluster_uid).values()
-            found_.leases.remove_unwanted(PROD, held)
+            (held,) = read_registered(listed[1], PLACE.cluster_uid).values()
+            found_.leases.remove_registered(PROD, held)
 
             await until(peer, None)

@@ -12,7 +12,7 @@ from aiohttp.test_utils import RawTestServer
 
 from eureka_operator.shell import registry as module
 from eureka_operator.shell.registry import Listing, Registry, RegistryError, session
-from eureka_operator.shell.ways import Way
+from eureka_operator.shell.ways import PeerSecurity
 from eureka_sidecar.core import document as sidecar
 from eureka_sidecar.core.document import quoted
 from eureka_sidecar.core.downward import Wishes
@@ -165,7 +165,7 @@ async def test_reason_of_a_refusal_is_the_registrys_own(tmp_path: Path) -> None:
     request = Request(Operation.REMOVE, 0, "DELETE", "/eureka/apps/BILLING/i", b"")
     file = str(write_policy(tmp_path))
     async with secured(auth_file=file) as peer, session() as connections:
-        way = Way(None, "", bearer(TOKEN))
+        way = PeerSecurity(None, "", bearer(TOKEN))
         registry = Registry(connections, "127.0.0.1", peer.port, way)
         answer = await registry.exchange(request)
         with pytest.raises(

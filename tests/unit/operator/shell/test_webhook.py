@@ -25,7 +25,7 @@ from eureka_operator.shell.webhook import (
     Limits,
     Verdict,
     Webhook,
-    pages,
+    serve_pages,
 )
 from support.certified import HOST, Certified, configuration
 
@@ -81,7 +81,7 @@ async def judging(
     metrics, leaf = InjectorMetrics(), ServedLeaf(HOST, clock=lambda: replica.passed_s)
     replica = Replica(Webhook(judge, metrics, limits), metrics, leaf)
     leaf.consider(certified.secret(), configuration(certified.bundle))
-    async with replica.webhook.serving("127.0.0.1", 0, leaf.listening) as port:
+    async with replica.webhook.serve("127.0.0.1", 0, leaf.listening) as port:
         replica.port = port
         async with Client(port, certified.bundle) as client:
             yield replica, client
@@ -331,7 +331,7 @@ async def test_pages_of_health_and_metrics() -> None:
     metrics = InjectorMetrics()
     metrics.answer(INJECTED, 0.001, 300)
     async with (
-        pages("127.0.0.1", 0, lambda: problems[0], metrics) as port,
+        serve_pages("127.0.0.1", 0, lambda: problems[0], metrics) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
     ):
         answers = []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.config import RegistryTarget
 from eureka_operator.core.injection.reasons import Finding
 from eureka_operator.core.injection.registries import Registries, registries
 from unit.operator.core.injection.shapes import config, registry
@@ -11,7 +11,7 @@ _SHOP = {"metadata": {"name": "shop"}}
 _JAVA = ("http://java:8761/eureka/",)
 
 
-def _found(wished: tuple[Any, ...], *known: Known, **rest: Any) -> Registries | str:  # noqa: ANN401 - fields of a config
+def _found(wished: tuple[Any, ...], *known: RegistryTarget, **rest: Any) -> Registries | str:  # noqa: ANN401 - fields of a config
     found = registries(wished, _SHOP, config(registries=known, **rest))
     return f"{found.reason.code}: {found.detail}" if isinstance(found, Finding) else found
 
