@@ -153,7 +153,7 @@ async def run(options: InjectorOptions) -> int:
 
 
 @asynccontextmanager
-async def serve(options: InjectorOptions, way: Configuration) -> AsyncIterator[Replica]:
+async def serve(options: InjectorOptions, connection: Configuration) -> AsyncIterator[Replica]:
     """Listen while the block runs; nothing is known, and nobody ready, before `wait_for_end`.
 
     Raises:
@@ -161,7 +161,7 @@ async def serve(options: InjectorOptions, way: Configuration) -> AsyncIterator[R
     """
     injector = Injector(options)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(Client(way, may_write=lambda: False))
+        client = await stack.enter_async_context(Client(connection, may_write=lambda: False))
         why_not, metrics = injector.why_not_ready, injector.metrics
         plain = serve_pages(options.host, options.health_port, why_not, metrics)
         secure = injector.webhook.serve(options.host, options.port, injector.leaf.listening)
@@ -214,5 +214,5 @@ def _version_of(document: Object) -> tuple[int, int]:
     return major, minor
 
 
-def _unchanged(found: Object) -> Object:
-    return found
+def _unchanged(body: Object) -> Object:
+    return body

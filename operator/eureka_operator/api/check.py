@@ -41,7 +41,7 @@ def without_nulls(node: Any) -> Any:  # noqa: ANN401 - a document as it was read
 def object_problems(
     node: Mapping[str, Any],
     expected: Mapping[str, str],
-    whole: inspect.Type,
+    schema: inspect.Type,
     metadata: inspect.Type,
     *,
     strict: bool,
@@ -50,7 +50,7 @@ def object_problems(
     for field, value in expected.items():
         if node.get(field, value) != value:
             yield Problem(field, f"{node[field]} is not known here: write {value}")
-    yield from problems(node, whole, strict=strict)
+    yield from problems(node, schema, strict=strict)
     if isinstance(node.get("metadata"), Mapping):
         yield from problems(node["metadata"], metadata, "metadata")
 

@@ -140,27 +140,27 @@ def _refuse(path: str, problems: list[Problem] | tuple[Problem, ...]) -> int:
     return _WRONG
 
 
-def _print(flags: argparse.Namespace, observed: Observed, planned: Plan) -> None:
-    seen = preview(observed, planned)
+def _print(flags: argparse.Namespace, observed: Observed, result: Plan) -> None:
+    seen = preview(observed, result)
     if flags.output == "yaml":
-        sys.stdout.write(yaml.dump_all(planned.objects, Dumper=_Dumper, sort_keys=False))
+        sys.stdout.write(yaml.dump_all(result.objects, Dumper=_Dumper, sort_keys=False))
     elif flags.output == "json":
-        document = {**msgspec.to_builtins(seen), "objects": list(planned.objects)}
+        document = {**msgspec.to_builtins(seen), "objects": list(result.objects)}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         _print_text(observed.cluster, seen, live=flags.live)
 
 
-def _print_text(cluster: Cluster, seen: Preview, *, live: bool) -> None:
+def _print_text(cluster: Cluster, outlook: Preview, *, live: bool) -> None:
     console = Console(highlight=False)
     console.print(f"{KIND} [bold]{cluster.namespace}/{cluster.name}[/bold]")
-    if seen.paused:
+    if outlook.paused:
         console.print("paused: nothing is done until spec.paused and the annotation are gone")
-    elif seen.rows:
-        console.print(_table(seen.rows))
+    elif outlook.rows:
+        console.print(_table(outlook.rows))
     else:
         console.print("nothing to do: everything is as the file asks for")
-    for line in _consequences(seen):
+    for line in _consequences(outlook):
         console.print(line)
     if not live:
         console.print("without --live: as if nothing of it existed yet", style="dim")
@@ -188,17 +188,17 @@ def _value_text(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def _consequences(seen: Preview) -> list[str]:
+def _consequences(outlook: Preview) -> list[str]:
     lines = []
-    if seen.joining:
-        lines.append(f"[green]start[/green]: {', '.join(seen.joining)}")
-    if seen.leaving:
+    if outlook.joining:
+        lines.append(f"[green]start[/green]: {', '.join(outlook.joining)}")
+    if outlook.leaving:
         lines.append(
-            f"[red]leave[/red]: {', '.join(seen.leaving)}; each when the others hold all it took"
+            f"[red]leave[/red]: {', '.join(outlook.leaving)}; each when the others hold all it took"
         )
-    if seen.restarting:
-        order = ", then ".join(seen.restarting)
+    if outlook.restarting:
+        order = ", then ".join(outlook.restarting)
         lines.append(f"[yellow]restart[/yellow], one after the other: {order}")
-    if seen.reloading:
-        lines.append(f"[green]reload[/green] without a restart: {', '.join(seen.reloading)}")
+    if outlook.reloading:
+        lines.append(f"[green]reload[/green] without a restart: {', '.join(outlook.reloading)}")
     return lines

@@ -233,7 +233,7 @@ def _join(sentences: Sequence[str]) -> str:
 
 
 def with_times(
-    found: Sequence[Condition], before: Sequence[dict[str, Any]], generation: int, now: str
+    conditions: Sequence[Condition], before: Sequence[dict[str, Any]], generation: int, now: str
 ) -> list[dict[str, Any]]:
     """Conditions as the object has them: the time of a status that did not change stays."""
     times = {each["type"]: (each["status"], each["lastTransitionTime"]) for each in before}
@@ -246,7 +246,7 @@ def with_times(
             "reason": each.reason,
             "message": each.message,
         }
-        for each in found
+        for each in conditions
     ]
 
 

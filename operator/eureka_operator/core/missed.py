@@ -80,21 +80,23 @@ def uninjected_pods(
 
 
 def evictions(
-    found: Iterable[UninjectedPod], injected: Iterable[Pod], evicted: Mapping[str, datetime]
+    pods: Iterable[UninjectedPod],
+    injected_pods: Iterable[Pod],
+    last_evictions: Mapping[str, datetime],
 ) -> list[UninjectedPod]:
     """Which of these pods may be evicted now: of each owner at most one, the oldest.
 
     Args:
-        found: all pods without their sidecar.
-        injected: all pods that have one.
-        evicted: by uid of the owner, when a pod of it was last evicted.
+        pods: all pods without their sidecar.
+        injected_pods: all pods that have one.
+        last_evictions: by uid of the owner, when a pod of it was last evicted.
     """
     siblings: dict[str, list[Pod]] = defaultdict(list)
-    for pod in injected:
+    for pod in injected_pods:
         siblings[pod.owner].append(pod)
     newest = _newest(pod for each in siblings.values() for pod in each)
     without: dict[str, list[UninjectedPod]] = defaultdict(list)
-    for each in found:
+    for each in pods:
         if each.owner_kind not in _NOT_EVICTED:
             without[each.pod.owner].append(each)
     chosen = []
@@ -102,8 +104,8 @@ def evictions(
         others = siblings[owner]
         first = min(group, key=lambda each: (_creation_s(each.pod), each.pod.name))
         is_proved = newest > _creation_s(first.pod)
-        if owner in evicted:
-            is_proved = is_proved and _newest(others) >= int(evicted[owner].timestamp())
+        if owner in last_evictions:
+            is_proved = is_proved and _newest(others) >= int(last_evictions[owner].timestamp())
         if is_proved and all(pod.ready and not pod.deleting for pod in _all(group, others)):
             chosen.append(first)
     return chosen

@@ -25,7 +25,8 @@ Two overrides that the operator did not make are on record as well, or nobody mi
 * One that appears while the pod is paused is the sidecar's, which was quicker, or has registered
   with it. The sidecar lifts it, unless it was down when the annotation was removed (`new_pauses`).
 * One that is on record for a pod that is gone, and that its successor under this name has inherited
-  by registering under the same id: a StatefulSet's pod whose lease nobody removed (`inherited_override`).
+  by registering under the same id: a StatefulSet's pod whose lease nobody removed
+  (`inherited_override`).
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class RegistryInstance(NamedTuple):
 class Lift(NamedTuple):
     """An override that is to be lifted, and the status that the instance has from then on."""
 
-    held: RegistryInstance
+    instance: RegistryInstance
     status: str
 
 
@@ -112,24 +113,24 @@ class Changes(NamedTuple):
 
 def changes(
     pod: Pod,
-    held: Iterable[RegistryInstance],
-    read: frozenset[ClusterName],
-    claimed: Iterable[Override] = (),
+    instances: Iterable[RegistryInstance],
+    readable: frozenset[ClusterName],
+    claims: Iterable[Override] = (),
 ) -> Changes:
     """What makes registries show a pod as its annotation wishes.
 
     Args:
         pod: the pod.
-        held: its instances, by uid, in all registries.
-        read: EurekaClusters whose registries were read; what is recorded of others stays.
-        claimed: overrides that are to be on record, too (`new_pauses`, `inherited_override`).
+        instances: its instances, by uid, in all registries.
+        readable: EurekaClusters whose registries were read; what is recorded of others stays.
+        claims: overrides that are to be on record, too (`new_pauses`, `inherited_override`).
     """
-    found = {each.key: each for each in held}
+    found = {each.key: each for each in instances}
     recorded = {each.key: each for each in recorded_overrides(pod)}
     kept = {
         key: each
-        for key, each in {**{each.key: each for each in claimed}, **recorded}.items()
-        if pod.paused or each.cluster not in read or _is_lifted_next(found.get(key))
+        for key, each in {**{each.key: each for each in claims}, **recorded}.items()
+        if pod.paused or each.cluster not in readable or _is_lifted_next(found.get(key))
     }
     overrides = [each for each in found.values() if pod.paused and _may_be_paused(each.instance)]
     for each in overrides:
@@ -148,30 +149,30 @@ def changes(
 
 
 def new_pauses(
-    held: Iterable[RegistryInstance],
+    instances: Iterable[RegistryInstance],
     before: Iterable[RegistryInstance],
-    read_before: frozenset[ClusterName],
+    readable: frozenset[ClusterName],
 ) -> list[Override]:
     """The overrides of a paused pod that were not there when its registries were read last.
 
     Args:
-        held: its instances, by uid, in all registries.
+        instances: its instances, by uid, in all registries.
         before: the same when they were read last.
-        read_before: EurekaClusters whose registries were read then.
+        readable: EurekaClusters whose registries were read then.
     """
     earlier = {each.key: each.instance for each in before}
     return [
         _override(each, earlier.get(each.key, each.instance))
-        for each in held
+        for each in instances
         if _is_out_of_service(each)
-        and each.cluster in read_before
+        and each.cluster in readable
         and (each.key not in earlier or earlier[each.key].overridden == UNKNOWN)
     ]
 
 
-def inherited_override(held: RegistryInstance) -> Override:
+def inherited_override(instance: RegistryInstance) -> Override:
     """The override of a pod that is gone, as that of the one which has its lease now."""
-    return _override(held, held.instance)
+    return _override(instance, instance.instance)
 
 
 def is_concerned(pod: Pod) -> bool:
@@ -179,21 +180,21 @@ def is_concerned(pod: Pod) -> bool:
     return pod.paused or bool(pod.paused_by_operator)
 
 
-def pause_event(held: RegistryInstance) -> Event:
+def pause_event(instance: RegistryInstance) -> Event:
     """What is said of an override, with the pod."""
-    where = f"{held.instance} is OUT_OF_SERVICE in EurekaCluster {held.cluster}"
+    where = f"{instance.instance} is OUT_OF_SERVICE in EurekaCluster {instance.cluster}"
     said = f"{where}: the pod has the annotation {PAUSED}"
     return Event(NORMAL, "Paused", said)
 
 
 def resume_event(lift: Lift) -> Event:
     """What is said of its end."""
-    said = f"{lift.held.instance} is no longer paused in EurekaCluster {lift.held.cluster}"
+    said = f"{lift.instance.instance} is no longer paused in EurekaCluster {lift.instance.cluster}"
     return Event(NORMAL, "Resumed", said)
 
 
-def _override(held: RegistryInstance, was: Instance) -> Override:
-    cluster, app, name = held.key
+def _override(registry_instance: RegistryInstance, was: Instance) -> Override:
+    cluster, app, name = registry_instance.key
     return Override(cluster=cluster, app=app, id=name, was=was.status)
 
 
@@ -202,13 +203,13 @@ def _may_be_paused(instance: Instance) -> bool:
     return instance.overridden == UNKNOWN and instance.status != OUT_OF_SERVICE
 
 
-def _is_lifted_next(held: RegistryInstance | None) -> bool:
+def _is_lifted_next(instance: RegistryInstance | None) -> bool:
     """Whether an override that is on record is still there, and still ours."""
-    return held is not None and _is_out_of_service(held)
+    return instance is not None and _is_out_of_service(instance)
 
 
-def _is_out_of_service(held: RegistryInstance) -> bool:
-    return held.instance.overridden == OUT_OF_SERVICE
+def _is_out_of_service(instance: RegistryInstance) -> bool:
+    return instance.instance.overridden == OUT_OF_SERVICE
 
 
 def _status_after(instance: Instance, was: str) -> str:

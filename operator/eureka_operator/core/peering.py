@@ -169,7 +169,7 @@ def alias(cluster: Cluster, number: int) -> str:
     return f"{cluster.spec.peers.dns_prefix}{number}"
 
 
-def peer_list(observed: Observed, taken: Sequence[Seat], domain: str) -> PeerList:
+def peer_list(observed: Observed, seats: Sequence[Seat], domain: str) -> PeerList:
     """What `peers.json` has to say, with a new generation if it says something new."""
     cluster = observed.cluster
     previous = _previous(observed)
@@ -181,11 +181,11 @@ def peer_list(observed: Observed, taken: Sequence[Seat], domain: str) -> PeerLis
             seat.zone,
             _state(seat, observed.pods.get(seat.pod), before.get(seat.pod)),
         )
-        for seat in taken
+        for seat in seats
         if _is_listed(observed, seat, known=seat.pod in before)
     ]
     found = PeerList(
-        names={seat.pod: alias(cluster, seat.number) for seat in taken},
+        names={seat.pod: alias(cluster, seat.number) for seat in seats},
         peers=(*listed, *_outside(cluster.spec.peers.extra_peer_urls)),
     )
     reported = [each.generation for pod in observed.pods if (each := observed.report(pod))]

@@ -193,7 +193,7 @@ def kind_and_name(step: Step) -> Ref:
 def _objects(
     observed: Observed,
     environment: Environment,
-    taken: Sequence[Seat],
+    seats: Sequence[Seat],
     files: tuple[Configuration, PeerList],
     sets: Sequence[Object],
 ) -> Iterator[Object]:
@@ -202,7 +202,7 @@ def _objects(
     yield access.service_account(cluster)
     yield services.headless_service(cluster)
     yield services.client_service(cluster)
-    yield from (services.alias_service(cluster, seat) for seat in taken)
+    yield from (services.alias_service(cluster, seat) for seat in seats)
     yield config_map(cluster, *files, {**tls.files(observed), **auth.files(observed)})
     if (trust := tls.trust(observed)) is not None:
         yield trust

@@ -66,8 +66,8 @@ def preview(observed: Observed, plan: Plan) -> Preview:
     if is_paused(cluster):
         return Preview(paused=True)
 
-    def peer_names(taken: Sequence[Seat]) -> tuple[str, ...]:
-        return tuple(f"{alias(cluster, seat.number)} ({seat.pod})" for seat in taken)
+    def peer_names(seats: Sequence[Seat]) -> tuple[str, ...]:
+        return tuple(f"{alias(cluster, seat.number)} ({seat.pod})" for seat in seats)
 
     running = [seat for seat in plan.seats if seat.pod in observed.pods]
     staying = [seat for seat in running if seat.wanted]

@@ -30,22 +30,22 @@ class References:
     """What events on clusters have said so far."""
 
     def __init__(self) -> None:
-        self._named: dict[Place, frozenset[Place]] = {}
-        self._seen: dict[Place, tuple[str, int]] = {}
+        self._remote_clusters: dict[Place, frozenset[Place]] = {}
+        self._known: dict[Place, tuple[str, int]] = {}
         """Uid and generation of each cluster that is there."""
 
     def take(self, document: Object, *, deleted: bool) -> list[Place]:
         """Take over an event; the clusters whose remote region came, changed or went with it."""
         metadata = document["metadata"]
         place = (str(metadata["namespace"]), str(metadata["name"]))
-        before = self._seen.pop(place, None)
-        self._named.pop(place, None)
+        before = self._known.pop(place, None)
+        self._remote_clusters.pop(place, None)
         if not deleted:
-            self._seen[place] = (str(metadata["uid"]), int(metadata["generation"]))
+            self._known[place] = (str(metadata["uid"]), int(metadata["generation"]))
             cluster = read(document)
-            self._named[place] = frozenset(
+            self._remote_clusters[place] = frozenset(
                 remote_clusters(cluster) if isinstance(cluster, Cluster) else ()
             )
-        if before == self._seen.get(place):
+        if before == self._known.get(place):
             return []
-        return sorted(each for each, others in self._named.items() if place in others)
+        return sorted(each for each, others in self._remote_clusters.items() if place in others)

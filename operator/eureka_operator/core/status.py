@@ -166,9 +166,9 @@ def _ongoing_changes(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]
     if any(kind_of(step.body) is STATEFUL_SET for step in made):
         yield "Creating", "objects are being made"
     for scale in plan.scales:
-        if scale.now != scale.wanted:
+        if scale.now != scale.target:
             waits = "; ".join(scale.waits_for)
-            yield "ScalingDown", f"{scale.name} goes from {scale.now} to {scale.wanted}: {waits}"
+            yield "ScalingDown", f"{scale.name} goes from {scale.now} to {scale.target}: {waits}"
     for seat in plan.seats:
         if not seat.wanted and seat.pod in observed.pods:
             yield "ScalingDown", f"{alias(observed.cluster, seat.number)} is going"
@@ -176,7 +176,7 @@ def _ongoing_changes(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]
     missing = [seat for seat in wanted_pods if seat.pod not in observed.pods]
     if missing:
         listed = ", ".join(alias(observed.cluster, seat.number) for seat in missing)
-        refused = f": {observed.refused_pods}" if observed.refused_pods else ""
+        refused = f": {observed.pod_creation_error}" if observed.pod_creation_error else ""
         yield "ScalingUp", f"waiting for the pods of {listed}{refused}"
     yield from _ongoing_rollout(observed, plan)
 
@@ -230,8 +230,8 @@ def _unready_reasons(observed: Observed, wanted: Sequence[Seat]) -> Iterator[str
         if pod is not None and (pod.trouble or not pod.ready):
             yield f"{name}: {_why_not_ready(observed, pod)}"
     yield from secured.troubles(observed)
-    if observed.refused_pods:
-        yield observed.refused_pods
+    if observed.pod_creation_error:
+        yield observed.pod_creation_error
 
 
 def _why_not_ready(observed: Observed, pod: Pod) -> str:
@@ -240,7 +240,7 @@ def _why_not_ready(observed: Observed, pod: Pod) -> str:
     return "; ".join(said) or (report.why if report else None) or "starting"
 
 
-def _phase(facts: Facts, found: Sequence[Condition]) -> str:
+def _phase(facts: Facts, conditions: Sequence[Condition]) -> str:
     """One word for people; programs look at conditions."""
     if facts.paused:
         return "Paused"
@@ -254,7 +254,7 @@ def _phase(facts: Facts, found: Sequence[Condition]) -> str:
         return "Hibernated"
     if facts.ready < facts.wanted:
         return "Degraded" if facts.ready else "Starting"
-    return "Ready" if found[0].status == TRUE else "Converging"
+    return "Ready" if conditions[0].status == TRUE else "Converging"
 
 
 def _peer(observed: Observed, seat: Seat, domain: str, now: str) -> dict[str, Any]:
@@ -262,7 +262,7 @@ def _peer(observed: Observed, seat: Seat, domain: str, now: str) -> dict[str, An
     name = alias(cluster, seat.number)
     pod, report = observed.pods.get(seat.pod), observed.report(seat.pod)
     lost = pod is not None and is_lost(observed, pod)
-    state = _state(seat, pod, report, lost=lost)
+    state = _state(seat, pod, report, is_lost=lost)
     before: dict[str, Any] = next(
         (p for p in cluster.status.get("peers", []) if p["name"] == name), {}
     )
@@ -288,14 +288,14 @@ def _stuck(report: Report) -> int:
     return sum(view.backlog for view in report.peers if view.lag_ms > _STUCK_MS)
 
 
-def _state(seat: Seat, pod: Pod | None, report: Report | None, *, lost: bool) -> str:
+def _state(seat: Seat, pod: Pod | None, report: Report | None, *, is_lost: bool) -> str:
     if not seat.wanted:
         return DRAINING
     if pod is None or not pod.ip:
         return "Failed" if pod is not None and pod.trouble and pod.node else "Pending"
     if pod.ready:
         return "Ready" if report is not None else "Unreachable"
-    if lost:
+    if is_lost:
         return "Unreachable"
     return "Failed" if pod.trouble else "Syncing"
 
@@ -311,7 +311,7 @@ def _version(observed: Observed) -> str:
     return ", ".join(sorted({report.software for report in reports if report.software}))
 
 
-def _endpoints(observed: Observed, taken: Sequence[Seat], domain: str) -> dict[str, Any]:
+def _endpoints(observed: Observed, seats: Sequence[Seat], domain: str) -> dict[str, Any]:
     """URLs to paste into clients' configuration; of a zone, its own peers first."""
     cluster = observed.cluster
     path = cluster.spec.peers.context_path or ""
@@ -320,7 +320,7 @@ def _endpoints(observed: Observed, taken: Sequence[Seat], domain: str) -> dict[s
         host = names.host(name, cluster.namespace, domain)
         return transport.service_url(observed, host, path)
 
-    by_zone = [(seat.zone, url(alias(cluster, seat.number))) for seat in taken if seat.wanted]
+    by_zone = [(seat.zone, url(alias(cluster, seat.number))) for seat in seats if seat.wanted]
     found: dict[str, Any] = {
         "internal": url(cluster.name),
         "defaultZone": ",".join(each for _, each in by_zone),

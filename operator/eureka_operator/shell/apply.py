@@ -55,11 +55,11 @@ class Outcome:
         self.settled: dict[str, tuple[str, str]] = {}
         self.failed: set[Ref] = set()
 
-    def add(self, done: _FinishedStep) -> None:
+    def add(self, finished: _FinishedStep) -> None:
         """Keep what was done, and what the object was then."""
-        self.done.append(done.step)
-        if done.live is not None:
-            metadata = done.live["metadata"]
+        self.done.append(finished.step)
+        if finished.live is not None:
+            metadata = finished.live["metadata"]
             mark = str(metadata.get("annotations", {}).get(names.DESIRED_HASH, ""))
             self.settled[metadata["uid"]] = (metadata["resourceVersion"], mark)
 

@@ -29,22 +29,24 @@ _log = logging.getLogger(__name__)
 class Authorities:
     """Keeps a ConfigMap in each namespace with pods of a cluster that has TLS.
 
-    `injected` gives the pods that have a sidecar, `None` while they are not all known. `changed` is
-    set by whoever sees another pod or EurekaCluster.
+    `injected_pods` gives the pods that have a sidecar, `None` while they are not all known.
+    `change_event` is set by whoever sees another pod or EurekaCluster.
     """
 
     def __init__(
         self,
         kube: Kube,
         view: View,
-        injected: Callable[[], list[Pod] | None],
-        changed: asyncio.Event,
+        injected_pods: Callable[[], list[Pod] | None],
+        change_event: asyncio.Event,
     ) -> None:
         self._kube = kube
         self._view = view
-        self._injected = injected
-        self._changed = changed
-        self._published = Mirror(CONFIG_MAP, _relevant_fields, labels=core.LABEL, tell=changed.set)
+        self._injected_pods = injected_pods
+        self._change_event = change_event
+        self._published = Mirror(
+            CONFIG_MAP, _relevant_fields, labels=core.LABEL, tell=change_event.set
+        )
         self._problems: dict[object, str] = {}
 
     async def run(self, client: Client) -> None:
@@ -52,7 +54,7 @@ class Authorities:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._published.follow(client))
             while True:
-                self._changed.clear()
+                self._change_event.clear()
                 try:
                     await self.turn()
                 except Exception as error:  # noqa: BLE001 - a fault here stops no other work
@@ -60,7 +62,7 @@ class Authorities:
                 await asyncio.sleep(_REST_S)
                 try:
                     async with asyncio.timeout(_LOOK_S):
-                        await self._changed.wait()
+                        await self._change_event.wait()
                 except TimeoutError:
                     continue
 
@@ -69,7 +71,7 @@ class Authorities:
 
         While pods or EurekaClusters are not all known, nothing is done.
         """
-        pods = self._injected()
+        pods = self._injected_pods()
         if pods is None or self._view.problem is not None or not self._published.complete:
             return
         wanted = core.places(pods, self._view.registries)
@@ -137,8 +139,8 @@ class Authorities:
             self._problems.pop(about, None)
 
 
-def _relevant_fields(found: Object) -> Object:
+def _relevant_fields(body: Object) -> Object:
     """What of a ConfigMap matters."""
-    metadata = found["metadata"]
+    metadata = body["metadata"]
     kept = {key: metadata[key] for key in ("uid", "labels") if key in metadata}
-    return {"metadata": kept, "data": found.get("data")}
+    return {"metadata": kept, "data": body.get("data")}

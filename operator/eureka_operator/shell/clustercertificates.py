@@ -141,20 +141,20 @@ class ClusterCertificates:
         memory.publication.note((each.fingerprint for each in there if each in ours), self._clock())
         return replace(self._certificate(cluster, secret), waits=plan.waits)
 
-    async def _with_clients(self, cluster: Cluster, found: Certificate) -> Certificate:
+    async def _with_clients(self, cluster: Cluster, certificate: Certificate) -> Certificate:
         """The same with who vouches for clients, if somebody else does than for peers."""
         name = cluster.spec.tls.ca_secret_name if cluster.spec.tls else None
         if name is None:
-            return found
+            return certificate
         texts = texts_of(await self._kube.get(SECRET, cluster.namespace, name))
         clients = texts.get(BUNDLE, "")
         if read_external({BUNDLE: clients}).authorities:
-            return replace(found, clients=clients)
+            return replace(certificate, clients=clients)
         said = (
             f"Secret {name} has no ca.crt that can be used: put there who vouches for clients'"
             " certificates; those that peers knew before are still taken"
         )
-        return replace(found, trouble=found.trouble or Trouble("ClientCAMissing", said))
+        return replace(certificate, trouble=certificate.trouble or Trouble("ClientCAMissing", said))
 
     def _certificate(self, cluster: Cluster, secret: Object | None) -> Certificate:
         """What a Secret holds for peers, whoever made it."""

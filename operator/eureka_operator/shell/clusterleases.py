@@ -40,12 +40,12 @@ class ClusterLeases:
     ) -> None:
         self._cluster = cluster
         self._leases = leases
-        self._unwanted = removals
+        self._removals = removals
         self._clock = clock
-        self._begun: set[str] = set()
+        self._since: set[str] = set()
         self._tag = ""
         self._next_read_s = 0.0
-        self._aside: dict[Key, float] = {}
+        self._postponed: dict[Key, float] = {}
         self._problem = ""
 
     async def compare(
@@ -64,10 +64,10 @@ class ClusterLeases:
         Returns:
             Registrations that wait, as no peer answers.
         """
-        new = {uid for uid, each in wanted.items() if each.instances} - self._begun
+        new = {uid for uid, each in wanted.items() if each.instances} - self._since
         held = await self._read(place, anew=bool(new))
         waiting = new if held is None else set()
-        self._begun = ((self._begun | new) & (wanted.keys() | unknown)) - waiting
+        self._since = ((self._since | new) & (wanted.keys() | unknown)) - waiting
         there = held or {}
         for uid in wanted.keys() - waiting:
             for key, each in wanted[uid].instances.items():
@@ -93,19 +93,19 @@ class ClusterLeases:
         return held
 
     def _unsure(
-        self, keys: set[Key], held: Mapping[Key, RegisteredInstance], unknown: frozenset[str]
+        self, keys: set[Key], former: Mapping[Key, RegisteredInstance], unknown: frozenset[str]
     ) -> dict[Owner, Unsure]:
         """What seems to be unwanted, by its registration."""
         now_s = self._clock()
-        self._aside = {key: end_s for key, end_s in self._aside.items() if end_s > now_s}
-        passed_over = keys | self._aside.keys()
+        self._postponed = {key: end_s for key, end_s in self._postponed.items() if end_s > now_s}
+        passed_over = keys | self._postponed.keys()
         here = self._leases.of(self._cluster)
         found: dict[Owner, Unsure] = defaultdict(lambda: ([], []))
         for key, entry in here.items():
             if key not in passed_over and entry.wanted is not None and entry.owner not in unknown:
                 owner = owner_of(self._cluster, entry.owner, entry.wanted)
                 found[owner][0].append(entry)
-        for key, each in held.items():
+        for key, each in former.items():
             if key not in passed_over | here.keys() and each.registration_uid not in unknown:
                 owner = Owner(
                     self._cluster, each.namespace, each.registration, each.registration_uid
@@ -118,7 +118,7 @@ class ClusterLeases:
         for owner, (entries, held) in unsure.items():
             instances = [each.wanted for each in entries if each.wanted is not None]
             try:
-                keys = await self._unwanted.removable(owner, instances, held, place)
+                keys = await self._removals.removable(owner, instances, held, place)
             except ApiError as error:
                 self._note(f"leases that seem to be unwanted are not removed now: {error}")
                 return
@@ -130,7 +130,7 @@ class ClusterLeases:
                     self._leases.remove_registered(self._cluster, each)
             until_s = self._clock() + _ASIDE_S
             kept = {each.key for each in entries} | {each.key for each in held}
-            self._aside |= dict.fromkeys(kept - keys, until_s)
+            self._postponed |= dict.fromkeys(kept - keys, until_s)
         self._problem = ""
 
     def _note(self, problem: str) -> None:

@@ -67,7 +67,7 @@ class Entry:
 class Leases:
     """All of them, over one session; `may_act` says whether we still lead.
 
-    `changed` is called when a registry has taken a change, or has refused one.
+    `on_change` is called when a registry has taken a change, or has refused one.
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class Leases:
         connections: Connections,
         metrics: Metrics,
         may_act: Callable[[], bool],
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
         now_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
     ) -> None:
         self._connections = connections
         self._metrics = metrics
         self._may_act = may_act
-        self._changed = changed
+        self._on_change = on_change
         self._now_ms = now_ms
         self._counters = Counters()
         self._entries: dict[ClusterName, dict[Key, Entry]] = defaultdict(dict)
@@ -89,7 +89,7 @@ class Leases:
         self._failed_ms: dict[Peer, int] = {}
         self._heap: list[tuple[int, int, Entry]] = []
         self._order = itertools.count()
-        self._woken = asyncio.Event()
+        self._wake_event = asyncio.Event()
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
 
     def __iter__(self) -> Iterator[Entry]:
@@ -135,7 +135,7 @@ class Leases:
         cluster: ClusterName,
         owner: str,
         wanted: DesiredInstance,
-        held: RegisteredInstance | None = None,
+        former: RegisteredInstance | None = None,
     ) -> None:
         """Have an instance registered as it is wanted.
 
@@ -143,11 +143,11 @@ class Leases:
             cluster: the EurekaCluster.
             owner: uid of the registration.
             wanted: the instance.
-            held: what the registry has of it from a former leader, if it was read just now.
+            former: what the registry has of it from a former leader, if it was read just now.
         """
         entry = self._entries[cluster].get(wanted.key)
         if entry is None:
-            self._begin(cluster, owner, wanted, held)
+            self._begin(cluster, owner, wanted, former)
             return
         if entry.closed_ms is not None:
             return  # it is wanted again; once it is removed it begins anew
@@ -167,12 +167,12 @@ class Leases:
             entry.lease.close(entry.closed_ms)
             self._schedule(entry)
 
-    def remove_registered(self, cluster: ClusterName, held: RegisteredInstance) -> None:
+    def remove_registered(self, cluster: ClusterName, instance: RegisteredInstance) -> None:
         """Remove what a registry holds, and nobody here knows."""
-        lease = self._lease(removable_instance(held), Content(held.status))
-        lease.adopt(Content(held.status), held.dirty_ms, self._now_ms())
-        entry = Entry(cluster, lease, held.registration_uid, None)
-        self._entries[cluster][held.key] = entry
+        lease = self._lease(removable_instance(instance), Content(instance.status))
+        lease.adopt(Content(instance.status), instance.dirty_ms, self._now_ms())
+        entry = Entry(cluster, lease, instance.registration_uid, None)
+        self._entries[cluster][instance.key] = entry
         self.remove(entry)
 
     async def run(self) -> None:
@@ -190,11 +190,11 @@ class Leases:
         cluster: ClusterName,
         owner: str,
         wanted: DesiredInstance,
-        held: RegisteredInstance | None,
+        former: RegisteredInstance | None,
     ) -> None:
         lease = self._lease(wanted.instance, wanted.content)
-        if held is not None:
-            lease.adopt(registered_content(held, wanted), held.dirty_ms, self._now_ms())
+        if former is not None:
+            lease.adopt(registered_content(former, wanted), former.dirty_ms, self._now_ms())
         entry = Entry(cluster, lease, owner, wanted)
         self._entries[cluster][wanted.key] = entry
         self._schedule(entry)
@@ -209,12 +209,12 @@ class Leases:
             return
         entry.wake_ms = max(wake_ms, least_ms)
         heapq.heappush(self._heap, (entry.wake_ms, next(self._order), entry))
-        self._woken.set()
+        self._wake_event.set()
 
     async def _next_due(self) -> None:
         """Return when the first one of the heap is due."""
         while True:
-            self._woken.clear()
+            self._wake_event.clear()
             wait_s = None
             if self._heap:
                 wait_s = (self._heap[0][0] - self._now_ms()) / 1_000
@@ -222,7 +222,7 @@ class Leases:
                     return
             try:
                 async with asyncio.timeout(wait_s):
-                    await self._woken.wait()
+                    await self._wake_event.wait()
             except TimeoutError:
                 return
 
@@ -269,7 +269,7 @@ class Leases:
         else:
             self._schedule(entry)
         if request.operation not in _QUIET or result is not Outcome.DONE:
-            self._changed()
+            self._on_change()
 
     def _is_over(self, entry: Entry) -> bool:
         """Whether a lease that is to be removed has ended by itself meanwhile."""
@@ -279,7 +279,7 @@ class Leases:
     def _drop(self, entry: Entry) -> None:
         if self._entries[entry.cluster].get(entry.key) is entry:
             del self._entries[entry.cluster][entry.key]
-        self._changed()
+        self._on_change()
 
     async def _answer(self, cluster: ClusterName, request: Request) -> Answer:
         answer = Answer(0, reason="no peer answers", sent=False)

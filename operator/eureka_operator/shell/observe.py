@@ -79,7 +79,7 @@ async def observe(
         foreign=foreign,
         pods=pods,
         reports=await _reports(pods),
-        refused_pods=await _pod_creation_error(kube, cluster, children),
+        pod_creation_error=await _pod_creation_error(kube, cluster, children),
         nodes={} if environment.namespaced else await _nodes(kube, pods),
         references=await _references(kube, cluster, environment.domain),
         templates=await _templates(kube, cluster, children),

@@ -117,8 +117,8 @@ class Pauser:
                 event = pause_event(held)
                 await self._kube.post_event(about, event.type, event.reason, event.message)
         for lift in wished.lifts:
-            app, name = lift.held.instance.app, lift.held.instance.id
-            registry = readings[lift.held.cluster].registry
+            app, name = lift.instance.instance.app, lift.instance.instance.id
+            registry = readings[lift.instance.cluster].registry
             if self._may_act() and await registry.lift(app, name, lift.status):
                 self._metrics.count_pause("resume")
                 event = resume_event(lift)

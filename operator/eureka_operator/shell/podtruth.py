@@ -85,7 +85,7 @@ class PodTruth:
         self._kube = kube
         self._metrics = metrics
         self._namespaces = frozenset(scope.namespaces)
-        self._ways = PeerSecurities(
+        self._securities = PeerSecurities(
             lambda namespace, name: kube.get(SECRET, namespace, name), scope.domain
         )
         self._now = now
@@ -107,7 +107,7 @@ class PodTruth:
     async def run(self, client: Client) -> None:
         """Do it for as long as this replica leads; watches use `client`."""
         async with session() as over, asyncio.TaskGroup() as group:
-            registries = Registries(Connections(over, self._ways), self._metrics)
+            registries = Registries(Connections(over, self._securities), self._metrics)
             mirrors: list[Mirror[Any]] = [*self._pods, *self._peers, *self._nodes]
             for mirror in mirrors:
                 group.create_task(mirror.follow(client))

@@ -105,11 +105,11 @@ class Registrations:
         self._now = now
         self._uid = ClusterUid(kube)
         self._statuses = Statuses(kube, may_act)
-        self._compared: dict[ClusterName, ClusterLeases] = {}
+        self._last_comparison: dict[ClusterName, ClusterLeases] = {}
         self._instances_cache: dict[str, _CachedInstances] = {}
         self._unknown_since: dict[str, datetime] = {}
         self._sources = Sources(tell)
-        self._unwanted = RemovalCheck(kube, self._sources.of)
+        self._removals = RemovalCheck(kube, self._sources.of)
 
     async def run(self, client: Client) -> None:
         """Do it for as long as this replica leads; watches use `client`."""
@@ -161,16 +161,16 @@ class Registrations:
         await asyncio.sleep(min(max(rest_s, _LEAST_PAUSE_S), _MOST_PAUSE_S))
 
     def _desired_instances(
-        self, registration: Registration, shown: _WatchState, place: Place
+        self, registration: Registration, state: _WatchState, place: Place
     ) -> DesiredInstances | None:
         """What a registration wants; `None`: it is not known now."""
         name = Name(registration.cluster_namespace, registration.spec.cluster_ref.name)
         namespace = None
         if registration.namespace != name.namespace and self._namespaces:
-            namespace = (shown.namespaces or {}).get(Name("", registration.namespace))
+            namespace = (state.namespaces or {}).get(Name("", registration.namespace))
             if namespace is None:
                 return None
-        refused = refusal(registration, shown.clusters.get(name), namespace)
+        refused = refusal(registration, state.clusters.get(name), namespace)
         if refused is not None:
             return DesiredInstances({}, (refused,))
         if registration.spec.endpoints is not None:
@@ -205,34 +205,34 @@ class Registrations:
 
     async def _compare(
         self,
-        shown: _WatchState,
-        found: Mapping[str, DesiredInstances | None],
+        state: _WatchState,
+        desired: Mapping[str, DesiredInstances | None],
         leases: Leases,
         place: Place,
     ) -> None:
         known_: dict[ClusterName, list[tuple[Registration, DesiredInstances]]] = defaultdict(list)
-        for each in shown.registrations.values():
-            wishes = found.get(each.uid)
+        for each in state.registrations.values():
+            wishes = desired.get(each.uid)
             if isinstance(each, Registration) and wishes is not None:
                 name = ClusterName(each.cluster_namespace, each.spec.cluster_ref.name)
                 known_[name].append((each, wishes))
         unknown = frozenset(
-            each.uid for each in shown.registrations.values() if found.get(each.uid) is None
+            each.uid for each in state.registrations.values() if desired.get(each.uid) is None
         )
         given = {name: shares(known_[name]) for name in leases.clusters | known_.keys()}
-        self._compared = {
-            name: self._compared.get(name) or ClusterLeases(name, leases, self._unwanted)
+        self._last_comparison = {
+            name: self._last_comparison.get(name) or ClusterLeases(name, leases, self._removals)
             for name in given
         }
         waiting = await asyncio.gather(
-            *(self._compared[name].compare(given[name], unknown, place) for name in given)
+            *(self._last_comparison[name].compare(given[name], unknown, place) for name in given)
         )
         shared = {uid: each for group in given.values() for uid, each in group.items()}
-        await self._tell(shown, shared, frozenset().union(*waiting), leases)
+        await self._tell(state, shared, frozenset().union(*waiting), leases)
 
     async def _tell(
         self,
-        shown: _WatchState,
+        state: _WatchState,
         shared: Mapping[str, DesiredInstances],
         waiting: frozenset[str],
         leases: Leases,
@@ -241,7 +241,7 @@ class Registrations:
         by_owner: dict[str, list[Entry]] = defaultdict(list)
         for entry in leases:
             by_owner[entry.owner].append(entry)
-        objects = {each.uid: each for each in shown.registrations.values()}
+        objects = {each.uid: each for each in state.registrations.values()}
         self._forget_others(objects)
         now = self._now()
         tally: Counter[str] = Counter()
@@ -259,7 +259,7 @@ class Registrations:
     def _findings(
         self,
         about: Registration | InvalidRegistration,
-        wishes: DesiredInstances | None,
+        desired: DesiredInstances | None,
         now: datetime,
         *,
         is_waiting: bool,
@@ -268,9 +268,9 @@ class Registrations:
         if isinstance(about, InvalidRegistration):
             said = "; ".join(f"{each.field}: {each.message}" for each in about.problems)
             return (Finding("Invalid", said),)
-        if wishes is not None and not is_waiting:
+        if desired is not None and not is_waiting:
             self._unknown_since.pop(about.uid, None)
-            return wishes.findings
+            return desired.findings
         since = self._unknown_since.setdefault(about.uid, now)
         if now - since < _PATIENCE:
             return None
@@ -310,12 +310,12 @@ def _of_services(shown: _WatchState) -> set[str]:
     }
 
 
-def _leases(entries: list[Entry], wishes: DesiredInstances | None, now: datetime) -> list[Lease]:
+def _leases(entries: list[Entry], desired: DesiredInstances | None, now: datetime) -> list[Lease]:
     """How the leases of a registration are, and those that have not begun."""
     now_ms = time.monotonic_ns() // 1_000_000
     found = [_lease(each, now, now_ms) for each in entries]
     begun = {each.key for each in entries}
-    wanted_keys = wishes.instances.keys() if wishes is not None else set()
+    wanted_keys = desired.instances.keys() if desired is not None else set()
     return found + [Lease(app=key.app, status="", settled=False) for key in wanted_keys - begun]
 
 
@@ -342,6 +342,6 @@ def _lease(entry: Entry, now: datetime, now_ms: int) -> Lease:
     )
 
 
-def _with_labels(found: Object) -> Object:
-    metadata = found["metadata"]
+def _with_labels(body: Object) -> Object:
+    metadata = body["metadata"]
     return {"metadata": {"name": metadata["name"], "labels": metadata.get("labels") or {}}}

@@ -58,8 +58,10 @@ class Statuses:
             await self._kube.post_event(about, event.type, event.reason, event.message)
         return True
 
-    async def _write(self, registration: Registration | InvalidRegistration, found: Object) -> None:
-        await self._kube.apply_status(_about(registration) | {"status": found})
+    async def _write(
+        self, registration: Registration | InvalidRegistration, condition: Object
+    ) -> None:
+        await self._kube.apply_status(_about(registration) | {"status": condition})
         self._problem = ""
 
     def _note(self, problem: str) -> None:

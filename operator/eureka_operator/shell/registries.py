@@ -43,7 +43,7 @@ class Registries:
         self._connections = connections
         self._metrics = metrics
         self._clock = clock
-        self._passed_over: dict[Peer, float] = {}
+        self._skipped: dict[Peer, float] = {}
         self._peers: dict[ClusterName, Peer] = {}
         self._listings: dict[ClusterName, Listing] = {}
         self._problems: dict[ClusterName, str] = {}
@@ -56,10 +56,8 @@ class Registries:
         """
         there = list(peers)
         now_s = self._clock()
-        self._passed_over = {
-            peer: end_s for peer, end_s in self._passed_over.items() if end_s > now_s
-        }
-        answering = [peer for peer in there if peer not in self._passed_over]
+        self._skipped = {peer: end_s for peer, end_s in self._skipped.items() if end_s > now_s}
+        answering = [peer for peer in there if peer not in self._skipped]
         self._peers = _select_peers(answering, self._peers)
         clusters = {_name(peer) for peer in there}
         for memory in (self._listings, self._problems):
@@ -75,7 +73,7 @@ class Registries:
             listing = await registry.instances(before)
         except RegistryError as error:
             self._metrics.count_registry_read("failed")
-            self._passed_over[peer] = self._clock() + _PASS_OVER_S
+            self._skipped[peer] = self._clock() + _PASS_OVER_S
             self._note(name, str(error))
             return None
         self._metrics.count_registry_read("unchanged" if listing is before else "read")

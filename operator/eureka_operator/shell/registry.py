@@ -59,9 +59,9 @@ def session() -> aiohttp.ClientSession:
 class Connections:
     """Those to all peers, over one session, by the way to each."""
 
-    def __init__(self, session: aiohttp.ClientSession, ways: PeerSecurities) -> None:
+    def __init__(self, session: aiohttp.ClientSession, securities: PeerSecurities) -> None:
         self._session = session
-        self._ways = ways
+        self._securities = securities
 
     async def to(self, peer: Peer) -> Registry:
         """The registry that a peer serves.
@@ -70,7 +70,7 @@ class Connections:
             RegistryError: There is no way to it.
         """
         try:
-            way = await self._ways.to(peer)
+            way = await self._securities.to(peer)
         except PeerSecurityError as error:
             raise RegistryError(f"{peer.namespace}/{peer.name}: {error}") from error
         return Registry(self._session, peer.ip, peer.port, way)

@@ -33,12 +33,12 @@ class SelectedNamespaces:
     `view` calls `changed.set` when it changes.
     """
 
-    def __init__(self, client: Client, name: str, view: View, changed: asyncio.Event) -> None:
+    def __init__(self, client: Client, name: str, view: View, change_event: asyncio.Event) -> None:
         self._client = client
         self._view = view
-        self._changed = changed
+        self._change_event = change_event
         self._name = name
-        self._configuration = Mirror(WEBHOOK, _unchanged, name=name, tell=changed.set)
+        self._configuration = Mirror(WEBHOOK, _unchanged, name=name, tell=change_event.set)
         self._problem = ""
 
     async def run(self) -> None:
@@ -46,11 +46,11 @@ class SelectedNamespaces:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._configuration.follow(self._client))
             while True:
-                self._changed.clear()
+                self._change_event.clear()
                 pause_s = _LOOK_S if await self._try() else _AGAIN_S
                 try:
                     async with asyncio.timeout(pause_s):
-                        await self._changed.wait()
+                        await self._change_event.wait()
                 except TimeoutError:
                     continue
 
@@ -108,5 +108,5 @@ def _apply_body(live: Object, wanted: list[Object]) -> Object:
     }
 
 
-def _unchanged(found: Object) -> Object:
-    return found
+def _unchanged(body: Object) -> Object:
+    return body

@@ -103,17 +103,17 @@ class ServedLeaf:
         if bundles != self._bundles:
             self._bundles, self._published_s = bundles, self._clock()
 
-    def _wait_s(self, tried: _ServedPair, webhook: Object | None) -> float:
+    def _wait_s(self, candidate: _ServedPair, webhook: Object | None) -> float:
         """How long what is served has to go on being served, because it is trusted longer."""
-        if self._served is None or tried.pair == self._served.pair:
+        if self._served is None or candidate.pair == self._served.pair:
             return 0.0
         rest_s = self._published_s + SETTLE_S - self._clock()
         return rest_s if rest_s > 0 and self._is_trusted(webhook) else 0.0
 
-    def _take(self, tried: _ServedPair) -> None:
-        if self._served is None or tried.pair != self._served.pair:
-            self._served = tried
-            _log.info("serving a certificate that ends on %s", _day(tried.ends_s))
+    def _take(self, candidate: _ServedPair) -> None:
+        if self._served is None or candidate.pair != self._served.pair:
+            self._served = candidate
+            _log.info("serving a certificate that ends on %s", _day(candidate.ends_s))
 
     def _is_trusted(self, webhook: Object | None) -> bool:
         """Whether what is served is trusted still."""
@@ -214,9 +214,9 @@ def _bundles(webhook: Object | None) -> frozenset[str]:
     return frozenset(found)
 
 
-def _text(what: str, encoded: str) -> str:
+def _text(what: str, base64_text: str) -> str:
     try:
-        return base64.b64decode(encoded, validate=True).decode("ascii")
+        return base64.b64decode(base64_text, validate=True).decode("ascii")
     except (binascii.Error, ValueError) as error:
         raise _UntrustedError(f"{what} cannot be read: {error}") from error
 

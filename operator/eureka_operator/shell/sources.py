@@ -31,18 +31,18 @@ class Sources:
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self._tell = tell
-        self._watched: dict[str, _NamespaceWatch] = {}
+        self._watches: dict[str, _NamespaceWatch] = {}
 
     def watch(self, namespaces: set[str], client: Client, group: asyncio.TaskGroup) -> None:
         """Watch these namespaces from now on, and no others."""
-        for gone in self._watched.keys() - namespaces:
-            self._watched.pop(gone).stop()
-        for new in namespaces - self._watched.keys():
-            self._watched[new] = _NamespaceWatch(new, client, group, self._tell)
+        for gone in self._watches.keys() - namespaces:
+            self._watches.pop(gone).stop()
+        for new in namespaces - self._watches.keys():
+            self._watches[new] = _NamespaceWatch(new, client, group, self._tell)
 
     def of(self, namespace: str) -> NamespaceSources | None:
         """What is there; `None` while that is not known for certain."""
-        found = self._watched.get(namespace)
+        found = self._watches.get(namespace)
         if found is None or any(
             not each.complete or each.problem is not None for each in (found.services, found.slices)
         ):
@@ -74,7 +74,7 @@ class _NamespaceWatch:
 
 
 async def confirm(
-    known: NamespaceSources,
+    sources: NamespaceSources,
     namespace: str,
     services: Iterable[str],
     slices: Iterable[str],
@@ -88,23 +88,23 @@ async def confirm(
         ApiError: One of them cannot be read.
     """
     return NamespaceSources(
-        await _read_again(known.services, SERVICE, read_service, namespace, services, kube),
-        await _read_again(known.slices, ENDPOINT_SLICE, read_slice, namespace, slices, kube),
+        await _read_again(sources.services, SERVICE, read_service, namespace, services, kube),
+        await _read_again(sources.slices, ENDPOINT_SLICE, read_slice, namespace, slices, kube),
     )
 
 
 async def _read_again(
-    known: Mapping[Name, T],
+    objects: Mapping[Name, T],
     kind: Kind,
-    kept: Callable[[Object], T],
+    convert: Callable[[Object], T],
     namespace: str,
     names: Iterable[str],
     kube: Kube,
 ) -> dict[Name, T]:
-    found = dict(known)
+    found = dict(objects)
     for name in names:
         document = await kube.get(kind, namespace, name)
         found.pop(Name(namespace, name), None)
         if document is not None:
-            found[Name(namespace, name)] = kept(document)
+            found[Name(namespace, name)] = convert(document)
     return found

@@ -51,7 +51,7 @@ class RemovalCheck:
         self,
         owner: Owner,
         instances: Sequence[DesiredInstance],
-        held: Sequence[RegisteredInstance],
+        former: Sequence[RegisteredInstance],
         place: Place,
     ) -> set[Key]:
         """Those that may be removed, of instances of one registration.
@@ -59,14 +59,14 @@ class RemovalCheck:
         Args:
             owner: the registration.
             instances: what this leader has registered for it, and does not want any more.
-            held: what a former one has registered. By which slice is not known, so if nothing of
+            former: what a former one has registered. By which slice is not known, so if nothing of
                 the registration is wanted any more, they are left to end by themselves.
             place: where this is.
 
         Raises:
             ApiError: It cannot be said.
         """
-        keys = {each.key for each in instances} | {each.key for each in held}
+        keys = {each.key for each in instances} | {each.key for each in former}
         document = await self._kube.get(REGISTRATION, owner.namespace, owner.name)
         registration = None if document is None else read(document)
         if isinstance(registration, tuple):
@@ -88,7 +88,7 @@ class RemovalCheck:
         found = desired_instances(
             registration, fresh.services.values(), fresh.slices.values(), place
         )
-        unsure = () if found.instances else [each.key for each in held]
+        unsure = () if found.instances else [each.key for each in former]
         return keys - found.instances.keys() - set(unsure)
 
     async def _is_refused(

@@ -87,6 +87,6 @@ class View:
         return None
 
 
-def _metadata(found: Object) -> Object:
-    metadata = found["metadata"]
+def _metadata(body: Object) -> Object:
+    metadata = body["metadata"]
     return {"metadata": {key: metadata[key] for key in _KEPT if key in metadata}}

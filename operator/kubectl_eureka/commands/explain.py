@@ -83,14 +83,16 @@ def _explain_documents(
     return found, known.notes
 
 
-def _print(flags: argparse.Namespace, found: list[Explanation], notes: tuple[str, ...]) -> None:
+def _print(
+    flags: argparse.Namespace, explanations: list[Explanation], notes: tuple[str, ...]
+) -> None:
     if flags.output == "json":
-        sys.stdout.write(json.dumps(msgspec.to_builtins(found), indent=2) + "\n")
+        sys.stdout.write(json.dumps(msgspec.to_builtins(explanations), indent=2) + "\n")
     else:
-        for at, each in enumerate(found):
+        for at, each in enumerate(explanations):
             if at:
                 sys.stdout.write("\n")
             printing.print_lines(sys.stdout, title(each), lines(each))
-        if not found:
+        if not explanations:
             sys.stderr.write("kubectl-eureka: no document has pods\n")
     printing.print_notes(sys.stderr, notes)

@@ -72,10 +72,10 @@ def _inject_document(
     return text, found.decisions
 
 
-def _tell(decided: list[DocumentDecision], surroundings: Surroundings, namespace: str) -> None:
+def _tell(decisions: list[DocumentDecision], surroundings: Surroundings, namespace: str) -> None:
     """Say on standard error what was decided: one row for each reason."""
     rows: list[tuple[str, str, str, str]] = []
-    for each in decided:
+    for each in decisions:
         name = f"{each.kind} {each.namespace or namespace}/{each.name}"
         word = outcome(each.decision)
         reasons = remarks(each.decision)

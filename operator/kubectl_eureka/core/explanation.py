@@ -78,11 +78,11 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     now: Now | None = None
 
 
-def explanation(found: Template, namespace: Object, config: Config) -> Explanation:
+def explanation(template: Template, namespace: Object, config: Config) -> Explanation:
     """Explain what becomes of the pods of a document when they are made."""
-    pod = _original_pod(found.pod)
-    owner = pods.owner(pod) if found.owner is None else found.owner
-    decision = decide(pod, namespace, config, found.owner)
+    pod = _original_pod(template.pod)
+    owner = pods.owner(pod) if template.owner is None else template.owner
+    decision = decide(pod, namespace, config, template.owner)
     sidecar = sources = None
     if isinstance(decision, Inject):
         sidecar = sidecar_of(apply_decision(dict(pod), decision))
@@ -90,9 +90,9 @@ def explanation(found: Template, namespace: Object, config: Config) -> Explanati
         sources = dict(_sources(pod, owner, sidecar, namespace, config))
     is_pod = not pods.problem(pod, namespace)
     return Explanation(
-        kind=found.kind,
+        kind=template.kind,
         namespace=pods.name(namespace),
-        name=found.name,
+        name=template.name,
         outcome=outcome(decision),
         rule=_rule(pod, namespace, config) if is_pod else "",
         reasons=remarks(decision),
@@ -191,8 +191,8 @@ def _sources(
         yield "drain", "the annotation eurekube.io/drain-seconds"
 
 
-def _source_of_app(pod: Mapping[str, Any], wishes: SidecarOptions, owner: Owner) -> str:
-    if wishes.app:
+def _source_of_app(pod: Mapping[str, Any], options: SidecarOptions, owner: Owner) -> str:
+    if options.app:
         return "the annotation eurekube.io/app"
     for label in ("app.kubernetes.io/name", "app"):
         if pods.labels_of(pod).get(label):
@@ -200,12 +200,12 @@ def _source_of_app(pod: Mapping[str, Any], wishes: SidecarOptions, owner: Owner)
     return f"the name of {owner.kind} {owner.name}" if owner.name else "the pod's name"
 
 
-def _source_of_port(pod: Mapping[str, Any], wishes: SidecarOptions, sidecar: Sidecar) -> str:
-    if wishes.port is not None:
+def _source_of_port(pod: Mapping[str, Any], options: SidecarOptions, sidecar: Sidecar) -> str:
+    if options.port is not None:
         return "the annotation eurekube.io/port"
     found = sidecar.instances[0] if sidecar.instances else RegisteredInstance(app="")
     port = found.port or found.secure_port
-    if wishes.secure_port is not None and port == found.secure_port:
+    if options.secure_port is not None and port == found.secure_port:
         return "the annotation eurekube.io/secure-port"
     declared = {
         number: name
@@ -221,15 +221,15 @@ def _source_of_port(pod: Mapping[str, Any], wishes: SidecarOptions, sidecar: Sid
     return f"its name, {declared[port]}" if is_named else "its readiness probe"
 
 
-def _source_of_check(pod: Mapping[str, Any], wishes: SidecarOptions) -> str:
-    if wishes.check:
+def _source_of_check(pod: Mapping[str, Any], options: SidecarOptions) -> str:
+    if options.check:
         return "the annotation eurekube.io/check"
     has_probe = any("readinessProbe" in each for each in pods.applications(pod))
     return "the readiness probe" if has_probe else "the default, without a readiness probe"
 
 
 def _source_of_registry(
-    wishes: SidecarOptions, sidecar: Sidecar, namespace: Object, config: Config
+    options: SidecarOptions, sidecar: Sidecar, namespace: Object, config: Config
 ) -> str:
     found = [
         str(each)
@@ -238,7 +238,7 @@ def _source_of_registry(
         if set(each.urls) == set(urls)
     ]
     named = f": {', '.join(dict.fromkeys(found))}" if found else ""
-    if wishes.registry:
+    if options.registry:
         return f"the annotation eurekube.io/registry{named}"
     if any(_is_in(each, namespace) for each in config.registries):
         return f"the only EurekaCluster of the namespace{named}"
@@ -270,8 +270,8 @@ def _registration_rows(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
         yield f"check{mark}", each.check
 
 
-def ports(found: RegisteredInstance) -> str:
+def ports(instance: RegisteredInstance) -> str:
     """Ports of an instance: `8080`, `8443 (TLS)`, or both."""
-    plain = str(found.port) if found.port else ""
-    secure = f"{found.secure_port} (TLS)" if found.secure_port else ""
+    plain = str(instance.port) if instance.port else ""
+    secure = f"{instance.secure_port} (TLS)" if instance.secure_port else ""
     return ", ".join(each for each in (plain, secure) if each) or "none"

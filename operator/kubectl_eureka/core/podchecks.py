@@ -89,18 +89,18 @@ def missing_sidecar_finding(uninjected: UninjectedPod) -> Finding:
 
 
 def check_pods(
-    found: Iterable[Object], services: frozenset[tuple[str, str]], registries: Iterable[Registry]
+    bodies: Iterable[Object], services: frozenset[tuple[str, str]], registries: Iterable[Registry]
 ) -> list[Finding]:
     """What is wrong with the environment and the URLs of pods; once for those of one owner.
 
     Args:
-        found: running pods.
+        bodies: running pods.
         services: namespace and name of all Services there.
         registries: all EurekaClusters that are known.
     """
     known = tuple(registries)
     findings = [
-        each for pod in found for each in (*_service_links(pod, services), *_urls(pod, known))
+        each for pod in bodies for each in (*_service_links(pod, services), *_urls(pod, known))
     ]
     return list(dict.fromkeys(findings))
 

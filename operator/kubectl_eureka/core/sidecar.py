@@ -107,10 +107,10 @@ def _check(entry: Mapping[str, Any], port: int) -> str:
     return f"tcp://127.0.0.1:{port}, every 5 s"
 
 
-def _check_text(found: Check) -> str:
-    host = f"[{found.host}]" if ":" in found.host else found.host
-    path = {"tcp": "", "grpc": f"/{found.service}" if found.service else ""}.get(
-        found.scheme, found.path
+def _check_text(check: Check) -> str:
+    host = f"[{check.host}]" if ":" in check.host else check.host
+    path = {"tcp": "", "grpc": f"/{check.service}" if check.service else ""}.get(
+        check.scheme, check.path
     )
-    where = f"{found.scheme}://{host}:{found.port}{path}"
-    return f"{where}, every {found.period_ms / 1_000:g} s".replace(f"//{_POD}:", "//POD_IP:")
+    where = f"{check.scheme}://{host}:{check.port}{path}"
+    return f"{where}, every {check.period_ms / 1_000:g} s".replace(f"//{_POD}:", "//POD_IP:")

@@ -116,12 +116,12 @@ def with_annotation(document: Any, registry: str) -> Any:  # noqa: ANN401 - of a
     return change_pods(document, lambda found: _with_registry(found, registry))
 
 
-def _with_registry(found: Template, registry: str) -> Mapping[str, Any]:
-    if pods.problem(found.pod, {}) or REGISTRY in pods.annotations_of(found.pod):
-        return found.pod
-    metadata = dict(pods.mapping(found.pod.get("metadata")))
-    metadata["annotations"] = {**pods.annotations_of(found.pod), REGISTRY: registry}
-    return {**found.pod, "metadata": metadata}
+def _with_registry(template: Template, registry: str) -> Mapping[str, Any]:
+    if pods.problem(template.pod, {}) or REGISTRY in pods.annotations_of(template.pod):
+        return template.pod
+    metadata = dict(pods.mapping(template.pod.get("metadata")))
+    metadata["annotations"] = {**pods.annotations_of(template.pod), REGISTRY: registry}
+    return {**template.pod, "metadata": metadata}
 
 
 def _registry(surroundings: Surroundings, document: Object, namespace: str) -> RegistryTarget | str:

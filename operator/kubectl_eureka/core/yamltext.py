@@ -172,7 +172,7 @@ def _error_text(error: yaml.YAMLError, lines: int) -> str:
     return f"the document of line {lines + 1} is no YAML: {error}"
 
 
-def _size(node: object, known: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
+def _size(node: object, sizes: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
     """How many nodes a document has with its anchors written out, and how many levels.
 
     Raises:
@@ -180,14 +180,14 @@ def _size(node: object, known: dict[int, tuple[int, int]], depth: int = 0) -> tu
     """
     if not isinstance(node, dict | list):
         return 1, 0
-    if id(node) not in known:
+    if id(node) not in sizes:
         if depth > _DEEPEST:
             raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
         below = node.values() if isinstance(node, dict) else node
-        found = [_size(each, known, depth + 1) for each in below]
+        found = [_size(each, sizes, depth + 1) for each in below]
         size = 1 + sum(each for each, _ in found)
-        known[id(node)] = size, 1 + max((levels for _, levels in found), default=0)
-    size, levels = known[id(node)]
+        sizes[id(node)] = size, 1 + max((levels for _, levels in found), default=0)
+    size, levels = sizes[id(node)]
     if size > _MOST_NODES or levels > _DEEPEST:
         raise ValueError(
             f"with its anchors written out it has more than {_MOST_NODES} parts, or more than"

@@ -55,10 +55,10 @@ async def look_at_all(client: Client, look: Look, namespace: str | None) -> Chec
 
 
 async def _clusters(
-    kube: Kube, known: Surroundings, namespace: str | None
+    kube: Kube, surroundings: Surroundings, namespace: str | None
 ) -> tuple[list[Object], list[str]]:
     """All EurekaClusters that may be read: pods of this namespace may name those of others."""
-    names = {each.namespace for each in known.config.registries} | _only(namespace)
+    names = {each.namespace for each in surroundings.config.registries} | _only(namespace)
     found: list[Object] = []
     notes = []
     for name in sorted(names):
@@ -91,16 +91,16 @@ async def _look_at_registry(
     return CheckResult(found, notes)
 
 
-def _uninjected_pods(pods: list[Object], known: Surroundings) -> list[Finding]:
+def _uninjected_pods(pods: list[Object], surroundings: Surroundings) -> list[Finding]:
     """Pods that should have a sidecar and have none."""
 
     def is_wanted(pod: Object, namespace: Object) -> bool:
-        return isinstance(decide(pod, namespace, known.config), Inject)
+        return isinstance(decide(pod, namespace, surroundings.config), Inject)
 
     found = []
     for name in sorted({each["metadata"]["namespace"] for each in pods}):
         group = [each for each in pods if each["metadata"]["namespace"] == name]
-        found += uninjected_pods(group, known.namespace(name), is_wanted)
+        found += uninjected_pods(group, surroundings.namespace(name), is_wanted)
     return [podchecks.missing_sidecar_finding(each) for each in found]
 
 

@@ -237,14 +237,14 @@ def _instances(text: str) -> tuple[Object, ...]:
     return tuple(found)
 
 
-def _check_instance(given: Object) -> None:
+def _check_instance(entry: Object) -> None:
     """What would not be found by the sidecar's own rules, which come last."""
     for field in ("port", "securePort"):
-        if isinstance(given.get(field), str):
-            port(given[field])
-    if "app" in given:
-        _app(str(given["app"]))
-    if given.keys().isdisjoint(("port", "securePort")):
+        if isinstance(entry.get(field), str):
+            port(entry[field])
+    if "app" in entry:
+        _app(str(entry["app"]))
+    if entry.keys().isdisjoint(("port", "securePort")):
         raise ValueError("an instance needs a port, as a number or a name")
 
 

@@ -108,14 +108,14 @@ def uninject(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _negative(
-    pod: Mapping[str, Any], original: Mapping[str, Any], found: Finding, config: Config
+    pod: Mapping[str, Any], original: Mapping[str, Any], finding: Finding, config: Config
 ) -> Skip | Refuse:
-    if found.is_refusal:
-        return Refuse(found)
-    if found.reason in _UNTOUCHED or status.is_foreign(pod):
-        return Skip(found)
-    wanted = with_parts(original, skip_parts(original, found.reason.code, config.version))
-    return Skip(found, difference(pod, wanted))
+    if finding.is_refusal:
+        return Refuse(finding)
+    if finding.reason in _UNTOUCHED or status.is_foreign(pod):
+        return Skip(finding)
+    wanted = with_parts(original, skip_parts(original, finding.reason.code, config.version))
+    return Skip(finding, difference(pod, wanted))
 
 
 def _parts(
@@ -141,9 +141,9 @@ def _make_parts(
     namespace: Mapping[str, Any],
     config: Config,
     owner: Owner,
-    read_annotations: tuple[SidecarOptions, tuple[Finding, ...]],
+    annotations: tuple[SidecarOptions, tuple[Finding, ...]],
 ) -> PodParts | Finding:
-    wishes, findings = read_annotations
+    wishes, findings = annotations
     app = app_name(pod, wishes, owner)
     if isinstance(app, Finding):
         return app
@@ -168,7 +168,7 @@ def _make_parts(
 
 
 def _patch(
-    pod: Mapping[str, Any], original: Mapping[str, Any], before: Status | None, found: PodParts
+    pod: Mapping[str, Any], original: Mapping[str, Any], before: Status | None, new_parts: PodParts
 ) -> tuple[Operation, ...]:
     """What changes; nothing if all parts of this hash are there.
 
@@ -176,13 +176,15 @@ def _patch(
     that another injector has added since then may lack its hook.
     """
     if before is None or before.result != "injected":
-        return difference(pod, with_parts(original, found.parts))
-    place, places = _place(pod, "initContainers", CONTAINER), volume_places(pod, found.parts)
+        return difference(pod, with_parts(original, new_parts.parts))
+    place, places = _place(pod, "initContainers", CONTAINER), volume_places(pod, new_parts.parts)
     is_marked = status.INJECTED_LABEL in pods.labels_of(pod)
-    is_held = found.parts.hooks.issubset(before.hooks)
-    if before.hash == found.hash and None not in (place, *places) and is_marked and is_held:
+    is_held = new_parts.parts.hooks.issubset(before.hooks)
+    if before.hash == new_parts.hash and None not in (place, *places) and is_marked and is_held:
         return ()
-    parts: Parts = msgspec.structs.replace(found.parts, container_at=place or 0, volumes_at=places)
+    parts: Parts = msgspec.structs.replace(
+        new_parts.parts, container_at=place or 0, volumes_at=places
+    )
     return difference(pod, with_parts(original, parts))
 
 

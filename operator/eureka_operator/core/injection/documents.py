@@ -77,12 +77,12 @@ def inject_document(
     """
     decided: list[DocumentDecision] = []
 
-    def change(found: Template) -> Mapping[str, Any]:
-        decision = decide(found.pod, namespaces(found.namespace), config, found.owner)
-        decided.append(DocumentDecision(found.kind, found.namespace, found.name, decision))
+    def change(template: Template) -> Mapping[str, Any]:
+        decision = decide(template.pod, namespaces(template.namespace), config, template.owner)
+        decided.append(DocumentDecision(template.kind, template.namespace, template.name, decision))
         if isinstance(decision, Skip) and not note_skips:
-            return uninject(found.pod)
-        return apply_decision(dict(found.pod), decision)
+            return uninject(template.pod)
+        return apply_decision(dict(template.pod), decision)
 
     changed = change_pods(document, change)
     return Result(changed, tuple(decided))

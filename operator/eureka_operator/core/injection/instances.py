@@ -54,25 +54,25 @@ class _Ports(msgspec.Struct, frozen=True):
     notes: tuple[Finding, ...] = ()
 
 
-def app_name(pod: Mapping[str, Any], wishes: SidecarOptions, owner: Owner) -> str | Finding:
+def app_name(pod: Mapping[str, Any], options: SidecarOptions, owner: Owner) -> str | Finding:
     """The application: annotation, labels, owner, or the pod's own name."""
     labels = pods.labels_of(pod)
     found = (
-        wishes.app
+        options.app
         or labels.get("app.kubernetes.io/name")
         or labels.get("app")
         or pods.workload(pod, owner)
     )
     if 0 < len(found) <= _LONGEST_APP and _APP.issuperset(found) and found.strip("."):
         return found
-    return Finding(reasons.APP_NOT_ALLOWED, shown(found), own=bool(wishes.app))
+    return Finding(reasons.APP_NOT_ALLOWED, shown(found), own=bool(options.app))
 
 
-def instances(pod: Mapping[str, Any], wishes: SidecarOptions, app: str) -> Instances | Finding:
+def instances(pod: Mapping[str, Any], options: SidecarOptions, app: str) -> Instances | Finding:
     """All instances of the pod, or why there can be none."""
-    if wishes.instances:
-        return _annotated_instances(pod, wishes.instances, app)
-    found = _ports(pod, wishes)
+    if options.instances:
+        return _annotated_instances(pod, options.instances, app)
+    found = _ports(pod, options)
     if isinstance(found, Finding):
         return found
     entry: Object = {"app": app}
@@ -80,9 +80,9 @@ def instances(pod: Mapping[str, Any], wishes: SidecarOptions, app: str) -> Insta
         entry["port"] = found.plain
     if found.secure:
         entry["securePort"] = found.secure
-    if wishes.vip:
-        entry["vip" if found.plain else "secureVip"] = wishes.vip
-    health, notes = _health(pod, found.plain or found.secure, wishes.check)
+    if options.vip:
+        entry["vip" if found.plain else "secureVip"] = options.vip
+    health, notes = _health(pod, found.plain or found.secure, options.check)
     return Instances(({**entry, **health},), (*found.notes, *notes))
 
 
@@ -108,13 +108,13 @@ def _annotated_instances(
     return Instances(tuple(completed), tuple(notes))
 
 
-def _ports(pod: Mapping[str, Any], wishes: SidecarOptions) -> _Ports | Finding:
-    secure = _port_number(pod, wishes.secure_port)
+def _ports(pod: Mapping[str, Any], options: SidecarOptions) -> _Ports | Finding:
+    secure = _port_number(pod, options.secure_port)
     if isinstance(secure, Finding):
         return secure
-    if wishes.port is None:
+    if options.port is None:
         return _default_port(pod, secure)
-    plain = _port_number(pod, wishes.port)
+    plain = _port_number(pod, options.port)
     return plain if isinstance(plain, Finding) else _Ports(plain, secure)
 
 
@@ -197,13 +197,13 @@ def _no_port(pod: Mapping[str, Any], port_names: Mapping[int, str]) -> Finding:
     return Finding(reasons.NO_PORT)
 
 
-def _health(pod: Mapping[str, Any], port: int, wish: str) -> tuple[Object, tuple[Finding, ...]]:
+def _health(pod: Mapping[str, Any], port: int, path: str) -> tuple[Object, tuple[Finding, ...]]:
     """The check that is wished, else the readiness probe of the container that serves the port.
 
     Without either the sidecar connects to the port. Liveness says nothing of being ready.
     """
-    if wish:
-        return {"check": wish}, ()
+    if path:
+        return {"check": path}, ()
     probe = _probe(_serving_container(pod, port))
     if not probe:
         return {}, ()
@@ -251,10 +251,10 @@ def _non_defaults(values: Mapping[str, Any], defaults: Mapping[str, object]) -> 
     }
 
 
-def _header(given: object) -> object:
-    if not isinstance(given, Mapping):
-        return given
-    return {key: given[key] for key in ("name", "value") if key in given}
+def _header(header: object) -> object:
+    if not isinstance(header, Mapping):
+        return header
+    return {key: header[key] for key in ("name", "value") if key in header}
 
 
 def _number_of(container: Mapping[str, Any], port: str) -> int | str:

@@ -15,18 +15,18 @@ from eureka_operator.core.injection.selection import covers
 
 
 class Registries(msgspec.Struct, frozen=True):
-    """URLs of each registry, and how the first known one wishes its sidecars.
+    """URLs of each registry, and which sidecars the first EurekaCluster among them wants.
 
-    `zones` are those of its first URLs, for each registry, as `RegistryTarget` has them. `is_foreign`: one
-    of them is no EurekaCluster, and may have caches that ours have not. `known` are the
-    EurekaClusters, for each registry; `None`: it is none.
+    `zones` are those of its first URLs, for each registry, as `RegistryTarget` has them.
+    `is_foreign`: one of them is no EurekaCluster, and may have caches that ours have not. `targets`
+    are the EurekaClusters, for each registry; `None`: it is none.
     """
 
     urls: tuple[tuple[str, ...], ...]
     injection: Injection = Injection()
     is_foreign: bool = False
     zones: tuple[tuple[str, ...], ...] = ()
-    known: tuple[RegistryTarget | None, ...] = ()
+    targets: tuple[RegistryTarget | None, ...] = ()
 
 
 def registries(
@@ -45,14 +45,14 @@ def registries(
     return _registries(chosen)
 
 
-def _registries(chosen: list[RegistryTarget | tuple[str, ...]]) -> Registries:
-    known = [each for each in chosen if isinstance(each, RegistryTarget)]
+def _registries(targets: list[RegistryTarget | tuple[str, ...]]) -> Registries:
+    known = [each for each in targets if isinstance(each, RegistryTarget)]
     return Registries(
-        tuple(each.urls if isinstance(each, RegistryTarget) else each for each in chosen),
+        tuple(each.urls if isinstance(each, RegistryTarget) else each for each in targets),
         known[0].injection if known else Injection(),
-        len(known) < len(chosen),
-        tuple(each.zones if isinstance(each, RegistryTarget) else () for each in chosen),
-        tuple(each if isinstance(each, RegistryTarget) else None for each in chosen),
+        len(known) < len(targets),
+        tuple(each.zones if isinstance(each, RegistryTarget) else () for each in targets),
+        tuple(each if isinstance(each, RegistryTarget) else None for each in targets),
     )
 
 
@@ -81,7 +81,7 @@ def _of_namespace(namespace: Mapping[str, Any], config: Config) -> RegistryTarge
     return Finding(reasons.NO_REGISTRY, name)
 
 
-def _name_list(found: Iterable[RegistryTarget]) -> str:
-    names = sorted(str(each) for each in found)
+def _name_list(targets: Iterable[RegistryTarget]) -> str:
+    names = sorted(str(each) for each in targets)
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""  # noqa: PLR2004
     return ", ".join(names[:5]) + more

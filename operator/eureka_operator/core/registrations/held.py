@@ -84,7 +84,7 @@ def read_registered(body: bytes, cluster_uid: str) -> dict[Key, RegisteredInstan
     return {each.key: each for each in _own_instances(read_items(body, _Item), cluster_uid)}
 
 
-def registered_content(held: RegisteredInstance, wanted: DesiredInstance) -> Content:
+def registered_content(instance: RegisteredInstance, wanted: DesiredInstance) -> Content:
     """What of a wanted instance is held; it equals nothing if its other fields are different.
 
     An override hides what was registered: such an instance is registered again.
@@ -92,25 +92,25 @@ def registered_content(held: RegisteredInstance, wanted: DesiredInstance) -> Con
     document = registration(wanted.instance, wanted.content, UNKNOWN, 0)["instance"]
     lease = document["leaseInfo"]
     is_same = (
-        held.overridden == UNKNOWN
-        and held.document == {name: document[name] for name in _DOCUMENT if name in document}
-        and held.renewal_s == lease["renewalIntervalInSecs"]
-        and held.duration_s == lease["durationInSecs"]
+        instance.overridden == UNKNOWN
+        and instance.document == {name: document[name] for name in _DOCUMENT if name in document}
+        and instance.renewal_s == lease["renewalIntervalInSecs"]
+        and instance.duration_s == lease["durationInSecs"]
     )
-    return Content(held.status, held.metadata) if is_same else _DIFFERENT
+    return Content(instance.status, instance.metadata) if is_same else _DIFFERENT
 
 
-def removable_instance(held: RegisteredInstance) -> Instance:
+def removable_instance(instance: RegisteredInstance) -> Instance:
     """Enough of an instance that is held to remove it."""
     return Instance(
-        app=held.key.app,
-        id=held.key.id,
+        app=instance.key.app,
+        id=instance.key.id,
         host_name="",
         ip="",
         port=0,
         check=Check("tcp", 0),
-        renewal_s=held.renewal_s or 30,
-        duration_s=held.duration_s or 90,
+        renewal_s=instance.renewal_s or 30,
+        duration_s=instance.duration_s or 90,
     )
 
 

@@ -53,14 +53,16 @@ def refusal(
     return None
 
 
-def shares(found: Iterable[tuple[Registration, DesiredInstances]]) -> dict[str, DesiredInstances]:
+def shares(
+    registrations: Iterable[tuple[Registration, DesiredInstances]],
+) -> dict[str, DesiredInstances]:
     """What each registration of one EurekaCluster gets, by its uid: the oldest chooses first.
 
     What was registered first is what clients know.
     """
     given: dict[str, DesiredInstances] = {}
     owners: dict[Key, Registration] = {}
-    for registration, wished in sorted(found, key=lambda each: _age(each[0])):
+    for registration, wished in sorted(registrations, key=lambda each: _age(each[0])):
         findings = list(wished.findings)
         taken = [key for key in wished.instances if key in owners]
         kept: Mapping[Key, DesiredInstance] = wished.instances
@@ -84,10 +86,10 @@ def _age(registration: Registration) -> tuple[str, str, str]:
     return registration.created, registration.namespace, registration.name
 
 
-def _conflict(taken: list[Key], owner: Registration) -> Finding:
-    more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+def _conflict(keys: list[Key], owner: Registration) -> Finding:
+    more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
     said = (
-        f"{taken[0]}{more} is registered by EurekaRegistration {owner}, which is older: give one of"
+        f"{keys[0]}{more} is registered by EurekaRegistration {owner}, which is older: give one of"
         " them another spec.app, or delete it"
     )
     return Finding("Conflict", said)

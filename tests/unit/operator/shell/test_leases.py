@@ -168,7 +168,7 @@ async def test_lease_that_ended_by_itself_is_not_removed_for_ever() -> None:
         assert list(leases)
         clock.now += 180_001
         leases.want(PROD, "u", instance())
-        leases._woken.set()
+        leases._wake_event.set()
 
         await emptied(leases)
 
@@ -202,7 +202,7 @@ async def test_lease_of_a_former_leader_is_renewed_and_not_registered() -> None:
             (entry,) = found_.leases
             assert entry.lease.settled
             clock.now += 30_000
-            found_.leases._woken.set()
+            found_.leases._wake_event.set()
 
             async def is_renewed() -> bool:
                 return "renew,done" in found_.requests()

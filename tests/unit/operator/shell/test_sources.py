@@ -74,7 +74,7 @@ async def test_namespace_is_unknown_while_one_kind_cannot_be_read() -> None:
         sources.watch({"shop"}, client, group)
 
         async def is_services_read() -> bool:
-            return sources._watched["shop"].services.complete
+            return sources._watches["shop"].services.complete
 
         await eventually(is_services_read, expected=True)
         assert sources.of("shop") is None

@@ -58,7 +58,7 @@ def test_named_registry_is_that_of_the_namespace_unless_it_says_another() -> Non
     own, other = registry("eureka", "shop"), registry("eureka", "infra")
 
     for wished, meant in (("eureka", own), ("infra/eureka", other)):
-        found = Registries((meant.urls,), zones=(meant.zones,), known=(meant,))
+        found = Registries((meant.urls,), zones=(meant.zones,), targets=(meant,))
         assert _found((wished,), other, own) == found
     assert _found(("eureka",), other) == "unknown_registry: shop/eureka"
 
@@ -70,5 +70,5 @@ def test_urls_need_permission_and_are_foreign() -> None:
     found = _found(("eureka", _JAVA), own)
 
     zones = (own.zones, ())
-    assert found == Registries((own.urls, _JAVA), is_foreign=True, zones=zones, known=(own, None))
+    assert found == Registries((own.urls, _JAVA), is_foreign=True, zones=zones, targets=(own, None))
     assert str(_found((_JAVA,), own, allow_urls=False)).startswith("urls_not_allowed")
