@@ -123,7 +123,7 @@ class Crowd:
 
     life: Sequence[Wish] = (
         lambda _: None,
-        lambda lease: lease.wish(Content("UP")),
+        lambda lease: lease.set_content(Content("UP")),
         lambda lease: lease.pause(),
         lambda lease: lease.resume(),
         lambda lease: lease.pause(),
@@ -159,13 +159,13 @@ class Crowd:
             wish(member.lease)
             member.wished.happen()
             while not member.lease.settled:
-                came = await self.loop.happened(member.changed, end_ms)
+                came = await self.loop.wait_for_event(member.changed, end_ms)
                 assert came or member.lease.settled, f"{app} does not settle: {member.story()}"
 
     async def _finished(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
             if not task.done:
-                await self.loop.happened(task.finished)
+                await self.loop.wait_for_event(task.finished)
 
     def broken(self) -> list[str]:
         """Leases that asked for anything but their removal after that had begun."""

@@ -156,7 +156,7 @@ class Leases:
             self._begin(cluster, owner, wanted, None)
         elif entry.wanted is not wanted:
             entry.wanted = wanted
-            entry.lease.wish(wanted.content)
+            entry.lease.set_content(wanted.content)
             self._schedule(entry)
 
     def remove(self, entry: Entry) -> None:

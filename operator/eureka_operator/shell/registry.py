@@ -12,7 +12,7 @@ from eureka_operator.core.instances import Instance, NoInstancesError, read_list
 from eureka_operator.core.pods import Peer
 from eureka_operator.shell import bodies
 from eureka_operator.shell.ways import PLAIN, PeerSecurities, PeerSecurity, PeerSecurityError
-from eureka_sidecar.core.document import quoted
+from eureka_sidecar.core.document import quote
 from eureka_sidecar.core.operations import Answer, Request
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=5.0, sock_connect=1.0, sock_read=2.0)
@@ -141,11 +141,11 @@ class Registry:
 
     async def override(self, app: str, name: str, status: str) -> bool:
         """Show an instance with this status, whatever it registers as; whether it is there."""
-        return await self._change("PUT", f"{self._of(app, name)}/status?value={quoted(status)}")
+        return await self._change("PUT", f"{self._of(app, name)}/status?value={quote(status)}")
 
     async def lift(self, app: str, name: str, status: str) -> bool:
         """Lift an override; whether the instance is there. It has this status from then on."""
-        return await self._change("DELETE", f"{self._of(app, name)}/status?value={quoted(status)}")
+        return await self._change("DELETE", f"{self._of(app, name)}/status?value={quote(status)}")
 
     async def _change(self, method: str, url: str) -> bool:
         answer = await self._ask(method, url)
@@ -153,7 +153,7 @@ class Registry:
         return answer.status == _OK
 
     def _of(self, app: str, name: str) -> str:
-        return f"{self._url}/{quoted(app)}/{quoted(name)}"
+        return f"{self._url}/{quote(app)}/{quote(name)}"
 
     async def _ask(
         self, method: str, url: str, headers: dict[str, str] | None = None, body: bytes = b""

@@ -35,7 +35,7 @@ from eureka_operator.shell.client import (
     path_of,
 )
 from eureka_operator.shell.kube import Kube
-from eureka_sidecar.core.document import quoted
+from eureka_sidecar.core.document import quote
 from kubectl_eureka.core.surroundings import Surroundings
 from kubectl_eureka.shell.errors import NoAnswerError
 from kubectl_eureka.shell.options import Look
@@ -149,7 +149,7 @@ async def instances_of_pod(
     scheme = "https:" if url.scheme == "https" else ""
     service = path_of(SERVICE, registry.namespace, f"{scheme}{registry.name}:{url.port}", "proxy")
     try:
-        found = await client.send("get", f"{service}/eureka/apps/{quoted(app.upper())}")
+        found = await client.send("get", f"{service}/eureka/apps/{quote(app.upper())}")
     except ApiError as error:
         if error.status == _NOT_FOUND and error.reason != "NotFound":
             return ()

@@ -20,7 +20,7 @@ import msgspec
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Instance
 from eureka_registry.core.names import NAMESPACE, NameIndex, names_of, namespace_of
-from eureka_registry.core.validation import shown
+from eureka_registry.core.validation import display_text
 from eureka_registry.http.rules import Refusal, Rule
 
 _WILD: Final = re.compile(r"[*?\[]")
@@ -108,7 +108,9 @@ class Account(msgspec.Struct, frozen=True):
         """Why it may not write `name` (upper case), whoever holds it; `None` if it may."""
         if self.names.standing(self.namespace, name) is not Standing.OTHERS:
             return None
-        return Refusal(Rule.GIVEN, f"the name {shown(name)} is given to other namespaces only")
+        return Refusal(
+            Rule.GIVEN, f"the name {display_text(name)} is given to other namespaces only"
+        )
 
     def refusal_of_registration(
         self, instance: Instance, held: Lease | None, index: NameIndex
@@ -116,8 +118,8 @@ class Account(msgspec.Struct, frozen=True):
         """Why it may not register `instance` in the place of `held`; `None` if it may."""
         namespace = namespace_of(instance)
         if namespace != self.namespace:
-            said = f"metadata {NAMESPACE} of the instance is {shown(namespace)}"
-            return Refusal(Rule.NAMESPACE, f"{said}, and must be {shown(self.namespace)}")
+            said = f"metadata {NAMESPACE} of the instance is {display_text(namespace)}"
+            return Refusal(Rule.NAMESPACE, f"{said}, and must be {display_text(self.namespace)}")
         if held is not None and (refusal := self._refusal_of_lease(held)) is not None:
             return refusal
         return self._refusal_of_names(instance, index)
@@ -136,7 +138,7 @@ class Account(msgspec.Struct, frozen=True):
         namespace = namespace_of(held.instance)
         if namespace == self.namespace:
             return None
-        whose = f"of namespace {shown(namespace)}" if namespace else "of no namespace"
+        whose = f"of namespace {display_text(namespace)}" if namespace else "of no namespace"
         return Refusal(Rule.NAMESPACE, f"the registered instance is {whose}")
 
     def _refusal_of_names(self, instance: Instance, index: NameIndex) -> Refusal | None:
@@ -148,6 +150,8 @@ class Account(msgspec.Struct, frozen=True):
                 return self.refusal_of_name(name)
             owner = index.owner(name)
             if owner is not None and owner != self.namespace:
-                whose = f"namespace {shown(owner)}" if owner else "an instance of no namespace"
-                return Refusal(Rule.HELD, f"the name {shown(name)} is held by {whose}")
+                whose = (
+                    f"namespace {display_text(owner)}" if owner else "an instance of no namespace"
+                )
+                return Refusal(Rule.HELD, f"the name {display_text(name)} is held by {whose}")
         return None

@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from eureka_registry.core.model import Instance
-from eureka_registry.core.validation import shown
+from eureka_registry.core.validation import display_text
 from eureka_registry.http.accounts import Account
 from eureka_registry.http.routes import Resource, Route
 from eureka_registry.http.rules import Refusal, Rule
@@ -64,7 +64,7 @@ class Identity(msgspec.Struct, frozen=True):
             return self.account.refusal_of_name(app)
         if self.peer or matches(app, self.applications):
             return None
-        return Refusal(Rule.APPLICATION, f"it was not given the application {shown(app)}")
+        return Refusal(Rule.APPLICATION, f"it was not given the application {display_text(app)}")
 
     def refusal_of_addresses(self, instance: Instance) -> Refusal | None:
         """Why it may not register an instance with such VIP addresses; `None` if it may.
@@ -77,7 +77,7 @@ class Identity(msgspec.Struct, frozen=True):
         wrong = next((name for name in names if name and not matches(name, patterns)), None)
         if self.peer or wrong is None:
             return None
-        return Refusal(Rule.APPLICATION, f"it was not given the VIP address {shown(wrong)}")
+        return Refusal(Rule.APPLICATION, f"it was not given the VIP address {display_text(wrong)}")
 
 
 class Request(msgspec.Struct, frozen=True):

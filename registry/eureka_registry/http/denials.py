@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from eureka_registry.core.validation import shown
+from eureka_registry.core.validation import display_text
 from eureka_registry.http.messages import REASON, Answer, header_text
 from eureka_registry.http.routes import Resource, Route
 from eureka_registry.http.rules import ANONYMOUS, UNPROVEN, Refusal, Refused, Rule
@@ -62,8 +62,8 @@ def tell(refused: Refused, source: str) -> None:
         "request refused who=%s verb=%s app=%s id=%s rule=%s from=%s",
         refused.who,
         refused.verb.partition(" ")[0],
-        shown(refused.app),
-        shown(refused.id),
+        display_text(refused.app),
+        display_text(refused.id),
         refused.rule,
         source,
     )
@@ -86,5 +86,5 @@ _OF_INSTANCES: Final = frozenset(resource for resource, _ in _VERBS)
 def _what(refused: Refused) -> str:
     if not refused.app:
         return f"{refused.verb} this"
-    of = f"{shown(refused.app)}" + (f" {shown(refused.id)}" if refused.id else "")
+    of = f"{display_text(refused.app)}" + (f" {display_text(refused.id)}" if refused.id else "")
     return f"{refused.verb} {of}"

@@ -10,7 +10,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
-from eureka_registry.config.load import Loaded
+from eureka_registry.config.load import LoadResult
 from eureka_registry.config.settings import EVERY_NETWORK, NAME, Settings
 from eureka_registry.config.settings import Rules as Whose
 from eureka_registry.config.urls import in_url
@@ -60,7 +60,7 @@ class Node:
         configuration: Configuration | None = None,
     ) -> None:
         """Begin with `settings`; without a `configuration` they never change by a file."""
-        self.configuration = configuration or Configuration(Loaded(settings, []))
+        self.configuration = configuration or Configuration(LoadResult(settings, []))
         self.naming = Naming(settings)
         self.settings = settings = self.naming.first
         self.id = uuid.uuid4().hex

@@ -13,7 +13,7 @@ from eureka_registry.core.limits import ENCODED_AT_ONCE
 from eureka_registry.core.mirror import Earlier, Mirror
 from eureka_registry.core.model import Instance
 from eureka_registry.core.registry import Registry
-from eureka_registry.core.validation import shown
+from eureka_registry.core.validation import display_text
 from eureka_registry.http.gate import Gate
 from eureka_registry.http.loopshare import LoopShare
 from eureka_registry.http.messages import NOT_FOUND, Answer, Call, Later, text
@@ -221,10 +221,10 @@ def _first(found: Iterable[Instance | None], form: Form) -> Answer:
 
 
 def _ambiguous(instance_id: str, applications: Sequence[str]) -> str:
-    named = ", ".join(shown(app) for app in applications[:_NAMED])
+    named = ", ".join(display_text(app) for app in applications[:_NAMED])
     more = f" and {len(applications) - _NAMED} more" if len(applications) > _NAMED else ""
     return (
-        f"instance id {shown(instance_id)} is held by several applications: {named}{more}; "
+        f"instance id {display_text(instance_id)} is held by several applications: {named}{more}; "
         f"ask below apps/APPLICATION for one of them\n"
     )
 

@@ -82,7 +82,7 @@ class Remotes:
             self.mirrors.clear()  # the dictionary itself is shared with who reads it
             self.mirrors.update({name: each.mirror for name, each in self._regions.items()})
             for mirror in self.mirrors.values():
-                mirror.settle_anew()
+                mirror.forget_listings()
         for name in changed:
             self._start(name)
 

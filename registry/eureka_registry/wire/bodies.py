@@ -20,7 +20,7 @@ import msgspec
 from isal.isal_zlib import crc32
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import Delta, ordered
+from eureka_registry.core.delta import Delta, sorted_changes
 from eureka_registry.core.model import ActionType, Instance, Status
 from eureka_registry.core.vips import VipGroup, VipIndex
 from eureka_registry.wire.codecs import Codec, Frame, codec_for
@@ -218,7 +218,7 @@ class Bodies:
         listed = self._list(("delta", _key(sources), form), codec, encode)
         complete = listed.refresh(
             [source.delta.applications for source in sources],
-            lambda held: [change.instance for change in ordered(held)],
+            lambda held: [change.instance for change in sorted_changes(held)],
             most,
         )
         return listed if complete else None

@@ -17,7 +17,14 @@ from msgspec import Meta
 
 from eureka_registry.core.limits import BATCH_ITEMS, DOCUMENT_STRUCTURE, SLICE_BYTES
 from eureka_registry.core.model import Instance, PeerAction, Status
-from eureka_registry.wire.fields import LONG_MAX, BadDocument, known_status, shown, text, whole
+from eureka_registry.wire.fields import (
+    LONG_MAX,
+    BadDocument,
+    display_text,
+    known_status,
+    text,
+    whole,
+)
 from eureka_registry.wire.jsoncodec import encode, encode_instance, instance_from, parse
 from eureka_registry.wire.structure import structure
 
@@ -246,13 +253,13 @@ def _action(word: str | None) -> PeerAction:
     try:
         return PeerAction(word or "")
     except ValueError:
-        raise BadDocument(f"unknown action: {shown(word)}") from None
+        raise BadDocument(f"unknown action: {display_text(word)}") from None
 
 
 def _overridden(word: str | None) -> Status | None:
     status = known_status(word)
     if word is not None and status is None:
-        raise BadDocument(f"unknown overriddenStatus: {shown(word)}")
+        raise BadDocument(f"unknown overriddenStatus: {display_text(word)}")
     return status
 
 

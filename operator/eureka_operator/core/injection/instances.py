@@ -13,7 +13,7 @@ from eureka_operator.core.injection.pods import Owner
 from eureka_operator.core.injection.reasons import Finding
 from eureka_operator.core.kinds import Object
 from eureka_sidecar.core import check
-from eureka_sidecar.core.values import shown
+from eureka_sidecar.core.values import display_text
 
 _SERVICES: Final = frozenset(("http", "https", "grpc"))
 """Names of ports that are called by clients."""
@@ -65,7 +65,7 @@ def app_name(pod: Mapping[str, Any], options: SidecarOptions, owner: Owner) -> s
     )
     if 0 < len(found) <= _LONGEST_APP and _APP.issuperset(found) and found.strip("."):
         return found
-    return Finding(reasons.APP_NOT_ALLOWED, shown(found), own=bool(options.app))
+    return Finding(reasons.APP_NOT_ALLOWED, display_text(found), own=bool(options.app))
 
 
 def instances(pod: Mapping[str, Any], options: SidecarOptions, app: str) -> Instances | Finding:
@@ -126,7 +126,7 @@ def _port_number(pod: Mapping[str, Any], port: Port | None) -> int | Finding:
         for name, number, _ in pods.ports(container):
             if name == port:
                 return number
-    said = f"no container has a port with the name {shown(port)}"
+    said = f"no container has a port with the name {display_text(port)}"
     return Finding(reasons.BAD_ANNOTATION, said, own=True)
 
 

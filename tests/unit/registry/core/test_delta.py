@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eureka_registry.core.delta import MIN_DEPARTURES, Delta, ordered
+from eureka_registry.core.delta import MIN_DEPARTURES, Delta, sorted_changes
 from eureka_registry.core.model import ActionType
 from support.instances import instance
 
@@ -28,7 +28,7 @@ def shown(made: Delta, app: str = "APP") -> list[tuple[str, ActionType | None]]:
     application = made.applications.get(app)
     if application is None:
         return []
-    return [(r.instance.id, r.instance.action) for r in ordered([application])]
+    return [(r.instance.id, r.instance.action) for r in sorted_changes([application])]
 
 
 def test_shows_each_instance_once_with_its_latest_state() -> None:
@@ -94,7 +94,7 @@ def test_version_stays_while_nothing_changes() -> None:
     made = delta(("a", ADDED))
     before = made.version
     made.forget_old(RETENTION)
-    made.bound(1)
+    made.trim(1)
 
     assert made.version == before
 
@@ -114,7 +114,7 @@ def test_departures_do_not_outgrow_a_full_document() -> None:
     made = Delta(RETENTION)
     for number in range(1_000):
         add(made, (str(number), DELETED), at=number)
-        made.bound(10)
+        made.trim(10)
 
     assert shown(made) == [(str(n), DELETED) for n in range(1_000 - MIN_DEPARTURES, 1_000)]
 
@@ -122,7 +122,7 @@ def test_departures_do_not_outgrow_a_full_document() -> None:
 def test_few_departures_are_kept_whatever_is_registered() -> None:
     """Clients that apply deltas without a hash (js) only ever learn of them this way."""
     made = delta(*((str(n), DELETED) for n in range(MIN_DEPARTURES)))
-    made.bound(0)
+    made.trim(0)
 
     assert len(shown(made)) == MIN_DEPARTURES
 
@@ -131,7 +131,7 @@ def test_arrivals_are_never_given_up_for_brevity() -> None:
     """They are in the full document as well, so they never make the delta the longer one."""
     made = delta(*((f"new{n}", ADDED) for n in range(300)))
     add(made, *((f"gone{n}", DELETED) for n in range(300)))
-    made.bound(300)
+    made.trim(300)
 
     assert sum(action is ADDED for _, action in shown(made)) == 300
     assert sum(action is DELETED for _, action in shown(made)) == MIN_DEPARTURES

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import ordered
+from eureka_registry.core.delta import sorted_changes
 from eureka_registry.core.lease import content, content_digest
 from eureka_registry.core.model import Instance, Origin, Status
 from eureka_registry.core.registry import Registry, Renewal, Rules
@@ -315,7 +315,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def poll(self) -> None:
         """A client that is not too late applies the delta: then it has what a full fetch gives."""
         for application in self.registry.delta.applications.values():
-            for change in ordered([application]):
+            for change in sorted_changes([application]):
                 key = (change.instance.app, change.instance.id)
                 if change.departed:
                     self.client.pop(key, None)
@@ -413,7 +413,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def shows_departures_last(self) -> None:
         """And each instance once, with its present document."""
         for name, application in self.registry.delta.applications.items():
-            changes = ordered([application])
+            changes = sorted_changes([application])
             departed = [change.departed for change in changes]
             assert departed == sorted(departed)
             assert len({change.instance.id for change in changes}) == len(changes)

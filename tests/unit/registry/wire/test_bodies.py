@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import ordered
+from eureka_registry.core.delta import sorted_changes
 from eureka_registry.core.model import DataCenter, Instance, Origin, Status
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.wire import bodies as module
@@ -77,7 +77,7 @@ def delta(registry: Registry, form: Form, now_ms: int) -> bytes:
         head, tail = codec.application(application.name)
         pieces = [
             (codec.departure if change.departed else codec.instance)(change.instance)
-            for change in ordered([application])
+            for change in sorted_changes([application])
         ]
         texts.append(head + codec.separator.join(pieces) + tail)
     head, tail = codec.applications(str(registry.delta.version), registry.hashcode())

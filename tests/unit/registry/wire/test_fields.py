@@ -8,11 +8,11 @@ from eureka_registry.wire.fields import (
     LONG_MAX,
     BadDocument,
     Literal,
+    display_text,
     flag,
     known_status,
     metadata,
     refused_document,
-    shown,
     status,
     text,
     whole,
@@ -156,8 +156,8 @@ def test_metadata_that_are_no_map_are_refused(value: object) -> None:
 
 def test_values_in_messages_are_short_and_printable() -> None:
     """Messages go into headers and logs."""
-    assert shown("ü\n") == "'\\xfc\\n'"
-    assert len(shown("x" * 500)) == 60
+    assert display_text("ü\n") == "'\\xfc\\n'"
+    assert len(display_text("x" * 500)) == 60
 
 
 def test_a_refusal_may_carry_a_sentence_for_the_client() -> None:

@@ -68,7 +68,7 @@ class Conversation:
         """Hold a lease, and ask as often as may be without a pause."""
         self.hold()
         for content in (UP, Content("DOWN")):
-            self.lease.wish(content)
+            self.lease.set_content(content)
             self.ask()
             self.answer(204)
 
@@ -84,7 +84,7 @@ class Conversation:
     def shown(self, **changes: object) -> dict[str, Any]:
         """What a registry that took the last registration shows."""
         instance = {
-            "status": self.lease.wished.status,
+            "status": self.lease.desired.status,
             "overriddenStatus": "UNKNOWN",
             "ipAddr": INSTANCE.ip,
             "port": {"$": INSTANCE.port},
@@ -162,7 +162,7 @@ def test_change_is_registered_at_once_with_a_later_stamp() -> None:
     """A status by `PUT .../status` would be an operator's override."""
     talk = Conversation(content=STARTING)
     talk.hold()
-    talk.lease.wish(UP)
+    talk.lease.set_content(UP)
     assert talk.ask() == REGISTER
     assert talk.sent["status"] == "UP"
     assert int(talk.sent["lastDirtyTimestamp"]) > WALL_MS
@@ -175,7 +175,7 @@ def test_change_while_registering_is_registered_next() -> None:
     """What was sent is held, not what is wished meanwhile."""
     talk = Conversation(content=STARTING)
     talk.ask()
-    talk.lease.wish(UP)
+    talk.lease.set_content(UP)
     talk.answer(204)
     assert talk.lease.held == STARTING
     assert talk.ask() == REGISTER
@@ -247,8 +247,8 @@ def test_override_of_an_operator_is_shown_and_not_fought() -> None:
     talk.answer(204)
     talk.ask()
     talk.answer(200, talk.shown(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE"))
-    assert talk.lease.seen
-    assert talk.lease.seen.overridden == "OUT_OF_SERVICE"
+    assert talk.lease.record
+    assert talk.lease.record.overridden == "OUT_OF_SERVICE"
     assert talk.ask() == f"PUT {INSTANCE_PATH}"
     talk.answer(200)
     talk.lease.resume()
@@ -314,7 +314,7 @@ def test_pause_does_not_wait_for_what_is_held_back(waiting: str) -> None:
     if waiting == "renewal":
         talk.now_ms = 5_002
     else:
-        talk.lease.wish(UP)
+        talk.lease.set_content(UP)
     before_ms = talk.now_ms
     talk.lease.pause()
     assert talk.ask() == f"PUT {INSTANCE_PATH}/status"
@@ -417,7 +417,7 @@ def test_change_that_is_forbidden_does_not_cost_the_lease() -> None:
     """Such as an annotation with the namespace of another: what is held is renewed."""
     talk = Conversation()
     talk.hold()
-    talk.lease.wish(Content("UP", {"namespace": "other"}))
+    talk.lease.set_content(Content("UP", {"namespace": "other"}))
     assert talk.ask() == REGISTER
     talk.answer(403)
 
@@ -471,7 +471,7 @@ def test_change_that_was_forbidden_is_tried_with_new_credentials() -> None:
     """They may be those of somebody who has the right."""
     talk = Conversation()
     talk.hold()
-    talk.lease.wish(Content("UP", {"namespace": "other"}))
+    talk.lease.set_content(Content("UP", {"namespace": "other"}))
     talk.ask()
     talk.answer(403)
 
@@ -532,7 +532,7 @@ def test_closing_removes_the_lease_and_nothing_is_asked_afterwards() -> None:
     assert talk.ask() == f"DELETE {INSTANCE_PATH}"
     talk.answer(200)
     assert talk.lease.finished
-    talk.lease.wish(Content("DOWN"))
+    talk.lease.set_content(Content("DOWN"))
     talk.lease.pause()
     talk.lease.resume()
     assert talk.ask() == ""

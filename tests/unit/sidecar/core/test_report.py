@@ -36,7 +36,7 @@ class Shown:
         """A check of the application."""
         reason = "answered 200" if ok else "refuses connections"
         self.health.observe(now_s * 1_000, f"127.0.0.1:8080 {reason}", ok=ok)
-        self.lease.wish(Content(self.health.status))
+        self.lease.set_content(Content(self.health.status))
 
     def ask(self, now_s: int, answer: Answer | None = None) -> None:
         """Send all that is due, with this answer; the registry's own if there is none."""

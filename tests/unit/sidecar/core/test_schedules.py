@@ -30,7 +30,7 @@ MOST_A_MINUTE: Final = 1.2 * MINUTE_MS / INTERVAL_MS + 6
 
 
 def _up(lease: Lease, _: int) -> None:
-    lease.wish(Content("UP"))
+    lease.set_content(Content("UP"))
 
 
 def _pause(lease: Lease, _: int) -> None:
@@ -99,8 +99,8 @@ def _check(faults: Sequence[str], done: Run) -> None:
         assert record is None, f"4 {what}"
         return
     assert record is not None, f"4 {what}"
-    assert lease.held == lease.wished, f"4 {what}"
-    assert record.status == lease.wished.status, f"4 {what}"
+    assert lease.held == lease.desired, f"4 {what}"
+    assert record.status == lease.desired.status, f"4 {what}"
     assert (record.override != UNKNOWN) == lease.paused, f"4 {what}"
 
 

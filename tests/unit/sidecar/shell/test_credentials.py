@@ -171,18 +171,18 @@ def test_change_of_any_file_is_seen_once(tmp_path: Path) -> None:
     """Injected files come after the start: an optional ConfigMap, a token that is renewed."""
     authority, token = str(tmp_path / "ca.crt"), str(tmp_path / "token")
     credentials = CredentialFiles(Credentials(ca_file=authority, token_file=token))
-    assert not credentials.changed()
+    assert not credentials.check_for_change()
 
     written(tmp_path / "ca.crt", "x")
-    assert credentials.changed()
-    assert not credentials.changed()
+    assert credentials.check_for_change()
+    assert not credentials.check_for_change()
     written(tmp_path / "token", "one")
-    assert credentials.changed()
+    assert credentials.check_for_change()
     written(tmp_path / "token", "two")
-    assert credentials.changed()
+    assert credentials.check_for_change()
     (tmp_path / "token").unlink()
-    assert credentials.changed()
-    assert not credentials.changed()
+    assert credentials.check_for_change()
+    assert not credentials.check_for_change()
 
 
 def test_tls_always_verifies_and_believes_exactly_the_given_authority(tmp_path: Path) -> None:

@@ -147,10 +147,10 @@ class Keeping:
             )
             for step in (*steps, self._close):
                 while not step():
-                    came = await self.loop.happened(self._news, self.loop.now_ms() + NEVER_MS)
+                    came = await self.loop.wait_for_event(self._news, self.loop.now_ms() + NEVER_MS)
                     assert came, "nothing is answered any more"
             if not task.done:
-                await self.loop.happened(task.finished, self.loop.now_ms() + NEVER_MS)
+                await self.loop.wait_for_event(task.finished, self.loop.now_ms() + NEVER_MS)
             assert task.done
 
         result(self.loop, run())
@@ -163,7 +163,7 @@ class Keeping:
         """A step that wishes for a status."""
 
         def step() -> bool:
-            self.lease.wish(Content(status))
+            self.lease.set_content(Content(status))
             self.wished.happen()
             return True
 
@@ -187,7 +187,7 @@ def test_requests_of_the_lease_reach_the_server_and_its_answers_the_lease(
     addresses: list[str] = []
 
     def read_back() -> bool:
-        addresses.extend([kept.lease.seen.ip] if kept.lease.seen else [])
+        addresses.extend([kept.lease.record.ip] if kept.lease.record else [])
         return bool(addresses)
 
     kept.keep(read_back)
@@ -232,7 +232,7 @@ def test_connection_is_closed_when_the_task_is_cancelled(registry: Registry) -> 
 
     async def run() -> None:
         task = kept.loop.start(keep(kept.loop, kept.lease, kept.servers, kept.wished, came.happen))
-        await kept.loop.happened(came, kept.loop.now_ms() + NEVER_MS)
+        await kept.loop.wait_for_event(came, kept.loop.now_ms() + NEVER_MS)
         task.cancel()
 
     result(kept.loop, run())

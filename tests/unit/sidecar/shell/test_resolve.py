@@ -112,7 +112,7 @@ def test_last_addresses_are_used_while_the_name_server_is_silent(names: Names) -
     deadline = Deadline(loop, lambda: end_ms)
 
     assert result(loop, resolver.addresses("registry", 8761, deadline)) == [HERE]
-    assert deadline.left_ms() > 0
+    assert deadline.remaining_ms() > 0
 
     names.answering.set()
     names.answers += [[THERE]] * 1_000
@@ -150,7 +150,7 @@ def test_look_up_under_way_is_shared(names: Names) -> None:
         names.answering.set()
         for task in tasks:
             if not task.done:
-                await loop.happened(task.finished, end_ms)
+                await loop.wait_for_event(task.finished, end_ms)
 
     result(loop, both())
 

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from eureka_registry.local.bench.figures import Latency, Phase
-from eureka_registry.local.bench.report import Freshness, Left, Sight
+from eureka_registry.local.bench.report import Freshness, Remainder, Sight
 from eureka_registry.local.bench.verdict import Weight, in_ms, verdict
 from support.benchmarked import GOOD, HERE, QUICK, THERE
 
 SLOW = Latency(9_000.0, 15_097.0, 15_097.0, 15_097.0)
-LEFT = Left(
+LEFT = Remainder(
     3, "2026-01-01T00:01:30Z", "2026-01-01T00:03:00Z", "curl -X DELETE 'x'", "connection refused"
 )
 
