@@ -49,7 +49,7 @@ class Invalid(NamedTuple):
     lasts: bool = True
 
 
-class Standing(Enum):
+class NameOwnership(Enum):
     """Whether a namespace was given a name."""
 
     GIVEN = "to it"
@@ -77,9 +77,9 @@ class Names:
     def __init__(self, given: Mapping[str, Sequence[str]]) -> None:
         self._given = {namespace: _Patterns(patterns) for namespace, patterns in given.items()}
         self._all = _Patterns(chain.from_iterable(given.values()))
-        self._known: dict[tuple[str, str], Standing] = {}
+        self._known: dict[tuple[str, str], NameOwnership] = {}
 
-    def standing(self, namespace: str, name: str) -> Standing:
+    def ownership(self, namespace: str, name: str) -> NameOwnership:
         """How a namespace stands to a name (upper case)."""
         key = namespace, name
         known = self._known.get(key)
@@ -91,11 +91,11 @@ class Names:
                 self._known[key] = known
         return known
 
-    def _look(self, namespace: str, name: str) -> Standing:
+    def _look(self, namespace: str, name: str) -> NameOwnership:
         own = self._given.get(namespace)
         if own is not None and own.match(name):
-            return Standing.GIVEN
-        return Standing.OTHERS if self._all.match(name) else Standing.NOBODY
+            return NameOwnership.GIVEN
+        return NameOwnership.OTHERS if self._all.match(name) else NameOwnership.NOBODY
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -106,7 +106,7 @@ class Account(msgspec.Struct, frozen=True):
 
     def refusal_of_name(self, name: str) -> Refusal | None:
         """Why it may not write `name` (upper case), whoever holds it; `None` if it may."""
-        if self.names.standing(self.namespace, name) is not Standing.OTHERS:
+        if self.names.ownership(self.namespace, name) is not NameOwnership.OTHERS:
             return None
         return Refusal(
             Rule.GIVEN, f"the name {display_text(name)} is given to other namespaces only"
@@ -143,10 +143,10 @@ class Account(msgspec.Struct, frozen=True):
 
     def _refusal_of_names(self, instance: Instance, index: NameIndex) -> Refusal | None:
         for name in names_of(instance):
-            standing = self.names.standing(self.namespace, name)
-            if standing is Standing.GIVEN:
+            standing = self.names.ownership(self.namespace, name)
+            if standing is NameOwnership.GIVEN:
                 continue
-            if standing is Standing.OTHERS:
+            if standing is NameOwnership.OTHERS:
                 return self.refusal_of_name(name)
             owner = index.owner(name)
             if owner is not None and owner != self.namespace:

@@ -151,7 +151,7 @@ class Reads:
         return f"{quote(app, safe='')}/{quote(instance_id, safe='')}"
 
     def _by_address(self, call: Call, route: Route, *, secure: bool) -> Answer:
-        shut = self._gate.closed(call)
+        shut = self._gate.lookup_refusal(call)
         if shut is not None:
             return shut
         form = call.form(v1=route.v1)
@@ -165,7 +165,7 @@ class Reads:
             # A server that mirrors this region must not get its own instances back.
             return [self._registry] if _is_server(call) else self._everywhere(call)
         self._settle(call.now_ms)
-        return [self._registry, *self._named(call)]
+        return [self._registry, *self._mirrors_of(call)]
 
     def _everywhere(self, call: Call) -> Sequence[Source]:
         if not self._gate.region_fallback:
@@ -173,13 +173,13 @@ class Reads:
         self._settle(call.now_ms)
         return [self._registry, *self._regions.values()]
 
-    def _named(self, call: Call) -> list[Mirror]:
+    def _mirrors_of(self, call: Call) -> list[Mirror]:
         """The mirrors that a request asks for by name; unknown names mean nothing."""
         wanted = {name.strip().lower() for name in call.query.get("regions", "").split(",")}
         return [mirror for name, mirror in self._regions.items() if name in wanted]
 
     def _unready(self, call: Call) -> Answer | None:
-        return self._gate.regions_refusal(mirror.ready for mirror in self._named(call))
+        return self._gate.regions_refusal(mirror.ready for mirror in self._mirrors_of(call))
 
     def _settle(self, now_ms: int) -> None:
         """Let no mirror list what this peer or a mirror before it lists."""

@@ -61,7 +61,7 @@ def text(value: object, where: str) -> str | None:
     raise BadDocument(f"{where} is not a text")
 
 
-def whole(
+def read_integer(
     value: object, where: str, *, bound: int = INT_MAX, otherwise: int | None = 0
 ) -> int | None:
     """Read a whole number, `None` if it was not given; fractions are cut off, as Jackson does.

@@ -22,8 +22,8 @@ from eureka_registry.wire.fields import (
     BadDocument,
     display_text,
     known_status,
+    read_integer,
     text,
-    whole,
 )
 from eureka_registry.wire.jsoncodec import encode, encode_instance, instance_from, parse
 from eureka_registry.wire.structure import structure
@@ -234,7 +234,7 @@ def _read(entry: Mapping[str, object], now_ms: int, *, plain: bool) -> Item:
     id_ = text(entry.get("id"), "id")
     if not app or not id_:
         raise BadDocument("appName or id is missing")
-    moment = whole(
+    moment = read_integer(
         entry.get("lastDirtyTimestamp"), "lastDirtyTimestamp", bound=LONG_MAX, otherwise=None
     )
     status = text(entry.get("status"), "status")
@@ -276,7 +276,7 @@ def encode_reply(reply: Reply) -> bytes:
 def _reply(entry: object, now_ms: int) -> Reply:
     fields = entry if isinstance(entry, dict) else {}
     try:
-        status = whole(fields.get("statusCode"), "statusCode", otherwise=None)
+        status = read_integer(fields.get("statusCode"), "statusCode", otherwise=None)
     except BadDocument:
         status = None
     return Reply(status or _UNKNOWN_REPLY, _entity(fields.get("responseEntity"), now_ms))

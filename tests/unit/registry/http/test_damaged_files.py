@@ -165,7 +165,7 @@ def _tls(path: Path) -> Watching:
 
 
 PEERS = '{{"generation": {}, "peers": [{{"name": "a", "url": "http://a:1/"}}]}}'
-HASH = auth.kept(b"x" * 16, b"y" * 32)
+HASH = auth.encode_hash(b"x" * 16, b"y" * 32)
 KINDS = [
     Kind("config.yaml", "zone: a", "zone: b", _config),
     Kind("config.json", '{"zone": "a"}', '{"zone": "b"}', _config),

@@ -11,7 +11,7 @@ import pytest
 from eureka_registry.core.model import DataCenter, Instance
 from eureka_registry.peers.client import Limits, Node, open_session
 from eureka_registry.peers.regions import Bounds
-from eureka_registry.peers.remotes import Remotes, Wanted
+from eureka_registry.peers.remotes import RemoteRegions, Remotes
 
 NOW_MS = 1_700_000_000_000
 A, B = "http://a.test/eureka/", "http://b.test/eureka/"
@@ -22,10 +22,10 @@ def wanted(
     applications: Mapping[str, Sequence[str]] | None = None,
     *,
     retention_ms: int = 180_000,
-) -> Wanted:
+) -> RemoteRegions:
     """What settings might want."""
     chosen = {name: list(apps) for name, apps in (applications or {}).items()}
-    return Wanted(dict(urls), chosen, Bounds(), Limits(), retention_ms)
+    return RemoteRegions(dict(urls), chosen, Bounds(), Limits(), retention_ms)
 
 
 def instance(app: str) -> Instance:

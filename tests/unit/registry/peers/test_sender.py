@@ -333,7 +333,7 @@ async def test_sender_that_waits_ends_when_the_peer_is_ourselves(stage: Stage) -
     """A digest shows it while nothing is sent; a task that waits on would hold up the stop."""
     task = asyncio.create_task(stage.sender.run())
     await asyncio.sleep(0)
-    stage.sender.become_self()
+    stage.sender.mark_as_self()
 
     await soon(task)
 
@@ -414,7 +414,7 @@ async def test_peer_heard_from_is_tried_at_once(stage: Stage) -> None:
     stage.peer.script = [status(503)]
     stage.add(REGISTER)
     await stage.sender._send_next()
-    stage.sender.hurry()
+    stage.sender.retry_now()
 
     assert stage.sender.outbox.wait_ms(now_ms()) == 0
     assert await stage.sender.flush(10)
@@ -436,7 +436,7 @@ async def test_a_failing_peer_is_logged_once(
 
 async def test_batch_that_is_too_large_is_split(stage: Stage) -> None:
     """A server that takes less than we send must not cost a cancellation."""
-    stage.sender.outbox.bound(100, 100)
+    stage.sender.outbox.set_limits(100, 100)
     stage.peer.most_bytes = 200
     for number in range(8):
         stage.add(CANCEL, f"instance-{number}")
@@ -453,7 +453,7 @@ async def test_item_that_is_refused_costs_no_other(
     stage: Stage, code: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A Java server refuses a whole batch for one bad item; the item is found, and named."""
-    stage.sender.outbox.bound(100, 100)
+    stage.sender.outbox.set_limits(100, 100)
     stage.peer.refuses = ("c", code)
     for instance_id in "abcde":
         stage.add(CANCEL, instance_id)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eureka_registry.core.registry import Registry
-from eureka_registry.peers.snapshot import Snapshot, SnapshotError, beside_of, read
+from eureka_registry.peers.snapshot import Snapshot, SnapshotError, read, temporary_path
 from eureka_registry.wire.copies import encode_copy
 from support.instances import instance, registry
 from support.turns import turns
@@ -178,7 +178,7 @@ async def test_link_beside_its_place_is_not_written_through(tmp_path: Path) -> N
     """Its name can be guessed, and the directory may be shared."""
     path, other = tmp_path / "s", tmp_path / "other"
     other.write_text("mine")
-    beside_of(path).symlink_to(other)
+    temporary_path(path).symlink_to(other)
 
     await written(path)
 
@@ -193,7 +193,7 @@ async def test_snapshot_that_cannot_be_written_is_logged(
     """And the old one is still there."""
     path = tmp_path / "s"
     before = await written(path)
-    beside_of(path).mkdir()
+    temporary_path(path).mkdir()
 
     await snapshot(path, holding(5)).save()
 
