@@ -2,7 +2,7 @@
 
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 
-A question that is not understood is answered with yes: a registry is never worth a pod.
+If a question cannot be decoded, the answer allows the pod: no fault of ours may stop a pod.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Question(NamedTuple):
 
 
 class InvalidReview(NamedTuple):
-    """What is not understood; `reason` is a stable code. `uid` is empty if there is none."""
+    """A question that cannot be decoded; `reason` is a stable code. `uid` is empty if unknown."""
 
     uid: str
     reason: str
@@ -48,7 +48,7 @@ class InvalidReview(NamedTuple):
 
 
 def question(body: bytes) -> Question | InvalidReview:
-    """What is asked; the body is JSON from whoever reached the port."""
+    """The question in a body, which is JSON from any client that reached the port."""
     try:
         review = msgspec.json.decode(body)
     except RecursionError:

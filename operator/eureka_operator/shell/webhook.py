@@ -1,8 +1,8 @@
 """The injector's server: the API server asks it about each new pod that wants a sidecar.
 
-It answers everything, and blocks no pod by a fault of its own: what it does not understand, cannot
-do in time or has no room for is allowed without a patch, and counted. While it answers it asks
-nobody.
+It answers every question, and none of its own faults blocks a pod: if it cannot decode a question,
+cannot answer in time or has too many questions, it allows the pod without a patch, and counts it.
+While it answers, it sends no requests.
 """
 
 from __future__ import annotations

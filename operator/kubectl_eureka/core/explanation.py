@@ -79,7 +79,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explanation(template: Template, namespace: Object, config: Config) -> Explanation:
-    """Explain what becomes of the pods of a document when they are made."""
+    """Explain what the injector does with the pods of a document when they are made."""
     pod = _original_pod(template.pod)
     owner = pods.owner(pod) if template.owner is None else template.owner
     decision = decide(pod, namespace, config, template.owner)

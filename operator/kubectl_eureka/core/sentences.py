@@ -70,7 +70,7 @@ def _drain(text: str) -> str:
     words = text.split()
     match words:
         case ["granted", granted, "of", asked]:
-            return f"{granted} s of {asked} s: so long the application serves on without its lease"
+            return f"{granted} s of {asked} s: the application keeps serving without its lease"
         case ["app", "hook", "kept"]:
             return "by the preStop hooks of the application itself"
     return text

@@ -1,4 +1,4 @@
-"""Sockets to listen on, and in words why one cannot be had."""
+"""Sockets to listen on, and a sentence that says why one cannot be opened."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EVERY_ADDRESS: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # no
 
 
 class PortInUseError(OSError):
-    """A port cannot be had; the sentence says which, and how to find out who has it."""
+    """A port cannot be opened; the sentence says which, and how to find the process that has it."""
 
 
 def allow_files(connections: int) -> None:

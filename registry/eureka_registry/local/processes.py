@@ -19,7 +19,7 @@ from eureka_registry.config.settings import Settings
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
 CALM_S: Final = 30.0
-"""A process that ran so long starts its next pause from the beginning."""
+"""After a process has run for this time, its next pause is the shortest one again."""
 
 _STOP_MARGIN_S: Final = 3.0
 _LINE_LIMIT_BYTES: Final = 65_536

@@ -217,7 +217,7 @@ class Link:
         return explained
 
     def _pause_copying(self, reason: str, *, too_large: bool) -> None:
-        """Do not ask again at once for what could not be had; say so once."""
+        """Do not ask again at once for a copy that failed; log it once."""
         self._resting = _ROUNDS_OF_REST
         if self.why_not_copied != reason:
             _log.warning("peer differs and cannot be copied peer=%s reason=%s", self.name, reason)

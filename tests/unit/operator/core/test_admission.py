@@ -38,16 +38,16 @@ def review(**changes: object) -> dict[str, Any]:
     return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": kept}
 
 
-def asked(document: object) -> Question | InvalidReview:
+def read_question(document: object) -> Question | InvalidReview:
     """What is read from a document."""
     return question(json.dumps(document).encode())
 
 
 def test_question_about_a_new_pod_is_read() -> None:
     """Namespace and dry run stand beside the object."""
-    assert asked(review()) == Question(UID, "shop", POD, dry_run=False)
-    assert asked(review(dryRun=True)) == Question(UID, "shop", POD, dry_run=True)
-    assert asked(review(dryRun=None)) == Question(UID, "shop", POD, dry_run=False)
+    assert read_question(review()) == Question(UID, "shop", POD, dry_run=False)
+    assert read_question(review(dryRun=True)) == Question(UID, "shop", POD, dry_run=True)
+    assert read_question(review(dryRun=None)) == Question(UID, "shop", POD, dry_run=False)
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_question_about_a_new_pod_is_read() -> None:
 )
 def test_anything_but_a_new_pod_is_odd(changes: dict[str, Any]) -> None:
     """Somebody has widened the rules of the webhook; its uid is echoed all the same."""
-    assert asked(review(**changes)) == InvalidReview(UID, "not_a_new_pod")
+    assert read_question(review(**changes)) == InvalidReview(UID, "not_a_new_pod")
 
 
 def test_other_version_of_the_review_is_odd() -> None:
     """v1beta1 answers look otherwise."""
     document = review() | {"apiVersion": "admission.k8s.io/v1beta1"}
 
-    assert asked(document) == InvalidReview(UID, "not_a_new_pod")
+    assert read_question(document) == InvalidReview(UID, "not_a_new_pod")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_other_version_of_the_review_is_odd() -> None:
 )
 def test_document_that_is_no_review_is_odd(document: object) -> None:
     """There is no uid to echo."""
-    assert asked(document) == InvalidReview("", "no_review")
+    assert read_question(document) == InvalidReview("", "no_review")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"a": "\xff"}', b"[1,]"])
@@ -107,7 +107,7 @@ def test_depth_of_every_pod_is_allowed() -> None:
     for _ in range(MOST_DEPTH - 4):
         node = {"a": node}
 
-    assert isinstance(asked(review(object=node)), Question)
+    assert isinstance(read_question(review(object=node)), Question)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from support.registrationobjects import SERVICE
 from support.server import Running, running
 from unit.operator.core.registrations.registered import PLACE, found, slice_of
 from unit.operator.shell.eventually import eventually
-from unit.operator.shell.test_leases import KEY, shown, until, world
+from unit.operator.shell.test_leases import KEY, status_at, until, world
 from unit.operator.shell.test_registries import at
 from unit.operator.shell.world import PROD
 
@@ -101,7 +101,7 @@ async def test_removal_that_is_refuted_is_not_looked_at_again_for_a_while() -> N
         await there.compare()
 
         assert len(there.look.asked) == 2
-        assert await shown(peer) == "UP"
+        assert await status_at(peer) == "UP"
 
 
 async def test_second_look_that_fails_keeps_the_lease() -> None:
@@ -111,7 +111,7 @@ async def test_second_look_that_fails_keeps_the_lease() -> None:
         await until(peer, "UP")
         there.look.fails = True
         await there.compare()
-        assert await shown(peer) == "UP"
+        assert await status_at(peer) == "UP"
         there.look.fails = False
         await there.compare()
 
@@ -126,7 +126,7 @@ async def test_lease_of_a_registration_that_is_unknown_is_kept() -> None:
         await there.compared.compare({}, frozenset({UID}), PLACE)
 
         assert there.look.asked == []
-        assert await shown(peer) == "UP"
+        assert await status_at(peer) == "UP"
 
 
 async def test_leases_wait_until_the_registry_was_read() -> None:

@@ -73,7 +73,7 @@ def instance(spec: dict[str, Any] = SERVICE, *, ready: bool = True) -> DesiredIn
     return each
 
 
-async def shown(peer: Running) -> str | None:
+async def status_at(peer: Running) -> str | None:
     """The status at a registry."""
     state = await peer.state(*KEY)
     return None if state is None else str(state["status"])
@@ -81,7 +81,7 @@ async def shown(peer: Running) -> str | None:
 
 async def until(peer: Running, status: str | None) -> None:
     """Wait until a registry shows it."""
-    await eventually(lambda: shown(peer), status)
+    await eventually(lambda: status_at(peer), status)
 
 
 async def emptied(leases: Leases) -> None:
@@ -184,7 +184,7 @@ async def test_whoever_does_not_lead_asks_nothing() -> None:
         await eventually(due, 0)
 
         assert found_.requests() == {}
-        assert await shown(peer) is None
+        assert await status_at(peer) is None
 
 
 async def test_lease_of_a_former_leader_is_renewed_and_not_registered() -> None:

@@ -51,7 +51,7 @@ async def test_lease_of_a_pod_that_is_gone_is_removed_and_told() -> None:
         await reaper(found).reap(await found.readings(), known())
 
         assert await found.status() is None
-    assert found.api.told == [
+    assert found.api.event_list == [
         (
             "EurekaCluster",
             "LeaseRemoved",

@@ -46,7 +46,7 @@ def instance() -> DesiredInstance:
     return each
 
 
-def left(key: Key) -> RegisteredInstance:
+def instance_of_former_leader(key: Key) -> RegisteredInstance:
     """An instance that a former leader has registered."""
     return RegisteredInstance(
         key=key,
@@ -144,11 +144,16 @@ async def test_what_a_former_leader_left_goes_only_beside_what_is_wanted() -> No
         dict(_named(slice_of("db", ONE))),
     )
     async with serving() as (_, unwanted):
-        assert await unwanted.removable(OWNER, [], [left(gone)], PLACE) == set()
+        assert (
+            await unwanted.removable(OWNER, [], [instance_of_former_leader(gone)], PLACE) == set()
+        )
         unwanted._sources = lambda _: there
-        assert await unwanted.removable(OWNER, [], [left(gone), left(instance().key)], PLACE) == {
-            gone
-        }
+        assert await unwanted.removable(
+            OWNER,
+            [],
+            [instance_of_former_leader(gone), instance_of_former_leader(instance().key)],
+            PLACE,
+        ) == {gone}
 
 
 async def test_unknown_sources_keep_everything() -> None:

@@ -85,7 +85,7 @@ class Api:
             await response.write(json.dumps(await self.watches.get()).encode() + b"\n")
 
     @property
-    def told(self) -> list[tuple[str, str, str]]:
+    def event_list(self) -> list[tuple[str, str, str]]:
         """Events as kind of the object, reason and message."""
         return [
             (each["involvedObject"]["kind"], each["reason"], each["message"])

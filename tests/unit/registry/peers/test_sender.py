@@ -129,11 +129,11 @@ class Stage(NamedTuple):
 
     async def next_batch(self) -> list[Item]:
         """What the peer got."""
-        return await soon(self.peer.arrived.get())
+        return await wait_soon(self.peer.arrived.get())
 
     async def next_reply(self) -> tuple[Task, Reply]:
         """What the owner was told of an item."""
-        told = await soon(self.told.get())
+        told = await wait_soon(self.told.get())
         assert not isinstance(told, str)
         return told
 
@@ -167,7 +167,7 @@ async def running(stage: Stage) -> AsyncIterator[Stage]:
     await stop(task)
 
 
-async def soon(event: Awaitable[T]) -> T:
+async def wait_soon(event: Awaitable[T]) -> T:
     """Wait for what must come, and fail instead of hanging if it does not."""
     return await asyncio.wait_for(event, 10)
 
@@ -306,7 +306,7 @@ async def test_peer_that_is_ourselves_gets_nothing_more(stage: Stage) -> None:
     ]
     stage.peer.on_digest = lambda headers: NODE.nonces.arrive(headers["X-Eurekube-Nonce"])
     stage.add(REGISTER)
-    await soon(stage.sender.run())
+    await wait_soon(stage.sender.run())
     stage.add(CANCEL)
 
     assert stage.sender.is_self
@@ -335,7 +335,7 @@ async def test_sender_that_waits_ends_when_the_peer_is_ourselves(stage: Stage) -
     await asyncio.sleep(0)
     stage.sender.mark_as_self()
 
-    await soon(task)
+    await wait_soon(task)
 
 
 async def test_another_node_is_not_ourselves(running: Stage) -> None:

@@ -62,7 +62,7 @@ class Conversation:
         assert self.ask() == REGISTER
         self.answer(204)
         assert self.ask() == f"GET {INSTANCE_PATH}"
-        self.answer(200, self.shown())
+        self.answer(200, self.registry_answer())
 
     def use_up_pace(self) -> None:
         """Hold a lease, and ask as often as may be without a pause."""
@@ -81,7 +81,7 @@ class Conversation:
         self.lease.resume()
         assert self.ask() == f"DELETE {INSTANCE_PATH}/status"
 
-    def shown(self, **changes: object) -> dict[str, Any]:
+    def registry_answer(self, **changes: object) -> dict[str, Any]:
         """What a registry that took the last registration shows."""
         instance = {
             "status": self.lease.desired.status,
@@ -201,13 +201,13 @@ def test_registry_that_kept_an_older_registration_is_told_again() -> None:
     talk.ask()
     talk.answer(204)
     talk.ask()
-    talk.answer(200, talk.shown(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
+    talk.answer(200, talk.registry_answer(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
     assert talk.ask() == REGISTER
     assert int(talk.sent["lastDirtyTimestamp"]) == newer_ms + 1
     talk.answer(204)
     talk.dirty_ms = newer_ms + 1
     assert talk.ask() == f"GET {INSTANCE_PATH}"
-    talk.answer(200, talk.shown())
+    talk.answer(200, talk.registry_answer())
     assert talk.lease.problem is None
     assert talk.lease.counters.reregistrations["stale"] == 1
 
@@ -221,7 +221,7 @@ def test_another_process_under_the_same_id_is_reported() -> None:
         talk.answer(204)
         talk.ask()
         newer_ms += 600_000
-        talk.answer(200, talk.shown(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
+        talk.answer(200, talk.registry_answer(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
 
     assert talk.lease.problem
     assert talk.lease.problem.code == "stale_record"
@@ -246,7 +246,9 @@ def test_override_of_an_operator_is_shown_and_not_fought() -> None:
     talk.ask()
     talk.answer(204)
     talk.ask()
-    talk.answer(200, talk.shown(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE"))
+    talk.answer(
+        200, talk.registry_answer(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE")
+    )
     assert talk.lease.record
     assert talk.lease.record.overridden == "OUT_OF_SERVICE"
     assert talk.ask() == f"PUT {INSTANCE_PATH}"
@@ -265,7 +267,9 @@ def test_pause_is_an_override_that_every_registration_carries() -> None:
     assert "value=OUT_OF_SERVICE" in talk.request.target
     talk.answer(200)
     talk.ask()
-    talk.answer(200, talk.shown(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE"))
+    talk.answer(
+        200, talk.registry_answer(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE")
+    )
     assert talk.lease.settled
     assert talk.ask() == f"PUT {INSTANCE_PATH}"
     talk.answer(404)
@@ -283,7 +287,7 @@ def test_resume_lifts_the_override_to_the_present_status() -> None:
     assert "value=UP" in talk.request.target
     talk.answer(200)
     talk.ask()
-    talk.answer(200, talk.shown())
+    talk.answer(200, talk.registry_answer())
     talk.ask()
     talk.answer(404)
     talk.ask()

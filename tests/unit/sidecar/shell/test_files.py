@@ -6,7 +6,7 @@ from pathlib import Path
 from eureka_sidecar.shell.files import MAX_BYTES, WatchedFile
 
 
-def swapped(directory: Path, name: str, text: str) -> None:
+def swap_data(directory: Path, name: str, text: str) -> None:
     """Write as the kubelet does: a new directory, and `..data` renamed to point to it."""
     new = directory / f"..{name}"
     new.mkdir()
@@ -25,9 +25,9 @@ def projected(directory: Path) -> WatchedFile:
 def test_text_is_given_when_it_is_new(tmp_path: Path) -> None:
     """It is asked every second, and nobody annotates that often."""
     watched = projected(tmp_path)
-    swapped(tmp_path, "1", "one")
+    swap_data(tmp_path, "1", "one")
     first = [watched.read_if_changed(), watched.read_if_changed()]
-    swapped(tmp_path, "2", "two")
+    swap_data(tmp_path, "2", "two")
 
     assert first == ["one", None]
     assert [watched.read_if_changed(), watched.read_if_changed()] == ["two", None]
@@ -36,13 +36,13 @@ def test_text_is_given_when_it_is_new(tmp_path: Path) -> None:
 def test_file_that_was_swapped_within_a_tick_of_the_clock_is_new(tmp_path: Path) -> None:
     """Same length and time: only the inode tells it."""
     watched = projected(tmp_path)
-    swapped(tmp_path, "1", "one")
+    swap_data(tmp_path, "1", "one")
     watched.read_if_changed()
-    swapped(tmp_path, "2", "two")
+    swap_data(tmp_path, "2", "two")
     for name in ("..1", "..2"):
         os.utime(tmp_path / name / "annotations", ns=(0, 0))
     watched.read_if_changed()
-    swapped(tmp_path, "3", "six")
+    swap_data(tmp_path, "3", "six")
     os.utime(tmp_path / "..3" / "annotations", ns=(0, 0))
 
     assert watched.read_if_changed() == "six"
@@ -54,7 +54,7 @@ def test_missing_file_is_a_problem_until_it_is_there(tmp_path: Path) -> None:
 
     assert watched.read_if_changed() is None
     assert watched.problem == f"cannot read {watched.path}: No such file or directory"
-    swapped(tmp_path, "1", "one")
+    swap_data(tmp_path, "1", "one")
     assert watched.read_if_changed() == "one"
     assert watched.problem is None
 
