@@ -186,7 +186,9 @@ async def wait_for_end(replica: Replica, stop: asyncio.Event, leave_s: float = L
     try:
         await asyncio.wait((following, stopping), return_when=asyncio.FIRST_COMPLETED)
         if following.done():
-            _log.error("nothing new is learnt any more", exc_info=following.exception())
+            _log.error(
+                "the watches have ended, so this replica stops", exc_info=following.exception()
+            )
             return 1
         injector.webhook.closing = True
         await asyncio.wait((following,), timeout=leave_s)
