@@ -36,7 +36,7 @@ def run(flags: argparse.Namespace) -> int:
     from eureka_operator.commands import plan  # noqa: PLC0415 - it loads the Kubernetes client
     from eureka_operator.shell.client import ApiError  # noqa: PLC0415 - likewise
 
-    installed = asyncio.run(_installed(flags)) if flags.live else None
+    installed = asyncio.run(_operator(flags)) if flags.live else None
     given = installed.arguments if installed is not None else ()
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     operator.add_flags(parser)
@@ -55,7 +55,7 @@ def run(flags: argparse.Namespace) -> int:
         raise NoAnswerError(str(error)) from error
 
 
-async def _installed(flags: argparse.Namespace) -> Operator:
+async def _operator(flags: argparse.Namespace) -> Operator:
     """How the installed operator is run."""
     from kubectl_eureka.shell import cluster  # noqa: PLC0415 - likewise
 

@@ -33,7 +33,7 @@ def _scales(seen: Observed, edited: frozenset[str] = NOBODY, judged: str = "") -
     return scales(seen, seats(seen), DOMAIN, edited, judged)
 
 
-def _seen(
+def _observed(
     wanted: int,
     there: int,
     says: Report | str | None = None,
@@ -63,7 +63,7 @@ def test_first_pass_makes_all_peers_at_once() -> None:
 
 def test_growing_is_done_at_once() -> None:
     """Peers that join take care of themselves."""
-    assert _scales(_seen(5, 3)) == [Scale("", "eureka-peer", 5, 5)]
+    assert _scales(_observed(5, 3)) == [Scale("", "eureka-peer", 5, 5)]
 
 
 @pytest.mark.parametrize("wanted", [2, 4])
@@ -71,15 +71,17 @@ def test_scaling_waits_while_a_template_is_judged(wanted: int) -> None:
     """A peer that joins or goes would change whom the one that is judged agrees with."""
     waits = ("the new template of peer1 is being judged",)
 
-    assert _scales(_seen(wanted, 3), judged="peer1") == [Scale("", "eureka-peer", 3, wanted, waits)]
+    assert _scales(_observed(wanted, 3), judged="peer1") == [
+        Scale("", "eureka-peer", 3, wanted, waits)
+    ]
 
 
 def test_what_is_not_scaled_waits_for_no_judgement() -> None:
     """Nor do replicas that somebody edited: the peers that came by it are none."""
     edited = frozenset({"eureka-peer"})
 
-    assert _scales(_seen(3, 3), judged="peer1") == [Scale("", "eureka-peer", 3, 3)]
-    assert _scales(_seen(2, 3), edited, "peer1") == [Scale("", "eureka-peer", 2, 2)]
+    assert _scales(_observed(3, 3), judged="peer1") == [Scale("", "eureka-peer", 3, 3)]
+    assert _scales(_observed(2, 3), edited, "peer1") == [Scale("", "eureka-peer", 2, 2)]
 
 
 def test_each_zone_waits_for_the_judgement() -> None:
@@ -87,7 +89,7 @@ def test_each_zone_waits_for_the_judgement() -> None:
     sets = [stateful_set(1, zone) for zone in ("a", "b", "former")]
     found = _scales(observed(cluster({"replicas": 4} | ZONES), *sets), judged="peer1")
 
-    assert [(each.now, each.wanted) for each in found] == [(1, 2), (1, 2), (1, 0)]
+    assert [(each.now, each.target) for each in found] == [(1, 2), (1, 2), (1, 0)]
 
 
 def test_peer_that_has_delivered_all_goes_at_once() -> None:
@@ -96,7 +98,7 @@ def test_peer_that_has_delivered_all_goes_at_once() -> None:
     well = [{"url": view(k).url, "available": True, "agreement": "agreed"} for k in (1, 2)]
     says = report(peers=[other, *well])
 
-    assert _scales(_seen(2, 3, says)) == [Scale("", "eureka-peer", 2, 2)]
+    assert _scales(_observed(2, 3, says)) == [Scale("", "eureka-peer", 2, 2)]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_scale_down_waits_for_changes_that_are_not_delivered(says: Any, reason: 
         well = {"url": view(1).url, "available": True, "agreement": "agreed"}
         says = report(peers=[well | says])
 
-    assert _scales(_seen(2, 3, says)) == [Scale("", "eureka-peer", 3, 2, (reason,))]
+    assert _scales(_observed(2, 3, says)) == [Scale("", "eureka-peer", 3, 2, (reason,))]
 
 
 def test_change_that_is_just_on_its_way_holds_nothing_back() -> None:
@@ -128,17 +130,17 @@ def test_change_that_is_just_on_its_way_holds_nothing_back() -> None:
         for k, lag in enumerate(lags, 1)
     ]
 
-    assert _scales(_seen(2, 3, report(peers=views)))[0].now == 2
+    assert _scales(_observed(2, 3, report(peers=views)))[0].now == 2
 
 
 def test_scale_down_is_carried_out_after_a_minute_all_the_same() -> None:
     """A peer that cannot deliver would be kept for ever otherwise."""
-    assert _scales(_seen(2, 3, status=_draining()))[0].now == 2
-    assert _scales(_seen(2, 3, status=_draining(seconds=60)))[0].now == 3
-    assert _scales(_seen(2, 3, status=_draining("Ready")))[0].now == 3
-    assert _scales(_seen(2, 3, status={"peers": [{"name": "peer3"}]}))[0].now == 3
+    assert _scales(_observed(2, 3, status=_draining()))[0].now == 2
+    assert _scales(_observed(2, 3, status=_draining(seconds=60)))[0].now == 3
+    assert _scales(_observed(2, 3, status=_draining("Ready")))[0].now == 3
+    assert _scales(_observed(2, 3, status={"peers": [{"name": "peer3"}]}))[0].now == 3
     no_time = {"peers": [{"name": "peer3", "state": "Draining"}]}
-    assert _scales(_seen(2, 3, status=no_time))[0].now == 3
+    assert _scales(_observed(2, 3, status=no_time))[0].now == 3
 
 
 def test_minute_of_one_peer_is_not_that_of_another() -> None:
@@ -146,18 +148,18 @@ def test_minute_of_one_peer_is_not_that_of_another() -> None:
     status = _draining()
     status["peers"][0]["name"] = "peer2"
 
-    assert _scales(_seen(2, 3, status=status))[0].now == 3
+    assert _scales(_observed(2, 3, status=status))[0].now == 3
 
 
 @pytest.mark.parametrize("leaving", [{"ready": False}, {"ready": False, "deleting_since": NOW}])
 def test_peer_that_is_not_ready_is_not_waited_for(leaving: dict[str, Any]) -> None:
     """Clients do not use it, and it may never be ready."""
-    assert _scales(_seen(2, 3, **leaving))[0].now == 2
+    assert _scales(_observed(2, 3, **leaving))[0].now == 2
 
 
 def test_peer_whose_pod_is_not_there_is_not_waited_for() -> None:
     """Its StatefulSet would make it again, only to take it away."""
-    seen = _seen(2, 3)
+    seen = _observed(2, 3)
     there = {name: each for name, each in seen.pods.items() if name != "eureka-peer-3"}
 
     assert _scales(replace(seen, pods=there)) == [Scale("", "eureka-peer", 2, 2)]
@@ -165,7 +167,7 @@ def test_peer_whose_pod_is_not_there_is_not_waited_for() -> None:
 
 def test_scale_to_zero_waits_for_nobody() -> None:
     """There is nobody who could take anything over."""
-    assert _scales(_seen(0, 3))[0].now == 0
+    assert _scales(_observed(0, 3))[0].now == 0
 
 
 def test_survivors_that_are_not_ready_are_not_waited_for() -> None:
@@ -182,7 +184,7 @@ def test_survivors_that_are_not_ready_are_not_waited_for() -> None:
 
 def test_edited_replicas_are_put_right_at_once() -> None:
     """What somebody scaled behind the operator's back was never part of the registry's plan."""
-    assert _scales(_seen(2, 3), frozenset({"eureka-peer"})) == [Scale("", "eureka-peer", 2, 2)]
+    assert _scales(_observed(2, 3), frozenset({"eureka-peer"})) == [Scale("", "eureka-peer", 2, 2)]
 
 
 def test_each_zone_waits_for_its_own() -> None:

@@ -224,7 +224,7 @@ def test_scaling_waits_until_a_template_is_judged() -> None:
     waiting = world.reconcile().scales[0]
     settled = _is_settled_within(world, 60)
 
-    assert (waiting.now, waiting.wanted) == (3, 5)
+    assert (waiting.now, waiting.target) == (3, 5)
     assert waiting.waits_for == ("the new template of peer3 is being judged",)
     assert settled
     assert len(world.peers) == 5

@@ -62,13 +62,13 @@ class Conversation:
         assert self.ask() == REGISTER
         self.answer(204)
         assert self.ask() == f"GET {INSTANCE_PATH}"
-        self.answer(200, self.shown())
+        self.answer(200, self.registry_answer())
 
     def use_up_pace(self) -> None:
         """Hold a lease, and ask as often as may be without a pause."""
         self.hold()
         for content in (UP, Content("DOWN")):
-            self.lease.wish(content)
+            self.lease.set_content(content)
             self.ask()
             self.answer(204)
 
@@ -81,10 +81,10 @@ class Conversation:
         self.lease.resume()
         assert self.ask() == f"DELETE {INSTANCE_PATH}/status"
 
-    def shown(self, **changes: object) -> dict[str, Any]:
+    def registry_answer(self, **changes: object) -> dict[str, Any]:
         """What a registry that took the last registration shows."""
         instance = {
-            "status": self.lease.wished.status,
+            "status": self.lease.desired.status,
             "overriddenStatus": "UNKNOWN",
             "ipAddr": INSTANCE.ip,
             "port": {"$": INSTANCE.port},
@@ -164,7 +164,7 @@ def test_change_is_registered_at_once_with_a_later_stamp() -> None:
     """A status by `PUT .../status` would be an operator's override."""
     talk = Conversation(content=STARTING)
     talk.hold()
-    talk.lease.wish(UP)
+    talk.lease.set_content(UP)
     assert talk.ask() == REGISTER
     assert talk.sent["status"] == "UP"
     assert int(talk.sent["lastDirtyTimestamp"]) > WALL_MS
@@ -177,7 +177,7 @@ def test_change_while_registering_is_registered_next() -> None:
     """What was sent is held, not what is wished meanwhile."""
     talk = Conversation(content=STARTING)
     talk.ask()
-    talk.lease.wish(UP)
+    talk.lease.set_content(UP)
     talk.answer(204)
     assert talk.lease.held == STARTING
     assert talk.ask() == REGISTER
@@ -203,13 +203,13 @@ def test_registry_that_kept_an_older_registration_is_told_again() -> None:
     talk.ask()
     talk.answer(204)
     talk.ask()
-    talk.answer(200, talk.shown(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
+    talk.answer(200, talk.registry_answer(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
     assert talk.ask() == REGISTER
     assert int(talk.sent["lastDirtyTimestamp"]) == newer_ms + 1
     talk.answer(204)
     talk.dirty_ms = newer_ms + 1
     assert talk.ask() == f"GET {INSTANCE_PATH}"
-    talk.answer(200, talk.shown())
+    talk.answer(200, talk.registry_answer())
     assert talk.lease.problem is None
     assert talk.lease.counters.reregistrations["stale"] == 1
 
@@ -223,7 +223,7 @@ def test_another_process_under_the_same_id_is_reported() -> None:
         talk.answer(204)
         talk.ask()
         newer_ms += 600_000
-        talk.answer(200, talk.shown(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
+        talk.answer(200, talk.registry_answer(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
 
     assert talk.lease.problem
     assert talk.lease.problem.code == "stale_record"
@@ -248,9 +248,11 @@ def test_override_of_an_operator_is_shown_and_not_fought() -> None:
     talk.ask()
     talk.answer(204)
     talk.ask()
-    talk.answer(200, talk.shown(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE"))
-    assert talk.lease.seen
-    assert talk.lease.seen.overridden == "OUT_OF_SERVICE"
+    talk.answer(
+        200, talk.registry_answer(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE")
+    )
+    assert talk.lease.record
+    assert talk.lease.record.overridden == "OUT_OF_SERVICE"
     assert talk.ask() == f"PUT {INSTANCE_PATH}"
     talk.answer(200)
     talk.lease.resume()
@@ -267,7 +269,9 @@ def test_pause_is_an_override_that_every_registration_carries() -> None:
     assert "value=OUT_OF_SERVICE" in talk.request.target
     talk.answer(200)
     talk.ask()
-    talk.answer(200, talk.shown(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE"))
+    talk.answer(
+        200, talk.registry_answer(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE")
+    )
     assert talk.lease.settled
     assert talk.ask() == f"PUT {INSTANCE_PATH}"
     talk.answer(404)
@@ -285,7 +289,7 @@ def test_resume_lifts_the_override_to_the_present_status() -> None:
     assert "value=UP" in talk.request.target
     talk.answer(200)
     talk.ask()
-    talk.answer(200, talk.shown())
+    talk.answer(200, talk.registry_answer())
     talk.ask()
     talk.answer(404)
     talk.ask()
@@ -316,7 +320,7 @@ def test_pause_does_not_wait_for_what_is_held_back(waiting: str) -> None:
     if waiting == "renewal":
         talk.now_ms = 5_002
     else:
-        talk.lease.wish(UP)
+        talk.lease.set_content(UP)
     before_ms = talk.now_ms
     talk.lease.pause()
     assert talk.ask() == f"PUT {INSTANCE_PATH}/status"
@@ -415,9 +419,9 @@ def test_first_server_is_asked_again_with_a_renewal_after_five_minutes() -> None
     assert talk.ask() == "POST /b/apps/ORDERS"
     talk.answer(204)
     talk.ask()
-    talk.answer(200, talk.shown(lastDirtyTimestamp=str(WALL_MS + 1)))
+    talk.answer(200, talk.registry_answer(lastDirtyTimestamp=str(WALL_MS + 1)))
     talk.now_ms += 300_000
-    talk.lease.wish(STARTING)
+    talk.lease.set_content(STARTING)
     assert talk.ask() == "POST /b/apps/ORDERS"
     talk.answer(204)
     assert talk.ask() == "PUT /a/apps/ORDERS/orders-1"
@@ -432,7 +436,7 @@ def test_changes_in_a_row_wait_for_the_pace_and_a_pause_does_not_count() -> None
     talk.answer(200)
     times = []
     for content in (UP, Content("DOWN"), UP):
-        talk.lease.wish(content)
+        talk.lease.set_content(content)
         assert talk.ask() == REGISTER
         times.append(talk.now_ms)
         talk.answer(204)
@@ -446,10 +450,10 @@ def test_change_that_was_not_answered_may_have_had_its_effect(sent: bool) -> Non
     """Taken back, it is registered once more; unless it never left."""
     talk = Conversation()
     talk.hold()
-    talk.lease.wish(Content("DOWN"))
+    talk.lease.set_content(Content("DOWN"))
     assert talk.ask() == REGISTER
     talk.answer(0, reason="no answer", sent=sent)
-    talk.lease.wish(UP)
+    talk.lease.set_content(UP)
 
     assert talk.ask() == (REGISTER if sent else f"PUT {INSTANCE_PATH}")
 
@@ -459,7 +463,7 @@ def test_what_was_refused_once_may_be_wished_again() -> None:
     talk = Conversation(content=STARTING)
     talk.hold()
     for content, status in ((UP, 400), (Content("DOWN"), 204), (UP, 204)):
-        talk.lease.wish(content)
+        talk.lease.set_content(content)
         assert talk.ask() == REGISTER
         talk.answer(status)
 
@@ -472,13 +476,13 @@ def test_server_that_was_not_told_yet_is_read_again_a_second_later() -> None:
     talk.ask()
     talk.answer(204)
     talk.ask()
-    talk.answer(200, talk.shown(lastDirtyTimestamp=str(WALL_MS - 1)))
+    talk.answer(200, talk.registry_answer(lastDirtyTimestamp=str(WALL_MS - 1)))
     at_ms = talk.now_ms
 
     assert talk.ask() == f"GET {INSTANCE_PATH}"
     assert talk.now_ms == at_ms + 1_000
-    talk.answer(200, talk.shown())
-    assert talk.lease.seen is not None
+    talk.answer(200, talk.registry_answer())
+    assert talk.lease.record is not None
 
 
 def test_lease_that_begins_anew_is_read_back_anew() -> None:
@@ -538,7 +542,7 @@ def test_base_path_that_was_found_is_kept_while_another_server_is_asked() -> Non
     talk.ask()
     talk.answer(204)
     talk.ask()
-    talk.answer(200, talk.shown(lastDirtyTimestamp=str(WALL_MS + 1)))
+    talk.answer(200, talk.registry_answer(lastDirtyTimestamp=str(WALL_MS + 1)))
     asked = []
     for _ in range(3):
         asked.append(talk.ask())
@@ -554,7 +558,7 @@ def test_settled_is_what_the_registry_has_confirmed() -> None:
     seen = [talk.lease.settled]
     talk.hold()
     seen.append(talk.lease.settled)
-    talk.lease.wish(STARTING)
+    talk.lease.set_content(STARTING)
     seen.append(talk.lease.settled)
     talk.ask()
     talk.answer(204)
@@ -582,7 +586,7 @@ def test_pause_that_is_made_already_stops_nothing() -> None:
     for _ in range(2):
         talk.lease.pause()
         talk.ask()
-        talk.answer(200, talk.shown())
+        talk.answer(200, talk.registry_answer())
 
     assert talk.ask() in (f"PUT {INSTANCE_PATH}", f"GET {INSTANCE_PATH}")
 
@@ -607,7 +611,7 @@ def test_change_that_is_forbidden_does_not_cost_the_lease() -> None:
     """Such as an annotation with the namespace of another: what is held is renewed."""
     talk = Conversation()
     talk.hold()
-    talk.lease.wish(Content("UP", {"namespace": "other"}))
+    talk.lease.set_content(Content("UP", {"namespace": "other"}))
     assert talk.ask() == REGISTER
     talk.answer(403)
 
@@ -661,7 +665,7 @@ def test_change_that_was_forbidden_is_tried_with_new_credentials() -> None:
     """They may be those of somebody who has the right."""
     talk = Conversation()
     talk.hold()
-    talk.lease.wish(Content("UP", {"namespace": "other"}))
+    talk.lease.set_content(Content("UP", {"namespace": "other"}))
     talk.ask()
     talk.answer(403)
 
@@ -688,9 +692,9 @@ def test_another_wish_is_tried_at_once_after_a_refusal(status: int) -> None:
     talk.ask()
     talk.answer(status)
     at_ms = talk.now_ms
-    talk.lease.wish(UP)
+    talk.lease.set_content(UP)
     same_ms = talk.lease.wake_ms(at_ms)
-    talk.lease.wish(STARTING)
+    talk.lease.set_content(STARTING)
 
     assert same_ms is not None
     assert same_ms > at_ms + 50_000
@@ -704,7 +708,7 @@ def test_another_wish_does_not_hurry_a_registry_that_is_down() -> None:
     talk.ask()
     talk.answer(503)
     at_ms = talk.now_ms
-    talk.lease.wish(STARTING)
+    talk.lease.set_content(STARTING)
 
     assert talk.ask() == REGISTER
     assert talk.now_ms == at_ms + 500
@@ -751,7 +755,7 @@ def test_closing_removes_the_lease_and_nothing_is_asked_afterwards() -> None:
     assert talk.ask() == f"DELETE {INSTANCE_PATH}"
     talk.answer(200)
     assert talk.lease.finished
-    talk.lease.wish(Content("DOWN"))
+    talk.lease.set_content(Content("DOWN"))
     talk.lease.pause()
     talk.lease.resume()
     assert talk.ask() == ""
