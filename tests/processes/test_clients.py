@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 import msgspec
 
-from eureka_registry.verbs.tally import Counted
+from eureka_registry.verbs.tally import Counted, Tally
 from processes.cluster import Cluster, PeerProcess, environment, free_port, until
 
 CLIENTS: Final = 6
@@ -28,6 +28,17 @@ class Crowd:
         """What it prints next."""
         assert self.process.stdout is not None
         return msgspec.json.decode(self.process.stdout.readline(), type=Counted)
+
+    def until(self, holds: Callable[[Tally], bool]) -> Counted:
+        """Read on until something holds for all that was counted; `AssertionError` if it never."""
+        found: list[Counted] = []
+
+        def came() -> bool:
+            found[:] = [self.next()]
+            return holds(found[0].tally)
+
+        until(came)
+        return found[0]
 
     def stop(self) -> int:
         """End it as the kubelet does; its exit code."""
@@ -62,12 +73,12 @@ def test_clients_go_on_while_a_peer_is_dead_and_leave_nothing() -> None:
         with crowd(one.url, two.url) as clients:
             assert clients.next().clients == CLIENTS
             until(lambda: held(two) == CLIENTS)
-            until(lambda: clients.next().tally.renewals >= CLIENTS)
+            clients.until(lambda tally: tally.renewals >= CLIENTS)
 
             one.kill()
 
-            seen = until(lambda: (now := clients.next()).tally.lookups_retried > 0 and now)
-            later = until(lambda: (now := clients.next()).tally.renewals > 6 * CLIENTS and now)
+            seen = clients.until(lambda tally: tally.lookups_retried > 0)
+            later = clients.until(lambda tally: tally.renewals > 6 * CLIENTS)
             assert later.tally.lookups > seen.tally.lookups
             assert not later.tally.loses, later.troubles
             assert clients.stop() == 0
@@ -79,13 +90,13 @@ def test_what_fails_and_what_is_lost_is_counted() -> None:
     with Cluster(1) as cluster:
         (one,) = cluster.start().peers
         with crowd(one.url) as clients:
-            until(lambda: clients.next().tally.renewals >= CLIENTS)
+            clients.until(lambda tally: tally.renewals >= CLIENTS)
 
             one.kill()
-            until(lambda: clients.next().tally.renewals_failed > 0)
+            clients.until(lambda tally: tally.renewals_failed > 0)
             one.start()
 
-            seen = until(lambda: (now := clients.next()).tally.leases_lost > 0 and now)
+            seen = clients.until(lambda tally: tally.leases_lost > 0)
             assert seen.tally.lookups_failed > 0
             assert any("look-up failed" in each for each in seen.troubles)
             assert len(seen.troubles) <= 20

@@ -162,10 +162,13 @@ def test_rights_are_asked_for_where_they_are_needed() -> None:
 def test_what_keeps_pods_from_running_is_said() -> None:
     """Refusals, nodes, images; else what the status says."""
     quota = 'pods "eureka-peer-1" is forbidden: exceeded quota: small'
-    events = [{"reason": "FailedCreate", "message": quota}, {"reason": "Unhealthy"}] * 2
+    events: list[Object] = [
+        {"reason": "FailedCreate", "message": quota},
+        {"reason": "Unhealthy"},
+    ] * 2
     unschedulable = {"reason": "Unschedulable", "message": "0/3 nodes are available"}
     waiting = {"state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}
-    pods = [
+    pods: list[Object] = [
         {"metadata": {"name": "a"}, "status": {"conditions": [unschedulable]}},
         {"metadata": {"name": "b"}, "status": {"containerStatuses": [waiting]}},
         {"metadata": {"name": "c"}},
