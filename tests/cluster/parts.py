@@ -33,6 +33,7 @@ from .versions import Kubernetes
 SERVICE_MONITORS: Final = "monitoring.coreos.com_servicemonitors.yaml"
 CERTIFICATES: Final = "crd-certificates.yaml"
 _HERE: Final = Path(__file__).parent
+_MODULE_FILES: Final = ("go.mod", "go.sum")
 _DONE: Final = "built"
 _LOG: Final = "build.log"
 _LAST_LINES: Final = 8
@@ -129,14 +130,10 @@ def drop_unused(folder: Path, version: str = "") -> None:
 
 def kubernetes(version: Kubernetes) -> Part:
     """The one program with all of Kubernetes and etcd."""
-    source = (_HERE / "kubernetes" / "main.go").read_bytes()
+    source = _kubernetes_source()
 
     def make(workshop: Workshop) -> None:
-        (workshop.folder / "main.go").write_bytes(source)
-        module = f"k8s.io/kubernetes@v{version}"
-        upstream = from_proxy(module, "GoMod").read_text()
-        (workshop.folder / "go.mod").write_text(versions.go_module(version, upstream))
-        workshop.run([_go(), "mod", "tidy"])
+        _copy(build(_kubernetes_modules(version)), workshop.folder, "main.go", *_MODULE_FILES)
         flags = ["-ldflags", version.linker_flags]
         workshop.run([_go(), "build", *flags, "-o", "kubernetes", "."], CGO_ENABLED="0")
 
@@ -145,31 +142,25 @@ def kubernetes(version: Kubernetes) -> Part:
 
 def coredns() -> Part:
     """CoreDNS."""
-    return installed("coredns", versions.COREDNS, "github.com/coredns/coredns")
+    source = (_HERE / "dns" / "main.go").read_bytes()
+    module = f"github.com/coredns/coredns@v{versions.COREDNS}"
+    return _beside_kubernetes("coredns", module, source, free=("github.com/coredns/caddy",))
 
 
 def kube_router() -> Part:
-    """kube-router's firewall, built of what the default Kubernetes is built of."""
-    version = Kubernetes.parse(versions.DEFAULT_KUBERNETES)
+    """kube-router's firewall."""
     source = (_HERE / "firewall" / "main.go").read_bytes()
-
-    def make(workshop: Workshop) -> None:
-        (workshop.folder / "main.go").write_bytes(source)
-        for name in ("go.mod", "go.sum"):
-            shutil.copy(build(kubernetes(version)) / name, workshop.folder)
-        module = f"github.com/cloudnativelabs/kube-router/v2@v{versions.KUBE_ROUTER}"
-        workshop.run([_go(), "mod", "edit", f"-require={module}"])
-        flags = ["-mod=mod", "-ldflags", "-s -w"]
-        workshop.run([_go(), "build", *flags, "-o", "kube-router", "."], CGO_ENABLED="0")
-
-    return Part("kube-router", f"{versions.KUBE_ROUTER}-{version}-{digest(source)}", make)
+    module = f"github.com/cloudnativelabs/kube-router/v2@v{versions.KUBE_ROUTER}"
+    return _beside_kubernetes("kube-router", module, source)
 
 
 def helm(version: str = versions.HELM) -> Part:
     """Helm: 3, or another version such as `versions.HELM_4`."""
     major = version.partition(".")[0]
-    package = f"helm.sh/helm/v{major}/cmd/helm"
-    return installed("helm", version, package, versions.helm_linker_flags(version))
+    module, facts = f"helm.sh/helm/v{major}", versions.helm_linker_flags(version)
+    if version == versions.HELM:
+        return _beside_kubernetes("helm", f"{module}@v{version}", b"", facts=facts)
+    return installed("helm", version, f"{module}/cmd/helm", facts)
 
 
 def promtool() -> Part:
@@ -300,6 +291,59 @@ def installed(name: str, version: str, package: str, facts: str = "", tags: str 
         workshop.run([_go(), "install", *flags, f"{package}@v{version}"], **variables)
 
     return Part(name, f"{version}-{digest(facts.encode())}" if facts else version, make)
+
+
+def _kubernetes_source() -> bytes:
+    return (_HERE / "kubernetes" / "main.go").read_bytes()
+
+
+def _kubernetes_modules(version: Kubernetes) -> Part:
+    """The one program's source and the versions of all that it is made of."""
+    source = _kubernetes_source()
+
+    def make(workshop: Workshop) -> None:
+        (workshop.folder / "main.go").write_bytes(source)
+        module = f"k8s.io/kubernetes@v{version}"
+        upstream = from_proxy(module, "GoMod").read_text()
+        (workshop.folder / "go.mod").write_text(versions.go_module(version, upstream))
+        workshop.run([_go(), "mod", "tidy"])
+
+    return Part("kubernetes-modules", f"{version}-{digest(source)}", make)
+
+
+def _beside_kubernetes(
+    name: str, module: str, source: bytes, *, facts: str = "", free: Sequence[str] = ()
+) -> Part:
+    """A program of the versions that the default Kubernetes is made of: half of it is compiled.
+
+    Args:
+        name: the program's, and the part's.
+        module: with its version.
+        source: of a `main.go`; empty: the module has the program in `cmd/`.
+        facts: linker flags that tell it something.
+        free: modules of which it needs newer versions than Kubernetes.
+    """
+    kubernetes_version = Kubernetes.parse(versions.DEFAULT_KUBERNETES)
+    path, _, version = module.partition("@v")
+
+    def make(workshop: Workshop) -> None:
+        _copy(build(_kubernetes_modules(kubernetes_version)), workshop.folder, *_MODULE_FILES)
+        if source:
+            (workshop.folder / "main.go").write_bytes(source)
+        upstream = (workshop.folder / "go.mod").read_text()
+        flags = [*versions.pins(upstream, *free), f"-require={module}"]
+        workshop.run([_go(), "mod", "edit", *flags])
+        flags = ["-mod=mod", "-ldflags", f"-s -w {facts}", "-o", name]
+        package = "." if source else f"{path}/cmd/{name}"
+        workshop.run([_go(), "build", *flags, package], CGO_ENABLED="0")
+
+    recipe = digest(source, facts.encode(), *map(str.encode, free))
+    return Part(name, f"{version}-{kubernetes_version}-{recipe}", make)
+
+
+def _copy(source: Path, target: Path, *names: str) -> None:
+    for name in names:
+        shutil.copy(source / name, target)
 
 
 def _go() -> str:

@@ -37,6 +37,8 @@ _OLDEST: Final = (1, 31)
 _FAILS_ON_CGROUP_V1: Final = (1, 35)
 _ETCD: Final = re.compile(r"^\s*go\.etcd\.io/etcd/server/v3 v(\S+)", re.MULTILINE)
 _STAGING: Final = re.compile(r"^\s*(k8s\.io/\S+) => \./staging/", re.MULTILINE)
+_REQUIRED: Final = re.compile(r"^(?:require |\t)(\S+) (v\S+)(?: // indirect)?$", re.MULTILINE)
+_REPLACED: Final = re.compile(r"^(?:replace |\t)(\S+)(?: \S+)? => ", re.MULTILINE)
 _GO: Final = re.compile(r"^go (\S+)$", re.MULTILINE)
 _GODEBUG: Final = re.compile(r"^godebug .*$", re.MULTILINE)
 
@@ -101,6 +103,21 @@ def helm_linker_flags(version: str) -> str:
     facts = {"k8sVersionMajor": "1", "k8sVersionMinor": HELM_3_MINOR}
     packages = [f"helm.sh/helm/v3/pkg/{name}" for name in ("chartutil", "lint/rules")]
     return " ".join(f"-X {each}.{key}={value}" for each in packages for key, value in facts.items())
+
+
+def pins(module: str, *free: str) -> list[str]:
+    """Flags of `go mod edit` that keep each dependency of a `go.mod` at its version.
+
+    Without them, a program that is added takes newer ones, and what has been compiled of the old
+    ones is of no use. `free` are modules that the added program needs newer.
+    """
+    replaced = {*_REPLACED.findall(module), *free}
+    required = dict(_REQUIRED.findall(module))
+    return [
+        f"-replace={path}={path}@{version}"
+        for path, version in required.items()
+        if path not in replaced
+    ]
 
 
 def go_module(version: Kubernetes, upstream: str) -> str:

@@ -78,16 +78,18 @@ class Holdings:
             application = self.applications[instance.app] = Application(instance.app)
         instance_id = instance.id
         application.leases[instance_id] = lease
+        before = None
         if held is None:
             self.ids.add(instance.app, instance_id)
-        before = held.instance if held else None
+            application.digest ^= lease.digest
+            self._weigh(application, lease.bytes)
+        else:
+            before = held.instance
+            application.digest ^= lease.digest ^ held.digest
+            self._weigh(application, lease.bytes - held.bytes)
         self._changed(application, before, instance)
         if self.names is not None:
             self.names.replace(before, instance, since_ms)
-        application.digest ^= lease.digest ^ (held.digest if held else 0)
-        grown = lease.bytes - (held.bytes if held else 0)
-        self.bytes += grown
-        application.bytes += grown
         self.delta.add(instance, now_ms)
 
     def _modify(self, lease: Lease, now_ms: int, **changes: object) -> None:
@@ -138,8 +140,12 @@ class Holdings:
     ) -> None:
         self.version += 1
         application.version = self.version
-        for instance, step in ((before, -1), (after, 1)):
-            if instance is not None:
-                self.counts[instance.status] += step
-                self.size += step
+        if before is None or after is None or before.status is not after.status:
+            self._count(before, -1)
+            self._count(after, 1)
         self.vips.replace(before, after, self.version)
+
+    def _count(self, instance: Instance | None, step: int) -> None:
+        if instance is not None:
+            self.counts[instance.status] += step
+            self.size += step

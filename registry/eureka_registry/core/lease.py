@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 
 from eureka_registry.core.limits import MAX_LEASE_S, MIN_LEASE_S
 from eureka_registry.core.model import DEFAULT_SID, Instance, LeaseInfo, Status
+
+_PACKER: Final = msgspec.msgpack.Encoder(order="sorted")
 
 
 class Lease:
@@ -153,4 +156,4 @@ def content(instance: Instance) -> bytes:
         # Peers of a version that had no sid must not seem to hold something else.
         *(() if instance.sid == DEFAULT_SID else (instance.sid,)),
     )
-    return msgspec.msgpack.encode(fields, order="sorted")
+    return _PACKER.encode(fields)

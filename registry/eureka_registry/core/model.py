@@ -33,6 +33,8 @@ class Status(StrEnum):
     OUT_OF_SERVICE = "OUT_OF_SERVICE"
     UNKNOWN = "UNKNOWN"
 
+    __hash__ = str.__hash__  # that of Enum is in Python; members are as equal as their texts
+
 
 class ActionType(StrEnum):
     """What last happened to an instance, as deltas tell it (Netflix `ActionType`)."""

@@ -43,6 +43,8 @@ class Resource(Enum):
     COPY = "copy"
     PAGE = "page"
 
+    __hash__ = object.__hash__  # that of Enum is in Python; each answer is counted by it
+
 
 _BETWEEN_PEERS: Final[Mapping[str, Resource]] = {
     each.value: each for each in (Resource.BATCH, Resource.RENEWALS, Resource.DIGEST, Resource.COPY)

@@ -32,6 +32,7 @@ from eureka_registry.http.messages import NO_CONTENT, REASON, SERVER_NAME, Answe
 from eureka_registry.http.node import Node
 from eureka_registry.http.routes import Resource, Route, find
 from eureka_registry.peers.identity import NODE_HEADER, NONCE_HEADER
+from eureka_registry.wire.negotiate import body_format
 
 _NO_HTTP: Final = Answer(400, headers=(("Connection", "close"),))
 _TOO_LARGE: Final = Answer(413, headers=(("Connection", "close"),))
@@ -244,9 +245,10 @@ def fast_lane(node: Node, guard: Guard | None = None) -> FastLane:
     ) -> bytes | None:
         if identity is not None and identity.refusal_of_writing(app) is not None:
             return None
-        call = Call("POST", "", {"Content-Type": content_type}, body, node.now_ms())
-        call.identity = identity
-        if node.writes.register(call, Route(Resource.APP, (app,))) is not NO_CONTENT:
+        form = body_format(content_type)
+        if form is None:
+            return None
+        if not node.writes.register_for_client(app, body, form, node.now_ms(), identity):
             return None
         node.counters.note(Resource.APP, "POST", NO_CONTENT.status, 0)
         return registered.text()

@@ -63,7 +63,7 @@ class Writes:
         if form is None:
             return Answer(415)
         try:
-            instance = _decode(call, form)
+            instance = _decode(call.body, form, call.now_ms)
         except BadDocument as error:
             return _unreadable(call, error)
         (app,) = route.names
@@ -73,13 +73,30 @@ class Writes:
         refusal = self._refusal_of_registration(call.identity, instance)
         if refusal is not None:
             return self._forbidden(call, route, refusal, instance.id)
-        made = self._registry.register(instance, _origin(call), call.now_ms)
-        if isinstance(made, Full):
-            return text(503, made.sentence)
-        if is_odd(instance.lease):
-            self._tell_of_odd(instance, call.now_ms)
-        self._tell(call, PeerAction.REGISTER, (app, instance.id))
-        return NO_CONTENT
+        full = self._begin(instance, _origin(call), call.now_ms)
+        return NO_CONTENT if full is None else text(503, full.sentence)
+
+    def register_for_client(
+        self, app: str, body: bytes, form: Format, now_ms: int, identity: Identity | None
+    ) -> bool:
+        """Begin a lease at its client's wish; false if that is refused, and nothing has happened.
+
+        Args:
+            app: the application's name in upper case.
+            body: the document.
+            form: the language of the document.
+            now_ms: the present moment.
+            identity: for whom; `None` where everybody may do everything.
+        """
+        try:
+            instance = _decode(body, form, now_ms)
+        except BadDocument:
+            return False
+        if problem(instance, app) is not None:
+            return False
+        if identity is not None and self._refusal_of_registration(identity, instance) is not None:
+            return False
+        return self._begin(instance, Origin.CLIENT, now_ms) is None
 
     def renew(self, call: Call, route: Route) -> Answer:
         """Renew a lease (E6). Clients read any body as an instance: there is none but for 409."""
@@ -194,6 +211,17 @@ class Writes:
 
     # -- How
 
+    def _begin(self, instance: Instance, origin: Origin, now_ms: int) -> Full | None:
+        """Begin a lease; tell the peers, if its client asks for it. Why there is no room for it."""
+        made = self._registry.register(instance, origin, now_ms)
+        if isinstance(made, Full):
+            return made
+        if is_odd(instance.lease):
+            self._tell_of_odd(instance, now_ms)
+        if origin is Origin.CLIENT:
+            self._publish(PeerAction.REGISTER, instance.app, instance.id)
+        return None
+
     def _refusal_of_registration(
         self, identity: Identity | None, instance: Instance
     ) -> Refusal | None:
@@ -250,10 +278,10 @@ def _origin(call: Call) -> Origin:
     return Origin.PEER if call.from_peer else Origin.CLIENT
 
 
-def _decode(call: Call, form: Format) -> Instance:
+def _decode(body: bytes, form: Format, now_ms: int) -> Instance:
     if form is Format.JSON:
-        return jsoncodec.decode_instance(call.body, call.now_ms)
-    return xmlcodec.decode_instance(call.body, call.now_ms)
+        return jsoncodec.decode_instance(body, now_ms)
+    return xmlcodec.decode_instance(body, now_ms)
 
 
 def _unreadable(call: Call, error: BadDocument) -> Answer:

@@ -7,8 +7,9 @@ long as its version is, an encoded document as long as the document is the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from itertools import chain
-from typing import Protocol, TypeVar
+from itertools import chain, compress, count
+from operator import attrgetter, ne
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -36,7 +37,9 @@ class _Part(msgspec.Struct, eq=False):
     items: list[Item]
 
 
-_NOTHING = _Part([], [], [])
+_NOTHING: Final = _Part([], [], [])
+_ITEMS: Final = attrgetter("items")
+_VERSION: Final = attrgetter("version")
 
 
 class EncodedList:
@@ -77,13 +80,12 @@ class EncodedList:
             both = [known.get(name, (None, _NOTHING)) for name in names]
             self._versions, parts = [one[0] for one in both], [one[1] for one in both]
         left = most
-        for at, (new, old) in enumerate(zip(versions, self._versions, strict=True)):
-            if new != old:
-                held = [source[names[at]] for source in sources if names[at] in source]
-                left, parts[at] = self._part(names[at], documents(held), parts[at], left)
-                if left < 0:
-                    versions[at:] = self._versions[at:]
-                    break
+        for at in list(compress(count(), map(ne, versions, self._versions))):
+            held = [source[names[at]] for source in sources if names[at] in source]
+            left, parts[at] = self._part(names[at], documents(held), parts[at], left)
+            if left < 0:
+                versions[at:] = self._versions[at:]
+                break
         self._names, self._versions, self._parts = names, versions, parts
         return left >= 0
 
@@ -98,7 +100,7 @@ class EncodedList:
     # -- How
 
     def _items(self) -> list[Item]:
-        return [item for part in self._parts for item in part.items]
+        return list(chain.from_iterable(map(_ITEMS, self._parts)))
 
     def _part(
         self, name: str, instances: Sequence[Instance], before: _Part, left: int
@@ -133,7 +135,7 @@ class EncodedList:
 def _versions(sources: Sequence[Mapping[str, V]], names: Sequence[str]) -> list[Hashable]:
     """The version of each application; of two sources they are not to be compared."""
     if len(sources) == 1:
-        return [held.version for held in sources[0].values()]
+        return list(map(_VERSION, sources[0].values()))
     return [
         tuple([source[name].version if name in source else None for source in sources])
         for name in names

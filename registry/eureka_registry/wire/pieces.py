@@ -8,8 +8,11 @@ the ends of its own piece and perhaps of the next, and all others stay.
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from itertools import count, pairwise
+from operator import is_not
 from typing import Final
 
 import msgspec
@@ -29,6 +32,9 @@ LEAST_BYTES: Final = AIM_BYTES // 4
 _SUMMED_TOGETHER: Final = 24
 """Pieces whose checksum is kept as one: combining two takes 0.7 us, of 500 pieces half a
 millisecond."""
+
+RESTED_MS: Final = 1_000
+"""For so long a piece must not have changed before it is compressed densely."""
 
 _REPACKED_SHARE: Final = 128
 """Of so many pieces one is compressed again densely whenever a list is made."""
@@ -52,7 +58,10 @@ class Item(msgspec.Struct, frozen=True, eq=False):
 
 
 class _Piece(msgspec.Struct, eq=False):
-    """Items in a row; `after` is the number of the piece that `segment` was compressed behind."""
+    """Items in a row; `after` is the number of the piece that `segment` was compressed behind.
+
+    `packed_ms` is when that was.
+    """
 
     items: list[Item]
     text_before: bytes
@@ -60,6 +69,7 @@ class _Piece(msgspec.Struct, eq=False):
     number: int = msgspec.field(default_factory=lambda: next(_NUMBERS))
     after: int = 0
     segment: Segment | None = None
+    packed_ms: int = 0
 
     def holds(self, other: _Piece) -> bool:
         """Whether it is of the very items of the other one, and so of its text."""
@@ -88,14 +98,24 @@ class Budget:
 
 
 class Pieces:
-    """The pieces of one list as they were last made."""
+    """The pieces of one list as they were last made.
+
+    A list has some hundred pieces, of which a change concerns two: only these are looked at.
+    """
 
     def __init__(self, separator: bytes) -> None:
         """Keep nothing yet; the separator stands between two items."""
         self._separator = separator
         self._items: list[Item] = []
         self._pieces: list[_Piece] = []
-        self._sums: dict[tuple[int, ...], Checksum] = {}
+        self._starts: list[int] = []
+        """Where each piece begins among the items."""
+        self._deflated: list[bytes] = []
+        """Each piece compressed."""
+        self._fast: set[int] = set()
+        """Where the pieces are that are compressed fast."""
+        self._sums: dict[int, Checksum] = {}
+        """Checksums of `_SUMMED_TOGETHER` pieces each."""
 
     def gzip(
         self, frame: tuple[bytes, bytes], items: list[Item], budget: Budget, now_ms: int
@@ -108,88 +128,124 @@ class Pieces:
             budget: what may be compressed densely.
             now_ms: the present moment.
         """
-        self._pieces = self._replaced(items) or self._arranged(items)
+        is_first = not self._pieces
+        outdated = self._replace(items)
+        if outdated is None:
+            outdated = self._arrange(items)
         self._items = items
-        self._compress(budget, now_ms)
+        for at in outdated:
+            dense = is_first and budget.take(self._pieces[at].size, now_ms)
+            self._pack(at, now_ms, dense=dense)
+        self._pack_densely(budget, now_ms)
         head, tail = map(compress, frame)
-        middle = [piece.segment.deflated for piece in self._pieces if piece.segment]
         checksum = total((head.checksum, *self._checksums(), tail.checksum))
-        return member([head.deflated, *middle, tail.deflated], checksum)
+        return member([head.deflated, *self._deflated, tail.deflated], checksum)
 
     # -- How
 
-    def _replaced(self, items: Sequence[Item]) -> list[_Piece] | None:
-        """The pieces, where items of other text only took the places of those of the same names.
+    def _replace(self, items: Sequence[Item]) -> Sequence[int] | None:
+        """Let items of other text take the places of those of the same names.
 
-        `None` where items came, went, or a piece has grown too large: then all is arranged anew.
+        Returns:
+            Where pieces are to be compressed, in order. `None` where items came, went, or a piece
+            has grown too large: then nothing is replaced, and all is to be arranged anew.
         """
         if len(items) != len(self._items):
             return None
-        both = enumerate(zip(items, self._items, strict=True))
-        changed = [at for at, (new, old) in both if new is not old]
+        changed = list(itertools.compress(count(), map(is_not, items, self._items)))
         if any(items[at].name != self._items[at].name for at in changed):
             return None
-        pieces, start = list(self._pieces), 0
-        places = iter((*changed, len(items)))
-        place = next(places)
-        for number, piece in enumerate(pieces):
-            end = start + len(piece.items)
-            if place < end:
-                pieces[number] = again = self._piece(items, start, end)
-                if again.size > MOST_BYTES:
-                    return None
-                while place < end:
-                    place = next(places)
-            start = end
-        return pieces
+        places = dict.fromkeys(bisect_right(self._starts, at) - 1 for at in changed)
+        again = {place: self._piece(items, *self._reach(place)) for place in places}
+        if any(piece.size > MOST_BYTES for piece in again.values()):
+            return None
+        for place, piece in again.items():
+            self._pieces[place] = piece
+        nearby = {*places, *(place + 1 for place in places)} - {len(self._pieces)}
+        return [place for place in sorted(nearby) if self._is_outdated(place)]
 
-    def _arranged(self, items: Sequence[Item]) -> list[_Piece]:
-        """Pieces of these items; those that are as before are the same objects."""
-        before = {piece.items[0].name: piece for piece in self._pieces}
-        arranged = []
+    def _arrange(self, items: Sequence[Item]) -> Sequence[int]:
+        """Cut items into pieces; those that are as before are the same objects.
+
+        Returns:
+            Where pieces are to be compressed, in order.
+        """
+        before = self._pieces
+        known = {piece.items[0].name: piece for piece in before}
         names, sizes = [item.name for item in items], [item.size for item in items]
-        for start, end in runs(names, sizes, before.keys()):
-            piece, again = before.get(names[start]), self._piece(items, start, end)
-            arranged.append(piece if piece is not None and piece.holds(again) else again)
-        return arranged
+        cut = runs(names, sizes, known.keys())
+        self._pieces = []
+        for start, end in cut:
+            piece, again = known.get(names[start]), self._piece(items, start, end)
+            self._pieces.append(piece if piece is not None and piece.holds(again) else again)
+        self._starts = [start for start, _ in cut]
+        segments = [piece.segment for piece in self._pieces]
+        self._deflated = [segment.deflated if segment else b"" for segment in segments]
+        self._fast = {at for at, each in enumerate(segments) if each and not each.is_dense}
+        self._sums = {
+            group: checksum
+            for group, checksum in self._sums.items()
+            if _of_group(group, before) == _of_group(group, self._pieces)
+        }
+        return [place for place in range(len(cut)) if self._is_outdated(place)]
 
     def _piece(self, items: Sequence[Item], start: int, end: int) -> _Piece:
         group = list(items[start:end])
         return _Piece(group, self._separator if start else b"", sum(item.size for item in group))
 
-    def _compress(self, budget: Budget, now_ms: int) -> None:
-        """Compress what is not good any more, then some of what was compressed fast."""
-        waiting = []
-        last: _Piece | None = None
-        for piece in self._pieces:
-            if piece.segment is None or piece.after != (last.number if last else 0):
-                self._pack(piece, last, dense=budget.take(piece.size, now_ms))
-            elif not piece.segment.is_dense:
-                waiting.append((piece, last))
-            last = piece
-        for piece, previous in waiting[: len(self._pieces) // _REPACKED_SHARE + 1]:
-            if budget.take(piece.size, now_ms):
-                self._pack(piece, previous, dense=True)
+    def _reach(self, place: int) -> tuple[int, int]:
+        """From where to where a piece reaches among the items."""
+        is_last = place + 1 == len(self._starts)
+        return self._starts[place], len(self._items) if is_last else self._starts[place + 1]
 
-    def _pack(self, piece: _Piece, last: _Piece | None, *, dense: bool) -> None:
+    def _is_outdated(self, place: int) -> bool:
+        """Whether a piece is not compressed, or is behind another one than it was."""
+        piece = self._pieces[place]
+        return piece.segment is None or piece.after != (
+            self._pieces[place - 1].number if place else 0
+        )
+
+    def _pack_densely(self, budget: Budget, now_ms: int) -> None:
+        """Compress again some of what was compressed fast, and has not changed for a while.
+
+        What changes all the time need not be small, and who waits for a change need not wait for
+        more than that.
+        """
+        rested = (at for at in self._fast if now_ms - self._pieces[at].packed_ms >= RESTED_MS)
+        for at in list(itertools.islice(rested, len(self._pieces) // _REPACKED_SHARE + 1)):
+            if budget.take(self._pieces[at].size, now_ms):
+                self._pack(at, now_ms, dense=True)
+
+    def _pack(self, place: int, now_ms: int, *, dense: bool) -> None:
+        piece = self._pieces[place]
+        last = self._pieces[place - 1] if place else None
         window = self._text(last) if last else b""
         piece.segment = compress(self._text(piece), window, dense=dense)
         piece.after = last.number if last else 0
+        piece.packed_ms = now_ms
+        self._deflated[place] = piece.segment.deflated
+        self._sums.pop(place // _SUMMED_TOGETHER, None)
+        if piece.segment.is_dense:
+            self._fast.discard(place)
+        else:
+            self._fast.add(place)
 
     def _text(self, piece: _Piece) -> bytes:
         return piece.text_before + plain(piece.items, self._separator)
 
     def _checksums(self) -> Iterator[Checksum]:
         """Checksums of the pieces, some together at a time."""
-        sums, self._sums = self._sums, {}
-        for at in range(0, len(self._pieces), _SUMMED_TOGETHER):
-            group = self._pieces[at : at + _SUMMED_TOGETHER]
-            key = tuple([piece.number for piece in group])
-            checksum = sums.get(key)
+        for group in range(-(-len(self._pieces) // _SUMMED_TOGETHER)):
+            checksum = self._sums.get(group)
             if checksum is None:
-                checksum = total(piece.segment.checksum for piece in group if piece.segment)
-            self._sums[key] = checksum
+                segments = [piece.segment for piece in _of_group(group, self._pieces)]
+                checksum = self._sums[group] = total(each.checksum for each in segments if each)
             yield checksum
+
+
+def _of_group(group: int, pieces: Sequence[_Piece]) -> Sequence[_Piece]:
+    """The pieces whose checksums are kept as one."""
+    return pieces[group * _SUMMED_TOGETHER : (group + 1) * _SUMMED_TOGETHER]
 
 
 def plain(items: Iterable[Item], separator: bytes) -> bytes:

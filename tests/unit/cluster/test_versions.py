@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.versions import Kubernetes, go_module, helm_linker_flags
+from cluster.versions import Kubernetes, go_module, helm_linker_flags, pins
 
 UPSTREAM = """module k8s.io/kubernetes
 
@@ -52,6 +52,29 @@ def test_module_of_something_else_is_refused() -> None:
     """Rather than a build that fails for a reason nobody understands."""
     with pytest.raises(ValueError, match="names no staging modules"):
         go_module(Kubernetes(1, 34, 4), "module example.com/other\n\ngo 1.24\n")
+
+
+def test_a_program_beside_it_takes_the_versions_of_its_dependencies() -> None:
+    """But for what is replaced already, and what the program needs newer."""
+    module = """module example.com/one
+
+go 1.24.0
+
+require go.etcd.io/etcd/server/v3 v3.6.4
+
+require (
+	github.com/spf13/cobra v1.9.1
+	golang.org/x/sys v0.31.0 // indirect
+	k8s.io/api v0.0.0
+)
+
+replace k8s.io/api => k8s.io/api v0.34.4
+"""
+
+    assert pins(module, "github.com/spf13/cobra") == [
+        "-replace=go.etcd.io/etcd/server/v3=go.etcd.io/etcd/server/v3@v3.6.4",
+        "-replace=golang.org/x/sys=golang.org/x/sys@v0.31.0",
+    ]
 
 
 def test_kubelet_is_told_about_version_1_groups_only_where_it_refuses_them() -> None:

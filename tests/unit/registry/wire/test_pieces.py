@@ -18,6 +18,7 @@ from eureka_registry.wire.pieces import (
     AIM_BYTES,
     LEAST_BYTES,
     MOST_BYTES,
+    RESTED_MS,
     Budget,
     Item,
     Pieces,
@@ -162,6 +163,20 @@ def test_a_large_list_is_compressed_densely_bit_by_bit(monkeypatch: pytest.Monke
     kept.gzip(FRAME, items, budget, 1000)
 
     assert asked.count(True) == count // 128 + 1
+
+
+def test_what_changes_is_compressed_densely_once_it_rests() -> None:
+    """Who fetches right after a change does not wait for that, and what is at rest is small."""
+    items = [item(f"app-{number}", 5000) for number in range(100)]
+    kept, budget = Pieces(SEPARATOR), Budget()
+    kept.gzip(FRAME, items, budget, 0)
+    items = changed(items, "change", 50, 5000)
+
+    def fast(now_ms: int) -> int:
+        kept.gzip(FRAME, items, budget, now_ms)
+        return sum(not piece.segment.is_dense for piece in kept._pieces if piece.segment)
+
+    assert [fast(10), fast(RESTED_MS), fast(RESTED_MS + 10), fast(RESTED_MS + 11)] == [2, 2, 1, 0]
 
 
 def test_the_budget_fills_with_time() -> None:
