@@ -58,7 +58,7 @@ def test_a_drill_loses_nothing_and_leaves_nothing(
         record_property(f"drill, {each['what']}", f"{each['agreed_after_s']:.1f} s")
     started, *rest = report["steps"]
     assert started["tally"]["lookups"] == 0
-    # Each of the clients renews every 2 s, and each step ends 4 s after the peers agree.
+    # Each of the clients renews every 2 s, and each step ends 3 s after the peers agree.
     assert all(each["tally"]["renewals"] >= report["clients"] for each in rest)
     assert all(each["tally"]["lookups"] > each["tally"]["renewals"] for each in rest)
     assert report["tally"]["lookups_retried"] > 0, "no client has noticed that peers were away"
