@@ -29,11 +29,8 @@ class Prometheus:
 
     @property
     def up(self) -> dict[str, str]:
-        """By pod, or by instance where there is no such label, the value of `up`."""
-        return {
-            each["metric"].get("pod") or each["metric"]["instance"]: each["value"][1]
-            for each in self.query("up")
-        }
+        """The value of `up` by pod with its namespace, or by instance where there is no pod."""
+        return {_name(each["metric"]): each["value"][1] for each in self.query("up")}
 
     @property
     def targets(self) -> list[Document]:
@@ -128,6 +125,10 @@ def job_of(monitor: Mapping[str, Any]) -> Document:
         "kubernetes_sd_configs": [{"role": "endpointslice", "namespaces": names}],
         "relabel_configs": [*kept, *named],
     }
+
+
+def _name(labels: Mapping[str, str]) -> str:
+    return f"{labels['namespace']}/{labels['pod']}" if "pod" in labels else labels["instance"]
 
 
 def _is_ready() -> bool:
