@@ -39,7 +39,7 @@ demo: $(VENV)/.test ## show all of it on a Kubernetes: that of KUBECONFIG=..., o
 	@exec env PYTHONPATH=tests $(BIN)/python -m demo $(ARGS)
 
 chaos: $(VENV)/.test ## half an hour of faults at random on a cluster: ARGS="--seed N --minutes M --json FILE"
-	@$(BIN)/python -m pytest --numprocesses=0 --capture=no tests/e2e/chaos --seed=$$(date +%s) --minutes=30 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=0 --capture=no --long tests/e2e/chaos --seed=$$(date +%s) --minutes=30 $(ARGS)
 
 check: $(VENV)/.test ## lint, types, import contracts, spelling
 	$(BIN)/ruff check .

@@ -51,11 +51,13 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import reduce
+from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
+from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import PeerAction
 from eureka_registry.core.pace import (
     Congested,
@@ -86,6 +88,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
 
     `queued_at_ms` is the moment since which this peer has been behind on the instance: a task
     that joins or replaces waiting ones takes theirs over. At `expires_at_ms` it is too late.
+    `lease` is what was renewed, so that nobody has to look for it again; `None`: it has to be.
     """
 
     action: PeerAction
@@ -93,6 +96,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     id: str
     queued_at_ms: int
     expires_at_ms: int
+    lease: Lease | None = None
 
 
 class DropReason(StrEnum):
@@ -118,7 +122,7 @@ class Outbox:
     def __init__(self, batch_size: int, limit: int) -> None:
         self._changes: OrderedDict[Key, tuple[Task, ...]] = OrderedDict()
         """What waits, but for renewals of instances of which nothing else waits."""
-        self._renewals: OrderedDict[Key, Task] = OrderedDict()
+        self._renewals: dict[Key, Task] = {}
         self._tasks = 0  # in `_changes`
         self._in_flight: list[Task] = []
         self._renewals_taken = 0
@@ -197,7 +201,7 @@ class Outbox:
             self._dropped[DropReason.CIRCUIT_OPEN] += len(tasks)
             return
         if not self.backlog:  # nearly always
-            self._renewals.update(tasks)
+            self._renewals = dict(tasks)
         else:
             for key, task in tasks.items():
                 self._add_renewal(key, task)
@@ -315,7 +319,7 @@ class Outbox:
             taken = [*self._renewals.values()]
             self._renewals.clear()
         else:
-            taken = [self._renewals.popitem(last=False)[1] for _ in range(most)]
+            taken = [self._renewals.pop(key) for key in [*islice(self._renewals, most)]]
         return self._without_expired(taken, now_ms)
 
     def _put_back(self, tasks: Sequence[Task], now_ms: int) -> None:
@@ -328,15 +332,17 @@ class Outbox:
         for task in tasks:
             key = (task.app, task.id)
             older[key] = (*older.get(key, ()), task)
+        renewals: dict[Key, Task] = {}
         for key in reversed(older):
             merged = reduce(_merge, self._pop(key), older[key])
             if len(merged) == 1 and merged[0].action is PeerAction.HEARTBEAT:
-                self._renewals[key] = merged[0]
-                self._renewals.move_to_end(key, last=False)
+                renewals[key] = merged[0]
             else:
                 self._changes[key] = merged
                 self._changes.move_to_end(key, last=False)
                 self._tasks += len(merged)
+        if renewals:
+            self._renewals = {key: renewals[key] for key in reversed(renewals)} | self._renewals
 
     def _pop(self, key: Key) -> tuple[Task, ...]:
         renewal = self._renewals.pop(key, None)
@@ -352,11 +358,14 @@ class Outbox:
         return live
 
     def _drop_beyond_limit(self) -> None:
-        while self._tasks + len(self._renewals) > self._limit:
-            self._dropped[DropReason.OVERFLOW] += 1
-            if self._renewals:
-                self._renewals.popitem(last=False)
+        while (excess := self.backlog - self._limit) > 0:
+            oldest = [*islice(self._renewals, excess)]
+            if oldest:
+                self._dropped[DropReason.OVERFLOW] += len(oldest)
+                for key in oldest:
+                    del self._renewals[key]
                 continue
+            self._dropped[DropReason.OVERFLOW] += 1
             _, pending = self._changes.popitem(last=False)
             self._tasks -= len(pending)
             self._put_first(pending[1:])

@@ -88,7 +88,7 @@ def take_reply(registry: Registry, task: Task, reply: Reply, now_ms: int) -> Rep
 
 def renewal(registry: Registry, task: Task) -> bytes | None:
     """The short form that tells a peer of a renewal, as it is now; `None` if the lease is gone."""
-    lease = registry.lease(task.app, task.id)
+    lease = task.lease or registry.lease(task.app, task.id)
     if lease is None:
         return None
     instance, override, made = lease.instance, lease.override, lease.renewal_short

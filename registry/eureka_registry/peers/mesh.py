@@ -167,7 +167,8 @@ class Mesh:
         for key in renewed:
             lease = self._registry.lease(*key)
             if lease is not None:
-                tasks[key] = Task(PeerAction.HEARTBEAT, *key, now_ms, now_ms + lease.interval_ms)
+                late_ms = now_ms + lease.interval_ms
+                tasks[key] = Task(PeerAction.HEARTBEAT, *key, now_ms, late_ms, lease)
         for sender in self._receivers:
             sender.add_renewals(tasks)
 

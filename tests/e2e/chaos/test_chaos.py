@@ -16,6 +16,7 @@ from e2e.chaos.report import closing, table
 from e2e.chaos.run import Run, Scene
 
 
+@pytest.mark.long
 def test_nothing_is_lost_whatever_happens(
     scene: Scene, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
 ) -> None:
