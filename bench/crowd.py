@@ -41,7 +41,7 @@ class Tally:
         """Most instances that one list lacked."""
 
 
-class Crowd:
+class Clients:
     """`size` instances, each renewed every `renewal_s` seconds, on peers at these ports."""
 
     def __init__(self, ports: Sequence[int], size: int, *, renewal_s: float, lease_s: int) -> None:
@@ -85,11 +85,11 @@ class Crowd:
 
     def _run(self) -> None:
         try:
-            self._loop.run_until_complete(self._everything())
+            self._loop.run_until_complete(self._run_all())
         except BaseException as error:  # noqa: BLE001 - raised again by `__exit__`
             self._trouble = error
 
-    async def _everything(self) -> None:
+    async def _run_all(self) -> None:
         tasks = [asyncio.create_task(self._drive(number)) for number in range(_DRIVERS)]
         tasks += [asyncio.create_task(self._read(port)) for port in self._ports]
         stopped = asyncio.create_task(self._stopped.wait())

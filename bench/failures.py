@@ -47,7 +47,7 @@ async def failing_peers(lab: Lab) -> list[Row]:
         await lab.fill(peers[0])
         await asyncio.sleep(_SETTLE_S)
         rows.append(await _renewed(lab, peers, "two more peers are told"))
-        rows += _beside(alone_us, await _cost_us(lab, peers))
+        rows += _ratio_rows(alone_us, await _cost_us(lab, peers))
         os.kill(pid_of(peers[2]), signal.SIGSTOP)
         try:
             rows.append(await _renewed(lab, peers, "one of the two is stalled"))
@@ -73,7 +73,7 @@ async def _slow_peer(lab: Lab) -> list[Row]:
             return [await _renewed(lab, peers, words)]
 
 
-def _beside(alone_us: float | None, told_us: float | None) -> list[Row]:
+def _ratio_rows(alone_us: float | None, told_us: float | None) -> list[Row]:
     """How many times as much processor time a renewal takes when two more peers are told."""
     if alone_us is None or told_us is None:
         return []

@@ -31,7 +31,7 @@ class Budget(msgspec.Struct, frozen=True):
         """Whether a value keeps the bound."""
         return value >= self.bound if self.at_least else value <= self.bound
 
-    def shown(self) -> str:
+    def text(self) -> str:
         """The bound in words."""
         sign = ">=" if self.at_least else "<="
         aim = "" if self.aim is None else f" (aim {self.aim:,g})"

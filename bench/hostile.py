@@ -38,7 +38,7 @@ class Victim(msgspec.Struct, frozen=True):
     management_port: int
 
 
-class Harm(msgspec.Struct, frozen=True):
+class Impact(msgspec.Struct, frozen=True):
     """What an attack did.
 
     Attributes:
@@ -71,7 +71,7 @@ async def _row(lab: Lab, name: str, kind: Kind) -> Row:
                 await lab.fill(peer, kind.instances)
             held = peer.settings
             victim = Victim(pid_of(peer), held.port, held.management_port)
-            harm = await asyncio.to_thread(suffered, victim, name, 1.0)
+            harm = await asyncio.to_thread(run_attack, victim, name, 1.0)
     note = (
         f"{harm.sent / 1e6:,.2f} MB sent, {harm.cpu_s:.2f} s of CPU, {harm.memory_mib:.0f} MiB"
         f"{f', {harm.unanswered} NOT ANSWERED' if harm.unanswered else ''}"
@@ -90,23 +90,23 @@ def settings_of(kind: Kind, folder: Path) -> dict[str, object]:
     return {"auth_file": str(path)}
 
 
-def suffered(victim: Victim, name: str, size: float) -> Harm:
+def run_attack(victim: Victim, name: str, size: float) -> Impact:
     """Carry out an attack, beside a client that renews, looks up and probes.
 
     Raises:
         NotMeasuredError: the attack failed; what it said is above.
     """
     with _Witness(victim) as witness:
-        return _harm_of(victim, name, size, witness)
+        return _impact_of(victim, name, size, witness)
 
 
-def _harm_of(victim: Victim, name: str, size: float, witness: _Witness) -> Harm:
+def _impact_of(victim: Victim, name: str, size: float, witness: _Witness) -> Impact:
     attacker = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "bench.attacks", name, str(victim.port),
          str(victim.management_port), str(size)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1],
     )  # fmt: skip
-    machine.yield_to_others(attacker.pid)  # else the witness waits for it, not for the peer
+    machine.lower_priority(attacker.pid)  # else the witness waits for it, not for the peer
     said: list[bytes] = []
     output = attacker.stdout
     assert output is not None
@@ -124,7 +124,7 @@ def _harm_of(victim: Victim, name: str, size: float, witness: _Witness) -> Harm:
         attacker.communicate()
     if not said or not said[0]:
         raise NotMeasuredError(f"the attack {name} did not come to its end")
-    return witness.harm(int(said[0]))
+    return witness.impact(int(said[0]))
 
 
 class _Witness:
@@ -187,9 +187,9 @@ class _Witness:
             self._stall_s = max(self._stall_s, machine.loop_s(self._victim.pid) - before_s)
             time.sleep(_BETWEEN_S)
 
-    def harm(self, sent: int) -> Harm:
+    def impact(self, sent: int) -> Impact:
         """What became of it all."""
-        return Harm(
+        return Impact(
             sent=sent,
             cpu_s=(machine.cpu_s(self._victim.pid) or 0.0) - self._cpu_s,
             stall_s=self._stall_s,

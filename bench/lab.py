@@ -19,7 +19,7 @@ from bench.line import Line
 from bench.load import Plan, Tally
 from bench.requests import registration, request
 from eureka_registry.config.settings import Settings
-from eureka_registry.local.processes import Process, running
+from eureka_registry.local.processes import Process, run_peers
 
 INSTANCES: Final = 10_000
 _PATIENCE_S: Final = 60.0
@@ -85,7 +85,7 @@ class Lab:
     async def running(self, everybody: Sequence[Settings]) -> AsyncIterator[list[Process]]:
         """Run peers with these settings, the first on the server's core, until they are ready."""
         log: list[str] = []
-        async with running(
+        async with run_peers(
             everybody, lambda name, line: log.append(f"{name}: {line}"), _ignore
         ) as p:
             for process in p:

@@ -44,7 +44,7 @@ def pin(pid: int, to: Collection[int]) -> None:
         os.sched_setaffinity(pid, to)
 
 
-def yield_to_others(pid: int) -> None:
+def lower_priority(pid: int) -> None:
     """Let a process run only while nobody else wants its core."""
     os.setpriority(os.PRIO_PROCESS, pid, 19)
 

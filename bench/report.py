@@ -109,8 +109,8 @@ def amend(sections: Sequence[tuple[str, Sequence[Row]]]) -> None:
 def plain(rows: Sequence[Row]) -> str:
     """Rows for a terminal."""
     return "\n".join(
-        f"  {row.name}: {results.shown(row.ours)} {row.unit}, Java {results.shown(row.java)}"
-        f"  {results.verdict(row)}"
+        f"  {row.name}: {results.spread_text(row.ours)} {row.unit}, Java"
+        f" {results.spread_text(row.java)}  {results.verdict(row)}"
         for row in rows
     )
 

@@ -90,11 +90,11 @@ def _cells(row: Row) -> list[str]:
     advantage = row.advantage
     times = "" if advantage is None else f"{number(advantage)} times as good"
     budget, aim = _goals(row)
-    values = (shown(row.ours), shown(row.java))
+    values = (spread_text(row.ours), spread_text(row.java))
     return [row.name, row.unit, *values, times, budget, aim, verdict(row), row.note]
 
 
-def shown(values: Sequence[float]) -> str:
+def spread_text(values: Sequence[float]) -> str:
     """The median of values, and their least and greatest; `-` without any."""
     if not values:
         return "-"

@@ -35,13 +35,17 @@ async def sight(lab: Lab) -> list[Figure]:
         where, rounds = addresses(peers), lab.rounds(200, 30)
         await asyncio.sleep(2.0)  # until the peers have been told of all that
         lab.say("registered at one peer, seen at another, at rest")
-        idle = await asyncio.to_thread(seen_after, where, range(INSTANCES, INSTANCES + rounds))
+        idle = await asyncio.to_thread(
+            delays_until_visible, where, range(INSTANCES, INSTANCES + rounds)
+        )
         lab.say(f"the same with {HEARTBEATS_PER_S:,} heartbeats a second")
         plan = Plan(peers[0].settings.port, mixed(renewal), rate=HEARTBEATS_PER_S)
         async with lab.loading(plan, 200) as ending:
             await asyncio.sleep(1.5)
             begin = INSTANCES + rounds
-            busy = await asyncio.to_thread(seen_after, where, range(begin, begin + rounds))
+            busy = await asyncio.to_thread(
+                delays_until_visible, where, range(begin, begin + rounds)
+            )
         tally = await ending()
     rate = (tally.counts[-1] - tally.counts[0]) / (tally.moments[-1] - tally.moments[0])
     note = f"{rate:,.0f} heartbeats/s at the peer that is written to; three peers, {INSTANCES:,}"
@@ -63,7 +67,7 @@ def addresses(peers: Sequence[Process]) -> Addresses:
     return first, second
 
 
-def seen_after(where: Addresses, numbers: Sequence[int]) -> list[float]:
+def delays_until_visible(where: Addresses, numbers: Sequence[int]) -> list[float]:
     """Milliseconds until each instance, unknown so far, is found where it was not registered."""
     times = []
     (host, port), (other_host, other_port) = where

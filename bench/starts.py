@@ -52,14 +52,14 @@ async def restarts(lab: Lab) -> list[Figure]:
         lab.unpin(peers)
         lab.say("three peers get full")
         await lab.fill(peers[0])
-        await _until_agreed(peers)
+        await _wait_until_agreed(peers)
         for number in range(lab.rounds(5, 1)):
             lab.say(f"restart {number + 1} of one of three peers")
             await peers[2].stop()
             began = time.perf_counter()
             await peers[2].start()
             ready.append(await until_ready(peers[2]) - began)
-            agreed.append(await _until_agreed(peers) - began)
+            agreed.append(await _wait_until_agreed(peers) - began)
     words = f"restart among three, {INSTANCES:,} instances"
     return [
         Figure(f"{words}: ready", "s", median(ready), spread(ready)),
@@ -75,7 +75,7 @@ async def large_restarts(lab: Lab) -> list[Figure]:
             lab.unpin(peers)
             lab.say(f"two peers with {instances:,} instances")
             await lab.fill(peers[0], instances)
-            await _until_agreed(peers, instances)
+            await _wait_until_agreed(peers, instances)
             await peers[1].stop()
             began = time.perf_counter()
             await peers[1].start()
@@ -83,7 +83,7 @@ async def large_restarts(lab: Lab) -> list[Figure]:
             held = _digest(peers[1]).instances
             if held < instances:
                 raise NotMeasuredError(f"ready with {held:,} of {instances:,} instances")
-            agreed = await _until_agreed(peers, instances)
+            agreed = await _wait_until_agreed(peers, instances)
         words = f"restart of one of two, {instances:,} instances"
         figures += [
             Figure(f"{words}: ready, complete", "s", ready - began),
@@ -92,7 +92,7 @@ async def large_restarts(lab: Lab) -> list[Figure]:
     return figures
 
 
-async def _until_agreed(peers: Sequence[Process], instances: int = INSTANCES) -> float:
+async def _wait_until_agreed(peers: Sequence[Process], instances: int = INSTANCES) -> float:
     """Wait until all peers hold the same; the moment at which they did (`time.perf_counter`)."""
     deadline = time.perf_counter() + _PATIENCE_S
     digests: list[_Digest] = []

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from bench import machine
-from bench.crowd import Crowd
+from bench.crowd import Clients
 from bench.lab import Lab
 from bench.results import Better, Goal, Row
 from bench.wire import Wire
@@ -59,7 +59,7 @@ class Outcome(msgspec.Struct, frozen=True):
 class Scene:
     """Three peers, the wires between the first two, and the clients."""
 
-    def __init__(self, cluster: Cluster, wires: Sequence[Wire], crowd: Crowd) -> None:
+    def __init__(self, cluster: Cluster, wires: Sequence[Wire], crowd: Clients) -> None:
         self.cluster = cluster
         self.wires = wires
         self.crowd = crowd
@@ -142,11 +142,11 @@ def storm(what: Callable[[Scene, float], None], weather: Weather) -> Outcome:
         scene.last(weather.renewal_s)
         what(scene, weather.outage_s)
         mended_at = time.monotonic()
-        until(lambda: scene.look() and _whole(scene), _PATIENCE_S)
+        until(lambda: scene.look() and _is_complete(scene), _PATIENCE_S)
         healed_s = time.monotonic() - mended_at
         crowd.watch()
         scene.last(weather.lease_s + 1.0)
-        assert _whole(scene) or until(lambda: _whole(scene), _PATIENCE_S)
+        assert _is_complete(scene) or until(lambda: _is_complete(scene), _PATIENCE_S)
         return Outcome(
             before.lost, before.unserved, before.reads, before.incomplete,
             healed_s, scene.memory_mib, scene.backlog,
@@ -194,17 +194,17 @@ def _scene(weather: Weather) -> Iterator[Scene]:
             peer.settings["snapshot_path"] = str(cluster.directory / f"{peer.name}.snapshot")
         cluster.start()
         ports = [peer.port for peer in cluster.peers]
-        crowd = Crowd(
+        crowd = Clients(
             ports, weather.instances, renewal_s=weather.renewal_s, lease_s=weather.lease_s
         )
         stack.enter_context(crowd)
         scene = Scene(cluster, (to_one, to_two), crowd)
         until(crowd.everybody_registered.is_set, _PATIENCE_S)
-        until(lambda: _whole(scene), _PATIENCE_S)
+        until(lambda: _is_complete(scene), _PATIENCE_S)
         yield scene
 
 
-def _whole(scene: Scene) -> bool:
+def _is_complete(scene: Scene) -> bool:
     """Whether all peers hold the same, and every instance of the crowd."""
     views = [peer.view for peer in scene.peers]
     counts = [view["instances"] for view in views]

@@ -62,7 +62,7 @@ def _budget(figure: Figure) -> str:
     if figure.budget is None:
         return ""
     kept = figure.budget.is_kept(figure.value)
-    return f"{figure.budget.shown()} {'kept' if kept else 'NOT KEPT'}"
+    return f"{figure.budget.text()} {'kept' if kept else 'NOT KEPT'}"
 
 
 def _aligned(cell: str, width: int, place: int) -> str:

@@ -16,7 +16,7 @@ from bench.line import Line
 from bench.load import Plan
 from bench.requests import FETCH, place, renewal
 from bench.results import Better, Goal, Row
-from bench.sight import HEARTBEATS_PER_S, Addresses, addresses, seen_after
+from bench.sight import HEARTBEATS_PER_S, Addresses, addresses, delays_until_visible
 from bench.versus import JAVA_START_S, JVM, KIND, jar, java_pid
 from conformance.java.server import JavaServer
 
@@ -34,7 +34,7 @@ async def two(lab: Lab) -> list[Row]:
         ours = await _lags(lab, where, lab.rounds(200, 30))
         copied = await _copies(lab, "here", where[1], second.stop, second.start)
     async with _java(lab) as servers:
-        where, java_second = _where(servers), servers[1]
+        where, java_second = _addresses_of(servers), servers[1]
 
         async def kill_java() -> None:
             java_second.kill()
@@ -72,7 +72,7 @@ async def _copies(
         began = time.perf_counter()
         await start()
         try:
-            times.append(await asyncio.to_thread(_whole_after, where, began))
+            times.append(await asyncio.to_thread(_seconds_until_complete, where, began))
         except NotMeasuredError as error:
             lab.say(f"{who}: {error}")
             times.append(math.inf)
@@ -99,20 +99,20 @@ async def _lags(lab: Lab, where: Addresses, rounds: int) -> tuple[list[float], l
     (host, port), _ = where
     lab.say("registered at one server, seen at another, at rest")
     strangers = range(INSTANCES, INSTANCES + 2 * rounds)
-    idle = await asyncio.to_thread(seen_after, where, strangers[:rounds])
+    idle = await asyncio.to_thread(delays_until_visible, where, strangers[:rounds])
     lab.say(f"{INSTANCES:,} instances register")
     await lab.load(Plan(port, registrations(INSTANCES), total=INSTANCES, host=host), 204)
-    await asyncio.to_thread(_whole_after, where[1], time.perf_counter())
+    await asyncio.to_thread(_seconds_until_complete, where[1], time.perf_counter())
     lab.say(f"registered at one server, seen at another, {HEARTBEATS_PER_S:,} heartbeats a second")
     plan = Plan(port, mixed(renewal), rate=HEARTBEATS_PER_S, host=host)
     async with lab.loading(plan, 200) as ending:
         await asyncio.sleep(_SETTLE_S)
-        busy = await asyncio.to_thread(seen_after, where, strangers[rounds:])
+        busy = await asyncio.to_thread(delays_until_visible, where, strangers[rounds:])
     await ending()
     return idle, busy
 
 
-def _whole_after(where: tuple[str, int], began: float) -> float:
+def _seconds_until_complete(where: tuple[str, int], began: float) -> float:
     """Seconds until a server lists the last of 10,000 instances and as many as there are."""
     host, port = where
     while time.perf_counter() - began < _PATIENCE_S:
@@ -144,6 +144,6 @@ async def _java(lab: Lab) -> AsyncIterator[list[JavaServer]]:
         yield servers
 
 
-def _where(servers: Sequence[JavaServer]) -> Addresses:
+def _addresses_of(servers: Sequence[JavaServer]) -> Addresses:
     first, second = ((server.host, server.port) for server in servers)
     return first, second

@@ -195,7 +195,7 @@ async def _not_modified(lab: Lab, ours: Subject) -> Row:
 
 async def _rate(lab: Lab, subjects: Sequence[Subject], traffic: Traffic) -> Row:
     """Answers a second of each subject, in turn, after both have warmed up."""
-    notes = [await _warmed(lab, subjects, each, traffic) for each in subjects]
+    notes = [await _warm_up(lab, subjects, each, traffic) for each in subjects]
     values: dict[str, list[float]] = {each.name: [] for each in subjects}
     bodies: dict[str, float] = {}
     for turn in range(1, lab.rounds(3, 1) + 1):
@@ -211,7 +211,7 @@ async def _rate(lab: Lab, subjects: Sequence[Subject], traffic: Traffic) -> Row:
     return Row(traffic.name, traffic.unit, Better.MORE, ours, java, traffic.goal, note)
 
 
-async def _warmed(lab: Lab, subjects: Sequence[Subject], each: Subject, traffic: Traffic) -> str:
+async def _warm_up(lab: Lab, subjects: Sequence[Subject], each: Subject, traffic: Traffic) -> str:
     """Warm a server up; how long that took, in words."""
     lab.say(f"{traffic.name}: {each.name} warms up")
     is_first = traffic.name == "heartbeats"
@@ -223,8 +223,8 @@ async def _warmed(lab: Lab, subjects: Sequence[Subject], each: Subject, traffic:
         warmth = await warm_up(
             window, lab.warm_limit_s(first=is_first), least_s=lab.warm_least_s(first=is_first)
         )
-    lab.say(f"{traffic.name}: {each.name} {warmth.shown}: {', '.join(map(number, warmth.windows))}")
-    return f"{each.name} {warmth.shown}"
+    lab.say(f"{traffic.name}: {each.name} {warmth.text}: {', '.join(map(number, warmth.windows))}")
+    return f"{each.name} {warmth.text}"
 
 
 async def _load(
@@ -251,7 +251,7 @@ async def _change(lab: Lab, subjects: Sequence[Subject], size: int) -> Row:
         with _alone(subjects, each):
             warmth = await warm_up(window, lab.warm_limit_s(first=False))
             times = await asyncio.to_thread(shown_after, each.port, FETCH, size, rounds)
-        notes.append(f"{each.name} {warmth.shown}")
+        notes.append(f"{each.name} {warmth.text}")
         values[each.name] = times
     goal = Goal(75, 100, times_java=True) if size == INSTANCES else None
     name = f"one change, then a full fetch that shows it, {size:,} instances"
@@ -291,7 +291,7 @@ async def starts(lab: Lab) -> list[Row]:
             began = time.perf_counter()
             await peer.start()
             lab.pin_server(peer)
-            await asyncio.to_thread(_until_answered, peer.settings.port)
+            await asyncio.to_thread(_wait_for_answer, peer.settings.port)
             ours.append(time.perf_counter() - began)
     for turn in range(lab.rounds(3, 1)):
         lab.say(f"start of a Java server, {turn + 1}")
@@ -309,7 +309,7 @@ async def _pinned_start(lab: Lab, server: JavaServer) -> float:
     return time.perf_counter() - began
 
 
-def _until_answered(port: int) -> None:
+def _wait_for_answer(port: int) -> None:
     deadline = time.perf_counter() + 60
     while time.perf_counter() < deadline:
         with contextlib.suppress(OSError, BadAnswerError), Line(port) as line:

@@ -27,7 +27,7 @@ class Warmth(msgspec.Struct, frozen=True):
     is_steady: bool
 
     @property
-    def shown(self) -> str:
+    def text(self) -> str:
         """In words, for the note of a row."""
         if self.is_steady:
             return f"warm after {self.took_s:.0f} s"

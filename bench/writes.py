@@ -38,7 +38,7 @@ async def registering(lab: Lab) -> list[Figure]:
         lab.say(f"registrations, {words}")
         async with lab.peers(count) as peers:
             first = await lab.fill(peers[0])
-            figures.append(_whole(f"new registrations, {words}", first))
+            figures.append(_whole_rate(f"new registrations, {words}", first))
             tally, note = await _loaded(lab, peers[0], registrations(INSTANCES), 204)
             figures.append(_per_second(f"registrations again, {words}", tally, note, None))
     return figures
@@ -70,7 +70,7 @@ def _per_second(name: str, tally: Tally, note: str, budget: Budget | None) -> Fi
     return Figure(name, "1/s", median(each), spread(each), budget, note)
 
 
-def _whole(name: str, tally: Tally) -> Figure:
+def _whole_rate(name: str, tally: Tally) -> Figure:
     """A rate over all of a run that ends after so many answers."""
     rate = (tally.counts[-1] - tally.counts[0]) / (tally.moments[-1] - tally.moments[0])
     return Figure(name, "1/s", rate, note=f"{tally.counts[-1]:,} instances, over the whole run")

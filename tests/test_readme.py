@@ -58,8 +58,8 @@ def test_service_without_a_client_is_in_eureka_while_it_runs() -> None:
         list(_lines_until(peers, "all peers agree"))
         with _running(SIDECAR) as sidecar:
             list(_lines_until(sidecar, "registered as UP"))
-            status = _said(f"{ask} status")
-            paused, resumed = _said(f"{ask} pause"), _said(f"{ask} resume")
+            status = _output_of(f"{ask} status")
+            paused, resumed = _output_of(f"{ask} pause"), _output_of(f"{ask} resume")
             path = f"ORDERS/{socket.gethostname()}:orders:8080"
             seen = _status_within_patience("http://localhost:8762/eureka/", path)
             os.killpg(sidecar.pid, signal.SIGINT)
@@ -144,7 +144,7 @@ def _running(command: str) -> Iterator[subprocess.Popen[str]]:
             raise
 
 
-def _said(command: str) -> str:
+def _output_of(command: str) -> str:
     """What a command says that is as its user wishes."""
     done = subprocess.run(
         command.split(), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False

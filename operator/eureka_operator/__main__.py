@@ -15,9 +15,9 @@ _WRONG_USAGE = 2
 _NO_API = 1
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code."""
-    flags = _parser().parse_args(words)
+    flags = _parser().parse_args(arguments)
     try:
         return int(flags.run(flags))
     except options.OptionsError as error:

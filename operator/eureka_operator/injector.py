@@ -26,7 +26,7 @@ from eureka_operator.shell.mirror import Mirror, Name
 from eureka_operator.shell.options import InjectorOptions
 from eureka_operator.shell.served import ServedLeaf
 from eureka_operator.shell.view import View
-from eureka_operator.shell.webhook import InjectorMetrics, Verdict, Webhook, pages
+from eureka_operator.shell.webhook import InjectorMetrics, Verdict, Webhook, serve_pages
 
 LEAVE_S: Final = 5.0
 """How long a replica answers on after SIGTERM: until no API server sends anything here."""
@@ -49,9 +49,11 @@ class Injector:
         self._options = options
         self._version: tuple[int, int] | None = None
         self._secret = Mirror(
-            SECRET, _whole, options.namespace, name=options.secret, tell=self._look_at_leaf
+            SECRET, _unchanged, options.namespace, name=options.secret, tell=self._look_at_leaf
         )
-        self._configuration = Mirror(WEBHOOK, _whole, name=options.name, tell=self._look_at_leaf)
+        self._configuration = Mirror(
+            WEBHOOK, _unchanged, name=options.name, tell=self._look_at_leaf
+        )
         self.metrics.certificate_ends.set_function(lambda: self.leaf.ends_s)
 
     def why_not_ready(self) -> str | None:
@@ -141,7 +143,7 @@ async def run(options: InjectorOptions) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serving(options, await configuration(options.kubeconfig)) as replica:
+    async with serve(options, await configuration(options.kubeconfig)) as replica:
         _log.info(
             "answering on port %d; health and metrics on port %d",
             replica.port,
@@ -151,7 +153,7 @@ async def run(options: InjectorOptions) -> int:
 
 
 @asynccontextmanager
-async def serving(options: InjectorOptions, way: Configuration) -> AsyncIterator[Replica]:
+async def serve(options: InjectorOptions, connection: Configuration) -> AsyncIterator[Replica]:
     """Listen while the block runs; nothing is known, and nobody ready, before `wait_for_end`.
 
     Raises:
@@ -159,10 +161,10 @@ async def serving(options: InjectorOptions, way: Configuration) -> AsyncIterator
     """
     injector = Injector(options)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(Client(way, may_write=lambda: False))
+        client = await stack.enter_async_context(Client(connection, may_write=lambda: False))
         why_not, metrics = injector.why_not_ready, injector.metrics
-        plain = pages(options.host, options.health_port, why_not, metrics)
-        secure = injector.webhook.serving(options.host, options.port, injector.leaf.listening)
+        plain = serve_pages(options.host, options.health_port, why_not, metrics)
+        secure = injector.webhook.serve(options.host, options.port, injector.leaf.listening)
         ports = []
         for flag, wanted, each in (
             ("--health-port", options.health_port, plain),
@@ -184,7 +186,9 @@ async def wait_for_end(replica: Replica, stop: asyncio.Event, leave_s: float = L
     try:
         await asyncio.wait((following, stopping), return_when=asyncio.FIRST_COMPLETED)
         if following.done():
-            _log.error("nothing new is learnt any more", exc_info=following.exception())
+            _log.error(
+                "the watches have ended, so this replica stops", exc_info=following.exception()
+            )
             return 1
         injector.webhook.closing = True
         await asyncio.wait((following,), timeout=leave_s)
@@ -212,5 +216,5 @@ def _version_of(document: Object) -> tuple[int, int]:
     return major, minor
 
 
-def _whole(found: Object) -> Object:
-    return found
+def _unchanged(body: Object) -> Object:
+    return body

@@ -107,7 +107,7 @@ async def run(options: Options, assemble: Assemble) -> int:
         queue, turns = Queue(metrics), Turns()
         parts = _Parts(options, metrics, elector, client, kube, queue, health, turns, stop)
         try:
-            port = await stack.enter_async_context(health.serving(options.host, options.port))
+            port = await stack.enter_async_context(health.serve(options.host, options.port))
         except OSError as error:
             raise UnavailableError(f"--port {options.port}: {error.strerror}") from error
         _log.info("started as %s; health and metrics on port %d", options.identity, port)
@@ -191,7 +191,7 @@ async def _registrations(parts: _Parts) -> None:
 
 
 async def _care_for_injection(
-    parts: _Parts, truth: PodTruth, injector: str, pods_changed: asyncio.Event
+    parts: _Parts, truth: PodTruth, injector: str, pod_change: asyncio.Event
 ) -> None:
     """Have the injector asked about all pods that are chosen, and care for those that it changed.
 
@@ -202,13 +202,17 @@ async def _care_for_injection(
 
     def note_cluster() -> None:
         clusters_changed.set()
-        pods_changed.set()
+        pod_change.set()
 
     view = View(options.cluster_domain, tell=note_cluster)
-    authorities = Authorities(parts.kube, view, lambda: truth.known_injected, pods_changed)
+    authorities = Authorities(parts.kube, view, lambda: truth.known_injected_pods, pod_change)
     selection = Selection(view, options.namespace, allow_urls=options.allow_urls)
     missing = MissingSidecars(
-        parts.kube, parts.metrics, selection.wants, selection.may_inject, lambda: truth.injected
+        parts.kube,
+        parts.metrics,
+        selection.wants,
+        selection.may_inject,
+        lambda: truth.injected_pods,
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(view.follow(parts.client))
@@ -280,12 +284,12 @@ async def _resync(parts: _Parts, kinds: Sequence[Kind]) -> None:
         _log.info("CustomResourceDefinitions are not compared: they are in no namespace")
     while True:
         complete = await _add_all(parts, kinds, served)
-        parts.health.resync_done(complete=complete)
+        parts.health.note_resync(complete=complete)
         pause_s = parts.options.resync_s
         await asyncio.sleep(pause_s if complete else min(_AGAIN_S, pause_s))
 
 
-async def _add_all(parts: _Parts, kinds: Sequence[Kind], served: ServedCRDs) -> bool:
+async def _add_all(parts: _Parts, kinds: Sequence[Kind], crds: ServedCRDs) -> bool:
     """Add every cluster, and those that are gone but for their children; whether all were read."""
     clusters: list[Object] = []
     children: list[Object] = []
@@ -307,13 +311,13 @@ async def _add_all(parts: _Parts, kinds: Sequence[Kind], served: ServedCRDs) -> 
     for key in sorted(keys):
         parts.queue.add(key)
     if not parts.options.namespaces:
-        await served.compare(clusters)
+        await crds.compare(clusters)
     return True
 
 
-async def _take_signals_back(watching: asyncio.Event, stop: asyncio.Event) -> None:
+async def _take_signals_back(ready: asyncio.Event, stop: asyncio.Event) -> None:
     """Put our signal handlers in the place of kopf's, which stop kopf alone, in five seconds."""
-    await watching.wait()
+    await ready.wait()
     _stop_on_signals(stop)
 
 

@@ -22,7 +22,7 @@ from eureka_operator.core.observed import FORMER, Observed
 from eureka_operator.core.plan import Plan, corrects_drift, kind_and_name, plan
 from eureka_operator.core.status import invalid_status, is_paused, is_same, only_differs, status
 from eureka_operator.shell.access import AccessReader
-from eureka_operator.shell.apply import Outcome, apply, name_taken
+from eureka_operator.shell.apply import Outcome, apply, name_conflict
 from eureka_operator.shell.clustercertificates import ClusterCertificates
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
@@ -103,7 +103,7 @@ class Reconciler:
             if gone is not None:
                 self._secrets.certificates.forget(gone.uid)
                 self._secrets.access.forget(gone.uid)
-            self._turns.keep(key, rolling=False)
+            self._turns.keep(key, is_rolling=False)
             return None
         cluster = read(document)
         if not isinstance(cluster, Cluster):
@@ -134,12 +134,12 @@ class Reconciler:
         observed = msgspec.structs.replace(observed, rolling=self._turns.other(key))
         planned = plan(observed, self._environment)
         rolling = planned.rollout.has_turn and not is_paused(observed.cluster)
-        self._turns.keep(key, rolling=rolling)
+        self._turns.keep(key, is_rolling=rolling)
         return observed, planned
 
-    def _may_pass(self, before: Object, made: Object, memory: _Memory) -> bool:
+    def _may_pass(self, before: Object, after: Object, memory: _Memory) -> bool:
         """Whether peers differ for so short a time that it is not worth a word."""
-        if not only_differs(before, made):
+        if not only_differs(before, after):
             memory.differing_since = None
             return False
         now = self._now()
@@ -159,12 +159,12 @@ class Reconciler:
         )
         self._kinds_asked = now
 
-    async def _carry_out(self, observed: Observed, planned: Plan) -> Outcome:
+    async def _carry_out(self, observed: Observed, new_plan: Plan) -> Outcome:
         cluster = observed.cluster
         if is_paused(cluster):
             return Outcome()
-        outcome = await apply(self._kube, cluster, planned.steps)
-        outcome.failures += _taken(observed, planned)
+        outcome = await apply(self._kube, cluster, new_plan.steps)
+        outcome.failures += _name_conflicts(observed, new_plan)
         about = events.about(cluster)
         for event in events.of_steps(outcome.done):
             _log.info("%s/%s: %s: %s", cluster.namespace, cluster.name, event.reason, event.message)
@@ -180,41 +180,43 @@ class Reconciler:
         made = invalid_status(document, problems, self._now())
         await self._write(document, made, self._memories.setdefault(key, _Memory()))
 
-    async def _write(self, document: Object, made: Object, memory: _Memory) -> bool:
+    async def _write(self, document: Object, after: Object, memory: _Memory) -> bool:
         """Write the status if it says something new, with the events that go with it."""
         before: Object = document.get("status") or {}
-        if is_same(before, made) or memory.written == (made, before):
+        if is_same(before, after) or memory.written == (after, before):
             return False
         metadata = document["metadata"]
         body = {
             "apiVersion": CLUSTER.api_version,
             "kind": CLUSTER.kind,
             "metadata": {"namespace": metadata["namespace"], "name": metadata["name"]},
-            "status": made,
+            "status": after,
         }
         live = await self._kube.apply_status(body)
-        memory.written = (made, live.get("status") or {})
-        for event in events.of_change(before, made):
+        memory.written = (after, live.get("status") or {})
+        for event in events.of_change(before, after):
             await self._kube.post_event(document, event.type, event.reason, event.message)
         return True
 
 
-def _taken(observed: Observed, planned: Plan) -> list[Failure]:
+def _name_conflicts(observed: Observed, new_plan: Plan) -> list[Failure]:
     """Children whose names are held by labelled objects of others, which will not go away."""
-    bodies = {(body["kind"], body["metadata"]["name"]): body for body in planned.objects}
+    bodies = {(body["kind"], body["metadata"]["name"]): body for body in new_plan.objects}
     return [
-        name_taken(bodies[kind.kind, name], owner)
+        name_conflict(bodies[kind.kind, name], owner)
         for (kind, name), owner in observed.foreign.items()
         if (kind.kind, name) in bodies and owner != FORMER
     ]
 
 
-def _pause_s(memory: _Memory, made: Object, *, busy: bool) -> float | None:
+def _pause_s(memory: _Memory, status_after: Object, *, busy: bool) -> float | None:
     """When to look again at what sends no event: peers that come to agree, servers elsewhere.
 
     A pass that changed something is followed by one soon, others by later and later ones.
     """
-    steady = {"Reconciling", "Stalled"}.isdisjoint(each["type"] for each in made["conditions"])
-    steady = steady and not external.is_waiting(made)
+    steady = {"Reconciling", "Stalled"}.isdisjoint(
+        each["type"] for each in status_after["conditions"]
+    )
+    steady = steady and not external.is_waiting(status_after)
     memory.pause_s = _SOON_S if busy or steady else min(memory.pause_s * 1.5, _LATEST_S)
     return None if steady and not busy else memory.pause_s

@@ -41,7 +41,7 @@ exit codes:
 """
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name must not end the program
@@ -51,7 +51,7 @@ def main(words: Sequence[str] | None = None) -> int:
         import argcomplete  # noqa: PLC0415 - only a shell's Tab key needs it
 
         argcomplete.autocomplete(found)
-    flags = found.parse_args(words)
+    flags = found.parse_args(arguments)
     try:
         code = int(flags.run(flags))
         sys.stdout.flush()
@@ -67,8 +67,8 @@ def main(words: Sequence[str] | None = None) -> int:
     return code
 
 
-def _fail(said: str, code: int) -> int:
-    sys.stderr.write(f"kubectl-eureka: {said}\n")
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"kubectl-eureka: {message}\n")
     return code
 
 

@@ -22,9 +22,9 @@ _NO_FILES: Final = ":4"
 _SEPARATOR: Final = "\n"
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print completions; returns the exit code."""
-    given = sys.argv[1:] if words is None else [*words]
+    given = sys.argv[1:] if arguments is None else [*arguments]
     print("\n".join([*completions(given), _NO_FILES]))  # noqa: T201
     return 0
 

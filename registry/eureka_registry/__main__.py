@@ -21,7 +21,7 @@ import uvloop
 from eureka_registry import __version__, logs
 from eureka_registry.config import files
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.config.load import Loaded, add_flags, load
+from eureka_registry.config.load import LoadResult, add_flags, load
 from eureka_registry.config.urls import redact
 from eureka_registry.http.app import serve
 from eureka_registry.http.configuration import Configuration
@@ -32,10 +32,10 @@ _log = logging.getLogger(__name__)
 _WRONG_USAGE = 2
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns its exit code."""
     parser = _parser()
-    options = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
     except (ConfigurationError, PortInUseError) as error:
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(options: argparse.Namespace) -> int:
     file, lenient = options.config, options.config_lenient
 
-    def read() -> Loaded:
+    def read() -> LoadResult:
         return load(vars(options), os.environ, file, lenient=lenient)
 
     loaded = files.load_or_refuse(read, f"file {file}" if file else "settings")

@@ -10,11 +10,11 @@ import time
 from . import __version__, jsontext
 from .core import document, downward, metrics, report, urls
 from .core.configuration import Configuration, Instance
-from .core.downward import Wishes
+from .core.downward import PodOptions
 from .core.health import Health
 from .core.lease import Lease
 from .core.metrics import Checks
-from .core.servers import preferred
+from .core.servers import preferred_order
 from .records import replace
 from .shell import child, control
 from .shell.connections import Connections
@@ -62,17 +62,17 @@ class Sidecar:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._loop = Loop()
-        self._wished = Event()
-        self._news = Event()
+        self._lease_event = Event()
+        self._change_event = Event()
         self._resolver = Resolver()
         self._pod_files = PodFiles(configuration.annotations_file, configuration.labels_file)
-        self._wishes = self._pod_files.changed() or Wishes()
-        zone = self._wishes.zone or configuration.zone
+        self._pod_options = self._pod_files.read_if_changed() or PodOptions()
+        zone = self._pod_options.zone or configuration.zone
         first = configuration.instances[0].id
         self._registries = [
             Connections(
                 self._loop,
-                replace(each, urls=preferred(each.urls, each.zones, zone, first)),
+                replace(each, urls=preferred_order(each.urls, each.zones, zone, first)),
                 self._resolver,
             )
             for each in configuration.registries
@@ -99,11 +99,11 @@ class Sidecar:
             raise
         serving = loop.start(control.serve(loop, socket, self._answer))
         loop.start(self._watch_signals(signals))
-        self._wish()
+        self._update_leases()
         for member in self._members:
             loop.start(self._check(member))
             for lease, servers in member.leases:
-                loop.start(keep(loop, lease, servers, self._wished, self._publish_changes))
+                loop.start(keep(loop, lease, servers, self._lease_event, self._publish_changes))
         loop.start(self._watch_files())
         loop.start(self._run_to_the_end())
         for note in self._notes:
@@ -118,7 +118,7 @@ class Sidecar:
 
     def _member(self, instance: Instance) -> _Member:
         health = Health(instance.check, self._loop.now_ms())
-        content = document.content(instance, health.status, self._wishes)
+        content = document.content(instance, health.status, self._pod_options)
         return _Member(
             instance,
             health,
@@ -131,18 +131,18 @@ class Sidecar:
             ],
         )
 
-    def _wish(self) -> None:
+    def _update_leases(self) -> None:
         """Tell the leases what is wished now."""
-        paused = self._paused or self._wishes.paused
+        paused = self._paused or self._pod_options.paused
         for member in self._members:
-            content = document.content(member.instance, member.health.status, self._wishes)
+            content = document.content(member.instance, member.health.status, self._pod_options)
             for lease, _ in member.leases:
-                lease.wish(content)
+                lease.set_content(content)
                 if paused and not lease.paused:
                     lease.pause()
                 elif lease.paused and not paused:
                     lease.resume()
-        self._wished.happen()
+        self._lease_event.happen()
 
     async def _check(self, member: _Member) -> None:
         health, check = member.health, member.instance.check
@@ -153,27 +153,27 @@ class Sidecar:
             health.observe(self._loop.now_ms(), reason, ok=ok)
             if health.status != before:
                 _log(f"{member.instance.app} is {health.status}: {reason}")
-                self._wish()
+                self._update_leases()
             await self._loop.sleep(health.next_check_ms)
 
     async def _watch_files(self) -> None:
         while True:
             await self._loop.sleep(self._loop.now_ms() + _LOOK_MS)
-            self._look_at_credentials()
-            wishes = self._pod_files.changed()
+            self._check_credentials()
+            wishes = self._pod_files.read_if_changed()
             if wishes is not None:
-                self._wishes = wishes
+                self._pod_options = wishes
                 for problem in wishes.problems:
                     _log(problem)
-                self._wish()
+                self._update_leases()
 
-    def _look_at_credentials(self) -> None:
+    def _check_credentials(self) -> None:
         """Let leases that failed without new credentials try again with them."""
         for place, registry in enumerate(self._registries):
-            if registry.changed():
+            if registry.check_for_change():
                 for member in self._members:
                     member.leases[place][0].try_again()
-                self._wished.happen()
+                self._lease_event.happen()
 
     def _publish_changes(self) -> None:
         """A lease has changed: log it, and let who waits look."""
@@ -181,7 +181,7 @@ class Sidecar:
             for lease, _ in member.leases:
                 for event in lease.take_events():
                     _log(f"{member.instance.app}: {event}")
-        self._news.happen()
+        self._change_event.happen()
 
     # The end.
 
@@ -195,31 +195,31 @@ class Sidecar:
     def _close(self) -> None:
         for lease in self._leases():
             lease.close(self._loop.now_ms())
-        self._wished.happen()
-        self._news.happen()
+        self._lease_event.happen()
+        self._change_event.happen()
 
-    def _finished(self) -> bool:
+    def _all_finished(self) -> bool:
         return all(lease.finished for lease in self._leases())
 
-    def _child_ended(self) -> bool:
+    def _child_has_ended(self) -> bool:
         return self._child is not None and self._child.exit_status is not None
 
     async def _until(self, condition: Callable[[], bool], until_ms: int | None = None) -> bool:
         """Wait until it holds; `False`: the time is up."""
         while not condition():
-            if not await self._loop.happened(self._news, until_ms):
+            if not await self._loop.wait_for_event(self._change_event, until_ms):
                 return condition()
         return True
 
     async def _run_to_the_end(self) -> None:
         """From the first signal, or the end of the command, to the end of the process."""
-        await self._until(lambda: bool(self._end_signals) or self._child_ended())
+        await self._until(lambda: bool(self._end_signals) or self._child_has_ended())
         begin_ms = self._loop.now_ms()
         self._close()
         if self._child and self._child.exit_status is None:
             await self._end_child(self._child, begin_ms)
         grace_ms = self._configuration.grace_ms - _LAST_MS if self._end_signals else _DEAD_MS
-        removed = await self._until(self._finished, begin_ms + max(grace_ms, _LOOK_MS))
+        removed = await self._until(self._all_finished, begin_ms + max(grace_ms, _LOOK_MS))
         if not removed:
             _log("no registry has confirmed the removal in time: the lease ends by itself")
         if self._child:
@@ -234,16 +234,18 @@ class Sidecar:
         grace_ms = self._configuration.grace_ms
 
         def is_interrupted() -> bool:
-            return self._child_ended() or len(self._end_signals) > 1
+            return self._child_has_ended() or len(self._end_signals) > 1
 
-        await self._until(lambda: self._finished() or is_interrupted(), begin_ms + grace_ms // 3)
+        await self._until(
+            lambda: self._all_finished() or is_interrupted(), begin_ms + grace_ms // 3
+        )
         hold_ms = min(self._configuration.hold_ms, grace_ms - _HOLD_MARGIN_MS)
         if hold_ms > 0:
             _log(f"{command.pid} goes on for {hold_ms // 1000} s: clients may still know it")
             await self._until(is_interrupted, self._loop.now_ms() + hold_ms)
         first = self._end_signals[0]
         command.send(signal.SIGTERM if first == signal.SIGINT else first)
-        await self._until(self._child_ended)
+        await self._until(self._child_has_ended)
 
     async def _watch_signals(self, signals: child.Signals) -> None:
         while True:
@@ -257,31 +259,33 @@ class Sidecar:
                 self._end_signals.append(number)
             elif self._child:
                 self._child.send(number)
-            self._news.happen()
+            self._change_event.happen()
 
     # What others ask.
 
-    async def _answer(self, wish: str) -> dict[str, Any]:
-        if wish == "status":
+    async def _answer(self, command: str) -> dict[str, Any]:
+        if command == "status":
             return self._report()
-        if wish == "drain":
+        if command == "drain":
             self._close()
-            await self._until(self._finished, self._loop.now_ms() + self._configuration.grace_ms)
+            await self._until(
+                self._all_finished, self._loop.now_ms() + self._configuration.grace_ms
+            )
             return self._report()
-        if wish in ("pause", "resume"):
-            return await self._switch(paused=wish == "pause")
-        return {"error": f"{wish!r} is none of status, drain, pause and resume"}
+        if command in ("pause", "resume"):
+            return await self._switch(paused=command == "pause")
+        return {"error": f"{command!r} is none of status, drain, pause and resume"}
 
     async def _switch(self, *, paused: bool) -> dict[str, Any]:
         if self._closing:
             return {"error": "the lease is removed for good: the sidecar is about to end"}
-        if not paused and self._wishes.paused:
+        if not paused and self._pod_options.paused:
             return {"error": f"the pod is paused by its annotation {downward.PAUSED}: remove that"}
         self._paused = paused
         if not paused:
             for lease in self._leases():
                 lease.resume()  # also if an operator of the registry has paused it
-        self._wish()
+        self._update_leases()
         settled = [lease for lease in self._leases() if lease.held is not None]
         await self._until(
             lambda: all(lease.settled for lease in settled), self._loop.now_ms() + _SETTLE_MS
@@ -292,7 +296,7 @@ class Sidecar:
         now_ms = self._loop.now_ms()
         return {
             "version": __version__,
-            "paused": self._paused or self._wishes.paused,
+            "paused": self._paused or self._pod_options.paused,
             "closing": self._closing,
             "notes": self._all_notes(),
             "instances": [
@@ -308,7 +312,7 @@ class Sidecar:
 
     def _all_notes(self) -> list[str]:
         files = [each.problem for each in self._registries if each.problem]
-        return [*self._notes, *self._wishes.problems, *files, *self._pod_files.problems]
+        return [*self._notes, *self._pod_options.problems, *files, *self._pod_files.problems]
 
     def _listen(self) -> LocalServer | None:
         """Serve look-up and metrics, if they are wished; `None`: they are not."""
@@ -324,7 +328,7 @@ class Sidecar:
             metrics=self._metrics,
             unready=self._unready,
             unhealthy=self._unhealthy,
-            zone=lambda: self._wishes.zone or self._configuration.zone,
+            zone=lambda: self._pod_options.zone or self._configuration.zone,
         )
         local = LocalServer(self._loop, directory, sources)
         local.open(self._configuration.listen)
@@ -351,7 +355,7 @@ class Sidecar:
         for place, registry in enumerate(self._registries):
             leases = [each.leases[place][0] for each in self._members]
             registry.counters.switches = sum(each.servers.switches for each in leases)
-            standings.append(metrics.standing(registry.counters, leases, now_ms, wall_s))
+            standings.append(metrics.registration_state(registry.counters, leases, now_ms, wall_s))
         statuses: dict[str, int] = {}
         for each in self._members:
             statuses[each.health.status] = statuses.get(each.health.status, 0) + 1

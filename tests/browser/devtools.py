@@ -157,13 +157,13 @@ class Browser:
         while b"\0" not in self._unread:
             ready, _, _ = select.select([self._from], [], [], max(0.0, end_s - time.monotonic()))
             piece = os.read(self._from, _PIECE) if ready else b""
-            assert piece, f"no answer from Chromium:\n{self._said()}"
+            assert piece, f"no answer from Chromium:\n{self._output()}"
             self._unread += piece
         first, _, self._unread = self._unread.partition(b"\0")
         message: dict[str, Any] = json.loads(first)
         return message
 
-    def _said(self) -> str:
+    def _output(self) -> str:
         self._log.seek(0)
         return self._log.read().decode(errors="replace")[-3000:]
 

@@ -32,14 +32,14 @@ def cluster() -> Iterator[Cluster]:
 def peer(cluster: Cluster) -> PeerProcess:
     """The peer, with one instance."""
     (peer,) = cluster.peers
-    for app, instances in held(peer).items():
+    for app, instances in statuses(peer).items():
         for instance_id in instances:
             peer.ask("DELETE", f"/apps/{app}/{instance_id}")
     peer.register(APP, ID, leaseInfo=LONG)
     return peer
 
 
-def held(peer: PeerProcess) -> dict[str, dict[str, str]]:
+def statuses(peer: PeerProcess) -> dict[str, dict[str, str]]:
     """Status of every instance, by application and id."""
     listed = peer.ask("GET", "/apps", headers={"Accept": "application/json"}).json
     return {
@@ -48,7 +48,7 @@ def held(peer: PeerProcess) -> dict[str, dict[str, str]]:
     }
 
 
-def answered(peer: PeerProcess, status: int) -> int:
+def answer_count(peer: PeerProcess, status: int) -> int:
     """How many requests were answered with a status so far."""
     lines = ask(peer.management_port, "GET", "/metrics").body.decode().splitlines()
     wanted = [line for line in lines if line.startswith("eureka_server_requests_total{")]
@@ -82,15 +82,15 @@ def test_a_page_of_another_site_changes_nothing(
     browser: Browser, peer: PeerProcess, stranger: str, host: str
 ) -> None:
     """Forms, beacons and `no-cors` go out without asking; what has to be asked for is refused."""
-    before = answered(peer, 403)
+    before = answer_count(peer, 403)
     page = browser.page(stranger)
 
     got = try_to_write(page, f"{host}:{peer.port}", own=False)
 
     assert set(got) == {"opaque", "error"}
     assert got.count("opaque") == 2 * 5
-    until(lambda: answered(peer, 403) - before >= 2 * 5 + POSTS_UNSEEN)
-    assert held(peer) == OURS
+    until(lambda: answer_count(peer, 403) - before >= 2 * 5 + POSTS_UNSEEN)
+    assert statuses(peer) == OURS
 
 
 def test_a_page_of_another_site_reads_nothing(
@@ -121,13 +121,13 @@ def test_a_rebound_page_can_neither_read_nor_write(browser: Browser, peer: PeerP
             assert script(page, "asOwn", base + path) == [[421, True]] * 4
         assert script(page, "socket") == "refused"
 
-    before = answered(peer, 421)
+    before = answer_count(peer, 421)
     page = browser.page(f"http://{REBOUND}:{peer.port}/")
     got = try_to_write(page, f"{REBOUND}:{peer.port}", own=True)
 
     assert set(got) == {421}
-    until(lambda: answered(peer, 421) - before >= len(got) + POSTS_UNSEEN)
-    assert held(peer) == OURS
+    until(lambda: answer_count(peer, 421) - before >= len(got) + POSTS_UNSEEN)
+    assert statuses(peer) == OURS
 
 
 def click(page: Page, buttons: str, text: str = "") -> None:
@@ -165,7 +165,7 @@ def test_the_dashboard_shows_and_changes_what_it_may(
     """At this machine, through a forwarded port, and behind a proxy that keeps an allowed name."""
     take_out(dashboard(browser, f"{host}:{peer.port}"))
 
-    until(lambda: held(peer) == {APP: {ID: "OUT_OF_SERVICE"}})
+    until(lambda: statuses(peer) == {APP: {ID: "OUT_OF_SERVICE"}})
 
 
 def test_the_dashboard_works_behind_the_api_server(
@@ -175,11 +175,11 @@ def test_the_dashboard_works_behind_the_api_server(
     port = api_server(peer.port)
     got = try_to_write(browser.page(stranger), f"localhost:{port}", own=False)
     assert set(got) == {"opaque", "error"}
-    assert held(peer) == OURS
+    assert statuses(peer) == OURS
 
     take_out(dashboard(browser, f"localhost:{port}"))
 
-    until(lambda: held(peer) == {APP: {ID: "OUT_OF_SERVICE"}})
+    until(lambda: statuses(peer) == {APP: {ID: "OUT_OF_SERVICE"}})
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (360, 800)])
@@ -213,7 +213,7 @@ def test_a_password_that_the_browser_remembers_serves_its_own_pages_only(
         page.open(stranger)
         got = try_to_write(page, host, own=False)
         assert set(got) == {"opaque", "error"}
-        until(lambda: answered(peer, 403) >= 2 * 5 + POSTS_UNSEEN)
+        until(lambda: answer_count(peer, 403) >= 2 * 5 + POSTS_UNSEEN)
 
 
 TOKEN = "token-0123456789"  # noqa: S105

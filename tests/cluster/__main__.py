@@ -130,7 +130,7 @@ def _faults(parser: argparse.ArgumentParser) -> None:
 def _build(options: argparse.Namespace) -> None:
     version = Kubernetes.parse(options.kubernetes)
     debian.provide()
-    parts.build_all([*parts.everything(version), *kind.needed(version)])
+    parts.build_all([*parts.all_parts(version), *kind.needed(version)])
     images.build_all()
 
 
@@ -178,7 +178,7 @@ def _load(options: argparse.Namespace) -> None:
 
 def _kubectl(options: argparse.Namespace) -> int:
     return subprocess.run(
-        [*control.kubectl(records.read(options.name)), *_rest(options)], check=False
+        [*control.kubectl(records.read(options.name)), *_arguments(options)], check=False
     ).returncode
 
 
@@ -186,7 +186,7 @@ def _run(options: argparse.Namespace) -> int:
     plan = records.read_own(options.name)
     if options.on != CONTROL:
         plan.node(options.on)
-    words = [*places.inside(plan, options.on), *_rest(options)]
+    words = [*places.inside(plan, options.on), *_arguments(options)]
     environment = {**os.environ, "KUBECONFIG": str(plan.kubeconfig_inside)}
     return subprocess.run(words, env=environment, check=False).returncode
 
@@ -228,7 +228,7 @@ def _chosen(options: argparse.Namespace, plan: Plan) -> AbstractContextManager[N
             return faults.drained(options.node, control.kubectl(plan))
 
 
-def _rest(options: argparse.Namespace) -> list[str]:
+def _arguments(options: argparse.Namespace) -> list[str]:
     words = list(options.words)
     return words[1:] if words[:1] == ["--"] else words
 

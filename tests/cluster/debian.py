@@ -53,17 +53,17 @@ def provide(packages: Mapping[str, str] = PACKAGES) -> None:
     if not wanted:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise CannotRunError(how_to_get(wanted))
+        raise CannotRunError(install_hint(wanted))
     say(f"missing, and installed now with apt-get: {', '.join(wanted)}")
     with doing(f"installing {len(wanted)} Debian packages"):
         _apt_get("update")
         said = _apt_get("install", "--yes", "--no-install-recommends", *wanted)
     left = missing(packages)
     if left:
-        raise CannotRunError(f"{how_to_get(left)}; apt-get said: {said[-500:]}")
+        raise CannotRunError(f"{install_hint(left)}; apt-get said: {said[-500:]}")
 
 
-def how_to_get(packages: list[str]) -> str:
+def install_hint(packages: list[str]) -> str:
     """The sentence for people."""
     names = " ".join(packages)
     return (

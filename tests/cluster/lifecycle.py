@@ -84,9 +84,9 @@ def _bring_up(plan: Plan, programs: dict[str, Path]) -> None:
         texts = files(plan, place, native_snapshots=native)
         places.prepare(plan, place, texts, programs)
     control.write_identities(plan)
-    pids = {CONTROL: places.come_to_life(plan, CONTROL, programs)}
+    pids = {CONTROL: places.create_namespaces(plan, CONTROL, programs)}
     for one in plan.nodes:
-        pids[one.name] = places.come_to_life(plan, one.name, programs)
+        pids[one.name] = places.create_namespaces(plan, one.name, programs)
     network.wire(plan, pids)
     started = control.start_api(plan, pids[CONTROL])
     control.start_relay(plan, pids[CONTROL])

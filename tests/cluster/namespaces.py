@@ -33,7 +33,7 @@ def start_lifeline(
     """
     kinds = ("--net", "--mount", "--uts", "--ipc", "--propagation", "private")
     command = ["unshare", *kinds, "sh", "-ec", script]
-    return _born(_new_process_namespace, command, environment, (subprocess.PIPE, log))
+    return _start_in_namespace(_new_process_namespace, command, environment, (subprocess.PIPE, log))
 
 
 def start_inside(
@@ -45,7 +45,7 @@ def start_inside(
         OSError: the kernel refuses, or `pid` is gone.
     """
     words = [*entering(pid, "net", "mnt", "uts", "ipc"), *command]
-    return _born(lambda: _join_process_namespace(pid), words, environment, (log, log))
+    return _start_in_namespace(lambda: _join_process_namespace(pid), words, environment, (log, log))
 
 
 def entering(pid: int, *kinds: str) -> list[str]:
@@ -101,7 +101,7 @@ def _called(result: int, what: str) -> None:
         raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
-def _born(
+def _start_in_namespace(
     where: Callable[[], None],
     command: Sequence[str],
     environment: Mapping[str, str],

@@ -144,14 +144,14 @@ def coredns() -> Part:
     """CoreDNS."""
     source = (_HERE / "dns" / "main.go").read_bytes()
     module = f"github.com/coredns/coredns@v{versions.COREDNS}"
-    return _beside_kubernetes("coredns", module, source, free=("github.com/coredns/caddy",))
+    return _program_with_kubernetes("coredns", module, source, free=("github.com/coredns/caddy",))
 
 
 def kube_router() -> Part:
     """kube-router's firewall."""
     source = (_HERE / "firewall" / "main.go").read_bytes()
     module = f"github.com/cloudnativelabs/kube-router/v2@v{versions.KUBE_ROUTER}"
-    return _beside_kubernetes("kube-router", module, source)
+    return _program_with_kubernetes("kube-router", module, source)
 
 
 def helm(version: str = versions.HELM) -> Part:
@@ -159,7 +159,7 @@ def helm(version: str = versions.HELM) -> Part:
     major = version.partition(".")[0]
     module, facts = f"helm.sh/helm/v{major}", versions.helm_linker_flags(version)
     if version == versions.HELM:
-        return _beside_kubernetes("helm", f"{module}@v{version}", b"", facts=facts)
+        return _program_with_kubernetes("helm", f"{module}@v{version}", b"", facts=facts)
     return installed("helm", version, f"{module}/cmd/helm", facts)
 
 
@@ -248,7 +248,7 @@ def needed(version: Kubernetes, *, nodes: bool) -> list[Part]:
     return [*alone, coredns()] if nodes else alone
 
 
-def everything(version: Kubernetes) -> list[Part]:
+def all_parts(version: Kubernetes) -> list[Part]:
     """All parts, the quick ones first."""
     helms = [helm(versions.HELM), helm(versions.HELM_4)]
     return [pause(), coredns(), *helms, base(), kubernetes(version), kube_router()]
@@ -311,7 +311,7 @@ def _kubernetes_modules(version: Kubernetes) -> Part:
     return Part("kubernetes-modules", f"{version}-{digest(source)}", make)
 
 
-def _beside_kubernetes(
+def _program_with_kubernetes(
     name: str, module: str, source: bytes, *, facts: str = "", free: Sequence[str] = ()
 ) -> Part:
     """A program of the versions that the default Kubernetes is made of: half of it is compiled.

@@ -57,7 +57,7 @@ def prepare(plan: Plan, place: str, texts: Mapping[str, str], programs: Iterable
         file.write_text(text)
 
 
-def come_to_life(
+def create_namespaces(
     plan: Plan, place: str, programs: Mapping[str, Path], further: Iterable[Sequence[str]] = ()
 ) -> int:
     """Make the namespaces of a place; the id of the process that holds them.

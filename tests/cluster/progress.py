@@ -28,7 +28,7 @@ def doing(what: str) -> Iterator[None]:
     On a terminal a spinner stands for the first two.
     """
     begun = time.monotonic()
-    with _shown(what, begun):
+    with _show_progress(what, begun):
         yield
     took_s = time.monotonic() - begun
     if took_s >= _SAID_S:
@@ -36,7 +36,7 @@ def doing(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _shown(what: str, begun: float) -> Iterator[None]:
+def _show_progress(what: str, begun: float) -> Iterator[None]:
     if _console.is_terminal:
         with _console.status(what):
             yield

@@ -21,7 +21,7 @@ LISTS = ("/apps", "/apps/delta", "/apps/FOO", "/vips/v")
 POST = {"Content-Type": "application/json"}
 
 
-async def unharmed(node: Running, version: int) -> None:
+async def check_registry(node: Running, version: int) -> None:
     """The registry is as it was, and every list can be read."""
     assert node.node.registry.version == version
     for path in LISTS if node.node.registry.size else LISTS[:2]:
@@ -32,7 +32,7 @@ async def unharmed(node: Running, version: int) -> None:
 async def first_line(wire: Wire) -> bytes:
     """The first line of what comes, empty if the server just closes."""
     wire.writer.write_eof()
-    return (await wire.rest()).partition(b"\r\n")[0]
+    return (await wire.read_to_end()).partition(b"\r\n")[0]
 
 
 RAW = {
@@ -71,7 +71,7 @@ async def test_what_is_no_http_is_refused(node: Running, data: bytes) -> None:
         line = await first_line(wire)
 
     assert line.split(b" ")[1:2] in ([b"400"], [b"413"], []), line
-    await unharmed(node, version)
+    await check_registry(node, version)
 
 
 async def test_bad_chunks_after_a_good_head_are_answered_at_once(node: Running) -> None:
@@ -118,7 +118,7 @@ async def test_bodies_are_bounded(node: Running, path: str, limit: int, kind: st
         answer = await wire.response()
 
     assert (answer.status, answer.body, answer.headers["connection"]) == (413, b"", "close")
-    await unharmed(node, 1)
+    await check_registry(node, 1)
 
 
 @pytest.mark.parametrize("kind", ["plain", "chunked", "gzip"])
@@ -133,14 +133,14 @@ async def test_the_bound_is_the_same_for_bodies_that_come_in_one_piece(
         method = "POST" if reads else "PUT"
         statuses = []
         for body in (registered, registered + b" "):
-            answer = await node.send(whole(f"{method} /eureka/{path}", kind, body))
+            answer = await node.send(request_with_body(f"{method} /eureka/{path}", kind, body))
             statuses.append(answer.status)
 
     inflated = kind != "gzip" or reads  # a body that nobody reads is not inflated
     assert statuses == [204 if reads else 200, 413 if inflated else 200]
 
 
-def whole(line: str, kind: str, body: bytes) -> bytes:
+def request_with_body(line: str, kind: str, body: bytes) -> bytes:
     """A request whose body comes so."""
     head = f"{line} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
     if kind == "chunked":
@@ -170,7 +170,7 @@ async def test_bad_compression_is_400(node: Running, coding: str, body: bytes) -
     answer = await node.post(body, headers={"Content-Encoding": coding})
 
     assert answer.status in (400, 415)
-    await unharmed(node, 1)
+    await check_registry(node, 1)
 
 
 def listed(key: str, value: str) -> bytes:
@@ -215,7 +215,7 @@ async def test_bad_registrations_are_400(node: Running, body: bytes) -> None:
 
     assert answer.status == 400
     assert answer.headers["x-eurekube-reason"].isprintable()
-    await unharmed(node, version)
+    await check_registry(node, version)
 
 
 XML = {
@@ -239,7 +239,7 @@ async def test_bad_xml_is_400(node: Running, body: bytes) -> None:
     answer = await node.post(body, headers={"Content-Type": "application/xml"})
 
     assert answer.status == 400
-    await unharmed(node, 1)
+    await check_registry(node, 1)
 
 
 QUERIES = [
@@ -269,7 +269,7 @@ async def test_bad_queries_are_400_with_a_short_sentence(node: Running, query: s
     assert answer.status == 400
     assert answer.body.decode().strip().isprintable()
     assert len(answer.body) < 300
-    await unharmed(node, version)
+    await check_registry(node, version)
 
 
 async def test_metadata_does_not_grow_without_end(node: Running) -> None:
@@ -324,7 +324,7 @@ async def test_random_bytes(node: Running, data: bytes) -> None:
         line = await first_line(wire)
 
     assert line.split(b" ")[1:2] in ([b"400"], [])
-    await unharmed(node, 1)
+    await check_registry(node, 1)
 
 
 @OFTEN
@@ -339,7 +339,7 @@ async def test_damaged_requests(node: Running, cut: int, flip: int, to: int) -> 
         line = await first_line(wire)
 
     assert line.split(b" ")[1:2] != [b"500"]
-    await unharmed(node, node.node.registry.version)
+    await check_registry(node, node.node.registry.version)
 
 
 @OFTEN
@@ -349,7 +349,7 @@ async def test_random_documents(node: Running, changes: dict[str, object]) -> No
     answer = await node.post({"instance": {**document()["instance"], **changes}})
 
     assert answer.status in (204, 400)
-    await unharmed(node, node.node.registry.version)
+    await check_registry(node, node.node.registry.version)
 
 
 @OFTEN
@@ -363,4 +363,4 @@ async def test_random_batches(node: Running, changes: dict[str, object], extra: 
     replies = (await node.batch(bad, extra, {**known, "id": extra}, good)).json["responseList"]
 
     assert [len(replies), replies[-1]["statusCode"]] == [4, 200]
-    await unharmed(node, node.node.registry.version)
+    await check_registry(node, node.node.registry.version)

@@ -369,7 +369,7 @@ async def test_handshakes_are_counted_from_accept_on(
     ours = Authority(tmp_path, "ours")
     async with secured(**ours.issue("peer1")) as peer, AsyncExitStack() as stack:
         silent = [await stack.enter_async_context(await peer.connect()) for _ in range(5)]
-        assert await silent[0].rest() == b""
+        assert await silent[0].read_to_end() == b""
         peer.context = trusting(ours)
         assert (await peer.get("/apps")).status == 200
 
@@ -381,7 +381,7 @@ async def test_a_handshake_takes_no_longer_than_its_time(
     monkeypatch.setattr(handshakes, "HANDSHAKE_S", 0.05)
     ours = Authority(tmp_path, "ours")
     async with secured(**ours.issue("peer1")) as peer, await peer.connect() as silent:
-        assert await silent.rest() == b""
+        assert await silent.read_to_end() == b""
 
 
 async def test_broken_tls_is_closed_without_a_word_in_the_log(tmp_path: Path) -> None:
@@ -389,7 +389,7 @@ async def test_broken_tls_is_closed_without_a_word_in_the_log(tmp_path: Path) ->
     ours = Authority(tmp_path, "ours")
     async with secured(**ours.issue("peer1")) as peer, await peer.connect() as wire:
         await wire.send(b"GET / HTTP/1.1\r\n\r\n" * 10)
-        await wire.rest()
+        await wire.read_to_end()
         peer.context = ssl.create_default_context()
         with pytest.raises(ssl.SSLError):
             await peer.get("/apps")

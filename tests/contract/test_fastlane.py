@@ -51,7 +51,7 @@ async def both(twins: Twins, pieces: Sequence[bytes]) -> tuple[bytes, bytes]:
     return answers[0], answers[1]
 
 
-def held(peer: Running) -> dict[str, int]:
+def digests(peer: Running) -> dict[str, int]:
     """What a server holds: the digest of each application."""
     return {name: app.digest for name, app in peer.node.registry.applications.items()}
 
@@ -62,13 +62,13 @@ async def _talk(peer: Running, pieces: Sequence[bytes]) -> bytes:
         try:
             for piece in (*pieces, last):
                 await wire.send(piece)
-                await _until_read(peer)
+                await _wait_until_read(peer)
         except ConnectionError:
             pass
-        return _CHANGING.sub(rb"\1: ?", await wire.rest())
+        return _CHANGING.sub(rb"\1: ?", await wire.read_to_end())
 
 
-async def _until_read(peer: Running) -> None:
+async def _wait_until_read(peer: Running) -> None:
     """Let the server see a piece by itself: a question of another connection goes round once."""
     await peer.ask("GET", "/eureka/x")
 
@@ -300,7 +300,7 @@ async def test_both_ways_answer_alike(twins: Twins, data: bytes) -> None:
     for pieces in ([data], [data + data], [PLAIN, data, PLAIN], [data + PLAIN[:40], PLAIN[40:]]):
         fast, slow = await both(twins, pieces)
         assert fast == slow
-    assert held(twins[0]) == held(twins[1])
+    assert digests(twins[0]) == digests(twins[1])
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -483,7 +483,7 @@ async def test_a_plain_registration_takes_the_fast_lane(
     taken = [peer.server.requests_count - n for peer, n in zip(twins, before, strict=True)]
     assert taken == [0, 3]
     assert fast.node.counters.requests == slow.node.counters.requests
-    assert held(fast) == held(slow)
+    assert digests(fast) == digests(slow)
     assert fast.node.registry.lease("FOO", "i2") is not None
 
 
@@ -618,7 +618,7 @@ async def test_both_ways_judge_alike(guarded_twins: Twins, credentials: tuple[st
         fast, slow = await both(guarded_twins, [piece, piece])
         assert fast == slow
     fast_node, slow_node = guarded_twins
-    assert held(fast_node) == held(slow_node)
+    assert digests(fast_node) == digests(slow_node)
     assert fast_node.node.counters.refused == slow_node.node.counters.refused
 
 

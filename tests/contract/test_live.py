@@ -37,19 +37,19 @@ async def test_longer_eviction_interval_is_no_time_stood_still(start: Start) -> 
 
     node.peer.adopt(replace(node.node.settings, eviction_interval_s=60.0))
 
-    assert not node.peer.eviction.is_patient(due_s + 55.5)
-    assert node.peer.eviction.is_patient(due_s + 55.5 + 60.0 + 1.5)
+    assert not node.peer.eviction.is_delayed(due_s + 55.5)
+    assert node.peer.eviction.is_delayed(due_s + 55.5 + 60.0 + 1.5)
 
 
 async def test_a_suspended_machine_gives_leases_time_to_be_renewed(node: Running) -> None:
     """Its clients could not: what its clock jumped ahead by is waited for, but not for ever."""
     clock, loop = node.peer.node.clock, asyncio.get_running_loop()
-    patient = [node.peer.eviction.is_patient(loop.time())]
+    patient = [node.peer.eviction.is_delayed(loop.time())]
     for jumped_ms in (900, 3_600_000):
         clock.follow = partial(int, jumped_ms)
         node.peer._tick()
-        patient.append(node.peer.eviction.is_patient(loop.time()))
+        patient.append(node.peer.eviction.is_delayed(loop.time()))
 
     assert patient == [False, False, True]
     node.peer.eviction._due_s = loop.time() + 91
-    assert not node.peer.eviction.is_patient(loop.time() + 91)
+    assert not node.peer.eviction.is_delayed(loop.time() + 91)

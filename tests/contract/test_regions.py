@@ -41,7 +41,7 @@ async def regions_of(peer: Running) -> list[dict[str, Any]]:
     return listed
 
 
-def merged(document: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - whatever was answered
+def instances_in(document: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - whatever was answered
     """Who is in a list; a deletion is marked by a minus."""
     return {
         (app["name"], ("-" if each["actionType"] == "DELETED" else "") + each["instanceId"])
@@ -52,7 +52,7 @@ def merged(document: Any) -> set[tuple[str, str]]:  # noqa: ANN401 - whatever wa
 
 async def listed(peer: Running, path: str = "/apps") -> set[tuple[str, str]]:
     """Who is in the list at this path."""
-    return merged((await peer.get(path)).json)
+    return instances_in((await peer.get(path)).json)
 
 
 def shows(peer: Running, *wanted: tuple[str, str], path: str = "/apps") -> Condition:
@@ -75,13 +75,13 @@ async def test_changes_in_a_region_arrive_in_lists_and_deltas(start: Start) -> N
     await until(shows(here, ("FOO", "near"), ("FOO", "far"), ("BAR", "far-too")))
     for path in ("/apps", "/apps/delta", "/apps?regions=WEST,mars"):
         answer = (await here.get(path)).json
-        assert merged(answer) == {("FOO", "near"), ("FOO", "far"), ("BAR", "far-too")}
+        assert instances_in(answer) == {("FOO", "near"), ("FOO", "far"), ("BAR", "far-too")}
         assert answer["applications"]["apps__hashcode"] == "DOWN_1_UP_2_"
 
     await west.delete("/apps/BAR/far-too")
     await until(shows(here, ("FOO", "near"), ("FOO", "far")))
     delta = (await here.get("/apps/delta")).json
-    assert ("BAR", "-far-too") in merged(delta)
+    assert ("BAR", "-far-too") in instances_in(delta)
     assert delta["applications"]["apps__hashcode"] == "DOWN_1_UP_1_"
 
 
@@ -194,7 +194,7 @@ async def test_server_of_another_region_gets_only_ours(start: Start) -> None:
         {"User_Agent": "Java-EurekaClient-RemoteRegion/v1.10"},
         {"DiscoveryIdentity_Name": "DefaultServer"},
     ):
-        assert merged((await here.get("/apps", **headers)).json) == {("FOO", "near")}
+        assert instances_in((await here.get("/apps", **headers)).json) == {("FOO", "near")}
     assert await listed(here, "/apps?regions=none") == {("FOO", "near")}
 
 

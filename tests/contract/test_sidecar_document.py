@@ -10,7 +10,7 @@ import pytest
 from eureka_registry.wire import jsoncodec
 from eureka_sidecar.core import document
 from eureka_sidecar.core.configuration import Check, Instance
-from eureka_sidecar.core.document import OUT_OF_SERVICE, UNKNOWN, Content, Held
+from eureka_sidecar.core.document import OUT_OF_SERVICE, UNKNOWN, Content, RegistryRecord
 from eureka_sidecar.records import replace
 from support.server import Running
 
@@ -79,7 +79,9 @@ async def test_sidecar_reads_what_the_registry_shows(
 
     shown = await node.ask("GET", path, headers)
 
-    assert document.held(shown.text) == Held("UP", UNKNOWN, instance.ip, port, DIRTY)
+    assert document.read_record(shown.text) == RegistryRecord(
+        "UP", UNKNOWN, instance.ip, port, DIRTY
+    )
 
 
 async def test_override_that_a_registration_carries_is_shown_as_its_status(node: Running) -> None:
@@ -90,7 +92,7 @@ async def test_override_that_a_registration_carries_is_shown_as_its_status(node:
 
     shown = await node.ask("GET", f"/eureka/{document.path_of(ALL)}", headers)
 
-    assert document.held(shown.text) == Held(
+    assert document.read_record(shown.text) == RegistryRecord(
         OUT_OF_SERVICE, OUT_OF_SERVICE, ALL.ip, ALL.port, DIRTY
     )
 

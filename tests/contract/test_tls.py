@@ -63,7 +63,7 @@ async def test_with_a_certificate_only_https_is_spoken(tmp_path: Path) -> None:
         peer.context = None
         async with await peer.connect() as wire:
             await wire.send(b"GET /eureka/apps HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert b"HTTP" not in await wire.rest()
+            assert b"HTTP" not in await wire.read_to_end()
         assert (await peer.ask("GET", "/livez", management=True)).status == 200
         peer.context = trusting(ours)
         own = (await peer.get("/apps/EUREKA")).json["application"]["instance"][0]
@@ -163,7 +163,7 @@ async def test_both_ports_serve_while_clients_move(tmp_path: Path) -> None:
     assert own["homePageUrl"] == url.removesuffix("eureka/")
 
 
-def put_together(target: Path, *files: str) -> None:
+def join_files(target: Path, *files: str) -> None:
     """Put several PEM files as one into the place of a file, as a mounted Secret does."""
     spare = target.with_suffix(".new")
     spare.write_text("".join(Path(file).read_text() for file in files))
@@ -181,7 +181,7 @@ class Rotation:
     def __init__(self, folder: Path) -> None:
         self.bundle = folder / "bundle.pem"
         self.authority = Authority(folder, "ca0")
-        put_together(self.bundle, self.authority.path)
+        join_files(self.bundle, self.authority.path)
         self.files = self.authority.issue("peer1")
         self.own = self.authority.issue("client")
         self.statuses: list[int] = []
@@ -194,7 +194,7 @@ class Rotation:
 
     def steps(self, new: Authority) -> Iterator[None]:
         """Go over to another authority, as one does so that no request fails."""
-        put_together(self.bundle, self.authority.path, new.path)
+        join_files(self.bundle, self.authority.path, new.path)
         yield
         issued = new.issue("peer1", file="next")
         for name in ("tls_cert", "tls_key"):
@@ -202,7 +202,7 @@ class Rotation:
         yield
         self.own = new.issue("client", file=f"client-{Path(new.path).stem}")
         yield
-        put_together(self.bundle, new.path)
+        join_files(self.bundle, new.path)
         self.authority = new
         yield
 
@@ -253,7 +253,7 @@ async def test_an_authority_that_is_taken_out_is_trusted_no_more(tmp_path: Path)
     """Neither of clients nor of peers; at once, without a restart."""
     first, second = Authority(tmp_path, "first"), Authority(tmp_path, "second")
     trusted = tmp_path / "trusted.pem"
-    put_together(trusted, first.path, second.path)
+    join_files(trusted, first.path, second.path)
     theirs = second.issue("peer2")
     async with secured(**theirs) as other:
         settings = {**first.issue("peer1"), "tls_client_ca": str(trusted), "peer_ca": str(trusted)}
@@ -263,7 +263,7 @@ async def test_an_authority_that_is_taken_out_is_trusted_no_more(tmp_path: Path)
             link = next(iter(peer.node.mesh.links.values()))
             await until(lambda: link.why_silent is None and link.is_heard)
 
-            put_together(trusted, first.path)
+            join_files(trusted, first.path)
             peer.look_at_files()
             assert await refuses(peer, trusting(first, second.issue("client")))
             assert not await refuses(peer, trusting(first, first.issue("client")))
@@ -376,7 +376,7 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-def everything_said(peer: Secure) -> asyncio.Task[bytes]:
+def all_output(peer: Secure) -> asyncio.Task[bytes]:
     """All that a peer tells anybody, with a peer's rights."""
 
     async def ask() -> bytes:
@@ -446,7 +446,7 @@ async def test_peers_replicate_over_mutual_tls_and_tell_no_secret(
         link = next(iter(third.node.mesh.links.values()))
         await until(lambda: "our credentials (401)" in (link.why_silent or ""))
         await first.get("/apps", **basic("orders:" + wrong))
-        said = b"".join([await everything_said(peer) for peer in (first, second, third)])
+        said = b"".join([await all_output(peer) for peer in (first, second, third)])
         assert first.node.registry.size == 2
 
     told = said.decode("latin-1") + caplog.text

@@ -110,10 +110,10 @@ def _wait(shop: Kubectl, *words: str) -> None:
     Raises:
         DemoError: it does not become so; with what a person would look at first.
     """
-    done = shop.tried(*words)
+    done = shop.run_unchecked(*words)
     if done.returncode != 0:
         looks = (("get", "pods", "-o", "wide"), ("describe", "eurekacluster"), ("get", "events"))
-        raise DemoError(f"{done.stderr.strip()}\n{shop.said(*looks)}")
+        raise DemoError(f"{done.stderr.strip()}\n{shop.describe_all(*looks)}")
 
 
 def _watch(target: Target, watch: Watch, port: int, begun: float) -> None:
@@ -178,7 +178,7 @@ def _remove(place: Place) -> int:
 def _remove_any(images: Images) -> int:
     """Remove what runs that were killed have left."""
     try:
-        found = where.left(os.environ, images)
+        found = where.remaining_places(os.environ, images)
     except ClusterError as error:
         say(f"demo: {error}")
         return 1

@@ -73,7 +73,7 @@ class Watch:
     def look(self) -> Look:
         """Look once."""
         logs = ("logs", f"--selector={_LABEL}", "--container=service", "--tail=1", "--prefix")
-        self._counts |= counts(self._kubectl.tried(*logs, "--ignore-errors").stdout)
+        self._counts |= counts(self._kubectl.run_unchecked(*logs, "--ignore-errors").stdout)
         calls = {name: Calls() for name in self._services}
         for name, each in self._counts.values():
             calls[name].count += each.count

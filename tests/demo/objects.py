@@ -85,7 +85,7 @@ def make_namespace(kubectl: Kubectl, name: str, run: str, **labels: str) -> None
     """
     metadata = {"name": name, "labels": {RUN: run, **labels}}
     document = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-    made = kubectl.tried("create", "-f", "-", given=json.dumps(document))
+    made = kubectl.run_unchecked("create", "-f", "-", given=json.dumps(document))
     if "AlreadyExists" in made.stderr:
         raise DemoError(
             f"there is a namespace {name}: another demo runs here, or one was killed;"

@@ -83,7 +83,7 @@ def choose(environment: Mapping[str, str], given: Images, run: str) -> Place:
     return ByTool(run)
 
 
-def left(environment: Mapping[str, str], given: Images) -> list[Place]:
+def remaining_places(environment: Mapping[str, str], given: Images) -> list[Place]:
     """Where runs that were killed may have left something."""
     kubeconfig = environment.get("KUBECONFIG")
     if kubeconfig:

@@ -15,7 +15,7 @@ from cluster.images import Recipe
 from cluster.plan import Plan
 from support.helm import Helm
 from support.kubectl import Kubectl
-from support.ownclusters import own_cluster, own_kind, speaking
+from support.ownclusters import own_cluster, own_kind, show_progress
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Target:
 def own(config: pytest.Config) -> Iterator[Target]:
     """A cluster of three nodes in three zones, with the images on each."""
     with own_cluster("e2e", 3, config) as plan:
-        with speaking(config):
+        with show_progress(config):
             for archive in images.build_all():
                 node.load_everywhere(plan, archive)
         yield _target(plan)

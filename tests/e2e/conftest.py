@@ -20,7 +20,7 @@ from e2e.operator.installed import Operator
 from e2e.peers import Peers
 from support import springimage
 from support.builds import NotBuiltError
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 
 _NODES: Final = 3
 
@@ -74,7 +74,7 @@ def peers(target: Target) -> Iterator[Peers]:
 @pytest.fixture(scope="package")
 def monitors(target: Target, pytestconfig: pytest.Config) -> bool:
     """Whether the cluster has ServiceMonitors; it gets them if they can be had."""
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         try:
             text = crds.service_monitors().read_text()
         except CannotRunError:
@@ -91,7 +91,7 @@ def operator(
     monitors: bool,  # noqa: ARG001 - it must find them when it starts
 ) -> Iterator[Operator]:
     """The operator in the namespace `eurekube`; a test that removes it installs it again."""
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         try:
             operator = Operator(target)
         except ClusterError as error:
@@ -118,7 +118,7 @@ def spring(target: Target, pytestconfig: pytest.Config) -> str:
     """The image of a Spring application, on all nodes."""
     if target.plan is None:
         not_run("e2e of Spring's client", "only nodes of tests.cluster's own get its image")
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         try:
             recipe = springimage.recipe()
         except NotBuiltError as error:

@@ -44,7 +44,7 @@ class Peers:
 
     def pod(self, name: str) -> dict[str, Any]:
         """The pod of a peer; empty if there is none."""
-        found = self.kubectl.tried("get", "pod", pod_name(name), "-o", "json").stdout
+        found = self.kubectl.run_unchecked("get", "pod", pod_name(name), "-o", "json").stdout
         pod: dict[str, Any] = json.loads(found) if found else {}
         return pod
 
@@ -84,10 +84,10 @@ class Peers:
     def explain(self) -> None:
         """Print what a person would look at first."""
         for words in (("get", "pods", "-o", "wide"), ("get", "events"), ("describe", "pods")):
-            said = self.kubectl.tried(*words).stdout[-4000:]
+            said = self.kubectl.run_unchecked(*words).stdout[-4000:]
             print(f"--- kubectl {' '.join(words)}\n{said}")  # noqa: T201
         for name in NAMES:
-            said = self.kubectl.tried("logs", pod_name(name), "--tail=20").stdout
+            said = self.kubectl.run_unchecked("logs", pod_name(name), "--tail=20").stdout
             print(f"--- {name}\n{said}")  # noqa: T201
 
     def _agrees(self, name: str) -> bool:
@@ -100,7 +100,7 @@ class Peers:
 
     def _answer(self, name: str, port: int, path: str) -> dict[str, Any]:
         where = f"/api/v1/namespaces/{self.kubectl.namespace}/pods/{pod_name(name)}:{port}/proxy"
-        text = self.kubectl.tried("get", "--raw", where + path).stdout
+        text = self.kubectl.run_unchecked("get", "--raw", where + path).stdout
         answer: dict[str, Any] = json.loads(text) if text else {}
         return answer
 

@@ -71,7 +71,7 @@ def _has(seen: dict[str, Any], wanted: dict[str, dict[str, str]]) -> bool:
 
 def _last_words(peers: Peers) -> dict[str, Any]:
     """What the client in the pod saw last."""
-    lines = peers.kubectl.tried("logs", "inside", "--tail=20").stdout.splitlines()
+    lines = peers.kubectl.run_unchecked("logs", "inside", "--tail=20").stdout.splitlines()
     seen = [line for line in lines if line.startswith("{")]
     found: dict[str, Any] = json.loads(seen[-1]) if seen else {}
     return found

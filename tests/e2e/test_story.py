@@ -20,8 +20,8 @@ from e2e.injection.manifests import LABEL, Document, pod_spec, serving
 from e2e.injection.registered import pods_of
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from e2e.operator.lookups import LookUps, looked_up
-from e2e.operator.rollouts import ROLLED_S, noted
+from e2e.operator.lookups import LookUps, run_lookups
+from e2e.operator.rollouts import ROLLED_S, template_change
 from e2e.operator.test_clients import SOON
 from e2e.sidecar.manifests import listed, programs
 from processes.cluster import until
@@ -59,23 +59,23 @@ class Clients:
     def calls(self, app: str) -> dict[str, Any]:
         """What callers of an application have met: see `e2e/sidecar/caller.py`."""
         nothing: dict[str, Any] = {"held": [], "served": {}, "failed_by": {}, "calls": 0}
-        said = self._kubectl.tried("logs", _caller(app), "--tail=1").stdout
+        said = self._kubectl.run_unchecked("logs", _caller(app), "--tail=1").stdout
         found: dict[str, Any] = json.loads(said) if said else nothing
         return found
 
     def check(self) -> None:
         """Go on for a moment; fail if any look-up has failed, or a call to what is there."""
-        looks = self.looks.seen.looks
+        looks = self.looks.report.looks
         made = {app: self.calls(app)["calls"] for app in (ORDERS, GREETER)}
-        until(lambda: self.looks.seen.looks > looks, PATIENCE_S)
+        until(lambda: self.looks.report.looks > looks, PATIENCE_S)
         for app, before in made.items():
             until(lambda: self.calls(app)["calls"] > before, PATIENCE_S)  # noqa: B023 - at once
             seen = self.calls(app)
             assert seen["failed_by"].keys() <= self.lost, seen["failures"]
-        assert self.looks.seen.failed == []
+        assert self.looks.report.failed == []
 
 
-class Story:
+class Scenario:
     """A registry with two services and their clients, and what is done to them."""
 
     def __init__(self, cluster: EkcCluster, clients: Clients, note: Callable[[str], None]) -> None:
@@ -90,29 +90,29 @@ class Story:
         until(lambda: self._clients.calls(GREETER)["served"], PATIENCE_S)
         where = f"/api/v1/namespaces/{self._kubectl.namespace}/pods/{GREETER}:8080/proxy"
         call = ("get", "--raw", f"{where}/call/{ORDERS}")
-        assert until(lambda: self._kubectl.tried(*call).stdout, PATIENCE_S) in self._orders
-        self._said("orders, with sidecars, and greeter, in Spring, are called by their names")
+        assert until(lambda: self._kubectl.run_unchecked(*call).stdout, PATIENCE_S) in self._orders
+        self._note_step("orders, with sidecars, and greeter, in Spring, are called by their names")
 
     def scale(self) -> None:
         """Another peer, and one less."""
-        lives = self._cluster.lives
+        lives = self._cluster.restart_counts
         self._cluster.scale(4)
-        self._said("four peers")
+        self._note_step("four peers")
         self._cluster.scale(3)
-        assert self._cluster.lives == lives
-        self._said("three peers, the same as before")
+        assert self._cluster.restart_counts == lives
+        self._note_step("three peers, the same as before")
 
     def roll(self) -> None:
         """Every pod of the service, and every peer, is replaced."""
         before = self._orders
         self._kubectl("rollout", "restart", f"deployment/{ORDERS}")
         until(lambda: self._has_moved(before), PATIENCE_S)
-        self._said("orders are replaced")
-        lives = self._cluster.lives
-        self._cluster.change(noted("rolled"))
+        self._note_step("orders are replaced")
+        lives = self._cluster.restart_counts
+        self._cluster.change(template_change("rolled"))
         self._cluster.wait_ready(ROLLED_S)
-        assert not {*lives.values()} & {*self._cluster.lives.values()}
-        self._said("peers are replaced")
+        assert not {*lives.values()} & {*self._cluster.restart_counts.values()}
+        self._note_step("peers are replaced")
 
     def lose_zone(self, faults: Faults, node: str) -> None:
         """A zone is lost and comes back: only calls to what was there may fail."""
@@ -121,40 +121,42 @@ class Story:
         self._clients.lost |= {each for each in held if each.partition(".")[0] in there}
         with faults.cut_off(node):
             until(lambda: "peer3" in self._cluster.why_degraded, LOST_S)
-            self._note("a zone is lost: the status names its peer")
+            self._note_step("a zone is lost: the status names its peer")
             until(lambda: not self._clients.lost & {*self._clients.calls(ORDERS)["held"]}, LOST_S)
-            self._said("nobody calls what was there")
+            self._note_step("nobody calls what was there")
         self._cluster.wait_ready(LOST_S)
         until(lambda: len(self._clients.calls(ORDERS)["held"]) == REPLICAS, LOST_S)
-        self._said("the zone is back: three peers, three pods of orders")
+        self._note_step("the zone is back: three peers, three pods of orders")
 
     def upgrade(self, operator: Operator) -> None:
         """Another release of the operator and the injector; peers do not notice."""
-        lives = self._cluster.lives
+        lives = self._cluster.restart_counts
         operator.install("--set-string", "podAnnotations.release=next")
         self._cluster.wait_ready()
-        assert self._cluster.lives == lives
-        self._said("helm upgrade: no peer was restarted")
+        assert self._cluster.restart_counts == lives
+        self._note_step("helm upgrade: no peer was restarted")
 
     def uninstall(self, operator: Operator) -> None:
         """What runs goes on without it."""
         operator.uninstall()
-        self._said("helm uninstall: the registry and its services go on")
+        self._note_step("helm uninstall: the registry and its services go on")
 
     def tell(self) -> None:
         """What clients met in all."""
-        looks = self._clients.looks.seen
-        self._note(f"{looks.looks} look-ups, {looks.retried} of them made again at another peer")
+        looks = self._clients.looks.report
+        self._note_step(
+            f"{looks.looks} look-ups, {looks.retried} of them made again at another peer"
+        )
         for app in (ORDERS, GREETER):
             seen = self._clients.calls(app)
-            self._note(f"{seen['calls']} calls of {app}, {seen['failed']} of them failed")
+            self._note_step(f"{seen['calls']} calls of {app}, {seen['failed']} of them failed")
 
     @property
     def failed_at_lost(self) -> int:
         """Calls that have failed since their zone was lost."""
         return sum(self._clients.calls(ORDERS)["failed_by"].values())
 
-    def _said(self, what: str) -> None:
+    def _note_step(self, what: str) -> None:
         """Note what is done, once clients have gone on and none has missed anything."""
         self._clients.check()
         self._note(what)
@@ -206,10 +208,11 @@ def clients(target: Target, cluster: EkcCluster, spring: str) -> Iterator[Client
     """Both services, and who calls them, on a node that is not lost."""
     node = cluster.pods[_pod(ZONES[0])].node
     kubectl = cluster.kubectl
-    with looked_up(target, cluster, node) as looks:
+    with run_lookups(target, cluster, node) as looks:
         kubectl("label", "namespace", kubectl.namespace, f"{LABEL}=enabled")
         callers = [
-            manifests.caller(target, _caller(app), _wanted(app)) for app in (ORDERS, GREETER)
+            manifests.caller(target, _caller(app), _caller_options(app))
+            for app in (ORDERS, GREETER)
         ]
         for each in (greeter := _greeter(spring), *callers):
             each["spec"]["nodeSelector"] = {"kubernetes.io/hostname": node}
@@ -225,7 +228,7 @@ def test_story(
     note: Callable[[str], None],
 ) -> None:
     """Install, two services, scale, roll, lose a zone, upgrade, uninstall."""
-    story = Story(cluster, clients, note)
+    story = Scenario(cluster, clients, note)
     story.begin()
     story.scale()
     story.roll()
@@ -260,7 +263,7 @@ def _greeter(image: str) -> Document:
     return manifests.pod(GREETER, spec, {}, client="embedded")
 
 
-def _wanted(app: str) -> Document:
+def _caller_options(app: str) -> Document:
     """What the pod that calls an application is told: see `e2e/sidecar/caller.py`."""
     return {
         "app": app,

@@ -13,7 +13,7 @@ from e2e.injection.manifests import LABEL
 from e2e.operator.ekc import EkcCluster
 from e2e.operator.installed import Operator
 from e2e.sidecar.manifests import listed, programs
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 
 
 @pytest.fixture(scope="package")
@@ -26,7 +26,7 @@ def target(pytestconfig: pytest.Config) -> Iterator[Target]:
 @pytest.fixture(scope="package")
 def operator(target: Target, pytestconfig: pytest.Config) -> Operator:
     """The operator and the injector, installed by Helm out of the chart."""
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         try:
             operator = Operator(target)
         except ClusterError as error:

@@ -38,7 +38,7 @@ def test_requests_of_an_account_are_there_with_the_permissions_they_took(
 
     writer.apply(CONFIG_MAP)
     writer.apply(CONFIG_MAP)
-    refused = writer.tried("delete", "configmap", "one")
+    refused = writer.run_unchecked("delete", "configmap", "one")
 
     assert "cannot delete" in refused.stderr
     found = until(lambda: _up_to_the_end(audit.entries(cluster, begun), user))

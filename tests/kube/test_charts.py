@@ -15,13 +15,13 @@ from cluster.plan import Plan
 from conformance.realclient import not_run
 from eureka_operator.api.selectors import Selector
 from eureka_operator.api.spec import Injection
-from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.config import RegistryTarget
 from eureka_operator.core.injection.webhooks import selected_webhooks
 from eureka_operator.shell.selected import SELECTION_MANAGER
 from support import helm as helms
 from support.helm import Helm
 from support.kubectl import Kubectl
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 from support.rendering import (
     CLUSTER,
     CLUSTER_VALUES,
@@ -41,7 +41,7 @@ _DRY: Final = (*_APPLY, "--dry-run=server")
 @pytest.fixture(scope="module", params=helms.VERSIONS, ids="helm-{}".format)
 def version(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> str:
     """A version of Helm, built if it is not there."""
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         parts.build(parts.helm(request.param))
     return str(request.param)
 
@@ -55,7 +55,7 @@ def helm(cluster: Plan, kubectl: Kubectl, version: str) -> Helm:
 @pytest.fixture(scope="module")
 def crds(api: Kubectl, pytestconfig: pytest.Config) -> None:
     """The CRDs that rendered objects are judged by: ours, and the one of ServiceMonitors."""
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         try:
             folder = parts.build(parts.service_monitors())
         except (CannotRunError, ClusterError) as error:
@@ -66,7 +66,7 @@ def crds(api: Kubectl, pytestconfig: pytest.Config) -> None:
 
 
 @pytest.fixture
-def restricted(kubectl: Kubectl) -> Kubectl:
+def restricted_namespace(kubectl: Kubectl) -> Kubectl:
     """A namespace that enforces the restricted Pod Security Standard, and warns of workloads."""
     for mode in ("enforce", "warn"):
         label = f"pod-security.kubernetes.io/{mode}=restricted"
@@ -77,14 +77,16 @@ def restricted(kubectl: Kubectl) -> Kubectl:
 @pytest.mark.usefixtures("crds")
 @pytest.mark.parametrize("values", OPERATOR_VALUES.values(), ids=OPERATOR_VALUES)
 def test_api_server_takes_what_the_operators_chart_renders(
-    helm: Helm, restricted: Kubectl, values: Values
+    helm: Helm, restricted_namespace: Kubectl, values: Values
 ) -> None:
     """Every field is known, and nothing but a node's network offends the restricted standard."""
-    text = rendered_text(helm, OPERATOR, _in(restricted.namespace, values))
+    text = rendered_text(helm, OPERATOR, _in(restricted_namespace.namespace, values))
     for account in of_kind([*yaml.safe_load_all(text)], "ServiceAccount"):
-        restricted.apply(json.dumps(account))  # pods are not taken without theirs
+        restricted_namespace.apply(json.dumps(account))  # pods are not taken without theirs
 
-    taken = Kubectl(restricted.program).tried(*_DRY, "--force-conflicts", given=text)
+    taken = Kubectl(restricted_namespace.program).run_unchecked(
+        *_DRY, "--force-conflicts", given=text
+    )
 
     assert taken.returncode == 0, taken.stderr
     is_on_nodes = values.get("injector", {}).get("hostNetwork", False)
@@ -92,12 +94,12 @@ def test_api_server_takes_what_the_operators_chart_renders(
 
 
 @pytest.mark.usefixtures("crds")
-def test_pod_that_may_more_is_warned_of(helm: Helm, restricted: Kubectl) -> None:
+def test_pod_that_may_more_is_warned_of(helm: Helm, restricted_namespace: Kubectl) -> None:
     """Or the test above would say nothing."""
     values = {"securityContext": {"allowPrivilegeEscalation": True}}
     text = rendered_text(helm, OPERATOR, values, "--skip-tests")
 
-    warned = restricted.tried(*_DRY, "--force-conflicts", given=text)
+    warned = restricted_namespace.run_unchecked(*_DRY, "--force-conflicts", given=text)
 
     assert "PodSecurity" in warned.stderr
 
@@ -111,7 +113,7 @@ def test_api_server_takes_a_cluster_of_the_chart(
     text = rendered_text(helm, CLUSTER, values)
     kubectl(*_APPLY, given=text)
 
-    compared = kubectl.tried("diff", "--server-side", "-f", "-", given=text)
+    compared = kubectl.run_unchecked("diff", "--server-side", "-f", "-", given=text)
 
     assert compared.returncode == 0, compared.stdout + compared.stderr
 
@@ -125,7 +127,7 @@ def test_operator_of_one_namespace_has_no_rights_elsewhere(helm: Helm, kubectl: 
     def may(verb: str, what: str, namespace: str, *flags: str) -> bool:
         user = f"system:serviceaccount:{kubectl.namespace}:eurekube-operator"
         words = ["auth", "can-i", verb, what, f"--as={user}", f"--namespace={namespace}", "--quiet"]
-        return Kubectl(kubectl.program).tried(*words, *flags).returncode == 0
+        return Kubectl(kubectl.program).run_unchecked(*words, *flags).returncode == 0
 
     here = kubectl.namespace
     assert may("create", "statefulsets.apps", here)
@@ -160,7 +162,7 @@ def test_release_is_installed_upgraded_and_uninstalled(helm: Helm, kubectl: Kube
 
     assert kubectl.get("deployments,services,roles,networkpolicies")["items"] == []
     assert kubectl.get("crd", "eurekaclusters.eurekube.io")
-    refused = helm.tried("install", "another", str(OPERATOR), *_namespaced(kubectl))
+    refused = helm.run_unchecked("install", "another", str(OPERATOR), *_namespaced(kubectl))
     assert "cannot be imported" in refused.stderr or "invalid ownership" in refused.stderr
     helm.install("another", OPERATOR, "--take-ownership", *_namespaced(kubectl))
     helm.uninstall("another")
@@ -173,13 +175,13 @@ def test_webhooks_of_chosen_namespaces_outlive_an_upgrade_and_not_the_release(
     """The operator adds them to the chart's object, and has no right to make or delete one."""
     own, name = ["--set", "crds.install=false,fullnameOverride=chosen"], "chosen-injector"
     injection = Injection(namespace_selector=Selector({"team": "x"}), default=True)
-    eureka = Known("infra", "eureka", (), injection)
+    eureka = RegistryTarget("infra", "eureka", (), injection)
 
     def webhooks() -> list[str]:
         found = kubectl.get("mutatingwebhookconfiguration", name)["webhooks"]
         return [each["name"].partition(".injector")[0] for each in found]
 
-    def have(*registries: Known) -> None:
+    def have(*registries: RegistryTarget) -> None:
         live = kubectl.get("mutatingwebhookconfiguration", name)
         found = {key: live["metadata"][key] for key in ("name", "uid", "resourceVersion")}
         wanted = {**live, "metadata": found, "webhooks": selected_webhooks(registries, live)}
@@ -196,7 +198,7 @@ def test_webhooks_of_chosen_namespaces_outlive_an_upgrade_and_not_the_release(
         have(eureka)
     finally:
         helm.uninstall("chosen")
-    assert kubectl.tried("get", "mutatingwebhookconfiguration", name).returncode == 1
+    assert kubectl.run_unchecked("get", "mutatingwebhookconfiguration", name).returncode == 1
 
 
 @pytest.mark.usefixtures("crds")

@@ -24,11 +24,11 @@ STRICTLY: Final = ("apply", "--server-side", "--validate=strict", "-f", "-")
 def clusters(kubectl: Kubectl) -> Kubectl:
     """A namespace of an API server that has the CRD."""
     kubectl.apply(CRD.read_text())
-    until(lambda: kubectl.tried("get", "eurekaclusters").returncode == 0)
+    until(lambda: kubectl.run_unchecked("get", "eurekaclusters").returncode == 0)
     return kubectl
 
 
-def named(specs: Iterable[object]) -> list[dict[str, Any]]:
+def with_names(specs: Iterable[object]) -> list[dict[str, Any]]:
     """An object of its own for each spec, in their order."""
     return [document(spec, f"eureka-{place}") for place, spec in enumerate(specs)]
 
@@ -36,7 +36,7 @@ def named(specs: Iterable[object]) -> list[dict[str, Any]]:
 def refusals(kubectl: Kubectl, objects: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Apply objects in one go; what is said of each that is refused, by its name."""
     text = "\n---\n".join(json.dumps(each) for each in objects)
-    said = kubectl.tried(*STRICTLY, given=text).stderr.splitlines()
+    said = kubectl.run_unchecked(*STRICTLY, given=text).stderr.splitlines()
     return {_object(line): line for line in said}
 
 
@@ -69,7 +69,7 @@ def test_bad_objects_are_refused_with_the_field_and_a_sentence(clusters: Kubectl
 
 def test_good_objects_are_accepted(clusters: Kubectl) -> None:
     """Bounds are as wide as they say."""
-    assert refusals(clusters, named(GOOD.values())) == {}
+    assert refusals(clusters, with_names(GOOD.values())) == {}
 
 
 def test_what_is_written_is_kept(clusters: Kubectl) -> None:
@@ -103,9 +103,9 @@ def test_nothing_written_has_the_defaults(clusters: Kubectl) -> None:
 
 def test_changes_of_what_is_immutable_are_refused(clusters: Kubectl) -> None:
     """In the words that `eureka-operator plan --live` has for them."""
-    assert refusals(clusters, named(update.before for update in UPDATES)) == {}
+    assert refusals(clusters, with_names(update.before for update in UPDATES)) == {}
 
-    said = refusals(clusters, named(update.after for update in UPDATES))
+    said = refusals(clusters, with_names(update.after for update in UPDATES))
 
     words = [said.get(f"eureka-{place}", "") for place in range(len(UPDATES))]
     wrong = [
@@ -122,8 +122,8 @@ def test_scale_sets_the_peers_within_their_bounds(clusters: Kubectl) -> None:
     clusters.apply(json.dumps(document(zones)))
 
     clusters("scale", "ekc/eureka", "--replicas=5")
-    above = clusters.tried("scale", "ekc/eureka", "--replicas=10")
-    below = clusters.tried("scale", "ekc/eureka", "--replicas=1")
+    above = clusters.run_unchecked("scale", "ekc/eureka", "--replicas=10")
+    below = clusters.run_unchecked("scale", "ekc/eureka", "--replicas=1")
 
     assert clusters.get("ekc", "eureka")["spec"]["replicas"] == 5
     assert "spec.replicas in body should be less than or equal to 9" in above.stderr
@@ -194,7 +194,7 @@ def test_nothing_differs_after_examples_were_applied(clusters: Kubectl, way: lis
     text = "\n---\n".join(texts)
     clusters("apply", *way, "--validate=strict", "-f", "-", given=text)
 
-    differs = clusters.tried("diff", *way, "-f", "-", given=text)
+    differs = clusters.run_unchecked("diff", *way, "-f", "-", given=text)
 
     assert (differs.returncode, differs.stdout, differs.stderr) == (0, "", "")
     found = clusters.get("eurekaclusters")["items"]

@@ -42,9 +42,9 @@ def one_node(pytestconfig: pytest.Config) -> Iterator[Plan]:
 def test_api_server_is_away_and_comes_back_with_everything(cluster: Plan, kubectl: Kubectl) -> None:
     """At the same address, so that clients find it again."""
     with Faults(cluster).without_api():
-        assert kubectl.tried("get", "serviceaccounts").returncode != 0
+        assert kubectl.run_unchecked("get", "serviceaccounts").returncode != 0
 
-    assert kubectl.tried("get", "namespace", kubectl.namespace).returncode == 0
+    assert kubectl.run_unchecked("get", "namespace", kubectl.namespace).returncode == 0
     kubectl("create", "deployment", "one", "--image=none:1")
     until(lambda: kubectl.get("pods")["items"], PATIENCE_S)
 
@@ -54,11 +54,11 @@ def test_watch_from_before_is_expired(cluster: Plan, kubectl: Kubectl) -> None:
     path = f"/api/v1/namespaces/{kubectl.namespace}/configmaps"
     version = kubectl.raw(path)["metadata"]["resourceVersion"]
     watch = f"{path}?watch=1&timeoutSeconds=1&resourceVersion={version}"
-    assert '"code":410' not in kubectl.tried("get", "--raw", watch).stdout
+    assert '"code":410' not in kubectl.run_unchecked("get", "--raw", watch).stdout
 
     Faults(cluster).expire_watches()
 
-    assert '"code":410' in kubectl.tried("get", "--raw", watch).stdout
+    assert '"code":410' in kubectl.run_unchecked("get", "--raw", watch).stdout
 
 
 def test_process_of_a_container_is_killed_and_the_kubelet_starts_another(one_node: Plan) -> None:

@@ -22,7 +22,7 @@ WORKLOADS: Final = sorted(each for each in FOLDER.glob("*.yaml") if each.stem !=
 def test_namespace_and_its_registry_are_accepted(kubectl: Kubectl) -> None:
     """Both at once, as `kubectl apply -f` does."""
     kubectl.apply((ROOT / "crds" / "eurekacluster.yaml").read_text())
-    until(lambda: kubectl.tried("get", "eurekaclusters").returncode == 0)
+    until(lambda: kubectl.run_unchecked("get", "eurekaclusters").returncode == 0)
 
     kubectl.apply((FOLDER / "namespace.yaml").read_text().replace("shop", kubectl.namespace))
 

@@ -101,11 +101,11 @@ class Program:
 
     def __call__(self, command: str, *words: str, given: str = "") -> str:
         """What it prints; `AssertionError` with what it says when it fails."""
-        done = self.tried(command, *words, given=given)
+        done = self.run_unchecked(command, *words, given=given)
         assert done.code == 0, done.err
         return done.out
 
-    def tried(self, command: str, *words: str, given: str = "") -> Done:
+    def run_unchecked(self, command: str, *words: str, given: str = "") -> Done:
         """What comes of it."""
         self._patch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(given.encode())))
         code = main([command, *self._flags, *words])
@@ -118,7 +118,7 @@ def shop(api: Kubectl) -> Iterator[Kubectl]:
     install(api)
     with api.in_a_namespace("shop") as kubectl:
         kubectl.apply(json.dumps(document({}, "eureka")))
-        until(lambda: kubectl.tried("get", "serviceaccount", "default").returncode == 0)
+        until(lambda: kubectl.run_unchecked("get", "serviceaccount", "default").returncode == 0)
         yield kubectl
 
 
@@ -154,7 +154,7 @@ def configuration(shape: Shape) -> Config | None:
     return shape.configuration()
 
 
-def written(shape: Shape) -> str:
+def write_shape(shape: Shape) -> str:
     """A file with the shape's namespace, registries and pod."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", **shape.namespace}
     given = ["shop/eureka"] if shape.registries is None else shape.registries
@@ -187,7 +187,7 @@ def test_injected_shapes_are_pods_and_come_back(
         pod, namespace = SHAPES[name].given(), SHAPES[name].namespace
         if config is None or not isinstance(decide(pod, namespace, config), Inject):
             continue
-        file.write_text(written(SHAPES[name]))
+        file.write_text(write_shape(SHAPES[name]))
         injected = printed(capsys, "inject", "--offline", "-f", str(file))[-1]
         file.write_text(json.dumps(injected))
         if SHAPES[name].first is None:
@@ -195,9 +195,9 @@ def test_injected_shapes_are_pods_and_come_back(
             assert json.dumps(_sorted(back)) == json.dumps(_sorted(_placed(pod, namespace)))
         pods.append(_placed(injected, {"metadata": {"name": shop.namespace}}, f"s{name[:2]}-"))
     given = json.dumps({"apiVersion": "v1", "kind": "List", "items": pods})
-    shop.tried("create", "-f", "-", given=_RUNTIME_CLASS)
+    shop.run_unchecked("create", "-f", "-", given=_RUNTIME_CLASS)
 
-    done = shop.tried("create", "--dry-run=server", "-o", "name", "-f", "-", given=given)
+    done = shop.run_unchecked("create", "--dry-run=server", "-o", "name", "-f", "-", given=given)
 
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == len(pods) > 40
@@ -318,7 +318,7 @@ def test_person_with_few_rights_is_told_what_is_not_known(
     shop("apply", "-f", "-", given=DEPLOYMENT)
     own = f"--kubeconfig={_as(cluster, shop, tmp_path)}"
 
-    refused = eureka.tried("explain", "deploy/orders", own)
+    refused = eureka.run_unchecked("explain", "deploy/orders", own)
     shop(
         "create",
         "rolebinding",
@@ -334,7 +334,7 @@ def test_person_with_few_rights_is_told_what_is_not_known(
         "--role=ekc",
         "--serviceaccount=" + shop.namespace + ":default",
     )
-    seen = eureka.tried("explain", "deploy/orders", own)
+    seen = eureka.run_unchecked("explain", "deploy/orders", own)
 
     assert refused.code == 3
     assert 'cannot get resource "deployments"' in refused.err
@@ -374,7 +374,7 @@ def test_errors_say_what_to_do(
     said: str,
 ) -> None:
     """In one line, and no traceback."""
-    done = Program(cluster.kubeconfig, "default", capsys, monkeypatch).tried(*words)
+    done = Program(cluster.kubeconfig, "default", capsys, monkeypatch).run_unchecked(*words)
 
     assert done.code == code
     assert said in done.err

@@ -75,7 +75,7 @@ def shop(api: Kubectl) -> Iterator[Kubectl]:
         patch = json.dumps({"status": STATUS})
         ref = f"{CLUSTER.plural}/eureka"
         kubectl("patch", ref, "--subresource=status", "--type=merge", f"--patch={patch}")
-        until(lambda: kubectl.tried("get", "serviceaccount", "default").returncode == 0)
+        until(lambda: kubectl.run_unchecked("get", "serviceaccount", "default").returncode == 0)
         kubectl.apply(PODS)
         name = kubectl.namespace
         Kubectl(kubectl.program)("label", "namespace", name, "eurekube.io/inject=enabled")

@@ -24,7 +24,7 @@ def test_misspelt_field_is_refused(kubectl: Kubectl) -> None:
     """Or the test above would say nothing."""
     misspelt = PEERS.replace("podManagementPolicy", "podManagmentPolicy")
 
-    refused = kubectl.tried(
+    refused = kubectl.run_unchecked(
         "apply", "--server-side", "--validate=strict", "-f", "-", given=misspelt
     )
 
@@ -37,12 +37,12 @@ def test_peers_obey_the_restricted_pod_security_standard(kubectl: Kubectl) -> No
     label = "pod-security.kubernetes.io/warn=restricted"
     kubectl("label", "namespace", kubectl.namespace, label)
 
-    applied = kubectl.tried("apply", "--server-side", "-f", "-", given=PEERS)
+    applied = kubectl.run_unchecked("apply", "--server-side", "-f", "-", given=PEERS)
 
     assert applied.returncode == 0, applied.stderr
     assert "PodSecurity" not in applied.stderr
     sloppy = PEERS.replace("allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true")
-    warned = kubectl.tried("apply", "--server-side", "-f", "-", given=sloppy)
+    warned = kubectl.run_unchecked("apply", "--server-side", "-f", "-", given=sloppy)
     assert "PodSecurity" in warned.stderr
 
 

@@ -14,7 +14,7 @@ from cluster.plan import Plan
 from processes.cluster import until
 from support import helm as helms
 from support.kubectl import Kubectl
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 from support.rendering import OPERATOR, of_kind, rendered
 
 _KINDS: Final = ("ConfigMap", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
@@ -26,7 +26,7 @@ def owner(
     cluster: Plan, api: Kubectl, pytestconfig: pytest.Config
 ) -> Iterator[tuple[Kubectl, Kubectl]]:
     """Two namespaces; orders and pay.v1 are given to the first one, everything with x to both."""
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         parts.build(parts.helm(helms.VERSIONS[-1]))
     with (
         api.in_a_namespace("home") as home,
@@ -67,7 +67,7 @@ def other(owner: tuple[Kubectl, Kubectl]) -> Kubectl:
 
 def _has_account(kubectl: Kubectl) -> bool:
     """Without it no pod is made."""
-    return kubectl.tried("get", "serviceaccount", "default").returncode == 0
+    return kubectl.run_unchecked("get", "serviceaccount", "default").returncode == 0
 
 
 def _refusal(kubectl: Kubectl, **annotations: str) -> str:
@@ -81,7 +81,7 @@ def _refusal(kubectl: Kubectl, **annotations: str) -> str:
         },
         "spec": {"containers": [{"name": "probe", "image": "probe"}]},
     }
-    done = kubectl.tried("create", "--dry-run=server", "-f", "-", given=json.dumps(pod))
+    done = kubectl.run_unchecked("create", "--dry-run=server", "-f", "-", given=json.dumps(pod))
     assert done.returncode == 0 or "names" in done.stderr, done.stderr
     return "" if done.returncode == 0 else done.stderr
 

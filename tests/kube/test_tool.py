@@ -16,7 +16,7 @@ from cluster.versions import DEFAULT_KUBERNETES, Kubernetes
 from processes.cluster import until
 from support.clustertool import ROOT, TOOL, tool, traces
 from support.kubectl import Kubectl
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def built(api: Kubectl, pytestconfig: pytest.Config) -> None:
     The run's own API server is up, so there can be clusters on this machine.
     """
     assert api("version")
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         for part in parts.needed(Kubernetes.parse(DEFAULT_KUBERNETES), nodes=True):
             parts.build(part)
 

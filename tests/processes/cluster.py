@@ -303,7 +303,7 @@ class PeerProcess:
         seen: dict[str, Any] = ask(self.management_port, "GET", "/peers").json
         return seen
 
-    def counted(self, name: str) -> float:
+    def counter(self, name: str) -> float:
         """What a counter without labels stands at: `get_all` is `eureka_server_get_all_total`."""
         text = ask(self.management_port, "GET", "/metrics").body.decode()
         found = re.search(rf"^eureka_server_{name}_total ([0-9.e+]+)$", text, re.MULTILINE)
@@ -417,9 +417,9 @@ class Cluster:
         views = [peer.view["applications"] for peer in self.peers]
         return all(view == views[0] for view in views)
 
-    def counted(self, name: str) -> float:
+    def counter(self, name: str) -> float:
         """What a counter stands at, over all peers that run."""
-        return sum(peer.counted(name) for peer in self.peers)
+        return sum(peer.counter(name) for peer in self.peers)
 
     def everywhere(self, app: str, ids: Iterable[str]) -> bool:
         """Whether every peer lists exactly these instances of `app`."""

@@ -29,7 +29,7 @@ class Mount:
         """The settings."""
         return self.path / "config.json"
 
-    def put(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str) -> None:
         """Change one file, as `AtomicWriter` does: the old files' directory is then removed."""
         self._files[name] = text
         old = self.path / f"..{self._version}"
@@ -60,4 +60,4 @@ class Mount:
         document: dict[str, object] = {"generation": generation, "peers": entries}
         if names is not None:
             document["names"] = names
-        self.put("peers.json", json.dumps(document))
+        self.write("peers.json", json.dumps(document))

@@ -58,7 +58,7 @@ def _agrees(peer: PeerProcess) -> bool:
     return all(each["agreement"] == "agreed" for each in others)
 
 
-def scraped(*peers: PeerProcess) -> list[Source]:
+def sources(*peers: PeerProcess) -> list[Source]:
     """Peers as Prometheus finds them by their ServiceMonitor."""
     labels = {"namespace": "shop", "job": "eureka-peers"}
     return [
@@ -111,7 +111,7 @@ def test_nothing_fires_while_all_is_well_and_every_panel_has_data(program: Path)
     with running() as cluster:
         operator, injector = well()
         happen(operator, injector)
-        given = series([*scraped(*cluster.peers), *exposed(operator, injector)])
+        given = series([*sources(*cluster.peers), *exposed(operator, injector)])
         filled = [
             query.replace("$namespace", ".*").replace("$__rate_interval", "5m")
             for query in grafana.queries()
@@ -127,8 +127,8 @@ def happen(operator: Metrics, injector: InjectorMetrics) -> None:
         outcome.result = "ok"
     operator.request("list", 200)
     operator.drift("Service")
-    operator.lease_removed("pod_gone")
-    operator.registry_read("read")
+    operator.count_removed_lease("pod_gone")
+    operator.count_registry_read("read")
     injector.answer(Verdict("injected", "ok", ({},)), 0.003, 4096)
 
 
@@ -140,7 +140,7 @@ def test_killed_peer(program: Path) -> None:
         one.register("ORDERS", "orders-2", leaseInfo=LONG)
         until(lambda: not one.edge(two)["available"] and one.edge(two)["lagMs"] > 0)
 
-        fire(program, scraped(one), "EurekaPeerUnavailable", "EurekaReplicationLags")
+        fire(program, sources(one), "EurekaPeerUnavailable", "EurekaReplicationLags")
 
 
 def test_peers_that_differ(program: Path) -> None:
@@ -151,7 +151,7 @@ def test_peers_that_differ(program: Path) -> None:
         assert one.ask("POST", "/apps/ODD", lone, REPLICATION).status == 204
         until(lambda: two.edge(one)["diverged"] or one.edge(two)["diverged"])
 
-        fire(program, scraped(one, two), "EurekaPeersDiverged")
+        fire(program, sources(one, two), "EurekaPeersDiverged")
 
 
 def test_peer_that_waits_for_others(program: Path) -> None:
@@ -161,7 +161,7 @@ def test_peer_that_waits_for_others(program: Path) -> None:
         one.start()
         until(lambda: ask(one.management_port, "GET", "/livez").status == 200)
 
-        fire(program, scraped(one), "EurekaPeerNotReady", "EurekaPeerUnavailable")
+        fire(program, sources(one), "EurekaPeerNotReady", "EurekaPeerUnavailable")
 
 
 def test_leases_that_are_kept(program: Path) -> None:
@@ -172,7 +172,7 @@ def test_leases_that_are_kept(program: Path) -> None:
             peer.register("SILENT", f"s{number}")
         until(lambda: peer.view["preserving"])
 
-        fire(program, scraped(peer), "EurekaSelfPreservation")
+        fire(program, sources(peer), "EurekaSelfPreservation")
 
 
 def test_settings_that_are_wrong_or_wait_for_a_restart(program: Path) -> None:
@@ -181,11 +181,11 @@ def test_settings_that_are_wrong_or_wait_for_a_restart(program: Path) -> None:
         (peer,) = cluster.start().peers
         peer.configure(app_name="OTHER")
         until(lambda: peer.view["config"]["restartNeeded"])
-        fire(program, scraped(peer), "EurekaSettingsWaitForRestart")
+        fire(program, sources(peer), "EurekaSettingsWaitForRestart")
 
         peer.file.write_text("{")
         until(lambda: peer.view["config"]["problem"])
-        fire(program, scraped(peer), "EurekaSettingsWaitForRestart", "EurekaSettingsUnusable")
+        fire(program, sources(peer), "EurekaSettingsWaitForRestart", "EurekaSettingsUnusable")
 
 
 def test_region_that_does_not_answer(program: Path) -> None:
@@ -195,7 +195,7 @@ def test_region_that_does_not_answer(program: Path) -> None:
         peer.configure(remote_regions={"west": dead_url()})
         until(lambda: [each for each in peer.view.get("regions", []) if each["problem"]])
 
-        fire(program, scraped(peer), "EurekaRegionUnreachable")
+        fire(program, sources(peer), "EurekaRegionUnreachable")
 
 
 def _no_leader(operator: Metrics, _: InjectorMetrics) -> None:
@@ -274,7 +274,7 @@ def _error(operator: Metrics, _: InjectorMetrics) -> None:
 
 
 def _unreadable(operator: Metrics, _: InjectorMetrics) -> None:
-    operator.registry_read("failed")
+    operator.count_registry_read("failed")
 
 
 def _let_in(_: Metrics, injector: InjectorMetrics) -> None:

@@ -148,7 +148,7 @@ def test_a_signal_leaves_nothing_behind(peer: PeerProcess, number: signal.Signal
     assert peer.ids() == {"orders-1"}
 
 
-def given_up(peer: PeerProcess) -> tuple[int, dict[str, Any]]:
+def interrupt_twice(peer: PeerProcess) -> tuple[int, dict[str, Any]]:
     """Press Ctrl-C twice while the peer is silent: the exit code, and what is left."""
     with running(peer.url, *FOR_EVER, "-o", "json") as process:
         until(lambda: len(ours(peer)) == 100)
@@ -164,7 +164,7 @@ def given_up(peer: PeerProcess) -> tuple[int, dict[str, Any]]:
 
 def test_a_second_ctrl_c_gives_up_and_says_what_is_left(peer: PeerProcess) -> None:
     """A server that does not answer must not hold the terminal."""
-    code, left = given_up(peer)
+    code, left = interrupt_twice(peer)
 
     assert code == 130
     assert left["instances"] == 100
@@ -190,7 +190,7 @@ def test_a_server_that_dies_half_way_is_told_with_what_is_left(peer: PeerProcess
 
 def test_the_command_for_what_is_left_removes_it(peer: PeerProcess) -> None:
     """Somebody will paste it at 3 a.m."""
-    _, left = given_up(peer)
+    _, left = interrupt_twice(peer)
     command = left["remove"]
 
     subprocess.run(command, shell=True, check=True, capture_output=True, timeout=PATIENCE_S)

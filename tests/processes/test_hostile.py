@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import pytest
 from bench.attacks import KINDS
-from bench.hostile import Victim, settings_of, suffered
+from bench.hostile import Victim, run_attack, settings_of
 from bench.requests import registration
 
 from processes.cluster import Cluster, PeerProcess
@@ -46,7 +46,7 @@ EXPECTED: Final = {
 
 
 @pytest.fixture(scope="module")
-def attacked() -> Iterator[PeerProcess]:
+def peer_under_attack() -> Iterator[PeerProcess]:
     """A peer with some instances, which lives through one attack after the other."""
     with Cluster(1).start() as cluster:
         (peer,) = cluster.peers
@@ -65,11 +65,13 @@ def item(number: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_an_attack_costs_little_and_others_are_served(attacked: PeerProcess, name: str) -> None:
+def test_an_attack_costs_little_and_others_are_served(
+    peer_under_attack: PeerProcess, name: str
+) -> None:
     """Whoever sends need not say who he is, and sends what he likes."""
     bounds = EXPECTED[name]
 
-    harm = suffered(victim(attacked), name, bounds.size)
+    harm = run_attack(victim(peer_under_attack), name, bounds.size)
 
     assert harm.unanswered == 0
     assert harm.cpu_s < bounds.cpu_s
@@ -80,7 +82,7 @@ def test_what_is_refused_is_not_inflated(tmp_path: Path) -> None:
     """A client without credentials would have 16 GB inflated with some MB."""
     kind = KINDS["refused-bodies"]
     with Cluster(1, **settings_of(kind, tmp_path)).start() as cluster:
-        harm = suffered(victim(cluster.peers[0]), "refused-bodies", 1.0)
+        harm = run_attack(victim(cluster.peers[0]), "refused-bodies", 1.0)
 
     assert harm.sent > 0
     assert harm.unanswered == 0

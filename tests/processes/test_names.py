@@ -56,7 +56,7 @@ def test_own_entry_is_known_before_anybody_answers_there(cluster: Cluster, mount
     with socket.create_server(("127.0.0.1", 0)) as silent:
         mount.list(1, one, names=NAMES)
         elsewhere = f":{silent.getsockname()[1]}/"
-        mount.put("peers.json", mount.peers.read_text().replace(f":{one.port}/", elsewhere))
+        mount.write("peers.json", mount.peers.read_text().replace(f":{one.port}/", elsewhere))
         one.start()
 
         one.ready(within_s=PATIENCE_S)

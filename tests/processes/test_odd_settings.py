@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from processes.cluster import Cluster, ask, until
-from processes.test_up import PATIENCE_S, running, until_agreed
+from processes.test_up import PATIENCE_S, running, wait_until_agreed
 
 DEEP = "[" * 200_000
 
@@ -81,7 +81,7 @@ def test_up_runs_a_spring_file_on_ipv6(tmp_path: Path) -> None:
         )
     )
     with running(path) as process:
-        until_agreed(process)
+        wait_until_agreed(process)
         url = f"http://[::1]:{ports[0]}/eureka/apps/EUREKA"
         with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
             body = answer.read().decode()

@@ -72,7 +72,7 @@ def test_broken_list_changes_nothing_and_is_shown(
     mount.list(1, one, two)
     cluster.start([one, two])
 
-    mount.put("peers.json", text)
+    mount.write("peers.json", text)
 
     problem = until(lambda: one.view["problem"])
     assert str(mount.peers) in problem

@@ -284,7 +284,7 @@ def test_mounted_file_is_followed(cluster: Cluster) -> None:
     def put(**changes: object) -> str:
         one.settings.update(changes)
         text = json.dumps(one.settings, indent=next(texts))
-        mount.put("config.json", text)
+        mount.write("config.json", text)
         return digest(text)
 
     put(peers=[])

@@ -54,16 +54,16 @@ def pod(tmp_path: Path) -> PodInfo:
     return pod
 
 
-def _held(registry: PeerProcess, sidecar: Sidecar) -> dict[str, Any]:
+def _registration(registry: PeerProcess, sidecar: Sidecar) -> dict[str, Any]:
     return registry.instance(sidecar.app, sidecar.id) or {}
 
 
 def _shown(registry: PeerProcess, sidecar: Sidecar) -> str:
-    status: str = _held(registry, sidecar).get("status", "")
+    status: str = _registration(registry, sidecar).get("status", "")
     return status
 
 
-def _served(registry: PeerProcess, sidecar: Sidecar) -> str:
+def _visible_status(registry: PeerProcess, sidecar: Sidecar) -> str:
     """What it is shown as, once that is neither nothing nor STARTING, as it begins."""
     shown = _shown(registry, sidecar)
     return "" if shown == "STARTING" else shown
@@ -76,14 +76,16 @@ def test_metadata_and_zone_follow_the_pod(
     flags = ("--registry", registry.url, "--metadata", "team=blue", *pod.flags, *SOON)
     with Sidecar("lively", application.port, *flags) as sidecar:
         until(lambda: _shown(registry, sidecar) == "UP")
-        assert _held(registry, sidecar)["metadata"] == {"team": "blue"}
+        assert _registration(registry, sidecar)["metadata"] == {"team": "blue"}
 
         pod.write({"eurekube.io/metadata.tier": 'gold "plus"\n', "eurekube.io/zone": "z1"})
         wanted = {"team": "blue", "tier": 'gold "plus"\n', "zone": "z1"}
-        until(lambda: _held(registry, sidecar)["metadata"] == wanted)
+        until(lambda: _registration(registry, sidecar)["metadata"] == wanted)
 
         pod.write({}, {"topology.kubernetes.io/zone": "z2"})
-        until(lambda: _held(registry, sidecar)["metadata"] == {"team": "blue", "zone": "z2"})
+        until(
+            lambda: _registration(registry, sidecar)["metadata"] == {"team": "blue", "zone": "z2"}
+        )
         assert _shown(registry, sidecar) == "UP"
 
 
@@ -124,7 +126,7 @@ def test_refused_metadata_costs_nobody_the_lease(
 
             refuses = False
             pod.write({"eurekube.io/metadata.tier": "silver"})
-            until(lambda: _held(registry, sidecar)["metadata"] == {"tier": "silver"})
+            until(lambda: _registration(registry, sidecar)["metadata"] == {"tier": "silver"})
             until(lambda: not sidecar.problem())
 
 
@@ -155,17 +157,17 @@ def test_pause_by_annotation_outlives_registry_sidecar_and_operator(
         (registry,) = cluster.start().peers
         flags = ("--registry", registry.url, *pod.flags, *SOON)
         with Sidecar("firm", application.port, *flags) as sidecar:
-            assert until(lambda: _served(registry, sidecar)) == "OUT_OF_SERVICE"
+            assert until(lambda: _visible_status(registry, sidecar)) == "OUT_OF_SERVICE"
             until(lambda: sidecar.lease().get("status") == "UP")
 
             registry.kill()
             cluster.start()
-            assert until(lambda: _served(registry, sidecar)) == "OUT_OF_SERVICE"
+            assert until(lambda: _visible_status(registry, sidecar)) == "OUT_OF_SERVICE"
 
             sidecar.kill()
-            until(lambda: not _held(registry, sidecar))
+            until(lambda: not _registration(registry, sidecar))
             sidecar.start()
-            assert until(lambda: _served(registry, sidecar)) == "OUT_OF_SERVICE"
+            assert until(lambda: _visible_status(registry, sidecar)) == "OUT_OF_SERVICE"
             until(lambda: sidecar.lease().get("status") == "UP")
 
             where = f"/apps/{sidecar.app}/{sidecar.id}/status"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from processes.cluster import Cluster, PeerProcess, until
-from support.faultyleases import Crowd
+from support.faultyleases import Leases
 
 Record = Callable[[str, object], None]
 
@@ -18,7 +18,7 @@ def test_every_schedule_of_two_faults_ends_as_wished(record_property: Record) ->
     """
     with Cluster(1) as cluster:
         (registry,) = cluster.start().peers
-        with Crowd(registry.port) as crowd:
+        with Leases(registry.port) as crowd:
             crowd.settle(*crowd.life)
             until(lambda: _statuses(registry, crowd) == {"OUT_OF_SERVICE"})
             crowd.settle(lambda lease: lease.resume())
@@ -28,10 +28,10 @@ def test_every_schedule_of_two_faults_ends_as_wished(record_property: Record) ->
             until(lambda: not registry.ids())
 
             assert crowd.broken() == []
-            record_property("schedules of up to 2 faults against a registry", crowd.told())
+            record_property("schedules of up to 2 faults against a registry", crowd.summary())
 
 
-def _statuses(registry: PeerProcess, crowd: Crowd) -> set[str]:
+def _statuses(registry: PeerProcess, crowd: Leases) -> set[str]:
     """What is shown; every lease that is not removed must be there, and no other."""
     applications = registry.ask("GET", "/apps").json["applications"]["application"]
     assert {each["name"] for each in applications} == crowd.lives.keys()

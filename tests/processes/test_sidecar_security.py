@@ -62,7 +62,7 @@ def _shown(registry: PeerProcess | Secured, sidecar: Sidecar) -> str:
     return found["status"] if found else ""
 
 
-def _written(directory: Path, **texts: str) -> dict[str, str]:
+def _write_files(directory: Path, **texts: str) -> dict[str, str]:
     """Files of these names with these texts."""
     for name, text in texts.items():
         _replace(directory / name, text)
@@ -76,7 +76,7 @@ def _replace(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-def _tell_nothing(sidecar: Sidecar, *secrets: str) -> None:
+def _check_no_secret(sidecar: Sidecar, *secrets: str) -> None:
     """None of these in what it writes, says, or shows to the processes of the machine."""
     process = Path(f"/proc/{sidecar.process.pid}")
     told = [
@@ -95,7 +95,7 @@ def test_wrong_password_is_explained_and_mended_on_disk(
     guarded: PeerProcess, application: Application, tmp_path: Path
 ) -> None:
     """Secrets are rotated while pods run; nobody restarts them for it."""
-    files = _written(tmp_path, user="orders\n", password=WRONG + "\n")
+    files = _write_files(tmp_path, user="orders\n", password=WRONG + "\n")
     flags = ("--user-file", files["user"], "--password-file", files["password"])
     with Sidecar("orders", application.port, "--registry", guarded.url, *flags, *SOON) as sidecar:
         until(lambda: sidecar.problem() == "auth")
@@ -108,14 +108,14 @@ def test_wrong_password_is_explained_and_mended_on_disk(
         _replace(Path(files["password"]), PASSWORD)
         until(lambda: _shown(guarded, sidecar) == "UP")
         until(lambda: not sidecar.problem())
-        _tell_nothing(sidecar, PASSWORD, WRONG)
+        _check_no_secret(sidecar, PASSWORD, WRONG)
 
         _replace(Path(files["password"]), WRONG)
         until(lambda: sidecar.problem() == "auth")
         _replace(Path(files["password"]), PASSWORD)
         until(lambda: not sidecar.problem())
         until(lambda: _shown(guarded, sidecar) == "UP")
-        _tell_nothing(sidecar, PASSWORD, WRONG)
+        _check_no_secret(sidecar, PASSWORD, WRONG)
         assert sidecar.terminate() == 0
         assert _shown(guarded, sidecar) == ""
 
@@ -124,7 +124,7 @@ def test_identity_without_the_right_is_explained(
     guarded: PeerProcess, application: Application, tmp_path: Path
 ) -> None:
     """403 is not 401: the credentials are good, and somebody else has to give the right."""
-    token = _written(tmp_path, token=TOKEN)["token"]
+    token = _write_files(tmp_path, token=TOKEN)["token"]
     flags = ("--registry", guarded.url, "--token-file", token, *SOON)
     with Sidecar("payments", application.port, *flags) as sidecar:
         until(lambda: sidecar.problem() == "forbidden")
@@ -135,10 +135,10 @@ def test_identity_without_the_right_is_explained(
         until(lambda: _shown(guarded, sidecar) == "UP", 30.0)  # and not after a minute
         assert not sidecar.problem()
         _replace(Path(token), TOKEN)
-        _tell_nothing(sidecar, TOKEN)
+        _check_no_secret(sidecar, TOKEN)
     with Sidecar("orders-by-token", application.port, *flags) as sidecar:
         until(lambda: _shown(guarded, sidecar) == "UP")
-        _tell_nothing(sidecar, TOKEN)
+        _check_no_secret(sidecar, TOKEN)
 
 
 def test_credentials_in_a_url_are_refused_unseen(application: Application) -> None:
@@ -155,8 +155,8 @@ def test_registry_of_an_unknown_authority_is_not_believed(
 ) -> None:
     """Nothing is sent to it, the password least of all, until its authority is named."""
     other = Authority(tmp_path, "other")
-    bundle = _written(tmp_path, ca=Path(other.path).read_text())["ca"]
-    files = _written(tmp_path, user="orders", password=PASSWORD)
+    bundle = _write_files(tmp_path, ca=Path(other.path).read_text())["ca"]
+    files = _write_files(tmp_path, user="orders", password=PASSWORD)
     flags = (
         "--ca-file",
         bundle,
@@ -173,7 +173,7 @@ def test_registry_of_an_unknown_authority_is_not_believed(
 
         _replace(Path(bundle), Path(secured.authority.path).read_text())
         until(lambda: _shown(secured, sidecar) == "UP")
-        _tell_nothing(sidecar, PASSWORD)
+        _check_no_secret(sidecar, PASSWORD)
         assert sidecar.terminate() == 0
         assert _shown(secured, sidecar) == ""
 
@@ -202,7 +202,7 @@ def test_credentials_that_come_later_are_waited_for(
         _replace(token, TOKEN)
         until(lambda: _shown(secured, sidecar) == "UP")
         until(lambda: _ready(address) == (200, "ready\n"))
-        _tell_nothing(sidecar, TOKEN, WRONG)
+        _check_no_secret(sidecar, TOKEN, WRONG)
         assert sidecar.terminate() == 0
 
 
@@ -224,7 +224,7 @@ def test_certificate_is_rotated_on_disk(
 ) -> None:
     """The old one has no right here, the new one has: a kept connection does not outlive it."""
     old, new = (secured.authority.issue(f"{name}.example") for name in ("old", "new"))
-    files = _written(
+    files = _write_files(
         tmp_path,
         crt=Path(old["tls_cert"]).read_text(),
         key=Path(old["tls_key"]).read_text(),
@@ -241,4 +241,4 @@ def test_certificate_is_rotated_on_disk(
         _replace(Path(files["key"]), Path(new["tls_key"]).read_text())
         until(lambda: _shown(secured, sidecar) == "UP")
         assert not any("stays in force" in note for note in sidecar.status()["notes"])
-        _tell_nothing(sidecar, *Path(new["tls_key"]).read_text().splitlines()[1:-1])
+        _check_no_secret(sidecar, *Path(new["tls_key"]).read_text().splitlines()[1:-1])

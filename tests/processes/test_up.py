@@ -67,7 +67,7 @@ def events(process: subprocess.Popen[str], kind: str) -> Iterator[dict[str, Any]
             yield event
 
 
-def until_agreed(process: subprocess.Popen[str]) -> dict[str, int]:
+def wait_until_agreed(process: subprocess.Popen[str]) -> dict[str, int]:
     """Read on until all peers are ready and hold the same; their processes' ids by name."""
     agreed = next(event for event in events(process, "overview") if event["agreed"])
     return {peer["name"]: peer["pid"] for peer in agreed["peers"]}
@@ -76,10 +76,10 @@ def until_agreed(process: subprocess.Popen[str]) -> dict[str, int]:
 def test_a_crashed_peer_is_reported_and_started_again(file: Path) -> None:
     """And Ctrl-C stops all, also afterwards."""
     with running(file) as process:
-        before = until_agreed(process)
+        before = wait_until_agreed(process)
         os.kill(before["peer2"], signal.SIGKILL)
         what = next(events(process, "peer"))["what"]
-        after = until_agreed(process)
+        after = wait_until_agreed(process)
         process.send_signal(signal.SIGINT)
         end = next(events(process, "end"))["what"]
         code = process.wait(PATIENCE_S)
@@ -92,7 +92,7 @@ def test_a_crashed_peer_is_reported_and_started_again(file: Path) -> None:
 def test_a_crashed_peer_may_stay_down(file: Path) -> None:
     """With --no-restart; when none is left there is nothing to wait for."""
     with running(file, "--no-restart") as process:
-        for pid in until_agreed(process).values():
+        for pid in wait_until_agreed(process).values():
             os.kill(pid, signal.SIGKILL)
         reported = events(process, "peer")
         reasons = {next(reported)["what"], next(reported)["what"]}
@@ -105,7 +105,7 @@ def test_a_crashed_peer_may_stay_down(file: Path) -> None:
 def test_peers_end_with_up_however_it_ends(file: Path) -> None:
     """Left behind they would keep their ports, and the next start would fail."""
     with running(file) as process:
-        pids = until_agreed(process)
+        pids = wait_until_agreed(process)
         peer = os.pidfd_open(pids["peer1"]) if hasattr(os, "pidfd_open") else None
         process.kill()
         process.wait(PATIENCE_S)

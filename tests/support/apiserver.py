@@ -125,7 +125,7 @@ class ApiServer:
                 return _failure(409, "Conflict")
             if _is_conflict(request, known, body):
                 return _failure(409, "Conflict", "FieldManagerConflict")
-            body = _merged(known, body)
+            body = _merge(known, body)
         self.writes.append((request.method, path, request.query.get("fieldManager", "")))
         kept = await self.put(path, body)
         return web.json_response({**kept, "metadata": {"managedFields": [], **kept["metadata"]}})
@@ -178,16 +178,16 @@ def _is_conflict(request: web.BaseRequest, known: Object, applied: Object) -> bo
     return changed and request.query.get("force") != "true"
 
 
-def _merged(known: Object, applied: Object) -> Object:
+def _merge(known: Object, applied: Object) -> Object:
     """Server-side apply, as far as lists of things with names go."""
     merged = dict(known)
     for key, value in applied.items():
         old = known.get(key)
         if isinstance(value, dict) and isinstance(old, dict):
-            merged[key] = _merged(old, value)
+            merged[key] = _merge(old, value)
         elif isinstance(value, list) and isinstance(old, list) and "name" in (*value, {})[0]:
             by_name = {each["name"]: each for each in value}
-            merged[key] = [_merged(each, by_name.get(each["name"], {})) for each in old]
+            merged[key] = [_merge(each, by_name.get(each["name"], {})) for each in old]
         else:
             merged[key] = value
     return merged

@@ -6,7 +6,7 @@ from typing import Final
 
 from eureka_registry.local.bench.figures import Latency, Phase
 from eureka_registry.local.bench.report import Freshness, Report, Sight
-from eureka_registry.local.bench.server import Holding
+from eureka_registry.local.bench.server import RegistrySize
 
 HERE: Final = "http://one:8761/eureka/"
 THERE: Final = "http://two:8761/eureka/"
@@ -21,7 +21,7 @@ GOOD: Final = Report(
     connections=1,
     rate=None,
     patience_s=45.0,
-    found={HERE: Holding(0, 0), THERE: Holding(0, 0)},
+    found={HERE: RegistrySize(0, 0), THERE: RegistrySize(0, 0)},
     phases=[Phase("renew", 10, 0, 1.0, 10.0, QUICK, {"200": 10}, 0, 0.1)],
     freshness=Freshness(5, 5, 0, QUICK),
     sight=[Sight(HERE, 5, 0, QUICK), Sight(THERE, 5, 0, QUICK)],

@@ -28,7 +28,7 @@ def nested(path: str, value: object) -> Spec:
     return {first: nested(rest, value) if dot else value}
 
 
-class Said(NamedTuple):
+class ReaderTexts(NamedTuple):
     """What each reader says where their words differ."""
 
     server: str
@@ -40,7 +40,7 @@ class Bad(NamedTuple):
     """An object that nobody takes; each reader names `field` and says `said`."""
 
     field: str
-    said: Said
+    said: ReaderTexts
     document: dict[str, Any]
 
 
@@ -251,14 +251,14 @@ GOOD: Final[dict[str, Spec]] = {
 """Specs that everybody takes, by what they are about."""
 
 
-def _refused(path: str, value: object, said: str | Said) -> Bad:
-    words = said if isinstance(said, Said) else Said(said, said, said)
+def _refused(path: str, value: object, said: str | ReaderTexts) -> Bad:
+    words = said if isinstance(said, ReaderTexts) else ReaderTexts(said, said, said)
     return Bad(f"spec.{path}", words, document(nested(path, value)))
 
 
 def _outside(path: str, *, least: int | None = None, most: int | None = None) -> list[Bad]:
     """A whole number below and above its bounds, and one in quotes."""
-    rows = [_refused(path, "1", Said("", "write a whole number", "Expected `int`"))]
+    rows = [_refused(path, "1", ReaderTexts("", "write a whole number", "Expected `int`"))]
     if least is not None:
         rows.append(_refused(path, least - 1, str(least)))
     if most is not None:
@@ -270,16 +270,16 @@ def _of_issuer(field: str, said: str, value: str) -> Bad:
     """Of a `certManager` that is possible but for this field."""
     reference = {**_ISSUER["issuerRef"], field.rpartition(".")[2]: value}
     whole = {"issuerRef": reference} if "." in field else {**_ISSUER, field: value}
-    words = Said(said, said, said)
+    words = ReaderTexts(said, said, said)
     return Bad(f"spec.tls.certManager.{field}", words, document({"tls": {"certManager": whole}}))
 
 
 def _not_text(path: str, value: object) -> Bad:
-    return _refused(path, value, Said("", "write text", "Expected `str`"))
+    return _refused(path, value, ReaderTexts("", "write text", "Expected `str`"))
 
 
 def _no_flag(path: str) -> Bad:
-    return _refused(path, "true", Said("", "write true or false", "Expected `bool`"))
+    return _refused(path, "true", ReaderTexts("", "write true or false", "Expected `bool`"))
 
 
 def _unlike(path: str, pattern: str, *values: str) -> list[Bad]:
@@ -298,20 +298,20 @@ def _no_word(path: str) -> Bad:
 def _unknown(path: str, near: str = "") -> Bad:
     hint = f"unknown field; did you mean {near}?" if near else "unknown field"
     local = f"unknown; did you mean {near}?" if near else "unknown"
-    return _refused(path, 1, Said("field not declared in schema", hint, local))
+    return _refused(path, 1, ReaderTexts("field not declared in schema", hint, local))
 
 
-def _in_list(path: str, item: str, value: object, said: str | Said) -> Bad:
+def _in_list(path: str, item: str, value: object, said: str | ReaderTexts) -> Bad:
     """A list that is wrong, or an item of it: readers name the item."""
     bad = _refused(path, value, said)
     return bad._replace(field=f"spec.{path}{item}")
 
 
-_KEYLESS: Final = Said("omits all key fields", "is missing", "missing required field")
-_MISSING: Final = Said("Required value", "is missing", "missing required field")
-_MAPPING: Final = Said("", "write a mapping", "Expected `object`")
-_LIST: Final = Said("", "write a list", "Expected `array`")
-_TWICE: Final = Said("uplicate", "twice", "twice")
+_KEYLESS: Final = ReaderTexts("omits all key fields", "is missing", "missing required field")
+_MISSING: Final = ReaderTexts("Required value", "is missing", "missing required field")
+_MAPPING: Final = ReaderTexts("", "write a mapping", "Expected `object`")
+_LIST: Final = ReaderTexts("", "write a list", "Expected `array`")
+_TWICE: Final = ReaderTexts("uplicate", "twice", "twice")
 _LABEL: Final = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 _NODE_LABEL: Final = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 _URL: Final = "^https?://"
@@ -479,7 +479,7 @@ _LISTS: Final = (
         "registry.remoteRegions",
         "",
         [{"name": "a", "url": "http://a", "apps": ["A", "A"]}],
-        Said("apps: duplicate", "twice", "twice"),
+        ReaderTexts("apps: duplicate", "twice", "twice"),
     ),
     _in_list("networkPolicy.clients", "", [{}] * 17, "16"),
     _in_list(f"{_SELECTOR}.matchExpressions", "", [{"key": "a", "operator": "Exists"}] * 17, "16"),
@@ -554,14 +554,18 @@ _RULES: Final = (
         "names needs type ServiceAccount",
     ),
     *(
-        Bad("spec", Said(_IN_CLEAR, _IN_CLEAR, _IN_CLEAR), document({**tls, "auth": _BY_ACCOUNT}))
+        Bad(
+            "spec",
+            ReaderTexts(_IN_CLEAR, _IN_CLEAR, _IN_CLEAR),
+            document({**tls, "auth": _BY_ACCOUNT}),
+        )
         for tls in ({}, {"tls": {"mode": "Permissive"}})
     ),
     _refused("tls", {"caSecretName": "ca"}, "caSecretName needs clientAuth Request or Require"),
     *(
         Bad(
             f"spec.tls.certManager.{field}",
-            Said(said, said, said),
+            ReaderTexts(said, said, said),
             document({"tls": {"certManager": {**_ISSUER, **times}}}),
         )
         for field, said, times in (
@@ -573,12 +577,12 @@ _RULES: Final = (
     ),
     Bad(
         "spec.replicas",
-        Said(_AT_LEAST_ZONES, _AT_LEAST_ZONES, _AT_LEAST_ZONES),
+        ReaderTexts(_AT_LEAST_ZONES, _AT_LEAST_ZONES, _AT_LEAST_ZONES),
         document({"replicas": 1, "topology": {"zones": [{"name": "a"}, {"name": "b"}]}}),
     ),
     Bad(
         "spec.replicas",
-        Said(_AT_LEAST_ZONES, _AT_LEAST_ZONES, _AT_LEAST_ZONES),
+        ReaderTexts(_AT_LEAST_ZONES, _AT_LEAST_ZONES, _AT_LEAST_ZONES),
         document({"topology": {"zones": [{"name": name} for name in "abcd"]}}),
     ),
     _in_list("registry.remoteRegions", "[0]", [{"name": "a"}], _ONE_SOURCE),
@@ -616,7 +620,9 @@ _RULES: Final = (
     ),
     *(
         _refused(
-            "injection.metadata", {key: "x"}, Said(_OF_METADATA, _OF_METADATA, _METADATA_NAMES)
+            "injection.metadata",
+            {key: "x"},
+            ReaderTexts(_OF_METADATA, _OF_METADATA, _METADATA_NAMES),
         )
         for key in ("", "1a", "a b", "a" * 129)
     ),
@@ -625,12 +631,16 @@ _RULES: Final = (
 _NAMES: Final = tuple(
     Bad("metadata.name", said, document(spec, name))
     for name, spec, said in (
-        ("e" * 33, {}, Said("at most 32 characters", "at most 32 characters", "<= 32")),
-        ("1eureka", {}, Said("DNS-1035 label", "DNS-1035 label", _LABEL)),
-        ("eureka.prod", {}, Said("DNS-1035 label", "DNS-1035 label", _LABEL)),
-        ("Eureka", {}, Said("RFC 1123 subdomain", "DNS-1035 label", _LABEL)),
-        ("peer2", {}, Said(_LIKE_A_PEER, _LIKE_A_PEER, _LIKE_A_PEER)),
-        ("eu7", {"peers": {"dnsPrefix": "eu"}}, Said(_LIKE_A_PEER, _LIKE_A_PEER, _LIKE_A_PEER)),
+        ("e" * 33, {}, ReaderTexts("at most 32 characters", "at most 32 characters", "<= 32")),
+        ("1eureka", {}, ReaderTexts("DNS-1035 label", "DNS-1035 label", _LABEL)),
+        ("eureka.prod", {}, ReaderTexts("DNS-1035 label", "DNS-1035 label", _LABEL)),
+        ("Eureka", {}, ReaderTexts("RFC 1123 subdomain", "DNS-1035 label", _LABEL)),
+        ("peer2", {}, ReaderTexts(_LIKE_A_PEER, _LIKE_A_PEER, _LIKE_A_PEER)),
+        (
+            "eu7",
+            {"peers": {"dnsPrefix": "eu"}},
+            ReaderTexts(_LIKE_A_PEER, _LIKE_A_PEER, _LIKE_A_PEER),
+        ),
     )
 )
 

@@ -36,7 +36,7 @@ _PLAIN = {
 }
 
 
-class Seen(NamedTuple):
+class Exchange(NamedTuple):
     """A request as it came, and what became of it."""
 
     method: str
@@ -62,7 +62,7 @@ class FaultProxy:
                 the proxy's thread.
         """
         self.choose = choose
-        self.seen: list[Seen] = []
+        self.seen: list[Exchange] = []
         """All requests, in the order of arrival."""
         self.port = 0
         self._upstream = upstream
@@ -118,7 +118,7 @@ class FaultProxy:
         try:
             while request := await _request(reader):
                 fault = self.choose(request.method, request.target)
-                self.seen.append(Seen(request.method, request.target, fault))
+                self.seen.append(Exchange(request.method, request.target, fault))
                 answer = await self._answer(request, fault, reader)
                 if not answer:
                     return

@@ -58,7 +58,7 @@ def schedules(length: int) -> Iterator[Schedule]:
                 yield tuple(hurt.get(place, Fault.PASS) for place in range(length))
 
 
-class Crowd:
+class Leases:
     """Leases of one server on loopback, from the beginning of the block to its end.
 
     Each is of an application of its own, and has one of the schedules: `lives` for their first
@@ -73,7 +73,7 @@ class Crowd:
         self._proxy = FaultProxy(upstream, self._choose)
         self._resolver = Resolver()
 
-    def __enter__(self) -> Crowd:
+    def __enter__(self) -> Leases:
         """Begin all of them at once; those that are removed at once are so when it returns."""
         self._proxy.__enter__()
         lives = [(each, "register") for each in schedules(FIRST)]
@@ -123,7 +123,7 @@ class Crowd:
 
     life: Sequence[Wish] = (
         lambda _: None,
-        lambda lease: lease.wish(Content("UP")),
+        lambda lease: lease.set_content(Content("UP")),
         lambda lease: lease.pause(),
         lambda lease: lease.resume(),
         lambda lease: lease.pause(),
@@ -147,25 +147,25 @@ class Crowd:
     def _settle(self, members: Mapping[str, _Member], wishes: Sequence[Wish]) -> None:
         end_ms = self.loop.now_ms() + _PATIENCE_MS
         tasks = [
-            self.loop.start(self._settled(app, member, wishes, end_ms))
+            self.loop.start(self._wait_until_settled(app, member, wishes, end_ms))
             for app, member in members.items()
         ]
         result(self.loop, self._finished(tasks))
 
-    async def _settled(
+    async def _wait_until_settled(
         self, app: str, member: _Member, wishes: Sequence[Wish], end_ms: int
     ) -> None:
         for wish in wishes:
             wish(member.lease)
             member.wished.happen()
             while not member.lease.settled:
-                came = await self.loop.happened(member.changed, end_ms)
-                assert came or member.lease.settled, f"{app} does not settle: {member.story()}"
+                came = await self.loop.wait_for_event(member.changed, end_ms)
+                assert came or member.lease.settled, f"{app} does not settle: {member.history()}"
 
     async def _finished(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
             if not task.done:
-                await self.loop.happened(task.finished)
+                await self.loop.wait_for_event(task.finished)
 
     def broken(self) -> list[str]:
         """Leases that asked for anything but their removal after that had begun."""
@@ -173,12 +173,12 @@ class Crowd:
         for each in self._proxy.seen:
             asked[_app(each.target)].append(_kind(each.method, each.target))
         return [
-            f"{app}: {methods}, {self._members[app].story()}"
+            f"{app}: {methods}, {self._members[app].history()}"
             for app, methods in asked.items()
             if set(methods[methods.index("remove") :]) != {"remove"}
         ]
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """How many schedules came to their last fault: a removal may be over before."""
         members = self._members.values()
         met = sum(
@@ -215,7 +215,7 @@ class _Member:
         self.number += 1
         return self.schedule[self.number - 1]
 
-    def story(self) -> str:
+    def history(self) -> str:
         """What happened to it, for a failed test."""
         faults = [fault.name for fault in self.schedule]
         return f"{faults}, {self._asked[-12:]}, {self.lease.problem}"

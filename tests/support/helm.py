@@ -26,11 +26,11 @@ class Helm:
 
     def __call__(self, *words: str, given: str = "") -> str:
         """Run any command of Helm's."""
-        done = self.tried(*words, given=given)
+        done = self.run_unchecked(*words, given=given)
         assert done.returncode == 0, f"helm {' '.join(words)}: {done.stderr}{done.stdout}"
         return done.stdout
 
-    def tried(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    def run_unchecked(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """What comes of a command, whether it fails or not."""
         return subprocess.run(
             [*self._words, *words],

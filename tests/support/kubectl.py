@@ -25,11 +25,11 @@ class Kubectl:
 
     def __call__(self, *words: str, given: str = "") -> str:
         """What it prints; `AssertionError` with what it says when it fails."""
-        done = self.tried(*words, given=given)
+        done = self.run_unchecked(*words, given=given)
         assert done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr.strip()}"
         return done.stdout
 
-    def tried(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    def run_unchecked(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """What comes of it, whether it fails or not."""
         return subprocess.run(
             self.command(*words),
@@ -56,11 +56,11 @@ class Kubectl:
         """Have objects as they are written; unknown fields are refused."""
         self("apply", "--server-side", "--validate=strict", "-f", "-", given=text)
 
-    def said(self, *commands: Sequence[str]) -> str:
+    def describe_all(self, *commands: Sequence[str]) -> str:
         """What several commands say, the end of each, for a person to read after a failure."""
         found = []
         for words in commands:
-            done = self.tried(*words)
+            done = self.run_unchecked(*words)
             found.append(f"--- kubectl {' '.join(words)}\n{(done.stdout + done.stderr)[-8000:]}")
         return "\n".join(found)
 

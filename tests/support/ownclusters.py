@@ -30,7 +30,7 @@ def own_cluster(
     """A cluster for as long as the block lasts; skips where there can be none, with the reason."""
     name = f"{_PREFIX}-{os.getpid()}-{tier}"
     plan = Plan(name, records.work_folder(name), Kubernetes.parse(kubernetes), nodes)
-    with speaking(config):
+    with show_progress(config):
         _sweep()
         try:
             lifecycle.bring_up(plan)
@@ -50,7 +50,7 @@ def own_kind(nodes: int, config: pytest.Config) -> Iterator[tuple[Kubectl, Path]
     """
     asked = config.getoption("--kind")
     name = f"{_PREFIX}-{os.getpid()}-{_KIND}-{nodes}"
-    with speaking(config), ExitStack() as stack:
+    with show_progress(config), ExitStack() as stack:
         _sweep()
         try:
             if docker.answers():
@@ -82,7 +82,7 @@ def _made_by_kind(plan: Plan) -> Iterator[None]:
         lifecycle.take_down(plan.work)
 
 
-def speaking(config: pytest.Config) -> AbstractContextManager[None]:
+def show_progress(config: pytest.Config) -> AbstractContextManager[None]:
     """Let what takes minutes the first time be seen, though pytest captures output."""
     manager = config.pluginmanager.getplugin("capturemanager")
     assert manager is not None

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from cluster import parts
 from cluster.errors import ClusterError
 from conformance.realclient import not_run
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 
 MINUTES: Final = 90
 """How long each test of promtool's lasts: longer than any alert waits."""
@@ -42,7 +42,7 @@ class Source:
 
 def promtool(config: pytest.Config) -> Path:
     """The program, built on the first use; skips where it cannot be, with the reason."""
-    with speaking(config):
+    with show_progress(config):
         try:
             return parts.build(parts.promtool()) / "promtool"
         except ClusterError as error:

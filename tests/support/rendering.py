@@ -15,7 +15,7 @@ from cluster.errors import CannotRunError
 from cluster.versions import DEFAULT_KUBERNETES
 from conformance.realclient import not_run
 from support.helm import Helm
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 
 CHARTS: Final = Path(__file__).parents[2] / "charts"
 OPERATOR: Final = CHARTS / "eurekube"
@@ -152,7 +152,7 @@ CLUSTER_VALUES: Final[Mapping[str, Values]] = {
 
 def offline_helm(version: str, config: pytest.Config) -> Helm:
     """A Helm that knows no cluster; skips where it cannot be built, with the reason."""
-    with speaking(config):
+    with show_progress(config):
         try:
             program = parts.build(parts.helm(version)) / "helm"
         except CannotRunError as error:

@@ -107,7 +107,7 @@ class Wire:
             body = await self.reader.readexactly(size)
         return Response(status, headers, body, head + body)
 
-    async def rest(self) -> bytes:
+    async def read_to_end(self) -> bytes:
         """Everything until the server closes; a reset counts as closing."""
         pieces = []
         async with asyncio.timeout(10):

@@ -41,7 +41,7 @@ def without_nulls(node: Any) -> Any:  # noqa: ANN401 - a document as it was read
 def object_problems(
     node: Mapping[str, Any],
     expected: Mapping[str, str],
-    whole: inspect.Type,
+    schema: inspect.Type,
     metadata: inspect.Type,
     *,
     strict: bool,
@@ -50,7 +50,7 @@ def object_problems(
     for field, value in expected.items():
         if node.get(field, value) != value:
             yield Problem(field, f"{node[field]} is not known here: write {value}")
-    yield from problems(node, whole, strict=strict)
+    yield from problems(node, schema, strict=strict)
     if isinstance(node.get("metadata"), Mapping):
         yield from problems(node["metadata"], metadata, "metadata")
 
@@ -62,13 +62,13 @@ def problems(
     match kind:
         case inspect.Metadata(type=inner, extra=extra):
             yield from problems(node, inner, path, strict=strict)
-            yield from _repeated(node, (extra or {}).get(UNIQUE), path)
+            yield from _duplicates(node, (extra or {}).get(UNIQUE), path)
         case inspect.UnionType(types=(inner, *_)):
             yield from problems(node, inner, path, strict=strict)
         case _ if _fits(node, kind):
             yield from _inside(node, kind, path, strict=strict)
         case _:
-            yield Problem(path, f"{_shown(node)} is not possible: write {_allowed(kind)}")
+            yield Problem(path, f"{_value_text(node)} is not possible: write {_type_text(kind)}")
 
 
 def _inside(node: object, kind: inspect.Type, path: str, *, strict: bool) -> Iterator[Problem]:
@@ -105,14 +105,14 @@ def _nearest(name: str, known: Mapping[str, object]) -> str:
     return f"; did you mean {folded[close[0]]}?" if close else ""
 
 
-def _repeated(node: object, key: str | None, path: str) -> Iterator[Problem]:
+def _duplicates(node: object, key: str | None, path: str) -> Iterator[Problem]:
     if key is None or not isinstance(node, list):
         return
     seen: list[object] = []
     for item in node:
         value = item.get(key) if key and isinstance(item, Mapping) else item
         if value in seen and isinstance(value, str):
-            yield Problem(path, f"has {_shown(value)} twice: write it once")
+            yield Problem(path, f"has {_value_text(value)} twice: write it once")
         seen.append(value)
 
 
@@ -149,7 +149,7 @@ def _is_text(text: str, kind: inspect.StrType) -> bool:
     return matches and _within(len(text), kind.min_length, kind.max_length)
 
 
-def _allowed(kind: inspect.Type) -> str:
+def _type_text(kind: inspect.Type) -> str:
     match kind:
         case inspect.BoolType():
             return "true or false"
@@ -173,6 +173,6 @@ def _range(lowest: int | None, highest: int | None) -> str:
     return f"at least {lowest}" if highest is None else f"{lowest} to {highest}"
 
 
-def _shown(node: object) -> str:
+def _value_text(node: object) -> str:
     text = _CREDENTIALS.sub("***@", json.dumps(node, ensure_ascii=False, default=str))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -10,10 +10,19 @@ import msgspec
 from msgspec import inspect
 
 from eureka_operator.api.check import Problem, object_problems, without_nulls
-from eureka_operator.api.rules import changed, rule_problems
+from eureka_operator.api.rules import rule_problems, transition_problems
 from eureka_operator.api.spec import Spec
 
-__all__ = ["API_VERSION", "KIND", "Cluster", "Guard", "Problem", "Spec", "changed", "read"]
+__all__ = [
+    "API_VERSION",
+    "KIND",
+    "Cluster",
+    "Guard",
+    "Problem",
+    "Spec",
+    "read",
+    "transition_problems",
+]
 
 API_VERSION: Final = "eurekube.io/v1alpha1"
 KIND: Final = "EurekaCluster"

@@ -20,7 +20,7 @@ from eureka_operator.api.spec import ObjectName
 __all__ = [
     "API_VERSION",
     "KIND",
-    "Broken",
+    "InvalidRegistration",
     "Problem",
     "Registration",
     "Spec",
@@ -154,7 +154,7 @@ class Registration(msgspec.Struct, frozen=True):
         return f"{self.namespace}/{self.name}"
 
 
-class Broken(msgspec.Struct, frozen=True):
+class InvalidRegistration(msgspec.Struct, frozen=True):
     """An object that cannot be read, and why; the CRD refuses it, an older CRD may not have."""
 
     namespace: str
@@ -209,7 +209,7 @@ def read(
         return found
     whole = msgspec.convert(node, _Document)
     metadata = msgspec.convert(whole.metadata, _Metadata)
-    return tuple(_broken(whole.spec)) or Registration(
+    return tuple(_rule_violations(whole.spec)) or Registration(
         namespace=metadata.namespace,
         name=metadata.name,
         uid=metadata.uid,
@@ -221,13 +221,13 @@ def read(
     )
 
 
-def read_served(document: Mapping[str, Any]) -> Registration | Broken:
+def read_served(document: Mapping[str, Any]) -> Registration | InvalidRegistration:
     """Read an object that the API server has."""
     found = read(document)
     if isinstance(found, Registration):
         return found
     metadata = document["metadata"]
-    return Broken(
+    return InvalidRegistration(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
@@ -237,7 +237,7 @@ def read_served(document: Mapping[str, Any]) -> Registration | Broken:
     )
 
 
-def _broken(spec: Spec) -> Iterator[Problem]:
+def _rule_violations(spec: Spec) -> Iterator[Problem]:
     """Yield what is wrong between fields that are each possible."""
     sources = (spec.service, spec.selector, spec.endpoints)
     of_services = (

@@ -227,12 +227,12 @@ def _minutes(duration: str) -> int:
     return int(match[1] or 0) * 60 + int(match[2] or 0)
 
 
-def changed(old: Spec, new: Spec) -> tuple[Problem, ...]:
+def transition_problems(old: Spec, new: Spec) -> tuple[Problem, ...]:
     """Return what the API server refuses of a change, though `new` alone is possible."""
-    return tuple(_changed(old, new))
+    return tuple(_transition_problems(old, new))
 
 
-def _changed(old: Spec, new: Spec) -> Iterator[Problem]:
+def _transition_problems(old: Spec, new: Spec) -> Iterator[Problem]:
     if _address(old.peers) != _address(new.peers):
         yield Problem("spec.peers", PEERS_IMMUTABLE)
     zones = [zone.name for zone in old.topology.zones]

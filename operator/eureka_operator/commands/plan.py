@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from eureka_operator.api.cluster import KIND, Cluster, Problem, changed, read
+from eureka_operator.api.cluster import KIND, Cluster, Problem, read, transition_problems
 from eureka_operator.core.kinds import CERTIFICATE, CLUSTER, SERVICE_MONITOR, Object
 from eureka_operator.core.observed import Observed
 from eureka_operator.core.plan import Plan, plan
@@ -77,7 +77,11 @@ async def _live(flags: argparse.Namespace, options: Options, cluster: Cluster) -
         document = await kube.get(CLUSTER, cluster.namespace, cluster.name)
         if document is not None:
             before = read(document)
-            problems = changed(before.spec, cluster.spec) if isinstance(before, Cluster) else ()
+            problems = (
+                transition_problems(before.spec, cluster.spec)
+                if isinstance(before, Cluster)
+                else ()
+            )
             if problems:
                 return _refuse(flags.file, problems)
             cluster = _with_metadata(cluster, document)
@@ -136,27 +140,27 @@ def _refuse(path: str, problems: list[Problem] | tuple[Problem, ...]) -> int:
     return _WRONG
 
 
-def _print(flags: argparse.Namespace, observed: Observed, planned: Plan) -> None:
-    seen = preview(observed, planned)
+def _print(flags: argparse.Namespace, observed: Observed, result: Plan) -> None:
+    seen = preview(observed, result)
     if flags.output == "yaml":
-        sys.stdout.write(yaml.dump_all(planned.objects, Dumper=_Dumper, sort_keys=False))
+        sys.stdout.write(yaml.dump_all(result.objects, Dumper=_Dumper, sort_keys=False))
     elif flags.output == "json":
-        document = {**msgspec.to_builtins(seen), "objects": list(planned.objects)}
+        document = {**msgspec.to_builtins(seen), "objects": list(result.objects)}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         _print_text(observed.cluster, seen, live=flags.live)
 
 
-def _print_text(cluster: Cluster, seen: Preview, *, live: bool) -> None:
+def _print_text(cluster: Cluster, outlook: Preview, *, live: bool) -> None:
     console = Console(highlight=False)
     console.print(f"{KIND} [bold]{cluster.namespace}/{cluster.name}[/bold]")
-    if seen.paused:
+    if outlook.paused:
         console.print("paused: nothing is done until spec.paused and the annotation are gone")
-    elif seen.rows:
-        console.print(_table(seen.rows))
+    elif outlook.rows:
+        console.print(_table(outlook.rows))
     else:
         console.print("nothing to do: everything is as the file asks for")
-    for line in _consequences(seen):
+    for line in _consequences(outlook):
         console.print(line)
     if not live:
         console.print("without --live: as if nothing of it existed yet", style="dim")
@@ -169,31 +173,32 @@ def _table(rows: tuple[Row, ...]) -> Table:
     table.add_column("field: before -> after", overflow="fold")
     for row in rows:
         changes = "\n".join(
-            f"{each.field}: {_shown(each.before)} -> {_shown(each.after)}" for each in row.changes
+            f"{each.field}: {_value_text(each.before)} -> {_value_text(each.after)}"
+            for each in row.changes
         )
         colour = _COLOURS[row.action]
         table.add_row(f"[{colour}]{row.action}[/{colour}]", escape(row.object), escape(changes))
     return table
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     if value is None:
         return "absent"
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def _consequences(seen: Preview) -> list[str]:
+def _consequences(outlook: Preview) -> list[str]:
     lines = []
-    if seen.joining:
-        lines.append(f"[green]start[/green]: {', '.join(seen.joining)}")
-    if seen.leaving:
+    if outlook.joining:
+        lines.append(f"[green]start[/green]: {', '.join(outlook.joining)}")
+    if outlook.leaving:
         lines.append(
-            f"[red]leave[/red]: {', '.join(seen.leaving)}; each when the others hold all it took"
+            f"[red]leave[/red]: {', '.join(outlook.leaving)}; each when the others hold all it took"
         )
-    if seen.restarting:
-        order = ", then ".join(seen.restarting)
+    if outlook.restarting:
+        order = ", then ".join(outlook.restarting)
         lines.append(f"[yellow]restart[/yellow], one after the other: {order}")
-    if seen.reloading:
-        lines.append(f"[green]reload[/green] without a restart: {', '.join(seen.reloading)}")
+    if outlook.reloading:
+        lines.append(f"[green]reload[/green] without a restart: {', '.join(outlook.reloading)}")
     return lines

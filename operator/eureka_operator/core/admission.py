@@ -2,7 +2,7 @@
 
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 
-A question that is not understood is answered with yes: a registry is never worth a pod.
+If a question cannot be decoded, the answer allows the pod: no fault of ours may stop a pod.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ class Question(NamedTuple):
     dry_run: bool
 
 
-class Odd(NamedTuple):
-    """What is not understood; `reason` is a stable code. `uid` is empty if there is none."""
+class InvalidReview(NamedTuple):
+    """A question that cannot be decoded; `reason` is a stable code. `uid` is empty if unknown."""
 
     uid: str
     reason: str
     dry_run: bool = False
 
 
-def question(body: bytes) -> Question | Odd:
-    """What is asked; the body is JSON from whoever reached the port."""
+def question(body: bytes) -> Question | InvalidReview:
+    """The question in a body, which is JSON from any client that reached the port."""
     try:
         review = msgspec.json.decode(body)
     except RecursionError:
-        return Odd(uid_in(body), "too_deep")
+        return InvalidReview(uid_in(body), "too_deep")
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Odd(uid_in(body), "not_json")
+        return InvalidReview(uid_in(body), "not_json")
     request = review.get("request") if isinstance(review, dict) else None
     if not isinstance(request, dict) or not isinstance(request.get("uid"), str):
-        return Odd("", "no_review")
+        return InvalidReview("", "no_review")
     uid, dry_run = request["uid"], request.get("dryRun") is True
     if _is_too_deep(review):
-        return Odd(uid, "too_deep", dry_run)
+        return InvalidReview(uid, "too_deep", dry_run)
     if review.get("apiVersion") != _API_VERSION or not _is_of_new_pod(request):
-        return Odd(uid, "not_a_new_pod", dry_run)
+        return InvalidReview(uid, "not_a_new_pod", dry_run)
     return Question(uid, request["namespace"], request["object"], dry_run)
 
 

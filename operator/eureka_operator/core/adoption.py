@@ -69,10 +69,10 @@ class Adoption(msgspec.Struct, frozen=True):
         """What the operator is run with, but for what the cluster keeps."""
         return replace(environment, registry_image=self.image, template_revision=self.revision)
 
-    def templates(self, built: Mapping[str, Object], observed: Observed) -> dict[str, Object]:
+    def templates(self, new_bodies: Mapping[str, Object], observed: Observed) -> dict[str, Object]:
         """The pod templates by StatefulSet; those that cannot be built are as they run."""
-        live = {name: _live_template(name, observed) for name in built} if self.unknown else {}
-        return {name: live.get(name) or template for name, template in built.items()}
+        live = {name: _live_template(name, observed) for name in new_bodies} if self.unknown else {}
+        return {name: live.get(name) or template for name, template in new_bodies.items()}
 
     def on(self, body: Object) -> Object:
         """A StatefulSet with the record."""
@@ -90,7 +90,7 @@ def adoption(observed: Observed, environment: Environment) -> Adoption:
         version=cluster.spec.version,
         operator=environment.version,
     )
-    kept = _kept(observed, environment)
+    kept = _first_record(observed, environment)
     asked = cluster.annotations.get(names.UPGRADE) == environment.version
     if kept is None or asked or kept.version != newest.version:
         return Adoption(newest)
@@ -99,7 +99,7 @@ def adoption(observed: Observed, environment: Environment) -> Adoption:
     return Adoption(kept, available=_available(observed, kept, environment))
 
 
-def _kept(observed: Observed, environment: Environment) -> Record | None:
+def _first_record(observed: Observed, environment: Environment) -> Record | None:
     """The record of the first StatefulSet that has one; `None`: there is no StatefulSet.
 
     One without a record is of an operator that kept none: then what runs is what was taken over.
@@ -133,32 +133,33 @@ def _running_image(body: Object, observed: Observed, environment: Environment) -
     return environment.registry_image if same else live
 
 
-def _available(observed: Observed, kept: Record, environment: Environment) -> str:
+def _available(observed: Observed, record: Record, environment: Environment) -> str:
     cluster = observed.cluster
-    runs = image(cluster, replace(environment, registry_image=kept.image))
+    runs = image(cluster, replace(environment, registry_image=record.image))
     would_run = image(cluster, environment)
     now, then = [], []
     if runs != would_run:
         now.append(f"image {runs}")
         then.append(f"image {would_run}")
-    if kept.template_revision != environment.template_revision:
-        now.append(f"pod template {kept.template_revision}")
+    if record.template_revision != environment.template_revision:
+        now.append(f"pod template {record.template_revision}")
         then.append(f"pod template {environment.template_revision}")
     if not now:
         return ""
-    since = f", as operator {kept.operator} made them" if kept.operator else ""
+    since = f", as operator {record.operator} made them" if record.operator else ""
     return (
         f"peers have {' and '.join(now)}{since}; operator {environment.version} would give them"
         f" {' and '.join(then)}; {_request(observed, environment)}"
     )
 
 
-def _unknown(observed: Observed, kept: Record, environment: Environment) -> str:
+def _unknown(observed: Observed, record: Record, environment: Environment) -> str:
     return (
-        f"peers have pod template {kept.template_revision}, as operator {kept.operator} made them;"
-        f" operator {environment.version} knows templates up to {environment.template_revision}"
-        " only, so it leaves the template as it is, and changes of the spec that concern pods wait"
-        f" for a newer operator; {_request(observed, environment)}"
+        f"peers have pod template {record.template_revision}, as operator {record.operator} made"
+        f" them; operator {environment.version} knows templates up to"
+        f" {environment.template_revision} only, so it leaves the template as it is, and changes"
+        f" of the spec that concern pods wait for a newer operator;"
+        f" {_request(observed, environment)}"
     )
 
 

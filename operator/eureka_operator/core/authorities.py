@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from eureka_operator.core import names
-from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.config import RegistryTarget
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.pods import Pod
 
@@ -38,7 +38,9 @@ class Plan(msgspec.Struct, frozen=True):
     remove: tuple[Place, ...] = ()
 
 
-def places(pods: Iterable[Pod], registries: Iterable[Known]) -> dict[Place, Known]:
+def places(
+    pods: Iterable[Pod], registries: Iterable[RegistryTarget]
+) -> dict[Place, RegistryTarget]:
     """Where CAs are needed, and of which registry: by pods that have not ended."""
     by_name = {each.authorities: each for each in registries if each.tls}
     return {
@@ -51,7 +53,7 @@ def places(pods: Iterable[Pod], registries: Iterable[Known]) -> dict[Place, Know
 
 
 def plan(
-    wanted: Mapping[Place, Known], bundles: Mapping[str, str], live: Mapping[Place, Object]
+    wanted: Mapping[Place, RegistryTarget], bundles: Mapping[str, str], live: Mapping[Place, Object]
 ) -> Plan:
     """What makes it so.
 
@@ -72,7 +74,7 @@ def plan(
     )
 
 
-def config_map(namespace: str, registry: Known, bundle: str) -> Object:
+def config_map(namespace: str, registry: RegistryTarget, bundle: str) -> Object:
     """The ConfigMap of a registry in a namespace."""
     return {
         "apiVersion": CONFIG_MAP.api_version,

@@ -54,7 +54,7 @@ class Leaf(NamedTuple):
     not_after: datetime
 
 
-class Held(NamedTuple):
+class SecretContent(NamedTuple):
     """What a Secret holds that can be used.
 
     `authorities` are newest first; `signs`: the key of the newest is there. `faults` say in words
@@ -92,7 +92,7 @@ class Publication:
         """Take over which CAs are published now."""
         self._since_s = {each: self._since_s.get(each, now_s) for each in fingerprints}
 
-    def trusted(self, now_s: float) -> frozenset[str]:
+    def trusted_fingerprints(self, now_s: float) -> frozenset[str]:
         """Those that everybody has had the time to take notice of."""
         return frozenset(
             each for each, since_s in self._since_s.items() if since_s + self._settle_s <= now_s
@@ -106,7 +106,7 @@ def service_names(service: str, namespace: str, domain: str) -> tuple[str, ...]:
 
 
 def plan(
-    held: Held | None,
+    content: SecretContent | None,
     published: Sequence[Authority],
     trusted: Collection[str],
     names: Sequence[str],
@@ -118,9 +118,9 @@ def plan(
     signed is still served. `trusted` are fingerprints of those that everybody has had the time to
     take notice of.
     """
-    there = held or Held()
-    new_authority = _why_authority(held, now)
-    others = _others(there, published, now, replaced=new_authority is not None)
+    there = content or SecretContent()
+    new_authority = _why_authority(content, now)
+    others = _former_authorities(there, published, now, is_replaced=new_authority is not None)
     signer = None if new_authority else there.authorities[0].fingerprint
     if why := "; ".join(_faults(there, {signer, *others}, names, now)):
         return Plan(new_authority, why, others)
@@ -130,12 +130,12 @@ def plan(
     return Plan(new_authority, why_renewed, others)
 
 
-def missing_names(found: Collection[str], wanted: Iterable[str]) -> list[str]:
-    """The names that a certificate of the names `found` is not valid for.
+def missing_names(names: Collection[str], wanted: Iterable[str]) -> list[str]:
+    """Those of the names `wanted` for which a certificate of the names `names` is not valid.
 
     `*` stands for the first label of a name, whole, as clients see it (RFC 6125, 6.4.3).
     """
-    there = {each.lower() for each in found}
+    there = {each.lower() for each in names}
     return [
         each
         for each in wanted
@@ -148,14 +148,14 @@ def renewal(not_before: datetime, not_after: datetime) -> datetime:
     return not_before + (not_after - not_before) * 2 / 3
 
 
-def _why_authority(held: Held | None, now: datetime) -> str | None:
-    if held is None:
+def _why_authority(content: SecretContent | None, now: datetime) -> str | None:
+    if content is None:
         return "there is no Secret"
-    if not held.authorities:
-        return "; ".join(held.faults) or "the Secret holds no CA"
-    newest = held.authorities[0]
-    if not held.signs:
-        return "the CA's key is not there: " + ("; ".join(held.faults) or "ca.key is empty")
+    if not content.authorities:
+        return "; ".join(content.faults) or "the Secret holds no CA"
+    newest = content.authorities[0]
+    if not content.signs:
+        return "the CA's key is not there: " + ("; ".join(content.faults) or "ca.key is empty")
     if not newest.not_before <= now < newest.not_after:
         return f"the CA holds from {newest.not_before:%Y-%m-%d} to {newest.not_after:%Y-%m-%d} only"
     if now >= renewal(newest.not_before, newest.not_after):
@@ -163,15 +163,15 @@ def _why_authority(held: Held | None, now: datetime) -> str | None:
     return None
 
 
-def _others(
-    held: Held, published: Sequence[Authority], now: datetime, *, replaced: bool
+def _former_authorities(
+    content: SecretContent, published: Sequence[Authority], now: datetime, *, is_replaced: bool
 ) -> tuple[str, ...]:
     """Those that stay behind the first: the one before it, and the one that signed the leaf."""
-    former = held.authorities if replaced else held.authorities[1:]
-    if replaced:
+    former = content.authorities if is_replaced else content.authorities[1:]
+    if is_replaced:
         former += tuple(each for each in published if each not in former)
     alive = [each.fingerprint for each in former if each.not_before <= now < each.not_after]
-    signer = held.leaf.issuer if held.leaf else None
+    signer = content.leaf.issuer if content.leaf else None
     return tuple(each for index, each in enumerate(alive) if index == 0 or each == signer)
 
 
@@ -186,12 +186,12 @@ def _why_renewed(leaf: Leaf | None, signer: str | None, now: datetime) -> str | 
 
 
 def _faults(
-    held: Held, bundle: Collection[str | None], names: Sequence[str], now: datetime
+    content: SecretContent, bundle: Collection[str | None], names: Sequence[str], now: datetime
 ) -> Iterator[str]:
     """Yield what keeps the leaf from being served and trusted; then it is made at once."""
-    leaf = held.leaf
+    leaf = content.leaf
     if leaf is None:
-        yield "; ".join(held.faults) or "there is none"
+        yield "; ".join(content.faults) or "there is none"
         return
     if leaf.issuer is None or leaf.issuer not in bundle:
         yield "no CA of the bundle signed it"

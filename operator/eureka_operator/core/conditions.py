@@ -32,7 +32,7 @@ class Failure(msgspec.Struct, frozen=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the conditions are made of.
 
-    `changing` says in words what is under way, `waiting` what a peer that is not ready waits for,
+    `changes` says in words what is under way, `waiting` what a peer that is not ready waits for,
     `update_failure` why a change of the pods failed, and `taken_back` that it was undone.
     `newer_defaults` and `unknown_template` are `Adoption.available` and `.unknown`.
     """
@@ -42,7 +42,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool
     skip_convergence: bool
     failures: tuple[Failure, ...]
-    changing: tuple[tuple[str, str], ...]
+    changes: tuple[tuple[str, str], ...]
     waiting: tuple[str, ...]
     convergence: Convergence
     operator_namespace: str
@@ -79,15 +79,15 @@ def conditions(facts: Facts) -> list[Condition]:
 def ready(facts: Facts) -> Condition:
     """Whether everything is as the object asks for, and all peers agree."""
     if facts.failures:
-        return _failed("Ready", FALSE, facts)
-    if facts.update_failure or facts.changing:
-        say = _update_failed if facts.update_failure else _under_way
+        return _failure_condition("Ready", FALSE, facts)
+    if facts.update_failure or facts.changes:
+        say = _failed_update_condition if facts.update_failure else _change_condition
         return say("Ready", FALSE, facts)
     if facts.wanted == 0:
         return Condition("Ready", TRUE, "Hibernated", "no peer is wanted: spec.replicas is 0")
     if facts.ready < facts.wanted:
         said = [f"{facts.ready} of {facts.wanted} peers are ready", *facts.waiting]
-        return Condition("Ready", FALSE, "PeersNotReady", _joined(said))
+        return Condition("Ready", FALSE, "PeersNotReady", _join(said))
     agreement, config = peers_converged(facts), config_synced(facts)
     for each in () if facts.skip_convergence else (agreement, config):
         if each.status != TRUE:
@@ -105,7 +105,7 @@ def available(facts: Facts) -> Condition:
     if facts.wanted == 0:
         return Condition("Available", FALSE, "Hibernated", "no peer is wanted: spec.replicas is 0")
     said = ["no peer is ready", *facts.waiting]
-    return Condition("Available", FALSE, "NoPeerReady", _joined(said))
+    return Condition("Available", FALSE, "NoPeerReady", _join(said))
 
 
 def peers_converged(facts: Facts) -> Condition:
@@ -114,7 +114,7 @@ def peers_converged(facts: Facts) -> Condition:
     if not seen.ready:
         return _without_peers("PeersConverged", FALSE, facts)
     if seen.differences:
-        return Condition("PeersConverged", FALSE, "PeersDiffer", _joined(seen.differences))
+        return Condition("PeersConverged", FALSE, "PeersDiffer", _join(seen.differences))
     if seen.unreachable:
         return Condition("PeersConverged", UNKNOWN, "Unreachable", _unreachable(facts))
     said = f"{_count(seen.ready)} ready, and what they hold is equal"
@@ -127,7 +127,7 @@ def config_synced(facts: Facts) -> Condition:
     if not seen.ready:
         return _without_peers("ConfigSynced", UNKNOWN, facts)
     if seen.behind:
-        return Condition("ConfigSynced", FALSE, "PeerBehind", _joined(seen.behind))
+        return Condition("ConfigSynced", FALSE, "PeerBehind", _join(seen.behind))
     if seen.unreachable:
         return Condition("ConfigSynced", UNKNOWN, "Unreachable", _unreachable(facts))
     said = "all ready peers have the wanted configuration"
@@ -136,9 +136,9 @@ def config_synced(facts: Facts) -> Condition:
 
 def progressing(facts: Facts) -> Condition:
     """Whether something is being made, scaled, rolled or reloaded."""
-    if not facts.changing:
+    if not facts.changes:
         return Condition("Progressing", FALSE, "Stable", "nothing is under way")
-    return _under_way("Progressing", TRUE, facts)
+    return _change_condition("Progressing", TRUE, facts)
 
 
 def degraded(facts: Facts) -> Condition:
@@ -147,13 +147,13 @@ def degraded(facts: Facts) -> Condition:
         said = f"{facts.ready} of {facts.wanted} peers are ready"
         return Condition("Degraded", FALSE, "AsExpected", said)
     said_all = [f"{facts.ready} of {facts.wanted} peers are ready", *facts.waiting]
-    return Condition("Degraded", TRUE, "PeersNotReady", _joined(said_all))
+    return Condition("Degraded", TRUE, "PeersNotReady", _join(said_all))
 
 
 def reconciled(facts: Facts) -> Condition:
     """Whether the last pass over this generation did all it had to."""
     if facts.failures:
-        return _failed("Reconciled", FALSE, facts)
+        return _failure_condition("Reconciled", FALSE, facts)
     if facts.paused:
         said = "spec.paused or the annotation eurekube.io/paused is set: nothing is changed"
         return Condition("Reconciled", UNKNOWN, "Paused", said)
@@ -168,9 +168,9 @@ def _exceptional(facts: Facts) -> list[Condition]:
         found.append(Condition("Paused", TRUE, "Paused", said))
     now = ready(facts)
     if facts.failures:
-        found.append(_failed("Stalled", TRUE, facts))
+        found.append(_failure_condition("Stalled", TRUE, facts))
     elif facts.update_failure:
-        found.append(_update_failed("Stalled", TRUE, facts))
+        found.append(_failed_update_condition("Stalled", TRUE, facts))
     elif now.status != TRUE and not facts.paused:
         found.append(Condition("Reconciling", TRUE, now.reason, now.message))
     if facts.newer_defaults:
@@ -180,18 +180,18 @@ def _exceptional(facts: Facts) -> list[Condition]:
     return found
 
 
-def _failed(kind: str, status: str, facts: Facts) -> Condition:
+def _failure_condition(kind: str, status: str, facts: Facts) -> Condition:
     """What was refused: the first reason, and all messages."""
-    said = _joined([failure.message for failure in facts.failures])
+    said = _join([failure.message for failure in facts.failures])
     return Condition(kind, status, facts.failures[0].reason, said)
 
 
-def _under_way(kind: str, status: str, facts: Facts) -> Condition:
-    said = _joined([said for _, said in facts.changing])
-    return Condition(kind, status, facts.changing[0][0], said)
+def _change_condition(kind: str, status: str, facts: Facts) -> Condition:
+    said = _join([said for _, said in facts.changes])
+    return Condition(kind, status, facts.changes[0][0], said)
 
 
-def _update_failed(kind: str, status: str, facts: Facts) -> Condition:
+def _failed_update_condition(kind: str, status: str, facts: Facts) -> Condition:
     """What became of an update that failed."""
     if facts.taken_back:
         said = (
@@ -212,7 +212,7 @@ def _without_peers(kind: str, status: str, facts: Facts) -> Condition:
 def _unreachable(facts: Facts) -> str:
     """Why the operator does not hear of peers; all silent while ready: they are kept from it."""
     seen = facts.convergence
-    said = _joined(seen.unreachable)
+    said = _join(seen.unreachable)
     if len(seen.unreachable) < seen.ready:
         return said
     where = f" (namespace {facts.operator_namespace})" if facts.operator_namespace else ""
@@ -227,13 +227,13 @@ def _count(peers: int) -> str:
     return f"{peers} peer is" if peers == 1 else f"{peers} peers are"
 
 
-def _joined(sentences: Sequence[str]) -> str:
+def _join(sentences: Sequence[str]) -> str:
     rest = len(sentences) - _NAMED
     return "; ".join([*sentences[:_NAMED], *([f"and {rest} more"] if rest > 0 else [])])
 
 
 def with_times(
-    found: Sequence[Condition], before: Sequence[dict[str, Any]], generation: int, now: str
+    conditions: Sequence[Condition], before: Sequence[dict[str, Any]], generation: int, now: str
 ) -> list[dict[str, Any]]:
     """Conditions as the object has them: the time of a status that did not change stays."""
     times = {each["type"]: (each["status"], each["lastTransitionTime"]) for each in before}
@@ -246,7 +246,7 @@ def with_times(
             "reason": each.reason,
             "message": each.message,
         }
-        for each in found
+        for each in conditions
     ]
 
 

@@ -70,13 +70,13 @@ def convergence(
 def _differences(
     observed: Observed,
     generation: int,
-    heard: tuple[str, Report],
+    reports: tuple[str, Report],
     ready: Sequence[Seat],
     domain: str,
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield whom a difference is about, and the sentence."""
     cluster = observed.cluster
-    name, report = heard
+    name, report = reports
     if report.generation != generation:
         yield (name,), f"{name} has peer list {report.generation}, not {generation} yet"
         return

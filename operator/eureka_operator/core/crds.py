@@ -110,12 +110,12 @@ def missing_fields(crd: Object, kind: Kind) -> tuple[str, ...]:
     return tuple(sorted(path for path in missing if not missing.intersection(_groups(path))))
 
 
-def warning(crd: str, missing: Iterable[str]) -> str:
+def warning(crd: str, missing_fields: Iterable[str]) -> str:
     """What people are told of missing fields."""
     return (
         f"the CustomResourceDefinition {crd} is older than this operator: it lacks"
-        f" {', '.join(missing)}; what is set there is lost without a word, and the rest works."
-        " To have them: kubectl apply --server-side -f crds/, of the operator's release"
+        f" {', '.join(missing_fields)}; what is set there is lost without a word, and the rest"
+        " works. To have them: kubectl apply --server-side -f crds/, of the operator's release"
     )
 
 
@@ -127,17 +127,17 @@ def undeclared_fields(message: str) -> frozenset[str]:
     return frozenset(_ITEM.sub("[]", path)[1:] for path in _UNDECLARED.findall(message))
 
 
-def without_fields(node: Any, left_out: frozenset[str], path: str = "") -> Any:  # noqa: ANN401 - JSON
+def without_fields(node: Any, fields: frozenset[str], path: str = "") -> Any:  # noqa: ANN401 - JSON
     """A document without some of its fields."""
     if isinstance(node, list):
-        return [without_fields(item, left_out, f"{path}[]") for item in node]
+        return [without_fields(item, fields, f"{path}[]") for item in node]
     if not isinstance(node, dict):
         return node
     found = {key: (value, f"{path}.{key}".removeprefix(".")) for key, value in node.items()}
     return {
-        key: without_fields(value, left_out, here)
+        key: without_fields(value, fields, here)
         for key, (value, here) in found.items()
-        if here not in left_out
+        if here not in fields
     }
 
 

@@ -82,7 +82,7 @@ def _document(value: object) -> Object | None:
     return found if isinstance(found, dict) else None
 
 
-def removed(live: Object, desired: Object) -> Iterator[Difference]:
+def removed_keys(live: Object, desired: Object) -> Iterator[Difference]:
     """Yield keys of the ConfigMap's documents that are there now and will not be any more."""
     for file, text in desired.get("data", {}).items():
         old, new = _document(live.get("data", {}).get(file)), _document(text)

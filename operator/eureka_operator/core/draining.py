@@ -33,20 +33,20 @@ class Scale(msgspec.Struct, frozen=True):
     zone: str
     name: str
     now: int
-    wanted: int
+    target: int
     waits_for: tuple[str, ...] = ()
 
 
 def scales(
     observed: Observed,
-    taken: Sequence[Seat],
+    seats: Sequence[Seat],
     domain: str,
-    edited: frozenset[str],
-    judged: str = "",
+    edited_sets: frozenset[str],
+    judged_pod: str = "",
 ) -> list[Scale]:
-    """The replicas of each StatefulSet; `edited`: those whose replicas somebody else changed.
+    """The replicas of each StatefulSet; `edited_sets`: those whose replicas somebody else changed.
 
-    `judged` is the peer whose new template is being judged: scaling waits for it.
+    `judged_pod` is the peer whose new template is being judged: scaling waits for it.
     """
     cluster = observed.cluster
     wanted = replicas(cluster)
@@ -56,15 +56,15 @@ def scales(
     for zone in [*wanted, *sorted(former)]:
         name, goal = names.stateful_set(cluster.name, zone), wanted.get(zone, 0)
         current = _current(live.get(name), goal)
-        if judged and goal != current and name not in edited:
-            waits = (f"the new template of {judged} is being judged",)
+        if judged_pod and goal != current and name not in edited_sets:
+            waits = (f"the new template of {judged_pod} is being judged",)
             found.append(Scale(zone, name, current, goal, waits))
             continue
-        if goal >= current or name in edited:
+        if goal >= current or name in edited_sets:
             found.append(Scale(zone, name, goal, goal))
             continue
-        leaving = [seat for seat in taken if seat.zone == zone and not seat.wanted]
-        reasons = [_why_not_drained(observed, seat, taken, domain) for seat in leaving]
+        leaving = [seat for seat in seats if seat.zone == zone and not seat.wanted]
+        reasons = [_why_not_drained(observed, seat, seats, domain) for seat in leaving]
         waits_for = tuple(reason for reason in reasons if reason)
         found.append(Scale(zone, name, current if waits_for else goal, goal, waits_for))
     return found
@@ -75,22 +75,22 @@ def _current(body: Object | None, wanted: int) -> int:
 
 
 def _why_not_drained(
-    observed: Observed, leaving: Seat, taken: Sequence[Seat], domain: str
+    observed: Observed, leaving_seat: Seat, seats: Sequence[Seat], domain: str
 ) -> str | None:
     """Why a peer may not go yet, in words; `None` if it may."""
     cluster = observed.cluster
-    name = alias(cluster, leaving.number)
-    pod = observed.pods.get(leaving.pod)
+    name = alias(cluster, leaving_seat.number)
+    pod = observed.pods.get(leaving_seat.pod)
     if pod is None or pod.deleting or not pod.ready or _is_overdue(observed, name):
         return None
     survivors = [
         seat
-        for seat in taken
+        for seat in seats
         if seat.wanted and (other := observed.pods.get(seat.pod)) is not None and other.ready
     ]
     if not survivors:
         return None
-    report = observed.report(leaving.pod)
+    report = observed.report(leaving_seat.pod)
     if report is None:
         return f"{name} does not answer"
     return next(
@@ -98,7 +98,7 @@ def _why_not_drained(
             f"{name}: {reason}"
             for seat in survivors
             if (
-                reason := _undelivered(
+                reason := _undelivered_changes(
                     report, alias(cluster, seat.number), peer_url(observed, seat.number, domain)
                 )
             )
@@ -107,7 +107,7 @@ def _why_not_drained(
     )
 
 
-def _undelivered(report: Report, name: str, url: str) -> str | None:
+def _undelivered_changes(report: Report, name: str, url: str) -> str | None:
     view = next((each for each in report.peers if each.url == url), None)
     if view is None or not view.available:
         return f"cannot reach {name}"

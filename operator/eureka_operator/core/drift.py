@@ -49,7 +49,9 @@ def drift(desired: Object, live: Object) -> list[Drift]:
     )
     found: dict[str, Drift] = {}
     # One that was just made has no applier yet: its fields are still the creator's.
-    for path in _missing(_owned_part(desired), own.get("Apply") or own.get("Update") or {}, ()):
+    for path in _missing_paths(
+        _owned_part(desired), own.get("Apply") or own.get("Update") or {}, ()
+    ):
         field = _readable(path)
         owner = _owner(path, others)
         found.setdefault(field, Drift(field, owner or _last_writer(others), taken=bool(owner)))
@@ -60,10 +62,10 @@ def surplus(desired: Object, live: Object) -> list[str]:
     """Fields that the operator has on record for `live` and does not want any more."""
     records = live["metadata"].get("managedFields", [])
     own: Mapping[str, Any] = next((r["fieldsV1"] for r in records if _is_own(r)), {})
-    return [_readable(path) for path in _unwanted(_owned_part(desired), own, ())]
+    return [_readable(path) for path in _surplus_paths(_owned_part(desired), own, ())]
 
 
-def _unwanted(wanted: object, record: Mapping[str, Any], path: Path) -> Iterator[Path]:
+def _surplus_paths(wanted: object, record: Mapping[str, Any], path: Path) -> Iterator[Path]:
     """Yield the paths of a record that a wanted value does not have."""
     if isinstance(wanted, dict):
         steps = {f"f:{key}": value for key, value in wanted.items()}
@@ -75,7 +77,7 @@ def _unwanted(wanted: object, record: Mapping[str, Any], path: Path) -> Iterator
         if step != "." and step not in steps:
             yield (*path, step)
         elif step != ".":
-            yield from _unwanted(steps[step], part, (*path, step))
+            yield from _surplus_paths(steps[step], part, (*path, step))
 
 
 def _owned_part(desired: Object) -> Object:
@@ -90,7 +92,7 @@ def _is_own(record: Mapping[str, Any]) -> bool:
     return record.get("manager") == names.MANAGER and not record.get("subresource")
 
 
-def _missing(wanted: object, record: Mapping[str, Any], path: Path) -> Iterator[Path]:
+def _missing_paths(wanted: object, record: Mapping[str, Any], path: Path) -> Iterator[Path]:
     """Yield the paths, as the record writes them, of wanted values that the record lacks."""
     if isinstance(wanted, dict):
         steps = ((f"f:{key}", value) for key, value in wanted.items())
@@ -103,7 +105,7 @@ def _missing(wanted: object, record: Mapping[str, Any], path: Path) -> Iterator[
         if part is None:
             yield (*path, step)
         elif part:  # an empty record: the value is owned as a whole
-            yield from _missing(value, part, (*path, step))
+            yield from _missing_paths(value, part, (*path, step))
 
 
 def _step(item: object, record: Mapping[str, Any]) -> str:
@@ -113,7 +115,7 @@ def _step(item: object, record: Mapping[str, Any]) -> str:
     for step in record:
         if step.startswith("k:") and _has(item, json.loads(step[2:])):
             return step
-    return f"k:{json.dumps(_shown(item))}"
+    return f"k:{json.dumps(_short_name(item))}"
 
 
 def _has(item: Mapping[str, object], keys: Mapping[str, object]) -> bool:
@@ -122,7 +124,7 @@ def _has(item: Mapping[str, object], keys: Mapping[str, object]) -> bool:
     return bool(known) and all(item[key] == value for key, value in known.items())
 
 
-def _shown(item: Mapping[str, object]) -> Mapping[str, object]:
+def _short_name(item: Mapping[str, object]) -> Mapping[str, object]:
     """A short name of an item that is gone from the record."""
     for key in ("name", "uid", "mountPath", "containerPort", "port", "topologyKey"):
         if key in item:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from eureka_operator.api.spec import RemoteRegion
 from eureka_operator.core.conditions import FALSE, TRUE, UNKNOWN, Condition
 from eureka_operator.core.observed import Observed, Report
-from eureka_operator.core.references import named_by
+from eureka_operator.core.references import remote_cluster
 
 EXTRA_PEERS: Final = "ExtraPeersAvailable"
 REMOTE_REGIONS: Final = "RemoteRegionsAvailable"
@@ -42,29 +42,31 @@ def _extra_peers(observed: Observed) -> Iterator[Condition]:
     if not urls:
         return
     reports = observed.ready_reports
-    missed = [said for url in urls for said in _missed(url, reports)]
+    missed = [said for url in urls for said in _unreachable_url(url, reports)]
     if not reports:
         yield _without_peers(EXTRA_PEERS)
     elif missed:
         yield Condition(EXTRA_PEERS, FALSE, _NOT_REACHED, "; ".join(missed))
     else:
-        listed = ", ".join(map(_shown, urls))
+        listed = ", ".join(map(_display_url, urls))
         said = f"changes at the {len(reports)} peers that are ready reach {listed}"
         yield Condition(EXTRA_PEERS, TRUE, _REACHED, said)
 
 
-def _missed(url: str, reports: Sequence[Report]) -> Iterator[str]:
+def _unreachable_url(url: str, reports: Sequence[Report]) -> Iterator[str]:
     """Yield a sentence if there are peers whose changes do not reach a URL."""
     found = []
     for report in reports:
-        view = next((each for each in report.peers if _shown(each.url) == _shown(url)), None)
+        view = next(
+            (each for each in report.peers if _display_url(each.url) == _display_url(url)), None
+        )
         if view is None:
             found.append((report.name, "not in its peer list yet"))
         elif not view.available:
             found.append((report.name, view.why or "no reason given"))
     if found:
         names, reasons = zip(*found, strict=True)
-        yield f"changes at {', '.join(names)} do not reach {_shown(url)}: {reasons[0]}"
+        yield f"changes at {', '.join(names)} do not reach {_display_url(url)}: {reasons[0]}"
 
 
 def _remote_regions(observed: Observed) -> Iterator[Condition]:
@@ -74,7 +76,7 @@ def _remote_regions(observed: Observed) -> Iterator[Condition]:
         return
     absent = [said for region in regions for said in _absent(observed, region)]
     reports = observed.ready_reports
-    missed = [said for region in regions for said in _unfetched(observed, region, reports)]
+    missed = [said for region in regions for said in _unreachable_region(observed, region, reports)]
     if absent:
         yield Condition(REMOTE_REGIONS, FALSE, _NOT_FOUND, "; ".join([*absent, *missed]))
     elif not reports:
@@ -89,7 +91,7 @@ def _remote_regions(observed: Observed) -> Iterator[Condition]:
 
 def _absent(observed: Observed, region: RemoteRegion) -> Iterator[str]:
     """Yield a sentence if a region is an EurekaCluster that is not there."""
-    place = named_by(observed.cluster, region)
+    place = remote_cluster(observed.cluster, region)
     if place is not None and place not in observed.references:
         yield (
             f"region {region.name}: no EurekaCluster {'/'.join(place)} is there that the operator"
@@ -97,11 +99,11 @@ def _absent(observed: Observed, region: RemoteRegion) -> Iterator[str]:
         )
 
 
-def _unfetched(
+def _unreachable_region(
     observed: Observed, region: RemoteRegion, reports: Sequence[Report]
 ) -> Iterator[str]:
     """Yield a sentence if there are peers that cannot fetch from a region whose URL is known."""
-    place = named_by(observed.cluster, region)
+    place = remote_cluster(observed.cluster, region)
     if place is not None and place not in observed.references:
         return
     found = []
@@ -122,7 +124,7 @@ def _without_peers(kind: str) -> Condition:
     return Condition(kind, UNKNOWN, "NoPeerReady", "no peer is ready and answers")
 
 
-def _shown(url: str) -> str:
+def _display_url(url: str) -> str:
     """A URL without user and password, in the spelling by which peers compare it."""
     parts = urlsplit(url.strip())
     place = parts.netloc.rpartition("@")[2].lower()

@@ -116,9 +116,9 @@ def read_one(body: bytes) -> Instance | None:
 
 
 def _instance(item: _Item) -> Instance | None:
-    pod_uid = _matching(_UID, item.metadata.get(POD_UID))
-    pod = _matching(_NAME, item.metadata.get(POD_NAME))
-    namespace = _matching(_LABEL, item.metadata.get(NAMESPACE))
+    pod_uid = _matching_text(_UID, item.metadata.get(POD_UID))
+    pod = _matching_text(_NAME, item.metadata.get(POD_NAME))
+    namespace = _matching_text(_LABEL, item.metadata.get(NAMESPACE))
     if not (pod_uid and pod and namespace):
         return None
     return Instance(
@@ -127,12 +127,12 @@ def _instance(item: _Item) -> Instance | None:
         pod_uid=pod_uid,
         pod=pod,
         namespace=namespace,
-        cluster_uid=_matching(_UID, item.metadata.get(CLUSTER_UID)),
+        cluster_uid=_matching_text(_UID, item.metadata.get(CLUSTER_UID)),
         status=item.status,
         overridden=item.overridden_status,
     )
 
 
-def _matching(pattern: re.Pattern[str], value: object) -> str:
+def _matching_text(pattern: re.Pattern[str], value: object) -> str:
     """The value if it is a text of that form, else an empty one."""
     return value if isinstance(value, str) and pattern.fullmatch(value) else ""

@@ -35,7 +35,7 @@ _ROLLED_OUT: Final = frozenset({"DaemonSet", "Deployment", "StatefulSet"})
 _NOT_EVICTED: Final = frozenset({"", "Job"})
 
 
-class Missed(msgspec.Struct, frozen=True, kw_only=True):
+class UninjectedPod(msgspec.Struct, frozen=True, kw_only=True):
     """A pod without its sidecar.
 
     `owner_kind` and `owner_name` are what people restart: the Deployment of a ReplicaSet's pod.
@@ -68,57 +68,61 @@ class Missed(msgspec.Struct, frozen=True, kw_only=True):
         return f"kubectl -n {namespace} delete pod {name}"
 
 
-def missed_pods(pods: Iterable[Object], namespace: Object, wanted: Wanted) -> list[Missed]:
+def uninjected_pods(
+    pods: Iterable[Object], namespace: Object, wanted: Wanted
+) -> list[UninjectedPod]:
     """Those pods of a namespace that should have a sidecar, run, and have none."""
     return [
-        _missed(pod)
+        _uninjected_pod(pod)
         for pod in pods
         if not _has_sidecar(pod) and not _is_ending(pod) and wanted(pod, namespace)
     ]
 
 
 def evictions(
-    found: Iterable[Missed], injected: Iterable[Pod], evicted: Mapping[str, datetime]
-) -> list[Missed]:
+    pods: Iterable[UninjectedPod],
+    injected_pods: Iterable[Pod],
+    last_evictions: Mapping[str, datetime],
+) -> list[UninjectedPod]:
     """Which of these pods may be evicted now: of each owner at most one, the oldest.
 
     Args:
-        found: all pods without their sidecar.
-        injected: all pods that have one.
-        evicted: by uid of the owner, when a pod of it was last evicted.
+        pods: all pods without their sidecar.
+        injected_pods: all pods that have one.
+        last_evictions: by uid of the owner, when a pod of it was last evicted.
     """
     siblings: dict[str, list[Pod]] = defaultdict(list)
-    for pod in injected:
+    for pod in injected_pods:
         siblings[pod.owner].append(pod)
     newest = _newest(pod for each in siblings.values() for pod in each)
-    without: dict[str, list[Missed]] = defaultdict(list)
-    for each in found:
+    without: dict[str, list[UninjectedPod]] = defaultdict(list)
+    for each in pods:
         if each.owner_kind not in _NOT_EVICTED:
             without[each.pod.owner].append(each)
     chosen = []
     for owner, group in sorted(without.items()):
         others = siblings[owner]
-        first = min(group, key=lambda each: (_made(each.pod), each.pod.name))
-        is_proved = newest > _made(first.pod)
-        if owner in evicted:
-            is_proved = is_proved and _newest(others) >= int(evicted[owner].timestamp())
+        first = min(group, key=lambda each: (_creation_s(each.pod), each.pod.name))
+        is_proved = newest > _creation_s(first.pod)
+        if owner in last_evictions:
+            is_proved = is_proved and _newest(others) >= int(last_evictions[owner].timestamp())
         if is_proved and all(pod.ready and not pod.deleting for pod in _all(group, others)):
             chosen.append(first)
     return chosen
 
 
-def eviction(missed: Missed) -> Object:
+def eviction(uninjected: UninjectedPod) -> Object:
     """What asks for a pod's eviction; meant for that one pod, not for another of its name."""
-    metadata = {"namespace": missed.pod.namespace, "name": missed.pod.name}
+    metadata = {"namespace": uninjected.pod.namespace, "name": uninjected.pod.name}
     return {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
         "metadata": metadata,
-        "deleteOptions": {"preconditions": {"uid": missed.pod.uid}},
+        "deleteOptions": {"preconditions": {"uid": uninjected.pod.uid}},
     }
 
 
-def _missed(document: Object) -> Missed:
+def _uninjected_pod(document: Object) -> UninjectedPod:
     metadata = document["metadata"]
     owners: list[dict[str, Any]] = metadata.get("ownerReferences") or []
     owner = next((each for each in owners if each.get("controller")), {})
@@ -126,7 +130,7 @@ def _missed(document: Object) -> Missed:
     digest = (metadata.get("labels") or {}).get(_HASH_LABEL, "")
     if kind == "ReplicaSet" and digest and name.endswith(f"-{digest}"):
         kind, name = "Deployment", name.removesuffix(f"-{digest}")
-    return Missed(pod=read_pod(document), owner_kind=kind, owner_name=name)
+    return UninjectedPod(pod=read_pod(document), owner_kind=kind, owner_name=name)
 
 
 def _has_sidecar(document: Object) -> bool:
@@ -142,13 +146,13 @@ def _is_ending(document: Object) -> bool:
     return pod.deleting or pod.finished
 
 
-def _all(group: Iterable[Missed], others: Iterable[Pod]) -> list[Pod]:
+def _all(group: Iterable[UninjectedPod], others: Iterable[Pod]) -> list[Pod]:
     return [*(each.pod for each in group), *others]
 
 
-def _made(pod: Pod) -> float:
+def _creation_s(pod: Pod) -> float:
     return pod.created.timestamp() if pod.created else 0.0
 
 
 def _newest(pods: Iterable[Pod]) -> float:
-    return max((_made(pod) for pod in pods), default=0.0)
+    return max((_creation_s(pod) for pod in pods), default=0.0)

@@ -35,10 +35,10 @@ def is_lost(observed: Observed, pod: Pod) -> bool:
 def node_sentence(observed: Observed, pod: Pod) -> str:
     """What its node has to do with a pod that is not ready, and what to do; empty: nothing."""
     if not pod.node:
-        return _cordoned(observed)
+        return _cordoned_nodes(observed)
     node = observed.nodes.get(pod.node)
     if is_lost(observed, pod):
-        return _lost(observed, pod, node)
+        return _lost_node(observed, pod, node)
     if not pod.deleting:
         return ""
     cordoned = ", which is cordoned" if node is not None and node.unschedulable else ""
@@ -46,7 +46,7 @@ def node_sentence(observed: Observed, pod: Pod) -> str:
     return f"its pod is being stopped on node {pod.node}{cordoned}{held}"
 
 
-def _cordoned(observed: Observed) -> str:
+def _cordoned_nodes(observed: Observed) -> str:
     """Which nodes take no new pods; people who drain them know why."""
     found = sorted(node.name for node in observed.nodes.values() if node and node.unschedulable)
     if not found:
@@ -56,7 +56,7 @@ def _cordoned(observed: Observed) -> str:
     return f"cordoned: {', '.join(found[:_NAMED])}{more}"
 
 
-def _lost(observed: Observed, pod: Pod, node: Node | None) -> str:
+def _lost_node(observed: Observed, pod: Pod, node: Node | None) -> str:
     if node is None:
         return f"node {pod.node} was deleted; Kubernetes removes its pod within two minutes"
     since = f" since {node.since:%H:%M:%S} UTC" if node.since else ""

@@ -156,10 +156,10 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a plan is made of.
 
     `children` are the cluster's own objects, `foreign` describes labelled objects of others,
-    `reports` are by pod and hold a sentence for a peer that does not answer. `refused_pods` is why
-    the StatefulSet controller could not create pods, empty if it could. `nodes` are those of pods
-    that are not ready, `None`: it is gone; and the cordoned ones while a pod has no node. Nodes
-    that may not be read are missing. `references` are the client URLs of other clusters that
+    `reports` are by pod and hold a sentence for a peer that does not answer. `pod_creation_error`
+    is why the StatefulSet controller could not create pods, empty if it could. `nodes` are those of
+    pods that are not ready, `None`: it is gone; and the cordoned ones while a pod has no node.
+    Nodes that may not be read are missing. `references` are the client URLs of other clusters that
     `remoteRegions[].clusterRef` names, by namespace and name. `templates` are the pod templates of
     earlier revisions, by the names of the ControllerRevisions; empty while no template changes.
     `rolling` names another cluster whose peers are being replaced, empty if it may be done here.
@@ -174,7 +174,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     foreign: Mapping[Ref, str] = {}
     pods: Mapping[str, Pod] = {}
     reports: Mapping[str, Report | str] = {}
-    refused_pods: str = ""
+    pod_creation_error: str = ""
     nodes: Mapping[str, Node | None] = {}
     references: Mapping[tuple[str, str], str] = {}
     templates: Mapping[str, Object] = {}

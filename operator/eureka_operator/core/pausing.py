@@ -25,7 +25,8 @@ Two overrides that the operator did not make are on record as well, or nobody mi
 * One that appears while the pod is paused is the sidecar's, which was quicker, or has registered
   with it. The sidecar lifts it, unless it was down when the annotation was removed (`new_pauses`).
 * One that is on record for a pod that is gone, and that its successor under this name has inherited
-  by registering under the same id: a StatefulSet's pod whose lease nobody removed (`inherited`).
+  by registering under the same id: a StatefulSet's pod whose lease nobody removed
+  (`inherited_override`).
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class _Record(msgspec.Struct, frozen=True):
     overrides: tuple[Override, ...]
 
 
-class Held(NamedTuple):
+class RegistryInstance(NamedTuple):
     """An instance, and the EurekaCluster whose registry holds it."""
 
     cluster: ClusterName
@@ -95,7 +96,7 @@ class Held(NamedTuple):
 class Lift(NamedTuple):
     """An override that is to be lifted, and the status that the instance has from then on."""
 
-    held: Held
+    instance: RegistryInstance
     status: str
 
 
@@ -106,30 +107,30 @@ class Changes(NamedTuple):
     """
 
     record: str | None
-    overrides: tuple[Held, ...]
+    overrides: tuple[RegistryInstance, ...]
     lifts: tuple[Lift, ...]
 
 
 def changes(
     pod: Pod,
-    held: Iterable[Held],
-    read: frozenset[ClusterName],
-    claimed: Iterable[Override] = (),
+    instances: Iterable[RegistryInstance],
+    readable: frozenset[ClusterName],
+    claims: Iterable[Override] = (),
 ) -> Changes:
     """What makes registries show a pod as its annotation wishes.
 
     Args:
         pod: the pod.
-        held: its instances, by uid, in all registries.
-        read: EurekaClusters whose registries were read; what is recorded of others stays.
-        claimed: overrides that are to be on record, too (`new_pauses`, `inherited`).
+        instances: its instances, by uid, in all registries.
+        readable: EurekaClusters whose registries were read; what is recorded of others stays.
+        claims: overrides that are to be on record, too (`new_pauses`, `inherited_override`).
     """
-    found = {each.key: each for each in held}
+    found = {each.key: each for each in instances}
     recorded = {each.key: each for each in recorded_overrides(pod)}
     kept = {
         key: each
-        for key, each in {**{each.key: each for each in claimed}, **recorded}.items()
-        if pod.paused or each.cluster not in read or _is_lifted_next(found.get(key))
+        for key, each in {**{each.key: each for each in claims}, **recorded}.items()
+        if pod.paused or each.cluster not in readable or _is_lifted_next(found.get(key))
     }
     overrides = [each for each in found.values() if pod.paused and _may_be_paused(each.instance)]
     for each in overrides:
@@ -140,36 +141,38 @@ def changes(
         for key, each in kept.items()
         if not pod.paused and key in found
     ]
-    record = _encoded(pod.uid, kept)
-    unchanged = record == _encoded(pod.uid, recorded) and bool(record) == bool(
+    record = _annotation_value(pod.uid, kept)
+    unchanged = record == _annotation_value(pod.uid, recorded) and bool(record) == bool(
         pod.paused_by_operator
     )
     return Changes(None if unchanged else record, tuple(overrides), tuple(lifts))
 
 
 def new_pauses(
-    held: Iterable[Held], before: Iterable[Held], read_before: frozenset[ClusterName]
+    instances: Iterable[RegistryInstance],
+    before: Iterable[RegistryInstance],
+    readable: frozenset[ClusterName],
 ) -> list[Override]:
     """The overrides of a paused pod that were not there when its registries were read last.
 
     Args:
-        held: its instances, by uid, in all registries.
+        instances: its instances, by uid, in all registries.
         before: the same when they were read last.
-        read_before: EurekaClusters whose registries were read then.
+        readable: EurekaClusters whose registries were read then.
     """
     earlier = {each.key: each.instance for each in before}
     return [
         _override(each, earlier.get(each.key, each.instance))
-        for each in held
+        for each in instances
         if _is_out_of_service(each)
-        and each.cluster in read_before
+        and each.cluster in readable
         and (each.key not in earlier or earlier[each.key].overridden == UNKNOWN)
     ]
 
 
-def inherited(held: Held) -> Override:
+def inherited_override(instance: RegistryInstance) -> Override:
     """The override of a pod that is gone, as that of the one which has its lease now."""
-    return _override(held, held.instance)
+    return _override(instance, instance.instance)
 
 
 def is_concerned(pod: Pod) -> bool:
@@ -177,21 +180,21 @@ def is_concerned(pod: Pod) -> bool:
     return pod.paused or bool(pod.paused_by_operator)
 
 
-def paused_event(held: Held) -> Event:
+def pause_event(instance: RegistryInstance) -> Event:
     """What is said of an override, with the pod."""
-    where = f"{held.instance} is OUT_OF_SERVICE in EurekaCluster {held.cluster}"
+    where = f"{instance.instance} is OUT_OF_SERVICE in EurekaCluster {instance.cluster}"
     said = f"{where}: the pod has the annotation {PAUSED}"
     return Event(NORMAL, "Paused", said)
 
 
-def resumed_event(lift: Lift) -> Event:
+def resume_event(lift: Lift) -> Event:
     """What is said of its end."""
-    said = f"{lift.held.instance} is no longer paused in EurekaCluster {lift.held.cluster}"
+    said = f"{lift.instance.instance} is no longer paused in EurekaCluster {lift.instance.cluster}"
     return Event(NORMAL, "Resumed", said)
 
 
-def _override(held: Held, was: Instance) -> Override:
-    cluster, app, name = held.key
+def _override(registry_instance: RegistryInstance, was: Instance) -> Override:
+    cluster, app, name = registry_instance.key
     return Override(cluster=cluster, app=app, id=name, was=was.status)
 
 
@@ -200,13 +203,13 @@ def _may_be_paused(instance: Instance) -> bool:
     return instance.overridden == UNKNOWN and instance.status != OUT_OF_SERVICE
 
 
-def _is_lifted_next(held: Held | None) -> bool:
+def _is_lifted_next(instance: RegistryInstance | None) -> bool:
     """Whether an override that is on record is still there, and still ours."""
-    return held is not None and _is_out_of_service(held)
+    return instance is not None and _is_out_of_service(instance)
 
 
-def _is_out_of_service(held: Held) -> bool:
-    return held.instance.overridden == OUT_OF_SERVICE
+def _is_out_of_service(instance: RegistryInstance) -> bool:
+    return instance.instance.overridden == OUT_OF_SERVICE
 
 
 def _status_after(instance: Instance, was: str) -> str:
@@ -230,7 +233,7 @@ def recorded_overrides(pod: Pod) -> tuple[Override, ...]:
     return record.overrides if record is not None and record.uid == pod.uid else ()
 
 
-def _encoded(uid: str, overrides: Mapping[tuple[ClusterName, str, str], Override]) -> str:
+def _annotation_value(uid: str, overrides: Mapping[tuple[ClusterName, str, str], Override]) -> str:
     """The annotation; empty if there is nothing to record."""
     if not overrides:
         return ""

@@ -105,7 +105,7 @@ def seats(observed: Observed) -> list[Seat]:
     """
     wanted = wanted_pods(observed.cluster)
     names_wanted = {pod for pod, _ in wanted}
-    leaving = _leaving(observed, names_wanted)
+    leaving = _leaving_pods(observed, names_wanted)
     kept = _record(observed, names_wanted | leaving.keys())
     taken = set(kept.values())
     found: list[Seat] = []
@@ -117,7 +117,7 @@ def seats(observed: Observed) -> list[Seat]:
     return sorted(found, key=lambda seat: seat.number)
 
 
-def _leaving(observed: Observed, wanted: set[str]) -> dict[str, str]:
+def _leaving_pods(observed: Observed, wanted: set[str]) -> dict[str, str]:
     """Pods, with their zones, that are not wanted but there, or that a StatefulSet will remake."""
     there = set(observed.pods)
     for (kind, name), body in observed.children.items():
@@ -131,13 +131,13 @@ def _leaving(observed: Observed, wanted: set[str]) -> dict[str, str]:
 def _record(observed: Observed, pods: set[str]) -> dict[str, int]:
     """The numbers that these pods have."""
     found: dict[str, int] = {}
-    for pod, number in (*_selected(observed), *_named(observed)):
+    for pod, number in (*_selected_numbers(observed), *_published_numbers(observed)):
         if pod in pods and pod not in found and number not in found.values():
             found[pod] = number
     return found
 
 
-def _selected(observed: Observed) -> Iterator[tuple[str, int]]:
+def _selected_numbers(observed: Observed) -> Iterator[tuple[str, int]]:
     """Yield pod and number by the alias Services whose selectors nobody else changed."""
     for (kind, name), body in observed.children.items():
         number = _number(observed.cluster, name)
@@ -149,7 +149,7 @@ def _selected(observed: Observed) -> Iterator[tuple[str, int]]:
             yield str(selector[names.POD_NAME_LABEL]), number
 
 
-def _named(observed: Observed) -> Iterator[tuple[str, int]]:
+def _published_numbers(observed: Observed) -> Iterator[tuple[str, int]]:
     """Yield pod and number as the last `peers.json` has them."""
     for pod, name in _previous(observed).names.items():
         number = _number(observed.cluster, name)
@@ -169,7 +169,7 @@ def alias(cluster: Cluster, number: int) -> str:
     return f"{cluster.spec.peers.dns_prefix}{number}"
 
 
-def peer_list(observed: Observed, taken: Sequence[Seat], domain: str) -> PeerList:
+def peer_list(observed: Observed, seats: Sequence[Seat], domain: str) -> PeerList:
     """What `peers.json` has to say, with a new generation if it says something new."""
     cluster = observed.cluster
     previous = _previous(observed)
@@ -181,11 +181,11 @@ def peer_list(observed: Observed, taken: Sequence[Seat], domain: str) -> PeerLis
             seat.zone,
             _state(seat, observed.pods.get(seat.pod), before.get(seat.pod)),
         )
-        for seat in taken
+        for seat in seats
         if _is_listed(observed, seat, known=seat.pod in before)
     ]
     found = PeerList(
-        names={seat.pod: alias(cluster, seat.number) for seat in taken},
+        names={seat.pod: alias(cluster, seat.number) for seat in seats},
         peers=(*listed, *_outside(cluster.spec.peers.extra_peer_urls)),
     )
     reported = [each.generation for pod in observed.pods if (each := observed.report(pod))]

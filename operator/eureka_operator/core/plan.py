@@ -120,20 +120,20 @@ def plan(observed: Observed, environment: Environment) -> Plan:
     templates = adopted.templates(_templates(observed, environment, config), observed)
     rolled = rollout(observed, taken, templates, seen)
     judged = "" if rolled.failed else rolled.peer
-    counts = scales(observed, taken, environment.domain, _edited(observed), judged)
+    counts = scales(observed, taken, environment.domain, _edited_stateful_sets(observed), judged)
     sets = [
         adopted.on(stateful_set(observed.cluster, zone, each.now, rolled.fences[each.name]))
         for each in counts
         for zone in (_zone(observed.cluster, each.zone),)
     ]
     objects = [
-        _marked(body) for body in _objects(observed, environment, taken, (config, peers), sets)
+        _with_hash(body) for body in _objects(observed, environment, taken, (config, peers), sets)
     ]
     steps = [
         *_steps_for(objects, observed),
         *_refreshes(observed, objects),
         *_deletions(objects, observed, counts),
-        *_abandoned(observed),
+        *_abandon_steps(observed),
         *(Recreate(each.pod, each.uid, each.peer) for each in rolled.stuck),
     ]
     return Plan(
@@ -193,7 +193,7 @@ def kind_and_name(step: Step) -> Ref:
 def _objects(
     observed: Observed,
     environment: Environment,
-    taken: Sequence[Seat],
+    seats: Sequence[Seat],
     files: tuple[Configuration, PeerList],
     sets: Sequence[Object],
 ) -> Iterator[Object]:
@@ -202,7 +202,7 @@ def _objects(
     yield access.service_account(cluster)
     yield services.headless_service(cluster)
     yield services.client_service(cluster)
-    yield from (services.alias_service(cluster, seat) for seat in taken)
+    yield from (services.alias_service(cluster, seat) for seat in seats)
     yield config_map(cluster, *files, {**tls.files(observed), **auth.files(observed)})
     if (trust := tls.trust(observed)) is not None:
         yield trust
@@ -216,7 +216,7 @@ def _objects(
     yield from (body for body in optional if body is not None)
 
 
-def _marked(body: Object) -> Object:
+def _with_hash(body: Object) -> Object:
     """A child with the hash of what it is to be among its annotations."""
     metadata = body["metadata"]
     annotations = {**metadata.get("annotations", {}), names.DESIRED_HASH: names.object_digest(body)}
@@ -264,7 +264,7 @@ def _was_complete(observed: Observed) -> bool:
     )
 
 
-def _edited(observed: Observed) -> frozenset[str]:
+def _edited_stateful_sets(observed: Observed) -> frozenset[str]:
     """StatefulSets whose replicas somebody else changed."""
     return frozenset(
         name
@@ -307,7 +307,7 @@ def _is_empty(live: Object) -> bool:
     return not live["spec"].get("replicas") and not live.get("status", {}).get("replicas")
 
 
-def _abandoned(observed: Observed) -> Iterator[Abandon]:
+def _abandon_steps(observed: Observed) -> Iterator[Abandon]:
     """Pods that should have been gone for half a minute: their nodes do not answer."""
     for pod in observed.pods.values():
         forced = force_time(observed, pod)

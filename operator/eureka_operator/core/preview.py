@@ -10,7 +10,7 @@ import msgspec
 
 from eureka_operator.core import names
 from eureka_operator.core.desired.configuration import CONFIG_FILE
-from eureka_operator.core.differences import Difference, differences, removed
+from eureka_operator.core.differences import Difference, differences, removed_keys
 from eureka_operator.core.drift import surplus
 from eureka_operator.core.kinds import CONFIG_MAP, STATEFUL_SET, Object
 from eureka_operator.core.observed import Observed
@@ -66,22 +66,22 @@ def preview(observed: Observed, plan: Plan) -> Preview:
     if is_paused(cluster):
         return Preview(paused=True)
 
-    def listed(taken: Sequence[Seat]) -> tuple[str, ...]:
-        return tuple(f"{alias(cluster, seat.number)} ({seat.pod})" for seat in taken)
+    def peer_names(seats: Sequence[Seat]) -> tuple[str, ...]:
+        return tuple(f"{alias(cluster, seat.number)} ({seat.pod})" for seat in seats)
 
     running = [seat for seat in plan.seats if seat.pod in observed.pods]
     staying = [seat for seat in running if seat.wanted]
-    restarting = _restarting(observed, plan)
+    restarting = _restarted_peers(observed, plan)
     return Preview(
         rows=tuple(row for step in plan.steps for row in _rows(step)),
-        joining=listed([seat for seat in plan.seats if seat.wanted and seat not in running]),
-        leaving=listed([seat for seat in running if not seat.wanted]),
-        restarting=listed(restarting),
-        reloading=listed([s for s in staying if s not in restarting and _reloads(plan.steps)]),
+        joining=peer_names([seat for seat in plan.seats if seat.wanted and seat not in running]),
+        leaving=peer_names([seat for seat in running if not seat.wanted]),
+        restarting=peer_names(restarting),
+        reloading=peer_names([s for s in staying if s not in restarting and _reloads(plan.steps)]),
     )
 
 
-def _restarting(observed: Observed, plan: Plan) -> list[Seat]:
+def _restarted_peers(observed: Observed, plan: Plan) -> list[Seat]:
     """The peers that are replaced, in the order of `core/rollout.py`."""
     if observed.cluster.spec.updates.strategy == ON_DELETE:
         return []
@@ -89,7 +89,7 @@ def _restarting(observed: Observed, plan: Plan) -> list[Seat]:
     for body in plan.objects:
         live = observed.children.get((STATEFUL_SET, name_of(body)))
         if kind_of(body) is STATEFUL_SET and live is not None:
-            found[name_of(body)] = _replaced(observed, plan, live, body)
+            found[name_of(body)] = _replaced_peers(observed, plan, live, body)
     begun = plan.rollout.fences
     return [
         seat
@@ -104,7 +104,7 @@ def _restarting(observed: Observed, plan: Plan) -> list[Seat]:
     ]
 
 
-def _replaced(observed: Observed, plan: Plan, live: Object, body: Object) -> list[Seat]:
+def _replaced_peers(observed: Observed, plan: Plan, live: Object, body: Object) -> list[Seat]:
     """The peers of a StatefulSet that are replaced, the highest first."""
     name, status = name_of(body), live.get("status", {})
     changes = _changes_template(live, body)
@@ -158,7 +158,7 @@ def _rows(step: Step) -> Iterator[Row]:
             yield Row("create", f"{body['kind']} {name_of(body)}")
         case Apply(body, live):
             gone = [Difference(field, "set", None) for field in surplus(body, live)]
-            found = (*differences(live, body), *removed(live, body), *gone)
+            found = (*differences(live, body), *removed_keys(live, body), *gone)
             yield Row("change", f"{body['kind']} {name_of(body)}", found)
         case Delete(kind, name):
             yield Row("delete", f"{kind.kind} {name}")

@@ -57,7 +57,7 @@ class Reason(StrEnum):
     NODE_OUT_OF_SERVICE = "node_out_of_service"
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class ClusterState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of this Kubernetes.
 
     `cluster_uid` is empty while it is not known, `namespaces` empty for all of them. `pods` are by
@@ -81,20 +81,20 @@ class Removal(NamedTuple):
     node: str = ""
 
 
-def is_ours(instance: Instance, known: Known) -> bool:
+def is_ours(instance: Instance, state: ClusterState) -> bool:
     """Whether an instance is a pod of this Kubernetes, and in a namespace that we may look into."""
-    is_here = bool(known.cluster_uid) and instance.cluster_uid == known.cluster_uid
-    return is_here and (not known.namespaces or instance.namespace in known.namespaces)
+    is_here = bool(state.cluster_uid) and instance.cluster_uid == state.cluster_uid
+    return is_here and (not state.namespaces or instance.namespace in state.namespaces)
 
 
-def removals(instances: Iterable[Instance], known: Known) -> list[Removal]:
+def removals(instances: Iterable[Instance], state: ClusterState) -> list[Removal]:
     """What is to be removed by what the watches have shown; what clients still call comes first."""
-    if not known.pods:
+    if not state.pods:
         return []
     found = [
         removal
         for instance in instances
-        if is_ours(instance, known) and (removal := _removal(instance, known)) is not None
+        if is_ours(instance, state) and (removal := _removal(instance, state)) is not None
     ]
     return sorted(
         found, key=lambda each: (each.instance.status != "UP", each.instance.app, each.instance.id)
@@ -102,30 +102,30 @@ def removals(instances: Iterable[Instance], known: Known) -> list[Removal]:
 
 
 def confirm(
-    proposed: Removal,
+    proposal: Removal,
     record: Instance | None,
     pod: Pod | None,
     node: Node | None,
-    known: Known,
+    state: ClusterState,
 ) -> Removal | None:
     """The removal, if it is still right by what was asked for by name just now; `None`: it is not.
 
     Args:
-        proposed: what the watches have led to.
+        proposal: what the watches have led to.
         record: what the registry holds under that id, `None` if nothing.
         pod: the pod that has the name now, `None` if there is none.
         node: the node of `proposed.node`, `None` if there is none.
-        known: as it was for the proposal.
+        state: as it was for the proposal.
     """
-    if record is None or record.pod_uid != proposed.instance.pod_uid or not is_ours(record, known):
+    if record is None or record.pod_uid != proposal.instance.pod_uid or not is_ours(record, state):
         return None
     if pod is not None and pod.uid != record.pod_uid and _may_register(pod):
         return None
     nodes = None
-    if proposed.node:
-        nodes = {proposed.node: node} if node is not None else {}
+    if proposal.node:
+        nodes = {proposal.node: node} if node is not None else {}
     pods = {pod.uid: pod} if pod is not None else {}
-    now = msgspec.structs.replace(known, pods=pods, nodes=nodes)
+    now = msgspec.structs.replace(state, pods=pods, nodes=nodes)
     return _removal(record, now)
 
 
@@ -154,7 +154,7 @@ class Budget:
     def __init__(self) -> None:
         self._spent: deque[float] = deque()
 
-    def rest(self, leases: int, now_s: float) -> int:
+    def remaining(self, leases: int, now_s: float) -> int:
         """How many may be removed now, of so many that are there; `now_s` never jumps."""
         while self._spent and now_s - self._spent[0] >= _WINDOW_S:
             self._spent.popleft()
@@ -166,15 +166,15 @@ class Budget:
         self._spent.append(now_s)
 
 
-def _removal(instance: Instance, known: Known) -> Removal | None:
+def _removal(instance: Instance, state: ClusterState) -> Removal | None:
     where = f"{instance.namespace}/{instance.pod}"
-    pod = known.pods.get(instance.pod_uid)
+    pod = state.pods.get(instance.pod_uid)
     if pod is None:
         said = f"its pod {where} (uid {instance.pod_uid}) is gone"
         return Removal(instance, Reason.POD_GONE, said)
     if pod.finished:
-        return Removal(instance, Reason.POD_FINISHED, f"its pod {where} has {_ended(pod)}")
-    return _of_node(instance, pod, known)
+        return Removal(instance, Reason.POD_FINISHED, f"its pod {where} has {_end_reason(pod)}")
+    return _of_node(instance, pod, state)
 
 
 def _may_register(pod: Pod) -> bool:
@@ -182,24 +182,24 @@ def _may_register(pod: Pod) -> bool:
     return bool(pod.node) and not pod.finished
 
 
-def _ended(pod: Pod) -> str:
+def _end_reason(pod: Pod) -> str:
     return "failed" if pod.phase == "Failed" else "ended"
 
 
-def _of_node(instance: Instance, pod: Pod, known: Known) -> Removal | None:
+def _of_node(instance: Instance, pod: Pod, state: ClusterState) -> Removal | None:
     """The removal because a pod's node is lost: its kubelet cannot say that it has ended."""
-    if known.nodes is None or not pod.node:
+    if state.nodes is None or not pod.node:
         return None
-    node = known.nodes.get(pod.node)
+    node = state.nodes.get(pod.node)
     what = f"its pod {pod.namespace}/{pod.name} was on node {pod.node}"
     if node is None:
-        since = known.missing.get(pod.node)
-        if since is None or known.now - since < NODE_GONE_FOR:
+        since = state.missing.get(pod.node)
+        if since is None or state.now - since < NODE_GONE_FOR:
             return None
         return Removal(instance, Reason.NODE_GONE, f"{what}, which is gone", pod.node)
     if node.ready or node.since is None or not node.out_of_service:
         return None
-    if known.now - node.since < NOT_READY_FOR:
+    if state.now - node.since < NOT_READY_FOR:
         return None
     said = f"{what}, which is not ready and has the taint {OUT_OF_SERVICE_TAINT}"
     return Removal(instance, Reason.NODE_OUT_OF_SERVICE, said, pod.node)

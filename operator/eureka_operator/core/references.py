@@ -12,17 +12,17 @@ Place = tuple[str, str]
 """Namespace and name of an `EurekaCluster`, whether it exists or not."""
 
 
-def named_by(cluster: Cluster, region: RemoteRegion) -> Place | None:
+def remote_cluster(cluster: Cluster, region: RemoteRegion) -> Place | None:
     """The cluster that is a remote region of `cluster`; `None`: the region is given by its URL."""
     if (other := region.cluster_ref) is None:
         return None
     return other.namespace or cluster.namespace, other.name
 
 
-def named(cluster: Cluster) -> Iterator[Place]:
+def remote_clusters(cluster: Cluster) -> Iterator[Place]:
     """Yield all clusters that are remote regions of `cluster`."""
     for region in cluster.spec.registry.remote_regions:
-        if (place := named_by(cluster, region)) is not None:
+        if (place := remote_cluster(cluster, region)) is not None:
             yield place
 
 
@@ -30,20 +30,22 @@ class References:
     """What events on clusters have said so far."""
 
     def __init__(self) -> None:
-        self._named: dict[Place, frozenset[Place]] = {}
-        self._seen: dict[Place, tuple[str, int]] = {}
+        self._remote_clusters: dict[Place, frozenset[Place]] = {}
+        self._known: dict[Place, tuple[str, int]] = {}
         """Uid and generation of each cluster that is there."""
 
     def take(self, document: Object, *, deleted: bool) -> list[Place]:
         """Take over an event; the clusters whose remote region came, changed or went with it."""
         metadata = document["metadata"]
         place = (str(metadata["namespace"]), str(metadata["name"]))
-        before = self._seen.pop(place, None)
-        self._named.pop(place, None)
+        before = self._known.pop(place, None)
+        self._remote_clusters.pop(place, None)
         if not deleted:
-            self._seen[place] = (str(metadata["uid"]), int(metadata["generation"]))
+            self._known[place] = (str(metadata["uid"]), int(metadata["generation"]))
             cluster = read(document)
-            self._named[place] = frozenset(named(cluster) if isinstance(cluster, Cluster) else ())
-        if before == self._seen.get(place):
+            self._remote_clusters[place] = frozenset(
+                remote_clusters(cluster) if isinstance(cluster, Cluster) else ()
+            )
+        if before == self._known.get(place):
             return []
-        return sorted(each for each, others in self._named.items() if place in others)
+        return sorted(each for each, others in self._remote_clusters.items() if place in others)

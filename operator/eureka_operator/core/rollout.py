@@ -169,7 +169,7 @@ class _Set(msgspec.Struct, frozen=True, kw_only=True):
         return self.refused and self.current != self.update
 
     @property
-    def outdated(self) -> list[_Member]:
+    def outdated_members(self) -> list[_Member]:
         """Peers with another template, the highest first."""
         return [
             each
@@ -180,14 +180,14 @@ class _Set(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_due(self) -> bool:
         """Whether peers have to be replaced, or are being replaced."""
-        return self.is_open or (bool(self.outdated) and not self.is_barred)
+        return self.is_open or (bool(self.outdated_members) and not self.is_barred)
 
 
 def rollout(
     observed: Observed,
     seats: Sequence[Seat],
     templates: Mapping[str, Object],
-    seen: Convergence,
+    convergence: Convergence,
 ) -> Rollout:
     """Decide what happens to each StatefulSet; `templates` are the wanted ones, by its name."""
     sets = [_set(observed, seats, name, template) for name, template in templates.items()]
@@ -197,7 +197,10 @@ def rollout(
     said = _refusal(sets)
     fences = {each.name: _fence(each, _as_is(each)) for each in sets}
     found = Rollout(
-        fences=fences, failed=said, taken_back=bool(said), stuck=tuple(_stuck(observed, sets, seen))
+        fences=fences,
+        failed=said,
+        taken_back=bool(said),
+        stuck=tuple(_stuck(observed, sets, convergence)),
     )
     due = sorted((each for each in sets if each.is_due), key=_order)
     if not due or any(each.live is not None and not each.is_applied for each in sets):
@@ -209,7 +212,7 @@ def rollout(
         updated=sum(_is_updated(member, each) for each in sets for member in each.members),
         total=sum(len(each.members) for each in sets),
     )
-    return _advance(observed, sets, active, found, seen)
+    return _advance(observed, sets, active, found, convergence)
 
 
 def _set(observed: Observed, seats: Sequence[Seat], name: str, template: Object) -> _Set:
@@ -302,7 +305,7 @@ def _is_updated(member: _Member, each: _Set) -> bool:
     return member.pod is not None and member.pod.revision == each.update
 
 
-def _stuck(observed: Observed, sets: Sequence[_Set], seen: Convergence) -> Iterator[Stuck]:
+def _stuck(observed: Observed, sets: Sequence[_Set], convergence: Convergence) -> Iterator[Stuck]:
     """Pods that are not well, with a template that they are not to have any more.
 
     One that is ready is not taken away while another peer is not.
@@ -319,7 +322,7 @@ def _stuck(observed: Observed, sets: Sequence[_Set], seen: Convergence) -> Itera
     differing = [
         Stuck(pod.name, pod.uid, member.peer)
         for member, pod in found
-        if pod.ready and member.peer in seen.differing and not _skips_convergence(observed)
+        if pod.ready and member.peer in convergence.differing and not _skips_convergence(observed)
     ]
     yield from broken
     if not any(_is_away(member) for each in sets for member in each.members):
@@ -335,29 +338,31 @@ def _has_wrong_template(pod: Pod, member: _Member, each: _Set) -> bool:
 
 
 def _advance(
-    observed: Observed, sets: Sequence[_Set], active: _Set, found: Rollout, seen: Convergence
+    observed: Observed, sets: Sequence[_Set], active: _Set, state: Rollout, convergence: Convergence
 ) -> Rollout:
     """The next step of the StatefulSet whose turn it is."""
     replace = msgspec.structs.replace
     if not active.is_fresh:
         said = f"the StatefulSet controller has not seen {active.name} yet"
-        return replace(found, waits_for=(said,), **_same_peer(observed, active))
+        return replace(state, waits_for=(said,), **_same_peer(observed, active))
     judged = next((each for each in active.members if each.position == active.fence), None)
     if judged is not None and active.is_open:
-        trouble = _why_not_well(observed, judged, active, seen)
+        trouble = _why_not_well(observed, judged, active, convergence)
         if trouble is not None:
-            return _judge(observed, sets, active, judged, found, trouble)
-    following = next((each for each in active.outdated if each.position < active.fence), None)
+            return _judge(observed, sets, active, judged, state, trouble)
+    following = next(
+        (each for each in active.outdated_members if each.position < active.fence), None
+    )
     if following is None:
         if active.current == active.update:  # all have it: the fence goes up again
-            fences = {**found.fences, active.name: _fence(active, None)}
-            return replace(found, fences=fences)
-        return replace(found, waits_for=(f"{active.name} has to count its updated peers",))
-    held = tuple(_why_not_now(observed, sets, following, seen))
+            fences = {**state.fences, active.name: _fence(active, None)}
+            return replace(state, fences=fences)
+        return replace(state, waits_for=(f"{active.name} has to count its updated peers",))
+    held = tuple(_why_not_now(observed, sets, following, convergence))
     if held:
-        return replace(found, waits_for=held)
-    fences = {**found.fences, active.name: _fence(active, following.position)}
-    return replace(found, fences=fences, peer=following.peer, started=observed.now)
+        return replace(state, waits_for=held)
+    fences = {**state.fences, active.name: _fence(active, following.position)}
+    return replace(state, fences=fences, peer=following.peer, started=observed.now)
 
 
 def _same_peer(observed: Observed, active: _Set) -> Object:
@@ -365,34 +370,34 @@ def _same_peer(observed: Observed, active: _Set) -> Object:
     judged = next((each for each in active.members if each.position == active.fence), None)
     if judged is None or not active.is_open:
         return {}
-    return {"peer": judged.peer, "started": _started(observed, judged, active)}
+    return {"peer": judged.peer, "started": _start_time(observed, judged, active)}
 
 
 def _judge(
     observed: Observed,
     sets: Sequence[_Set],
     active: _Set,
-    judged: _Member,
-    found: Rollout,
+    member: _Member,
+    state: Rollout,
     trouble: _Trouble,
 ) -> Rollout:
     """Wait for a peer that is not well, or give the update up."""
     updates = observed.cluster.spec.updates
-    started = _started(observed, judged, active)
-    found = msgspec.structs.replace(found, peer=judged.peer, started=started)
+    started = _start_time(observed, member, active)
+    state = msgspec.structs.replace(state, peer=member.peer, started=started)
     deadline = timedelta(seconds=updates.progress_deadline_seconds)
     if not trouble.is_blamed or observed.now - started <= deadline:
-        return msgspec.structs.replace(found, waits_for=(f"{judged.peer}: {trouble.reason}",))
-    said = f"{judged.peer} was not well after {deadline.total_seconds():.0f} s: {trouble.reason}"
+        return msgspec.structs.replace(state, waits_for=(f"{member.peer}: {trouble.reason}",))
+    said = f"{member.peer} was not well after {deadline.total_seconds():.0f} s: {trouble.reason}"
     if not updates.auto_rollback:
-        return msgspec.structs.replace(found, failed=said)
+        return msgspec.structs.replace(state, failed=said)
     failed = [
         each
         for each in sets
         if each.live is not None and (each is active or each.current != each.update)
     ]
     fences = {each.name: _fence_taken_back(observed, each, said) for each in failed}
-    return Rollout(fences={**found.fences, **fences}, failed=said, taken_back=True)
+    return Rollout(fences={**state.fences, **fences}, failed=said, taken_back=True)
 
 
 def _fence_taken_back(observed: Observed, each: _Set, because: str) -> Fence:
@@ -400,30 +405,30 @@ def _fence_taken_back(observed: Observed, each: _Set, because: str) -> Fence:
     return Fence(template=template, failed=each.wanted_hash, because=because)
 
 
-def _started(observed: Observed, judged: _Member, active: _Set) -> datetime:
+def _start_time(observed: Observed, member: _Member, active: _Set) -> datetime:
     """When the replacement of a peer began."""
     told = observed.cluster.status.get("rollout", {})
-    same = (told.get("targetRevision"), told.get("currentPeer")) == (active.update, judged.peer)
+    same = (told.get("targetRevision"), told.get("currentPeer")) == (active.update, member.peer)
     if same and "startedAt" in told:
         return datetime.fromisoformat(told["startedAt"])
-    if _is_updated(judged, active) and judged.pod is not None and judged.pod.created is not None:
-        return judged.pod.created
+    if _is_updated(member, active) and member.pod is not None and member.pod.created is not None:
+        return member.pod.created
     return observed.now
 
 
 def _why_not_well(
-    observed: Observed, judged: _Member, active: _Set, seen: Convergence
+    observed: Observed, member: _Member, active: _Set, convergence: Convergence
 ) -> _Trouble | None:
     """Why a peer with the new template is not well; `None` if it is."""
-    pod = judged.pod
-    if pod is None or not _is_updated(judged, active):
-        return _Trouble(observed.refused_pods or "it is being replaced")
+    pod = member.pod
+    if pod is None or not _is_updated(member, active):
+        return _Trouble(observed.pod_creation_error or "it is being replaced")
     report = observed.report(pod.name)
     if not pod.ready:
         return _Trouble(pod.trouble or (report.why if report else None) or "it is starting")
     if not _skips_convergence(observed):
-        if judged.peer in seen.differing:
-            return _Trouble(next(said for said in seen.differences if judged.peer in said))
+        if member.peer in convergence.differing:
+            return _Trouble(next(said for said in convergence.differences if member.peer in said))
         if report is None:
             return _Trouble("it does not answer the operator", is_blamed=False)
         fullest = max((other.instances for other in observed.ready_reports), default=0)
@@ -437,25 +442,25 @@ def _why_not_well(
 
 
 def _why_not_now(
-    observed: Observed, sets: Sequence[_Set], following: _Member, seen: Convergence
+    observed: Observed, sets: Sequence[_Set], next_member: _Member, convergence: Convergence
 ) -> Iterator[str]:
     """Why the next peer is not replaced yet, in words."""
     if observed.rolling:
         yield f"the peers of {observed.rolling} are being replaced"
-    if _has_long_been_away(observed, following) or _skips_convergence(observed):
+    if _has_long_been_away(observed, next_member) or _skips_convergence(observed):
         return
-    others = [each for one in sets for each in one.members if each.peer != following.peer]
+    others = [each for one in sets for each in one.members if each.peer != next_member.peer]
     away = [each.peer for each in others if _is_away(each)]
     if away:
         yield (
             f"{', '.join(sorted(away))} must be ready first; the annotation "
             f"{names.SKIP_CONVERGENCE}=true goes on all the same"
         )
-    is_ready = following.pod is not None and following.pod.ready
+    is_ready = next_member.pod is not None and next_member.pod.ready
     if is_ready and not _budget_allows(observed):
         yield "the PodDisruptionBudget allows no peer to be away now"
-    yield from seen.unreachable
-    yield from seen.differences
+    yield from convergence.unreachable
+    yield from convergence.differences
     if any(report.preserving for report in observed.ready_reports):
         yield (
             "peers keep expired leases (self-preservation); the annotation "
@@ -463,9 +468,9 @@ def _why_not_now(
         )
 
 
-def _has_long_been_away(observed: Observed, following: _Member) -> bool:
+def _has_long_been_away(observed: Observed, next_member: _Member) -> bool:
     """Whether nobody misses the peer: else a cluster whose template never worked stays so."""
-    pod = following.pod
+    pod = next_member.pod
     if pod is None or pod.ready:
         return False
     since = pod.unready_since or pod.created

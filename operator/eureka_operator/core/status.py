@@ -48,7 +48,7 @@ def status(
         "phase": _phase(facts, found),
         "replicas": len([pod for pod in observed.pods.values() if not pod.deleting]),
         "readyReplicas": facts.ready,
-        "updatedReplicas": _updated(observed),
+        "updatedReplicas": _updated_replicas(observed),
         "selector": ",".join(f"{k}={v}" for k, v in names.selector(cluster.name).items()),
         "configHash": plan.config.hash,
         "operatorVersion": environment.version,
@@ -90,7 +90,7 @@ def invalid_status(document: Object, problems: Sequence[Problem], now: datetime)
 
 def is_same(one: Object, other: Object) -> bool:
     """Whether two statuses say the same; lists of named things have no order."""
-    return _unordered(one) == _unordered(other)
+    return _by_name(one) == _by_name(other)
 
 
 def only_differs(before: Object, after: Object) -> bool:
@@ -105,7 +105,7 @@ def only_differs(before: Object, after: Object) -> bool:
     return bool(same and old.get("status") == TRUE and new.get("reason") == "PeersDiffer")
 
 
-def _unordered(document: Object) -> Object:
+def _by_name(document: Object) -> Object:
     conditions_by_type = _by_key(document.get("conditions", []), "type")
     peers_by_name = _by_key(document.get("peers", []), "name")
     return {**document, "conditions": conditions_by_type, "peers": peers_by_name}
@@ -141,8 +141,8 @@ def _facts(
         paused=paused,
         skip_convergence=cluster.annotations.get(names.SKIP_CONVERGENCE) == "true",
         failures=tuple(failures),
-        changing=() if paused or failures else tuple(_changing(observed, plan)),
-        waiting=tuple(_waiting(observed, wanted)),
+        changes=() if paused or failures else tuple(_ongoing_changes(observed, plan)),
+        waiting=tuple(_unready_reasons(observed, wanted)),
         convergence=plan.convergence,
         update_failure=plan.rollout.failed,
         taken_back=plan.rollout.taken_back,
@@ -158,7 +158,7 @@ def _is_ready(observed: Observed, seat: Seat) -> bool:
     return pod is not None and pod.ready
 
 
-def _changing(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
+def _ongoing_changes(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
     """What is under way: reason and sentence."""
     if FORMER in observed.foreign.values():
         yield "Creating", "waiting for objects of a deleted EurekaCluster of this name to be gone"
@@ -166,9 +166,9 @@ def _changing(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
     if any(kind_of(step.body) is STATEFUL_SET for step in made):
         yield "Creating", "objects are being made"
     for scale in plan.scales:
-        if scale.now != scale.wanted:
+        if scale.now != scale.target:
             waits = "; ".join(scale.waits_for)
-            yield "ScalingDown", f"{scale.name} goes from {scale.now} to {scale.wanted}: {waits}"
+            yield "ScalingDown", f"{scale.name} goes from {scale.now} to {scale.target}: {waits}"
     for seat in plan.seats:
         if not seat.wanted and seat.pod in observed.pods:
             yield "ScalingDown", f"{alias(observed.cluster, seat.number)} is going"
@@ -176,12 +176,12 @@ def _changing(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
     missing = [seat for seat in wanted_pods if seat.pod not in observed.pods]
     if missing:
         listed = ", ".join(alias(observed.cluster, seat.number) for seat in missing)
-        refused = f": {observed.refused_pods}" if observed.refused_pods else ""
+        refused = f": {observed.pod_creation_error}" if observed.pod_creation_error else ""
         yield "ScalingUp", f"waiting for the pods of {listed}{refused}"
-    yield from _rolling(observed, plan)
+    yield from _ongoing_rollout(observed, plan)
 
 
-def _rolling(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
+def _ongoing_rollout(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
     changed = {
         name_of(step.body)
         for step in plan.steps
@@ -223,15 +223,15 @@ def _rollout(rollout: Rollout) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def _waiting(observed: Observed, wanted: Sequence[Seat]) -> Iterator[str]:
+def _unready_reasons(observed: Observed, wanted: Sequence[Seat]) -> Iterator[str]:
     """Why peers are not ready."""
     for seat in wanted:
         pod, name = observed.pods.get(seat.pod), alias(observed.cluster, seat.number)
         if pod is not None and (pod.trouble or not pod.ready):
             yield f"{name}: {_why_not_ready(observed, pod)}"
     yield from secured.troubles(observed)
-    if observed.refused_pods:
-        yield observed.refused_pods
+    if observed.pod_creation_error:
+        yield observed.pod_creation_error
 
 
 def _why_not_ready(observed: Observed, pod: Pod) -> str:
@@ -240,21 +240,21 @@ def _why_not_ready(observed: Observed, pod: Pod) -> str:
     return "; ".join(said) or (report.why if report else None) or "starting"
 
 
-def _phase(facts: Facts, found: Sequence[Condition]) -> str:
+def _phase(facts: Facts, conditions: Sequence[Condition]) -> str:
     """One word for people; programs look at conditions."""
     if facts.paused:
         return "Paused"
     if facts.failures:
         return "Failed"
-    if facts.changing:
+    if facts.changes:
         return {"RollingUpdate": "Updating", "Applying": "Updating"}.get(
-            facts.changing[0][0], facts.changing[0][0]
+            facts.changes[0][0], facts.changes[0][0]
         )
     if facts.wanted == 0:
         return "Hibernated"
     if facts.ready < facts.wanted:
         return "Degraded" if facts.ready else "Starting"
-    return "Ready" if found[0].status == TRUE else "Converging"
+    return "Ready" if conditions[0].status == TRUE else "Converging"
 
 
 def _peer(observed: Observed, seat: Seat, domain: str, now: str) -> dict[str, Any]:
@@ -262,7 +262,7 @@ def _peer(observed: Observed, seat: Seat, domain: str, now: str) -> dict[str, An
     name = alias(cluster, seat.number)
     pod, report = observed.pods.get(seat.pod), observed.report(seat.pod)
     lost = pod is not None and is_lost(observed, pod)
-    state = _state(seat, pod, report, lost=lost)
+    state = _state(seat, pod, report, is_lost=lost)
     before: dict[str, Any] = next(
         (p for p in cluster.status.get("peers", []) if p["name"] == name), {}
     )
@@ -288,19 +288,19 @@ def _stuck(report: Report) -> int:
     return sum(view.backlog for view in report.peers if view.lag_ms > _STUCK_MS)
 
 
-def _state(seat: Seat, pod: Pod | None, report: Report | None, *, lost: bool) -> str:
+def _state(seat: Seat, pod: Pod | None, report: Report | None, *, is_lost: bool) -> str:
     if not seat.wanted:
         return DRAINING
     if pod is None or not pod.ip:
         return "Failed" if pod is not None and pod.trouble and pod.node else "Pending"
     if pod.ready:
         return "Ready" if report is not None else "Unreachable"
-    if lost:
+    if is_lost:
         return "Unreachable"
     return "Failed" if pod.trouble else "Syncing"
 
 
-def _updated(observed: Observed) -> int:
+def _updated_replicas(observed: Observed) -> int:
     bodies = [body for (kind, _), body in observed.children.items() if kind is STATEFUL_SET]
     return sum(int(body.get("status", {}).get("updatedReplicas", 0)) for body in bodies)
 
@@ -311,7 +311,7 @@ def _version(observed: Observed) -> str:
     return ", ".join(sorted({report.software for report in reports if report.software}))
 
 
-def _endpoints(observed: Observed, taken: Sequence[Seat], domain: str) -> dict[str, Any]:
+def _endpoints(observed: Observed, seats: Sequence[Seat], domain: str) -> dict[str, Any]:
     """URLs to paste into clients' configuration; of a zone, its own peers first."""
     cluster = observed.cluster
     path = cluster.spec.peers.context_path or ""
@@ -320,7 +320,7 @@ def _endpoints(observed: Observed, taken: Sequence[Seat], domain: str) -> dict[s
         host = names.host(name, cluster.namespace, domain)
         return transport.service_url(observed, host, path)
 
-    by_zone = [(seat.zone, url(alias(cluster, seat.number))) for seat in taken if seat.wanted]
+    by_zone = [(seat.zone, url(alias(cluster, seat.number))) for seat in seats if seat.wanted]
     found: dict[str, Any] = {
         "internal": url(cluster.name),
         "defaultZone": ",".join(each for _, each in by_zone),

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from eureka_operator.api.cluster import Cluster
 from eureka_operator.api.spec import Tls
 from eureka_operator.core import names
-from eureka_operator.core.certificates import Held, Leaf, Subject, missing_names
+from eureka_operator.core.certificates import Leaf, SecretContent, Subject, missing_names
 from eureka_operator.core.desired.common import child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.observed import Certificate, Observed, Trouble
@@ -79,56 +79,58 @@ def needed_names(cluster: Cluster, domain: str) -> list[str]:
     return [*hosts, *(cluster.spec.tls.extra_sans if cluster.spec.tls else ())]
 
 
-def trouble(held: Held | None, cluster: Cluster, domain: str, now: datetime) -> Trouble | None:
+def trouble(
+    content: SecretContent | None, cluster: Cluster, domain: str, now: datetime
+) -> Trouble | None:
     """What is wrong with the Secret (`None`: there is none), and what is to be done."""
     secret = secret_name(cluster)
     is_issued = _is_issued(cluster)
-    if held is None:
+    if content is None:
         cure = _IS_WRITTEN if is_issued else "create it with tls.crt, tls.key and ca.crt"
         said = f"there is no Secret {secret}: {cure}. Peers that run keep their certificate"
         return Trouble("SecretMissing", f"{said}; none can start")
     keep = "Peers that run keep their last good certificate"
-    if held.leaf is None or held.faults:
+    if content.leaf is None or content.faults:
         cure = _OTHER_ISSUER if is_issued else "Put it right"
-        said = "; ".join(held.faults)
+        said = "; ".join(content.faults)
         return Trouble("Invalid", f"Secret {secret}: {said}. {cure}. {keep}")
-    if held.leaf.issuer is None:
+    if content.leaf.issuer is None:
         cure = _OTHER_ISSUER if is_issued else "Put both there"
         said = "no authority in ca.crt vouches for tls.crt"
         return Trouble("Invalid", f"Secret {secret}: {said}. {cure}. {keep}")
-    if missing := missing_names(held.leaf.names, needed_names(cluster, domain)):
+    if missing := missing_names(content.leaf.names, needed_names(cluster, domain)):
         said = f"tls.crt of Secret {secret} is not valid for {', '.join(missing)}"
         return Trouble("SANMismatch", f"{said}: have it made with these subjectAltNames")
-    return _time_trouble(held.leaf, secret, now)
+    return _time_trouble(content.leaf, secret, now)
 
 
 def with_issuer(
-    found: Certificate | None, cluster: Cluster, issued: Object | None, *, has_kind: bool
+    certificate: Certificate | None, cluster: Cluster, body: Object | None, *, has_kind: bool
 ) -> Certificate | None:
     """What the Secret holds, with what is wrong with the Certificate that it is written for.
 
     Args:
-        found: what the Secret holds.
+        certificate: what the Secret holds.
         cluster: the EurekaCluster.
-        issued: the Certificate of cert-manager; `None`: there is none yet.
+        body: the Certificate of cert-manager; `None`: there is none yet.
         has_kind: whether the API server has Certificates, and shows them to the operator.
     """
-    if found is None or not _is_issued(cluster):
-        return found
-    said = _issue_trouble(names.certificate(cluster.name), issued, has_kind=has_kind)
-    return found if said is None else replace(found, trouble=said)
+    if certificate is None or not _is_issued(cluster):
+        return certificate
+    said = _issue_trouble(names.certificate(cluster.name), body, has_kind=has_kind)
+    return certificate if said is None else replace(certificate, trouble=said)
 
 
 def _is_issued(cluster: Cluster) -> bool:
     return cluster.spec.tls is not None and cluster.spec.tls.cert_manager is not None
 
 
-def _issue_trouble(name: str, issued: Object | None, *, has_kind: bool) -> Trouble | None:
+def _issue_trouble(name: str, body: Object | None, *, has_kind: bool) -> Trouble | None:
     if not has_kind:
         return Trouble("CertManagerMissing", _NO_CERT_MANAGER)
-    if issued is None:
+    if body is None:
         return None
-    said = {each["type"]: each for each in (issued.get("status") or {}).get("conditions") or ()}
+    said = {each["type"]: each for each in (body.get("status") or {}).get("conditions") or ()}
     ready, issuing = said.get("Ready"), said.get("Issuing", {})
     if ready is not None and ready["status"] == "True":
         return None
@@ -172,10 +174,12 @@ def bundle(observed: Observed) -> str:
     found = observed.certificate
     if found is not None and found.bundle:
         return found.bundle
-    return published(observed.children.get((CONFIG_MAP, names.trust(observed.cluster.name))))
+    return published_authorities(
+        observed.children.get((CONFIG_MAP, names.trust(observed.cluster.name)))
+    )
 
 
-def published(body: Object | None) -> str:
+def published_authorities(body: Object | None) -> str:
     """The CAs that the ConfigMap for clients holds; empty without one."""
     return str(((body or {}).get("data") or {}).get(names.AUTHORITIES_KEY, ""))
 

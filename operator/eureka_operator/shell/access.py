@@ -22,7 +22,7 @@ from eureka_operator.core.kinds import NAMESPACE, SECRET, Object
 from eureka_operator.core.observed import Access, Trouble, controller_uid, owner_phrase
 from eureka_operator.core.status import is_paused
 from eureka_operator.shell.client import RefusedError
-from eureka_operator.shell.keypairs import encoded, texts_of
+from eureka_operator.shell.keypairs import encode_base64, texts_of
 from eureka_operator.shell.kube import Kube
 
 _KEYS: Final = "/openid/v1/jwks"
@@ -87,13 +87,13 @@ class AccessReader:
     async def _read(self, cluster: Cluster) -> Access:
         wanted = cluster.spec.auth
         if wanted.secret_name is not None:
-            return await self._given(cluster, wanted.secret_name)
+            return await self._account_access(cluster, wanted.secret_name)
         issuer = await self._issuer_now()
         namespaces = await self._kube.list(NAMESPACE, None, whole=False) if wanted.names else []
         given = auth.names_of(wanted, namespaces)
         return Access(issuers=(issuer.name,), keys=issuer.keys, names=given)
 
-    async def _given(self, cluster: Cluster, name: str) -> Access:
+    async def _account_access(self, cluster: Cluster, name: str) -> Access:
         """What is in the Secret of the one identity; its password or token stays there."""
         secret = await self._kube.get(SECRET, cluster.namespace, name)
         keys = auth.needed_keys(cluster.spec.auth)
@@ -156,7 +156,7 @@ class AccessReader:
             return ""
         password = password or self._passwords.get(cluster.uid) or secrets.token_urlsafe(32)
         body = secret or child(cluster, SECRET, name, type="Opaque")
-        stored = await self._kube.store(SECRET, body | {"data": encoded(_texts(password))})
+        stored = await self._kube.store(SECRET, body | {"data": encode_base64(_texts(password))})
         if secret is None and cluster.uid in self._passwords:
             said = f"Secret {name} was deleted; it was made again with what it held"
             await self._kube.post_event(about(cluster), WARNING, "SecretRestored", said)

@@ -39,7 +39,7 @@ _FORBIDDEN: Final = 403
 _log = logging.getLogger(__name__)
 
 
-class _Done(NamedTuple):
+class _FinishedStep(NamedTuple):
     """A step that was carried out, and the object as it is since; `None` for one not kept."""
 
     step: Step
@@ -55,11 +55,11 @@ class Outcome:
         self.settled: dict[str, tuple[str, str]] = {}
         self.failed: set[Ref] = set()
 
-    def add(self, done: _Done) -> None:
+    def add(self, finished: _FinishedStep) -> None:
         """Keep what was done, and what the object was then."""
-        self.done.append(done.step)
-        if done.live is not None:
-            metadata = done.live["metadata"]
+        self.done.append(finished.step)
+        if finished.live is not None:
+            metadata = finished.live["metadata"]
             mark = str(metadata.get("annotations", {}).get(names.DESIRED_HASH, ""))
             self.settled[metadata["uid"]] = (metadata["resourceVersion"], mark)
 
@@ -98,7 +98,7 @@ def _needs(cluster: Cluster) -> set[Ref]:
     }
 
 
-async def _carry_out(kube: Kube, cluster: Cluster, step: Step) -> _Done | Failure | None:
+async def _carry_out(kube: Kube, cluster: Cluster, step: Step) -> _FinishedStep | Failure | None:
     """Do one step; `None`: it could not be done now, the next pass tries again."""
     live: Object | None = None
     match step:
@@ -114,25 +114,27 @@ async def _carry_out(kube: Kube, cluster: Cluster, step: Step) -> _Done | Failur
             await kube.delete(POD, cluster.namespace, pod, uid=uid, grace_s=0)
         case Recreate(pod, uid):
             await kube.delete(POD, cluster.namespace, pod, uid=uid)
-    return _Done(step, live)
+    return _FinishedStep(step, live)
 
 
-async def _create(kube: Kube, cluster: Cluster, step: Step, body: Object) -> _Done | Failure | None:
+async def _create(
+    kube: Kube, cluster: Cluster, step: Step, body: Object
+) -> _FinishedStep | Failure | None:
     """Make a child; one that lost its label is still ours, one of somebody else stays theirs."""
     try:
-        return _Done(step, await kube.create(body))
+        return _FinishedStep(step, await kube.create(body))
     except AlreadyThereError:
         live = await kube.get(kind_of(body), cluster.namespace, name_of(body))
     if live is None:
         return None
     if controller_uid(live) == cluster.uid:
         found = Apply(body, live, tuple(drift(body, live)))
-        return _Done(found, await kube.apply(body, uid=live["metadata"]["uid"]))
+        return _FinishedStep(found, await kube.apply(body, uid=live["metadata"]["uid"]))
     owner = owner_phrase(live, cluster.name)
-    return None if owner == FORMER else name_taken(body, owner)
+    return None if owner == FORMER else name_conflict(body, owner)
 
 
-def name_taken(body: Object, owner: str) -> Failure:
+def name_conflict(body: Object, owner: str) -> Failure:
     """Somebody else's object has the name of a child."""
     what = f"{body['kind']} {name_of(body)}"
     cure = "delete or rename it, or give this EurekaCluster another name"

@@ -10,7 +10,7 @@ from typing import Final
 from eureka_operator.core import authorities as core
 from eureka_operator.core import names
 from eureka_operator.core.authorities import Place
-from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.config import RegistryTarget
 from eureka_operator.core.kinds import CONFIG_MAP, POD, Object
 from eureka_operator.core.pods import Pod
 from eureka_operator.shell.client import ApiError, Client
@@ -29,22 +29,24 @@ _log = logging.getLogger(__name__)
 class Authorities:
     """Keeps a ConfigMap in each namespace with pods of a cluster that has TLS.
 
-    `injected` gives the pods that have a sidecar, `None` while they are not all known. `changed` is
-    set by whoever sees another pod or EurekaCluster.
+    `injected_pods` gives the pods that have a sidecar, `None` while they are not all known.
+    `change_event` is set by whoever sees another pod or EurekaCluster.
     """
 
     def __init__(
         self,
         kube: Kube,
         view: View,
-        injected: Callable[[], list[Pod] | None],
-        changed: asyncio.Event,
+        injected_pods: Callable[[], list[Pod] | None],
+        change_event: asyncio.Event,
     ) -> None:
         self._kube = kube
         self._view = view
-        self._injected = injected
-        self._changed = changed
-        self._published = Mirror(CONFIG_MAP, _shown, labels=core.LABEL, tell=changed.set)
+        self._injected_pods = injected_pods
+        self._change_event = change_event
+        self._published = Mirror(
+            CONFIG_MAP, _relevant_fields, labels=core.LABEL, tell=change_event.set
+        )
         self._problems: dict[object, str] = {}
 
     async def run(self, client: Client) -> None:
@@ -52,7 +54,7 @@ class Authorities:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._published.follow(client))
             while True:
-                self._changed.clear()
+                self._change_event.clear()
                 try:
                     await self.turn()
                 except Exception as error:  # noqa: BLE001 - a fault here stops no other work
@@ -60,7 +62,7 @@ class Authorities:
                 await asyncio.sleep(_REST_S)
                 try:
                     async with asyncio.timeout(_LOOK_S):
-                        await self._changed.wait()
+                        await self._change_event.wait()
                 except TimeoutError:
                     continue
 
@@ -69,7 +71,7 @@ class Authorities:
 
         While pods or EurekaClusters are not all known, nothing is done.
         """
-        pods = self._injected()
+        pods = self._injected_pods()
         if pods is None or self._view.problem is not None or not self._published.complete:
             return
         wanted = core.places(pods, self._view.registries)
@@ -81,7 +83,7 @@ class Authorities:
         for place in planned.remove:
             await self._remove(place)
 
-    async def _bundles(self, wanted: Mapping[Place, Known]) -> dict[str, str]:
+    async def _bundles(self, wanted: Mapping[Place, RegistryTarget]) -> dict[str, str]:
         found = {}
         for registry in {str(each): each for each in wanted.values()}.values():
             try:
@@ -94,7 +96,7 @@ class Authorities:
             found[registry.authorities] = text
         return found
 
-    async def _bundle(self, registry: Known) -> str:
+    async def _bundle(self, registry: RegistryTarget) -> str:
         """The CAs that are published beside a cluster's peers; empty: none, or not yet."""
         trust = await self._kube.get(CONFIG_MAP, registry.namespace, names.trust(registry.name))
         return str(((trust or {}).get("data") or {}).get(names.AUTHORITIES_KEY) or "")
@@ -137,8 +139,8 @@ class Authorities:
             self._problems.pop(about, None)
 
 
-def _shown(found: Object) -> Object:
+def _relevant_fields(body: Object) -> Object:
     """What of a ConfigMap matters."""
-    metadata = found["metadata"]
+    metadata = body["metadata"]
     kept = {key: metadata[key] for key in ("uid", "labels") if key in metadata}
-    return {"metadata": kept, "data": found.get("data")}
+    return {"metadata": kept, "data": body.get("data")}

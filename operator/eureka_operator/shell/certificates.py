@@ -32,8 +32,8 @@ from eureka_operator.shell.client import ApiError, Client, UnavailableError, pat
 from eureka_operator.shell.keypairs import (
     BUNDLE,
     authorities,
-    decoded,
-    encoded,
+    decode_base64,
+    encode_base64,
     read,
     renew,
     texts_of,
@@ -85,8 +85,8 @@ class Certificates:
     async def run(self, tell: Tell) -> None:
         """Look whenever one of the two objects changes, and once a minute; for ever."""
         changed = asyncio.Event()
-        secret = Mirror(SECRET, _nothing, self._namespace, name=self._secret, tell=changed.set)
-        webhook = Mirror(WEBHOOK, _nothing, name=self._name, tell=changed.set)
+        secret = Mirror(SECRET, _discard, self._namespace, name=self._secret, tell=changed.set)
+        webhook = Mirror(WEBHOOK, _discard, name=self._name, tell=changed.set)
         async with asyncio.TaskGroup() as tasks:
             for mirror in (secret, webhook):
                 tasks.create_task(mirror.follow(self._client))
@@ -110,7 +110,7 @@ class Certificates:
         webhook = await self._get(path_of(WEBHOOK, None, self._name))
         held = None if secret is None else read(texts_of(secret), INJECTOR_AUTHORITY)
         published = published_authorities(webhook)
-        trusted = self._publication.trusted(self._clock())
+        trusted = self._publication.trusted_fingerprints(self._clock())
         plan = core.plan(held, published, trusted, self._subject.names, self._now())
         bundle = await self._keep(secret, plan, webhook)
         if webhook is None:
@@ -170,7 +170,7 @@ class Certificates:
 
     async def _write(self, secret: Object | None, texts: Mapping[str, str]) -> None:
         """Create or replace the Secret; its `resourceVersion` lets one writer of several win."""
-        data = encoded(texts)
+        data = encode_base64(texts)
         if secret is not None:
             path = path_of(SECRET, self._namespace, self._secret)
             await self._client.send("put", path, secret | {"data": data}, field_manager=MANAGER)
@@ -200,7 +200,7 @@ class Certificates:
             await self._client.send(
                 "patch",
                 path_of(WEBHOOK, None, self._name),
-                _applied(webhook, wanted),
+                _apply_body(webhook, wanted),
                 content_type=_APPLY,
                 field_manager=BUNDLE_MANAGER,
                 force_conflicts=True,
@@ -217,7 +217,7 @@ class Certificates:
 def bundle_of(webhook: Object | None) -> str:
     """The `caBundle` of a configuration's first webhook as PEM; empty if there is none."""
     webhooks = _of_chart(webhook)
-    return decoded(webhooks[0]["clientConfig"].get("caBundle") or "") if webhooks else ""
+    return decode_base64(webhooks[0]["clientConfig"].get("caBundle") or "") if webhooks else ""
 
 
 def published_authorities(webhook: Object | None) -> tuple[Authority, ...]:
@@ -225,7 +225,7 @@ def published_authorities(webhook: Object | None) -> tuple[Authority, ...]:
     return authorities(bundle_of(webhook), INJECTOR_AUTHORITY)
 
 
-def _applied(webhook: Object, bundle: str) -> Object:
+def _apply_body(webhook: Object, bundle: str) -> Object:
     """What is applied: for this one configuration, `caBundle` of each webhook by its name."""
     return {
         "apiVersion": WEBHOOK.api_version,
@@ -244,5 +244,5 @@ def _of_chart(webhook: Object | None) -> list[Object]:
     return [each for each in found if not is_selected(each)]
 
 
-def _nothing(_: Object) -> None:
+def _discard(_: Object) -> None:
     """What is kept of an object between two looks: keys must not lie around."""

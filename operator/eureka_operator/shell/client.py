@@ -97,7 +97,7 @@ class Client:
             AlreadyThereError, RefusedError, UnavailableError: as they say.
         """
         self._check_may_send(verb)
-        async with self._counted(verb):
+        async with self._count_request(verb):
             answer = await self._dynamic.request(
                 verb,
                 path,
@@ -117,7 +117,7 @@ class Client:
             RefusedError, UnavailableError: as they say; the second if the body is larger than that.
         """
         self._check_may_send(verb)
-        async with self._counted(verb):
+        async with self._count_request(verb):
             answer = await self._dynamic.request(
                 verb,
                 path,
@@ -139,7 +139,7 @@ class Client:
         Raises:
             RefusedError, UnavailableError: as they say; 410: what came since is not known any more.
         """
-        async with self._counted("watch"):
+        async with self._count_request("watch"):
             timeout = aiohttp.ClientTimeout(
                 sock_connect=self._timeout.total, sock_read=limit_s + _GRACE_S
             )
@@ -163,7 +163,7 @@ class Client:
             raise UnavailableError("not the leader: nothing is written")
 
     @asynccontextmanager
-    async def _counted(self, verb: str) -> AsyncIterator[None]:
+    async def _count_request(self, verb: str) -> AsyncIterator[None]:
         """Count what comes of the block, and put its failures into words."""
         status = 0
         try:

@@ -28,9 +28,9 @@ from eureka_operator.shell.keypairs import (
     BUNDLE,
     LEAF,
     authorities,
-    encoded,
+    encode_base64,
     read,
-    read_given,
+    read_external,
     renew,
     texts_of,
 )
@@ -113,12 +113,12 @@ class ClusterCertificates:
         """What the operator's own Secret holds once it was made, mended or renewed."""
         secret = await self._kube.get(SECRET, cluster.namespace, tls.secret_name(cluster))
         if secret is not None and controller_uid(secret) != cluster.uid:
-            return _taken(cluster, secret)
+            return _name_conflict(cluster, secret)
         if not self._may_write or is_paused(cluster):
             return self._certificate(cluster, secret)
         subject = tls.subject(cluster, self._domain)
         memory = self._memories.setdefault(cluster.uid, _Memory())
-        before = _mended(secret, memory.texts, published, subject)
+        before = _restore_authorities(secret, memory.texts, published, subject)
         restored = secret is None and bool(before)
         ours = authorities(published, subject.authority)
         held = read(before, subject.authority) if before else None
@@ -126,7 +126,7 @@ class ClusterCertificates:
             held,
             # A Secret that knows its CAs learns of no others: more people may write ConfigMaps.
             () if held is not None and held.authorities else ours,
-            memory.publication.trusted(self._clock()),
+            memory.publication.trusted_fingerprints(self._clock()),
             subject.names,
             self._now(),
         )
@@ -134,27 +134,27 @@ class ClusterCertificates:
         if secret is None or after != texts_of(secret):
             body = secret or child(cluster, SECRET, tls.secret_name(cluster), type=_TYPE)
             # Its `resourceVersion` lets one writer of several win.
-            secret = await self._kube.store(SECRET, body | {"data": encoded(after)})
+            secret = await self._kube.store(SECRET, body | {"data": encode_base64(after)})
             await self._tell(cluster, plan, restored=restored)
         memory.texts = after
         there = authorities(after[BUNDLE], subject.authority)
         memory.publication.note((each.fingerprint for each in there if each in ours), self._clock())
         return replace(self._certificate(cluster, secret), waits=plan.waits)
 
-    async def _with_clients(self, cluster: Cluster, found: Certificate) -> Certificate:
+    async def _with_clients(self, cluster: Cluster, certificate: Certificate) -> Certificate:
         """The same with who vouches for clients, if somebody else does than for peers."""
         name = cluster.spec.tls.ca_secret_name if cluster.spec.tls else None
         if name is None:
-            return found
+            return certificate
         texts = texts_of(await self._kube.get(SECRET, cluster.namespace, name))
         clients = texts.get(BUNDLE, "")
-        if read_given({BUNDLE: clients}).authorities:
-            return replace(found, clients=clients)
+        if read_external({BUNDLE: clients}).authorities:
+            return replace(certificate, clients=clients)
         said = (
             f"Secret {name} has no ca.crt that can be used: put there who vouches for clients'"
             " certificates; those that peers knew before are still taken"
         )
-        return replace(found, trouble=found.trouble or Trouble("ClientCAMissing", said))
+        return replace(certificate, trouble=certificate.trouble or Trouble("ClientCAMissing", said))
 
     def _certificate(self, cluster: Cluster, secret: Object | None) -> Certificate:
         """What a Secret holds for peers, whoever made it."""
@@ -162,7 +162,7 @@ class ClusterCertificates:
         if secret is None:
             return Certificate(secret=name, trouble=tls.trouble(None, cluster, self._domain, now))
         texts = texts_of(secret)
-        held = read_given(texts)
+        held = read_external(texts)
         return Certificate(
             secret=name,
             bundle=texts[BUNDLE] if held.authorities else "",
@@ -186,7 +186,7 @@ class ClusterCertificates:
         await self._kube.post_event(about(cluster), event.type, event.reason, event.message)
 
 
-def _mended(
+def _restore_authorities(
     secret: Object | None, last: Mapping[str, str], published: str, subject: Subject
 ) -> dict[str, str]:
     """What the Secret holds, or held: without its CAs nobody could tell whom to go on trusting."""
@@ -198,7 +198,7 @@ def _mended(
     return {**texts, BUNDLE: last.get(BUNDLE) or published}
 
 
-def _taken(cluster: Cluster, secret: Object) -> Certificate:
+def _name_conflict(cluster: Cluster, secret: Object) -> Certificate:
     name = tls.secret_name(cluster)
     said = (
         f"Secret {name} is there and is not of this EurekaCluster"

@@ -10,12 +10,12 @@ from typing import Final
 
 from eureka_operator.core.instances import NoInstancesError
 from eureka_operator.core.pausing import ClusterName
-from eureka_operator.core.registrations.held import Held, read_held
-from eureka_operator.core.registrations.wanted import Found, Key, Place
+from eureka_operator.core.registrations.held import RegisteredInstance, read_registered
+from eureka_operator.core.registrations.wanted import DesiredInstances, Key, Place
 from eureka_operator.shell.client import ApiError
 from eureka_operator.shell.leases import Entry, Leases
 from eureka_operator.shell.registry import RegistryError
-from eureka_operator.shell.unwanted import Owner, Unwanted, owner_of
+from eureka_operator.shell.unwanted import Owner, RemovalCheck, owner_of
 
 _READ_EVERY_S: Final = 60.0
 """How often a registry is read for leases that nobody wants."""
@@ -24,7 +24,7 @@ _ASIDE_S: Final = 10.0
 
 _log = logging.getLogger(__name__)
 
-Unsure = tuple[list[Entry], list[Held]]
+Unsure = tuple[list[Entry], list[RegisteredInstance]]
 """Leases of this leader, and of a former one, that seem to be unwanted."""
 
 
@@ -35,21 +35,21 @@ class ClusterLeases:
         self,
         cluster: ClusterName,
         leases: Leases,
-        unwanted: Unwanted,
+        removals: RemovalCheck,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster = cluster
         self._leases = leases
-        self._unwanted = unwanted
+        self._removals = removals
         self._clock = clock
-        self._begun: set[str] = set()
+        self._since: set[str] = set()
         self._tag = ""
         self._next_read_s = 0.0
-        self._aside: dict[Key, float] = {}
+        self._postponed: dict[Key, float] = {}
         self._problem = ""
 
     async def compare(
-        self, wanted: Mapping[str, Found], unknown: frozenset[str], place: Place
+        self, wanted: Mapping[str, DesiredInstances], unknown: frozenset[str], place: Place
     ) -> set[str]:
         """Register what is wanted and remove what is not.
 
@@ -64,10 +64,10 @@ class ClusterLeases:
         Returns:
             Registrations that wait, as no peer answers.
         """
-        new = {uid for uid, each in wanted.items() if each.instances} - self._begun
+        new = {uid for uid, each in wanted.items() if each.instances} - self._since
         held = await self._read(place, anew=bool(new))
         waiting = new if held is None else set()
-        self._begun = ((self._begun | new) & (wanted.keys() | unknown)) - waiting
+        self._since = ((self._since | new) & (wanted.keys() | unknown)) - waiting
         there = held or {}
         for uid in wanted.keys() - waiting:
             for key, each in wanted[uid].instances.items():
@@ -76,14 +76,14 @@ class ClusterLeases:
         await self._remove(self._unsure(keys, there, unknown), place)
         return waiting
 
-    async def _read(self, place: Place, *, anew: bool) -> dict[Key, Held] | None:
+    async def _read(self, place: Place, *, anew: bool) -> dict[Key, RegisteredInstance] | None:
         """What former leaders have registered, if it is time to look; `None`: no peer answers."""
         now_s = self._clock()
         if not anew and now_s < self._next_read_s:
             return {}
         try:
-            found = await self._leases.whole_list(self._cluster, "" if anew else self._tag)
-            held = {} if found is None else read_held(found[1], place.cluster_uid)
+            found = await self._leases.full_list(self._cluster, "" if anew else self._tag)
+            held = {} if found is None else read_registered(found[1], place.cluster_uid)
         except (RegistryError, NoInstancesError) as error:
             self._note(f"its registry cannot be read: {error}")
             return None
@@ -93,19 +93,19 @@ class ClusterLeases:
         return held
 
     def _unsure(
-        self, keys: set[Key], held: Mapping[Key, Held], unknown: frozenset[str]
+        self, keys: set[Key], former: Mapping[Key, RegisteredInstance], unknown: frozenset[str]
     ) -> dict[Owner, Unsure]:
         """What seems to be unwanted, by its registration."""
         now_s = self._clock()
-        self._aside = {key: end_s for key, end_s in self._aside.items() if end_s > now_s}
-        passed_over = keys | self._aside.keys()
+        self._postponed = {key: end_s for key, end_s in self._postponed.items() if end_s > now_s}
+        passed_over = keys | self._postponed.keys()
         here = self._leases.of(self._cluster)
         found: dict[Owner, Unsure] = defaultdict(lambda: ([], []))
         for key, entry in here.items():
             if key not in passed_over and entry.wanted is not None and entry.owner not in unknown:
                 owner = owner_of(self._cluster, entry.owner, entry.wanted)
                 found[owner][0].append(entry)
-        for key, each in held.items():
+        for key, each in former.items():
             if key not in passed_over | here.keys() and each.registration_uid not in unknown:
                 owner = Owner(
                     self._cluster, each.namespace, each.registration, each.registration_uid
@@ -118,7 +118,7 @@ class ClusterLeases:
         for owner, (entries, held) in unsure.items():
             instances = [each.wanted for each in entries if each.wanted is not None]
             try:
-                keys = await self._unwanted.of(owner, instances, held, place)
+                keys = await self._removals.removable(owner, instances, held, place)
             except ApiError as error:
                 self._note(f"leases that seem to be unwanted are not removed now: {error}")
                 return
@@ -127,10 +127,10 @@ class ClusterLeases:
                     self._leases.remove(entry)
             for each in held:
                 if each.key in keys:
-                    self._leases.remove_unwanted(self._cluster, each)
+                    self._leases.remove_registered(self._cluster, each)
             until_s = self._clock() + _ASIDE_S
             kept = {each.key for each in entries} | {each.key for each in held}
-            self._aside |= dict.fromkeys(kept - keys, until_s)
+            self._postponed |= dict.fromkeys(kept - keys, until_s)
         self._problem = ""
 
     def _note(self, problem: str) -> None:

@@ -27,7 +27,7 @@ class ServedCRDs:
         self._kube = kube
         self._metrics = metrics
         self._missing: dict[Kind, tuple[str, ...]] = {}
-        self._told: set[str] = set()
+        self._last_text: set[str] = set()
         self._refused = ""
 
     async def compare(self, clusters: Iterable[Object]) -> None:
@@ -38,7 +38,7 @@ class ServedCRDs:
         if missing:
             await self._tell(clusters, crds.warning(crds.name(CLUSTER), missing))
         else:
-            self._told.clear()
+            self._last_text.clear()
 
     async def _compare(self, kind: Kind) -> None:
         name = crds.name(kind)
@@ -58,14 +58,14 @@ class ServedCRDs:
         self._missing[kind] = missing
         self._metrics.crd_missing_fields(name, len(missing))
 
-    def _note_refusal(self, said: str) -> None:
+    def _note_refusal(self, message: str) -> None:
         if not self._refused:
-            _log.info("%s", said)
-        self._refused = said
+            _log.info("%s", message)
+        self._refused = message
 
-    async def _tell(self, clusters: Iterable[Object], said: str) -> None:
+    async def _tell(self, clusters: Iterable[Object], message: str) -> None:
         for cluster in clusters:
             uid = cluster["metadata"]["uid"]
-            if uid not in self._told:
-                self._told.add(uid)
-                await self._kube.post_event(cluster, WARNING, _REASON, said)
+            if uid not in self._last_text:
+                self._last_text.add(uid)
+                await self._kube.post_event(cluster, WARNING, _REASON, message)

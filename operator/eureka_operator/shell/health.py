@@ -40,7 +40,7 @@ class Health:
         metrics.leader.set_function(lambda: elector.leading)
         metrics.resync_age.set_function(self._resync_age_s)
 
-    def resync_done(self, *, complete: bool) -> None:
+    def note_resync(self, *, complete: bool) -> None:
         """Note that all clusters were looked at, or that the API server kept us from it."""
         self._last_pass_s = self._clock()
         if complete:
@@ -67,7 +67,7 @@ class Health:
         return self._elector.problem or self.problem
 
     @asynccontextmanager
-    async def serving(self, host: str | None, port: int) -> AsyncIterator[int]:
+    async def serve(self, host: str | None, port: int) -> AsyncIterator[int]:
         """Answer HTTP while the block runs; gives the port. Host `None`: on all addresses."""
         server = web.Server(self._answer, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0)

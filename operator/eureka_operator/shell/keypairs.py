@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from eureka_operator.core import certificates as core
-from eureka_operator.core.certificates import Authority, Held, Leaf, Plan, Subject
+from eureka_operator.core.certificates import Authority, Leaf, Plan, SecretContent, Subject
 from eureka_operator.core.kinds import Object
 
 BUNDLE, AUTHORITY_KEY, LEAF, LEAF_KEY = "ca.crt", "ca.key", "tls.crt", "tls.key"
@@ -42,10 +42,10 @@ class Issuer(NamedTuple):
 def texts_of(secret: Object | None) -> dict[str, str]:
     """What a Secret holds; a value that is no text is empty."""
     data = (secret or {}).get("data") or {}
-    return {key: decoded(text) for key, text in data.items()}
+    return {key: decode_base64(text) for key, text in data.items()}
 
 
-def decoded(text: str) -> str:
+def decode_base64(text: str) -> str:
     """The ASCII text of a base64 one; empty if it is none."""
     try:
         return base64.b64decode(text, validate=True).decode("ascii")
@@ -53,31 +53,31 @@ def decoded(text: str) -> str:
         return ""
 
 
-def encoded(texts: Mapping[str, str]) -> dict[str, str]:
+def encode_base64(texts: Mapping[str, str]) -> dict[str, str]:
     """Texts as a Secret's `data` has them."""
     return {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
 
 
-def read(texts: Mapping[str, str], authority: str) -> Held:
+def read(texts: Mapping[str, str], authority: str) -> SecretContent:
     """What a Secret of the operator's holds that can be used, with CAs of this common name."""
-    faults = _missing(texts, (BUNDLE, AUTHORITY_KEY, LEAF, LEAF_KEY))
+    faults = _missing_keys(texts, (BUNDLE, AUTHORITY_KEY, LEAF, LEAF_KEY))
     certificates = _ours(texts.get(BUNDLE, ""), authority)
     if texts.get(BUNDLE) and not certificates:
         faults.append(f"{BUNDLE} holds no CA of the operator's")
     key = _key(texts.get(AUTHORITY_KEY, ""))
-    signs = bool(certificates) and _belongs(certificates[0], key)
+    signs = bool(certificates) and _is_key_pair(certificates[0], key)
     if texts.get(AUTHORITY_KEY) and certificates and not signs:
         faults.append(f"{AUTHORITY_KEY} does not belong to the first certificate of {BUNDLE}")
-    return _held(texts, certificates, faults, signs=signs)
+    return _secret_content(texts, certificates, faults, signs=signs)
 
 
-def read_given(texts: Mapping[str, str]) -> Held:
+def read_external(texts: Mapping[str, str]) -> SecretContent:
     """What a Secret that somebody else keeps holds that peers can use."""
-    faults = _missing(texts, (BUNDLE, LEAF, LEAF_KEY))
+    faults = _missing_keys(texts, (BUNDLE, LEAF, LEAF_KEY))
     certificates = _certificates(texts.get(BUNDLE, ""))
     if texts.get(BUNDLE) and not certificates:
         faults.append(f"{BUNDLE} holds no certificate")
-    held = _held(texts, certificates, faults, signs=False)
+    held = _secret_content(texts, certificates, faults, signs=False)
     chain = _certificates(texts.get(LEAF, ""))
     if held.leaf is not None and not _serves_both_ways(chain[0]):
         why = f"the extended key usage of {LEAF} must have both serverAuth and clientAuth, or none"
@@ -95,7 +95,7 @@ def renew(
     known = {_fingerprint(each): each for each in _certificates(published)}
     known |= {_fingerprint(each): each for each in _certificates(texts.get(BUNDLE, ""))}
     others = [known[each] for each in plan.others]
-    issuer = _held_issuer(texts, subject.authority) if plan.authority is None else None
+    issuer = _issuer_in(texts, subject.authority) if plan.authority is None else None
     if issuer is None:
         issuer = make_authority(subject.authority, now)
     made = {
@@ -171,22 +171,22 @@ def load_pair(context: ssl.SSLContext, leaf: str, key: str) -> None:
             raise ValueError(str(error)) from error
 
 
-def _missing(texts: Mapping[str, str], keys: Sequence[str]) -> list[str]:
+def _missing_keys(texts: Mapping[str, str], keys: Sequence[str]) -> list[str]:
     return [f"{key} is missing" for key in keys if not texts.get(key)]
 
 
-def _held(
+def _secret_content(
     texts: Mapping[str, str],
     certificates: Sequence[x509.Certificate],
     faults: Sequence[str],
     *,
     signs: bool,
-) -> Held:
+) -> SecretContent:
     chain = _certificates(texts.get(LEAF, ""))
-    leaf = chain[0] if chain and _belongs(chain[0], _key(texts.get(LEAF_KEY, ""))) else None
+    leaf = chain[0] if chain and _is_key_pair(chain[0], _key(texts.get(LEAF_KEY, ""))) else None
     if texts.get(LEAF) and texts.get(LEAF_KEY) and leaf is None:
         faults = [*faults, f"{LEAF} and {LEAF_KEY} do not belong together"]
-    return Held(
+    return SecretContent(
         _authorities(certificates),
         signs,
         None if leaf is None else _leaf(chain, certificates),
@@ -213,7 +213,7 @@ def _key(text: str) -> PrivateKeyTypes | None:
         return None
 
 
-def _held_issuer(texts: Mapping[str, str], authority: str) -> Issuer | None:
+def _issuer_in(texts: Mapping[str, str], authority: str) -> Issuer | None:
     certificates = _ours(texts.get(BUNDLE, ""), authority)
     key = _key(texts.get(AUTHORITY_KEY, ""))
     if not certificates or not isinstance(key, ec.EllipticCurvePrivateKey):
@@ -221,7 +221,7 @@ def _held_issuer(texts: Mapping[str, str], authority: str) -> Issuer | None:
     return Issuer(certificates[0], key)
 
 
-def _belongs(certificate: x509.Certificate, key: PrivateKeyTypes | None) -> bool:
+def _is_key_pair(certificate: x509.Certificate, key: PrivateKeyTypes | None) -> bool:
     return key is not None and certificate.public_key() == key.public_key()
 
 

@@ -19,8 +19,12 @@ from typing import Final
 
 from eureka_operator.core.pausing import ClusterName
 from eureka_operator.core.pods import Peer
-from eureka_operator.core.registrations.held import Held, held_content, unwanted_instance
-from eureka_operator.core.registrations.wanted import Key, Wanted
+from eureka_operator.core.registrations.held import (
+    RegisteredInstance,
+    registered_content,
+    removable_instance,
+)
+from eureka_operator.core.registrations.wanted import DesiredInstance, Key
 from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.registry import Connections, RegistryError
 from eureka_sidecar.core.configuration import Instance
@@ -49,7 +53,7 @@ class Entry:
     """
 
     def __init__(
-        self, cluster: ClusterName, lease: Lease, owner: str, wanted: Wanted | None
+        self, cluster: ClusterName, lease: Lease, owner: str, wanted: DesiredInstance | None
     ) -> None:
         self.cluster = cluster
         self.key = Key(lease.instance.app, lease.instance.id)
@@ -63,7 +67,7 @@ class Entry:
 class Leases:
     """All of them, over one session; `may_act` says whether we still lead.
 
-    `changed` is called when a registry has taken a change, or has refused one.
+    `on_change` is called when a registry has taken a change, or has refused one.
     """
 
     def __init__(
@@ -71,13 +75,13 @@ class Leases:
         connections: Connections,
         metrics: Metrics,
         may_act: Callable[[], bool],
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
         now_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
     ) -> None:
         self._connections = connections
         self._metrics = metrics
         self._may_act = may_act
-        self._changed = changed
+        self._on_change = on_change
         self._now_ms = now_ms
         self._counters = Counters()
         self._entries: dict[ClusterName, dict[Key, Entry]] = defaultdict(dict)
@@ -85,7 +89,7 @@ class Leases:
         self._failed_ms: dict[Peer, int] = {}
         self._heap: list[tuple[int, int, Entry]] = []
         self._order = itertools.count()
-        self._woken = asyncio.Event()
+        self._wake_event = asyncio.Event()
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
 
     def __iter__(self) -> Iterator[Entry]:
@@ -110,24 +114,28 @@ class Leases:
         """Those that have a ready peer or a lease."""
         return self._peers.keys() | {name for name, each in self._entries.items() if each}
 
-    async def whole_list(self, cluster: ClusterName, tag: str) -> tuple[str, bytes] | None:
+    async def full_list(self, cluster: ClusterName, tag: str) -> tuple[str, bytes] | None:
         """What a peer holds and its tag (`Registry.whole_list`).
 
         Raises:
             RegistryError: No peer answers.
         """
-        peers = self._answering(cluster)
+        peers = self._available_peers(cluster)
         if not peers:
             raise RegistryError("no peer answers")
         try:
             registry = await self._connections.to(peers[0])
-            return await registry.whole_list(tag)
+            return await registry.full_list(tag)
         except RegistryError:
             self._pass_over(peers[0])
             raise
 
     def want(
-        self, cluster: ClusterName, owner: str, wanted: Wanted, held: Held | None = None
+        self,
+        cluster: ClusterName,
+        owner: str,
+        wanted: DesiredInstance,
+        former: RegisteredInstance | None = None,
     ) -> None:
         """Have an instance registered as it is wanted.
 
@@ -135,11 +143,11 @@ class Leases:
             cluster: the EurekaCluster.
             owner: uid of the registration.
             wanted: the instance.
-            held: what the registry has of it from a former leader, if it was read just now.
+            former: what the registry has of it from a former leader, if it was read just now.
         """
         entry = self._entries[cluster].get(wanted.key)
         if entry is None:
-            self._begin(cluster, owner, wanted, held)
+            self._begin(cluster, owner, wanted, former)
             return
         if entry.closed_ms is not None:
             return  # it is wanted again; once it is removed it begins anew
@@ -148,7 +156,7 @@ class Leases:
             self._begin(cluster, owner, wanted, None)
         elif entry.wanted is not wanted:
             entry.wanted = wanted
-            entry.lease.wish(wanted.content)
+            entry.lease.set_content(wanted.content)
             self._schedule(entry)
 
     def remove(self, entry: Entry) -> None:
@@ -159,12 +167,12 @@ class Leases:
             entry.lease.close(entry.closed_ms)
             self._schedule(entry)
 
-    def remove_unwanted(self, cluster: ClusterName, held: Held) -> None:
+    def remove_registered(self, cluster: ClusterName, instance: RegisteredInstance) -> None:
         """Remove what a registry holds, and nobody here knows."""
-        lease = self._lease(unwanted_instance(held), Content(held.status))
-        lease.adopt(Content(held.status), held.dirty_ms, self._now_ms())
-        entry = Entry(cluster, lease, held.registration_uid, None)
-        self._entries[cluster][held.key] = entry
+        lease = self._lease(removable_instance(instance), Content(instance.status))
+        lease.adopt(Content(instance.status), instance.dirty_ms, self._now_ms())
+        entry = Entry(cluster, lease, instance.registration_uid, None)
+        self._entries[cluster][instance.key] = entry
         self.remove(entry)
 
     async def run(self) -> None:
@@ -177,10 +185,16 @@ class Leases:
                     await self._slots.acquire()
                     group.create_task(self._exchange(entry))
 
-    def _begin(self, cluster: ClusterName, owner: str, wanted: Wanted, held: Held | None) -> None:
+    def _begin(
+        self,
+        cluster: ClusterName,
+        owner: str,
+        wanted: DesiredInstance,
+        former: RegisteredInstance | None,
+    ) -> None:
         lease = self._lease(wanted.instance, wanted.content)
-        if held is not None:
-            lease.adopt(held_content(held, wanted), held.dirty_ms, self._now_ms())
+        if former is not None:
+            lease.adopt(registered_content(former, wanted), former.dirty_ms, self._now_ms())
         entry = Entry(cluster, lease, owner, wanted)
         self._entries[cluster][wanted.key] = entry
         self._schedule(entry)
@@ -195,12 +209,12 @@ class Leases:
             return
         entry.wake_ms = max(wake_ms, least_ms)
         heapq.heappush(self._heap, (entry.wake_ms, next(self._order), entry))
-        self._woken.set()
+        self._wake_event.set()
 
     async def _next_due(self) -> None:
         """Return when the first one of the heap is due."""
         while True:
-            self._woken.clear()
+            self._wake_event.clear()
             wait_s = None
             if self._heap:
                 wait_s = (self._heap[0][0] - self._now_ms()) / 1_000
@@ -208,7 +222,7 @@ class Leases:
                     return
             try:
                 async with asyncio.timeout(wait_s):
-                    await self._woken.wait()
+                    await self._wake_event.wait()
             except TimeoutError:
                 return
 
@@ -234,7 +248,7 @@ class Leases:
         lease = entry.lease
         if not self._may_act():
             return
-        if not self._answering(entry.cluster):
+        if not self._available_peers(entry.cluster):
             if self._is_over(entry):
                 self._drop(entry)
             else:
@@ -255,7 +269,7 @@ class Leases:
         else:
             self._schedule(entry)
         if request.operation not in _QUIET or result is not Outcome.DONE:
-            self._changed()
+            self._on_change()
 
     def _is_over(self, entry: Entry) -> bool:
         """Whether a lease that is to be removed has ended by itself meanwhile."""
@@ -265,18 +279,18 @@ class Leases:
     def _drop(self, entry: Entry) -> None:
         if self._entries[entry.cluster].get(entry.key) is entry:
             del self._entries[entry.cluster][entry.key]
-        self._changed()
+        self._on_change()
 
     async def _answer(self, cluster: ClusterName, request: Request) -> Answer:
         answer = Answer(0, reason="no peer answers", sent=False)
-        for peer in self._answering(cluster)[:_ATTEMPTS]:
-            answer = await self._exchanged(peer, request)
+        for peer in self._available_peers(cluster)[:_ATTEMPTS]:
+            answer = await self._exchange_with(peer, request)
             if outcome(request.operation, answer) is not Outcome.FAILED:
                 break
             self._pass_over(peer)
         return answer
 
-    async def _exchanged(self, peer: Peer, request: Request) -> Answer:
+    async def _exchange_with(self, peer: Peer, request: Request) -> Answer:
         try:
             registry = await self._connections.to(peer)
         except RegistryError as error:
@@ -286,7 +300,7 @@ class Leases:
     def _pass_over(self, peer: Peer) -> None:
         self._failed_ms[peer] = self._now_ms()
 
-    def _answering(self, cluster: ClusterName) -> list[Peer]:
+    def _available_peers(self, cluster: ClusterName) -> list[Peer]:
         """Peers that have not failed just now."""
         peers = self._peers.get(cluster, ())
         return self._without_failure(peers, _PASS_OVER_MS) or self._without_failure(

@@ -87,19 +87,19 @@ class Metrics:
         """Count a child object that somebody had changed and we put right."""
         self._drift.labels(kind).inc()
 
-    def registry_read(self, result: str) -> None:
+    def count_registry_read(self, result: str) -> None:
         """Count a reading of a registry: `read`, `unchanged` or `failed`."""
         self._reads.labels(result).inc()
 
-    def lease_removed(self, reason: str) -> None:
+    def count_removed_lease(self, reason: str) -> None:
         """Count a lease that was removed for its pod, with the reason of `core/reaping.py`."""
         self._removed.labels(reason).inc()
 
-    def pod_paused(self, action: str) -> None:
+    def count_pause(self, action: str) -> None:
         """Count an override that was made for an annotation (`pause`) or lifted (`resume`)."""
         self._paused.labels(action).inc()
 
-    def pod_evicted(self, result: str) -> None:
+    def count_eviction(self, result: str) -> None:
         """Count an eviction of a pod without its sidecar: `done`, `held` by a budget, `failed`."""
         self._evicted.labels(result).inc()
 
@@ -110,7 +110,7 @@ class Metrics:
         """
         self._asked.labels(operation, result).inc()
 
-    def registered(self, statuses: Mapping[str, int]) -> None:
+    def set_registered(self, statuses: Mapping[str, int]) -> None:
         """Set how many instances are registered for EurekaRegistrations, by status."""
         self._registered.clear()
         for status, count in statuses.items():

@@ -38,7 +38,7 @@ class Name(NamedTuple):
 class Mirror(Generic[Kept]):
     """The objects of a kind: all, or those of a namespace, with a name, or that labels match.
 
-    Of each only what `kept` makes of it is remembered; `tell` is called after each change.
+    Of each only what `convert` makes of it is remembered; `tell` is called after each change.
     `complete` once they were all read. `problem` says in words why they were not read yet, or
     cannot be read any more; `None`: they are as the API server has them.
     """
@@ -46,7 +46,7 @@ class Mirror(Generic[Kept]):
     def __init__(
         self,
         kind: Kind,
-        kept: Callable[[Object], Kept],
+        convert: Callable[[Object], Kept],
         namespace: str | None = None,
         *,
         name: str = "",
@@ -62,9 +62,9 @@ class Mirror(Generic[Kept]):
             "field_selector": f"metadata.name={name}" if name else None,
             "label_selector": labels or None,
         }
-        self._kept = kept
-        self._told = tell
-        self._changed = asyncio.Event()
+        self._convert = convert
+        self._last_problem = tell
+        self._change_event = asyncio.Event()
 
     async def follow(self, client: Client) -> None:
         """Keep the view true for ever; no failure of the API server ends it."""
@@ -84,7 +84,7 @@ class Mirror(Generic[Kept]):
 
     async def change(self) -> None:
         """Return as soon as something has changed since now."""
-        await self._changed.wait()
+        await self._change_event.wait()
 
     async def _list(self, client: Client) -> str:
         """Read all; the version from which a watch goes on."""
@@ -99,7 +99,7 @@ class Mirror(Generic[Kept]):
                 _continue=following,
             )
             for item in page["items"] or ():
-                found[_name(item)] = self._kept(item)
+                found[_name(item)] = self._convert(item)
             following = page["metadata"].get("continue")
             if not following:
                 break
@@ -124,7 +124,7 @@ class Mirror(Generic[Kept]):
             if event["type"] == "DELETED":
                 self.objects.pop(_name(changed), None)
             elif event["type"] != "BOOKMARK":
-                self.objects[_name(changed)] = self._kept(changed)
+                self.objects[_name(changed)] = self._convert(changed)
             else:
                 continue
             self._tell()
@@ -139,9 +139,9 @@ class Mirror(Generic[Kept]):
 
     def _tell(self) -> None:
         """Wake up who waits now, and nobody who waits later."""
-        self._changed.set()
-        self._changed = asyncio.Event()
-        self._told()
+        self._change_event.set()
+        self._change_event = asyncio.Event()
+        self._last_problem()
 
 
 def objects_of(mirrors: Iterable[Mirror[Kept]]) -> dict[Name, Kept] | None:
@@ -154,6 +154,6 @@ def objects_of(mirrors: Iterable[Mirror[Kept]]) -> dict[Name, Kept] | None:
     return found
 
 
-def _name(found: Object) -> Name:
-    metadata = found["metadata"]
+def _name(body: Object) -> Name:
+    metadata = body["metadata"]
     return Name(metadata.get("namespace", ""), metadata["name"])

@@ -16,7 +16,7 @@ from eureka_operator.core.injection.decide import Inject, decide
 from eureka_operator.core.injection.selection import DISABLED, ENABLED, is_default
 from eureka_operator.core.injection.status import INJECTED_LABEL
 from eureka_operator.core.kinds import NAMESPACE, POD, Object
-from eureka_operator.core.missed import Missed, Wanted, eviction, evictions, missed_pods
+from eureka_operator.core.missed import UninjectedPod, Wanted, eviction, evictions, uninjected_pods
 from eureka_operator.core.pods import Pod
 from eureka_operator.shell.client import ApiError, Client, RefusedError, path_of
 from eureka_operator.shell.kube import Kube
@@ -39,8 +39,8 @@ class MissingSidecars:
     """Finds pods without their sidecar, counts them, says it once of each, and evicts on request.
 
     `wanted` says of a pod whether it should have one, `may_inject` of a namespace whether there may
-    be such pods in it; those with pods that ask for it themselves are found besides. `injected`
-    gives the pods that have one.
+    be such pods in it; those with pods that ask for it themselves are found besides.
+    `injected_pods` gives the pods that have one.
     """
 
     def __init__(
@@ -49,30 +49,30 @@ class MissingSidecars:
         metrics: Metrics,
         wanted: Wanted,
         may_inject: Callable[[Object], bool],
-        injected: Callable[[], list[Pod]],
+        injected_pods: Callable[[], list[Pod]],
     ) -> None:
         self._kube = kube
         self._metrics = metrics
-        self._wanted = wanted
+        self._should_have = wanted
         self._may_inject = may_inject
-        self._injected = injected
-        self._told: set[str] = set()
+        self._injected_pods = injected_pods
+        self._reported: set[str] = set()
         self._evicted: dict[str, datetime] = {}
 
     async def run(
         self,
         client: Client,
         namespaces: tuple[str, ...],
-        known: Callable[[], bool],
+        is_complete: Callable[[], bool],
         *,
         evict: bool,
     ) -> None:
         """Look every minute, in these namespaces (empty: in all); `evict`: and evict them.
 
-        `known` says whether it can be decided which pods should have one.
+        `is_complete` says whether it can be decided which pods should have one.
         """
         while True:
-            is_known = known()
+            is_known = is_complete()
             if is_known:
                 await self._look_and_act(client, namespaces, evict=evict)
             await asyncio.sleep(PERIOD_S if is_known else _AGAIN_S)
@@ -89,30 +89,30 @@ class MissingSidecars:
         except Exception as error:  # noqa: BLE001 - one odd pod stops no other work
             _log.exception("pods without their sidecar were not looked for: %s", error)
 
-    async def look(self, client: Client, namespaces: tuple[str, ...]) -> list[Missed]:
+    async def look(self, client: Client, namespaces: tuple[str, ...]) -> list[UninjectedPod]:
         """Find them all, and say it of those of which it was not said yet.
 
         Raises:
             ApiError: They are not all known; what is counted stays as it was.
         """
-        found: dict[str, Missed] = {}
+        found: dict[str, UninjectedPod] = {}
         known = {each["metadata"]["name"]: each for each in await self._namespaces(namespaces)}
         for name, namespace in known.items():
             if self._may_inject(namespace):
                 async for pods in _pages(client, name, f"{_WITHOUT},{INJECT}!={DISABLED}"):
-                    found |= self._missed(pods, known)
+                    found |= self._uninjected_pods(pods, known)
         for each in namespaces or (None,):  # those that ask themselves, wherever they are
             async for pods in _pages(client, each, f"{_WITHOUT},{INJECT}"):
-                found |= self._missed(pods, known)
+                found |= self._uninjected_pods(pods, known)
         self._metrics.pods_without_sidecar.set(len(found))
-        for uid in sorted(found.keys() - self._told):
+        for uid in sorted(found.keys() - self._reported):
             await self._tell(found[uid])
-        self._told = set(found)
+        self._reported = set(found)
         return list(found.values())
 
-    async def evict(self, client: Client, found: list[Missed]) -> None:
+    async def evict(self, client: Client, pods: list[UninjectedPod]) -> None:
         """Ask for the eviction of those that may be evicted now."""
-        for each in evictions(found, self._injected(), self._evicted):
+        for each in evictions(pods, self._injected_pods(), self._evicted):
             namespace, name = each.pod.namespace, each.pod.name
             self._evicted[each.pod.owner] = datetime.now(UTC)
             try:
@@ -122,10 +122,12 @@ class MissingSidecars:
                 del self._evicted[each.pod.owner]
                 self._note(each, error)
             else:
-                self._metrics.pod_evicted("done")
+                self._metrics.count_eviction("done")
                 _log.info("evicted %s/%s, which has no sidecar", namespace, name)
 
-    def _missed(self, pods: list[Object], known: Mapping[str, Object]) -> dict[str, Missed]:
+    def _uninjected_pods(
+        self, pods: list[Object], namespaces: Mapping[str, Object]
+    ) -> dict[str, UninjectedPod]:
         """Those of a page, by uid; a namespace that is newer than our list has its turn later."""
         by_namespace: dict[str, list[Object]] = defaultdict(list)
         for pod in pods:
@@ -133,8 +135,8 @@ class MissingSidecars:
         return {
             each.pod.uid: each
             for name, group in by_namespace.items()
-            if name in known
-            for each in missed_pods(group, known[name], self._wanted)
+            if name in namespaces
+            for each in uninjected_pods(group, namespaces[name], self._should_have)
         }
 
     async def _namespaces(self, names: tuple[str, ...]) -> list[Object]:
@@ -143,24 +145,24 @@ class MissingSidecars:
         found = [await self._kube.get(NAMESPACE, "", name) for name in names]
         return [each for each in found if each is not None]
 
-    async def _tell(self, found: Missed) -> None:
-        pod = found.pod
+    async def _tell(self, uninjected: UninjectedPod) -> None:
+        pod = uninjected.pod
         about = {
             "apiVersion": POD.api_version,
             "kind": POD.kind,
             "metadata": {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid},
         }
-        told = found.event
+        told = uninjected.event
         _log.warning("%s/%s: %s", pod.namespace, pod.name, told.message)
         await self._kube.post_event(about, told.type, told.reason, told.message)
 
-    def _note(self, found: Missed, error: ApiError) -> None:
+    def _note(self, uninjected: UninjectedPod, error: ApiError) -> None:
         """Count why a pod was not evicted; a budget that allows none now is no failure."""
         if isinstance(error, RefusedError) and error.status == _NOT_FOUND:
             return
         is_held = error.status == _TOO_MANY
-        self._metrics.pod_evicted("held" if is_held else "failed")
-        where = f"{found.pod.namespace}/{found.pod.name}"
+        self._metrics.count_eviction("held" if is_held else "failed")
+        where = f"{uninjected.pod.namespace}/{uninjected.pod.name}"
         _log.log(logging.INFO if is_held else logging.WARNING, "%s stays: %s", where, error)
 
 

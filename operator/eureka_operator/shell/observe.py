@@ -35,7 +35,7 @@ from eureka_operator.core.observed import (
     revision_template,
 )
 from eureka_operator.core.pods import Node, read_node
-from eureka_operator.core.references import named
+from eureka_operator.core.references import remote_clusters
 from eureka_operator.shell.access import AccessReader
 from eureka_operator.shell.client import RefusedError
 from eureka_operator.shell.clustercertificates import ClusterCertificates
@@ -67,10 +67,10 @@ async def observe(
     *lists, documents = await asyncio.gather(
         *(kube.list(kind, cluster.namespace, selector) for kind in (*kinds, POD))
     )
-    children, foreign = _sorted_out(cluster, kinds, lists)
+    children, foreign = _sort_children(cluster, kinds, lists)
     pods = _pods(children, documents)
     trust = children.get((CONFIG_MAP, names.trust(cluster.name)))
-    found = await secrets.certificates.look(cluster, tls.published(trust))
+    found = await secrets.certificates.look(cluster, tls.published_authorities(trust))
     issued = children.get((CERTIFICATE, names.certificate(cluster.name)))
     return Observed(
         cluster=cluster,
@@ -79,7 +79,7 @@ async def observe(
         foreign=foreign,
         pods=pods,
         reports=await _reports(pods),
-        refused_pods=await _refused_pods(kube, cluster, children),
+        pod_creation_error=await _pod_creation_error(kube, cluster, children),
         nodes={} if environment.namespaced else await _nodes(kube, pods),
         references=await _references(kube, cluster, environment.domain),
         templates=await _templates(kube, cluster, children),
@@ -89,7 +89,7 @@ async def observe(
     )
 
 
-def _sorted_out(
+def _sort_children(
     cluster: Cluster, kinds: list[Kind], lists: list[list[Object]]
 ) -> tuple[dict[Ref, Object], dict[Ref, str]]:
     children: dict[Ref, Object] = {}
@@ -126,7 +126,7 @@ async def _reports(pods: Mapping[str, Pod]) -> dict[str, Report | str]:
     }
 
 
-async def _refused_pods(kube: Kube, cluster: Cluster, children: Mapping[Ref, Object]) -> str:
+async def _pod_creation_error(kube: Kube, cluster: Cluster, children: Mapping[Ref, Object]) -> str:
     """Why the StatefulSet controller cannot make pods: quota, Pod Security, a webhook."""
     for (kind, name), body in children.items():
         if kind is not STATEFUL_SET:
@@ -191,7 +191,7 @@ async def _references(kube: Kube, cluster: Cluster, domain: str) -> dict[tuple[s
     An operator of single namespaces may not read in others.
     """
     found = {}
-    for namespace, name in {*named(cluster)}:
+    for namespace, name in {*remote_clusters(cluster)}:
         try:
             document = await kube.get(CLUSTER, namespace, name)
         except RefusedError:

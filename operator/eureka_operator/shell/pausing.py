@@ -10,16 +10,16 @@ from eureka_operator.core.kinds import POD, Object
 from eureka_operator.core.pausing import (
     Changes,
     ClusterName,
-    Held,
     Key,
     Override,
+    RegistryInstance,
     changes,
-    inherited,
+    inherited_override,
     is_concerned,
     new_pauses,
-    paused_event,
+    pause_event,
     recorded_overrides,
-    resumed_event,
+    resume_event,
 )
 from eureka_operator.core.pods import PAUSED_BY_OPERATOR, Pod
 from eureka_operator.shell.client import ApiError
@@ -62,7 +62,7 @@ class Pauser:
             del self._problems[gone]
         if not concerned:
             return
-        held = _held(concerned, listings)
+        held = _instances_by_pod(concerned, listings)
         for uid, pod in concerned.items():
             claimed = self._claimed.get(uid, {}).values()
             wished = changes(pod, held[uid], frozenset(readings), claimed)
@@ -83,8 +83,8 @@ class Pauser:
             name: each for name, each in listings.items() if each is not self._before.get(name)
         }
         if paused and changed:
-            before = _held(paused, self._before)
-            for uid, held in _held(paused, changed).items():
+            before = _instances_by_pod(paused, self._before)
+            for uid, held in _instances_by_pod(paused, changed).items():
                 for each in new_pauses(held, before[uid], frozenset(self._before)):
                     self._claimed[uid][each.key] = each
         self._before = listings
@@ -101,7 +101,7 @@ class Pauser:
             if held.instance.pod_uid == owner or held.instance.pod_uid not in pods:
                 owners[held.key] = owner
             else:
-                self._claimed[held.instance.pod_uid][held.key] = inherited(held)
+                self._claimed[held.instance.pod_uid][held.key] = inherited_override(held)
         self._owners = owners
 
     async def _carry_out(self, pod: Pod, wished: Changes, readings: Readings) -> None:
@@ -113,15 +113,15 @@ class Pauser:
             app, name = held.instance.app, held.instance.id
             registry = readings[held.cluster].registry
             if self._may_act() and await registry.override(app, name, OUT_OF_SERVICE):
-                self._metrics.pod_paused("pause")
-                event = paused_event(held)
+                self._metrics.count_pause("pause")
+                event = pause_event(held)
                 await self._kube.post_event(about, event.type, event.reason, event.message)
         for lift in wished.lifts:
-            app, name = lift.held.instance.app, lift.held.instance.id
-            registry = readings[lift.held.cluster].registry
+            app, name = lift.instance.instance.app, lift.instance.instance.id
+            registry = readings[lift.instance.cluster].registry
             if self._may_act() and await registry.lift(app, name, lift.status):
-                self._metrics.pod_paused("resume")
-                event = resumed_event(lift)
+                self._metrics.count_pause("resume")
+                event = resume_event(lift)
                 await self._kube.post_event(about, event.type, event.reason, event.message)
 
     def _note(self, pod: Pod, problem: str) -> None:
@@ -130,19 +130,21 @@ class Pauser:
         self._problems[pod.uid] = problem
 
 
-def _held(pods: Mapping[str, Pod], listings: Listings) -> dict[str, list[Held]]:
+def _instances_by_pod(
+    pods: Mapping[str, Pod], listings: Listings
+) -> dict[str, list[RegistryInstance]]:
     """The instances of these pods, by uid."""
-    found: dict[str, list[Held]] = defaultdict(list)
+    found: dict[str, list[RegistryInstance]] = defaultdict(list)
     for held in _all(listings):
         if held.instance.pod_uid in pods:
             found[held.instance.pod_uid].append(held)
     return found
 
 
-def _all(listings: Listings) -> Iterator[Held]:
+def _all(listings: Listings) -> Iterator[RegistryInstance]:
     for cluster, listing in listings.items():
         for instance in listing.instances:
-            yield Held(cluster, instance)
+            yield RegistryInstance(cluster, instance)
 
 
 def _about(pod: Pod) -> Object:

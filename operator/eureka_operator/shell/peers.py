@@ -44,10 +44,10 @@ async def _report(session: aiohttp.ClientSession, url: str) -> Object | str:
         return f"{url} cannot be reached: {error}"
     if body is None:
         return f"{url} answers with more than {_MOST_BYTES} bytes"
-    return _parsed(url, body)
+    return _parse(url, body)
 
 
-def _parsed(url: str, body: bytes) -> Object | str:
+def _parse(url: str, body: bytes) -> Object | str:
     try:
         return msgspec.json.decode(body, type=dict[str, object])
     except msgspec.MsgspecError as error:

@@ -25,7 +25,7 @@ from eureka_operator.core.pods import (
     read_peer,
     read_pod,
 )
-from eureka_operator.core.reaping import Known, missing_nodes
+from eureka_operator.core.reaping import ClusterState, missing_nodes
 from eureka_operator.shell.client import ApiError, Client
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
@@ -34,7 +34,7 @@ from eureka_operator.shell.pausing import Pauser
 from eureka_operator.shell.reaping import Reaper
 from eureka_operator.shell.registries import Reading, Registries
 from eureka_operator.shell.registry import Connections, session
-from eureka_operator.shell.ways import Scope, Ways
+from eureka_operator.shell.ways import PeerSecurities, Scope
 
 PERIOD_S: Final = 2.0
 """How often registries are looked at when no pod changes."""
@@ -85,7 +85,9 @@ class PodTruth:
         self._kube = kube
         self._metrics = metrics
         self._namespaces = frozenset(scope.namespaces)
-        self._ways = Ways(lambda namespace, name: kube.get(SECRET, namespace, name), scope.domain)
+        self._securities = PeerSecurities(
+            lambda namespace, name: kube.get(SECRET, namespace, name), scope.domain
+        )
         self._now = now
         self._reaper = Reaper(kube, metrics, may_act)
         self._pauser = Pauser(kube, metrics, may_act)
@@ -93,25 +95,25 @@ class PodTruth:
         self._missing: dict[str, datetime] = {}
 
     @property
-    def injected(self) -> list[Pod]:
+    def injected_pods(self) -> list[Pod]:
         """The pods that have a sidecar; empty while they are not all known."""
-        return list(self.known_injected or ())
+        return list(self.known_injected_pods or ())
 
     @property
-    def known_injected(self) -> list[Pod] | None:
+    def known_injected_pods(self) -> list[Pod] | None:
         """The same; `None` while they are not all known."""
         return _all(self._pods)
 
     async def run(self, client: Client) -> None:
         """Do it for as long as this replica leads; watches use `client`."""
         async with session() as over, asyncio.TaskGroup() as group:
-            registries = Registries(Connections(over, self._ways), self._metrics)
+            registries = Registries(Connections(over, self._securities), self._metrics)
             mirrors: list[Mirror[Any]] = [*self._pods, *self._peers, *self._nodes]
             for mirror in mirrors:
                 group.create_task(mirror.follow(client))
             while True:
                 self._changed.clear()
-                await self._turn_and_rest(registries)
+                await self._run_turn(registries)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(PERIOD_S):
                         await self._changed.wait()
@@ -132,7 +134,7 @@ class PodTruth:
         self._changed.set()
         self._tell_pods()
 
-    async def _turn_and_rest(self, registries: Registries) -> None:
+    async def _run_turn(self, registries: Registries) -> None:
         start_s = time.monotonic()
         try:
             await self.turn(registries)
@@ -145,7 +147,7 @@ class PodTruth:
         nodes = _by_name(self._nodes) if self._nodes else None
         now = self._now()
         self._missing = missing_nodes(self._missing, pods, nodes, now)
-        known = Known(
+        known = ClusterState(
             now=now,
             cluster_uid=await self._cluster.uid(),
             pods={pod.uid: pod for pod in pods},

@@ -79,12 +79,12 @@ class Schedule:
         """When the next key is due; `None` if nothing waits but for those at work."""
         return min((self._due[key] for key in self._idle()), default=None)
 
-    def done(self, key: Key) -> None:
+    def note_success(self, key: Key) -> None:
         """The key went well: its next failure is a first one."""
         self._at_work.discard(key)
         self._failures.pop(key, None)
 
-    def failed(self, key: Key, now_s: float, chance: float) -> float:
+    def note_failure(self, key: Key, now_s: float, chance: float) -> float:
         """Have the key due again, the later the more often it failed; returns the pause.
 
         `chance` from 0 to 1 spreads keys that failed together.
@@ -165,22 +165,22 @@ class Queue:
         try:
             again_s = await reconcile(key)
         except ApiError as error:
-            self._failed(key, str(error))
+            self._note_failure(key, str(error))
             return "refused" if 400 <= error.status < 500 else "unavailable"  # noqa: PLR2004
         except Exception as error:  # noqa: BLE001 - a fault in one cluster stops no other
             _log.exception("%s: %s", key, error)
-            self._failed(key, "an error of the operator's own, see the log above")
+            self._note_failure(key, "an error of the operator's own, see the log above")
             return "error"
         except BaseException:
-            self._schedule.done(key)
+            self._schedule.note_success(key)
             raise
-        self._schedule.done(key)
+        self._schedule.note_success(key)
         if again_s is not None:
             self.add_after(key, again_s)
         self._changed.set()
         return "ok"
 
-    def _failed(self, key: Key, why: str) -> None:
-        pause_s = self._schedule.failed(key, self._clock(), self._chance())
+    def _note_failure(self, key: Key, why: str) -> None:
+        pause_s = self._schedule.note_failure(key, self._clock(), self._chance())
         _log.warning("%s: %s; again in %.1f s", key, why, pause_s)
         self._changed.set()

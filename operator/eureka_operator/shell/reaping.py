@@ -12,7 +12,7 @@ from eureka_operator.core.pausing import ClusterName
 from eureka_operator.core.pods import read_node, read_pod
 from eureka_operator.core.reaping import (
     Budget,
-    Known,
+    ClusterState,
     Removal,
     confirm,
     event,
@@ -51,23 +51,23 @@ class Reaper:
         self._may_act = may_act
         self._clock = clock
         self._budgets: dict[ClusterName, Budget] = {}
-        self._aside: dict[_Proposal, float] = {}
+        self._postponed: dict[_Proposal, float] = {}
         self._capped: set[ClusterName] = set()
         self._problem = ""
 
-    async def reap(self, readings: Mapping[ClusterName, Reading], known: Known) -> None:
+    async def reap(self, readings: Mapping[ClusterName, Reading], state: ClusterState) -> None:
         """Remove what is to be removed, of every registry that was read just now.
 
         The API server and the registry are asked again about each lease; where one of them does not
         answer, nothing is removed.
         """
         for cluster, reading in readings.items():
-            proposed = self._proposed(cluster, reading, known)
+            proposed = self._proposals(cluster, reading, state)
             if not proposed:
                 self._capped.discard(cluster)
                 continue
             try:
-                await self._remove_all(cluster, reading, proposed, known)
+                await self._remove_all(cluster, reading, proposed, state)
             except RegistryError as error:
                 self._note(f"{cluster}: leases of pods that are gone are not removed now: {error}")
             except ApiError as error:
@@ -80,27 +80,29 @@ class Reaper:
             _log.warning("%s", problem)
         self._problem = problem
 
-    def _proposed(self, cluster: ClusterName, reading: Reading, known: Known) -> list[Removal]:
+    def _proposals(
+        self, cluster: ClusterName, reading: Reading, state: ClusterState
+    ) -> list[Removal]:
         now_s = self._clock()
         return [
             each
-            for each in removals(reading.listing.instances, known)
-            if self._aside.get(_key(cluster, each), 0.0) <= now_s
+            for each in removals(reading.listing.instances, state)
+            if self._postponed.get(_key(cluster, each), 0.0) <= now_s
         ]
 
     async def _remove_all(
-        self, cluster: ClusterName, reading: Reading, proposed: list[Removal], known: Known
+        self, cluster: ClusterName, reading: Reading, proposals: list[Removal], state: ClusterState
     ) -> None:
         budget = self._budgets.setdefault(cluster, Budget())
-        leases = sum(is_ours(each, known) for each in reading.listing.instances)
+        leases = sum(is_ours(each, state) for each in reading.listing.instances)
         about: Object | None = None
-        for done, each in enumerate(proposed):
-            if not budget.rest(leases, self._clock()):
-                self._say_capped(cluster, len(proposed) - done)
+        for done, each in enumerate(proposals):
+            if not budget.remaining(leases, self._clock()):
+                self._log_limit(cluster, len(proposals) - done)
                 return
-            removal = await self._confirmed(reading.registry, each, known)
+            removal = await self._confirm(reading.registry, each, state)
             if removal is None:
-                self._set_aside(_key(cluster, each))
+                self._postpone(_key(cluster, each))
                 continue
             if about is None:
                 about = await self._kube.get(CLUSTER, *cluster)
@@ -112,43 +114,45 @@ class Reaper:
                 await self._tell(cluster, about, removal)
         self._capped.discard(cluster)
 
-    async def _confirmed(
-        self, registry: Registry, proposed: Removal, known: Known
+    async def _confirm(
+        self, registry: Registry, proposal: Removal, state: ClusterState
     ) -> Removal | None:
         """The removal by what is true now; the record is looked at last."""
-        instance = proposed.instance
+        instance = proposal.instance
         pod = await self._kube.get(POD, instance.namespace, instance.pod)
-        node = await self._kube.get(NODE, "", proposed.node) if proposed.node else None
+        node = await self._kube.get(NODE, "", proposal.node) if proposal.node else None
         record = await registry.instance(instance.app, instance.id)
         return confirm(
-            proposed,
+            proposal,
             record,
             read_pod(pod) if pod is not None else None,
             read_node(node) if node is not None else None,
-            known,
+            state,
         )
 
     async def _tell(self, cluster: ClusterName, about: Object | None, removal: Removal) -> None:
         self._problem = ""
-        self._metrics.lease_removed(removal.reason)
+        self._metrics.count_removed_lease(removal.reason)
         told = event(removal)
         _log.info("%s: %s", cluster, told.message)
         if about is not None:
             await self._kube.post_event(about, told.type, told.reason, told.message)
 
-    def _set_aside(self, proposal: _Proposal) -> None:
+    def _postpone(self, proposal: _Proposal) -> None:
         now_s = self._clock()
-        if len(self._aside) >= _MOST_ASIDE:
-            self._aside = {key: end_s for key, end_s in self._aside.items() if end_s > now_s}
-        self._aside[proposal] = now_s + _ASIDE_S
+        if len(self._postponed) >= _MOST_ASIDE:
+            self._postponed = {
+                key: end_s for key, end_s in self._postponed.items() if end_s > now_s
+            }
+        self._postponed[proposal] = now_s + _ASIDE_S
 
-    def _say_capped(self, cluster: ClusterName, left: int) -> None:
+    def _log_limit(self, cluster: ClusterName, remaining: int) -> None:
         """Say once that the minute's share is used up: it may be a fault of ours, or a disaster."""
         if cluster not in self._capped:
             said = (
                 "%s: %d more leases look as if their pods were gone; they wait for the next minute"
             )
-            _log.warning(said, cluster, left)
+            _log.warning(said, cluster, remaining)
         self._capped.add(cluster)
 
 

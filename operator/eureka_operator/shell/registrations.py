@@ -16,8 +16,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from eureka_operator.api.registration import Broken, Registration, read_served
-from eureka_operator.core.injection.config import Known as Cluster
+from eureka_operator.api.registration import InvalidRegistration, Registration, read_served
+from eureka_operator.core.injection.config import RegistryTarget as Cluster
 from eureka_operator.core.injection.config import read_registry
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, POD, REGISTRATION, SECRET, Object
 from eureka_operator.core.names import CLUSTER_LABEL
@@ -25,7 +25,12 @@ from eureka_operator.core.pausing import ClusterName
 from eureka_operator.core.pods import read_peer
 from eureka_operator.core.registrations.shares import refusal, shares
 from eureka_operator.core.registrations.status import Lease
-from eureka_operator.core.registrations.wanted import Finding, Found, Place, desired_instances
+from eureka_operator.core.registrations.wanted import (
+    DesiredInstances,
+    Finding,
+    Place,
+    desired_instances,
+)
 from eureka_operator.shell.client import Client
 from eureka_operator.shell.clusterleases import ClusterLeases
 from eureka_operator.shell.kube import Kube
@@ -36,8 +41,8 @@ from eureka_operator.shell.podtruth import ClusterUid
 from eureka_operator.shell.registrationstatus import Statuses
 from eureka_operator.shell.registry import Connections, session
 from eureka_operator.shell.sources import Sources
-from eureka_operator.shell.unwanted import Unwanted
-from eureka_operator.shell.ways import Scope, Ways
+from eureka_operator.shell.unwanted import RemovalCheck
+from eureka_operator.shell.ways import PeerSecurities, Scope
 
 PERIOD_S: Final = 5.0
 """How often it is looked when nothing changes."""
@@ -53,19 +58,19 @@ _TRANSIENT: Final = ("unreachable", "unavailable")
 _log = logging.getLogger(__name__)
 
 
-class _Shown(NamedTuple):
+class _WatchState(NamedTuple):
     """What watches show; namespaces `None`: they may not, or cannot be read."""
 
-    registrations: Mapping[Name, Registration | Broken]
+    registrations: Mapping[Name, Registration | InvalidRegistration]
     clusters: Mapping[Name, Cluster | None]
     namespaces: Mapping[Name, Object] | None
 
 
-class _Derived(NamedTuple):
+class _CachedInstances(NamedTuple):
     """What a registration wanted by one state of what it was derived from."""
 
     source: tuple[Any, ...]
-    found: Found
+    instances: DesiredInstances
 
 
 class Registrations:
@@ -92,7 +97,7 @@ class Registrations:
         self._peers = [
             Mirror(POD, read_peer, each, labels=CLUSTER_LABEL, tell=tell) for each in everywhere
         ]
-        self._namespaces = [] if scope.namespaces else [Mirror(NAMESPACE, _labelled, tell=tell)]
+        self._namespaces = [] if scope.namespaces else [Mirror(NAMESPACE, _with_labels, tell=tell)]
         self._kube = kube
         self._metrics = metrics
         self._domain = scope.domain
@@ -100,16 +105,16 @@ class Registrations:
         self._now = now
         self._uid = ClusterUid(kube)
         self._statuses = Statuses(kube, may_act)
-        self._compared: dict[ClusterName, ClusterLeases] = {}
-        self._derived: dict[str, _Derived] = {}
+        self._last_comparison: dict[ClusterName, ClusterLeases] = {}
+        self._instances_cache: dict[str, _CachedInstances] = {}
         self._unknown_since: dict[str, datetime] = {}
         self._sources = Sources(tell)
-        self._unwanted = Unwanted(kube, self._sources.of)
+        self._removals = RemovalCheck(kube, self._sources.of)
 
     async def run(self, client: Client) -> None:
         """Do it for as long as this replica leads; watches use `client`."""
         async with session() as over, asyncio.TaskGroup() as group:
-            connections = Connections(over, Ways(self._secret, self._domain))
+            connections = Connections(over, PeerSecurities(self._secret, self._domain))
             leases = Leases(connections, self._metrics, self._may_act, self._changed.set)
             mirrors: list[Mirror[Any]] = [
                 *self._registrations,
@@ -122,7 +127,7 @@ class Registrations:
             group.create_task(leases.run())
             while True:
                 self._changed.clear()
-                await self._turn_and_rest(leases, client, group)
+                await self._run_turn(leases, client, group)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(PERIOD_S):
                         await self._changed.wait()
@@ -136,19 +141,17 @@ class Registrations:
         if registrations is None or clusters is None:
             return
         namespaces = objects_of(self._namespaces) if self._namespaces else None
-        shown = _Shown(registrations, clusters, namespaces)
+        shown = _WatchState(registrations, clusters, namespaces)
         self._sources.watch(_of_services(shown), client, group)
         place = Place(self._domain, await self._uid.uid())
         found = {
-            each.uid: self._found(each, shown, place)
+            each.uid: self._desired_instances(each, shown, place)
             for each in registrations.values()
             if isinstance(each, Registration)
         }
         await self._compare(shown, found, leases, place)
 
-    async def _turn_and_rest(
-        self, leases: Leases, client: Client, group: asyncio.TaskGroup
-    ) -> None:
+    async def _run_turn(self, leases: Leases, client: Client, group: asyncio.TaskGroup) -> None:
         start_s = time.monotonic()
         try:
             await self.turn(leases, client, group)
@@ -157,17 +160,19 @@ class Registrations:
         rest_s = _REST * (time.monotonic() - start_s)
         await asyncio.sleep(min(max(rest_s, _LEAST_PAUSE_S), _MOST_PAUSE_S))
 
-    def _found(self, registration: Registration, shown: _Shown, place: Place) -> Found | None:
+    def _desired_instances(
+        self, registration: Registration, state: _WatchState, place: Place
+    ) -> DesiredInstances | None:
         """What a registration wants; `None`: it is not known now."""
         name = Name(registration.cluster_namespace, registration.spec.cluster_ref.name)
         namespace = None
         if registration.namespace != name.namespace and self._namespaces:
-            namespace = (shown.namespaces or {}).get(Name("", registration.namespace))
+            namespace = (state.namespaces or {}).get(Name("", registration.namespace))
             if namespace is None:
                 return None
-        refused = refusal(registration, shown.clusters.get(name), namespace)
+        refused = refusal(registration, state.clusters.get(name), namespace)
         if refused is not None:
-            return Found({}, (refused,))
+            return DesiredInstances({}, (refused,))
         if registration.spec.endpoints is not None:
             return self._derive(
                 registration, (place,), lambda: desired_instances(registration, (), (), place)
@@ -185,43 +190,50 @@ class Registrations:
         )
 
     def _derive(
-        self, registration: Registration, source: tuple[Any, ...], make: Callable[[], Found]
-    ) -> Found:
+        self,
+        registration: Registration,
+        source: tuple[Any, ...],
+        make: Callable[[], DesiredInstances],
+    ) -> DesiredInstances:
         """Derive anew only what may have changed: there are thousands of instances."""
         source = (registration.spec, *source)
-        before = self._derived.get(registration.uid)
+        before = self._instances_cache.get(registration.uid)
         if before is None or before.source != source:
-            before = _Derived(source, make())
-            self._derived[registration.uid] = before
-        return before.found
+            before = _CachedInstances(source, make())
+            self._instances_cache[registration.uid] = before
+        return before.instances
 
     async def _compare(
-        self, shown: _Shown, found: Mapping[str, Found | None], leases: Leases, place: Place
+        self,
+        state: _WatchState,
+        desired: Mapping[str, DesiredInstances | None],
+        leases: Leases,
+        place: Place,
     ) -> None:
-        known_: dict[ClusterName, list[tuple[Registration, Found]]] = defaultdict(list)
-        for each in shown.registrations.values():
-            wishes = found.get(each.uid)
+        known_: dict[ClusterName, list[tuple[Registration, DesiredInstances]]] = defaultdict(list)
+        for each in state.registrations.values():
+            wishes = desired.get(each.uid)
             if isinstance(each, Registration) and wishes is not None:
                 name = ClusterName(each.cluster_namespace, each.spec.cluster_ref.name)
                 known_[name].append((each, wishes))
         unknown = frozenset(
-            each.uid for each in shown.registrations.values() if found.get(each.uid) is None
+            each.uid for each in state.registrations.values() if desired.get(each.uid) is None
         )
         given = {name: shares(known_[name]) for name in leases.clusters | known_.keys()}
-        self._compared = {
-            name: self._compared.get(name) or ClusterLeases(name, leases, self._unwanted)
+        self._last_comparison = {
+            name: self._last_comparison.get(name) or ClusterLeases(name, leases, self._removals)
             for name in given
         }
         waiting = await asyncio.gather(
-            *(self._compared[name].compare(given[name], unknown, place) for name in given)
+            *(self._last_comparison[name].compare(given[name], unknown, place) for name in given)
         )
         shared = {uid: each for group in given.values() for uid, each in group.items()}
-        await self._tell(shown, shared, frozenset().union(*waiting), leases)
+        await self._tell(state, shared, frozenset().union(*waiting), leases)
 
     async def _tell(
         self,
-        shown: _Shown,
-        shared: Mapping[str, Found],
+        state: _WatchState,
+        shared: Mapping[str, DesiredInstances],
         waiting: frozenset[str],
         leases: Leases,
     ) -> None:
@@ -229,7 +241,7 @@ class Registrations:
         by_owner: dict[str, list[Entry]] = defaultdict(list)
         for entry in leases:
             by_owner[entry.owner].append(entry)
-        objects = {each.uid: each for each in shown.registrations.values()}
+        objects = {each.uid: each for each in state.registrations.values()}
         self._forget_others(objects)
         now = self._now()
         tally: Counter[str] = Counter()
@@ -242,23 +254,23 @@ class Registrations:
                 continue
             if not await self._statuses.write(each, told, findings, now):
                 asyncio.get_running_loop().call_later(_MOST_PAUSE_S, self._changed.set)
-        self._metrics.registered(tally)
+        self._metrics.set_registered(tally)
 
     def _findings(
         self,
-        about: Registration | Broken,
-        wishes: Found | None,
+        about: Registration | InvalidRegistration,
+        desired: DesiredInstances | None,
         now: datetime,
         *,
         is_waiting: bool,
     ) -> tuple[Finding, ...] | None:
         """What stands in the way; `None`: it is not known, and has not been so for long."""
-        if isinstance(about, Broken):
+        if isinstance(about, InvalidRegistration):
             said = "; ".join(f"{each.field}: {each.message}" for each in about.problems)
             return (Finding("Invalid", said),)
-        if wishes is not None and not is_waiting:
+        if desired is not None and not is_waiting:
             self._unknown_since.pop(about.uid, None)
-            return wishes.findings
+            return desired.findings
         since = self._unknown_since.setdefault(about.uid, now)
         if now - since < _PATIENCE:
             return None
@@ -277,7 +289,7 @@ class Registrations:
 
     def _forget_others(self, objects: Mapping[str, object]) -> None:
         self._statuses.forget_others(objects)
-        for memory in (self._derived, self._unknown_since):
+        for memory in (self._instances_cache, self._unknown_since):
             for gone in memory.keys() - objects.keys():
                 del memory[gone]
 
@@ -289,7 +301,7 @@ class Registrations:
         return found if isinstance(found, Cluster) else None
 
 
-def _of_services(shown: _Shown) -> set[str]:
+def _of_services(shown: _WatchState) -> set[str]:
     """Namespaces whose Services are registered."""
     return {
         each.namespace
@@ -298,12 +310,12 @@ def _of_services(shown: _Shown) -> set[str]:
     }
 
 
-def _leases(entries: list[Entry], wishes: Found | None, now: datetime) -> list[Lease]:
+def _leases(entries: list[Entry], desired: DesiredInstances | None, now: datetime) -> list[Lease]:
     """How the leases of a registration are, and those that have not begun."""
     now_ms = time.monotonic_ns() // 1_000_000
     found = [_lease(each, now, now_ms) for each in entries]
     begun = {each.key for each in entries}
-    wanted_keys = wishes.instances.keys() if wishes is not None else set()
+    wanted_keys = desired.instances.keys() if desired is not None else set()
     return found + [Lease(app=key.app, status="", settled=False) for key in wanted_keys - begun]
 
 
@@ -330,6 +342,6 @@ def _lease(entry: Entry, now: datetime, now_ms: int) -> Lease:
     )
 
 
-def _labelled(found: Object) -> Object:
-    metadata = found["metadata"]
+def _with_labels(body: Object) -> Object:
+    metadata = body["metadata"]
     return {"metadata": {"name": metadata["name"], "labels": metadata.get("labels") or {}}}

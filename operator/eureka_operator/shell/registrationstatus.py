@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from eureka_operator.api.registration import Broken, Registration
+from eureka_operator.api.registration import InvalidRegistration, Registration
 from eureka_operator.core.kinds import REGISTRATION, Object
 from eureka_operator.core.registrations import status
 from eureka_operator.core.registrations.wanted import Finding
@@ -32,7 +32,7 @@ class Statuses:
 
     async def write(
         self,
-        registration: Registration | Broken,
+        registration: Registration | InvalidRegistration,
         leases: Sequence[status.Lease],
         findings: Sequence[Finding],
         now: datetime,
@@ -58,8 +58,10 @@ class Statuses:
             await self._kube.post_event(about, event.type, event.reason, event.message)
         return True
 
-    async def _write(self, registration: Registration | Broken, found: Object) -> None:
-        await self._kube.apply_status(_about(registration) | {"status": found})
+    async def _write(
+        self, registration: Registration | InvalidRegistration, condition: Object
+    ) -> None:
+        await self._kube.apply_status(_about(registration) | {"status": condition})
         self._problem = ""
 
     def _note(self, problem: str) -> None:
@@ -69,7 +71,7 @@ class Statuses:
         self._problem = problem
 
 
-def _about(registration: Registration | Broken) -> Object:
+def _about(registration: Registration | InvalidRegistration) -> Object:
     metadata = {
         "namespace": registration.namespace,
         "name": registration.name,

@@ -43,7 +43,7 @@ class Registries:
         self._connections = connections
         self._metrics = metrics
         self._clock = clock
-        self._passed_over: dict[Peer, float] = {}
+        self._skipped: dict[Peer, float] = {}
         self._peers: dict[ClusterName, Peer] = {}
         self._listings: dict[ClusterName, Listing] = {}
         self._problems: dict[ClusterName, str] = {}
@@ -56,11 +56,9 @@ class Registries:
         """
         there = list(peers)
         now_s = self._clock()
-        self._passed_over = {
-            peer: end_s for peer, end_s in self._passed_over.items() if end_s > now_s
-        }
-        answering = [peer for peer in there if peer not in self._passed_over]
-        self._peers = _chosen(answering, self._peers)
+        self._skipped = {peer: end_s for peer, end_s in self._skipped.items() if end_s > now_s}
+        answering = [peer for peer in there if peer not in self._skipped]
+        self._peers = _select_peers(answering, self._peers)
         clusters = {_name(peer) for peer in there}
         for memory in (self._listings, self._problems):
             for gone in memory.keys() - clusters:
@@ -74,11 +72,11 @@ class Registries:
             registry = await self._connections.to(peer)
             listing = await registry.instances(before)
         except RegistryError as error:
-            self._metrics.registry_read("failed")
-            self._passed_over[peer] = self._clock() + _PASS_OVER_S
+            self._metrics.count_registry_read("failed")
+            self._skipped[peer] = self._clock() + _PASS_OVER_S
             self._note(name, str(error))
             return None
-        self._metrics.registry_read("unchanged" if listing is before else "read")
+        self._metrics.count_registry_read("unchanged" if listing is before else "read")
         if self._problems.pop(name, None):
             _log.info("%s: its registry can be read again", name)
         self._listings[name] = listing
@@ -96,7 +94,9 @@ class Registries:
         self._problems[name] = problem
 
 
-def _chosen(peers: Iterable[Peer], before: dict[ClusterName, Peer]) -> dict[ClusterName, Peer]:
+def _select_peers(
+    peers: Iterable[Peer], before: dict[ClusterName, Peer]
+) -> dict[ClusterName, Peer]:
     """One peer of each cluster: the one it was, else the first by name."""
     found: dict[ClusterName, Peer] = {}
     for peer in sorted(peers, key=lambda each: each.name):

@@ -11,8 +11,8 @@ from eureka_operator import __version__
 from eureka_operator.core.instances import Instance, NoInstancesError, read_list, read_one
 from eureka_operator.core.pods import Peer
 from eureka_operator.shell import bodies
-from eureka_operator.shell.ways import PLAIN, Way, WayError, Ways
-from eureka_sidecar.core.document import quoted
+from eureka_operator.shell.ways import PLAIN, PeerSecurities, PeerSecurity, PeerSecurityError
+from eureka_sidecar.core.document import quote
 from eureka_sidecar.core.operations import Answer, Request
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=5.0, sock_connect=1.0, sock_read=2.0)
@@ -59,9 +59,9 @@ def session() -> aiohttp.ClientSession:
 class Connections:
     """Those to all peers, over one session, by the way to each."""
 
-    def __init__(self, session: aiohttp.ClientSession, ways: Ways) -> None:
+    def __init__(self, session: aiohttp.ClientSession, securities: PeerSecurities) -> None:
         self._session = session
-        self._ways = ways
+        self._securities = securities
 
     async def to(self, peer: Peer) -> Registry:
         """The registry that a peer serves.
@@ -70,8 +70,8 @@ class Connections:
             RegistryError: There is no way to it.
         """
         try:
-            way = await self._ways.to(peer)
-        except WayError as error:
+            way = await self._securities.to(peer)
+        except PeerSecurityError as error:
             raise RegistryError(f"{peer.namespace}/{peer.name}: {error}") from error
         return Registry(self._session, peer.ip, peer.port, way)
 
@@ -80,12 +80,16 @@ class Registry:
     """The registry that a peer serves at an address; every verb raises `RegistryError`."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, address: str, port: int, way: Way = PLAIN
+        self,
+        session: aiohttp.ClientSession,
+        address: str,
+        port: int,
+        security: PeerSecurity = PLAIN,
     ) -> None:
         host = f"[{address}]" if ":" in address else address
         self._session = session
-        self._way = way
-        self._root = f"{way.scheme}://{host}:{port}"
+        self._security = security
+        self._root = f"{security.scheme}://{host}:{port}"
         self._url = f"{self._root}/eureka/apps"
 
     async def instances(self, before: Listing | None) -> Listing:
@@ -100,7 +104,7 @@ class Registry:
         except NoInstancesError as error:
             raise RegistryError(f"{self._url}: {error}") from error
 
-    async def whole_list(self, tag: str) -> tuple[str, bytes] | None:
+    async def full_list(self, tag: str) -> tuple[str, bytes] | None:
         """The list of all instances as JSON, and its tag; `None` if it is that of `tag`."""
         answer = await self._ask("GET", self._url, {"If-None-Match": tag} if tag else {})
         if answer.status == _NOT_MODIFIED and tag:
@@ -137,11 +141,11 @@ class Registry:
 
     async def override(self, app: str, name: str, status: str) -> bool:
         """Show an instance with this status, whatever it registers as; whether it is there."""
-        return await self._change("PUT", f"{self._of(app, name)}/status?value={quoted(status)}")
+        return await self._change("PUT", f"{self._of(app, name)}/status?value={quote(status)}")
 
     async def lift(self, app: str, name: str, status: str) -> bool:
         """Lift an override; whether the instance is there. It has this status from then on."""
-        return await self._change("DELETE", f"{self._of(app, name)}/status?value={quoted(status)}")
+        return await self._change("DELETE", f"{self._of(app, name)}/status?value={quote(status)}")
 
     async def _change(self, method: str, url: str) -> bool:
         answer = await self._ask(method, url)
@@ -149,7 +153,7 @@ class Registry:
         return answer.status == _OK
 
     def _of(self, app: str, name: str) -> str:
-        return f"{self._url}/{quoted(app)}/{quoted(name)}"
+        return f"{self._url}/{quote(app)}/{quote(name)}"
 
     async def _ask(
         self, method: str, url: str, headers: dict[str, str] | None = None, body: bytes = b""
@@ -159,11 +163,11 @@ class Registry:
             async with self._session.request(
                 method,
                 target,
-                headers={**(headers or {}), **self._way.headers},
+                headers={**(headers or {}), **self._security.headers},
                 data=body or None,
                 allow_redirects=False,
-                ssl=self._way.context or True,
-                server_hostname=self._way.host or None,
+                ssl=self._security.context or True,
+                server_hostname=self._security.host or None,
             ) as response:
                 found = await bodies.read(response, _MOST_BYTES)
         except TimeoutError as error:

@@ -33,12 +33,12 @@ class SelectedNamespaces:
     `view` calls `changed.set` when it changes.
     """
 
-    def __init__(self, client: Client, name: str, view: View, changed: asyncio.Event) -> None:
+    def __init__(self, client: Client, name: str, view: View, change_event: asyncio.Event) -> None:
         self._client = client
         self._view = view
-        self._changed = changed
+        self._change_event = change_event
         self._name = name
-        self._configuration = Mirror(WEBHOOK, _whole, name=name, tell=changed.set)
+        self._configuration = Mirror(WEBHOOK, _unchanged, name=name, tell=change_event.set)
         self._problem = ""
 
     async def run(self) -> None:
@@ -46,11 +46,11 @@ class SelectedNamespaces:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._configuration.follow(self._client))
             while True:
-                self._changed.clear()
+                self._change_event.clear()
                 pause_s = _LOOK_S if await self._try() else _AGAIN_S
                 try:
                     async with asyncio.timeout(pause_s):
-                        await self._changed.wait()
+                        await self._change_event.wait()
                 except TimeoutError:
                     continue
 
@@ -74,7 +74,7 @@ class SelectedNamespaces:
         await self._client.send(
             "patch",
             path_of(WEBHOOK, None, self._name),
-            _applied(live, wanted),
+            _apply_body(live, wanted),
             content_type=_APPLY,
             field_manager=SELECTION_MANAGER,
             force_conflicts=True,
@@ -96,7 +96,7 @@ class SelectedNamespaces:
         return True
 
 
-def _applied(live: Object, wanted: list[Object]) -> Object:
+def _apply_body(live: Object, wanted: list[Object]) -> Object:
     """What is applied: to the configuration as it was read, or a new CA bundle could be undone."""
     metadata = live["metadata"]
     kept = {key: metadata[key] for key in ("name", "uid", "resourceVersion")}
@@ -108,5 +108,5 @@ def _applied(live: Object, wanted: list[Object]) -> Object:
     }
 
 
-def _whole(found: Object) -> Object:
-    return found
+def _unchanged(body: Object) -> Object:
+    return body

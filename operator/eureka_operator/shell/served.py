@@ -37,7 +37,7 @@ class _Pair(NamedTuple):
     key: str
 
 
-class _Served(NamedTuple):
+class _ServedPair(NamedTuple):
     pair: _Pair
     context: ssl.SSLContext
     ends_s: float
@@ -63,7 +63,7 @@ class ServedLeaf:
         self._clock = clock
         self._bundles: frozenset[str] = frozenset()
         self._published_s = 0.0
-        self._served: _Served | None = None
+        self._served: _ServedPair | None = None
         self._problem: str | None = "no certificate was read yet"
 
     @property
@@ -88,7 +88,7 @@ class ServedLeaf:
         wait_s = 0.0
         try:
             self._notice(_bundles(webhook))
-            tried = _tried(_pair(secret), self._bundles, self._host)
+            tried = _checked_pair(_pair(secret), self._bundles, self._host)
             wait_s = self._wait_s(tried, webhook)
             if not wait_s:
                 self._take(tried)
@@ -103,23 +103,23 @@ class ServedLeaf:
         if bundles != self._bundles:
             self._bundles, self._published_s = bundles, self._clock()
 
-    def _wait_s(self, tried: _Served, webhook: Object | None) -> float:
+    def _wait_s(self, candidate: _ServedPair, webhook: Object | None) -> float:
         """How long what is served has to go on being served, because it is trusted longer."""
-        if self._served is None or tried.pair == self._served.pair:
+        if self._served is None or candidate.pair == self._served.pair:
             return 0.0
         rest_s = self._published_s + SETTLE_S - self._clock()
         return rest_s if rest_s > 0 and self._is_trusted(webhook) else 0.0
 
-    def _take(self, tried: _Served) -> None:
-        if self._served is None or tried.pair != self._served.pair:
-            self._served = tried
-            _log.info("serving a certificate that ends on %s", _day(tried.ends_s))
+    def _take(self, candidate: _ServedPair) -> None:
+        if self._served is None or candidate.pair != self._served.pair:
+            self._served = candidate
+            _log.info("serving a certificate that ends on %s", _day(candidate.ends_s))
 
     def _is_trusted(self, webhook: Object | None) -> bool:
         """Whether what is served is trusted still."""
         try:
             return self._served is not None and bool(
-                _tried(self._served.pair, _bundles(webhook), self._host)
+                _checked_pair(self._served.pair, _bundles(webhook), self._host)
             )
         except _UntrustedError:
             return False
@@ -134,7 +134,7 @@ class ServedLeaf:
         return None
 
 
-def _tried(pair: _Pair, bundles: frozenset[str], host: str) -> _Served:
+def _checked_pair(pair: _Pair, bundles: frozenset[str], host: str) -> _ServedPair:
     """The pair, once a client that trusts each of the bundles has taken it for `host`.
 
     Raises:
@@ -153,7 +153,7 @@ def _tried(pair: _Pair, bundles: frozenset[str], host: str) -> _Served:
             ) from error
         except (ssl.SSLError, ValueError) as error:
             raise _UntrustedError(f"caBundle cannot be used: {error}") from error
-    return _Served(pair, context, ends_s)
+    return _ServedPair(pair, context, ends_s)
 
 
 def _shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> float:
@@ -214,9 +214,9 @@ def _bundles(webhook: Object | None) -> frozenset[str]:
     return frozenset(found)
 
 
-def _text(what: str, encoded: str) -> str:
+def _text(what: str, base64_text: str) -> str:
     try:
-        return base64.b64decode(encoded, validate=True).decode("ascii")
+        return base64.b64decode(base64_text, validate=True).decode("ascii")
     except (binascii.Error, ValueError) as error:
         raise _UntrustedError(f"{what} cannot be read: {error}") from error
 

@@ -19,7 +19,7 @@ from eureka_operator.shell.mirror import Mirror, Name
 T = TypeVar("T", Service, Slice)
 
 
-class Known(NamedTuple):
+class NamespaceSources(NamedTuple):
     """Services and slices of one namespace."""
 
     services: Mapping[Name, Service]
@@ -31,26 +31,26 @@ class Sources:
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self._tell = tell
-        self._watched: dict[str, _Watched] = {}
+        self._watches: dict[str, _NamespaceWatch] = {}
 
     def watch(self, namespaces: set[str], client: Client, group: asyncio.TaskGroup) -> None:
         """Watch these namespaces from now on, and no others."""
-        for gone in self._watched.keys() - namespaces:
-            self._watched.pop(gone).stop()
-        for new in namespaces - self._watched.keys():
-            self._watched[new] = _Watched(new, client, group, self._tell)
+        for gone in self._watches.keys() - namespaces:
+            self._watches.pop(gone).stop()
+        for new in namespaces - self._watches.keys():
+            self._watches[new] = _NamespaceWatch(new, client, group, self._tell)
 
-    def of(self, namespace: str) -> Known | None:
+    def of(self, namespace: str) -> NamespaceSources | None:
         """What is there; `None` while that is not known for certain."""
-        found = self._watched.get(namespace)
+        found = self._watches.get(namespace)
         if found is None or any(
             not each.complete or each.problem is not None for each in (found.services, found.slices)
         ):
             return None
-        return Known(found.services.objects, found.slices.objects)
+        return NamespaceSources(found.services.objects, found.slices.objects)
 
 
-class _Watched:
+class _NamespaceWatch:
     """One namespace."""
 
     def __init__(
@@ -74,8 +74,12 @@ class _Watched:
 
 
 async def confirm(
-    known: Known, namespace: str, services: Iterable[str], slices: Iterable[str], kube: Kube
-) -> Known:
+    sources: NamespaceSources,
+    namespace: str,
+    services: Iterable[str],
+    slices: Iterable[str],
+    kube: Kube,
+) -> NamespaceSources:
     """What is known, with these objects as they are when each is asked for by its name.
 
     A list that is empty by a fault does not make an object go.
@@ -83,24 +87,24 @@ async def confirm(
     Raises:
         ApiError: One of them cannot be read.
     """
-    return Known(
-        await _read_again(known.services, SERVICE, read_service, namespace, services, kube),
-        await _read_again(known.slices, ENDPOINT_SLICE, read_slice, namespace, slices, kube),
+    return NamespaceSources(
+        await _read_again(sources.services, SERVICE, read_service, namespace, services, kube),
+        await _read_again(sources.slices, ENDPOINT_SLICE, read_slice, namespace, slices, kube),
     )
 
 
 async def _read_again(
-    known: Mapping[Name, T],
+    objects: Mapping[Name, T],
     kind: Kind,
-    kept: Callable[[Object], T],
+    convert: Callable[[Object], T],
     namespace: str,
     names: Iterable[str],
     kube: Kube,
 ) -> dict[Name, T]:
-    found = dict(known)
+    found = dict(objects)
     for name in names:
         document = await kube.get(kind, namespace, name)
         found.pop(Name(namespace, name), None)
         if document is not None:
-            found[Name(namespace, name)] = kept(document)
+            found[Name(namespace, name)] = convert(document)
     return found

@@ -30,9 +30,9 @@ class Turns:
         found = min(self._rolling - {key}, default=None)
         return f"{found.namespace}/{found.name}" if found else ""
 
-    def keep(self, key: Key, *, rolling: bool) -> None:
+    def keep(self, key: Key, *, is_rolling: bool) -> None:
         """Note whether a cluster's peers are being replaced."""
-        if rolling:
+        if is_rolling:
             self._rolling.add(key)
         else:
             self._rolling.discard(key)

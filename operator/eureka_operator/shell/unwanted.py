@@ -11,24 +11,24 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from eureka_operator.api.registration import Registration, read
-from eureka_operator.core.injection.config import Known as Cluster
+from eureka_operator.core.injection.config import RegistryTarget as Cluster
 from eureka_operator.core.injection.config import read_registry
 from eureka_operator.core.instances import NAMESPACE as NAMESPACE_KEY
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, REGISTRATION
 from eureka_operator.core.pausing import ClusterName
-from eureka_operator.core.registrations.held import Held
+from eureka_operator.core.registrations.held import RegisteredInstance
 from eureka_operator.core.registrations.shares import refusal
 from eureka_operator.core.registrations.wanted import (
     REGISTRATION as REGISTRATION_KEY,
 )
 from eureka_operator.core.registrations.wanted import (
+    DesiredInstance,
     Key,
     Place,
-    Wanted,
     desired_instances,
 )
 from eureka_operator.shell.kube import Kube
-from eureka_operator.shell.sources import Known, confirm
+from eureka_operator.shell.sources import NamespaceSources, confirm
 
 
 class Owner(NamedTuple):
@@ -40,29 +40,33 @@ class Owner(NamedTuple):
     uid: str
 
 
-class Unwanted:
+class RemovalCheck:
     """Looks a second time, by names; `sources` gives what watches show of a namespace."""
 
-    def __init__(self, kube: Kube, sources: Callable[[str], Known | None]) -> None:
+    def __init__(self, kube: Kube, sources: Callable[[str], NamespaceSources | None]) -> None:
         self._kube = kube
         self._sources = sources
 
-    async def of(
-        self, owner: Owner, instances: Sequence[Wanted], held: Sequence[Held], place: Place
+    async def removable(
+        self,
+        owner: Owner,
+        instances: Sequence[DesiredInstance],
+        former: Sequence[RegisteredInstance],
+        place: Place,
     ) -> set[Key]:
         """Those that may be removed, of instances of one registration.
 
         Args:
             owner: the registration.
             instances: what this leader has registered for it, and does not want any more.
-            held: what a former one has registered. By which slice is not known, so if nothing of
+            former: what a former one has registered. By which slice is not known, so if nothing of
                 the registration is wanted any more, they are left to end by themselves.
             place: where this is.
 
         Raises:
             ApiError: It cannot be said.
         """
-        keys = {each.key for each in instances} | {each.key for each in held}
+        keys = {each.key for each in instances} | {each.key for each in former}
         document = await self._kube.get(REGISTRATION, owner.namespace, owner.name)
         registration = None if document is None else read(document)
         if isinstance(registration, tuple):
@@ -75,7 +79,7 @@ class Unwanted:
         if there is None and registration.spec.endpoints is None:
             return set()
         fresh = await confirm(
-            there or Known({}, {}),
+            there or NamespaceSources({}, {}),
             owner.namespace,
             sorted({each.service for each in instances if each.service}),
             sorted({each.slice for each in instances if each.slice}),
@@ -84,7 +88,7 @@ class Unwanted:
         found = desired_instances(
             registration, fresh.services.values(), fresh.slices.values(), place
         )
-        unsure = () if found.instances else [each.key for each in held]
+        unsure = () if found.instances else [each.key for each in former]
         return keys - found.instances.keys() - set(unsure)
 
     async def _is_refused(
@@ -103,7 +107,7 @@ class Unwanted:
         return refusal(registration, found, namespace) is not None
 
 
-def owner_of(cluster: ClusterName, uid: str, instance: Wanted) -> Owner:
+def owner_of(cluster: ClusterName, uid: str, instance: DesiredInstance) -> Owner:
     """For which registration an instance is registered, by its metadata."""
     metadata = instance.content.metadata
     return Owner(cluster, metadata[NAMESPACE_KEY], metadata[REGISTRATION_KEY], uid)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from eureka_operator.core.injection.config import Known, read_registry
+from eureka_operator.core.injection.config import RegistryTarget, read_registry
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, Object
 from eureka_operator.shell.client import Client
 from eureka_operator.shell.mirror import Mirror, Name
@@ -34,7 +34,7 @@ class View:
         self._new_namespace_s = new_namespace_s
         self._domain = domain
         self._namespaces = Mirror(NAMESPACE, _metadata)
-        self._clusters = Mirror(CLUSTER, self._known, tell=tell)
+        self._clusters = Mirror(CLUSTER, self._registry_target, tell=tell)
 
     @property
     def problem(self) -> str | None:
@@ -45,7 +45,7 @@ class View:
         return None
 
     @property
-    def registries(self) -> tuple[Known, ...]:
+    def registries(self) -> tuple[RegistryTarget, ...]:
         """The EurekaClusters that pods can register with, in the order of their names."""
         found = (self._clusters.objects[name] for name in sorted(self._clusters.objects))
         return tuple(each for each in found if each is not None)
@@ -75,9 +75,9 @@ class View:
             tasks.create_task(self._namespaces.follow(client))
             tasks.create_task(self._clusters.follow(client))
 
-    def _known(self, document: Object) -> Known | None:
+    def _registry_target(self, document: Object) -> RegistryTarget | None:
         read = read_registry(document, self._domain)
-        if isinstance(read, Known):
+        if isinstance(read, RegistryTarget):
             return read
         metadata = document["metadata"]
         wrong = "; ".join(f"{each.field}: {each.message}" for each in read)
@@ -87,6 +87,6 @@ class View:
         return None
 
 
-def _metadata(found: Object) -> Object:
-    metadata = found["metadata"]
+def _metadata(body: Object) -> Object:
+    metadata = body["metadata"]
     return {"metadata": {key: metadata[key] for key in _KEPT if key in metadata}}

@@ -32,14 +32,14 @@ class Scope(NamedTuple):
     domain: str
 
 
-class WayError(Exception):
+class PeerSecurityError(Exception):
     """A peer cannot be asked; the text says why, and what to do."""
 
 
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
-class Way(NamedTuple):
+class PeerSecurity(NamedTuple):
     """What a request to a peer needs besides its address; `context` `None`: plain HTTP.
 
     `host` is whom its certificate has to be valid for, `headers` prove who asks.
@@ -55,14 +55,14 @@ class Way(NamedTuple):
         return "http" if self.context is None else "https"
 
 
-PLAIN: Final = Way(None)
+PLAIN: Final = PeerSecurity(None)
 
 
 Texts = Mapping[str, str]
 
 
-class _Read(NamedTuple):
-    way: Way
+class _CachedSecurity(NamedTuple):
+    security: PeerSecurity
     texts: tuple[Texts, Texts]
     until_s: float
 
@@ -71,7 +71,7 @@ ReadSecret = Callable[[str, str], Awaitable[Object | None]]
 """Reads a Secret by namespace and name; `None`: there is none. Raises `ApiError`."""
 
 
-class Ways:
+class PeerSecurities:
     """Those to all peers; `domain` is the DNS domain of Services, `clock` never jumps."""
 
     def __init__(
@@ -80,9 +80,9 @@ class Ways:
         self._secret = secret
         self._domain = domain
         self._clock = clock
-        self._read: dict[tuple[str, str, str, str], _Read] = {}
+        self._cache: dict[tuple[str, str, str, str], _CachedSecurity] = {}
 
-    async def to(self, peer: Peer) -> Way:
+    async def to(self, peer: Peer) -> PeerSecurity:
         """The way to a peer; while its Secret cannot be used, the one by what it held before.
 
         Raises:
@@ -91,21 +91,23 @@ class Ways:
         if not peer.secret and not peer.proof:
             return PLAIN
         key = (peer.namespace, peer.cluster, peer.secret, peer.proof)
-        known = self._read.get(key)
+        known = self._cache.get(key)
         if known is not None and self._clock() < known.until_s:
-            return known.way
+            return known.security
         until_s = self._clock() + _READ_EVERY_S
         try:
             texts = await self._texts(peer)
             same = known is not None and texts == known.texts
-            way = known.way if known is not None and same else self._way(peer, *texts)
+            way = known.security if known is not None and same else self._security(peer, *texts)
         except (ApiError, ValueError) as error:
             if known is None:
                 named = " and ".join(each for each in (peer.secret, peer.proof) if each)
                 said = f"what peers are verified by and asked with (Secret {named} in"
-                raise WayError(f"{said} {peer.namespace}) cannot be used: {error}") from error
-            way, texts = known.way, known.texts
-        self._read[key] = _Read(way, texts, until_s)
+                raise PeerSecurityError(
+                    f"{said} {peer.namespace}) cannot be used: {error}"
+                ) from error
+            way, texts = known.security, known.texts
+        self._cache[key] = _CachedSecurity(way, texts, until_s)
         return way
 
     async def _texts(self, peer: Peer) -> tuple[Texts, Texts]:
@@ -116,10 +118,14 @@ class Ways:
         ]
         return tls, proof
 
-    def _way(self, peer: Peer, tls: Texts, proof: Texts) -> Way:
+    def _security(self, peer: Peer, tls: Texts, proof: Texts) -> PeerSecurity:
         host = service_host(peer.namespace, peer.cluster, self._domain)
         headers = _headers(proof) if peer.proof else _NO_HEADERS
-        return Way(_context(tls), host, headers) if peer.secret else Way(None, "", headers)
+        return (
+            PeerSecurity(_context(tls), host, headers)
+            if peer.secret
+            else PeerSecurity(None, "", headers)
+        )
 
 
 def _headers(texts: Texts) -> dict[str, str]:

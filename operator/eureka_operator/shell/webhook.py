@@ -1,8 +1,8 @@
 """The injector's server: the API server asks it about each new pod that wants a sidecar.
 
-It answers everything, and blocks no pod by a fault of its own: what it does not understand, cannot
-do in time or has no room for is allowed without a patch, and counted. While it answers it asks
-nobody.
+It answers every question, and none of its own faults blocks a pod: if it cannot decode a question,
+cannot answer in time or has too many questions, it allows the pod without a patch, and counts it.
+While it answers, it sends no requests.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.process_collector import ProcessCollector
 
 from eureka_operator.core import admission
-from eureka_operator.core.admission import MOST_BYTES, Odd, Question
+from eureka_operator.core.admission import MOST_BYTES, InvalidReview, Question
 from eureka_operator.core.kinds import Object
 from eureka_operator.shell.metrics import CONTENT_TYPE
 
@@ -122,12 +122,12 @@ class Webhook:
         self._room = asyncio.Semaphore(limits.at_once)
 
     @asynccontextmanager
-    async def serving(
+    async def serve(
         self, host: str | None, port: int, context: ssl.SSLContext
     ) -> AsyncIterator[int]:
         """Answer HTTPS while the block runs; gives the port. Host `None`: on all addresses."""
         server = web.Server(self._answer, access_log=None, keepalive_timeout=_IDLE_S)
-        async with _listening(server, host, port, context) as found:
+        async with _listen(server, host, port, context) as found:
             yield found
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -148,27 +148,27 @@ class Webhook:
             answer.force_close()
         return answer
 
-    async def _verdict(self, request: web.BaseRequest) -> tuple[Question | Odd, Verdict]:
+    async def _verdict(self, request: web.BaseRequest) -> tuple[Question | InvalidReview, Verdict]:
         try:
             async with asyncio.timeout(self._limits.queue_s):
                 await self._room.acquire()
         except TimeoutError:
             start, _ = await self._read(request, _UID_BYTES)
-            return _odd(Odd(admission.uid_in(start), "overload"))
+            return _allow_invalid(InvalidReview(admission.uid_in(start), "overload"))
         try:
             asked = await self._question(request)
-            if isinstance(asked, Odd):
-                return _odd(asked)
-            return asked, await self._judged(asked)
+            if isinstance(asked, InvalidReview):
+                return _allow_invalid(asked)
+            return asked, await self._judge_safely(asked)
         finally:
             self._room.release()
 
-    async def _question(self, request: web.BaseRequest) -> Question | Odd:
+    async def _question(self, request: web.BaseRequest) -> Question | InvalidReview:
         body, fault = await self._read(request, MOST_BYTES)
         if request.content_type != "application/json":
             fault = "content_type"
         if fault:
-            return Odd(admission.uid_in(body[:_UID_BYTES]), fault)
+            return InvalidReview(admission.uid_in(body[:_UID_BYTES]), fault)
         return admission.question(body)
 
     async def _read(self, request: web.BaseRequest, most: int) -> tuple[bytes, str]:
@@ -187,21 +187,21 @@ class Webhook:
             return bytes(body), "broken_body"
         return bytes(body), ""
 
-    async def _judged(self, asked: Question) -> Verdict:
+    async def _judge_safely(self, question: Question) -> Verdict:
         try:
-            return await self._judge(asked)
+            return await self._judge(question)
         except Exception:  # noqa: BLE001 - a fault of ours must not keep a pod from starting
             _log.exception(
                 "a pod of %s (request %s) is allowed without a sidecar: this is a fault of the"
                 " injector's own",
-                asked.namespace,
-                asked.uid,
+                question.namespace,
+                question.uid,
             )
             return Verdict("allowed", "error")
 
 
 @asynccontextmanager
-async def pages(
+async def serve_pages(
     host: str | None,
     port: int,
     why_not_ready: Callable[[], str | None],
@@ -223,12 +223,12 @@ async def pages(
                 known = "/livez, /readyz, /metrics"
                 return web.Response(status=404, text=f"nothing here; there are {known}\n")
 
-    async with _listening(web.Server(answer, access_log=None), host, port, None) as found:
+    async with _listen(web.Server(answer, access_log=None), host, port, None) as found:
         yield found
 
 
 @asynccontextmanager
-async def _listening(
+async def _listen(
     server: web.Server, host: str | None, port: int, context: ssl.SSLContext | None
 ) -> AsyncIterator[int]:
     runner = web.ServerRunner(server, shutdown_timeout=1.0)
@@ -240,6 +240,8 @@ async def _listening(
         await runner.cleanup()
 
 
-def _odd(odd: Odd) -> tuple[Odd, Verdict]:
-    _log.warning("request %s is allowed without a look: %s", odd.uid or "without uid", odd.reason)
-    return odd, Verdict("allowed", odd.reason)
+def _allow_invalid(review: InvalidReview) -> tuple[InvalidReview, Verdict]:
+    _log.warning(
+        "request %s is allowed without a look: %s", review.uid or "without uid", review.reason
+    )
+    return review, Verdict("allowed", review.reason)

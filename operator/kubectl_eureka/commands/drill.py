@@ -83,7 +83,7 @@ class _Command:
                     drill = Drill(client, self._clients, self._progress)
                     for left in await preflight.check(client, drill.namespace):
                         self._progress.note(f"note: {left}")
-                    report = await self._made(drill)
+                    report = await self._run_drill(drill)
         except asyncio.CancelledError:
             if self._signal is None:
                 raise
@@ -91,7 +91,7 @@ class _Command:
         self._show(report)
         return 0 if report.passed else SOMETHING_LOST
 
-    async def _made(self, drill: Drill) -> Report:
+    async def _run_drill(self, drill: Drill) -> Report:
         try:
             return await drill.carry_out()
         finally:

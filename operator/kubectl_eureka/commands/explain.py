@@ -45,15 +45,15 @@ def run(flags: argparse.Namespace) -> int:
         raise UsageError("name a pod, or files with -f: one of the two")
     namespace = knowledge.namespace_of(look)
     if flags.name:
-        found, notes = _there(look, namespace, *_wanted(flags.name, look))
+        found, notes = _there(look, namespace, *_target(flags.name, look))
     else:
         given = files.documents(files.read(flags.file))
-        found, notes = _planned(look, namespace, given)
+        found, notes = _explain_documents(look, namespace, given)
     _print(flags, found, notes)
     return 0
 
 
-def _wanted(name: str, look: Look) -> tuple[Kind, str]:
+def _target(name: str, look: Look) -> tuple[Kind, str]:
     wanted = parse_name(name)
     if wanted is None:
         raise UsageError(f"'{name}': write POD or KIND/NAME; kinds are {kinds()}")
@@ -70,7 +70,7 @@ def _there(
     return asyncio.run(live.explain(look, namespace, kind, name))
 
 
-def _planned(
+def _explain_documents(
     look: Look, namespace: str, documents: list[Any]
 ) -> tuple[list[Explanation], tuple[str, ...]]:
     """Explain pods that need not exist."""
@@ -83,14 +83,16 @@ def _planned(
     return found, known.notes
 
 
-def _print(flags: argparse.Namespace, found: list[Explanation], notes: tuple[str, ...]) -> None:
+def _print(
+    flags: argparse.Namespace, explanations: list[Explanation], notes: tuple[str, ...]
+) -> None:
     if flags.output == "json":
-        sys.stdout.write(json.dumps(msgspec.to_builtins(found), indent=2) + "\n")
+        sys.stdout.write(json.dumps(msgspec.to_builtins(explanations), indent=2) + "\n")
     else:
-        for at, each in enumerate(found):
+        for at, each in enumerate(explanations):
             if at:
                 sys.stdout.write("\n")
             printing.print_lines(sys.stdout, title(each), lines(each))
-        if not found:
+        if not explanations:
             sys.stderr.write("kubectl-eureka: no document has pods\n")
     printing.print_notes(sys.stderr, notes)

@@ -8,7 +8,7 @@ from typing import Final
 
 from eureka_operator.core.injection.decide import Inject, Refuse
 from eureka_operator.core.injection.documents import (
-    Decided,
+    DocumentDecision,
     inject_document,
     uninject_document,
 )
@@ -42,10 +42,10 @@ def run(flags: argparse.Namespace) -> int:
     namespace = knowledge.namespace_of(look)
     known = knowledge.surroundings(look, files.documents(given), namespace)
     texts: list[str] = []
-    decided: list[Decided] = []
+    decided: list[DocumentDecision] = []
     for file in given:
         for part in file.parts:
-            text, found = _injected(part, known, namespace, look.registry)
+            text, found = _inject_document(part, known, namespace, look.registry)
             texts.append(text)
             decided.extend(found)
     _tell(decided, known, namespace)
@@ -56,9 +56,9 @@ def run(flags: argparse.Namespace) -> int:
     return 0
 
 
-def _injected(
+def _inject_document(
     part: Part, surroundings: Surroundings, namespace: str, registry: str
-) -> tuple[str, tuple[Decided, ...]]:
+) -> tuple[str, tuple[DocumentDecision, ...]]:
     """The text of a document, which stays as it is unless its pods change."""
     found = inject_document(
         with_annotation(part.document, registry),
@@ -66,16 +66,16 @@ def _injected(
         surroundings.config,
         note_skips=False,
     )
-    is_injected = any(isinstance(each.decision, Inject) for each in found.decided)
+    is_injected = any(isinstance(each.decision, Inject) for each in found.decisions)
     document = found.document if is_injected else uninject_document(part.document)
     text = part.text if document == part.document else yaml_text(document, part.text)
-    return text, found.decided
+    return text, found.decisions
 
 
-def _tell(decided: list[Decided], surroundings: Surroundings, namespace: str) -> None:
+def _tell(decisions: list[DocumentDecision], surroundings: Surroundings, namespace: str) -> None:
     """Say on standard error what was decided: one row for each reason."""
     rows: list[tuple[str, str, str, str]] = []
-    for each in decided:
+    for each in decisions:
         name = f"{each.kind} {each.namespace or namespace}/{each.name}"
         word = outcome(each.decision)
         reasons = remarks(each.decision)

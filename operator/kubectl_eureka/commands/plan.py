@@ -37,7 +37,7 @@ def run(flags: argparse.Namespace) -> int:
     from eureka_operator.shell.client import ApiError  # noqa: PLC0415 - likewise
     from kubectl_eureka.shell import cluster  # noqa: PLC0415 - likewise
 
-    installed = asyncio.run(_installed(flags)) if flags.live else cluster.Operator()
+    installed = asyncio.run(_operator(flags)) if flags.live else cluster.Operator()
     found = cluster.operator_flags(installed)
     found.kubeconfig = options.read_kubeconfig(flags)
     environment = dict(os.environ)
@@ -49,7 +49,7 @@ def run(flags: argparse.Namespace) -> int:
         raise NoAnswerError(str(error)) from error
 
 
-async def _installed(flags: argparse.Namespace) -> Operator:
+async def _operator(flags: argparse.Namespace) -> Operator:
     """How the installed operator is run."""
     from kubectl_eureka.shell import cluster  # noqa: PLC0415 - likewise
 

@@ -72,7 +72,7 @@ async def _watch(flags: argparse.Namespace, server: Server, streams: Streams) ->
 _VERBS: Final[dict[str, Callable[[argparse.Namespace, Server, Streams], Awaitable[int]]]] = {
     "ls": commands.ls,
     "get": commands.get,
-    "out": commands.take_out,
-    "in": commands.put_in,
+    "out": commands.set_out_of_service,
+    "in": commands.lift_override,
     "watch": _watch,
 }

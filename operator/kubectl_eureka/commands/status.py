@@ -50,14 +50,14 @@ async def _read(flags: argparse.Namespace) -> tuple[list[ClusterStatus], list[st
         return await statuses.read(client, namespace, flags.name)
 
 
-def _print(found: list[ClusterStatus], *, wide: bool) -> None:
-    if not found:
+def _print(statuses: list[ClusterStatus], *, wide: bool) -> None:
+    if not statuses:
         sys.stderr.write("kubectl-eureka: there are no EurekaClusters; -A looks everywhere\n")
         return
-    if len(found) > 1:
-        printing.print_rows(sys.stdout, cluster_table(found))
-    for at, each in enumerate(found):
-        if at or len(found) > 1:
+    if len(statuses) > 1:
+        printing.print_rows(sys.stdout, cluster_table(statuses))
+    for at, each in enumerate(statuses):
+        if at or len(statuses) > 1:
             sys.stdout.write("\n")
         title = f"EurekaCluster {each.namespace}/{each.name}"
         printing.print_lines(sys.stdout, title, lines(each))

@@ -24,11 +24,11 @@ def run(flags: argparse.Namespace) -> int:
         UsageError: A file cannot be read.
     """
     given = files.read(flags.file)
-    sys.stdout.write(join(_uninjected(part) for file in given for part in file.parts))
+    sys.stdout.write(join(_uninject_document(part) for file in given for part in file.parts))
     return 0
 
 
-def _uninjected(part: Part) -> str:
+def _uninject_document(part: Part) -> str:
     """The text of a document, which stays as it is unless its pods were injected."""
     found = uninject_document(part.document)
     return part.text if found == part.document else yaml_text(found, part.text)

@@ -122,7 +122,7 @@ def cluster_status(document: Object, reports: Mapping[str, Object | str]) -> Clu
     )
 
 
-def cluster_table(found: list[ClusterStatus]) -> Table:
+def cluster_table(statuses: list[ClusterStatus]) -> Table:
     """One row for each cluster."""
     rows = [
         (
@@ -133,12 +133,12 @@ def cluster_table(found: list[ClusterStatus]) -> Table:
             str(each.ready),
             each.version,
         )
-        for each in found
+        for each in statuses
     ]
     return table(("namespace", "cluster", "phase", "peers", "ready", "version"), rows, ("version",))
 
 
-def peer_table(found: ClusterStatus, *, wide: bool = False) -> Table:
+def peer_table(status: ClusterStatus, *, wide: bool = False) -> Table:
     """One row for each peer."""
     titles = ("peer", "state", "ready", "available", "agreement", "instances", "zone")
     rows = [
@@ -154,22 +154,22 @@ def peer_table(found: ClusterStatus, *, wide: bool = False) -> Table:
             each.version,
             each.url,
         )
-        for each in found.peers
+        for each in status.peers
     ]
     if wide:
         return table((*titles, "node", "version", "url"), rows, ("zone",))
     return table(titles, [row[: len(titles)] for row in rows], ("zone",))
 
 
-def lines(found: ClusterStatus) -> Iterator[Line]:
+def lines(status: ClusterStatus) -> Iterator[Line]:
     """What is said of a cluster below its name: the verdict, self-preservation, what is amiss."""
-    yield Line("", f"{found.phase or 'New'}: {found.message}.")
-    sentences = dict.fromkeys(found.self_preservation.values())
+    yield Line("", f"{status.phase or 'New'}: {status.message}.")
+    sentences = dict.fromkeys(status.self_preservation.values())
     for at, sentence in enumerate(sentences):
-        named = [name for name, each in found.self_preservation.items() if each == sentence]
+        named = [name for name, each in status.self_preservation.items() if each == sentence]
         by = f" ({', '.join(named)})" if len(sentences) > 1 else ""
         yield Line("" if at else "self-preservation", f"{sentence}{by}")
-    for each in found.conditions:
+    for each in status.conditions:
         yield Line(each.type, f"{each.status}, {each.reason}: {each.message}")
         if each.cure:
             yield Line("cure", each.cure)
@@ -193,8 +193,8 @@ def zone_names(document: Object) -> frozenset[str]:
     return frozenset(str(each["zone"]) for each in peers if each.get("zone"))
 
 
-def _peer(said: Mapping[str, Any], reports: Mapping[str, Object | str]) -> Peer:
-    name, state = str(said.get("name", "")), str(said.get("state", ""))
+def _peer(view: Mapping[str, Any], reports: Mapping[str, Object | str]) -> Peer:
+    name, state = str(view.get("name", "")), str(view.get("state", ""))
     report = reports.get(name)
     instances = report.get("instances") if isinstance(report, dict) else None
     return Peer(
@@ -204,17 +204,17 @@ def _peer(said: Mapping[str, Any], reports: Mapping[str, Object | str]) -> Peer:
         available=_is_available(name, reports),
         agreement=_agreement(report),
         instances=instances if isinstance(instances, int) else None,
-        zone=str(said.get("zone", "")),
-        node=str(said.get("node", "")),
-        version=str(said.get("version", "")),
-        url=str(said.get("url", "")),
+        zone=str(view.get("zone", "")),
+        node=str(view.get("node", "")),
+        version=str(view.get("version", "")),
+        url=str(view.get("url", "")),
     )
 
 
 def _is_available(name: str, reports: Mapping[str, Object | str]) -> bool:
     """Whether each other peer that answers reaches it, and it answers itself."""
     others = [each for key, each in reports.items() if key != name and isinstance(each, dict)]
-    views = [view for each in others for view in _others(each) if view.get("name") == name]
+    views = [view for each in others for view in _other_peers(each) if view.get("name") == name]
     return isinstance(reports.get(name), dict) and all(view.get("available") for view in views)
 
 
@@ -222,7 +222,7 @@ def _agreement(report: Object | str | None) -> str:
     """What a peer says of the others."""
     if not isinstance(report, dict):
         return report or "not asked"
-    views = _others(report)
+    views = _other_peers(report)
     if not views:
         return "alone"
     wrong = [
@@ -233,14 +233,14 @@ def _agreement(report: Object | str | None) -> str:
     return "; ".join(wrong) or "agreed"
 
 
-def _others(report: Object) -> list[Mapping[str, Any]]:
+def _other_peers(report: Object) -> list[Mapping[str, Any]]:
     """A peer's views of other peers."""
     views = _items(report.get("peers"))
     return [view for view in views if not view.get("self") and view.get("aliasOf") is None]
 
 
-def _amiss(found: Mapping[str, Mapping[str, Any]], metadata: Object) -> Iterator[Condition]:
-    for kind, each in found.items():
+def _amiss(conditions: Mapping[str, Mapping[str, Any]], metadata: Object) -> Iterator[Condition]:
+    for kind, each in conditions.items():
         status, reason = str(each.get("status")), str(each.get("reason", ""))
         if status == _GOOD.get(kind, "False"):
             continue

@@ -14,7 +14,7 @@ import msgspec
 
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, POD, Kind, Object
 from eureka_operator.core.names import GROUP
-from eureka_registry.verbs.tables import Table, counted, table
+from eureka_registry.verbs.tables import Table, quantity, table
 from eureka_registry.verbs.tally import Tally
 
 LABEL: Final = f"{GROUP}/drill"
@@ -182,7 +182,7 @@ def client_urls(cluster: Object) -> list[str]:
     return [each for each in str(endpoints.get("defaultZone") or "").split(",") if each]
 
 
-def is_looked_after(cluster: Object) -> bool:
+def has_status(cluster: Object) -> bool:
     """Whether an operator has seen an EurekaCluster."""
     return bool(cluster.get("status"))
 
@@ -196,7 +196,7 @@ def is_ready(cluster: Object) -> bool:
     return False
 
 
-def do_agree(pods: Sequence[PeerPod], peers: int) -> bool:
+def peers_agree(pods: Sequence[PeerPod], peers: int) -> bool:
     """Whether there are so many peers, and each says itself that it holds what all others hold."""
     reports = [each.report for each in pods if each.report is not None and not each.ending]
     if len(pods) != peers or len(reports) != peers:
@@ -249,7 +249,7 @@ def verdict(report: Report) -> str:
     """What it comes to, in a sentence."""
     tally = report.tally
     missed = [
-        counted(number, noun)
+        quantity(number, noun)
         for number, noun in (
             (tally.lookups_failed, "failed look-up"),
             (tally.renewals_failed, "failed renewal"),
@@ -265,12 +265,12 @@ def verdict(report: Report) -> str:
     if missed:
         return f"Something was lost: {', '.join(missed)}."
     return (
-        f"Nothing was lost. {counted(tally.retried, 'request')} had to be made again at another"
+        f"Nothing was lost. {quantity(tally.retried, 'request')} had to be made again at another"
         " peer, as Eureka's clients do by themselves."
     )
 
 
-def leftover(namespace: Object) -> str:
+def leftover_note(namespace: Object) -> str:
     """What is said of a namespace that another drill has made."""
     metadata = namespace["metadata"]
     name, since = metadata["name"], metadata.get("creationTimestamp", "")

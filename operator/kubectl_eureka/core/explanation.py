@@ -8,8 +8,8 @@ from typing import Any, Literal
 import msgspec
 
 from eureka_operator.core.injection import pods, status
-from eureka_operator.core.injection.annotations import INJECT, Wishes, read
-from eureka_operator.core.injection.config import Config, Known
+from eureka_operator.core.injection.annotations import INJECT, SidecarOptions, read
+from eureka_operator.core.injection.config import Config, RegistryTarget
 from eureka_operator.core.injection.decide import (
     Decision,
     Inject,
@@ -24,7 +24,7 @@ from eureka_operator.core.injection.pods import Owner
 from eureka_operator.core.injection.reasons import REASONS, Finding
 from eureka_operator.core.injection.selection import covers
 from eureka_operator.core.kinds import Object
-from kubectl_eureka.core.sidecar import Registered, Sidecar, sidecar_of
+from kubectl_eureka.core.sidecar import RegisteredInstance, Sidecar, sidecar_of
 
 Outcome = Literal["injected", "skipped", "refused"]
 
@@ -78,11 +78,11 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     now: Now | None = None
 
 
-def explanation(found: Template, namespace: Object, config: Config) -> Explanation:
-    """Explain what becomes of the pods of a document when they are made."""
-    pod = _anew(found.pod)
-    owner = pods.owner(pod) if found.belongs_to is None else found.belongs_to
-    decision = decide(pod, namespace, config, found.belongs_to)
+def explanation(template: Template, namespace: Object, config: Config) -> Explanation:
+    """Explain what the injector does with the pods of a document when they are made."""
+    pod = _original_pod(template.pod)
+    owner = pods.owner(pod) if template.owner is None else template.owner
+    decision = decide(pod, namespace, config, template.owner)
     sidecar = sources = None
     if isinstance(decision, Inject):
         sidecar = sidecar_of(apply_decision(dict(pod), decision))
@@ -90,9 +90,9 @@ def explanation(found: Template, namespace: Object, config: Config) -> Explanati
         sources = dict(_sources(pod, owner, sidecar, namespace, config))
     is_pod = not pods.problem(pod, namespace)
     return Explanation(
-        kind=found.kind,
+        kind=template.kind,
         namespace=pods.name(namespace),
-        name=found.name,
+        name=template.name,
         outcome=outcome(decision),
         rule=_rule(pod, namespace, config) if is_pod else "",
         reasons=remarks(decision),
@@ -115,8 +115,8 @@ def outcome(decision: Decision) -> Outcome:
 def remarks(decision: Decision) -> tuple[Remark, ...]:
     """Why, and what is worth knowing."""
     if isinstance(decision, Inject):
-        return tuple(_said(each) for each in decision.notes)
-    return (_said(decision.finding),)
+        return tuple(_remark(each) for each in decision.notes)
+    return (_remark(decision.finding),)
 
 
 def differences(has: Sidecar | None, would: Sidecar | None) -> tuple[Difference, ...]:
@@ -145,14 +145,14 @@ def recorded_remarks(pod: Mapping[str, Any]) -> tuple[Remark, ...]:
     )
 
 
-def _anew(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+def _original_pod(pod: Mapping[str, Any]) -> Mapping[str, Any]:
     """The pod as it would be made now; copies for debugging stay copies."""
     if pods.problem(pod, {}) or status.is_copy(pod):
         return pod
     return uninject(pod)
 
 
-def _said(finding: Finding) -> Remark:
+def _remark(finding: Finding) -> Remark:
     reason = finding.reason
     sentence = f"{reason.sentence}: {finding.detail}" if finding.detail else reason.sentence
     return Remark(reason.code, sentence, reason.cure)
@@ -191,8 +191,8 @@ def _sources(
         yield "drain", "the annotation eurekube.io/drain-seconds"
 
 
-def _source_of_app(pod: Mapping[str, Any], wishes: Wishes, owner: Owner) -> str:
-    if wishes.app:
+def _source_of_app(pod: Mapping[str, Any], options: SidecarOptions, owner: Owner) -> str:
+    if options.app:
         return "the annotation eurekube.io/app"
     for label in ("app.kubernetes.io/name", "app"):
         if pods.labels_of(pod).get(label):
@@ -200,12 +200,12 @@ def _source_of_app(pod: Mapping[str, Any], wishes: Wishes, owner: Owner) -> str:
     return f"the name of {owner.kind} {owner.name}" if owner.name else "the pod's name"
 
 
-def _source_of_port(pod: Mapping[str, Any], wishes: Wishes, sidecar: Sidecar) -> str:
-    if wishes.port is not None:
+def _source_of_port(pod: Mapping[str, Any], options: SidecarOptions, sidecar: Sidecar) -> str:
+    if options.port is not None:
         return "the annotation eurekube.io/port"
-    found = sidecar.instances[0] if sidecar.instances else Registered(app="")
+    found = sidecar.instances[0] if sidecar.instances else RegisteredInstance(app="")
     port = found.port or found.secure_port
-    if wishes.secure_port is not None and port == found.secure_port:
+    if options.secure_port is not None and port == found.secure_port:
         return "the annotation eurekube.io/secure-port"
     declared = {
         number: name
@@ -221,14 +221,16 @@ def _source_of_port(pod: Mapping[str, Any], wishes: Wishes, sidecar: Sidecar) ->
     return f"its name, {declared[port]}" if is_named else "its readiness probe"
 
 
-def _source_of_check(pod: Mapping[str, Any], wishes: Wishes) -> str:
-    if wishes.check:
+def _source_of_check(pod: Mapping[str, Any], options: SidecarOptions) -> str:
+    if options.check:
         return "the annotation eurekube.io/check"
     has_probe = any("readinessProbe" in each for each in pods.applications(pod))
     return "the readiness probe" if has_probe else "the default, without a readiness probe"
 
 
-def _source_of_registry(wishes: Wishes, sidecar: Sidecar, namespace: Object, config: Config) -> str:
+def _source_of_registry(
+    options: SidecarOptions, sidecar: Sidecar, namespace: Object, config: Config
+) -> str:
     found = [
         str(each)
         for urls in sidecar.registries
@@ -236,14 +238,14 @@ def _source_of_registry(wishes: Wishes, sidecar: Sidecar, namespace: Object, con
         if set(each.urls) == set(urls)
     ]
     named = f": {', '.join(dict.fromkeys(found))}" if found else ""
-    if wishes.registry:
+    if options.registry:
         return f"the annotation eurekube.io/registry{named}"
     if any(_is_in(each, namespace) for each in config.registries):
         return f"the only EurekaCluster of the namespace{named}"
     return f"the only EurekaCluster whose spec.injection is for the namespace{named}"
 
 
-def _is_in(registry: Known, namespace: Object) -> bool:
+def _is_in(registry: RegistryTarget, namespace: Object) -> bool:
     return registry.namespace == pods.name(namespace)
 
 
@@ -254,13 +256,13 @@ def _fields(sidecar: Sidecar | None) -> dict[str, str]:
     return {
         "sidecar": sidecar.image,
         "version": sidecar.version,
-        **dict(_registered(sidecar)),
+        **dict(_registration_rows(sidecar)),
         "registries": "; ".join(", ".join(each) for each in sidecar.registries),
         "drain": sidecar.drain,
     }
 
 
-def _registered(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
+def _registration_rows(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     for number, each in enumerate(sidecar.instances):
         mark = f"[{number}]" if len(sidecar.instances) > 1 else ""
         yield f"app{mark}", each.app
@@ -268,8 +270,8 @@ def _registered(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
         yield f"check{mark}", each.check
 
 
-def ports(found: Registered) -> str:
+def ports(instance: RegisteredInstance) -> str:
     """Ports of an instance: `8080`, `8443 (TLS)`, or both."""
-    plain = str(found.port) if found.port else ""
-    secure = f"{found.secure_port} (TLS)" if found.secure_port else ""
+    plain = str(instance.port) if instance.port else ""
+    secure = f"{instance.secure_port} (TLS)" if instance.secure_port else ""
     return ", ".join(each for each in (plain, secure) if each) or "none"

@@ -11,7 +11,7 @@ from eureka_operator.core.injection import pods
 from eureka_operator.core.injection.annotations import REGISTRY
 from eureka_operator.core.injection.patches import CONTAINER
 from eureka_operator.core.kinds import Object
-from eureka_operator.core.missed import Missed
+from eureka_operator.core.missed import UninjectedPod
 from eureka_registry.config.urls import redact
 from eureka_registry.core.model import Instance
 from eureka_registry.verbs.findings import Code, Finding, finding, is_local
@@ -81,26 +81,26 @@ def read_registry(document: Object, peers: Iterable[str]) -> Registry:
     )
 
 
-def missed_finding(missed: Missed) -> Finding:
+def missing_sidecar_finding(uninjected: UninjectedPod) -> Finding:
     """A pod without its sidecar; what to do depends on who makes it."""
-    said, _, cure = missed.event.message.partition(" Make it again: ")
-    name = f"Pod {missed.pod.namespace}/{missed.pod.name}"
+    said, _, cure = uninjected.event.message.partition(" Make it again: ")
+    name = f"Pod {uninjected.pod.namespace}/{uninjected.pod.name}"
     return Finding("sidecar_missed", name, said.rstrip("."), f"Make it again: {cure}")
 
 
 def check_pods(
-    found: Iterable[Object], services: frozenset[tuple[str, str]], registries: Iterable[Registry]
+    bodies: Iterable[Object], services: frozenset[tuple[str, str]], registries: Iterable[Registry]
 ) -> list[Finding]:
     """What is wrong with the environment and the URLs of pods; once for those of one owner.
 
     Args:
-        found: running pods.
+        bodies: running pods.
         services: namespace and name of all Services there.
         registries: all EurekaClusters that are known.
     """
     known = tuple(registries)
     findings = [
-        each for pod in found for each in (*_service_links(pod, services), *_urls(pod, known))
+        each for pod in bodies for each in (*_service_links(pod, services), *_urls(pod, known))
     ]
     return list(dict.fromkeys(findings))
 

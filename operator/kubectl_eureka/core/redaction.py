@@ -142,9 +142,9 @@ def _is_variable(node: Mapping[str, Any]) -> bool:
     return is_one and node["name"] not in _KEPT_VARIABLES
 
 
-def _is_flag(word: object) -> bool:
+def _is_flag(value: object) -> bool:
     """Whether it is a flag behind which a secret stands."""
-    return isinstance(word, str) and bool(_FLAG.fullmatch(word))
+    return isinstance(value, str) and bool(_FLAG.fullmatch(value))
 
 
 def _is_secret_name(name: str) -> bool:

@@ -9,35 +9,35 @@ from kubectl_eureka.core.explanation import Explanation, Now, Remark, ports
 from kubectl_eureka.core.sidecar import Sidecar
 
 
-def title(found: Explanation) -> str:
+def title(explanation: Explanation) -> str:
     """What is explained."""
-    return f"{found.kind} {found.namespace}/{found.name}"
+    return f"{explanation.kind} {explanation.namespace}/{explanation.name}"
 
 
-def lines(found: Explanation) -> Iterator[Line]:
+def lines(explanation: Explanation) -> Iterator[Line]:
     """All that is said of it, the most important first."""
-    yield Line("", _verdict(found))
-    if found.rule:
-        yield Line("rule", found.rule)
-    yield from _reasons(found.reasons)
-    if found.sidecar is not None:
-        yield from _sidecar(found.sidecar, found.sources)
-    if found.now is not None:
-        yield from _now(found.now)
+    yield Line("", _verdict(explanation))
+    if explanation.rule:
+        yield Line("rule", explanation.rule)
+    yield from _reasons(explanation.reasons)
+    if explanation.sidecar is not None:
+        yield from _sidecar(explanation.sidecar, explanation.sources)
+    if explanation.now is not None:
+        yield from _now(explanation.now)
 
 
-def _verdict(found: Explanation) -> str:
+def _verdict(explanation: Explanation) -> str:
     would = {
         "injected": "gets a sidecar",
         "skipped": "starts without a sidecar",
         "refused": "is refused",
-    }[found.outcome]
-    if found.now is None:
-        return f"Each pod made from it {would}." if found.kind != "Pod" else f"It {would}."
-    has = "has a sidecar" if found.now.sidecar is not None else "has no sidecar"
-    if (found.now.sidecar is not None) != (found.outcome == "injected"):
+    }[explanation.outcome]
+    if explanation.now is None:
+        return f"Each pod made from it {would}." if explanation.kind != "Pod" else f"It {would}."
+    has = "has a sidecar" if explanation.now.sidecar is not None else "has no sidecar"
+    if (explanation.now.sidecar is not None) != (explanation.outcome == "injected"):
         return f"It {has}; made anew it {would}."
-    if found.now.differences:
+    if explanation.now.differences:
         return f"It {has}; made anew it gets another one."
     return f"It {has}; made anew it is the same."
 
@@ -49,31 +49,31 @@ def _reasons(reasons: Iterable[Remark], about: str = "reason") -> Iterator[Line]
             yield Line("cure", each.cure)
 
 
-def _sidecar(found: Sidecar, sources: dict[str, str]) -> Iterator[Line]:
+def _sidecar(sidecar: Sidecar, sources: dict[str, str]) -> Iterator[Line]:
     def by(what: str) -> str:
         return f" ({sources[what]})" if what in sources else ""
 
-    for each in found.instances:
+    for each in sidecar.instances:
         yield Line("app", f"{each.app}{by('app')}{by('instances')}")
         yield Line("port", f"{ports(each)}{by('port')}")
         yield Line("check", f"{each.check}{by('check')}")
-    for number, urls in enumerate(found.registries):
+    for number, urls in enumerate(sidecar.registries):
         yield Line("registry", urls[0] + (by("registry") if not number else ""))
         for url in urls[1:]:
             yield Line("", url)
-    yield Line("drain", f"{_drain(found.drain)}{by('drain')}")
-    yield Line("image", f"{found.image}, by Eurekube {found.version}")
+    yield Line("drain", f"{_drain(sidecar.drain)}{by('drain')}")
+    yield Line("image", f"{sidecar.image}, by Eurekube {sidecar.version}")
 
 
-def _drain(said: str) -> str:
+def _drain(text: str) -> str:
     """`granted 20 of 20` in more words."""
-    words = said.split()
+    words = text.split()
     match words:
         case ["granted", granted, "of", asked]:
-            return f"{granted} s of {asked} s: so long the application serves on without its lease"
+            return f"{granted} s of {asked} s: the application keeps serving without its lease"
         case ["app", "hook", "kept"]:
             return "by the preStop hooks of the application itself"
-    return said
+    return text
 
 
 def _now(now: Now) -> Iterator[Line]:

@@ -17,7 +17,7 @@ _CONFIG: Final = "EUREKA_SIDECAR_CONFIG"
 _POD: Final = "the pod's address"
 
 
-class Registered(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class RegisteredInstance(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An instance that is registered; a port of 0: it has none. `check` is a sentence's end."""
 
     app: str
@@ -38,7 +38,7 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     image: str
     version: str
     drain: str
-    instances: tuple[Registered, ...] = ()
+    instances: tuple[RegisteredInstance, ...] = ()
     registries: tuple[tuple[str, ...], ...] = ()
 
 
@@ -65,7 +65,7 @@ def sidecar_of(pod: Mapping[str, Any]) -> Sidecar | None:
         image=pods.text(containers[0].get("image")),
         version=found.version,
         drain=found.drain,
-        instances=tuple(_registered(each) for each in configured.instances),
+        instances=tuple(_registered_instance(each) for each in configured.instances),
         registries=tuple(each.urls for each in configured.registries),
     )
 
@@ -83,11 +83,11 @@ def _configuration(container: Mapping[str, Any]) -> _Configuration:
     return _Configuration((), ())
 
 
-def _registered(entry: Mapping[str, Any]) -> Registered:
+def _registered_instance(entry: Mapping[str, Any]) -> RegisteredInstance:
     plain, secure = (
         each if pods.is_port(each) else 0 for each in (entry.get("port"), entry.get("securePort"))
     )
-    return Registered(
+    return RegisteredInstance(
         app=pods.text(entry.get("app")),
         port=plain,
         secure_port=secure,
@@ -99,18 +99,18 @@ def _check(entry: Mapping[str, Any], port: int) -> str:
     """How the sidecar learns whether the application is ready."""
     try:
         if "check" in entry:
-            return _said(check.from_url(str(entry["check"]), port))
+            return _check_text(check.from_url(str(entry["check"]), port))
         if "readinessProbe" in entry:
-            return _said(check.from_probe(entry["readinessProbe"], port, _POD)[0])
+            return _check_text(check.from_probe(entry["readinessProbe"], port, _POD)[0])
     except (ValueError, TypeError, AttributeError):
         return "one that the sidecar does not know"
     return f"tcp://127.0.0.1:{port}, every 5 s"
 
 
-def _said(found: Check) -> str:
-    host = f"[{found.host}]" if ":" in found.host else found.host
-    path = {"tcp": "", "grpc": f"/{found.service}" if found.service else ""}.get(
-        found.scheme, found.path
+def _check_text(check: Check) -> str:
+    host = f"[{check.host}]" if ":" in check.host else check.host
+    path = {"tcp": "", "grpc": f"/{check.service}" if check.service else ""}.get(
+        check.scheme, check.path
     )
-    where = f"{found.scheme}://{host}:{found.port}{path}"
-    return f"{where}, every {found.period_ms / 1_000:g} s".replace(f"//{_POD}:", "//POD_IP:")
+    where = f"{check.scheme}://{host}:{check.port}{path}"
+    return f"{where}, every {check.period_ms / 1_000:g} s".replace(f"//{_POD}:", "//POD_IP:")

@@ -10,7 +10,7 @@ import msgspec
 from eureka_operator import __version__
 from eureka_operator.core.injection import pods
 from eureka_operator.core.injection.annotations import INJECT, REGISTRY
-from eureka_operator.core.injection.config import Config, Known, read_registry
+from eureka_operator.core.injection.config import Config, RegistryTarget, read_registry
 from eureka_operator.core.injection.documents import Template, change_pods
 from eureka_operator.core.injection.selection import ENABLED
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, Object
@@ -75,10 +75,10 @@ def with_files(
     for each in objects(documents):
         name = pods.name(each)
         if each.get("kind") == NAMESPACE.kind and name:
-            namespaces[name] = _merged(namespaces.get(name, {}), each)
+            namespaces[name] = _merge_namespace(namespaces.get(name, {}), each)
         if each.get("kind") == CLUSTER.kind:
             found = _registry(surroundings, each, namespace)
-            if isinstance(found, Known):
+            if isinstance(found, RegistryTarget):
                 registries[str(found)] = found
             else:
                 notes.append(found)
@@ -98,7 +98,7 @@ def with_registry(surroundings: Surroundings, named: str) -> Surroundings:
     metadata = {"namespace": namespace, "name": name}
     document = {"apiVersion": CLUSTER.api_version, "kind": CLUSTER.kind, "metadata": metadata}
     found = read_registry({**document, "spec": {}}, surroundings.domain)
-    if not isinstance(found, Known):
+    if not isinstance(found, RegistryTarget):
         return surroundings
     registries = (*surroundings.config.registries, found)
     note = f"offline: EurekaCluster {named} is taken to have the usual port and no context path"
@@ -113,18 +113,18 @@ def with_annotation(document: Any, registry: str) -> Any:  # noqa: ANN401 - of a
     """A document whose pods name this registry, unless they name one; empty: as it is."""
     if not registry:
         return document
-    return change_pods(document, lambda found: _annotated(found, registry))
+    return change_pods(document, lambda found: _with_registry(found, registry))
 
 
-def _annotated(found: Template, registry: str) -> Mapping[str, Any]:
-    if pods.problem(found.pod, {}) or REGISTRY in pods.annotations_of(found.pod):
-        return found.pod
-    metadata = dict(pods.mapping(found.pod.get("metadata")))
-    metadata["annotations"] = {**pods.annotations_of(found.pod), REGISTRY: registry}
-    return {**found.pod, "metadata": metadata}
+def _with_registry(template: Template, registry: str) -> Mapping[str, Any]:
+    if pods.problem(template.pod, {}) or REGISTRY in pods.annotations_of(template.pod):
+        return template.pod
+    metadata = dict(pods.mapping(template.pod.get("metadata")))
+    metadata["annotations"] = {**pods.annotations_of(template.pod), REGISTRY: registry}
+    return {**template.pod, "metadata": metadata}
 
 
-def _registry(surroundings: Surroundings, document: Object, namespace: str) -> Known | str:
+def _registry(surroundings: Surroundings, document: Object, namespace: str) -> RegistryTarget | str:
     """An EurekaCluster of a file; its status is that of the object in the cluster."""
     metadata = pods.mapping(document.get("metadata"))
     place = pods.text(metadata.get("namespace")) or namespace
@@ -132,13 +132,13 @@ def _registry(surroundings: Surroundings, document: Object, namespace: str) -> K
     status = surroundings.statuses.get(f"{place}/{name}", {})
     placed = {**document, "metadata": {**metadata, "namespace": place}, "status": status}
     found = read_registry(placed, surroundings.domain)
-    if isinstance(found, Known):
+    if isinstance(found, RegistryTarget):
         return found
     wrong = "; ".join(f"{each.field}: {each.message}".lstrip(": ") for each in found)
     return f"EurekaCluster {place}/{name} is no registry: {wrong}"
 
 
-def _merged(before: Object, after: Object) -> Object:
+def _merge_namespace(before: Object, after: Object) -> Object:
     """A Namespace after a file was applied: labels that the file does not have stay."""
     labels = {**pods.labels_of(before), **pods.labels_of(after)}
     return {"metadata": {**pods.mapping(after.get("metadata")), "labels": labels}}

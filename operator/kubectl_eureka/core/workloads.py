@@ -59,6 +59,6 @@ def _states(container: Mapping[str, Any]) -> Iterator[str]:
     yield "1 restart" if restarts == 1 else f"{restarts} restarts"
 
 
-def _because(what: str, found: Mapping[str, Any]) -> str:
-    said = ": ".join(each for each in (found.get("reason"), found.get("message")) if each)
+def _because(what: str, body: Mapping[str, Any]) -> str:
+    said = ": ".join(each for each in (body.get("reason"), body.get("message")) if each)
     return f"{what} ({said})" if said else what

@@ -100,16 +100,16 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(f"{_PREFIX}str", text, style=style)
 
 
-def _whole(pattern: str) -> re.Pattern[str]:
+def _full_match(pattern: str) -> re.Pattern[str]:
     """For resolvers, which match at the beginning only."""
     return re.compile(f"(?:{pattern})$")
 
 
 for _tag, (_pattern, _first) in _PLAIN.items():
-    _Loader.add_implicit_resolver(f"{_PREFIX}{_tag}", _whole(_pattern), _first)
+    _Loader.add_implicit_resolver(f"{_PREFIX}{_tag}", _full_match(_pattern), _first)
 _Loader.add_constructor(f"{_PREFIX}int", _integer)
-_Dumper.add_implicit_resolver(f"{_PREFIX}float", _whole(_NUMBER), [*"-+0123456789."])
-_Dumper.add_implicit_resolver(f"{_PREFIX}bool", _whole(_NO_TEXT), [*"-+0ynYN"])
+_Dumper.add_implicit_resolver(f"{_PREFIX}float", _full_match(_NUMBER), [*"-+0123456789."])
+_Dumper.add_implicit_resolver(f"{_PREFIX}bool", _full_match(_NO_TEXT), [*"-+0ynYN"])
 _Dumper.add_representer(str, _text)
 
 
@@ -158,21 +158,21 @@ def _document(text: str, lines: int) -> Any:  # noqa: ANN401 - of any kind
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 - of what JSON has
         _size(found, {})
     except yaml.YAMLError as error:
-        raise YamlError(_said(error, lines)) from error
+        raise YamlError(_error_text(error, lines)) from error
     except (ValueError, TypeError, RecursionError) as error:
         said = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
         raise YamlError(f"the document of line {lines + 1} cannot be read: {said}") from error
     return found
 
 
-def _said(error: yaml.YAMLError, lines: int) -> str:
+def _error_text(error: yaml.YAMLError, lines: int) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         said = ": ".join(each for each in (error.context, error.problem) if each)
         return f"line {lines + error.problem_mark.line + 1}: no YAML: {said}"
     return f"the document of line {lines + 1} is no YAML: {error}"
 
 
-def _size(node: object, known: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
+def _size(node: object, sizes: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
     """How many nodes a document has with its anchors written out, and how many levels.
 
     Raises:
@@ -180,14 +180,14 @@ def _size(node: object, known: dict[int, tuple[int, int]], depth: int = 0) -> tu
     """
     if not isinstance(node, dict | list):
         return 1, 0
-    if id(node) not in known:
+    if id(node) not in sizes:
         if depth > _DEEPEST:
             raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
         below = node.values() if isinstance(node, dict) else node
-        found = [_size(each, known, depth + 1) for each in below]
+        found = [_size(each, sizes, depth + 1) for each in below]
         size = 1 + sum(each for each, _ in found)
-        known[id(node)] = size, 1 + max((levels for _, levels in found), default=0)
-    size, levels = known[id(node)]
+        sizes[id(node)] = size, 1 + max((levels for _, levels in found), default=0)
+    size, levels = sizes[id(node)]
     if size > _MOST_NODES or levels > _DEEPEST:
         raise ValueError(
             f"with its anchors written out it has more than {_MOST_NODES} parts, or more than"

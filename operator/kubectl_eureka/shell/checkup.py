@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from eureka_operator.core.injection.decide import Inject, decide
 from eureka_operator.core.kinds import CLUSTER, POD, SERVICE, Object
-from eureka_operator.core.missed import missed_pods
+from eureka_operator.core.missed import uninjected_pods
 from eureka_operator.core.names import CLUSTER_LABEL
 from eureka_operator.shell.client import ApiError, Client
 from eureka_operator.shell.kube import Kube
@@ -24,14 +24,14 @@ from kubectl_eureka.shell.registry import Target
 _RUNNING: Final = "status.phase!=Succeeded,status.phase!=Failed"
 
 
-class Found(NamedTuple):
+class CheckResult(NamedTuple):
     """Findings, and notes on what could not be looked at."""
 
     findings: list[Finding]
     notes: list[str]
 
 
-async def look_at_all(client: Client, look: Look, namespace: str | None) -> Found:
+async def look_at_all(client: Client, look: Look, namespace: str | None) -> CheckResult:
     """Look at the EurekaClusters and the pods of a namespace, or of all (`None`).
 
     Raises:
@@ -45,20 +45,20 @@ async def look_at_all(client: Client, look: Look, namespace: str | None) -> Foun
     clusters, notes = await _clusters(kube, known, namespace)
     registries = [podchecks.read_registry(each, peer_names(each)) for each in clusters]
     found = podchecks.check_pods(pods, frozenset(services), registries)
-    found += _missed(pods, known)
+    found += _uninjected_pods(pods, known)
     for each in clusters:
         if namespace in (None, each["metadata"]["namespace"]):
             about = await _look_at_registry(client, Target(each), pods, namespace)
             found += about.findings
             notes += about.notes
-    return Found(found, [*notes, *known.notes])
+    return CheckResult(found, [*notes, *known.notes])
 
 
 async def _clusters(
-    kube: Kube, known: Surroundings, namespace: str | None
+    kube: Kube, surroundings: Surroundings, namespace: str | None
 ) -> tuple[list[Object], list[str]]:
     """All EurekaClusters that may be read: pods of this namespace may name those of others."""
-    names = {each.namespace for each in known.config.registries} | _only(namespace)
+    names = {each.namespace for each in surroundings.config.registries} | _only(namespace)
     found: list[Object] = []
     notes = []
     for name in sorted(names):
@@ -71,7 +71,7 @@ async def _clusters(
 
 async def _look_at_registry(
     client: Client, target: Target, pods: list[Object], namespace: str | None
-) -> Found:
+) -> CheckResult:
     """What an EurekaCluster says of itself, and what its registry holds."""
     found, notes = [], []
     status = cluster_status(target.document, {})
@@ -84,24 +84,24 @@ async def _look_at_registry(
         listing = await server.listing(asked)
     except NoAnswerError as error:
         notes.append(f"what the registry holds was not looked at: {error}")
-        return Found(found, notes)
+        return CheckResult(found, notes)
     uids = frozenset(str(each["metadata"]["uid"]) for each in pods)
     places = {each["metadata"]["namespace"] for each in pods} | _only(namespace)
     found += podchecks.check_instances(listing, uids, frozenset(places))
-    return Found(found, notes)
+    return CheckResult(found, notes)
 
 
-def _missed(pods: list[Object], known: Surroundings) -> list[Finding]:
+def _uninjected_pods(pods: list[Object], surroundings: Surroundings) -> list[Finding]:
     """Pods that should have a sidecar and have none."""
 
     def is_wanted(pod: Object, namespace: Object) -> bool:
-        return isinstance(decide(pod, namespace, known.config), Inject)
+        return isinstance(decide(pod, namespace, surroundings.config), Inject)
 
     found = []
     for name in sorted({each["metadata"]["namespace"] for each in pods}):
         group = [each for each in pods if each["metadata"]["namespace"] == name]
-        found += missed_pods(group, known.namespace(name), is_wanted)
-    return [podchecks.missed_finding(each) for each in found]
+        found += uninjected_pods(group, surroundings.namespace(name), is_wanted)
+    return [podchecks.missing_sidecar_finding(each) for each in found]
 
 
 def _key(document: Object) -> tuple[str, str]:

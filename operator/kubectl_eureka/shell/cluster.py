@@ -18,7 +18,12 @@ from yarl import URL
 
 from eureka_operator import __version__
 from eureka_operator.core.injection import pods
-from eureka_operator.core.injection.config import OLDEST_API_SERVER, Config, Known, read_registry
+from eureka_operator.core.injection.config import (
+    OLDEST_API_SERVER,
+    Config,
+    RegistryTarget,
+    read_registry,
+)
 from eureka_operator.core.instances import Instance, NoInstancesError, read_list
 from eureka_operator.core.kinds import CLUSTER, NAMESPACE, SERVICE, Kind, Object
 from eureka_operator.shell import options as injector
@@ -30,7 +35,7 @@ from eureka_operator.shell.client import (
     path_of,
 )
 from eureka_operator.shell.kube import Kube
-from eureka_sidecar.core.document import quoted
+from eureka_sidecar.core.document import quote
 from kubectl_eureka.core.surroundings import Surroundings
 from kubectl_eureka.shell.errors import NoAnswerError
 from kubectl_eureka.shell.options import Look
@@ -116,7 +121,7 @@ async def surroundings_of(client: Client, look: Look, names: Iterable[str]) -> S
     config = Config(
         image=look.sidecar_image or options.sidecar_image,
         version=__version__,
-        registries=tuple(each for each in read if isinstance(each, Known)),
+        registries=tuple(each for each in read if isinstance(each, RegistryTarget)),
         allow_urls=options.allow_urls,
         own_namespace=options.namespace,
         cluster_uid=uid,
@@ -132,7 +137,7 @@ async def surroundings_of(client: Client, look: Look, names: Iterable[str]) -> S
 
 
 async def instances_of_pod(
-    client: Client, registry: Known, app: str, pod_uid: str
+    client: Client, registry: RegistryTarget, app: str, pod_uid: str
 ) -> tuple[Instance, ...]:
     """What a registry holds of a pod, asked by the API server's proxy.
 
@@ -144,7 +149,7 @@ async def instances_of_pod(
     scheme = "https:" if url.scheme == "https" else ""
     service = path_of(SERVICE, registry.namespace, f"{scheme}{registry.name}:{url.port}", "proxy")
     try:
-        found = await client.send("get", f"{service}/eureka/apps/{quoted(app.upper())}")
+        found = await client.send("get", f"{service}/eureka/apps/{quote(app.upper())}")
     except ApiError as error:
         if error.status == _NOT_FOUND and error.reason != "NotFound":
             return ()

@@ -25,8 +25,8 @@ from eureka_operator.shell.client import (
     path_of,
 )
 from eureka_operator.shell.kube import Kube
-from eureka_registry.verbs.tables import counted
-from eureka_registry.verbs.tally import Counted, Tally
+from eureka_registry.verbs.tables import quantity
+from eureka_registry.verbs.tally import ClientsReport, Tally
 from kubectl_eureka.core import drill as core
 from kubectl_eureka.core.drill import PeerPod, Report, Step
 from kubectl_eureka.shell import registry
@@ -90,7 +90,7 @@ class Drill:
         self._clients = clients
         self._progress = progress
         self._making: asyncio.Task[Object] | None = None
-        self._counted = Counted(clients, Tally())
+        self._latest = ClientsReport(clients, Tally())
         self._steps: list[Step] = []
 
     async def carry_out(self) -> Report:
@@ -104,7 +104,7 @@ class Drill:
         await self._post(core.cluster_document(self.namespace))
         self._progress.note(f"namespace {self.namespace} with an EurekaCluster is made")
         began = _now_s()
-        sight = await self._until(_agreed(core.PEERS), _START_S)
+        sight = await self._until(_agreement(core.PEERS), _START_S)
         if sight is None:
             raise NoAnswerError(
                 f"peers are not ready after {_START_S:g} s: {await self._why_not()}"
@@ -130,8 +130,8 @@ class Drill:
             peers=core.PEERS,
             clients=self._clients,
             steps=self._steps,
-            tally=self._counted.tally,
-            troubles=self._counted.troubles,
+            tally=self._latest.tally,
+            troubles=self._latest.troubles,
         )
 
     async def remove(self) -> None:
@@ -147,7 +147,7 @@ class Drill:
             return  # it was refused, or is somebody else's
         self._progress.show(f"removing namespace {self.namespace}")
         try:
-            said = "" if await _came(self._deleted, _DELETE_AGAIN_S) else "no answer"
+            said = "" if await _wait_until(self._request_deletion, _DELETE_AGAIN_S) else "no answer"
         except RefusedError as error:
             said = str(error)
         if said:
@@ -156,7 +156,7 @@ class Drill:
                 f" kubectl delete namespace {self.namespace}"
             )
         await self._kill_pods()
-        if not await _came(self._is_gone, _REMOVED_S):
+        if not await _wait_until(self._is_gone, _REMOVED_S):
             raise NoAnswerError(
                 f"namespace {self.namespace} is still being removed after {_REMOVED_S:g} s:"
                 f" kubectl get namespace {self.namespace} -o yaml says what it waits for"
@@ -187,7 +187,7 @@ class Drill:
         body = core.clients_document(self.namespace, peers[0], urls, self._clients)
         await self._post(body)
         await self._wait_for_counts()
-        self._progress.note(f"{counted(self._clients, 'client')} hold leases and look them up")
+        self._progress.note(f"{quantity(self._clients, 'client')} hold leases and look them up")
         return str(body["spec"]["containers"][0]["image"])
 
     # -- steps
@@ -196,13 +196,13 @@ class Drill:
         self, name: str, what: str, act: Callable[[], Awaitable[Holds]], patience_s: float
     ) -> bool:
         """Do something to the peers and wait until they agree again; whether they do."""
-        before, began = self._counted.tally, _now_s()
+        before, began = self._latest.tally, _now_s()
         self._progress.note(what)
         sight = await self._until(await act(), patience_s)
         after_s = None if sight is None else _now_s() - began
         await asyncio.sleep(_CALM_S)
         await self._wait_for_counts()
-        tally = self._counted.tally.since(before)
+        tally = self._latest.tally.since(before)
         if not tally.lookups:
             raise NoAnswerError("the clients have stopped: see the events of their pod's node")
         self._steps.append(Step(name, what, after_s, tally))
@@ -218,14 +218,14 @@ class Drill:
         sight = await self._look()
         (victim,) = [each for each in sight.pods if _name_of(each) == core.LOST_PEER]
         await self._kube.delete(POD, self.namespace, victim.name, uid=victim.uid, grace_s=0)
-        return lambda now: victim.uid not in now.uids and _agreed(core.PEERS)(now)
+        return lambda now: victim.uid not in now.uids and _agreement(core.PEERS)(now)
 
     async def _restart(self) -> Holds:
         """Restart all peers gently, by the annotation for that."""
         before = (await self._look()).uids
         moment = {RESTART_AT: datetime.now(UTC).isoformat(timespec="seconds")}
         await self._change({"metadata": {"annotations": moment}})
-        return lambda now: not before & now.uids and _agreed(core.PEERS)(now)
+        return lambda now: not before & now.uids and _agreement(core.PEERS)(now)
 
     async def _grow(self) -> Holds:
         return await self._scale(core.PEERS + 1)
@@ -235,7 +235,7 @@ class Drill:
 
     async def _scale(self, peers: int) -> Holds:
         await self._change({"spec": {"replicas": peers}})
-        return _agreed(peers)
+        return _agreement(peers)
 
     async def _change(self, patch: Object) -> None:
         path = path_of(CLUSTER, self.namespace, core.NAME)
@@ -281,7 +281,7 @@ class Drill:
         return PeerPod(metadata["name"], metadata["uid"], "deletionTimestamp" in metadata, report)
 
     async def _give_up_if_hopeless(self, sight: _Sight, waited_s: float) -> None:
-        if waited_s > _SEEN_S and not core.is_looked_after(sight.document):
+        if waited_s > _SEEN_S and not core.has_status(sight.document):
             raise NoAnswerError(
                 f"no operator has looked at the EurekaCluster for {_SEEN_S:g} s: either none runs,"
                 f" or it looks after other namespaces only: {_OPERATORS}"
@@ -304,7 +304,7 @@ class Drill:
         return core.why_not(document, pods, events)
 
     async def _wait_for_counts(self) -> None:
-        if not await _came(self._count, _CLIENTS_S):
+        if not await _wait_until(self._count, _CLIENTS_S):
             why = await self._why_not() or f"the log of pod {core.CLIENTS} cannot be read"
             raise NoAnswerError(f"nothing is known of the clients for {_CLIENTS_S:g} s: {why}")
 
@@ -319,7 +319,7 @@ class Drill:
         except ApiError:
             return False
         try:
-            self._counted = msgspec.json.decode(lines, type=Counted)
+            self._latest = msgspec.json.decode(lines, type=ClientsReport)
         except msgspec.MsgspecError as error:
             if not lines.strip():
                 return False
@@ -337,17 +337,17 @@ class Drill:
         """Show what clients meet, until cancelled."""
         while True:
             await self._count()
-            tally = self._counted.tally
+            tally = self._latest.tally
             self._progress.show(
                 f"{tally.lookups:,} look-ups, {tally.lookups_failed:,} failed;"
                 f" {tally.renewals:,} renewals, {tally.renewals_failed:,} failed;"
-                f" {tally.retried:,} made again; {counted(tally.leases_lost, 'lease')} lost"
+                f" {tally.retried:,} made again; {quantity(tally.leases_lost, 'lease')} lost"
             )
             await asyncio.sleep(_SHOW_EVERY_S)
 
     # -- removal
 
-    async def _deleted(self) -> bool:
+    async def _request_deletion(self) -> bool:
         """Whether the API server has taken the deletion."""
         try:
             await self._client.send("delete", path_of(NAMESPACE, None, self.namespace))
@@ -382,11 +382,11 @@ class Drill:
             return False
 
 
-def _agreed(peers: int) -> Holds:
-    return lambda now: core.do_agree(now.pods, peers) and core.is_ready(now.document)
+def _agreement(peers: int) -> Holds:
+    return lambda now: core.peers_agree(now.pods, peers) and core.is_ready(now.document)
 
 
-async def _came(done: Callable[[], Awaitable[bool]], patience_s: float) -> bool:
+async def _wait_until(done: Callable[[], Awaitable[bool]], patience_s: float) -> bool:
     """Try again and again until something is done; whether it is within that time."""
     began = _now_s()
     while not await done():

@@ -11,7 +11,7 @@ from eureka_operator.core.injection import pods
 from eureka_operator.core.injection.documents import templates
 from eureka_operator.core.instances import NoInstancesError
 from eureka_operator.core.kinds import POD, Kind, Object
-from eureka_operator.core.missed import missed_pods
+from eureka_operator.core.missed import uninjected_pods
 from eureka_operator.shell.client import ApiError, Client
 from eureka_operator.shell.kube import Kube
 from kubectl_eureka.core.explanation import (
@@ -69,7 +69,7 @@ async def there(client: Client, look: Look, namespace: str, kind: Kind, name: st
 async def _now(client: Client, surroundings: Surroundings, pod: Object, about: Explanation) -> Now:
     """What is there of a pod, and what it would get."""
     sidecar = sidecar_of(pod)
-    held = await _held(client, surroundings, pod, sidecar) if sidecar is not None else ()
+    held = await _registry_lines(client, surroundings, pod, sidecar) if sidecar is not None else ()
     is_both = sidecar is not None and about.sidecar is not None
     return Now(
         sidecar=sidecar,
@@ -85,13 +85,13 @@ def _advice(pod: Object, surroundings: Surroundings, about: Explanation) -> str:
     """How a pod gets the sidecar that it should have."""
     if about.outcome != "injected":
         return ""
-    found = missed_pods(
+    found = uninjected_pods(
         [pod], surroundings.namespace(about.namespace), lambda _pod, _namespace: True
     )
     return found[0].event.message if found else ""
 
 
-async def _held(
+async def _registry_lines(
     client: Client, surroundings: Surroundings, pod: Mapping[str, Any], sidecar: Sidecar
 ) -> tuple[str, ...]:
     """What each registry that is an EurekaCluster holds of a pod, or why that is not known."""

@@ -75,4 +75,4 @@ async def _leftovers(client: Client) -> list[str]:
         if error.status != _FORBIDDEN:
             raise
         return []
-    return [drill.leftover(each) for each in found]
+    return [drill.leftover_note(each) for each in found]

@@ -20,7 +20,7 @@ from eureka_registry.config.names import MAPPED, UNMAPPED, Row
 _SEPARATORS: Final = re.compile(r"[-_.\[\]]+")
 
 
-class Found(msgspec.Struct, frozen=True):
+class Match(msgspec.Struct, frozen=True):
     """A row, and for a family the key that the name carries, as it was written."""
 
     row: Row
@@ -59,7 +59,7 @@ _NETFLIX_FAMILIES: Final = (
 
 
 @lru_cache(maxsize=1)
-def known() -> tuple[str, ...]:
+def known_names() -> tuple[str, ...]:
     """Return every name of the table without its `.*`, to compare misspelt ones with."""
     rows = (*MAPPED, *UNMAPPED)
     return tuple(name.removesuffix(".*") for row in rows for name in row.names)
@@ -81,7 +81,7 @@ def suggestion(name: str) -> str:
     leaf = _segments(name)[-1]
     if leaf == "defaultzone":
         return "; did you mean eureka.client.service-url.defaultZone?"
-    others = [each for each in known() if compact(each) != compact(name)]
+    others = [each for each in known_names() if compact(each) != compact(name)]
     same = [each for each in others if _segments(each)[-1] == leaf]
     return nearest(name, same) or nearest(name, others)
 
@@ -106,18 +106,18 @@ def _cut(name: str, prefix: str) -> str:
     return ""
 
 
-def find(name: str) -> Found | None:
+def find(name: str) -> Match | None:
     """Look a property or a Spring environment variable up; `None` for a name nobody knows."""
     flat = compact(name)
     if row := _SINGLE.get(flat):
-        return Found(row)
+        return Match(row)
     fitting = (prefix for prefix in _FAMILIES if flat.startswith(prefix))
     for prefix in sorted(fitting, key=len, reverse=True):
         if key := _cut(name, prefix):
-            return Found(_FAMILIES[prefix], key)
+            return Match(_FAMILIES[prefix], key)
     for pattern, row in _NETFLIX_FAMILIES:
         if match := pattern.fullmatch(name):
-            return Found(row, match[1])
+            return Match(row, match[1])
     return None
 
 

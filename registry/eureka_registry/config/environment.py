@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from eureka_registry.config import placeholders
-from eureka_registry.config.binding import find, known
+from eureka_registry.config.binding import find, known_names
 from eureka_registry.config.documents import json_document
 from eureka_registry.config.errors import ConfigurationError, nearest
 from eureka_registry.config.layer import Layer
@@ -117,7 +117,7 @@ def _link_warning(links: Iterable[str]) -> list[str]:
 
 
 def _unknown(names: Iterable[str]) -> list[str]:
-    spelt = [*_OURS, *(_as_variable(name) for name in known())]
+    spelt = [*_OURS, *(_as_variable(name) for name in known_names())]
     return [
         f"environment {name}: unknown, ignored{nearest(name, spelt)}"
         for name in sorted(names)

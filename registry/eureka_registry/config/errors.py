@@ -21,9 +21,9 @@ class ConfigurationError(ValueError):
         self.allowed = allowed
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, candidates: Iterable[str]) -> str:
     """Return `; did you mean X?` for the known name most like `name`, or an empty text."""
-    names = list(known)
+    names = list(candidates)
     folded = {other.lower(): other for other in names}
     close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
     return f"; did you mean {folded[close[0]]}?" if close else ""

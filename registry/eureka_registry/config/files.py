@@ -61,10 +61,12 @@ def load_or_refuse(load: Callable[[], _T], source: str) -> _T:
     except ValueError as error:
         raise ConfigurationError(source, str(error)) from None
     except Exception as error:  # noqa: BLE001 - no content of a file may end a process
-        raise ConfigurationError(source, f"cannot be used: {_unexpected(error)}") from None
+        raise ConfigurationError(
+            source, f"cannot be used: {_unexpected_error_text(error)}"
+        ) from None
 
 
-def _unexpected(error: Exception) -> str:
+def _unexpected_error_text(error: Exception) -> str:
     """Name an error nobody thought of, and the line; its text may hold a secret of the file."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from eureka_registry.config.values import Given
+from eureka_registry.config.values import SettingValue
 
 
 class Layer(msgspec.Struct):
     """Values by the name of their setting, and what a person should know of the source."""
 
-    values: dict[str, Given] = {}
+    values: dict[str, SettingValue] = {}
     warnings: list[str] = []

@@ -22,11 +22,11 @@ from eureka_registry.config.settings import Settings
 from eureka_registry.config.table import SETTINGS
 from eureka_registry.config.urls import redact
 from eureka_registry.config.validate import validate
-from eureka_registry.config.values import Given, convert
+from eureka_registry.config.values import SettingValue, convert
 
 __all__ = [
     "ConfigurationError",
-    "Loaded",
+    "LoadResult",
     "add_flags",
     "hash_of",
     "load",
@@ -40,7 +40,7 @@ _HASH_DIGITS: Final = 16
 _SPRING_KEYS: Final = frozenset({"eureka", "spring", "server", "management", "logging"})
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class LoadResult(msgspec.Struct, frozen=True):
     """Settings, and what a person should know about where they came from, one line each.
 
     `hash` is the `hash_of` of the file that was read, empty without one.
@@ -57,7 +57,7 @@ def load(
     file: Path | None,
     *,
     lenient: bool = False,
-) -> Loaded:
+) -> LoadResult:
     """Put one peer's settings together: flags, else environment, else `file`, else defaults.
 
     `arguments` are those of a parser that got `add_flags`; other names in it are passed over.
@@ -75,7 +75,7 @@ def load(
     ]
     values = {name: given for layer in layers for name, given in layer.values.items()}
     warnings = [line for layer in layers for line in layer.warnings]
-    return Loaded(settings_of(values), warnings, hash_of(content) if file else "")
+    return LoadResult(settings_of(values), warnings, hash_of(content) if file else "")
 
 
 def hash_of(content: bytes) -> str:
@@ -83,7 +83,7 @@ def hash_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:_HASH_DIGITS]
 
 
-def settings_of(values: Mapping[str, Given]) -> Settings:
+def settings_of(values: Mapping[str, SettingValue]) -> Settings:
     """Return the settings with these values, defaults for the rest.
 
     Raises:
@@ -107,7 +107,7 @@ def _from_content(content: bytes, path: Path, *, lenient: bool) -> Layer:
         return Layer()
     if not isinstance(document, dict):
         raise ConfigurationError(source, "is not a mapping of settings' names to values")
-    values: dict[str, Given] = {}
+    values: dict[str, SettingValue] = {}
     warnings: list[str] = []
     for key, raw in document.items():
         name = _BY_COMPACT.get(compact(str(key)))
@@ -153,7 +153,7 @@ def _unknown(key: object, source: str, raw: object) -> ConfigurationError:
     return ConfigurationError(f"{source}: key {key}", f"unknown{nearest(str(key), SETTINGS)}")
 
 
-def _value(name: str, raw: object, source: str) -> Given:
+def _value(name: str, raw: object, source: str) -> SettingValue:
     """Convert a value, naming the member of a mapping that is at fault."""
     if isinstance(raw, dict):
         for key, part in raw.items():

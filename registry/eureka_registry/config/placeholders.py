@@ -20,7 +20,7 @@ _MAX_LOOKUPS: Final = 1000
 _MAX_LENGTH: Final = 65_536
 
 
-class Resolved(msgspec.Struct, frozen=True):
+class Resolution(msgspec.Struct, frozen=True):
     """A text with its placeholders filled in, and the names that could not be, or were, used."""
 
     text: str
@@ -28,7 +28,7 @@ class Resolved(msgspec.Struct, frozen=True):
     used: frozenset[str] = frozenset()
 
 
-class _Run:
+class _Resolver:
     """One resolution: its budget, and the names that are being looked up (against circles)."""
 
     def __init__(self, lookup: Lookup) -> None:
@@ -42,25 +42,25 @@ class _Run:
         done: list[str] = []
         position = 0
         while (start := text.find(_OPEN, position)) >= 0:
-            end = _closing(text, start)
+            end = _closing_brace(text, start)
             if end is None:
                 break
             done += [text[position:start], self._value(text[start + 2 : end], open_names)]
             position = end + 1
         return "".join([*done, text[position:]])
 
-    def _value(self, written: str, open_names: tuple[str, ...]) -> str:
+    def _value(self, text: str, open_names: tuple[str, ...]) -> str:
         """Return what `${written}` stands for, or itself."""
         if len(open_names) >= _MAX_DEPTH:
-            return self._give_up(written)
+            return self._give_up(text)
         deeper = (*open_names, "")
-        colon = _colon(written)
-        value = self._look_up(self.fill(written[:colon], deeper), open_names)
+        colon = _colon(text)
+        value = self._look_up(self.fill(text[:colon], deeper), open_names)
         if value is not None:
             return value
-        if colon < len(written):
-            return self.fill(written[colon + 1 :], deeper)
-        return self._give_up(written)
+        if colon < len(text):
+            return self.fill(text[colon + 1 :], deeper)
+        return self._give_up(text)
 
     def _look_up(self, name: str, open_names: tuple[str, ...]) -> str | None:
         if name in open_names or self.lookups_left <= 0:
@@ -74,12 +74,12 @@ class _Run:
         self.length_left -= len(value)
         return value if self.length_left > 0 else None
 
-    def _give_up(self, written: str) -> str:
-        self.missing.append(written[: _colon(written)])
-        return _OPEN + written + "}"
+    def _give_up(self, text: str) -> str:
+        self.missing.append(text[: _colon(text)])
+        return _OPEN + text + "}"
 
 
-def _closing(text: str, start: int) -> int | None:
+def _closing_brace(text: str, start: int) -> int | None:
     """Return where the brace stands that closes the placeholder at `start`."""
     depth = 0
     position = start + len(_OPEN)
@@ -95,27 +95,27 @@ def _closing(text: str, start: int) -> int | None:
     return None
 
 
-def _colon(written: str) -> int:
+def _colon(text: str) -> int:
     """Return where the default begins: at the first colon outside of inner placeholders."""
     position = 0
-    while position < len(written):
-        if written.startswith(_OPEN, position):
-            position = _closing(written, position) or len(written)
-        elif written[position] == ":":
+    while position < len(text):
+        if text.startswith(_OPEN, position):
+            position = _closing_brace(text, position) or len(text)
+        elif text[position] == ":":
             return position
         position += 1
-    return len(written)
+    return len(text)
 
 
-def resolve(text: str, lookup: Lookup) -> Resolved:
+def resolve(text: str, lookup: Lookup) -> Resolution:
     """Fill the placeholders of `text` in.
 
     A circle (`a=${b}`, `b=${a}`), more than 1,000 look-ups or 64 KiB leave the placeholder as
     it is and count as missing.
     """
-    run = _Run(lookup)
+    run = _Resolver(lookup)
     filled = run.fill(text, ())
-    return Resolved(filled, tuple(dict.fromkeys(run.missing)), frozenset(run.used))
+    return Resolution(filled, tuple(dict.fromkeys(run.missing)), frozenset(run.used))
 
 
 def variables(environ: Mapping[str, str]) -> Lookup:

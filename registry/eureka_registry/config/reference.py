@@ -99,8 +99,8 @@ def _default(value: object) -> str:
     return f"`{value}`" if isinstance(value, int | str) and value != "" else "empty"
 
 
-def _sentence(meaning: str) -> str:
-    return f"{meaning[:1].upper()}{meaning[1:]}."
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _names(names: Iterable[str]) -> str:

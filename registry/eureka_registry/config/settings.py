@@ -164,7 +164,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Count, _live("most changes waiting for one peer; beyond it the oldest is dropped")
     ] = 10_000
     replication_max_age_s: Annotated[
-        Seconds, _live("a change not delivered after so long is dropped; digests repair it")
+        Seconds, _live("drop a change that is not delivered after this time; digests repair it")
     ] = 30.0
     peer_connect_timeout_s: Annotated[Seconds, _live("longest wait for a connection")] = 1.0
     peer_read_timeout_s: Annotated[Seconds, _live("longest wait for a peer's answer")] = 5.0
@@ -199,14 +199,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = 0.85
     self_preservation_patience_s: Annotated[
-        Seconds, _live("then leases are kept for so long beyond their end, and no longer")
+        Seconds, _live("longest time for which leases are then kept beyond their end")
     ] = 14_400.0
     application_threshold: Annotated[
         Share,
         _live("share of one application's renewals that must arrive, else its leases are kept"),
     ] = 0.5
     application_patience_s: Annotated[
-        Seconds, _live("for so long beyond their end; a network mends, a scale-down does not")
+        Seconds,
+        _live(
+            "longest time for which they are kept beyond their end; a network fault ends, a "
+            "scale-down does not"
+        ),
     ] = 900.0
     self_preservation_floor: Annotated[
         Count, _live("fewer missing leases than this are never a reason for self-preservation")
@@ -250,7 +254,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     wait_when_sync_empty_s: Annotated[
         ShortWait,
         _live(
-            "refuse reads with 403 for so long after a start that found no peer to copy "
+            "refuse reads with 403 for this time after a start that found no peer to copy "
             "(Netflix's server: 300)"
         ),
     ] = 0.0

@@ -9,12 +9,12 @@ from typing import Final
 import msgspec
 
 from eureka_registry.config import urls
-from eureka_registry.config.binding import Found, compact, find, is_section, suggestion
+from eureka_registry.config.binding import Match, compact, find, is_section, suggestion
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.names import MAPPED, Row
 from eureka_registry.config.settings import EVERY_NETWORK, Settings
 from eureka_registry.config.table import SETTINGS, Kind
-from eureka_registry.config.values import Given, convert, number
+from eureka_registry.config.values import SettingValue, convert, number
 
 SourceOf = Callable[[str], str]
 """Says where a property stands, for messages: `file application.yml: key server.port`."""
@@ -37,7 +37,7 @@ class Translation(msgspec.Struct):
     `without` holds the names without meaning here, by the reason why.
     """
 
-    values: dict[str, Given] = {}
+    values: dict[str, SettingValue] = {}
     warnings: list[str] = []
     without: dict[str, list[str]] = {}
 
@@ -46,7 +46,7 @@ class _Property(msgspec.Struct, frozen=True):
     name: str
     value: str
     source: str
-    found: Found
+    found: Match
 
     @property
     def row(self) -> Row:
@@ -54,14 +54,14 @@ class _Property(msgspec.Struct, frozen=True):
 
 
 def translate(
-    properties: Mapping[str, str], source_of: SourceOf, used: Container[str] = ()
+    properties: Mapping[str, str], source_of: SourceOf, used_names: Container[str] = ()
 ) -> Translation:
     """Translate properties whose placeholders are filled in.
 
     Names outside of the table are passed over, but those that begin with `eureka.`, or would be
-    known with it, get a warning with the nearest known name, unless placeholders `used` them: they
-    are somebody's own. Empty values count as not set, and so do texts that nothing depends on with
-    a placeholder that nobody could fill.
+    known with it, get a warning with the nearest known name, unless placeholders `used_names` them:
+    they are somebody's own. Empty values count as not set, and so do texts that nothing depends on
+    with a placeholder that nobody could fill.
 
     Raises:
         ConfigurationError: a value is not of its setting's type, or another holds such a
@@ -72,7 +72,7 @@ def translate(
     for name, value in properties.items():
         found = find(name)
         if found is None:
-            if name not in used:
+            if name not in used_names:
                 translation.warnings += _unknown(name, value, source_of(name))
         elif not found.row.setting:
             translation.without.setdefault(found.row.reason, []).append(name)
@@ -124,24 +124,24 @@ def _is_filled(item: _Property, warnings: list[str]) -> bool:
     return False
 
 
-def _translate_singles(mapped: Iterable[_Property], translation: Translation) -> None:
-    for item in mapped:
+def _translate_singles(properties: Iterable[_Property], translation: Translation) -> None:
+    for item in properties:
         if not item.row.family:
             translation.values[item.row.setting] = _single(item)
 
 
-def _single(item: _Property) -> Given:
+def _single(item: _Property) -> SettingValue:
     setting = SETTINGS[item.row.setting]
     if item.row.inverted:
         given = convert(setting, item.value, item.source)
-        return Given(not given.value, item.source)
+        return SettingValue(not given.value, item.source)
     return convert(setting, _raw(item), item.source)
 
 
 def _raw(item: _Property) -> object:
     setting = SETTINGS[item.row.setting]
     if item.row.scale != 1:
-        return _scaled(item)
+        return _scale(item)
     if setting.kind is Kind.PAIRS:
         return item.value.replace(";", "=")
     if setting.name in _HOSTS and item.value.strip() in _ANY_IPV6:
@@ -153,16 +153,16 @@ def _raw(item: _Property) -> object:
     return item.value
 
 
-def _scaled(item: _Property) -> float:
+def _scale(item: _Property) -> float:
     try:
         return round(number(item.value) * item.row.scale, 6)
     except ValueError as error:
         raise ConfigurationError(item.source, str(error), "a number of milliseconds") from None
 
 
-def _translate_families(mapped: Iterable[_Property], translation: Translation) -> None:
+def _translate_families(properties: Iterable[_Property], translation: Translation) -> None:
     members: dict[str, list[_Property]] = {}
-    for item in mapped:
+    for item in properties:
         if item.row.family:
             members.setdefault(item.row.setting, []).append(item)
     for setting in ("remote_regions", "remote_region_applications"):
@@ -206,7 +206,7 @@ def _zone_key(item: _Property) -> str:
     return compact(_DEFAULT_ZONE) if flat in _DEFAULT_KEYS else flat
 
 
-def _peers(zones: list[str], service_urls: list[_Property]) -> Given:
+def _peers(zones: list[str], service_urls: list[_Property]) -> SettingValue:
     by_zone = {_zone_key(item): item for item in service_urls}
     fallback = by_zone.get(compact(_DEFAULT_ZONE))
     used = [item for zone in zones if (item := by_zone.get(compact(zone), fallback))]
@@ -215,7 +215,7 @@ def _peers(zones: list[str], service_urls: list[_Property]) -> Given:
         given = convert(SETTINGS["peers"], item.value, item.source)
         if isinstance(given.value, list):
             peers |= dict.fromkeys(given.value)
-    return Given(list(peers), (used or service_urls)[0].source)
+    return SettingValue(list(peers), (used or service_urls)[0].source)
 
 
 def _zone_warnings(zones: list[str], service_urls: list[_Property]) -> list[str]:
@@ -241,7 +241,7 @@ def without_lines(without: Mapping[str, Iterable[str]]) -> list[str]:
     ]
 
 
-def checked_url(url: str, source: str) -> str:
+def valid_url(url: str, source: str) -> str:
     """Return a service URL as peers use it.
 
     Raises:

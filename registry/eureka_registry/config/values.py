@@ -21,14 +21,14 @@ _SERVICE_URLS: Final = frozenset({"peers", "remote_regions"})
 _HOSTS: Final = frozenset({"host", "management_host", "hostname", "ip_address"})
 
 
-class Given(msgspec.Struct, frozen=True):
+class SettingValue(msgspec.Struct, frozen=True):
     """A value somebody gave to a setting, already of its type, and where."""
 
     value: object
     source: str
 
 
-def shown(raw: object) -> str:
+def display_text(raw: object) -> str:
     """Return `raw` as messages show it: short, and without passwords."""
     text = urls.redact(raw if isinstance(raw, str) else str(raw))
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
@@ -39,13 +39,13 @@ def _flag(raw: object) -> bool:
         return raw
     word = str(raw).strip().lower()
     if word not in _TRUE | _FALSE:
-        raise ValueError(f"{shown(raw)} is neither true nor false")
+        raise ValueError(f"{display_text(raw)} is neither true nor false")
     return word in _TRUE
 
 
-def _whole(raw: object) -> int:
+def _whole_number(raw: object) -> int:
     if isinstance(raw, bool) or not _WHOLE.fullmatch(str(raw).strip()):
-        raise ValueError(f"{shown(raw)} is not a whole number")
+        raise ValueError(f"{display_text(raw)} is not a whole number")
     return int(str(raw))
 
 
@@ -55,7 +55,7 @@ def _is_plain(raw: object) -> TypeGuard[str | int | float]:
 
 def number(raw: object) -> float:
     """Return the finite number that `raw` is or says; `ValueError` in words, else."""
-    problem = f"{shown(raw)} is not a number"
+    problem = f"{display_text(raw)} is not a number"
     if not _is_plain(raw):
         raise ValueError(problem)
     try:
@@ -69,7 +69,7 @@ def number(raw: object) -> float:
 
 def _text(raw: object) -> str:
     if not _is_plain(raw):
-        raise ValueError(f"{shown(raw)} is not a text")
+        raise ValueError(f"{display_text(raw)} is not a text")
     return str(raw).strip()
 
 
@@ -82,7 +82,7 @@ def _texts(raw: object) -> list[str]:
 def _pair(entry: str) -> tuple[str, str]:
     name, equals, value = entry.partition("=")
     if not equals or not name.strip():
-        raise ValueError(f"{shown(entry)} is not name=value")
+        raise ValueError(f"{display_text(entry)} is not name=value")
     return name.strip(), value.strip()
 
 
@@ -100,7 +100,7 @@ def _lists(raw: object) -> dict[str, list[str]]:
 
 _READERS: Final[Mapping[Kind, Callable[[object], object]]] = {
     Kind.FLAG: _flag,
-    Kind.WHOLE: _whole,
+    Kind.WHOLE: _whole_number,
     Kind.NUMBER: number,
     Kind.CHOICE: _text,
     Kind.TEXT: _text,
@@ -110,8 +110,8 @@ _READERS: Final[Mapping[Kind, Callable[[object], object]]] = {
 }
 
 
-def _choice(setting: Setting, word: str) -> str:
-    return next((known for known in setting.choices if known.lower() == word.lower()), word)
+def _choice(setting: Setting, text: str) -> str:
+    return next((known for known in setting.choices if known.lower() == text.lower()), text)
 
 
 def _as_service_urls(value: object) -> object:
@@ -122,7 +122,7 @@ def _as_service_urls(value: object) -> object:
     return value
 
 
-def convert(setting: Setting, raw: object, source: str) -> Given:
+def convert(setting: Setting, raw: object, source: str) -> SettingValue:
     """Turn what was written into the setting's value.
 
     Raises:
@@ -139,8 +139,10 @@ def convert(setting: Setting, raw: object, source: str) -> Given:
     if setting.name in _SERVICE_URLS:
         value = _as_service_urls(value)
     try:
-        return Given(msgspec.convert(value, setting.annotation), source)
+        return SettingValue(msgspec.convert(value, setting.annotation), source)
     except msgspec.ValidationError:
         if value == "":
             raise ConfigurationError(source, "is blank", setting.allowed) from None
-        raise ConfigurationError(source, f"{shown(raw)} is not possible", setting.allowed) from None
+        raise ConfigurationError(
+            source, f"{display_text(raw)} is not possible", setting.allowed
+        ) from None

@@ -21,7 +21,7 @@ _SAID: Final = frozenset(Status) - {Status.UNKNOWN}
 
 
 def settle(
-    held: Lease | None, incoming: Instance, origin: Origin, now_ms: int
+    former: Lease | None, incoming: Instance, origin: Origin, now_ms: int
 ) -> tuple[Instance, int]:
     """Give the document to go on with when `incoming` is registered, and when it was changed.
 
@@ -29,20 +29,20 @@ def settle(
     peer may have brought a timestamp that is ahead of the client's.
 
     Args:
-        held: the present lease, if there is one.
+        former: the present lease, if there is one.
         incoming: of a peer's, `last_updated_ms` is the moment of the last change there.
         origin: who registers.
         now_ms: the present moment.
     """
     by_client = origin is Origin.CLIENT
-    if held is None and by_client:
+    if former is None and by_client:
         return incoming, now_ms
     told_ms = now_ms if by_client else moment_of_peer(incoming.last_updated_ms, now_ms)
-    if held is None:
+    if former is None:
         return incoming, told_ms
-    ours = held.instance
+    ours = former.instance
     if incoming.last_dirty_ms < ours.last_dirty_ms:
-        if not (by_client and held.must_register):
+        if not (by_client and former.must_register):
             return ours, ours.last_updated_ms
         incoming = msgspec.structs.replace(incoming, last_dirty_ms=ours.last_dirty_ms)
     if by_client:
@@ -52,20 +52,20 @@ def settle(
     return incoming, told_ms
 
 
-def settle_as_java(held: Lease | None, incoming: Instance, now_ms: int) -> tuple[Instance, int]:
+def settle_as_java(former: Lease | None, incoming: Instance, now_ms: int) -> tuple[Instance, int]:
     """Do the same as Java: of two equally old documents the one that comes last."""
-    older = held is not None and held.instance.last_dirty_ms > incoming.last_dirty_ms
-    return (held.instance if held is not None and older else incoming), now_ms
+    older = former is not None and former.instance.last_dirty_ms > incoming.last_dirty_ms
+    return (former.instance if former is not None and older else incoming), now_ms
 
 
-def moment_after(held: Instance, now_ms: int) -> int:
+def moment_after(former: Instance, now_ms: int) -> int:
     """Give the moment of a change made here now: later than that of the change it follows."""
-    return max(now_ms, held.last_updated_ms + 1)
+    return max(now_ms, former.last_updated_ms + 1)
 
 
-def moment_of_peer(told_ms: int, now_ms: int) -> int:
+def moment_of_peer(claimed_ms: int, now_ms: int) -> int:
     """Give the moment that a peer names of a change; one that is none, or far ahead, is now."""
-    return told_ms if 0 < told_ms <= now_ms + MAX_AHEAD_MS else now_ms
+    return claimed_ms if 0 < claimed_ms <= now_ms + MAX_AHEAD_MS else now_ms
 
 
 def must_ask(lease: Lease, status: str, origin: Origin) -> bool:

@@ -51,7 +51,7 @@ class RecentApplication:
         self.changes: dict[str, Recent] = {}
 
 
-def ordered(applications: Iterable[RecentApplication]) -> list[Recent]:
+def sorted_changes(applications: Iterable[RecentApplication]) -> list[Recent]:
     """The changes of one application, drawn from one or more registries, departures last.
 
     A Java client that does not know the application adopts all of it, departures included, unless
@@ -94,13 +94,13 @@ class Delta:
                 return
             self._remove(*key)
 
-    def bound(self, registered: int) -> None:
+    def trim(self, instance_count: int) -> None:
         """Drop the oldest departures beyond what makes a delta worth while.
 
         Args:
-            registered: how many instances a full document has.
+            instance_count: how many instances a full document has.
         """
-        while len(self._departures) > MIN_DEPARTURES and len(self._by_time) > registered:
+        while len(self._departures) > MIN_DEPARTURES and len(self._by_time) > instance_count:
             self._remove(*next(iter(self._departures)))
 
     def get(self, app: str, instance_id: str) -> Recent | None:

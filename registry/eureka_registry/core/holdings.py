@@ -128,7 +128,7 @@ class Holdings:
             lease=msgspec.structs.replace(lease.info(), evicted_at_ms=now_ms),
         )
         self.delta.add(gone, now_ms, expired=expired)
-        self.delta.bound(self.size)
+        self.delta.trim(self.size)
         return gone
 
     def _weigh(self, application: Application, grown: int) -> None:

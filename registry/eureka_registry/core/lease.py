@@ -51,8 +51,8 @@ class Lease:
     def __init__(self, instance: Instance, now_ms: int) -> None:
         """Begin a lease of `instance` now, as long as its document wishes, within bounds."""
         self.instance = instance
-        self.duration_ms = _counted_ms(instance.lease.duration_s)
-        self.interval_ms = _counted_ms(instance.lease.renewal_interval_s)
+        self.duration_ms = _shared_ms(instance.lease.duration_s)
+        self.interval_ms = _shared_ms(instance.lease.renewal_interval_s)
         self.registered_at_ms = now_ms
         self.renewed_at_ms = now_ms
         self.service_up_at_ms = 0
@@ -109,7 +109,7 @@ def within_bounds(length_s: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def _counted_ms(length_s: int) -> int:
+def _shared_ms(length_s: int) -> int:
     """The same in milliseconds; most leases have the same lengths, which are then one object."""
     return within_bounds(length_s) * 1000
 

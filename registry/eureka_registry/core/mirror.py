@@ -31,7 +31,7 @@ Key = tuple[str, str]
 """Application and instance id."""
 
 
-class Listed(Protocol):
+class AppListing(Protocol):
     """One application of an earlier source."""
 
     @property
@@ -50,7 +50,7 @@ class Earlier(Protocol):
         """Changes with every visible change."""
 
     @property
-    def applications(self) -> Mapping[str, Listed]:
+    def applications(self) -> Mapping[str, AppListing]:
         """Applications by name."""
 
 
@@ -70,7 +70,7 @@ class MirroredApplication:
 
 
 class _MirrorDelta(Delta):
-    def changed(self, app: str) -> set[str]:
+    def changed_ids(self, app: str) -> set[str]:
         """The ids of an application that changed lately."""
         application = self.applications.get(app)
         return set(application.changes) if application else set()
@@ -146,7 +146,7 @@ class Mirror:
                 self._hide(app, now_ms)
         return True
 
-    def settle_anew(self) -> None:
+    def forget_listings(self) -> None:
         """Forget what earlier sources listed: they are others from now on."""
         self._settled.clear()
         self._deferred_at = ()
@@ -239,7 +239,7 @@ class Mirror:
             now_ms,
         )
 
-    def _settle(self, name: str, earlier: Sequence[Listed], now_ms: int) -> None:
+    def _settle(self, name: str, earlier: Sequence[AppListing], now_ms: int) -> None:
         taken = {instance.id for listed in earlier for instance in listed.instances()}
         hidden = self._hidden.pop(name, {})
         for instance_id in hidden.keys() - taken:
@@ -250,7 +250,7 @@ class Mirror:
             hidden[instance_id] = documents[instance_id]
             self._put(documents[instance_id], None)
         # The earlier source's delta says what the instance is; a departure here would undo it.
-        for instance_id in self.delta.changed(name) & taken:
+        for instance_id in self.delta.changed_ids(name) & taken:
             self.delta.forget(name, instance_id)
         if hidden:
             self._hidden[name] = hidden
@@ -297,7 +297,7 @@ class Mirror:
 
     def _trim(self, now_ms: int) -> None:
         self.delta.forget_old(now_ms)
-        self.delta.bound(self.size)
+        self.delta.trim(self.size)
         present = {**self.applications, **self._hidden, **self.delta.applications}
         self._settled = {name: at for name, at in self._settled.items() if name in present}
 

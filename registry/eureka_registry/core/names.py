@@ -17,7 +17,7 @@ NAMESPACE: Final = "namespace"
 """The key of the metadata that names an instance's namespace; sidecars write it."""
 
 
-class _Holding:
+class _NameUse:
     """How many leases of a namespace have a name, and since when it has had one at least."""
 
     __slots__ = ("count", "since_ms")
@@ -31,7 +31,7 @@ class NameIndex:
     """Namespaces by name."""
 
     def __init__(self) -> None:
-        self._holdings: dict[str, dict[str, _Holding]] = {}
+        self._holdings: dict[str, dict[str, _NameUse]] = {}
 
     def owner(self, name: str) -> str | None:
         """The namespace that held a name (upper case) first; `None` if nobody holds it."""
@@ -55,7 +55,7 @@ class NameIndex:
             found = self._holdings.setdefault(name, {})
             held = found.get(namespace)
             if held is None:
-                held = found[namespace] = _Holding(since_ms)
+                held = found[namespace] = _NameUse(since_ms)
             held.count += 1
             held.since_ms = min(held.since_ms, since_ms)
 

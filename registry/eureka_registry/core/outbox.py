@@ -129,9 +129,9 @@ class Outbox:
         self._pace = Pace()
         self._dropped: Counter[DropReason] = Counter()
         self._last_delivered_ms: int | None = None
-        self.bound(batch_size, limit)
+        self.set_limits(batch_size, limit)
 
-    def bound(self, batch_size: int, limit: int) -> None:
+    def set_limits(self, batch_size: int, limit: int) -> None:
         """Set the most tasks of a batch, and of those kept waiting; `ValueError`: see the class."""
         if batch_size < 1 or limit < 1:
             raise ValueError("batch size and limit must be at least 1")
@@ -246,7 +246,7 @@ class Outbox:
             return None
         return max(0, self._pace.next_try_ms - now_ms)
 
-    def hurry(self) -> None:
+    def retry_now(self) -> None:
         """End a pause: somebody has just heard from the peer.
 
         Where nothing waits that could be tried, it is available again; one that refused is not: it
@@ -282,12 +282,12 @@ class Outbox:
                 self._put_back(tasks, now_ms)
             case Refused():
                 self._dropped[DropReason.REFUSED] += len(tasks)
-                self._failed(outcome, now_ms, spread)
+                self._note_failure(outcome, now_ms, spread)
             case Congested() | Unreachable():
                 self._put_back(tasks, now_ms)
-                self._failed(outcome, now_ms, spread)
+                self._note_failure(outcome, now_ms, spread)
 
-    def _failed(self, outcome: Failure, now_ms: int, spread: float) -> None:
+    def _note_failure(self, outcome: Failure, now_ms: int, spread: float) -> None:
         self._pace.note_failure(outcome, now_ms, spread)
         if self._pace.is_open:
             self._drop_renewals()
@@ -393,7 +393,7 @@ class Outbox:
 def _merge(pending: tuple[Task, ...], new: Task) -> tuple[Task, ...]:
     """Add a task to one instance's pending ones, at least one, by the rules on top."""
     if new.action in (PeerAction.REGISTER, PeerAction.HEARTBEAT) and _has_register(pending):
-        return tuple(_living_as_long_as(task, new) for task in pending)
+        return tuple(_extend_expiry(task, new) for task in pending)
     replaced = _REPLACES[new.action]
     kept = (task for task in pending if task.action not in replaced)
     return (*kept, msgspec.structs.replace(new, queued_at_ms=pending[0].queued_at_ms))
@@ -403,7 +403,7 @@ def _has_register(tasks: tuple[Task, ...]) -> bool:
     return any(task.action is PeerAction.REGISTER for task in tasks)
 
 
-def _living_as_long_as(task: Task, newer: Task) -> Task:
+def _extend_expiry(task: Task, newer: Task) -> Task:
     """A Register lives as long as the newest change it stands for; other tasks are left alone."""
     if task.action is not PeerAction.REGISTER or task.expires_at_ms >= newer.expires_at_ms:
         return task

@@ -10,7 +10,7 @@ from collections import deque
 
 from eureka_registry.core.limits import NOTICES_A_MINUTE
 from eureka_registry.core.ratelimit import Notices
-from eureka_registry.core.validation import shown
+from eureka_registry.core.validation import display_text
 
 
 class Refusals:
@@ -24,7 +24,7 @@ class Refusals:
     def note(self, app: str | None, instance_id: str | None, reason: str) -> None:
         """Remember that an instance was refused; what it was called is quoted and cut."""
         self.total += 1
-        self._waiting.append(f"{shown(app)} {shown(instance_id)}: {reason}")
+        self._waiting.append(f"{display_text(app)} {display_text(instance_id)}: {reason}")
 
     def take(self, now_ms: int) -> list[str]:
         """Give the sentences to log now: each once, and only so many a minute."""

@@ -96,7 +96,7 @@ class Registry(Holdings):
         self.last_departed: deque[tuple[int, str, bool]] = deque(maxlen=LAST_N)
         self._budget = EvictionBudget(rules.preservation.threshold)
         self._verdict: tuple[int, Verdict] | None = None
-        self._plenty = rules.room.plenty()
+        self._plenty = rules.room.free_limits()
         self.refusals = Refusals()
         self.java: JavaThreshold | None = None
         if rules.java_interval_s is not None:
@@ -114,7 +114,7 @@ class Registry(Holdings):
         if rules.java_interval_s is not None:
             self.java = JavaThreshold(expected, rules.java_interval_s, rules.preservation)
         self.rules = rules
-        self._plenty = rules.room.plenty()
+        self._plenty = rules.room.free_limits()
         self._verdict = None
         self.delta.retention_ms = rules.delta_retention_ms
         self._budget.threshold = rules.preservation.threshold
@@ -436,7 +436,7 @@ class Registry(Holdings):
 
     def _depart(self, lease: Lease, now_ms: int, *, expired: bool) -> Instance:
         if self.java is not None:
-            self.java.count_ended()
+            self.java.count_end()
         name = f"{lease.instance.app}({lease.instance.id})"
         self.last_departed.append((now_ms, name, expired))
         return self._remove(lease, now_ms, expired=expired)

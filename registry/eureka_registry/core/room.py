@@ -33,17 +33,17 @@ class Room(msgspec.Struct, frozen=True):
     max_instances: int = 100_000
     application_share: float = 0.5
 
-    def plenty(self) -> tuple[int, int]:
+    def free_limits(self) -> tuple[int, int]:
         """Below so many instances and bytes of documents there is room, whosever they are."""
         instances = min(self.max_instances, self._most_of_one())
         return instances, int(self._most_bytes() * self.application_share)
 
-    def refusal(self, holdings: Holdings, lease: Lease, held: Lease | None) -> Full | None:
-        """Why there is no room for `lease`, which would replace `held`; `None` if there is."""
-        if held is None and holdings.size >= self.max_instances:
+    def refusal(self, holdings: Holdings, lease: Lease, former: Lease | None) -> Full | None:
+        """Why there is no room for `lease`, which would replace `former`; `None` if there is."""
+        if former is None and holdings.size >= self.max_instances:
             return Full(f"this registry holds its {self.max_instances} instances already")
         application = holdings.applications.get(lease.instance.app)
-        if held is None and application is not None:
+        if former is None and application is not None:
             most = self._most_of_one()
             if len(application.leases) >= most:
                 return Full(
@@ -51,11 +51,11 @@ class Room(msgspec.Struct, frozen=True):
                     f"may have (max_application_share {self.application_share:g} of max_instances "
                     f"{self.max_instances})"
                 )
-        return self._too_large(holdings, lease, held)
+        return self._too_large(holdings, lease, former)
 
-    def _too_large(self, holdings: Holdings, lease: Lease, held: Lease | None) -> Full | None:
-        grows = lease.bytes - (held.bytes if held is not None else 0)
-        if grows <= 0 or (held is not None and lease.bytes <= MEAN_INSTANCE_BYTES):
+    def _too_large(self, holdings: Holdings, lease: Lease, former: Lease | None) -> Full | None:
+        grows = lease.bytes - (former.bytes if former is not None else 0)
+        if grows <= 0 or (former is not None and lease.bytes <= MEAN_INSTANCE_BYTES):
             return None
         most = self._most_bytes()
         if holdings.bytes + grows > most:

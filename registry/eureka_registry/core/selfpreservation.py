@@ -145,27 +145,28 @@ def _sentence(verdict: Verdict) -> str:
     if not verdict.expiration_enabled:
         return (
             f"Self-preservation is on: {came}, and more than {int(verdict.threshold)} are "
-            f"needed. Missing are {_named(verdict.short)}. Leases are kept for "
+            f"needed. Missing are {_application_list(verdict.short)}. Leases are kept for "
             f"{_minutes(verdict.patience_ms or 0)} beyond their end, unless enough renewals arrive "
             f"or the missing instances are removed by hand."
         )
     if verdict.kept:
         kept = [count for count in verdict.short if count.app in verdict.kept]
         return (
-            f"Self-preservation is on for some applications: {_named(kept)}. Their leases are kept "
+            f"Self-preservation is on for some applications: {_application_list(kept)}. Their"
+            " leases are kept "
             f"for {_minutes(verdict.application_patience_ms)} beyond their end, unless more of "
             f"their renewals arrive or the missing instances are removed by hand; all others "
             f"expire as usual ({came})."
         )
     if verdict.missing:
         return (
-            f"Self-preservation is not needed: {came}. Missing are {_named(verdict.short)}; their "
-            f"leases expire when they are over."
+            f"Self-preservation is not needed: {came}. Missing are"
+            f" {_application_list(verdict.short)}; their leases expire when they are over."
         )
     return f"Self-preservation is not needed: {came}."
 
 
-def _named(short: Sequence[LeaseCount]) -> str:
+def _application_list(short: Sequence[LeaseCount]) -> str:
     names = [f"{t.app} ({t.missing} of {t.leases} overdue)" for t in short[:_NAMED]]
     more = len(short) - _NAMED
     if more > 0:
@@ -200,7 +201,7 @@ class JavaThreshold:
         if self.expected_clients > 0:
             self.expected_clients += 1
 
-    def count_ended(self) -> None:
+    def count_end(self) -> None:
         """A lease was cancelled or evicted."""
         if self.expected_clients > 0:
             self.expected_clients -= 1

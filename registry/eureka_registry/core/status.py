@@ -24,7 +24,7 @@ SWITCHABLE: Final = frozenset({Status.UP, Status.OUT_OF_SERVICE})
 def resolve(
     own: Status,
     override: Status | None,
-    held: Status | None,
+    former: Status | None,
     origin: Origin,
     *,
     sticky: bool,
@@ -34,7 +34,7 @@ def resolve(
     Args:
         own: what the document says.
         override: the operator's decision, if there is one.
-        held: the status of the lease that this registration replaces, if there is one.
+        former: the status of the lease that this registration replaces, if there is one.
         origin: who registers.
         sticky: whether rule 3 is on.
     """
@@ -42,6 +42,6 @@ def resolve(
         return own
     if override is not None:
         return override
-    if sticky and origin is Origin.CLIENT and held in SWITCHABLE and held is not None:
-        return held
+    if sticky and origin is Origin.CLIENT and former in SWITCHABLE and former is not None:
+        return former
     return own

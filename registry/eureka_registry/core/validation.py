@@ -111,7 +111,7 @@ def metadata_problem(metadata: Mapping[str, str], where: str = "metadata") -> st
         if not key:
             return f"{where} has an empty key"
         if len(key) > MAX_METADATA_KEY:
-            return _long(f"{where} key {shown(key)}", len(key), MAX_METADATA_KEY)
+            return _long(f"{where} key {display_text(key)}", len(key), MAX_METADATA_KEY)
         keys += len(key)
         size += len(value)
     if keys > MAX_METADATA_KEYS:
@@ -135,7 +135,7 @@ def unsafe_characters(instance: Instance) -> str | None:
     return None
 
 
-def shown(value: object) -> str:
+def display_text(value: object) -> str:
     """Show a value from a document in a message: printable ASCII, and not long."""
     text = ascii(value[: _LONGEST_SHOWN + 1] if isinstance(value, str) else value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:57]}..."
@@ -145,7 +145,9 @@ def _unnameable(name: str, limit: int, where: str) -> str | None:
     """Why the path of no request has room for this name, if it has not."""
     size = len(name) if name.isascii() else len(name.encode("utf-8", "surrogatepass"))
     if size > limit:
-        return f"{where} {shown(name)} is {size:,} bytes long; at most {limit:,} are accepted"
+        return (
+            f"{where} {display_text(name)} is {size:,} bytes long; at most {limit:,} are accepted"
+        )
     return None
 
 
@@ -176,8 +178,8 @@ def _amazon(instance: Instance) -> Mapping[str, str]:
 def _texts(instance: Instance) -> Iterator[tuple[str, str, re.Pattern[str]]]:
     """All texts of a document, each with its name and with what it must not hold."""
     for key, value in (*instance.metadata.items(), *_amazon(instance).items()):
-        yield f"metadata key {shown(key)}", key, UNSAFE
-        yield f"metadata value of key {shown(key)}", value, UNSAFE
+        yield f"metadata key {display_text(key)}", key, UNSAFE
+        yield f"metadata value of key {display_text(key)}", value, UNSAFE
     for field, value in msgspec.structs.asdict(instance).items():
         if isinstance(value, str):
             yield _wire_name(field), value, _NOT_IN_NAMES if field in _NAMES else UNSAFE

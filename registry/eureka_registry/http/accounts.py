@@ -20,7 +20,7 @@ import msgspec
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Instance
 from eureka_registry.core.names import NAMESPACE, NameIndex, names_of, namespace_of
-from eureka_registry.core.validation import shown
+from eureka_registry.core.validation import display_text
 from eureka_registry.http.rules import Refusal, Rule
 
 _WILD: Final = re.compile(r"[*?\[]")
@@ -49,7 +49,7 @@ class Invalid(NamedTuple):
     lasts: bool = True
 
 
-class Standing(Enum):
+class NameOwnership(Enum):
     """Whether a namespace was given a name."""
 
     GIVEN = "to it"
@@ -77,9 +77,9 @@ class Names:
     def __init__(self, given: Mapping[str, Sequence[str]]) -> None:
         self._given = {namespace: _Patterns(patterns) for namespace, patterns in given.items()}
         self._all = _Patterns(chain.from_iterable(given.values()))
-        self._known: dict[tuple[str, str], Standing] = {}
+        self._known: dict[tuple[str, str], NameOwnership] = {}
 
-    def standing(self, namespace: str, name: str) -> Standing:
+    def ownership(self, namespace: str, name: str) -> NameOwnership:
         """How a namespace stands to a name (upper case)."""
         key = namespace, name
         known = self._known.get(key)
@@ -91,11 +91,11 @@ class Names:
                 self._known[key] = known
         return known
 
-    def _look(self, namespace: str, name: str) -> Standing:
+    def _look(self, namespace: str, name: str) -> NameOwnership:
         own = self._given.get(namespace)
         if own is not None and own.match(name):
-            return Standing.GIVEN
-        return Standing.OTHERS if self._all.match(name) else Standing.NOBODY
+            return NameOwnership.GIVEN
+        return NameOwnership.OTHERS if self._all.match(name) else NameOwnership.NOBODY
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -106,9 +106,11 @@ class Account(msgspec.Struct, frozen=True):
 
     def refusal_of_name(self, name: str) -> Refusal | None:
         """Why it may not write `name` (upper case), whoever holds it; `None` if it may."""
-        if self.names.standing(self.namespace, name) is not Standing.OTHERS:
+        if self.names.ownership(self.namespace, name) is not NameOwnership.OTHERS:
             return None
-        return Refusal(Rule.GIVEN, f"the name {shown(name)} is given to other namespaces only")
+        return Refusal(
+            Rule.GIVEN, f"the name {display_text(name)} is given to other namespaces only"
+        )
 
     def refusal_of_registration(
         self, instance: Instance, held: Lease | None, index: NameIndex
@@ -116,8 +118,8 @@ class Account(msgspec.Struct, frozen=True):
         """Why it may not register `instance` in the place of `held`; `None` if it may."""
         namespace = namespace_of(instance)
         if namespace != self.namespace:
-            said = f"metadata {NAMESPACE} of the instance is {shown(namespace)}"
-            return Refusal(Rule.NAMESPACE, f"{said}, and must be {shown(self.namespace)}")
+            said = f"metadata {NAMESPACE} of the instance is {display_text(namespace)}"
+            return Refusal(Rule.NAMESPACE, f"{said}, and must be {display_text(self.namespace)}")
         if held is not None and (refusal := self._refusal_of_lease(held)) is not None:
             return refusal
         return self._refusal_of_names(instance, index)
@@ -136,18 +138,20 @@ class Account(msgspec.Struct, frozen=True):
         namespace = namespace_of(held.instance)
         if namespace == self.namespace:
             return None
-        whose = f"of namespace {shown(namespace)}" if namespace else "of no namespace"
+        whose = f"of namespace {display_text(namespace)}" if namespace else "of no namespace"
         return Refusal(Rule.NAMESPACE, f"the registered instance is {whose}")
 
     def _refusal_of_names(self, instance: Instance, index: NameIndex) -> Refusal | None:
         for name in names_of(instance):
-            standing = self.names.standing(self.namespace, name)
-            if standing is Standing.GIVEN:
+            standing = self.names.ownership(self.namespace, name)
+            if standing is NameOwnership.GIVEN:
                 continue
-            if standing is Standing.OTHERS:
+            if standing is NameOwnership.OTHERS:
                 return self.refusal_of_name(name)
             owner = index.owner(name)
             if owner is not None and owner != self.namespace:
-                whose = f"namespace {shown(owner)}" if owner else "an instance of no namespace"
-                return Refusal(Rule.HELD, f"the name {shown(name)} is held by {whose}")
+                whose = (
+                    f"namespace {display_text(owner)}" if owner else "an instance of no namespace"
+                )
+                return Refusal(Rule.HELD, f"the name {display_text(name)} is held by {whose}")
         return None

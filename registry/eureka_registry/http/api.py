@@ -62,11 +62,11 @@ class Api:
             return Answer(404)
         answer = self._answer(call, route)
         if not isinstance(answer, Answer):
-            return self._counted(call.method, route, answer)
+            return self._count_later(call.method, route, answer)
         self.count(call.method, route, answer)
         return answer
 
-    async def _counted(self, method: str, route: Route, later: Later) -> Answer:
+    async def _count_later(self, method: str, route: Route, later: Later) -> Answer:
         answer = await later
         self.count(method, route, answer)
         return answer

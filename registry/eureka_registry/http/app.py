@@ -103,7 +103,9 @@ class Peer:
         self._dashboard = dashboard = Dashboard(node)
         handlers = methods(node.reads, node.writes, node.peer_api, dashboard.status, dashboard.page)
         hosts = Hosts(node, machine_names())
-        serving = Serving(node, Api(handlers, node.counters), hosts, dashboard.locked, self._guard)
+        serving = Serving(
+            node, Api(handlers, node.counters), hosts, dashboard.login_page, self._guard
+        )
         settings = node.settings
         self._server = Server(
             serving.handle,
@@ -299,7 +301,7 @@ def _look(settings: Settings) -> discovery.Look:
         return discovery.in_file(Path(settings.peers_file))
     if settings.peers_dns:
         return discovery.in_dns(settings.peers_dns, peer_port(settings), scheme(settings))
-    return discovery.listed(settings.peers)
+    return discovery.static_peers(settings.peers)
 
 
 async def _every(interval_s: float, do: Callable[[], None]) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from eureka_registry.core.model import Instance
-from eureka_registry.core.validation import shown
+from eureka_registry.core.validation import display_text
 from eureka_registry.http.accounts import Account
 from eureka_registry.http.routes import Resource, Route
 from eureka_registry.http.rules import Refusal, Rule
@@ -64,7 +64,7 @@ class Identity(msgspec.Struct, frozen=True):
             return self.account.refusal_of_name(app)
         if self.peer or matches(app, self.applications):
             return None
-        return Refusal(Rule.APPLICATION, f"it was not given the application {shown(app)}")
+        return Refusal(Rule.APPLICATION, f"it was not given the application {display_text(app)}")
 
     def refusal_of_addresses(self, instance: Instance) -> Refusal | None:
         """Why it may not register an instance with such VIP addresses; `None` if it may.
@@ -77,7 +77,7 @@ class Identity(msgspec.Struct, frozen=True):
         wrong = next((name for name in names if name and not matches(name, patterns)), None)
         if self.peer or wrong is None:
             return None
-        return Refusal(Rule.APPLICATION, f"it was not given the VIP address {shown(wrong)}")
+        return Refusal(Rule.APPLICATION, f"it was not given the VIP address {display_text(wrong)}")
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -155,30 +155,30 @@ def certificate_names(certificate: Mapping[str, Any]) -> tuple[str, ...]:
 
 def hash_password(password: bytes, salt: bytes) -> str:
     """Give the form in which a password is kept; `salt` is 16 bytes of chance."""
-    return kept(salt, _scrypt(password, salt, (_LOG2_N, _BLOCK, _PASSES)))
+    return encode_hash(salt, _scrypt(password, salt, (_LOG2_N, _BLOCK, _PASSES)))
 
 
-def kept(salt: bytes, key: bytes) -> str:
+def encode_hash(salt: bytes, key: bytes) -> str:
     """Write down a salt and scrypt's result; made of chance, a password that nobody has."""
     parts = (base64.b64encode(part).decode("ascii") for part in (salt, key))
     return "$".join(("scrypt", str(_LOG2_N), str(_BLOCK), str(_PASSES), *parts))
 
 
-def decoy(stored: str, chance: bytes) -> str:
-    """A password that nobody has, as much work to check as `stored`; `chance` is 32 secret bytes.
+def decoy(hash_text: str, chance: bytes) -> str:
+    """A password that nobody has; checking it costs as much as checking `hash_text`.
 
     Its key is made of `chance` and as long as the other's.
     """
-    (log2_n, block, passes), salt, key = _parts(stored)
-    made = hashlib.shake_256(chance + stored.encode()).digest(len(key))
+    (log2_n, block, passes), salt, key = _parts(hash_text)
+    made = hashlib.shake_256(chance + hash_text.encode()).digest(len(key))
     parts = (base64.b64encode(part).decode("ascii") for part in (salt, made))
     return "$".join(("scrypt", str(log2_n), str(block), str(passes), *parts))
 
 
-def problem(stored: str) -> str | None:
-    """Say why `stored` is no kept password, without showing it; `None` if it is one."""
+def problem(hash_text: str) -> str | None:
+    """Say why `hash_text` is no kept password, without showing it; `None` if it is one."""
     try:
-        (log2_n, block, passes), _, key = _parts(stored)
+        (log2_n, block, passes), _, key = _parts(hash_text)
     except ValueError:
         return "is not what `eureka-registry hash-password` prints"
     if not (1 <= log2_n <= _MOST_LOG2_N and 1 <= block <= _BLOCK and 1 <= passes <= 2 * _PASSES):
@@ -186,14 +186,14 @@ def problem(stored: str) -> str | None:
     return None if len(key) >= 16 else "is too short"  # noqa: PLR2004
 
 
-def is_password(stored: str, password: bytes) -> bool:
-    """Whether `password` is the one kept as `stored`; takes its time by design."""
-    work, salt, key = _parts(stored)
+def is_password(hash_text: str, password: bytes) -> bool:
+    """Whether `password` is the one kept as `hash_text`; takes its time by design."""
+    work, salt, key = _parts(hash_text)
     return hmac.compare_digest(_scrypt(password, salt, work, len(key)), key)
 
 
-def _parts(stored: str) -> tuple[tuple[int, int, int], bytes, bytes]:
-    kind, log2_n, block, passes, salt, key = stored.split("$")
+def _parts(hash_text: str) -> tuple[tuple[int, int, int], bytes, bytes]:
+    kind, log2_n, block, passes, salt, key = hash_text.split("$")
     if kind != "scrypt":
         raise ValueError(kind)
     decode = [base64.b64decode(text, validate=True) for text in (salt, key)]

@@ -71,24 +71,24 @@ async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold, share: Loop
     content = request.content
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding == "identity" and content.is_eof():  # as nearly all are: come with their head
-        return _checked(content.read_nowait(), bounds)
+        return _check(content.read_nowait(), bounds)
     if coding not in _WINDOWS:
         raise UnknownEncodingError
-    body = _Growing(bounds)
+    body = _BodyBuffer(bounds)
     try:
         if coding == "identity":
             while sent := await content.readany():
                 await share.take(len(sent))
                 body.add(sent)
         else:
-            await _inflate_into(body, request, _Inflating(_WINDOWS[coding], hold), share)
-        return body.whole()
+            await _inflate_into(body, request, _Decompressor(_WINDOWS[coding], hold), share)
+        return body.content()
     finally:
         body.clear()  # an error's traceback would keep it until garbage is collected
 
 
 async def _inflate_into(
-    body: _Growing, request: web.BaseRequest, inflating: _Inflating, share: LoopShare
+    body: _BodyBuffer, request: web.BaseRequest, inflating: _Decompressor, share: LoopShare
 ) -> None:
     while sent := await request.content.readany():
         await share.take(_COST_OF_INFLATING * SLICE_BYTES)
@@ -115,7 +115,7 @@ async def forget(request: web.BaseRequest, size: int, hold: Hold) -> None:
 _WINDOWS: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB, "identity": 0}
 
 
-class _Growing:
+class _BodyBuffer:
     """A body so far, within its bounds."""
 
     def __init__(self, bounds: Bounds) -> None:
@@ -132,14 +132,14 @@ class _Growing:
             raise TooLargeError(_TOO_MANY)
         self._pieces.append(piece)
 
-    def whole(self) -> bytes:
+    def content(self) -> bytes:
         return b"".join(self._pieces)
 
     def clear(self) -> None:
         self._pieces.clear()
 
 
-class _Inflating:
+class _Decompressor:
     """Inflates what comes, at most a slice at once."""
 
     def __init__(self, window: int, hold: Hold) -> None:
@@ -182,7 +182,7 @@ class _Inflating:
             raise TooLargeError(_EXPANDS)
 
 
-def _checked(body: bytes, bounds: Bounds) -> bytes:
+def _check(body: bytes, bounds: Bounds) -> bytes:
     if len(body) > bounds.size:
         raise TooLargeError(_TOO_LONG)
     if structure(body, bounds.structure) > bounds.structure:

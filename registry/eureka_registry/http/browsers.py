@@ -52,7 +52,7 @@ def refusal(
         return None
     host = headers.get(_HOST, "")
     if not _is_verified(headers) and not is_served(name_of(host)):
-        return _text(421, _NOT_SERVED.format(_shown(host)))
+        return _text(421, _NOT_SERVED.format(_quote(host)))
     if method not in _READS and _is_foreign(headers, host):
         return _text(403, _FOREIGN)
     return None
@@ -133,7 +133,7 @@ def _place(page: str) -> str:
         return ""
 
 
-def _shown(host: str) -> str:
+def _quote(host: str) -> str:
     """Quote what was sent, for a text that people read."""
     return ascii(host[:_MOST_SHOWN]) if host else "a host without a name"
 

@@ -16,7 +16,7 @@ import msgspec
 from eureka_registry.config.documents import read_bytes
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.files import load_or_refuse
-from eureka_registry.config.load import Loaded, hash_of
+from eureka_registry.config.load import LoadResult, hash_of
 from eureka_registry.config.settings import Settings
 from eureka_registry.config.table import SETTINGS
 
@@ -33,9 +33,9 @@ class Configuration:
 
     def __init__(
         self,
-        first: Loaded,
+        first: LoadResult,
         file: Path | None = None,
-        load: Callable[[], Loaded] | None = None,
+        load: Callable[[], LoadResult] | None = None,
     ) -> None:
         """Begin with `first`, loaded from `file`; without `load` it never changes."""
         self.started = first.settings
@@ -70,7 +70,7 @@ class Configuration:
             _log.warning("settings not usable, the last good ones stay reason=%s", problem)
         self.problem = problem
 
-    def _take(self, found: Loaded) -> None:
+    def _take(self, found: LoadResult) -> None:
         self.problem = None
         self.hash = found.hash
         self.restart_needed = [

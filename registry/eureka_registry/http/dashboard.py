@@ -19,7 +19,7 @@ from eureka_registry.http.node import Node, own_key, own_url
 from eureka_registry.http.routes import Route
 from eureka_registry.http.rows import Rows, Table
 from eureka_registry.peers.link import Link
-from eureka_registry.peers.urls import shown
+from eureka_registry.peers.urls import display_url
 from eureka_registry.wire import jsoncodec, xmlcodec
 from eureka_registry.wire.copies import Sight
 from eureka_registry.wire.documents import StatusInfo
@@ -78,11 +78,11 @@ class Dashboard:
             case "instances":
                 return self._instances(call)
             case "lastn":
-                return _fresh(self._last())
+                return _fresh(self._recent_changes())
             case _:
                 return NOT_FOUND
 
-    def locked(self, route: Route, answer: Answer) -> Answer:
+    def login_page(self, route: Route, answer: Answer) -> Answer:
         """What somebody who is not known (`answer` is 401) gets at a page's path.
 
         A page comes with it: the browser asks for user and password first, and shows the page to
@@ -138,7 +138,7 @@ class Dashboard:
             "peer": {
                 "name": settings.name,
                 "node": node.id,
-                "url": shown(own_url(settings)),
+                "url": display_url(own_url(settings)),
                 "state": node.gate.stage.value,
                 "why": node.gate.why_not_ready if node.gate.stage is Stage.STARTING else None,
                 "version": __version__,
@@ -178,7 +178,7 @@ class Dashboard:
                 "available": available,
                 "unavailable": [{"url": url, "why": why} for url, why in unavailable],
             },
-            "peers": [_peer(link, now_ms) for link in node.mesh.others()],
+            "peers": [_peer(link, now_ms) for link in node.mesh.other_links()],
             "general": _general(node),
             "instance": _own(own) if own else None,
             "actions": settings.dashboard_actions,
@@ -201,7 +201,7 @@ class Dashboard:
             headers = (("Content-Encoding", "gzip"), *headers)
         return Answer(200, table.content, _JSON, headers)
 
-    def _last(self) -> dict[str, object]:
+    def _recent_changes(self) -> dict[str, object]:
         registry = self._node.registry
         return {
             "registered": list(reversed(registry.last_registered)),
@@ -214,7 +214,7 @@ class Dashboard:
     def _replicas(self, now_ms: int) -> tuple[list[str], list[str], list[tuple[str, str]]]:
         """Peers by URL: all, those that take changes, and why the others do not."""
         registered, available, unavailable = [], [], []
-        for link in self._node.mesh.others():
+        for link in self._node.mesh.other_links():
             registered.append(link.client.url)
             why = link.why_unavailable(now_ms)
             if why is None:
@@ -250,7 +250,7 @@ def _peer(link: Link, now_ms: int) -> dict[str, object]:
         "lag_ms": sight.lag_ms,
         "backlog": sight.backlog,
         "agreement": sight.agreement,
-        "diverged": [{"app": app, "ids": ids} for app, ids in link.diverged.items()],
+        "diverged": [{"app": app, "ids": ids} for app, ids in link.diverged_instances.items()],
         "sees": None if sees is None else {name: _sight(each) for name, each in sees.items()},
     }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from eureka_registry.core.validation import shown
+from eureka_registry.core.validation import display_text
 from eureka_registry.http.messages import REASON, Answer, header_text
 from eureka_registry.http.routes import Resource, Route
-from eureka_registry.http.rules import ANONYMOUS, UNPROVEN, Refusal, Refused, Rule
+from eureka_registry.http.rules import ANONYMOUS, UNPROVEN, Refusal, RefusalRecord, Rule
 
 _log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ def forbidden(
 
     Renewals are told by the header alone: Java reads any body of theirs as an instance.
     """
-    refused = _refused(refusal.rule, who, method, route, instance_id)
-    sentence = f"{who} may not {_what(refused)}: {refusal.why} (rule {refusal.rule})."
+    refused = _record(refusal.rule, who, method, route, instance_id)
+    sentence = f"{who} may not {_description(refused)}: {refusal.why} (rule {refusal.rule})."
     is_renewal = method == "PUT" and route is not None and route.resource is Resource.INSTANCE
     body, kind = (
         (b"", "") if is_renewal else (f"{sentence}\n".encode(), "text/plain; charset=utf-8")
@@ -42,18 +42,18 @@ def forbidden(
 
 def unknown(method: str, route: Route | None, why: str, who: str = UNPROVEN) -> Answer:
     """The answer (401) to somebody whose user and password are not right, or were not sent."""
-    refused = _refused(Rule.CREDENTIALS, who, method, route, "")
+    refused = _record(Rule.CREDENTIALS, who, method, route, "")
     return Answer(401, headers=(("WWW-Authenticate", _BASIC), (REASON, why)), refused=refused)
 
 
 def untrusted(method: str, route: Route | None, why: str, who: str) -> Answer:
     """The answer (401) to somebody whose token is not taken (RFC 6750, 3.1)."""
     challenge = f'Bearer realm="eureka", error="invalid_token", error_description="{why}"'
-    refused = _refused(Rule.TOKEN, who or UNPROVEN, method, route, "")
+    refused = _record(Rule.TOKEN, who or UNPROVEN, method, route, "")
     return Answer(401, headers=(("WWW-Authenticate", challenge), (REASON, why)), refused=refused)
 
 
-def tell(refused: Refused, source: str) -> None:
+def tell(refused: RefusalRecord, source: str) -> None:
     """Write a refusal into the log; `logs` bounds how often."""
     # Who sends no credentials may not know yet that they are needed: browsers, some clients.
     level = logging.INFO if refused.who == ANONYMOUS else logging.WARNING
@@ -62,29 +62,31 @@ def tell(refused: Refused, source: str) -> None:
         "request refused who=%s verb=%s app=%s id=%s rule=%s from=%s",
         refused.who,
         refused.verb.partition(" ")[0],
-        shown(refused.app),
-        shown(refused.id),
+        display_text(refused.app),
+        display_text(refused.id),
         refused.rule,
         source,
     )
 
 
-def _refused(rule: Rule, who: str, method: str, route: Route | None, instance_id: str) -> Refused:
+def _record(
+    rule: Rule, who: str, method: str, route: Route | None, instance_id: str
+) -> RefusalRecord:
     resource = route.resource if route is not None else None
     verb = _VERBS.get((resource, method)) if resource is not None else None
     # Clients may invent methods; what is written down is one of ours.
     verb = verb or (method if method in _KNOWN_METHODS else "other")
     if route is None or resource not in _OF_INSTANCES:
-        return Refused(rule, who, verb, "", "")
+        return RefusalRecord(rule, who, verb, "", "")
     app, named, *_ = *route.names, instance_id
-    return Refused(rule, who, verb, app, named)
+    return RefusalRecord(rule, who, verb, app, named)
 
 
 _OF_INSTANCES: Final = frozenset(resource for resource, _ in _VERBS)
 
 
-def _what(refused: Refused) -> str:
+def _description(refused: RefusalRecord) -> str:
     if not refused.app:
         return f"{refused.verb} this"
-    of = f"{shown(refused.app)}" + (f" {shown(refused.id)}" if refused.id else "")
+    of = f"{display_text(refused.app)}" + (f" {display_text(refused.id)}" if refused.id else "")
     return f"{refused.verb} {of}"

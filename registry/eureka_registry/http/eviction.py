@@ -36,11 +36,11 @@ class Eviction:
         """Follow the machine's clock; where it jumped ahead, the machine was suspended."""
         jumped_s = self._node.clock.follow() / 1000
         if jumped_s > _STALL_S:
-            self._be_patient(now_s, jumped_s)
+            self._delay_eviction(now_s, jumped_s)
 
     def evict(self, now_s: float) -> None:
         """Evict what is over, unless this peer is not ready or stood still lately."""
-        patient = self.is_patient(now_s)
+        patient = self.is_delayed(now_s)
         node = self._node
         if node.gate.stage is not Stage.READY or patient:
             return
@@ -51,7 +51,7 @@ class Eviction:
         if len(evicted) > _LOGGED_AT_ONCE:
             _log.info("leases expired more=%d", len(evicted) - _LOGGED_AT_ONCE)
 
-    def is_patient(self, now_s: float) -> bool:
+    def is_delayed(self, now_s: float) -> bool:
         """Whether this process stood still lately: its leases get that time on top.
 
         They were renewed meanwhile, but not here (`EvictionTask.getCompensationTimeMs`).
@@ -59,11 +59,11 @@ class Eviction:
         stood_still_s = now_s - self._due_s
         self._due_s = now_s + self._node.settings.eviction_interval_s
         if stood_still_s > _STALL_S:
-            self._be_patient(now_s, stood_still_s)
+            self._delay_eviction(now_s, stood_still_s)
             _log.warning("process stood still, leases wait for it seconds=%.1f", stood_still_s)
         return now_s < self._patient_until_s
 
-    def _be_patient(self, now_s: float, missed_s: float) -> None:
+    def _delay_eviction(self, now_s: float, missed_s: float) -> None:
         """Let no lease end for as long as clients could not renew, within a bound."""
         until_s = now_s + min(missed_s, _LONGEST_PATIENCE_S)
         self._patient_until_s = max(self._patient_until_s, until_s)

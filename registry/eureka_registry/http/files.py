@@ -46,7 +46,7 @@ def secret(path: Path) -> str:
     return text
 
 
-class Watched:
+class WatchedFiles:
     """Calls `load` whenever one of the files has changed; what is broken changes nothing.
 
     `load` raises, and then has changed nothing. `paths` is asked before and after it, as one file
@@ -106,11 +106,11 @@ class PeerCredentials:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._header = ""
-        self.watched: Watched | None = None
+        self.watched: WatchedFiles | None = None
         if not path:
             return
         self.watched = load_or_refuse(
-            lambda: Watched("peer_credentials_file", lambda: [self._path], self._load),
+            lambda: WatchedFiles("peer_credentials_file", lambda: [self._path], self._load),
             "setting peer_credentials_file",
         )
 

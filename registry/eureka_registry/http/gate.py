@@ -68,7 +68,7 @@ class Gate:
             return f"no peer had a copy; lists open in {wait_s} s (wait_when_sync_empty_s)"
         return None
 
-    def closed(self, call: Call) -> Answer | None:
+    def lookup_refusal(self, call: Call) -> Answer | None:
         """The answer to a look-up while the registry is not complete, else `None`."""
         if self.stage is Stage.STARTING:
             return Answer(503, headers=(("Retry-After", "1"),))
@@ -80,7 +80,7 @@ class Gate:
         Of lists all but those of addresses are limited, as in Java
         (`docs/protocol/http.md#rate-limit`).
         """
-        shut = self.closed(call)
+        shut = self.lookup_refusal(call)
         if shut is not None:
             return shut
         if self._settings.rate_limit and not self._admit(call, full=full):

@@ -31,7 +31,7 @@ from eureka_registry.config.files import load_or_refuse
 from eureka_registry.http import auth, denials
 from eureka_registry.http.accounts import Account, Invalid, Names
 from eureka_registry.http.auth import Basic, Bearer, Identity, Request
-from eureka_registry.http.files import Watched, read, secret
+from eureka_registry.http.files import WatchedFiles, read, secret
 from eureka_registry.http.messages import Answer
 from eureka_registry.http.passwords import Claim, Passwords
 from eureka_registry.http.rules import ANONYMOUS
@@ -51,7 +51,7 @@ _MOST_FORMER: Final = 8
 """Former passwords of one user that are taken at once."""
 _FOREVER: Final = float("inf")
 _BUSY: Final = Answer(503, headers=(("Retry-After", "1"),))
-_NOBODY: Final = auth.kept(secrets.token_bytes(16), secrets.token_bytes(32))
+_NOBODY: Final = auth.encode_hash(secrets.token_bytes(16), secrets.token_bytes(32))
 """A password that nobody has, where no user has a hashed one that could be imitated."""
 
 _WRONG: Final = "user or password is not right"
@@ -107,14 +107,14 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     service_accounts: _ServiceAccounts | None = None
 
 
-class _Proven(NamedTuple):
+class _CachedIdentity(NamedTuple):
     """An identity, and until when it is proven (epoch s)."""
 
     identity: Identity
     until_s: float = _FOREVER
 
 
-class _Doubted(NamedTuple):
+class _Rejection(NamedTuple):
     """Why credentials are not taken; `who` of a token is what its signature proves."""
 
     why: str
@@ -156,11 +156,11 @@ class _Policy(msgspec.Struct, frozen=True):
     decoys: list[str] = msgspec.field(default_factory=lambda: [_NOBODY])
     current: dict[_Secret, bytes] = {}
     former: list[_Former] = []
-    passwords: dict[bytes, _Proven] = {}
-    tokens: list[tuple[bytes, _Proven]] = []
+    passwords: dict[bytes, _CachedIdentity] = {}
+    tokens: list[tuple[bytes, _CachedIdentity]] = []
     accounts: _Accounts | None = None
-    known: dict[bytes, _Proven] = msgspec.field(default_factory=dict)
-    refused: dict[bytes, _Doubted] = msgspec.field(default_factory=dict)
+    known: dict[bytes, _CachedIdentity] = msgspec.field(default_factory=dict)
+    refused: dict[bytes, _Rejection] = msgspec.field(default_factory=dict)
 
 
 class Guard:
@@ -193,7 +193,7 @@ class Guard:
         self._policy = _Policy(self._file)
         self._passwords = Passwords()
         self.watched = load_or_refuse(
-            lambda: Watched("auth_file and what it names", self._paths, self._load),
+            lambda: WatchedFiles("auth_file and what it names", self._paths, self._load),
             "setting auth_file",
         )
 
@@ -203,7 +203,7 @@ class Guard:
         found = await self._identify(sender)
         if isinstance(found, Answer):
             return found
-        if isinstance(found, _Doubted):
+        if isinstance(found, _Rejection):
             if found.is_token:
                 return denials.untrusted(*asked, found.why, found.who)
             return denials.unknown(*asked, found.why)
@@ -214,7 +214,7 @@ class Guard:
             return denials.unknown(*asked, _NONE_SENT, ANONYMOUS)
         return denials.forbidden(found.name, *asked, refusal)
 
-    def known(self, authorization: bytes) -> Identity | None:
+    def cached_identity(self, authorization: bytes) -> Identity | None:
         """Whose header this is, if it was checked before and holds; `None`: it is to be checked."""
         found = self._policy.known.get(self._mark(authorization))
         return found.identity if found is not None and self._now_s() < found.until_s else None
@@ -225,15 +225,15 @@ class Guard:
 
     # -- How
 
-    async def _identify(self, sender: Sender) -> Identity | _Doubted | Answer:
+    async def _identify(self, sender: Sender) -> Identity | _Rejection | Answer:
         policy = self._policy
         if not sender.authorizations:
-            return _certified(policy, sender.certificate)
+            return _identity_of_certificate(policy, sender.certificate)
         if len(sender.authorizations) > 1:
-            return _Doubted(_SEVERAL)
+            return _Rejection(_SEVERAL)
         header = sender.authorizations[0]
         sent = header.encode("utf-8", "surrogateescape")
-        identity = self.known(sent)
+        identity = self.cached_identity(sent)
         if identity is not None:
             return identity
         mark = self._mark(sent)
@@ -243,23 +243,27 @@ class Guard:
             found = await self._check(policy, header, sender.source)
         except asyncio.QueueFull:
             return _BUSY
-        if isinstance(found, _Proven):
+        if isinstance(found, _CachedIdentity):
             _remember(policy.known, mark, found, _MOST_KNOWN)
             return found.identity
         if found.lasts:
             _remember(policy.refused, mark, found, _MOST_REFUSED)
         return found
 
-    async def _check(self, policy: _Policy, header: str, source: str) -> _Proven | _Doubted:
+    async def _check(
+        self, policy: _Policy, header: str, source: str
+    ) -> _CachedIdentity | _Rejection:
         match auth.parse_credentials(header):
             case Basic(user, password):
                 return await self._user(policy, Basic(user, password), source)
             case Bearer(token):
                 return self._token(policy, token)
             case _:
-                return _Doubted(_NEITHER)
+                return _Rejection(_NEITHER)
 
-    async def _user(self, policy: _Policy, sent: Basic, source: str) -> _Proven | _Doubted:
+    async def _user(
+        self, policy: _Policy, sent: Basic, source: str
+    ) -> _CachedIdentity | _Rejection:
         """The user with that password.
 
         Whoever is not known or remembered as wrong waits for a check, also users who are not there
@@ -275,22 +279,22 @@ class Guard:
         key = hashlib.sha256(digest + claim.stored.encode()).digest()
         right = await self._passwords.check(key, claim)
         if not right or listed is None or not stored:
-            return _Doubted(_WRONG)
-        return _Proven(listed.identity(sent.user))
+            return _Rejection(_WRONG)
+        return _CachedIdentity(listed.identity(sent.user))
 
-    def _token(self, policy: _Policy, token: bytes) -> _Proven | _Doubted:
+    def _token(self, policy: _Policy, token: bytes) -> _CachedIdentity | _Rejection:
         digest, now_s = self._digest(token), self._now_s()
         found = [proven for each, proven in policy.tokens if hmac.compare_digest(each, digest)]
         for proven in found:
             if now_s < proven.until_s:
                 return proven
         if policy.accounts is None:
-            return _Doubted(_NO_TOKEN, is_token=True)
+            return _Rejection(_NO_TOKEN, is_token=True)
         verified = policy.accounts.verifier.verify(token, now_s)
         if isinstance(verified, Invalid):
-            return _Doubted(verified.why, is_token=True, who=verified.who, lasts=verified.lasts)
+            return _Rejection(verified.why, is_token=True, who=verified.who, lasts=verified.lasts)
         account = Account(verified.namespace, policy.accounts.names)
-        return _Proven(Identity(verified.name, account=account), verified.until_s)
+        return _CachedIdentity(Identity(verified.name, account=account), verified.until_s)
 
     def _decoy(self, policy: _Policy, user: str) -> str:
         """What a user without a hashed password is checked against: always the same one."""
@@ -310,7 +314,7 @@ class Guard:
         file = self._file = _read(self._path)
         current = dict(self._secrets(file))
         accounts = self._accounts(file.service_accounts)
-        former = self._still_taken(current)
+        former = self._former_secrets(current)
         holders: list[tuple[_Secret, bytes, float]] = [
             *((owner, digest, _FOREVER) for owner, digest in current.items()),
             *former,
@@ -318,12 +322,12 @@ class Guard:
         hashed = [user.password for user in file.users.values() if user.password]
         decoys = [auth.decoy(each, self._key) for each in hashed] or [_NOBODY]
         passwords = {
-            digest: _Proven(file.users[owner.name].identity(owner.name), until_s)
+            digest: _CachedIdentity(file.users[owner.name].identity(owner.name), until_s)
             for owner, digest, until_s in holders
             if not owner.is_token
         }
         tokens = [
-            (digest, _Proven(file.tokens[owner.name].identity(owner.name), until_s))
+            (digest, _CachedIdentity(file.tokens[owner.name].identity(owner.name), until_s))
             for owner, digest, until_s in holders
             if owner.is_token
         ]
@@ -335,13 +339,13 @@ class Guard:
         """The secrets that files hold, by digest."""
         for name, user in file.users.items():
             if user.password_file:
-                text = f"{name}:{secret(self._beside(user.password_file))}"
+                text = f"{name}:{secret(self._path_of(user.password_file))}"
                 yield _Secret(is_token=False, name=name), self._digest(text.encode())
         for name, token in file.tokens.items():
-            text = secret(self._beside(token.token_file))
+            text = secret(self._path_of(token.token_file))
             yield _Secret(is_token=True, name=name), self._digest(text.encode())
 
-    def _still_taken(self, current: Mapping[_Secret, bytes]) -> list[_Former]:
+    def _former_secrets(self, current: Mapping[_Secret, bytes]) -> list[_Former]:
         """The secrets that others took the place of, of entries that are still there."""
         now_s = self._now_s()
         before = self._policy
@@ -369,7 +373,7 @@ class Guard:
             return None
         from eureka_registry.http.tokens import Verifier  # noqa: PLC0415 - 9 MiB, only if needed
 
-        path = self._beside(given.keys_file)
+        path = self._path_of(given.keys_file)
         keys = read(path)
         try:
             verifier = Verifier(keys, given.audience, given.issuers)
@@ -384,9 +388,9 @@ class Guard:
         named += [token.token_file for token in file.tokens.values()]
         if file.service_accounts is not None:
             named.append(file.service_accounts.keys_file)
-        yield from map(self._beside, named)
+        yield from map(self._path_of, named)
 
-    def _beside(self, name: str) -> Path:
+    def _path_of(self, name: str) -> Path:
         return self._path.parent / name
 
 
@@ -397,7 +401,7 @@ def _remember(kept: dict[bytes, Any], mark: bytes, what: object, most: int) -> N
     kept[mark] = what
 
 
-def _certified(policy: _Policy, certificate: Mapping[str, Any] | None) -> Identity:
+def _identity_of_certificate(policy: _Policy, certificate: Mapping[str, Any] | None) -> Identity:
     """The identity of a client that sends no credentials: by its certificate, else anybody."""
     names = auth.certificate_names(certificate) if certificate else ()
     for pattern, rights in policy.file.certificates.items():

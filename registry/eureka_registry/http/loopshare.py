@@ -21,7 +21,7 @@ class LoopShare:
     async def take(self, amount: int) -> None:
         """Return in a turn that has some left; it may be exceeded by one who asks for much."""
         if not self._due:
-            self._begin_again_soon()
+            self._schedule_next_turn()
         if self._left > 0 and not self._waiting:
             self._left -= amount
             return
@@ -29,11 +29,11 @@ class LoopShare:
         self._waiting.append((turn, amount))
         await turn
 
-    def _begin_again_soon(self) -> None:
+    def _schedule_next_turn(self) -> None:
         self._due = True
-        asyncio.get_running_loop().call_soon(self._begin_again)
+        asyncio.get_running_loop().call_soon(self._begin_turn)
 
-    def _begin_again(self) -> None:
+    def _begin_turn(self) -> None:
         self._due = False
         self._left = self._amount
         while self._waiting and self._left > 0:
@@ -42,4 +42,4 @@ class LoopShare:
                 self._left -= amount
                 turn.set_result(None)
         if self._left < self._amount:
-            self._begin_again_soon()
+            self._schedule_next_turn()

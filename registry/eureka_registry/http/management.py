@@ -170,6 +170,6 @@ def _peer(link: Link, now_ms: int) -> dict[str, object]:
         "mismatches": link.sender.mismatches,
         "refused": link.sender.refused,
         "notCopied": link.why_not_copied,
-        "diverged": link.diverged,
+        "diverged": link.diverged_instances,
         "repaired": link.repaired,
     }

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from eureka_registry.http.auth import Identity
-from eureka_registry.http.rules import Refused
+from eureka_registry.http.rules import RefusalRecord
 from eureka_registry.wire.negotiate import Form, form_for, wants_gzip
 
 REPLICATION: Final = "x-netflix-discovery-replication"
@@ -33,7 +33,7 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes = b""
     content_type: str = ""
     headers: tuple[tuple[str, str], ...] = ()
-    refused: Refused | None = None
+    refused: RefusalRecord | None = None
 
 
 Later = Coroutine[None, None, Answer]

@@ -170,12 +170,12 @@ class _NodeCollector(Collector):
         dropped = CounterMetricFamily(
             "eureka_server_peer_dropped", "changes given up", labels=["peer", "reason"]
         )
-        for link in self._node.mesh.others():
+        for link in self._node.mesh.other_links():
             sight = link.sight(now_ms)
             available.add_metric([link.name], sight.available)
             lag.add_metric([link.name], sight.lag_ms / 1000)
             backlog.add_metric([link.name], sight.backlog)
-            diverged.add_metric([link.name], len(link.diverged))
+            diverged.add_metric([link.name], len(link.diverged_instances))
             repaired.add_metric([link.name], link.repaired)
             for reason, count in link.sender.outbox.dropped.items():
                 dropped.add_metric([link.name, reason.value], count)

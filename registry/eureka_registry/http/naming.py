@@ -58,7 +58,7 @@ class Naming:
         if entry is None:
             return settings
         self.listed.set()
-        return _reached_at(settings, entry)
+        return _with_address(settings, entry)
 
     def give_up(self, running: Settings) -> Settings:
         """Wait no longer; who has no name yet is called as it is configured."""
@@ -77,6 +77,6 @@ class Naming:
         )
 
 
-def _reached_at(settings: Settings, entry: Peer) -> Settings:
+def _with_address(settings: Settings, entry: Peer) -> Settings:
     host, _ = host_and_port(entry.url)
     return msgspec.structs.replace(settings, hostname=host, my_url=entry.url)

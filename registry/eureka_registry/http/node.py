@@ -10,7 +10,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
-from eureka_registry.config.load import Loaded
+from eureka_registry.config.load import LoadResult
 from eureka_registry.config.settings import EVERY_NETWORK, NAME, Settings
 from eureka_registry.config.settings import Rules as Whose
 from eureka_registry.config.urls import in_url
@@ -29,7 +29,7 @@ from eureka_registry.core.selfpreservation import Preservation, Verdict
 from eureka_registry.http.clock import Clock
 from eureka_registry.http.configuration import Configuration
 from eureka_registry.http.counters import Counters
-from eureka_registry.http.files import PeerCredentials, Watched
+from eureka_registry.http.files import PeerCredentials, WatchedFiles
 from eureka_registry.http.gate import Gate, Stage
 from eureka_registry.http.naming import Naming
 from eureka_registry.http.peer_api import PeerApi
@@ -42,7 +42,7 @@ from eureka_registry.peers.identity import Nonces
 from eureka_registry.peers.link import Agreement
 from eureka_registry.peers.mesh import Mesh, Pace
 from eureka_registry.peers.regions import Bounds
-from eureka_registry.peers.remotes import Remotes, Wanted
+from eureka_registry.peers.remotes import RemoteRegions, Remotes
 from eureka_registry.wire.bodies import Bodies
 
 _log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Node:
         configuration: Configuration | None = None,
     ) -> None:
         """Begin with `settings`; without a `configuration` they never change by a file."""
-        self.configuration = configuration or Configuration(Loaded(settings, []))
+        self.configuration = configuration or Configuration(LoadResult(settings, []))
         self.naming = Naming(settings)
         self.settings = settings = self.naming.first
         self.id = uuid.uuid4().hex
@@ -78,7 +78,7 @@ class Node:
         identity = Identity(
             self.id, address(settings), credentials, self.gate.is_stopping, nonces, tls
         )
-        self.watched: list[Watched] = [self.tls.watched]
+        self.watched: list[WatchedFiles] = [self.tls.watched]
         """The files that are looked at every few seconds."""
         if credentials.watched is not None:
             self.watched.append(credentials.watched)
@@ -129,7 +129,7 @@ class Node:
     @property
     def problem(self) -> str | None:
         """What is wrong with the peer list, what it says of us, our start, or a file we watch."""
-        if any(link.agreement() is Agreement.AGREED for link in self.mesh.others()):
+        if any(link.agreement() is Agreement.AGREED for link in self.mesh.other_links()):
             self.gate.incomplete = None  # what was missing has come
         problem = self.mesh.problem or self.naming.problem or self.gate.incomplete
         return problem or next((each.problem for each in self.watched if each.problem), None)
@@ -241,13 +241,13 @@ def _limits(settings: Settings) -> Limits:
     return Limits(settings.peer_connect_timeout_s, settings.peer_read_timeout_s)
 
 
-def _regions(settings: Settings) -> Wanted:
+def _regions(settings: Settings) -> RemoteRegions:
     """The other regions, by name in lower case."""
     urls = {name.strip().lower(): url for name, url in settings.remote_regions.items()}
     shown = {name.lower(): apps for name, apps in settings.remote_region_applications.items()}
     everywhere = shown.get("global")
     chosen = {name: apps for name in urls if (apps := shown.get(name) or everywhere)}
-    return Wanted(
+    return RemoteRegions(
         urls=urls,
         applications=chosen,
         bounds=Bounds(settings.remote_region_fetch_interval_s, settings.max_instances),

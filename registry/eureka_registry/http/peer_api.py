@@ -105,7 +105,7 @@ class PeerApi:
         return reply(read, call)
 
     async def _reply(self, entries: Sequence[object], call: Call) -> Answer:
-        return self._said(join_replies(await self._replies(entries, call)))
+        return self._json_answer(join_replies(await self._replies(entries, call)))
 
     async def _reply_to_renewals(
         self, read: tuple[Sequence[Item], Sequence[object]], call: Call
@@ -118,7 +118,7 @@ class PeerApi:
             replies += [apply(self._registry, each, call.now_ms) for each in part]
             await asyncio.sleep(0)
         self.items += len(renewals)
-        return self._said(encode_renewal_replies(replies, join_replies(told)))
+        return self._json_answer(encode_renewal_replies(replies, join_replies(told)))
 
     async def _replies(self, entries: Sequence[object], call: Call) -> list[bytes]:
         """Apply items; large batches one at a time, or others would wait for a slice of each."""
@@ -165,7 +165,7 @@ class PeerApi:
             next=page[-1] if len(names) > len(page) else None,
             renewals=True,
         )
-        return self._said(encode_digest(digest))
+        return self._json_answer(encode_digest(digest))
 
     def copy(self, call: Call, _route: Route) -> Answer:
         """A page of leases behind `?after_app=` and `after_id=`; with `?app=` those of one.
@@ -182,7 +182,7 @@ class PeerApi:
             return kept
         leases = leases_after(self._of(app), after, COPIED_AT_ONCE + 1)
         body, goes_on = encode_copy(leases, self._node, self._gate.stage.value, call.now_ms)
-        answer = self._said(body)
+        answer = self._json_answer(body)
         if "after_app" not in query and goes_on is not None:
             answer = text(413, "ask for pages: after_app, after_id\n")
         self._pages.keep(key, self._registry.version, call.now_ms, answer)
@@ -198,7 +198,7 @@ class PeerApi:
         if call.headers.get(STAGE_HEADER) == STOPPING:
             self._mesh.hear_stop(call.headers.get(NODE_HEADER))
 
-    def _said(self, body: bytes) -> Answer:
+    def _json_answer(self, body: bytes) -> Answer:
         return Answer(200, body, JSON, _STOPS if self._gate.is_stopping() else ())
 
 

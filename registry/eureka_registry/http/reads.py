@@ -13,7 +13,7 @@ from eureka_registry.core.limits import ENCODED_AT_ONCE
 from eureka_registry.core.mirror import Earlier, Mirror
 from eureka_registry.core.model import Instance
 from eureka_registry.core.registry import Registry
-from eureka_registry.core.validation import shown
+from eureka_registry.core.validation import display_text
 from eureka_registry.http.gate import Gate
 from eureka_registry.http.loopshare import LoopShare
 from eureka_registry.http.messages import NOT_FOUND, Answer, Call, Later, text
@@ -151,7 +151,7 @@ class Reads:
         return f"{quote(app, safe='')}/{quote(instance_id, safe='')}"
 
     def _by_address(self, call: Call, route: Route, *, secure: bool) -> Answer:
-        shut = self._gate.closed(call)
+        shut = self._gate.lookup_refusal(call)
         if shut is not None:
             return shut
         form = call.form(v1=route.v1)
@@ -165,7 +165,7 @@ class Reads:
             # A server that mirrors this region must not get its own instances back.
             return [self._registry] if _is_server(call) else self._everywhere(call)
         self._settle(call.now_ms)
-        return [self._registry, *self._named(call)]
+        return [self._registry, *self._mirrors_of(call)]
 
     def _everywhere(self, call: Call) -> Sequence[Source]:
         if not self._gate.region_fallback:
@@ -173,13 +173,13 @@ class Reads:
         self._settle(call.now_ms)
         return [self._registry, *self._regions.values()]
 
-    def _named(self, call: Call) -> list[Mirror]:
+    def _mirrors_of(self, call: Call) -> list[Mirror]:
         """The mirrors that a request asks for by name; unknown names mean nothing."""
         wanted = {name.strip().lower() for name in call.query.get("regions", "").split(",")}
         return [mirror for name, mirror in self._regions.items() if name in wanted]
 
     def _unready(self, call: Call) -> Answer | None:
-        return self._gate.regions_refusal(mirror.ready for mirror in self._named(call))
+        return self._gate.regions_refusal(mirror.ready for mirror in self._mirrors_of(call))
 
     def _settle(self, now_ms: int) -> None:
         """Let no mirror list what this peer or a mirror before it lists."""
@@ -221,10 +221,10 @@ def _first(found: Iterable[Instance | None], form: Form) -> Answer:
 
 
 def _ambiguous(instance_id: str, applications: Sequence[str]) -> str:
-    named = ", ".join(shown(app) for app in applications[:_NAMED])
+    named = ", ".join(display_text(app) for app in applications[:_NAMED])
     more = f" and {len(applications) - _NAMED} more" if len(applications) > _NAMED else ""
     return (
-        f"instance id {shown(instance_id)} is held by several applications: {named}{more}; "
+        f"instance id {display_text(instance_id)} is held by several applications: {named}{more}; "
         f"ask below apps/APPLICATION for one of them\n"
     )
 

@@ -36,7 +36,7 @@ class Refusal(NamedTuple):
     why: str
 
 
-class Refused(NamedTuple):
+class RefusalRecord(NamedTuple):
     """What is written down of a refusal.
 
     `who` is whose identity is proven, else `ANONYMOUS` or `UNPROVEN`; `verb`, `app` and `id` are

@@ -47,14 +47,14 @@ _ORIGIN: Final = re.compile("https?://[^/?#]*", re.IGNORECASE)
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-Locked = Callable[[Route, Answer], Answer]
+LoginPage = Callable[[Route, Answer], Answer]
 
 
 class Serving:
     """Answers aiohttp's requests from a node's API."""
 
     def __init__(
-        self, node: Node, api: Api, hosts: Hosts, locked: Locked, guard: Guard | None = None
+        self, node: Node, api: Api, hosts: Hosts, login_page: LoginPage, guard: Guard | None = None
     ) -> None:
         """Serve a node.
 
@@ -62,10 +62,10 @@ class Serving:
             node: the node.
             api: answers whoever may ask.
             hosts: knows by which names browsers may come.
-            locked: gives what a page's path answers to somebody who is not known.
+            login_page: gives what a page's path answers to somebody who is not known.
             guard: knows who may ask; `None`: everybody.
         """
-        self._locked = locked
+        self._login_page = login_page
         self._node = node
         self._api = api
         self._hosts = hosts
@@ -85,8 +85,8 @@ class Serving:
             self._node.mesh.node.nonces.arrive(request.headers.get(NONCE_HEADER))
         refusal = await self._refusal(request, call, route)
         if refusal is not None:
-            self._write_down(refusal, request)
-            return self._response(_closing(refusal) if request.can_read_body else refusal)
+            self._record_refusal(refusal, request)
+            return self._response(_with_close(refusal) if request.can_read_body else refusal)
         if request.can_read_body:
             refusal = await self._take_body(request, call, route)
             if refusal is not None:
@@ -94,7 +94,7 @@ class Serving:
         call.now_ms = self._node.now_ms()
         answer = self._api.answer(call, route)
         answer = answer if isinstance(answer, Answer) else await answer
-        self._write_down(answer, request)
+        self._record_refusal(answer, request)
         return self._response(answer)
 
     async def _refusal(
@@ -119,11 +119,11 @@ class Serving:
             call.identity = found
             return None
         if found.status == HTTPStatus.UNAUTHORIZED and route and route.resource is Resource.PAGE:
-            found = self._locked(route, found)
+            found = self._login_page(route, found)
         self._api.count(call.method, route, found)
         return found
 
-    def _write_down(self, answer: Answer, request: web.BaseRequest) -> None:
+    def _record_refusal(self, answer: Answer, request: web.BaseRequest) -> None:
         """Count what was refused, and log it."""
         if answer.refused is not None:
             self._node.counters.refused[answer.refused.rule] += 1
@@ -138,7 +138,7 @@ class Serving:
         bounds = self._bounds(route)
         if (request.content_length or 0) > bounds.size:
             return _TOO_LARGE
-        await _invite(request)
+        await _send_continue(request)
         try:
             async with asyncio.timeout(self._node.settings.request_timeout_s):
                 if self._api.takes_body(request.method, route):
@@ -178,7 +178,7 @@ class Serving:
         return response
 
 
-def _closing(answer: Answer) -> Answer:
+def _with_close(answer: Answer) -> Answer:
     """The same answer at the end of a connection: a body that nobody wants may follow."""
     headers = (*answer.headers, ("Connection", "close"))
     return msgspec.structs.replace(answer, headers=headers)
@@ -218,7 +218,7 @@ async def _write_in_pieces(writer: StreamWriter, body: bytes, share: LoopShare) 
         await writer.write(piece)
 
 
-async def _invite(request: web.BaseRequest) -> None:
+async def _send_continue(request: web.BaseRequest) -> None:
     """Tell a client that waits for it to send the body (curl, .NET)."""
     expected = request.headers.get("Expect", "").lower()
     if expected == "100-continue" and request.version >= HttpVersion11:
@@ -253,7 +253,7 @@ def fast_lane(node: Node, guard: Guard | None = None) -> FastLane:
         node.counters.note(Resource.APP, "POST", NO_CONTENT.status, 0)
         return registered.text()
 
-    known = guard.known if guard is not None else None
+    known = guard.cached_identity if guard is not None else None
     return FastLane(renew, register, node.settings.max_body_bytes, known)
 
 

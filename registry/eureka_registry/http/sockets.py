@@ -1,4 +1,4 @@
-"""Sockets to listen on, and in words why one cannot be had."""
+"""Sockets to listen on, and a sentence that says why one cannot be opened."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EVERY_ADDRESS: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # no
 
 
 class PortInUseError(OSError):
-    """A port cannot be had; the sentence says which, and how to find out who has it."""
+    """A port cannot be opened; the sentence says which, and how to find the process that has it."""
 
 
 def allow_files(connections: int) -> None:
@@ -47,7 +47,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     for family, kind, protocol, _, address in dict.fromkeys(found):
         wanted = (address[0], port_of(sockets) if sockets else port, *address[2:])
-        sockets.append(_bound(family, kind, protocol, wanted))
+        sockets.append(_bind(family, kind, protocol, wanted))
     return sockets
 
 
@@ -60,7 +60,7 @@ def _bind_everywhere(port: int) -> list[socket.socket]:
     for family, host in _EVERY_ADDRESS.items():
         if _has(family, host):
             wanted = (host, port_of(sockets) if sockets else port)
-            sockets.append(_bound(family, socket.SOCK_STREAM, 0, wanted))
+            sockets.append(_bind(family, socket.SOCK_STREAM, 0, wanted))
     if not sockets:
         raise PortInUseError("cannot listen on any network: there is neither IPv4 nor IPv6")
     return sockets
@@ -76,7 +76,7 @@ def _has(family: int, host: str) -> bool:
     return True
 
 
-def _bound(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
+def _bind(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
     each = socket.socket(family, kind, protocol)
     each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:

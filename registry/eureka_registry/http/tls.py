@@ -13,7 +13,7 @@ from typing import Final
 
 from eureka_registry.config.files import load_or_refuse
 from eureka_registry.config.settings import ClientCertificate, Settings
-from eureka_registry.http.files import Watched, read
+from eureka_registry.http.files import WatchedFiles, read
 from eureka_registry.http.validity import end_of
 
 _MODES: Final = {
@@ -42,7 +42,8 @@ class Tls:
         paths = [Path(value) for name in _SETTINGS if (value := getattr(settings, name))]
         names = " and ".join(name for name in _SETTINGS if getattr(settings, name))
         self.watched = load_or_refuse(
-            lambda: Watched("TLS files", lambda: paths, self._load), f"setting {names} (PEM files)"
+            lambda: WatchedFiles("TLS files", lambda: paths, self._load),
+            f"setting {names} (PEM files)",
         )
 
     def server_context(self) -> ssl.SSLContext:

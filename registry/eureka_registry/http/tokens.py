@@ -67,7 +67,7 @@ class Verifier:
 
     def verify(self, token: bytes, now_s: float) -> Valid | Invalid:
         """Whose token it is, if it holds now."""
-        claims = self._signed(token)
+        claims = self._verified_claims(token)
         if isinstance(claims, Invalid):
             return claims
         subject = _SUBJECT.fullmatch(claims.sub)
@@ -83,7 +83,7 @@ class Verifier:
             return Invalid("the token is not valid yet", who, lasts=False)
         return Valid(who, subject[1], claims.exp)
 
-    def _signed(self, token: bytes) -> _Claims | Invalid:
+    def _verified_claims(self, token: bytes) -> _Claims | Invalid:
         if len(token) > _MOST_TOKEN_BYTES:
             return Invalid("the token is too long")
         try:

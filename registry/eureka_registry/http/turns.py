@@ -24,7 +24,7 @@ class Bounds(NamedTuple):
     total: int
 
 
-class _Waiting(NamedTuple, Generic[T]):
+class _Waiter(NamedTuple, Generic[T]):
     user: str
     thing: T
 
@@ -34,24 +34,24 @@ class Turns(Generic[T]):
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._sources: dict[str, list[_Waiting[T]]] = {}
+        self._sources: dict[str, list[_Waiter[T]]] = {}
         self._newest_next = True
 
     def __len__(self) -> int:
         """How many wait."""
         return sum(map(len, self._sources.values()))
 
-    def add(self, source: str, user: str, thing: T) -> T | None:
-        """Let `thing` wait; what has to go for it, `None` if there is room."""
+    def add(self, source: str, user: str, item: T) -> T | None:
+        """Let `item` wait; what has to go for it, `None` if there is room."""
         waiting = self._sources.setdefault(source, [])
-        waiting.append(_Waiting(user, thing))
+        waiting.append(_Waiter(user, item))
         if sum(each.user == user for each in waiting) > self._bounds.user:
             return self._drop(source, user)
         if len(waiting) > self._bounds.source:
-            return self._drop(source, _greediest(waiting))
+            return self._drop(source, _largest_source(waiting))
         if len(self) > self._bounds.total:
             most = max(self._sources, key=lambda name: len(self._sources[name]))
-            return self._drop(most, _greediest(self._sources[most]))
+            return self._drop(most, _largest_source(self._sources[most]))
         return None
 
     def take(self) -> T | None:
@@ -75,7 +75,7 @@ class Turns(Generic[T]):
         return dropped.thing
 
 
-def _greediest(waiting: list[_Waiting[T]]) -> str:
+def _largest_source(waiting: list[_Waiter[T]]) -> str:
     """The user with most waiting, of several the one whose oldest waits longest."""
     return Counter(each.user for each in waiting).most_common(1)[0][0]
 

@@ -49,10 +49,10 @@ def _not_after(data: bytes) -> float:
     for _ in ("signature", "issuer", "validity"):  # behind the serial number
         field = _element(data, field.end)
     begin = _element(data, field.start)
-    return _moment(data, _element(data, begin.end))
+    return _read_time(data, _element(data, begin.end))
 
 
-def _moment(data: bytes, element: _Element) -> float:
+def _read_time(data: bytes, element: _Element) -> float:
     text = data[element.start : element.end].decode("ascii")
     if element.tag == _UTC_TIME:
         text = f"{'19' if text[:2] >= _OLDEST_YEAR else '20'}{text}"

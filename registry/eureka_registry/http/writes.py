@@ -188,7 +188,7 @@ class Writes:
         forbidden = self._refusal_of_change(call, route)
         if forbidden is not None:
             return forbidden
-        added = _checked_metadata(call.query)
+        added = _metadata_from(call.query)
         account = call.identity.account if call.identity is not None else None
         if account is not None and (refusal := account.refusal_of_metadata(added)) is not None:
             return self._forbidden(call, route, refusal)
@@ -217,7 +217,7 @@ class Writes:
         if isinstance(made, Full):
             return made
         if is_odd(instance.lease):
-            self._tell_of_odd(instance, now_ms)
+            self._log_odd_lease(instance, now_ms)
         if origin is Origin.CLIENT:
             self._publish(PeerAction.REGISTER, instance.app, instance.id)
         return None
@@ -261,7 +261,7 @@ class Writes:
         if not call.from_peer:
             self._publish(action, *key)
 
-    def _tell_of_odd(self, instance: Instance, now_ms: int) -> None:
+    def _log_odd_lease(self, instance: Instance, now_ms: int) -> None:
         if self._odd.take(instance.app, now_ms):
             _log.warning(
                 "lease counts for %d s at most app=%s id=%s renewalIntervalInSecs=%d "
@@ -309,7 +309,7 @@ def _wanted_status(call: Call) -> Status:
     return status
 
 
-def _checked_metadata(fields: dict[str, str]) -> dict[str, str]:
+def _metadata_from(fields: dict[str, str]) -> dict[str, str]:
     """What may be added; `@class` is Java's and no metadata, as in a document that is read."""
     for key, value in fields.items():
         if UNSAFE.search(key + value):

@@ -1,7 +1,7 @@
 """`eureka-registry clients`: the clients of a drill by themselves, at peers that run elsewhere.
 
 `kubectl eureka drill` runs it in a pod. Every half second it prints a line of JSON
-(`verbs/tally.py`, `Counted`): what all clients together have met since they registered.
+(`verbs/tally.py`, `ClientsReport`): what all clients together have met since they registered.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import uvloop
 
 from eureka_registry.local.background import in_background
 from eureka_registry.local.client import drill_clients, register_all, work_of
-from eureka_registry.verbs.tally import Counted, Tally
+from eureka_registry.verbs.tally import ClientsReport, Tally
 
 _EVERY_S = 0.5
 _MOST_TROUBLES = 20
@@ -42,19 +42,19 @@ async def _work(urls: list[str], count: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    counted = Counted(count, Tally())
+    report = ClientsReport(count, Tally())
 
     def note(trouble: str) -> None:
-        if len(counted.troubles) < _MOST_TROUBLES:
-            counted.troubles.append(trouble)
+        if len(report.troubles) < _MOST_TROUBLES:
+            report.troubles.append(trouble)
 
     async with aiohttp.ClientSession() as session:
-        clients = drill_clients(session, urls, count, counted.tally, note)
+        clients = drill_clients(session, urls, count, report.tally, note)
         try:
             await register_all(clients)
             async with in_background(work_of(clients)):
                 while not stop.is_set():
-                    print(msgspec.json.encode(counted).decode(), flush=True)  # noqa: T201
+                    print(msgspec.json.encode(report).decode(), flush=True)  # noqa: T201
                     await _pause(stop)
         finally:
             await asyncio.gather(*(client.cancel() for client in clients))

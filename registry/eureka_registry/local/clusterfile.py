@@ -15,8 +15,8 @@ from eureka_registry.config.documents import json_document, read_text, yaml_docu
 from eureka_registry.config.errors import ConfigurationError, nearest
 from eureka_registry.config.settings import Rules
 from eureka_registry.config.table import SETTINGS
-from eureka_registry.config.values import Given, convert, shown
-from eureka_registry.local.clusterrules import broken
+from eureka_registry.config.values import SettingValue, convert, display_text
+from eureka_registry.local.clusterrules import violations
 from eureka_registry.local.clusterschema import REASON, UNIQUE, Cluster, RemoteRegion
 
 API_VERSION: Final = "eurekube.io/v1alpha1"
@@ -93,7 +93,7 @@ class ClusterSource(msgspec.Struct, frozen=True, kw_only=True):
     extra_peer_urls: list[str] = []
     zones: list[str] = []
     snapshots: bool = False
-    values: dict[str, Given] = {}
+    values: dict[str, SettingValue] = {}
     lines: list[str] = []
 
 
@@ -158,14 +158,14 @@ def _source(
 ) -> ClusterSource:
     source = f"file {path}"
     if document.get("apiVersion") != API_VERSION:
-        problem = f"{shown(document.get('apiVersion'))} is not known"
+        problem = f"{display_text(document.get('apiVersion'))} is not known"
         raise ConfigurationError(f"{source}: key apiVersion", problem, API_VERSION)
     spec_node = document.get("spec", {})
     reasons: dict[str, list[str]] = {}
-    for reason, field in _elsewhere(document, inspect.type_info(Cluster), "", source):
+    for reason, field in _ignored_fields(document, inspect.type_info(Cluster), "", source):
         reasons.setdefault(reason, []).append(field)
     cluster = _cluster(document, source, empty)
-    for field, said in broken(cluster):
+    for field, said in violations(cluster):
         raise ConfigurationError(f"{source}: key {field}", said)
     spec = cluster.spec
     return ClusterSource(
@@ -196,7 +196,7 @@ def _cluster(document: dict[str, Any], source: str, empty: Set[str]) -> Cluster:
         raise ConfigurationError(where, said) from None
 
 
-def _elsewhere(
+def _ignored_fields(
     node: object, kind: inspect.Type, path: str, source: str
 ) -> Iterator[tuple[str, str]]:
     """Yield reason and path of each field without meaning here; refuse unknown fields and twins."""
@@ -206,28 +206,28 @@ def _elsewhere(
                 yield str(extra[REASON]), path
             if extra and UNIQUE in extra:
                 _check_unique(node, extra[UNIQUE], f"{source}: key {path}")
-            yield from _elsewhere(node, inner, path, source)
+            yield from _ignored_fields(node, inner, path, source)
         case inspect.ListType(item_type=item) if isinstance(node, list):
             for place, part in enumerate(node):
-                yield from _elsewhere(part, item, f"{path}[{place}]", source)
+                yield from _ignored_fields(part, item, f"{path}[{place}]", source)
         case inspect.StructType() if isinstance(node, dict):
-            yield from _elsewhere_in_struct(node, kind, path, source)
+            yield from _ignored_fields_of_struct(node, kind, path, source)
 
 
-def _elsewhere_in_struct(
+def _ignored_fields_of_struct(
     node: Mapping[Any, object], kind: inspect.StructType, path: str, source: str
 ) -> Iterator[tuple[str, str]]:
     fields = {field.encode_name: field.type for field in kind.fields}
     for key, value in node.items():
         here = f"{path}.{key}" if path else str(key)
         if key in fields:
-            yield from _elsewhere(value, fields[key], here, source)
+            yield from _ignored_fields(value, fields[key], here, source)
         elif kind.forbid_unknown_fields:
-            said = f"unknown{nearest(str(key), fields) or _elsewhere_known(str(key))}"
+            said = f"unknown{nearest(str(key), fields) or _suggestion(str(key))}"
             raise ConfigurationError(f"{source}: key {here}", said)
 
 
-def _elsewhere_known(key: str) -> str:
+def _suggestion(key: str) -> str:
     """Return `; did you mean X?` for a field of another place: a line is indented wrongly."""
     root = inspect.type_info(Cluster)
     found = [path for path in _fields(root, "") if path.rpartition(".")[2] == key]
@@ -256,11 +256,11 @@ def _check_unique(node: object, key: str, where: str) -> None:
     names = [item.get(key) if key and isinstance(item, dict) else item for item in items]
     for name in names:
         if isinstance(name, str) and names.count(name) > 1:
-            raise ConfigurationError(where, f"has {shown(name)} twice")
+            raise ConfigurationError(where, f"has {display_text(name)} twice")
 
 
-def _values(spec: Mapping[str, Any], source: str) -> dict[str, Given]:
-    values: dict[str, Given] = {}
+def _values(spec: Mapping[str, Any], source: str) -> dict[str, SettingValue]:
+    values: dict[str, SettingValue] = {}
     for path, name, conversion in _SETTINGS:
         value: Any = spec
         for key in path.split("."):
@@ -271,7 +271,7 @@ def _values(spec: Mapping[str, Any], source: str) -> dict[str, Given]:
     return values
 
 
-def _regions(regions: list[RemoteRegion], source: str) -> dict[str, Given]:
+def _regions(regions: list[RemoteRegion], source: str) -> dict[str, SettingValue]:
     by_url = {region.name: region.url for region in regions if isinstance(region.url, str)}
     apps = {region.name: region.apps for region in regions if region.name in by_url and region.apps}
     raw = {"remote_regions": by_url, "remote_region_applications": apps}

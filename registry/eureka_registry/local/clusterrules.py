@@ -41,7 +41,7 @@ _SUFFIXES: Final = {
 }  # fmt: skip
 
 
-def broken(cluster: Cluster) -> Broken:
+def violations(cluster: Cluster) -> Broken:
     """Yield field and sentence of what the rules of the CRD refuse."""
     spec = cluster.spec
     if re.fullmatch(f"{spec.peers.dns_prefix}[0-9]+", cluster.metadata.name):

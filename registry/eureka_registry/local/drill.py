@@ -28,7 +28,7 @@ from eureka_registry.local.client import (
     register_all,
     work_of,
 )
-from eureka_registry.local.processes import Process, running
+from eureka_registry.local.processes import Process, run_peers
 from eureka_registry.local.sight import Overview, look, service_url
 from eureka_registry.verbs.tally import Tally
 
@@ -37,7 +37,7 @@ PATIENCE_S = 30.0
 _TROUBLES_SHOWN = 10
 
 
-class Moment(msgspec.Struct, frozen=True):
+class TimelineEvent(msgspec.Struct, frozen=True):
     """A line of the timeline: seconds since the start, and what happened."""
 
     at_s: float
@@ -50,7 +50,7 @@ class Report(msgspec.Struct):
     peers: int
     clients: int
     killed: str
-    timeline: list[Moment]
+    timeline: list[TimelineEvent]
     tally: Tally
     troubles: list[str]
     seconds_until_back: float | None = None
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
 class Drill:
     """Three peers, clients, and one failure."""
 
-    def __init__(self, clients: int, down_s: float, say: Callable[[Moment], None]) -> None:
+    def __init__(self, clients: int, down_s: float, say: Callable[[TimelineEvent], None]) -> None:
         if clients < 1 or down_s < 0:
             raise DrillError("--clients must be at least 1, --down at least 0")
         self._count = clients
@@ -102,7 +102,7 @@ class Drill:
         self._began = asyncio.get_running_loop().time()
         async with (
             aiohttp.ClientSession() as session,
-            running(self._peers, lambda _peer, _line: None, self._on_event) as processes,
+            run_peers(self._peers, lambda _peer, _line: None, self._on_event) as processes,
         ):
             await self._until(session, lambda o: all(p.stage == "ready" for p in o.peers))
             self._note("three peers are ready")
@@ -170,7 +170,7 @@ class Drill:
 
     def _note(self, what: str) -> None:
         at_s = asyncio.get_running_loop().time() - self._began
-        moment = Moment(round(at_s, 2), what)
+        moment = TimelineEvent(round(at_s, 2), what)
         self._report.timeline.append(moment)
         self._say(moment)
 
@@ -207,8 +207,8 @@ def show(report: Report, output: str) -> None:
         console.print("Something was lost.", style="bold red")
 
 
-def _progress(*, quiet: bool) -> Callable[[Moment], None]:
-    def say(moment: Moment) -> None:
+def _progress(*, quiet: bool) -> Callable[[TimelineEvent], None]:
+    def say(moment: TimelineEvent) -> None:
         if not quiet:
             print(f"{moment.at_s:6.2f} s  {moment.what}", flush=True)  # noqa: T201
 

@@ -12,12 +12,12 @@ from eureka_registry.config.documents import read_text, yaml_documents
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.load import settings_of
 from eureka_registry.config.settings import Settings
-from eureka_registry.config.translate import checked_url
-from eureka_registry.config.values import Given
+from eureka_registry.config.translate import valid_url
+from eureka_registry.config.values import SettingValue
 from eureka_registry.local import clusterfile, springfile
 from eureka_registry.local.clusterfile import ClusterSource
 from eureka_registry.local.machine import THIS_MACHINE, Machine
-from eureka_registry.local.ports import Ports, Wish, assign
+from eureka_registry.local.ports import Ports, RequestedPorts, assign
 from eureka_registry.local.springfile import SpringSource
 from eureka_registry.local.springplan import plan_spring
 
@@ -84,29 +84,29 @@ def _plan_cluster(source: ClusterSource, machine: Machine) -> tuple[list[Setting
     where = f"file {source.path}: key spec.peers"
     if highest > _HIGHEST_PORT:
         raise ConfigurationError(f"{where}.port", f"the last peer would get port {highest}")
-    outside = [checked_url(url, f"{where}.extraPeerURLs") for url in source.extra_peer_urls]
-    wishes = [Wish(f"{source.dns_prefix}{k}", source.port + k - 1) for k in numbers]
+    outside = [valid_url(url, f"{where}.extraPeerURLs") for url in source.extra_peer_urls]
+    wishes = [RequestedPorts(f"{source.dns_prefix}{k}", source.port + k - 1) for k in numbers]
     ports, lines = assign(wishes, machine.is_free)
     own = [f"http://127.0.0.1:{got.port}{source.context_path}/eureka/" for got in ports]
     peers = []
     for k, got in zip(numbers, ports, strict=True):
-        placed = _placed(source, k, got, machine)
+        placed = _own_values(source, k, got, machine)
         others = [url for url in own if url != own[k - 1]]
         placed |= {"my_url": own[k - 1], "peers": [*others, *outside]}
-        given = {name: Given(value, f"file {source.path}") for name, value in placed.items()}
+        given = {name: SettingValue(value, f"file {source.path}") for name, value in placed.items()}
         peers.append(settings_of({**source.values, **given}))
     if not peers:
         lines.append("spec.replicas is 0: there is nothing to run")
     return peers, [*source.lines, *lines]
 
 
-def _placed(source: ClusterSource, k: int, got: Ports, machine: Machine) -> dict[str, object]:
+def _own_values(source: ClusterSource, k: int, ports: Ports, machine: Machine) -> dict[str, object]:
     """Return what is the k-th peer's own; zones are dealt round-robin as the operator does."""
     name = f"{source.dns_prefix}{k}"
     placed: dict[str, object] = {
         "name": name,
-        "port": got.port,
-        "management_port": got.management,
+        "port": ports.port,
+        "management_port": ports.management,
         "context_path": source.context_path,
     }
     if source.zones:

@@ -15,7 +15,7 @@ _HIGHEST: Final = 65535
 _LOWEST: Final = 1024
 
 
-class Wish(msgspec.Struct, frozen=True):
+class RequestedPorts(msgspec.Struct, frozen=True):
     """The ports a peer would have alone; a `management` of 0 leaves the choice to us."""
 
     peer: str
@@ -30,25 +30,27 @@ class Ports(msgspec.Struct, frozen=True):
     management: int
 
 
-def _next(start: int, taken: Collection[int], is_free: Callable[[int], bool]) -> int:
+def _next(start: int, used: Collection[int], is_free: Callable[[int], bool]) -> int:
     """Return the first port from `start` on, round the end, that nobody has."""
     for port in chain(range(start, _HIGHEST + 1), range(_LOWEST, start)):
-        if port not in taken and is_free(port):
+        if port not in used and is_free(port):
             return port
     raise ValueError("no port is free")
 
 
-def assign(wishes: Sequence[Wish], is_free: Callable[[int], bool]) -> tuple[list[Ports], list[str]]:
+def assign(
+    requested: Sequence[RequestedPorts], is_free: Callable[[int], bool]
+) -> tuple[list[Ports], list[str]]:
     """Give every peer two ports that no other has, and say in a line where a wish was not met.
 
     `is_free` is asked about ports that nobody wished for. A wish is granted unseen: whether the
     port is free shows when the peer starts.
     """
-    wished = {wish.port for wish in wishes} | {wish.management for wish in wishes}
+    wished = {wish.port for wish in requested} | {wish.management for wish in requested}
     holders: dict[int, str] = {}
     ports: list[int] = []
     lines: list[str] = []
-    for wish in wishes:
+    for wish in requested:
         port = wish.port
         if holder := holders.get(port):
             port = _next(wish.port + 1, {*wished, *holders}, is_free)
@@ -60,14 +62,14 @@ def assign(wishes: Sequence[Wish], is_free: Callable[[int], bool]) -> tuple[list
         ports.append(port)
     managements = [
         _management(wish, port, {*wished, *holders}, holders, is_free)
-        for wish, port in zip(wishes, ports, strict=True)
+        for wish, port in zip(requested, ports, strict=True)
     ]
     pairs = zip(ports, managements, strict=True)
     return [Ports(port, management) for port, management in pairs], lines
 
 
 def _management(
-    wish: Wish,
+    requested: RequestedPorts,
     port: int,
     avoid: Collection[int],
     holders: dict[int, str],
@@ -75,11 +77,11 @@ def _management(
 ) -> int:
     """Choose a management port and enter it among the `holders`."""
     usual = port + MANAGEMENT_OFFSET
-    if wish.management and wish.management not in holders:
-        chosen = wish.management
+    if requested.management and requested.management not in holders:
+        chosen = requested.management
     elif usual <= _HIGHEST and usual not in avoid and usual not in holders:
         chosen = usual
     else:
         chosen = _next(min(usual, _HIGHEST) + 1, {*avoid, *holders}, is_free)
-    holders[chosen] = wish.peer
+    holders[chosen] = requested.peer
     return chosen

@@ -19,7 +19,7 @@ from eureka_registry.config.settings import Settings
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
 CALM_S: Final = 30.0
-"""A process that ran so long starts its next pause from the beginning."""
+"""After a process has run for this time, its next pause is the shortest one again."""
 
 _STOP_MARGIN_S: Final = 3.0
 _LINE_LIMIT_BYTES: Final = 65_536
@@ -103,9 +103,9 @@ class Process:
             if loop.time() - began > CALM_S:
                 pause_s = FIRST_PAUSE_S
             if not restart:
-                self._on_event(self.name, f"{_ended(code)}; not restarted")
+                self._on_event(self.name, f"{_exit_text(code)}; not restarted")
                 return
-            self._on_event(self.name, f"{_ended(code)}; restarting in {pause_s:g} s")
+            self._on_event(self.name, f"{_exit_text(code)}; restarting in {pause_s:g} s")
             await asyncio.sleep(pause_s)
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
             self.restarts += 1
@@ -149,7 +149,7 @@ class Process:
 
 
 @contextlib.asynccontextmanager
-async def running(
+async def run_peers(
     peers: Sequence[Settings], on_line: OnLine, on_event: OnEvent
 ) -> AsyncIterator[list[Process]]:
     """Run peers as processes; on leaving all are stopped at once and waited for."""
@@ -169,7 +169,7 @@ def _environment() -> dict[str, str]:
     return {n: text for n, text in os.environ.items() if not n.upper().startswith(foreign)}
 
 
-def _ended(code: int) -> str:
+def _exit_text(code: int) -> str:
     if code < 0:
         return f"was ended by {signal.Signals(-code).name}"
     return f"ended with exit code {code}"

@@ -56,7 +56,7 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_]", "", name.replace("[", ".").replace("]", "")).lower()
 
 
-def words(text: str) -> list[str]:
+def split_list(text: str) -> list[str]:
     """Return the parts of a list with commas, without blanks and empty ones."""
     return [word for part in text.split(",") if (word := part.strip())]
 
@@ -114,7 +114,7 @@ def _single(tokens: list[str], active: frozenset[str]) -> bool:
     return first in active
 
 
-def _named(document: Document) -> list[str]:
+def _profiles_of(document: Document) -> list[str]:
     """Return the profiles that a document is for, that of its file's name first."""
     words_of = _tokens(document.condition)
     negated = {after for before, after in pairwise(words_of) if before == "!"}
@@ -133,7 +133,7 @@ class Profiles:
 
     def names(self) -> list[str]:
         """Return every profile that documents or files are named for, in their order."""
-        names = (name for document in self._documents for name in _named(document))
+        names = (name for document in self._documents for name in _profiles_of(document))
         return [name for name in dict.fromkeys(names) if name != DEFAULT]
 
     def parts(self) -> set[str]:
@@ -143,7 +143,7 @@ class Profiles:
             for document in self._documents
             for key, found in document.properties.items()
             if key.startswith(_GROUP) or key == "spring.profiles.include"
-            for name in words(found.value)
+            for name in split_list(found.value)
         }
 
     def groups(self) -> list[str]:
@@ -152,7 +152,7 @@ class Profiles:
 
     def _groups(self) -> dict[str, list[str]]:
         return {
-            found.name[len(_GROUP) :].strip("[]"): words(found.value)
+            found.name[len(_GROUP) :].strip("[]"): split_list(found.value)
             for document in self._documents
             for key, found in document.properties.items()
             if key.startswith(_GROUP)
@@ -162,14 +162,14 @@ class Profiles:
         """Return `active` with what they include before them and their groups' members behind."""
         ordered: dict[str, None] = {}
         groups = self._groups()
-        base = (document for document in self._documents if not _named(document))
-        waiting = [*_included(base), *active]
+        base = (document for document in self._documents if not _profiles_of(document))
+        waiting = [*_includes(base), *active]
         while waiting:
             name = waiting.pop(0)
             if name in ordered:
                 continue
-            own = (document for document in self._documents if _named(document) == [name])
-            included = [other for other in _included(own) if other not in ordered]
+            own = (document for document in self._documents if _profiles_of(document) == [name])
+            included = [other for other in _includes(own) if other not in ordered]
             ordered |= dict.fromkeys([*included, name])
             waiting = [*groups.get(name, []), *waiting]
         return list(ordered)
@@ -193,7 +193,9 @@ class Profiles:
                 yield document
 
 
-def _included(documents: Iterable[Document]) -> list[str]:
+def _includes(documents: Iterable[Document]) -> list[str]:
     return [
-        name for document in documents for name in words(document.value("spring.profiles.include"))
+        name
+        for document in documents
+        for name in split_list(document.value("spring.profiles.include"))
     ]

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from eureka_registry import __version__
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.config.translate import checked_url
+from eureka_registry.config.translate import valid_url
 from eureka_registry.local.bench.leases import Kind, Operation
 from eureka_registry.local.bench.server import NoEurekaError, find, why_not
 from eureka_registry.local.bench.server import Server as Found
@@ -103,9 +103,9 @@ async def _run(options: argparse.Namespace) -> int:
     streams = Streams(sys.stdout, sys.stderr)
     if options.verb == "diff":
         first, second = options.urls
-        async with _asked(options, first) as one, _asked(options, second) as other:
+        async with _server_at(options, first) as one, _server_at(options, second) as other:
             return await commands.diff(options, (one, other), streams, asyncio.sleep)
-    async with _asked(options, options.url) as server:
+    async with _server_at(options, options.url) as server:
         return await _VERBS[options.verb](options, server, streams)
 
 
@@ -122,27 +122,27 @@ async def _watch(options: argparse.Namespace, server: Server, streams: Streams) 
 _VERBS: Final[dict[str, Verb]] = {
     "ls": commands.ls,
     "get": commands.get,
-    "out": commands.take_out,
-    "in": commands.put_in,
+    "out": commands.set_out_of_service,
+    "in": commands.lift_override,
     "watch": _watch,
     "doctor": _doctor,
 }
 
 
-def _fail(said: str, code: int) -> int:
-    sys.stderr.write(f"eureka-registry: {said}\n")
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"eureka-registry: {message}\n")
     return code
 
 
 @asynccontextmanager
-async def _asked(options: argparse.Namespace, given: str) -> AsyncIterator[UrlServer]:
+async def _server_at(options: argparse.Namespace, given: str) -> AsyncIterator[UrlServer]:
     """The server behind a URL while the block runs.
 
     Raises:
         ConfigurationError: the URL or a file cannot be used.
         NoEurekaError: there is no Eureka server.
     """
-    url = checked_url(given, "argument URL" if options.verb == "diff" else "flag --url")
+    url = valid_url(given, "argument URL" if options.verb == "diff" else "flag --url")
     if options.user_file is not None:
         url = _with_user(url, _secret(options.user_file, "--user-file"))
     headers = {"User-Agent": f"eureka-registry/{__version__}"}
@@ -199,9 +199,9 @@ def _unusable(flag: str, file: Path | None, error: OSError) -> ConfigurationErro
     return ConfigurationError(f"flag {flag}", f"{file}: {error.strerror or error}")
 
 
-def _base_path(given: str, real: str) -> list[Finding]:
+def _base_path(url: str, real: str) -> list[Finding]:
     """What is wrong with a URL that is not the service URL; ours serve several paths."""
-    shown = redact(normalise(given))
+    shown = redact(normalise(url))
     if shown == real:
         return []
     return [finding("base_path_missing", shown, f"it is {real}")]

@@ -72,10 +72,10 @@ class PlainScreen:
         """Say what has changed since the last time."""
         for peer in overview.peers:
             holds = f", {_instances(peer.instances)}" if peer.stage == "ready" else ""
-            self._changed(peer.name, f"{peer.name}: {peer.stage}{holds}")
+            self._say_if_changed(peer.name, f"{peer.name}: {peer.stage}{holds}")
         if all(peer.stage == "ready" for peer in overview.peers):
             words = "all peers agree" if overview.agreed else "the peers do not agree yet"
-            self._changed("", words)
+            self._say_if_changed("", words)
 
     def event(self, peer: str, sentence: str) -> None:
         """Say what happened."""
@@ -90,10 +90,10 @@ class PlainScreen:
         """Say how it ended."""
         self._say(sentence)
 
-    def _changed(self, what: str, words: str) -> None:
-        if self._last.get(what) != words:
-            self._last[what] = words
-            self._say(words)
+    def _say_if_changed(self, what: str, text: str) -> None:
+        if self._last.get(what) != text:
+            self._last[what] = text
+            self._say(text)
 
     def _say(self, line: str) -> None:
         _write_line(self._out, line)

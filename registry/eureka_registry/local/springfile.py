@@ -18,10 +18,17 @@ import msgspec
 from eureka_registry.config.documents import read_text, yaml_documents
 from eureka_registry.config.environment import is_of_java
 from eureka_registry.config.errors import ConfigurationError, nearest
-from eureka_registry.config.placeholders import Resolved, resolve, variables
+from eureka_registry.config.placeholders import Resolution, resolve, variables
 from eureka_registry.config.properties import flat
 from eureka_registry.local import springfolder
-from eureka_registry.local.profiles import DEFAULT, Document, Profiles, Property, canonical, words
+from eureka_registry.local.profiles import (
+    DEFAULT,
+    Document,
+    Profiles,
+    Property,
+    canonical,
+    split_list,
+)
 
 _SEPARATOR: Final = re.compile(r"^[#!]---[ \t]*$", re.MULTILINE)
 _INDEXED: Final = re.compile(r"(.+)\[([0-9]{1,4})\]")
@@ -73,15 +80,15 @@ def read(path: Path, environ: Mapping[str, str], profiles: Sequence[str] = ()) -
     peers, chosen = configuration.peers(wanted)
     platforms = dict.fromkeys(document.value(_PLATFORM) for document in found)
     lines = [
-        *springfolder.passed_over(path),
-        *_variables_ignored(environ),
+        *springfolder.skipped_file_notes(path),
+        *_ignored_variables(environ),
         *(f"left out: what is for the cloud platform {name}" for name in platforms if name),
         *configuration.lines,
     ]
     return SpringSource(str(path), peers, chosen, lines)
 
 
-def _variables_ignored(environ: Mapping[str, str]) -> list[str]:
+def _ignored_variables(environ: Mapping[str, str]) -> list[str]:
     names = sorted(name for name, value in environ.items() if is_of_java(name, value))
     if not names:
         return []
@@ -159,7 +166,7 @@ class Configuration:
         self._check(wanted)
         laid_over = [name for name in wanted if name not in candidates]
         if not candidates:
-            lone = self._lone(wanted)
+            lone = self._single_peer(wanted)
             return [lone], [lone.name]
         chosen = [name for name in dict.fromkeys(wanted) if name in candidates] or candidates
         self._explain(chosen, laid_over, wanted)
@@ -191,14 +198,14 @@ class Configuration:
                     ", ".join(known) or "none, it has no profiles",
                 )
 
-    def _lone(self, wanted: Sequence[str]) -> SpringPeer:
+    def _single_peer(self, wanted: Sequence[str]) -> SpringPeer:
         base = self._effective([])
         written = next((base[name] for name in base if canonical(name) == _ACTIVE), "")
-        active = list(wanted) or words(written)
+        active = list(wanted) or split_list(written)
         return self._peer(_host_name(self._effective(active)) or "peer1", active)
 
     def _peer(self, name: str, active: Sequence[str]) -> SpringPeer:
-        filled = self._filled(active)
+        filled = self._resolved_properties(active)
         used = {canonical(each) for resolved in filled.values() for each in resolved.used}
         return SpringPeer(
             name,
@@ -229,9 +236,9 @@ class Configuration:
 
     def _effective(self, active: Sequence[str]) -> dict[str, str]:
         """Return the properties that count while `active` are, with placeholders filled in."""
-        return {name: resolved.text for name, resolved in self._filled(active).items()}
+        return {name: resolved.text for name, resolved in self._resolved_properties(active).items()}
 
-    def _filled(self, active: Sequence[str]) -> dict[str, Resolved]:
+    def _resolved_properties(self, active: Sequence[str]) -> dict[str, Resolution]:
         merged: dict[str, Property] = {}
         for document in self._profiles.active_documents(self._profiles.expand(active)):
             merged |= document.properties
@@ -258,7 +265,7 @@ class Configuration:
             for peer in peers
             for name, text in peer.properties.items()
             if canonical(name).startswith(_PEER_FAMILY)
-            for url in words(text)
+            for url in split_list(text)
         )
         if not any(f"//{own}/" in f"{url}/" or f"@{own}/" in f"{url}/" for url in urls):
             return None

@@ -71,7 +71,7 @@ def _natural(text: str) -> list[tuple[int, str]]:
     return [(int(digits or 0), word) for word, digits in re.findall(r"([^0-9]*)([0-9]*)", text)]
 
 
-def passed_over(path: Path) -> list[str]:
+def skipped_file_notes(path: Path) -> list[str]:
     """Return lines about files that Spring might read beside those that are read here."""
     folder = path if path.is_dir() else path.parent
     boot = sorted([*folder.glob("bootstrap*"), *folder.glob(f"{_CONFIG}/bootstrap*")])

@@ -15,12 +15,20 @@ from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.load import settings_of
 from eureka_registry.config.settings import Settings
 from eureka_registry.config.table import SETTINGS
-from eureka_registry.config.translate import Translation, checked_url, translate, without_lines
-from eureka_registry.config.values import Given, convert
+from eureka_registry.config.translate import Translation, translate, valid_url, without_lines
+from eureka_registry.config.values import SettingValue, convert
 from eureka_registry.local.machine import Machine
-from eureka_registry.local.ports import Ports, Wish, assign
+from eureka_registry.local.ports import Ports, RequestedPorts, assign
 from eureka_registry.local.springfile import SpringPeer, SpringSource
-from eureka_registry.local.wiring import LOCAL, Node, Wiring, folded, is_loopback, owner, wire
+from eureka_registry.local.wiring import (
+    LOCAL,
+    Node,
+    Wiring,
+    canonical_host,
+    is_loopback,
+    owner,
+    wire,
+)
 
 _PORT: Final = 8761
 _DEFAULT_URL: Final = "http://localhost:8761/eureka/"
@@ -49,8 +57,8 @@ def plan_spring(source: SpringSource, machine: Machine) -> tuple[list[Settings],
     Raises:
         ConfigurationError: a property or URL cannot be used.
     """
-    drafts = _related(list(_drafts(source)))
-    wishes = [_wish(draft, drafts) for draft in drafts]
+    drafts = _running_and_listed(list(_drafts(source)))
+    wishes = [_requested_ports(draft, drafts) for draft in drafts]
     ports, port_lines = assign(wishes, machine.is_free)
     nodes = [
         _node(draft, wish, got.port) for draft, wish, got in zip(drafts, wishes, ports, strict=True)
@@ -94,7 +102,7 @@ def _draft(peer: SpringPeer, name: str, path: str, *, runs: bool) -> _Draft:
     source = given.source if given else f"file {path}"
     service_urls = [] if not isinstance(written, list) else written
     for url in service_urls:
-        checked_url(url, source)
+        valid_url(url, source)
     return _Draft(name, translation, service_urls, implied, runs)
 
 
@@ -103,14 +111,14 @@ def _is_service_url(key: str) -> bool:
     return found is not None and found.row.setting == "peers"
 
 
-def _wish(draft: _Draft, drafts: Sequence[_Draft]) -> Wish:
+def _requested_ports(draft: _Draft, drafts: Sequence[_Draft]) -> RequestedPorts:
     port = draft.value("port", 0) or _port_of_urls(draft, drafts) or _PORT
-    return Wish(draft.name, port, draft.value("management_port", 0))
+    return RequestedPorts(draft.name, port, draft.value("management_port", 0))
 
 
-def _related(drafts: list[_Draft]) -> list[_Draft]:
+def _running_and_listed(drafts: list[_Draft]) -> list[_Draft]:
     """Return the peers that run, and those that they list."""
-    nodes = [_node(draft, _wish(draft, drafts), 0) for draft in drafts]
+    nodes = [_node(draft, _requested_ports(draft, drafts), 0) for draft in drafts]
     listed = {
         owner(nodes, url, place)
         for place, draft in enumerate(drafts)
@@ -122,29 +130,31 @@ def _related(drafts: list[_Draft]) -> list[_Draft]:
 
 def _port_of_urls(draft: _Draft, drafts: Sequence[_Draft]) -> int | None:
     """Return the port that URLs with the peer's host name have; `None` if there are none."""
-    host = folded(draft.value("hostname", "") or draft.name)
+    host = canonical_host(draft.value("hostname", "") or draft.name)
     if host == LOCAL:
         return None
     everything = (url for other in drafts for url in other.urls)
     ports = {
-        urls.port_of(url) for url in everything if folded(urls.split(url).hostname or "") == host
+        urls.port_of(url)
+        for url in everything
+        if canonical_host(urls.split(url).hostname or "") == host
     }
     return min(ports, default=None)
 
 
-def _port_notes(drafts: Sequence[_Draft], wishes: Sequence[Wish]) -> list[str]:
+def _port_notes(drafts: Sequence[_Draft], requested: Sequence[RequestedPorts]) -> list[str]:
     return [
         f"{draft.name}: no server.port is set (Spring would take 8080), so {wish.port}"
-        for draft, wish in zip(drafts, wishes, strict=True)
+        for draft, wish in zip(drafts, requested, strict=True)
         if not draft.value("port", 0)
     ]
 
 
-def _node(draft: _Draft, wish: Wish, port: int) -> Node:
+def _node(draft: _Draft, requested: RequestedPorts, port: int) -> Node:
     return Node(
         name=draft.name,
         host_name=draft.value("hostname", ""),
-        wanted_port=wish.port,
+        wanted_port=requested.port,
         port=port,
         urls=draft.urls,
         implied=draft.implied,
@@ -160,7 +170,7 @@ def _settings(
         _context(draft, context) for draft, context in zip(drafts, wiring.contexts, strict=True)
     ]
     own = [
-        f"http://{urls.in_url(_reached_at(draft, host))}:{got.port}{context}/eureka/"
+        f"http://{urls.in_url(_reachable_at(draft, host))}:{got.port}{context}/eureka/"
         for draft, host, got, context in zip(drafts, wiring.hosts, ports, contexts, strict=True)
     ]
     peers = []
@@ -177,21 +187,23 @@ def _settings(
             "my_url": own[place],
             "peers": [*(own[target] for target in wiring.links[place]), *wiring.outside[place]],
         }
-        peers.append(settings_of({**values, **_given(placed, values)}))
+        peers.append(settings_of({**values, **_with_source(placed, values)}))
     return peers, lines
 
 
-def _reached_at(draft: _Draft, host: str) -> str:
+def _reachable_at(draft: _Draft, host: str) -> str:
     """Return where a peer is reached: at `host`, unless it listens on an address of its own."""
     address = str(draft.value("host", ""))
     return address if is_loopback(address) else host
 
 
-def _given(placed: Mapping[str, object], values: Mapping[str, Given]) -> dict[str, Given]:
+def _with_source(
+    planned: Mapping[str, object], values: Mapping[str, SettingValue]
+) -> dict[str, SettingValue]:
     """Return what the plan decided, with the source of what the file said about it."""
     return {
-        name: Given(value, values[name].source if name in values else f"plan: {name}")
-        for name, value in placed.items()
+        name: SettingValue(value, values[name].source if name in values else f"plan: {name}")
+        for name, value in planned.items()
     }
 
 
@@ -206,13 +218,18 @@ def _context(draft: _Draft, from_urls: str) -> str:
     return str(context)
 
 
-def _listen_here(name: str, values: dict[str, Given]) -> list[str]:
+def _listen_here(name: str, values: dict[str, SettingValue]) -> list[str]:
     """Take addresses away that are another machine's, and say so."""
     lines = []
     for setting in ("host", "management_host"):
         given = values.get(setting)
         address = str(given.value) if given else ""
-        if not address or folded(address) == LOCAL or address == "::" or is_loopback(address):
+        if (
+            not address
+            or canonical_host(address) == LOCAL
+            or address == "::"
+            or is_loopback(address)
+        ):
             continue
         del values[setting]
         lines.append(f"{name}: address {address} -> 127.0.0.1")

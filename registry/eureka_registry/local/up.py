@@ -16,7 +16,7 @@ from eureka_registry.config.settings import Settings
 from eureka_registry.http.sockets import PortInUseError, bind
 from eureka_registry.local import screen as screens
 from eureka_registry.local.plan import LocalPlan, plan, read_source
-from eureka_registry.local.processes import Process, running
+from eureka_registry.local.processes import Process, run_peers
 from eureka_registry.local.screen import Screen
 from eureka_registry.local.sight import Overview, Sight, look
 
@@ -43,7 +43,7 @@ async def _up(local: LocalPlan, screen: Screen, *, restart: bool) -> int:
     try:
         async with (
             aiohttp.ClientSession() as session,
-            running(local.peers, screen.log, screen.event) as processes,
+            run_peers(local.peers, screen.log, screen.event) as processes,
         ):
             watchers = [asyncio.create_task(p.watch(restart=restart)) for p in processes]
             looker = asyncio.create_task(_look_for_ever(session, processes, screen))
@@ -55,7 +55,7 @@ async def _up(local: LocalPlan, screen: Screen, *, restart: bool) -> int:
             for watcher in watchers:
                 watcher.cancel()
     finally:
-        screen.end(_ending(stop))
+        screen.end(_end_text(stop))
     return 0 if stop.is_set() and not any(codes) else 1
 
 
@@ -88,7 +88,7 @@ def _with_stage(process: Process, sight: Sight) -> Sight:
     return msgspec.structs.replace(sight, stage=stage, pid=process.pid)
 
 
-def _ending(stop: asyncio.Event) -> str:
+def _end_text(stop: asyncio.Event) -> str:
     return "all peers stopped" if stop.is_set() else "no peer is running any more"
 
 

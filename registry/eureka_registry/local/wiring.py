@@ -52,7 +52,7 @@ class Wiring(msgspec.Struct):
     lines: list[str]
 
 
-def folded(host: str) -> str:
+def canonical_host(host: str) -> str:
     """Return the form in which host names are compared; all names of this machine are one."""
     name = host.lower().strip("[]")
     return LOCAL if name in _LOCAL_NAMES else name
@@ -73,9 +73,9 @@ def owner(nodes: Sequence[Node], url: str, seeker: int) -> int | None:
     known by its own name, or on `localhost` by its port. Whoever could mean itself does.
     """
     host, port = urls.split(url).hostname or "", urls.port_of(url)
-    name = folded(host)
+    name = canonical_host(host)
     places = range(len(nodes))
-    named = [place for place in places if folded(nodes[place].host_name) == name]
+    named = [place for place in places if canonical_host(nodes[place].host_name) == name]
     named = named or [place for place in places if nodes[place].name.lower() == name]
     if len(named) == 1 and name != LOCAL:
         return named[0]
@@ -110,8 +110,8 @@ def _follow(url: str, place: int, nodes: Sequence[Node], wiring: Wiring, machine
     if target is None:
         _keep_outside(url, place, nodes[place], wiring, machine)
         return
-    wiring.moved[target] += _moved(url, host, port, nodes[target], machine)
-    if is_loopback(machine.resolve(host)) and folded(host) != LOCAL:
+    wiring.moved[target] += _redirect_notes(url, host, port, nodes[target], machine)
+    if is_loopback(machine.resolve(host)) and canonical_host(host) != LOCAL:
         wiring.hosts[target] = host
     wiring.contexts[target] = wiring.contexts[target] or urls.context_path(parts.path)
     if target != place and target not in wiring.links[place]:
@@ -130,13 +130,15 @@ def _keep_outside(url: str, place: int, node: Node, wiring: Wiring, machine: Mac
     )
 
 
-def _moved(url: str, host: str, port: int, target: Node, machine: Machine) -> Iterable[str]:
+def _redirect_notes(
+    url: str, host: str, port: int, target: Node, machine: Machine
+) -> Iterable[str]:
     """Say how the peer that a URL means is really reached."""
     here = f"127.0.0.1:{target.port}"
     address = machine.resolve(host)
     if address is None:
         yield f"{host} -> {here} (not resolvable here)"
-    elif not is_loopback(address) and folded(host) != LOCAL:
+    elif not is_loopback(address) and canonical_host(host) != LOCAL:
         yield f"{host} -> {here} (elsewhere it is {address}, its peer runs here now)"
     elif target.port != port:
         yield f"{host}:{port} -> {here}"
@@ -151,10 +153,11 @@ def _moved(url: str, host: str, port: int, target: Node, machine: Machine) -> It
 
 def _one_host(nodes: Sequence[Node], links: Sequence[Sequence[int]]) -> list[str]:
     together = {
-        folded(nodes[target].host_name or LOCAL)
+        canonical_host(nodes[target].host_name or LOCAL)
         for place, targets in enumerate(links)
         for target in targets
-        if folded(nodes[target].host_name or LOCAL) == folded(nodes[place].host_name or LOCAL)
+        if canonical_host(nodes[target].host_name or LOCAL)
+        == canonical_host(nodes[place].host_name or LOCAL)
     }
     return [
         f"peers share the host name {name}: Java would take them for one and not replicate "

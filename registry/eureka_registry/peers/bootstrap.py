@@ -46,7 +46,7 @@ _NAMED: Final = 5
 _STALLED_S: Final = 1.0
 
 
-class Heard(Enum):
+class PeerReport(Enum):
     """What a peer had to say."""
 
     COPIED = "copied"
@@ -79,7 +79,7 @@ async def copy_registry(
 
     A copy of more than `most` instances is none.
     """
-    copying = _Copying(registry, most, now_ms)
+    copying = _CopyProgress(registry, most, now_ms)
     survey = _Survey(copying.ask)
     began = asyncio.get_running_loop().time()
     try:
@@ -87,9 +87,9 @@ async def copy_registry(
             asked = list(links())
             heard = await survey.ask(asked)
             for link, what in zip(asked, heard, strict=True):
-                if what is Heard.COPIED:
+                if what is PeerReport.COPIED:
                     return Outcome(link.name, f"copied {registry.size} instances from {link.name}")
-            if _nobody_has_a_copy(heard, asyncio.get_running_loop().time() - began):
+            if _no_peer_has_copy(heard, asyncio.get_running_loop().time() - began):
                 return Outcome(None, _describe(asked, heard))
             if copying.is_stuck(began, timeout_s):
                 words = f"gave up after {timeout_s:g} s: {_describe(asked, heard)}"
@@ -102,12 +102,12 @@ async def copy_registry(
 class _Survey:
     """What each peer said last. One that does not answer holds up neither the others nor us."""
 
-    def __init__(self, ask: Callable[[Link], Coroutine[None, None, Heard]]) -> None:
+    def __init__(self, ask: Callable[[Link], Coroutine[None, None, PeerReport]]) -> None:
         self._ask = ask
-        self._asking: dict[Link, asyncio.Task[Heard]] = {}
-        self._heard: dict[Link, Heard] = {}
+        self._asking: dict[Link, asyncio.Task[PeerReport]] = {}
+        self._heard: dict[Link, PeerReport] = {}
 
-    async def ask(self, links: Sequence[Link]) -> list[Heard]:
+    async def ask(self, links: Sequence[Link]) -> list[PeerReport]:
         """Ask all that are not being asked already; wait a moment for their answers."""
         for link in links:
             if link not in self._asking:
@@ -116,7 +116,7 @@ class _Survey:
             await asyncio.wait(self._asking.values(), timeout=RETRY_S)
         for link in [link for link, task in self._asking.items() if task.done()]:
             self._heard[link] = self._asking.pop(link).result()
-        return [self._heard.get(link, Heard.SILENT) for link in links]
+        return [self._heard.get(link, PeerReport.SILENT) for link in links]
 
     async def end(self) -> None:
         """Give up the questions still open."""
@@ -125,14 +125,14 @@ class _Survey:
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
 
-def _nobody_has_a_copy(heard: Sequence[Heard], waited_s: float) -> bool:
-    gone = {Heard.STARTING, Heard.OURSELVES}
+def _no_peer_has_copy(heard: Sequence[PeerReport], waited_s: float) -> bool:
+    gone = {PeerReport.STARTING, PeerReport.OURSELVES}
     if waited_s >= REFUSED_GRACE_S:
-        gone.add(Heard.ABSENT)
+        gone.add(PeerReport.ABSENT)
     return all(what in gone for what in heard)
 
 
-def _describe(links: Sequence[Link], heard: Sequence[Heard]) -> str:
+def _describe(links: Sequence[Link], heard: Sequence[PeerReport]) -> str:
     if not links:
         return "there are no peers"
     return ", ".join(
@@ -151,7 +151,7 @@ class _Place(NamedTuple):
 _BEGIN: Final = _Place(None, BEGIN, ready=True)
 
 
-class _Copying:
+class _CopyProgress:
     """The copies under way: how far each has come, and when one last came further."""
 
     def __init__(self, registry: Registry, most: int, now_ms: Callable[[], int]) -> None:
@@ -170,16 +170,16 @@ class _Copying:
         idle_s = now_s - max(began_s, self._moved_s)
         return idle_s > timeout_s or now_s - began_s > LONGEST_COPY * timeout_s
 
-    def lacks(self, heard: Sequence[Heard]) -> bool:
+    def lacks(self, heard: Sequence[PeerReport]) -> bool:
         """Whether there is a copy that was not read to its end."""
-        return bool(self._reached) or Heard.TOO_LARGE in heard
+        return bool(self._reached) or PeerReport.TOO_LARGE in heard
 
-    async def ask(self, link: Link) -> Heard:
+    async def ask(self, link: Link) -> PeerReport:
         """Copy from one peer, from where the last try broke off at that process."""
         if link.sender.is_self:
-            return Heard.OURSELVES
+            return PeerReport.OURSELVES
         if link in self._too_large:
-            return Heard.TOO_LARGE
+            return PeerReport.TOO_LARGE
         try:
             return await self._copy(link)
         except NotCopiedError as error:
@@ -188,7 +188,7 @@ class _Copying:
             if self._leader is link:
                 self._leader = None
 
-    async def _copy(self, link: Link) -> Heard:
+    async def _copy(self, link: Link) -> PeerReport:
         """Go on where the last try broke off, if that process is still there."""
         place = self._reached.pop(link, _BEGIN)
         if place.node != link.client.seen.current:
@@ -202,7 +202,7 @@ class _Copying:
                 self._moved_s = asyncio.get_running_loop().time()
                 await self._wait_for_turn(link)
         self._reached.pop(link, None)
-        return Heard.COPIED if ready else Heard.STARTING
+        return PeerReport.COPIED if ready else PeerReport.STARTING
 
     async def _wait_for_turn(self, link: Link) -> None:
         """One copy at a time is the quickest, unless it has stopped to come."""
@@ -215,22 +215,22 @@ class _Copying:
     def _waits(self, link: Link, now_s: float) -> bool:
         return self._leader not in (None, link) and now_s - self._moved_s < _STALLED_S
 
-    async def _without_copy(self, link: Link, error: NotCopiedError) -> Heard:
+    async def _without_copy(self, link: Link, error: NotCopiedError) -> PeerReport:
         answer = error.answer
         if answer.is_self:
-            link.sender.become_self()
-            return Heard.OURSELVES
+            link.sender.mark_as_self()
+            return PeerReport.OURSELVES
         match answer.outcome:
             case Refused():
                 return await self._ask_java(link)
             case Unreachable(reason) if reason == _REFUSED:
-                return Heard.ABSENT
+                return PeerReport.ABSENT
             case _:
                 if answer.body is not None or error.too_large:
                     self._say(link, str(error))
-                return self._heard_of(link, too_large=error.too_large)
+                return self._report_of(link, too_large=error.too_large)
 
-    async def _ask_java(self, link: Link) -> Heard:
+    async def _ask_java(self, link: Link) -> PeerReport:
         """A Java server gives its list; when its leases were renewed it does not tell.
 
         Naming a region that nobody has leaves out the instances of its own remote regions.
@@ -239,25 +239,25 @@ class _Copying:
         if answer.body is None:
             if answer.too_large:
                 self._say(link, "its list is too large")
-            return self._heard_of(link, too_large=answer.too_large)
+            return self._report_of(link, too_large=answer.too_large)
         now = self._now_ms()
         try:
             document = await asyncio.to_thread(jsoncodec.decode_applications, answer.body, now)
         except BadDocument as error:
             self._say(link, f"list not readable: {error}")
-            return Heard.SILENT
+            return PeerReport.SILENT
         for problem in document.problems[:_NAMED]:
             _log.warning("instance not copied peer=%s reason=%s", link.name, problem)
         listed = [instance for _, instances in document.applications for instance in instances]
         async for some in in_pieces(listed):
-            merge(self._registry, [_renewed_now(each, now) for each in some], now)
-        return Heard.COPIED
+            merge(self._registry, [_renew_now(each, now) for each in some], now)
+        return PeerReport.COPIED
 
-    def _heard_of(self, link: Link, *, too_large: bool) -> Heard:
+    def _report_of(self, link: Link, *, too_large: bool) -> PeerReport:
         if not too_large:
-            return Heard.SILENT
+            return PeerReport.SILENT
         self._too_large.add(link)  # nothing is gained by asking again
-        return Heard.TOO_LARGE
+        return PeerReport.TOO_LARGE
 
     def _say(self, link: Link, reason: str) -> None:
         """Say why a peer cannot be copied, once; it is asked again and again."""
@@ -266,7 +266,7 @@ class _Copying:
             _log.warning("peer cannot be copied peer=%s reason=%s", link.name, reason)
 
 
-def _renewed_now(instance: Instance, now_ms: int) -> Instance:
+def _renew_now(instance: Instance, now_ms: int) -> Instance:
     return msgspec.structs.replace(instance, lease=_from_now(instance.lease, now_ms))
 
 

@@ -171,9 +171,9 @@ class PeerClient:
         self.seen = seen or NodesSeen()
         self._session = session
         self._headers = _headers(node) | credentials(normal)
-        self.bound(limits)
+        self.set_limits(limits)
 
-    def bound(self, limits: Limits) -> None:
+    def set_limits(self, limits: Limits) -> None:
         """Set the bounds of every later request."""
         self._limits = limits
         self._timeout = aiohttp.ClientTimeout(
@@ -316,21 +316,21 @@ def _outcome_of(error: Exception, limits: Limits) -> Outcome:
 def trouble(error: Exception) -> str:
     """Say briefly what a failed request met; a time-out is for the caller, who knows how long."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"TLS certificate not trusted: {_tls_words(error.certificate_error)}"
+        return f"TLS certificate not trusted: {_tls_error_text(error.certificate_error)}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {_tls_words(error)}"
+        return f"TLS failed: {_tls_error_text(error)}"
     for kind, words in _WORDS_BY_KIND:
         if isinstance(error, kind):
             return words
-    return _os_words(error) if isinstance(error, OSError) else type(error).__name__
+    return _os_error_text(error) if isinstance(error, OSError) else type(error).__name__
 
 
-def _os_words(error: OSError) -> str:
+def _os_error_text(error: OSError) -> str:
     known = _WORDS.get(error.errno or 0)
     return known or (error.strerror or str(error) or type(error).__name__).lower()
 
 
-def _tls_words(error: Exception) -> str:
+def _tls_error_text(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     reason = getattr(error, "reason", None)

@@ -64,7 +64,7 @@ async def read_pages(
 
 def _page(answer: Answer, after: Cursor) -> Page:
     if answer.body is None or answer.is_self:
-        raise NotCopiedError(f"copy not read: {words(answer.outcome)}", answer)
+        raise NotCopiedError(f"copy not read: {failure_text(answer.outcome)}", answer)
     try:
         page = decode_page(answer.body)
     except BadDocument as error:
@@ -106,7 +106,7 @@ def pieces(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
         yield items[first : first + LEASES_AT_ONCE]
 
 
-def words(outcome: Outcome) -> str:
+def failure_text(outcome: Outcome) -> str:
     """What went wrong with a request, briefly."""
     match outcome:
         case Congested(reason) | Unreachable(reason):

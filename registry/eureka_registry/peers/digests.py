@@ -6,7 +6,7 @@ from typing import Final
 
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import DIGEST_PATH, PeerClient
-from eureka_registry.peers.copying import NotCopiedError, words
+from eureka_registry.peers.copying import NotCopiedError, failure_text
 from eureka_registry.wire.copies import Digest, decode_digest
 
 _MOST_PAGES: Final = 50
@@ -24,11 +24,11 @@ async def differing_applications(
     """
     if first.whole is not None and first.whole == f"{registry.digest():016x}":
         return frozenset()
-    different = _differing(registry, first, "")
+    different = _page_differences(registry, first, "")
     after, pages = first.next, 1
     while after is not None:
         page = await _page_behind(client, after, pages)
-        different |= _differing(registry, page, after)
+        different |= _page_differences(registry, page, after)
         after, pages = page.next, pages + 1
     return frozenset(different)
 
@@ -38,14 +38,14 @@ async def _page_behind(client: PeerClient, after: str, pages: int) -> Digest:
     if pages >= _MOST_PAGES:
         raise NotCopiedError(f"digests come in more than {_MOST_PAGES} pages", answer)
     if answer.body is None or answer.is_self:
-        raise NotCopiedError(f"digests not read: {words(answer.outcome)}", answer)
+        raise NotCopiedError(f"digests not read: {failure_text(answer.outcome)}", answer)
     page = decode_digest(answer.body)
     if page.next is not None and page.next <= after:
         raise NotCopiedError("digests not readable: their pages do not advance", answer)
     return page
 
 
-def _differing(registry: Registry, page: Digest, after: str) -> set[str]:
+def _page_differences(registry: Registry, page: Digest, after: str) -> set[str]:
     """Names of one page, behind `after` and up to its last, that only one has or that differ."""
     mine = {
         name: f"{application.digest:016x}"

@@ -79,7 +79,7 @@ def parse_peers(text: bytes | str) -> PeerList | str:
     twice = _twice((file.names or {}).values())
     if twice is not None:
         return f"names gives {twice!r} to several pods; give each its own"
-    return _checked(file)
+    return _validate(file)
 
 
 def parse_urls(service_urls: Iterable[str]) -> PeerList | str:
@@ -99,7 +99,7 @@ def parse_urls(service_urls: Iterable[str]) -> PeerList | str:
     return PeerList(peers)
 
 
-def listed(service_urls: Sequence[str]) -> Look:
+def static_peers(service_urls: Sequence[str]) -> Look:
     """Look for peers in a list that never changes."""
 
     async def look() -> PeerList | str:
@@ -162,7 +162,7 @@ async def watch(
         await asyncio.sleep(refresh_s)
 
 
-def _checked(file: _File) -> PeerList | str:
+def _validate(file: _File) -> PeerList | str:
     by_url: dict[str, Peer] = {}
     for peer in file.peers:
         wrong = urls.problem(peer.url.strip())

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from eureka_registry.core.pace import Delivered, Outcome, Refused
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import DIGEST_PATH, SEVERAL, Answer, PeerClient
-from eureka_registry.peers.copying import NotCopiedError, words
+from eureka_registry.peers.copying import NotCopiedError, failure_text
 from eureka_registry.peers.digests import differing_applications
 from eureka_registry.peers.discovery import Peer
 from eureka_registry.peers.repair import Repair
@@ -101,7 +101,7 @@ class Link:
         return self.counts and self.peer.takes_changes
 
     @property
-    def diverged(self) -> dict[str, list[str]]:
+    def diverged_instances(self) -> dict[str, list[str]]:
         """Instances that differ although nobody has changed them for a while, by application."""
         return self.repair.diverged
 
@@ -131,7 +131,7 @@ class Link:
         """
         if self.kind is not Kind.EUREKUBE or self.why_silent is not None:
             return Agreement.UNKNOWN
-        if self.diverged:
+        if self.diverged_instances:
             return Agreement.DIVERGED
         return Agreement.UNKNOWN if self._unequal else Agreement.AGREED
 
@@ -158,7 +158,7 @@ class Link:
         """
         answer = await self.client.get(DIGEST_PATH)
         if answer.is_self:
-            self.sender.become_self()
+            self.sender.mark_as_self()
             return
         if isinstance(answer.outcome, Refused) and answer.outcome.status not in _NOT_ALLOWED:
             await self._compare_with_java(now_ms)
@@ -187,8 +187,8 @@ class Link:
 
     def _why_silent(self, answer: Answer, now_ms: int) -> str:
         if answer.too_large:
-            return f"digest: {words(answer.outcome)}"
-        return self.sender.outbox.reason(now_ms) or words(answer.outcome)
+            return f"digest: {failure_text(answer.outcome)}"
+        return self.sender.outbox.reason(now_ms) or failure_text(answer.outcome)
 
     def _hear(self, digest: Digest) -> None:
         if self.digest is not None and self.digest.node != digest.node:
@@ -196,7 +196,7 @@ class Link:
         self.digest = digest
         self.kind = Kind.EUREKUBE
         self.sender.takes_renewals(digest.node, takes=digest.renewals)
-        self.sender.hurry()
+        self.sender.retry_now()
 
     async def _repair(
         self, different: frozenset[str], certain: frozenset[str], now_ms: int
@@ -211,13 +211,13 @@ class Link:
         try:
             explained = await self.repair.take_over(sorted(certain), now_ms)
         except NotCopiedError as error:
-            self._rest(str(error), too_large=error.too_large)
+            self._pause_copying(str(error), too_large=error.too_large)
             return False
         self.why_not_copied = self.why_too_large = None
         return explained
 
-    def _rest(self, reason: str, *, too_large: bool) -> None:
-        """Do not ask again at once for what could not be had; say so once."""
+    def _pause_copying(self, reason: str, *, too_large: bool) -> None:
+        """Do not ask again at once for a copy that failed; log it once."""
         self._resting = _ROUNDS_OF_REST
         if self.why_not_copied != reason:
             _log.warning("peer differs and cannot be copied peer=%s reason=%s", self.name, reason)
@@ -239,7 +239,7 @@ class Link:
                 return
         self.kind = Kind.JAVA
         self.why_silent = None
-        self.sender.hurry()
+        self.sender.retry_now()
 
     def _why_not_served(self, answer: Answer, now_ms: int) -> str | None:
         path = urlsplit(self.client.url).path
@@ -268,4 +268,4 @@ def _are_replies(body: bytes | None, now_ms: int) -> bool:
 
 
 def _silence(outcome: Outcome) -> str | None:
-    return None if isinstance(outcome, Delivered) else words(outcome)
+    return None if isinstance(outcome, Delivered) else failure_text(outcome)

@@ -30,7 +30,7 @@ from eureka_registry.core.registry import Registry
 from eureka_registry.core.validation import problem
 
 
-class Merged(msgspec.Struct, frozen=True):
+class MergeResult(msgspec.Struct, frozen=True):
     """What merging did: instance ids taken over, and leases the other peer must cancel."""
 
     taken: list[str]
@@ -39,12 +39,12 @@ class Merged(msgspec.Struct, frozen=True):
 
 def merge(
     registry: Registry, theirs: Iterable[Instance], now_ms: int, *, starting: bool = False
-) -> Merged:
+) -> MergeResult:
     """Take over what another peer knows better; moments of the leases are by our clock.
 
     What is not taken although it is new, `Registry.refusals` says.
     """
-    merged = Merged([], [])
+    merged = MergeResult([], [])
     for instance in theirs:
         wrong = problem(instance, instance.app)
         if wrong is not None:
@@ -59,7 +59,7 @@ def merge(
 
 
 def _add(
-    registry: Registry, instance: Instance, merged: Merged, now_ms: int, *, starting: bool
+    registry: Registry, instance: Instance, merged: MergeResult, now_ms: int, *, starting: bool
 ) -> None:
     renewed_at_ms = instance.lease.renewed_at_ms
     recent = registry.delta.get(instance.app, instance.id)
@@ -72,7 +72,7 @@ def _add(
     _copy(registry, instance, merged, now_ms)
 
 
-def _copy(registry: Registry, instance: Instance, merged: Merged, now_ms: int) -> None:
+def _copy(registry: Registry, instance: Instance, merged: MergeResult, now_ms: int) -> None:
     full = registry.copy(instance, now_ms)
     if full is None:
         merged.taken.append(instance.id)
@@ -86,7 +86,7 @@ def _is_over(instance: Instance, now_ms: int) -> bool:
 
 
 def _update(
-    registry: Registry, held: Lease, instance: Instance, merged: Merged, now_ms: int
+    registry: Registry, held: Lease, instance: Instance, merged: MergeResult, now_ms: int
 ) -> None:
     renewed_at_ms = max(held.renewed_at_ms, min(now_ms, instance.lease.renewed_at_ms))
     digest = content_digest(instance)
@@ -103,12 +103,12 @@ def _rank(instance: Instance, digest: int, now_ms: int) -> tuple[int, int, int]:
     return instance.last_dirty_ms, moment_of_peer(instance.last_updated_ms, now_ms), digest
 
 
-def _changed_ms(told: Instance, now_ms: int) -> int:
+def _change_ms(instance: Instance, now_ms: int) -> int:
     """When the other peer changed it; who names a moment far ahead is not waited for until then."""
-    return told.last_updated_ms if told.last_updated_ms <= now_ms + MAX_AHEAD_MS else 0
+    return instance.last_updated_ms if instance.last_updated_ms <= now_ms + MAX_AHEAD_MS else 0
 
 
-def differing(
+def differing_ids(
     registry: Registry,
     app: str,
     theirs: Iterable[Instance],
@@ -144,7 +144,7 @@ def differing(
             return False
         changed = (
             recent.at_ms if recent else 0,
-            _changed_ms(told, now_ms) if told else 0,
+            _change_ms(told, now_ms) if told else 0,
             told.lease.registered_at_ms if told else 0,
         )
         return max(changed) <= settled_ms

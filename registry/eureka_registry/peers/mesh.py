@@ -93,7 +93,7 @@ class Mesh:
             link = self.links[url] = known or self._link(peer)
             link.peer = peer
             if peer.name == self.own_name:
-                link.sender.become_self()
+                link.sender.mark_as_self()
             if known is None:
                 shown = link.client.url
                 _log.info("peer listed peer=%s url=%s state=%s", peer.name, shown, peer.state)
@@ -105,8 +105,8 @@ class Mesh:
         """Let changes travel at another pace from now on."""
         self._pace = pace
         for link in self.links.values():
-            link.client.bound(pace.limits)
-            link.sender.outbox.bound(pace.batch_size, pace.queue_limit)
+            link.client.set_limits(pace.limits)
+            link.sender.outbox.set_limits(pace.batch_size, pace.queue_limit)
 
     def set_problem(self, problem: str | None) -> None:
         """Remember what is wrong with the peer list, `None` when it is well again.
@@ -117,7 +117,7 @@ class Mesh:
         if problem is not None:
             _log.warning("peer list not readable, the last good one stays reason=%s", problem)
 
-    def others(self) -> Iterator[Link]:
+    def other_links(self) -> Iterator[Link]:
         """Links to other peers; not to ourselves."""
         return (link for link in self.links.values() if link.counts)
 
@@ -138,7 +138,7 @@ class Mesh:
 
     def sees(self, now_ms: int) -> dict[str, Sight]:
         """How we see every other peer, by name."""
-        return {link.name: link.sight(now_ms) for link in self.others()}
+        return {link.name: link.sight(now_ms) for link in self.other_links()}
 
     def hear_stop(self, node: str | None) -> None:
         """Know that the process of that node id was told to stop."""
@@ -149,7 +149,9 @@ class Mesh:
     async def flush(self, timeout_s: float) -> bool:
         """Send what waits, for a clean stop; says whether everything was sent."""
         self._rounds.hand_out()
-        flushed = await asyncio.gather(*(link.sender.flush(timeout_s) for link in self.others()))
+        flushed = await asyncio.gather(
+            *(link.sender.flush(timeout_s) for link in self.other_links())
+        )
         return all(flushed)
 
     def stop(self) -> None:

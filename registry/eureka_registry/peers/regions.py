@@ -94,7 +94,7 @@ class Region:
             await asyncio.sleep(min(pause_s, self.bounds.interval_s))
             pause_s = min(2 * pause_s, self.bounds.interval_s)
 
-    def begin_anew(self, client: RegionClient | None = None) -> None:
+    def request_full_fetch(self, client: RegionClient | None = None) -> None:
         """Fetch everything with the next round, from elsewhere if a client is given.
 
         What is held stays until then.

@@ -16,7 +16,7 @@ from eureka_registry.peers.regions import Bounds, Region, RegionClient
 _log = logging.getLogger(__name__)
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class RemoteRegions(msgspec.Struct, frozen=True):
     """The other regions as the settings want them, by name in lower case.
 
     `urls` holds their service URLs, `applications` what is shown of those that do not show
@@ -38,7 +38,7 @@ class Remotes:
 
     def __init__(
         self,
-        wanted: Wanted,
+        wanted: RemoteRegions,
         session: aiohttp.ClientSession,
         node: Node,
         now_ms: Callable[[], int],
@@ -71,7 +71,7 @@ class Remotes:
         for task in self._tasks.values():
             task.cancel()
 
-    def adopt(self, wanted: Wanted) -> None:
+    def adopt(self, wanted: RemoteRegions) -> None:
         """Follow the settings: fetch from new regions at once, forget those that left."""
         before, self._wanted = self._wanted, wanted
         for name in self._regions.keys() - wanted.urls.keys():
@@ -82,26 +82,26 @@ class Remotes:
             self.mirrors.clear()  # the dictionary itself is shared with who reads it
             self.mirrors.update({name: each.mirror for name, each in self._regions.items()})
             for mirror in self.mirrors.values():
-                mirror.settle_anew()
+                mirror.forget_listings()
         for name in changed:
             self._start(name)
 
     # -- How
 
-    def _follow(self, name: str, before: Wanted) -> bool:
+    def _follow(self, name: str, before: RemoteRegions) -> bool:
         """Bring one region to what is wanted; whether all of it must be fetched at once."""
         wanted = self._wanted
         shown = wanted.applications.get(name)
         region = self._regions.get(name) or self._begin(name)
         moved = wanted.urls[name] != before.urls.get(name)
         if moved:
-            region.begin_anew(self._client(name))
+            region.request_full_fetch(self._client(name))
         region.bounds = wanted.bounds
-        region.client.bound(wanted.limits)
+        region.client.set_limits(wanted.limits)
         region.mirror.delta.retention_ms = wanted.retention_ms
         other_choice = region.mirror.show(shown, self._now_ms())
         if other_choice:
-            region.begin_anew()
+            region.request_full_fetch()
         return moved or other_choice
 
     def _begin(self, name: str) -> Region:

@@ -10,7 +10,7 @@ from eureka_registry.core.model import Instance, PeerAction
 from eureka_registry.core.registry import Registry
 from eureka_registry.peers.client import PeerClient
 from eureka_registry.peers.copying import in_pieces, read_leases, read_pages
-from eureka_registry.peers.merge import differing, merge
+from eureka_registry.peers.merge import differing_ids, merge
 from eureka_registry.peers.sender import Sender
 from eureka_registry.wire.copies import Page
 
@@ -78,7 +78,7 @@ class Repair:
             theirs = [each for each in await self._documents(page, now_ms) if each.app == app]
             up_to = None if page.next is None else page.next[1]
             part = (behind, up_to)
-            ids += differing(self._registry, app, theirs, now_ms, settled_ms, part)
+            ids += differing_ids(self._registry, app, theirs, now_ms, settled_ms, part)
             behind = up_to or ""
             await self._merge(theirs, now_ms)
         self._show(app, ids)

@@ -79,7 +79,7 @@ class Sender:
         """Whether the peer is this very process; nothing is sent to it any more."""
         return self._is_self
 
-    def become_self(self) -> None:
+    def mark_as_self(self) -> None:
         """Send nothing more: the peer turned out to be this very process."""
         if not self._is_self:
             _log.info("peer is this process peer=%s", self._client.url)
@@ -108,11 +108,11 @@ class Sender:
             self.outbox.add_renewals(tasks, self._now_ms())
             self._wake.set()
 
-    def hurry(self) -> None:
+    def retry_now(self) -> None:
         """Try a failing peer now and not only after the pause: it has just answered something."""
         if self.outbox.failing_since_ms is None:
             return
-        self.outbox.hurry()
+        self.outbox.retry_now()
         self._log_turn(self._now_ms(), was_failing=True)
         self._wake.set()
 
@@ -166,7 +166,7 @@ class Sender:
         answer = await self._post(packed)
         self.peer_stops = answer.stops or (self.peer_stops and answer.node is None)
         if answer.is_self:
-            self.become_self()
+            self.mark_as_self()
             self.outbox.settle(Interrupted(), self._now_ms())
         elif not self._sends_otherwise(packed, answer):
             self._settle(packed, answer)
@@ -223,13 +223,13 @@ class Sender:
                 if self._most_items > RENEWALS_AT_ONCE:
                     self._most_items = None
             case Refused(status) if len(packed.tasks) == 1:
-                self._say_refused(packed.tasks[0], packed.size, status)
+                self._log_refusal(packed.tasks[0], packed.size, status)
         if told.mismatch:
             self.mismatches += 1
         for task, reply in told.others:
             self._hooks.on_reply(task, reply)
 
-    def _say_refused(self, task: Task, size: int, status: int) -> None:
+    def _log_refusal(self, task: Task, size: int, status: int) -> None:
         what = f"{task.action.value} of {task.app}/{task.id} ({size} bytes)"
         self.refused = f"{what}: refused with status {status}"
         if status in _PERHAPS_ONE_ITEM:

@@ -74,7 +74,7 @@ class Snapshot:
         await asyncio.to_thread(remove_leftovers, self.path)
         try:
             saved_ms, pages = await asyncio.to_thread(read, self.path)
-            instances = await _decoded(pages, saved_ms)
+            instances = await _decode_pages(pages, saved_ms)
         except FileNotFoundError:
             return f"no snapshot at {self.path} yet"
         except (SnapshotError, BadDocument, OSError) as error:
@@ -100,7 +100,7 @@ class Snapshot:
                 _log.warning("snapshot not written path=%s reason=%s", self.path, error)
 
     async def _write(self) -> None:
-        beside = beside_of(self.path)
+        beside = temporary_path(self.path)
         file = await asyncio.to_thread(_begin, beside)
         try:
             with file:
@@ -124,7 +124,7 @@ class Snapshot:
         await asyncio.to_thread(_end, file, head)
 
 
-def beside_of(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """Where a snapshot is written before it takes its place."""
     return path.with_name(f".{path.name}.{os.getpid()}")
 
@@ -179,7 +179,7 @@ def _content(path: Path) -> bytes:
         os.close(number)
 
 
-async def _decoded(pages: list[bytes], saved_ms: int) -> list[Instance]:
+async def _decode_pages(pages: list[bytes], saved_ms: int) -> list[Instance]:
     instances: list[Instance] = []
     for page in pages:
         async for some in in_pieces(decode_page(page).leases):

@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from eureka_registry.config.urls import problem
 
-__all__ = ["host_and_port", "normalise", "problem", "redact", "shown"]
+__all__ = ["display_url", "host_and_port", "normalise", "problem", "redact"]
 
 
 def normalise(url: str) -> str:
@@ -38,7 +38,7 @@ def redact(url: str) -> str:
     return url
 
 
-def shown(url: str) -> str:
+def display_url(url: str) -> str:
     """Give the form for dashboards, metrics and logs: normalised if it can be, and redacted."""
     return redact(url) if problem(url) else redact(normalise(url))
 

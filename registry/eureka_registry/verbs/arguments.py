@@ -69,6 +69,6 @@ def output(parser: argparse.ArgumentParser, choices: tuple[str, ...] = OUTPUTS) 
     parser.add_argument("-o", "--output", choices=choices, default="table", help="default: table")
 
 
-def unknown_codes(ignored: list[str], further: frozenset[str] = frozenset()) -> list[str]:
+def unknown_codes(codes: list[str], further: frozenset[str] = frozenset()) -> list[str]:
     """Those of `--ignore` that are no codes."""
-    return [each for each in ignored if each not in CODES and each not in further]
+    return [each for each in codes if each not in CODES and each not in further]

@@ -55,20 +55,20 @@ class Watcher:
         silent = [
             (known_ms, each)
             for each in listing.instances
-            for known_ms in (self._known_ms(each, listing.now_ms),)
+            for known_ms in (self._renewal_ms(each, listing.now_ms),)
             if late_ms(each, known_ms, listing.now_ms)
         ]
         return [each for _, each in sorted(silent, key=lambda one: one[0])[:MOST_LOOKS]]
 
-    def events(self, listing: Listing, looked: list[Instance]) -> list[Event]:
+    def events(self, listing: Listing, instances: list[Instance]) -> list[Event]:
         """What happened since the last look.
 
         Args:
             listing: all instances.
-            looked: those that were asked for by themselves, with their leases as they are.
+            instances: those that were asked for by themselves, with their leases as they are.
         """
         now_ms, found = listing.now_ms, listing.by_key
-        for each in looked:
+        for each in instances:
             self._renewed_ms[key_of(each)] = renewed_ms(each, now_ms)
         self._renewed_ms = {key: at for key, at in self._renewed_ms.items() if key in found}
         before, self._before = self._before, found
@@ -82,7 +82,7 @@ class Watcher:
         self._late = {key: at for key, at in self._late.items() if key in found}
         return events + [
             Event(now_ms, kind, *key_of(each), text)
-            for each in looked
+            for each in instances
             for kind, text in self._lateness(each, now_ms)
         ]
 
@@ -99,7 +99,7 @@ class Watcher:
             del self._late[key]
             yield "renewed", f"renewed {ago} ago"
 
-    def _known_ms(self, instance: Instance, now_ms: int) -> int:
+    def _renewal_ms(self, instance: Instance, now_ms: int) -> int:
         """When it was last renewed, by its own document or by the list."""
         return max(self._renewed_ms.get(key_of(instance), 0), renewed_ms(instance, now_ms))
 
@@ -123,10 +123,10 @@ def _differences(before: Instance, after: Instance) -> Iterator[tuple[str, str]]
         by = ", by an operator's override" if is_overridden(after) else ""
         yield "status", f"{before.status} -> {after.status}{by}"
     elif before.last_dirty_ms != after.last_dirty_ms:
-        yield "changed", f"registered again: {_what(before, after)}"
+        yield "changed", f"registered again: {_changed_fields(before, after)}"
 
 
-def _what(before: Instance, after: Instance) -> str:
+def _changed_fields(before: Instance, after: Instance) -> str:
     """The fields that differ, without those that every registration changes."""
     times = {"last_dirty_ms", "last_updated_ms", "lease", "action"}
     fields = [each for each in Instance.__struct_fields__ if each not in times]

@@ -15,9 +15,9 @@ import msgspec
 from eureka_registry.core.model import Status
 from eureka_registry.verbs import printing, server
 from eureka_registry.verbs.changes import Event, Watcher, event_line
-from eureka_registry.verbs.differences import difference_table, differences, lasting
+from eureka_registry.verbs.differences import difference_table, differences, persistent_differences
 from eureka_registry.verbs.findings import (
-    Checked,
+    CheckContext,
     Finding,
     check,
     finding,
@@ -74,7 +74,7 @@ async def get(options: argparse.Namespace, asked: Server, streams: Streams) -> i
     name = read_name(options.instance)
     found = await server.instance(asked, name)
     if found is None:
-        raise _not_known(asked, name)
+        raise _unknown_instance(asked, name)
     if options.output in ("json", "yaml"):
         printing.print_document(streams.out, options.output, found.document)
     else:
@@ -83,22 +83,22 @@ async def get(options: argparse.Namespace, asked: Server, streams: Streams) -> i
     return DONE
 
 
-async def take_out(options: argparse.Namespace, asked: Server, streams: Streams) -> int:
+async def set_out_of_service(options: argparse.Namespace, asked: Server, streams: Streams) -> int:
     """Take an instance out of service by an operator's override."""
     name = read_name(options.instance)
     if not await server.override(asked, name):
-        raise _not_known(asked, name)
+        raise _unknown_instance(asked, name)
     said = f"{name} is out of service; clients stop getting it within 30 s. Its lease is kept"
     printing.print_line(streams.out, said)
     return DONE
 
 
-async def put_in(options: argparse.Namespace, asked: Server, streams: Streams) -> int:
+async def lift_override(options: argparse.Namespace, asked: Server, streams: Streams) -> int:
     """Lift the override; an instance that has none is as its own client says."""
     name = read_name(options.instance)
     found = await server.instance(asked, name)
     if found is None:
-        raise _not_known(asked, name)
+        raise _unknown_instance(asked, name)
     if not is_overridden(found.instance):
         status = found.instance.status
         printing.print_line(
@@ -106,21 +106,21 @@ async def put_in(options: argparse.Namespace, asked: Server, streams: Streams) -
         )
         return DONE if status is Status.UP else FOUND
     if not await server.lift_override(asked, name):
-        raise _not_known(asked, name)
+        raise _unknown_instance(asked, name)
     printing.print_line(streams.out, f"{name} is back in service; clients get it within 30 s")
     return DONE
 
 
 async def diff(
-    options: argparse.Namespace, asked: tuple[Server, Server], streams: Streams, pause: Pause
+    options: argparse.Namespace, servers: tuple[Server, Server], streams: Streams, pause: Pause
 ) -> int:
     """Compare what two servers hold; what only the first of two looks found was on its way."""
-    first, second = asked
+    first, second = servers
     found = differences(await server.listing(first), await server.listing(second))
     if found:
         await pause(_SECOND_LOOK_S)
         again = differences(await server.listing(first), await server.listing(second))
-        found = lasting(found, again)
+        found = persistent_differences(found, again)
     if options.output in ("json", "yaml"):
         printing.print_document(streams.out, options.output, msgspec.to_builtins(found))
     elif found:
@@ -130,14 +130,14 @@ async def diff(
     return FOUND if found else DONE
 
 
-async def watch(options: argparse.Namespace, asked: Server, streams: Streams, pause: Pause) -> int:
+async def watch(options: argparse.Namespace, server: Server, streams: Streams, pause: Pause) -> int:
     """Print what happens as it happens; a look that fails is said once, and the next one tried."""
     watcher, trouble, looks = Watcher(), "", 0
     while options.limit is None or looks * options.every <= options.limit:
         if looks:
             await pause(options.every)
         try:
-            events = await _look(watcher, asked, options.app)
+            events = await _look(watcher, server, options.app)
         except NoAnswerError as error:
             if not looks:
                 raise
@@ -155,7 +155,7 @@ async def watch(options: argparse.Namespace, asked: Server, streams: Streams, pa
 
 async def doctor(
     options: argparse.Namespace,
-    asked: Server,
+    server: Server,
     streams: Streams,
     further: Sequence[Finding] = (),
     reach: Reach | None = None,
@@ -164,24 +164,24 @@ async def doctor(
 
     Args:
         options: those of the command line.
-        asked: the registry.
+        server: the registry.
         streams: where to print.
         further: what the program has found besides.
         reach: opens connections to instances; `None`: do not try.
     """
-    found = [*further, *await examine(asked, reach=reach)]
+    found = [*further, *await examine(server, reach=reach)]
     return show_findings(options, without(found, options.ignore), streams)
 
 
-def show_findings(options: argparse.Namespace, found: list[Finding], streams: Streams) -> int:
+def show_findings(options: argparse.Namespace, findings: list[Finding], streams: Streams) -> int:
     """Print findings; the exit code."""
     if options.output in ("json", "yaml"):
-        printing.print_document(streams.out, options.output, msgspec.to_builtins(found))
-    elif found:
-        printing.print_rows(streams.out, finding_table(found))
+        printing.print_document(streams.out, options.output, msgspec.to_builtins(findings))
+    elif findings:
+        printing.print_rows(streams.out, finding_table(findings))
     else:
         printing.print_line(streams.out, "nothing is wrong that can be seen from here")
-    return FOUND if found else DONE
+    return FOUND if findings else DONE
 
 
 async def examine(
@@ -194,11 +194,11 @@ async def examine(
         one = await server.instance(asked, Name(*key_of(each)))
         if one is not None:
             fresh[key_of(each)] = one.instance
-    found = [*await replica_findings(asked), *check(Checked(listing, fresh, zones))]
-    return found if reach is None else [*found, *await _unreached(listing, reach)]
+    found = [*await replica_findings(asked), *check(CheckContext(listing, fresh, zones))]
+    return found if reach is None else [*found, *await _unreachable_instances(listing, reach)]
 
 
-async def _unreached(listing: Listing, reach: Reach) -> list[Finding]:
+async def _unreachable_instances(listing: Listing, reach: Reach) -> list[Finding]:
     """Instances that should be called and cannot be connected to from here."""
     called = [each for each in listing.instances if each.status is Status.UP and ports_of(each)]
     called = called[:_MOST_REACHED]
@@ -228,5 +228,5 @@ def _print_event(stream: TextIO, form: str, event: Event) -> None:
     printing.print_line(stream, event_line(event, time))
 
 
-def _not_known(asked: Server, name: Name) -> NoAnswerError:
-    return NoAnswerError(f"{asked.name} does not know {name}; `ls {name.app}` shows what it knows")
+def _unknown_instance(server: Server, name: Name) -> NoAnswerError:
+    return NoAnswerError(f"{server.name} does not know {name}; `ls {name.app}` shows what it knows")

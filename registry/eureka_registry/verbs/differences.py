@@ -39,15 +39,15 @@ def differences(first: Listing, second: Listing) -> list[Difference]:
     ]
 
 
-def lasting(before: list[Difference], after: list[Difference]) -> list[Difference]:
+def persistent_differences(before: list[Difference], after: list[Difference]) -> list[Difference]:
     """Those of the first look that the second one still found: others were on their way."""
     again = set(after)
     return [each for each in before if each in again]
 
 
-def difference_table(found: list[Difference], names: tuple[str, str]) -> Table:
+def difference_table(differences_found: list[Difference], names: tuple[str, str]) -> Table:
     """For people; `names` are those of the servers."""
-    cells = [(each.app, each.id, each.field, each.first, each.second) for each in found]
+    cells = [(each.app, each.id, each.field, each.first, each.second) for each in differences_found]
     return table(("application", "instance", "field", *names), cells)
 
 
@@ -56,14 +56,14 @@ def _fields(first: Instance | None, second: Instance | None) -> Iterator[tuple[s
         before, after = (ABSENT if each is None else str(each.status) for each in (first, second))
         yield PRESENCE, before, after
         return
-    one, other = _compared(first), _compared(second)
+    one, other = _comparable_fields(first), _comparable_fields(second)
     for name in dict.fromkeys((*one, *other)):
         before, after = one.get(name, ABSENT), other.get(name, ABSENT)
         if before != after:
             yield name, before, after
 
 
-def _compared(instance: Instance) -> dict[str, str]:
+def _comparable_fields(instance: Instance) -> dict[str, str]:
     """The fields that every server should hold alike, as texts."""
     return {
         "status": str(instance.status),

@@ -140,7 +140,7 @@ class Finding(msgspec.Struct, frozen=True):
     cure: str
 
 
-class Checked(NamedTuple):
+class CheckContext(NamedTuple):
     """What is known when instances are checked.
 
     `listing` has leases as they were when each document was written, `fresh` those that were asked
@@ -168,28 +168,28 @@ def suspects(listing: Listing, most: int) -> list[Instance]:
     return sorted(over, key=lambda each: renewed_ms(each, listing.now_ms))[:most]
 
 
-def check(known: Checked) -> list[Finding]:
+def check(context: CheckContext) -> list[Finding]:
     """Everything that is wrong with instances, in their order."""
-    listing = known.listing
+    listing = context.listing
     found = [finding("not_readable", "the registry", each) for each in listing.problems]
     for each in listing.instances:
         found += [
             finding(code, name_of(each), detail) for code, rule in _RULES for detail in rule(each)
         ]
-        found += _lease_over(each, known)
-        found += _zone_not_known(each, known.zones)
-    return [*found, *_among_each_other(listing.instances)]
+        found += _lease_over(each, context)
+        found += _zone_not_known(each, context.zones)
+    return [*found, *_group_findings(listing.instances)]
 
 
-def without(found: Iterable[Finding], ignored: Iterable[str]) -> list[Finding]:
+def without(findings: Iterable[Finding], ignored: Iterable[str]) -> list[Finding]:
     """Findings but for those with an ignored code."""
     codes = frozenset(ignored)
-    return [each for each in found if each.code not in codes]
+    return [each for each in findings if each.code not in codes]
 
 
-def finding_table(found: Iterable[Finding]) -> Table:
+def finding_table(findings: Iterable[Finding]) -> Table:
     """For people: the findings of one kind below each other."""
-    ordered = sorted(found, key=lambda each: (each.code, each.about))
+    ordered = sorted(findings, key=lambda each: (each.code, each.about))
     rows = [
         (each.code, each.about, f"{each.sentence}. {each.cure[:1].upper()}{each.cure[1:]}.")
         for each in ordered
@@ -275,9 +275,9 @@ _RULES: Final[tuple[tuple[str, Callable[[Instance], Iterator[str]]], ...]] = (
 """What is checked of each instance; a rule yields details of what it finds."""
 
 
-def _lease_over(instance: Instance, known: Checked) -> Iterator[Finding]:
-    fresh = known.fresh.get((instance.app, instance.id))
-    over_ms = _over_ms(fresh, known.listing.now_ms) if fresh is not None else 0
+def _lease_over(instance: Instance, context: CheckContext) -> Iterator[Finding]:
+    fresh = context.fresh.get((instance.app, instance.id))
+    over_ms = _over_ms(fresh, context.listing.now_ms) if fresh is not None else 0
     if over_ms:
         yield finding("lease_over", name_of(instance), f"since {span(over_ms)}")
 
@@ -289,7 +289,7 @@ def _zone_not_known(instance: Instance, zones: frozenset[str]) -> Iterator[Findi
         yield finding("zone_not_known", name_of(instance), detail)
 
 
-def _among_each_other(instances: Iterable[Instance]) -> Iterator[Finding]:
+def _group_findings(instances: Iterable[Instance]) -> Iterator[Finding]:
     by_app: dict[str, list[Instance]] = defaultdict(list)
     for each in instances:
         by_app[each.app].append(each)

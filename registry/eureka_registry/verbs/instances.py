@@ -71,7 +71,7 @@ def with_status(listing: Listing, statuses: Iterable[str]) -> Listing:
 def lines(instance: Instance, now_ms: int) -> Iterator[Line]:
     """All that a document says, what people look for first at the top."""
     yield Line("", f"It is {_status_sentence(instance)}.")
-    yield from _filled(
+    yield from _nonempty_lines(
         ("host name", instance.host_name),
         ("address", instance.ip_addr),
         ("port", _port(instance.port)),
@@ -88,7 +88,7 @@ def lines(instance: Instance, now_ms: int) -> Iterator[Line]:
     )
     yield from _lease(instance, now_ms)
     center = instance.data_center
-    yield from _filled(
+    yield from _nonempty_lines(
         ("data center", center.name if center is not None else ""),
         ("asg", instance.asg_name),
         ("action", instance.action),
@@ -109,7 +109,7 @@ def _lease(instance: Instance, now_ms: int) -> Iterator[Line]:
     yield Line(
         "lease", f"{lease.duration_s} s long, renewal every {lease.renewal_interval_s} s promised"
     )
-    yield from _filled(
+    yield from _nonempty_lines(
         ("registered", _moment(lease.registered_at_ms, now_ms)),
         ("renewed", _moment(at_ms, now_ms)),
     )
@@ -119,7 +119,7 @@ def _lease(instance: Instance, now_ms: int) -> Iterator[Line]:
         late_ms = overdue_ms(instance, now_ms)
         late = f"; the renewal is {span(late_ms)} late" if late_ms else ""
         yield Line("ends", f"{said}{late}")
-    yield from _filled(
+    yield from _nonempty_lines(
         ("first UP", _moment(lease.service_up_at_ms, now_ms)),
         ("changed", _moment(instance.last_updated_ms, now_ms)),
         ("written", _moment(instance.last_dirty_ms, now_ms)),
@@ -137,8 +137,8 @@ def _moment(at_ms: int, now_ms: int) -> str:
     return f"{text}, {span(now_ms - at_ms)} ago"
 
 
-def _filled(*given: tuple[str, str | None]) -> Iterator[Line]:
-    for about, text in given:
+def _nonempty_lines(*pairs: tuple[str, str | None]) -> Iterator[Line]:
+    for about, text in pairs:
         if text:
             yield Line(about, text)
 

@@ -38,7 +38,7 @@ _BETWEEN: Final = 3
 
 def print_table(stream: TextIO, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows below titles; cells that are outcomes or statuses have a colour."""
-    cells = [[_shown(cell) for cell in row] for row in rows]
+    cells = [[_printable(cell) for cell in row] for row in rows]
     if stream.isatty():
         table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
         for title in titles:
@@ -61,15 +61,15 @@ def print_rows(stream: TextIO, table: Table) -> None:
 
 def print_lines(stream: TextIO, title: str, lines: Iterable[Line]) -> None:
     """Print what is explained, and below it one line for each thing that is said."""
-    shown = [Line(each.about, _shown(each.text)) for each in lines]
+    shown = [Line(each.about, _printable(each.text)) for each in lines]
     width = max((len(each.about) for each in shown), default=0) + 2
     if not stream.isatty():
-        print(_shown(title), file=stream)
+        print(_printable(title), file=stream)
         for at, each in enumerate(shown):
             print(f"  {each.about.ljust(width if at else 0)}{each.text}", file=stream)
         return
     console = Console(file=stream, highlight=False)
-    console.print(Text(_shown(title), style="bold"))
+    console.print(Text(_printable(title), style="bold"))
     table = RichTable(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
@@ -84,12 +84,12 @@ def print_lines(stream: TextIO, title: str, lines: Iterable[Line]) -> None:
 def print_notes(stream: TextIO, notes: Iterable[str]) -> None:
     """Print what is worth knowing beside the results."""
     for note in notes:
-        print(f"note: {_shown(note)}", file=stream)
+        print(f"note: {_printable(note)}", file=stream)
 
 
 def print_line(stream: TextIO, text: str) -> None:
     """Print one line at once, for who reads along."""
-    print(_shown(text), file=stream, flush=True)
+    print(_printable(text), file=stream, flush=True)
 
 
 def print_document(stream: TextIO, form: str, document: object) -> None:
@@ -106,6 +106,6 @@ def _heading(title: str) -> str:
     return title if "://" in title else title.upper()
 
 
-def _shown(text: str) -> str:
+def _printable(text: str) -> str:
     """A text of one line without anything that a terminal would obey."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

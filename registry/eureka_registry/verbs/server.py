@@ -64,7 +64,7 @@ class Name(NamedTuple):
         return f"{self.app}/{self.id}"
 
 
-class Found(NamedTuple):
+class FoundInstance(NamedTuple):
     """One instance: its document as the server wrote it, what was read of it, and the moment."""
 
     document: dict[str, Any]
@@ -103,7 +103,7 @@ async def listing(server: Server, app: str = "") -> Listing:
         raise _not_eureka(server, path, bad) from bad
 
 
-async def instance(server: Server, name: Name) -> Found | None:
+async def instance(server: Server, name: Name) -> FoundInstance | None:
     """One instance, with its lease as it is this moment; `None`: the server does not know it.
 
     Raises:
@@ -119,7 +119,7 @@ async def instance(server: Server, name: Name) -> Found | None:
         fields = document.get("instance") if isinstance(document, dict) else None
         if not isinstance(fields, dict):
             raise BadDocument("the document has no object instance")  # noqa: TRY301
-        return Found(fields, instance_from(fields, answer.now_ms), answer.now_ms)
+        return FoundInstance(fields, instance_from(fields, answer.now_ms), answer.now_ms)
     except BadDocument as bad:
         raise _not_eureka(server, name.path, bad) from bad
 

@@ -60,7 +60,7 @@ def since(at_ms: int, now_ms: int) -> str:
     return span(now_ms - at_ms) if at_ms else ""
 
 
-def counted(number: int, noun: str) -> str:
+def quantity(number: int, noun: str) -> str:
     """`1 peer`, `3 peers`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 

@@ -37,10 +37,10 @@ class Tally(msgspec.Struct):
         )
 
 
-class Counted(msgspec.Struct):
+class ClientsReport(msgspec.Struct):
     """What `eureka-registry clients` prints as one line of JSON, again and again.
 
-    `troubles`: the first sentences about what failed or was lost; later ones are only counted.
+    `troubles`: the first sentences about what failed or was lost; later ones are only report.
     """
 
     clients: int

@@ -20,7 +20,7 @@ import msgspec
 from isal.isal_zlib import crc32
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import Delta, ordered
+from eureka_registry.core.delta import Delta, sorted_changes
 from eureka_registry.core.model import ActionType, Instance, Status
 from eureka_registry.core.vips import VipGroup, VipIndex
 from eureka_registry.wire.codecs import Codec, Frame, codec_for
@@ -106,11 +106,11 @@ class Bodies:
 
     def full(self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool) -> Body:
         """All applications of all sources (E1)."""
-        return _whole(self.full_in_part(sources, form, now_ms, gzip=gzip, most=sys.maxsize))
+        return _require_body(self.full_in_part(sources, form, now_ms, gzip=gzip, most=sys.maxsize))
 
     def delta(self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool) -> Body:
         """What changed lately, with the hash of everything (E2)."""
-        return _whole(self.delta_in_part(sources, form, now_ms, gzip=gzip, most=sys.maxsize))
+        return _require_body(self.delta_in_part(sources, form, now_ms, gzip=gzip, most=sys.maxsize))
 
     def full_in_part(
         self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool, most: int
@@ -126,9 +126,9 @@ class Bodies:
             if listed is None:
                 return None
             frame = codec_for(form).applications(FULL_VERSION, _hash_of(sources))
-            return self._assembled(listed, frame, now_ms, gzip=gzip)
+            return self._assemble(listed, frame, now_ms, gzip=gzip)
 
-        return self._kept(("full", _key(sources), form, gzip), version, now_ms, build)
+        return self._cached_body(("full", _key(sources), form, gzip), version, now_ms, build)
 
     def delta_in_part(
         self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool, most: int
@@ -144,9 +144,9 @@ class Bodies:
             if listed is None:
                 return None
             frame = codec_for(form).applications(str(number), _hash_of(sources))
-            return self._assembled(listed, frame, now_ms, gzip=gzip)
+            return self._assemble(listed, frame, now_ms, gzip=gzip)
 
-        return self._kept(("delta", _key(sources), form, gzip), number, now_ms, build)
+        return self._cached_body(("delta", _key(sources), form, gzip), number, now_ms, build)
 
     def application(
         self, sources: Sequence[Source], name: str, form: Form, now_ms: int, *, gzip: bool
@@ -166,7 +166,7 @@ class Bodies:
             return join([compress(text, dense=self._budget.take(len(text), now_ms))])
 
         key = ("application", name, _key(sources), form, gzip)
-        return _whole(self._kept(key, (place, listed.version), now_ms, build))
+        return _require_body(self._cached_body(key, (place, listed.version), now_ms, build))
 
     def vip(
         self, sources: Sequence[Source], name: str, form: Form, now_ms: int, *, secure: bool
@@ -177,11 +177,11 @@ class Bodies:
         version = tuple(index[name].version if name in index else None for index in indexes)
         key = ("vip", secure, name, _key(sources), form)
         build = partial(_encode_group, codec_for(form), groups)
-        return _whole(self._kept(key, version, now_ms, build))
+        return _require_body(self._cached_body(key, version, now_ms, build))
 
     # -- How
 
-    def _kept(
+    def _cached_body(
         self, key: Hashable, version: Hashable, now_ms: int, build: Callable[[], bytes | None]
     ) -> Body | None:
         kept = self._bodies.get(key)
@@ -218,7 +218,7 @@ class Bodies:
         listed = self._list(("delta", _key(sources), form), codec, encode)
         complete = listed.refresh(
             [source.delta.applications for source in sources],
-            lambda held: [change.instance for change in ordered(held)],
+            lambda held: [change.instance for change in sorted_changes(held)],
             most,
         )
         return listed if complete else None
@@ -235,11 +235,11 @@ class Bodies:
             self._lists.popitem(last=False)
         return listed
 
-    def _assembled(self, listed: EncodedList, frame: Frame, now_ms: int, *, gzip: bool) -> bytes:
+    def _assemble(self, listed: EncodedList, frame: Frame, now_ms: int, *, gzip: bool) -> bytes:
         return listed.gzip(frame, self._budget, now_ms) if gzip else listed.plain(frame)
 
 
-def _whole(body: Body | None) -> Body:
+def _require_body(body: Body | None) -> Body:
     """What was asked for without a bound."""
     assert body is not None  # noqa: S101
     return body

@@ -89,7 +89,7 @@ def decode_digest(body: bytes) -> Digest:
     Raises:
         BadDocument: it is none, or its names cannot be shown.
     """
-    digest = _decoded(body, Digest)
+    digest = _decode(body, Digest)
     if len(digest.sees) > PEERS_SEEN:
         raise BadDocument(f"a Digest that sees more than {PEERS_SEEN} peers")
     for name in (digest.name, digest.stage, *digest.sees):
@@ -131,7 +131,7 @@ def decode_page(body: bytes) -> Page:
     Raises:
         BadDocument: it is none.
     """
-    return _decoded(body, Page)
+    return _decode(body, Page)
 
 
 def decode_leases(leases: Sequence[WireLease], now_ms: int) -> tuple[list[Instance], list[str]]:
@@ -157,7 +157,7 @@ def _ago(ms: int, now_ms: int) -> int:
     return now_ms - min(max(0, ms), now_ms)
 
 
-def _decoded(body: bytes, kind: type[_T]) -> _T:
+def _decode(body: bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -12,7 +12,14 @@ from typing import Final
 import msgspec
 
 from eureka_registry.core.model import DataCenter, Port
-from eureka_registry.wire.fields import BadDocument, flag, metadata, refused_document, shown, text
+from eureka_registry.wire.fields import (
+    BadDocument,
+    display_text,
+    flag,
+    metadata,
+    refused_document,
+    text,
+)
 from eureka_registry.wire.sharing import shared_center
 
 DEFAULT_CLASS: Final = "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo"
@@ -52,7 +59,7 @@ def _json_data_center(value: object) -> DataCenter | None:
     if kind == AMAZON_CLASS:
         return _json_amazon(value)
     if kind not in _DEFAULT_CLASSES:
-        raise BadDocument(f"dataCenterInfo has no known @class: {shown(kind)}")
+        raise BadDocument(f"dataCenterInfo has no known @class: {display_text(kind)}")
     if _has_more(value, {"@class", "name"}):
         raise BadDocument("dataCenterInfo has more than @class and name")
     name = text(value.get("name"), "dataCenterInfo.name")
@@ -60,7 +67,7 @@ def _json_data_center(value: object) -> DataCenter | None:
         # Java takes it; then its writers, and its clients when they read a delta, fail on the cast
         raise refused_document(f"dataCenterInfo called Amazon must be of class {AMAZON_CLASS}")
     if name is not None and name not in _NAMES:
-        raise BadDocument(f"dataCenterInfo has an unknown name: {shown(name)}")
+        raise BadDocument(f"dataCenterInfo has an unknown name: {display_text(name)}")
     return shared_center(name or "")
 
 
@@ -85,7 +92,7 @@ def _xml_data_center(value: object) -> DataCenter | None:
     if name.lower() == "amazon":
         return DataCenter("Amazon", metadata(given.get("metadata")))
     if name not in _NAMES:
-        raise BadDocument(f"dataCenterInfo has an unknown name: {shown(name)}")
+        raise BadDocument(f"dataCenterInfo has an unknown name: {display_text(name)}")
     return shared_center(name)
 
 

@@ -29,20 +29,20 @@ from eureka_registry.wire.fields import (
     LONG_MAX,
     BadDocument,
     metadata,
+    read_integer,
     refused_document,
     status,
     text,
-    whole,
 )
-from eureka_registry.wire.sharing import shared, shared_port
+from eureka_registry.wire.sharing import shared_port, shared_text
 
 __all__ = [
     "EMPTY_MAP",
     "BadDocument",
     "Envelope",
     "StatusInfo",
+    "amazon_of_departure",
     "brief_amazon",
-    "departed_amazon",
     "envelope",
     "instance",
     "refuse_unfit",
@@ -103,11 +103,11 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
     held = metadata(fields.get("metadata"))
     host_name = text(fields.get("hostName"), "hostName") or ""
     sid = fields.get("sid")
-    country = whole(fields.get("countryId"), "countryId", otherwise=dialect.no_number)
+    country = read_integer(fields.get("countryId"), "countryId", otherwise=dialect.no_number)
     return Instance(
         instance_id=_instance_id(fields, host_name, held, dialect),
         host_name=host_name,
-        app=shared((app or "").upper()),
+        app=shared_text((app or "").upper()),
         ip_addr=text(fields.get("ipAddr"), "ipAddr") or "",
         sid=DEFAULT_SID if sid is None else text(sid, "sid") or "",
         status=_status(fields.get("status"), "status", Status.UP, dialect),
@@ -125,7 +125,7 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
         secure_health_check_url=text(fields.get("secureHealthCheckUrl"), "secureHealthCheckUrl"),
         vip_address=text(fields.get("vipAddress"), "vipAddress"),
         secure_vip_address=text(fields.get("secureVipAddress"), "secureVipAddress"),
-        is_coordinating=_coordinating(fields.get("isCoordinatingDiscoveryServer")),
+        is_coordinating=_coordinating_flag(fields.get("isCoordinatingDiscoveryServer")),
         last_updated_ms=_moment(fields, "lastUpdatedTimestamp", now_ms, dialect),
         last_dirty_ms=_moment(fields, "lastDirtyTimestamp", now_ms, dialect),
         action=_ACTIONS.get(text(fields.get("actionType"), "actionType") or ""),
@@ -160,7 +160,7 @@ def brief_amazon(metadata: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in metadata.items() if key in _BRIEF_AMAZON}
 
 
-def departed_amazon(departed: Instance, metadata: Mapping[str, str]) -> dict[str, str]:
+def amazon_of_departure(departed: Instance, metadata: Mapping[str, str]) -> dict[str, str]:
     """Keep what a client needs of Amazon's metadata to forget an instance.
 
     Its id if it has no other, and its zone: Java's `InstanceRegionChecker` finds by it the region
@@ -228,14 +228,14 @@ def _upper(given: str | None) -> str | None:
     return None if given is None else given.upper()
 
 
-def _coordinating(value: object) -> bool:
+def _coordinating_flag(value: object) -> bool:
     return (text(value, "isCoordinatingDiscoveryServer") or "").lower() == "true"
 
 
 def _moment(fields: Mapping[str, object], where: str, now_ms: int, dialect: Dialect) -> int:
     value = fields.get(where)
     try:
-        moment = whole(value, where, bound=LONG_MAX, otherwise=dialect.no_moment)
+        moment = read_integer(value, where, bound=LONG_MAX, otherwise=dialect.no_moment)
     except BadDocument:
         if dialect.no_moment is not None:
             raise
@@ -250,7 +250,7 @@ def _port(value: object, where: str, default: Port, dialect: Dialect) -> Port:
         value = {"$": value}
     if not isinstance(value, dict) or not value.keys() <= {"$", "@enabled"}:
         raise BadDocument(f"{where} is not an object of $ and @enabled")
-    number = whole(value.get("$"), where, otherwise=dialect.no_number)
+    number = read_integer(value.get("$"), where, otherwise=dialect.no_number)
     return shared_port(
         default.number if number is None else number,
         enabled=dialect.port_enabled(value.get("@enabled"), default),
@@ -264,7 +264,7 @@ def _lease(value: object, dialect: Dialect) -> LeaseInfo:
         raise BadDocument("leaseInfo is not an object")
 
     def number(name: str, bound: int) -> int:
-        given = whole(value.get(name), name, bound=bound, otherwise=dialect.no_number)
+        given = read_integer(value.get(name), name, bound=bound, otherwise=dialect.no_number)
         return given or 0
 
     interval_s = number("renewalIntervalInSecs", INT_MAX)

@@ -10,7 +10,7 @@ import re
 from typing import Final, cast
 
 from eureka_registry.core.model import Status
-from eureka_registry.core.validation import shown as shown  # noqa: PLC0414 - for codecs, too
+from eureka_registry.core.validation import display_text as display_text  # noqa: PLC0414 - for codecs, too
 
 INT_MAX: Final = 2**31 - 1
 """Largest number a Java `int` holds; a larger one could be sent to no Java peer."""
@@ -61,7 +61,7 @@ def text(value: object, where: str) -> str | None:
     raise BadDocument(f"{where} is not a text")
 
 
-def whole(
+def read_integer(
     value: object, where: str, *, bound: int = INT_MAX, otherwise: int | None = 0
 ) -> int | None:
     """Read a whole number, `None` if it was not given; fractions are cut off, as Jackson does.
@@ -86,7 +86,7 @@ def whole(
     if number is not None and -bound <= number + 1 <= bound + 1:
         return number
     if otherwise is None or not isinstance(value, str) or isinstance(value, Literal):
-        raise BadDocument(f"{where} is not a number, or too large: {shown(value)}")
+        raise BadDocument(f"{where} is not a number, or too large: {display_text(value)}")
     return otherwise
 
 

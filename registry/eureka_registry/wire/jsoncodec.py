@@ -23,8 +23,8 @@ from eureka_registry.wire.documents import (
     BadDocument,
     Envelope,
     StatusInfo,
+    amazon_of_departure,
     brief_amazon,
-    departed_amazon,
     envelope,
     instance,
     refuse_unfit,
@@ -188,8 +188,8 @@ def decode_applications(body: bytes, now_ms: int) -> Envelope:
     if not isinstance(top, dict):
         raise BadDocument("the document has no object applications")
     applications = [
-        (entry.get("name"), _listed(entry.get("instance")))
-        for entry in _listed(top.get("application"))
+        (entry.get("name"), _as_list(entry.get("instance")))
+        for entry in _as_list(top.get("application"))
         if isinstance(entry, dict)
     ]
     plain = is_plain(body)
@@ -273,7 +273,7 @@ def encode_departure(departed: Instance) -> bytes:
             secure_port=_port(departed.secure_port),
             country_id=departed.country_id,
             data_center_info=_data_center(
-                departed.data_center, lambda metadata: departed_amazon(departed, metadata)
+                departed.data_center, lambda metadata: amazon_of_departure(departed, metadata)
             ),
             metadata=_EMPTY_METADATA,
             vip_address=departed.vip_address,
@@ -374,7 +374,7 @@ def _data_center(
     return _DataCenter(kind=AMAZON_CLASS, name="Amazon", metadata=metadata)
 
 
-def _listed(value: object) -> list[object]:
+def _as_list(value: object) -> list[object]:
     if isinstance(value, list):
         return value
     return [] if value is None else [value]

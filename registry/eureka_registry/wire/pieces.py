@@ -34,7 +34,7 @@ _SUMMED_TOGETHER: Final = 24
 millisecond."""
 
 RESTED_MS: Final = 1_000
-"""For so long a piece must not have changed before it is compressed densely."""
+"""Time for which a piece must stay unchanged before it is compressed densely."""
 
 _REPACKED_SHARE: Final = 128
 """Of so many pieces one is compressed again densely whenever a list is made."""

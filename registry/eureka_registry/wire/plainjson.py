@@ -21,7 +21,7 @@ from eureka_registry.core.model import (
     Status,
 )
 from eureka_registry.wire.fields import INT_MAX, LONG_MAX
-from eureka_registry.wire.sharing import shared, shared_center, shared_port
+from eureka_registry.wire.sharing import shared_center, shared_port, shared_text
 
 _Int = Annotated[int, msgspec.Meta(ge=0, lt=INT_MAX)]
 _Long = Annotated[int, msgspec.Meta(ge=0, lt=LONG_MAX)]
@@ -114,7 +114,7 @@ def plain_instance(body: bytes) -> Instance | None:
     return Instance(
         instance_id=read.instance_id,
         host_name=read.host_name,
-        app=shared(read.app.upper()),
+        app=shared_text(read.app.upper()),
         ip_addr=read.ip_addr,
         sid=DEFAULT_SID if read.sid is None else read.sid,
         status=read.status,
@@ -126,14 +126,14 @@ def plain_instance(body: bytes) -> Instance | None:
         country_id=read.country_id,
         data_center=shared_center(read.data_center_info.name),
         lease=_lease(read.lease_info),
-        metadata={key: shared(value) for key, value in read.metadata.items()},
+        metadata={key: shared_text(value) for key, value in read.metadata.items()},
         app_group_name=read.app_group_name and read.app_group_name.upper(),
         home_page_url=read.home_page_url,
         status_page_url=read.status_page_url,
         health_check_url=read.health_check_url,
         secure_health_check_url=read.secure_health_check_url,
-        vip_address=read.vip_address and shared(read.vip_address),
-        secure_vip_address=read.secure_vip_address and shared(read.secure_vip_address),
+        vip_address=read.vip_address and shared_text(read.vip_address),
+        secure_vip_address=read.secure_vip_address and shared_text(read.secure_vip_address),
         is_coordinating=(read.is_coordinating_discovery_server or "").lower() == "true",
         last_updated_ms=int(updated),
         last_dirty_ms=int(dirty),

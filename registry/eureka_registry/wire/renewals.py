@@ -16,7 +16,7 @@ from msgspec import Meta
 from eureka_registry.core.limits import RENEWALS_ACCEPTED, REPLIES_BYTES
 from eureka_registry.core.model import PeerAction, Status
 from eureka_registry.wire import jsoncodec
-from eureka_registry.wire.fields import LONG_MAX, BadDocument, known_status, shown
+from eureka_registry.wire.fields import LONG_MAX, BadDocument, display_text, known_status
 from eureka_registry.wire.replication import Item, Reply, entries_of
 
 _OK: Final = 200
@@ -120,7 +120,7 @@ def decode_renewal_replies(body: bytes, now_ms: int) -> tuple[int, list[tuple[in
 def _item(renewal: _Renewal) -> Item:
     overridden = known_status(renewal.overridden)
     if overridden is None and renewal.overridden is not None:
-        return Item(problem=f"unknown overriddenStatus: {shown(renewal.overridden)}")
+        return Item(problem=f"unknown overriddenStatus: {display_text(renewal.overridden)}")
     return Item(
         PeerAction.HEARTBEAT,
         renewal.app,

@@ -17,7 +17,14 @@ from msgspec import Meta
 
 from eureka_registry.core.limits import BATCH_ITEMS, DOCUMENT_STRUCTURE, SLICE_BYTES
 from eureka_registry.core.model import Instance, PeerAction, Status
-from eureka_registry.wire.fields import LONG_MAX, BadDocument, known_status, shown, text, whole
+from eureka_registry.wire.fields import (
+    LONG_MAX,
+    BadDocument,
+    display_text,
+    known_status,
+    read_integer,
+    text,
+)
 from eureka_registry.wire.jsoncodec import encode, encode_instance, instance_from, parse
 from eureka_registry.wire.structure import structure
 
@@ -227,7 +234,7 @@ def _read(entry: Mapping[str, object], now_ms: int, *, plain: bool) -> Item:
     id_ = text(entry.get("id"), "id")
     if not app or not id_:
         raise BadDocument("appName or id is missing")
-    moment = whole(
+    moment = read_integer(
         entry.get("lastDirtyTimestamp"), "lastDirtyTimestamp", bound=LONG_MAX, otherwise=None
     )
     status = text(entry.get("status"), "status")
@@ -246,13 +253,13 @@ def _action(word: str | None) -> PeerAction:
     try:
         return PeerAction(word or "")
     except ValueError:
-        raise BadDocument(f"unknown action: {shown(word)}") from None
+        raise BadDocument(f"unknown action: {display_text(word)}") from None
 
 
 def _overridden(word: str | None) -> Status | None:
     status = known_status(word)
     if word is not None and status is None:
-        raise BadDocument(f"unknown overriddenStatus: {shown(word)}")
+        raise BadDocument(f"unknown overriddenStatus: {display_text(word)}")
     return status
 
 
@@ -269,7 +276,7 @@ def encode_reply(reply: Reply) -> bytes:
 def _reply(entry: object, now_ms: int) -> Reply:
     fields = entry if isinstance(entry, dict) else {}
     try:
-        status = whole(fields.get("statusCode"), "statusCode", otherwise=None)
+        status = read_integer(fields.get("statusCode"), "statusCode", otherwise=None)
     except BadDocument:
         status = None
     return Reply(status or _UNKNOWN_REPLY, _entity(fields.get("responseEntity"), now_ms))

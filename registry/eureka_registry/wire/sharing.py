@@ -16,7 +16,7 @@ _LONGEST: Final = 64
 """Characters of a text that is likely to come again."""
 
 
-def shared(text: str) -> str:
+def shared_text(text: str) -> str:
     """The text, if possible as the object that other documents hold."""
     return _shared(text) if len(text) <= _LONGEST else text
 

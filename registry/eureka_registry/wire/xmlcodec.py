@@ -17,8 +17,8 @@ from eureka_registry.wire.documents import (
     BadDocument,
     Envelope,
     StatusInfo,
+    amazon_of_departure,
     brief_amazon,
-    departed_amazon,
     envelope,
     instance,
     refuse_unfit,
@@ -81,7 +81,7 @@ def encode_instance(shown: Instance, depth: int = 0, *, v1: bool = False) -> byt
         depth: how many elements it stands in; inside others it ends with a newline.
         v1: whether a status that version 1 does not know is shown as DOWN.
     """
-    return _indented(_inside("instance", _full(shown, v1=v1)), depth)
+    return _indent(_inside("instance", _full(shown, v1=v1)), depth)
 
 
 def encode_compact(shown: Instance, *, v1: bool = False) -> bytes:
@@ -110,13 +110,15 @@ def encode_departure(departed: Instance, depth: int = 2, *, v1: bool = False) ->
     """
     lines = (
         *_identity(departed, v1=v1),
-        *_data_center(departed.data_center, lambda metadata: departed_amazon(departed, metadata)),
+        *_data_center(
+            departed.data_center, lambda metadata: amazon_of_departure(departed, metadata)
+        ),
         *_map("metadata", {}),
         *_addresses(departed),
         *_moments(departed),
         _element("actionType", ActionType.DELETED),
     )
-    return _indented(_inside("instance", lines), depth)
+    return _indent(_inside("instance", lines), depth)
 
 
 def encode_single(shown: Instance, *, v1: bool = False) -> bytes:
@@ -134,7 +136,7 @@ def encode_status(info: StatusInfo) -> bytes:
         lines += _inside("instanceInfo", _full(info.instance, v1=False))
     if info.is_healthy is not None:
         lines.append(_element("isHeathly", _flag(info.is_healthy)))
-    return _indented(_inside(_STATUS_INFO, lines), 0)
+    return _indent(_inside(_STATUS_INFO, lines), 0)
 
 
 def applications_frame(form: Form, version_delta: str, hashcode: str) -> tuple[bytes, bytes]:
@@ -142,7 +144,7 @@ def applications_frame(form: Form, version_delta: str, hashcode: str) -> tuple[b
     scalars = (_element("versions__delta", version_delta), _element("apps__hashcode", hashcode))
     if form.compact:
         return b"<applications>", _in_one_line((*scalars, "</applications>"))
-    return _indented(("<applications>", *(_STEP + line for line in scalars)), 0) + b"\n", (
+    return _indent(("<applications>", *(_STEP + line for line in scalars)), 0) + b"\n", (
         b"</applications>"
     )
 
@@ -160,8 +162,8 @@ def application_frame(form: Form, name: str, *, alone: bool = False) -> tuple[by
     if form.compact:
         return _in_one_line((head[0], head[1].strip())), b"</application>"
     if alone:
-        return _indented(head, 0) + b"\n", b"</application>"
-    return _indented(head, 1), _indented(("</application>",), 1)
+        return _indent(head, 0) + b"\n", b"</application>"
+    return _indent(head, 1), _indent(("</application>",), 1)
 
 
 # -- Writing
@@ -185,7 +187,7 @@ def _map(tag: str, texts: Mapping[str, str]) -> tuple[str, ...]:
     return _inside(tag, lines) if lines else (f'<{tag} class="{EMPTY_MAP}"/>',)
 
 
-def _indented(lines: Iterable[str], depth: int) -> bytes:
+def _indent(lines: Iterable[str], depth: int) -> bytes:
     margin = _STEP * depth
     text = margin + f"\n{margin}".join(lines)
     return f"{text}\n".encode() if depth else text.encode()

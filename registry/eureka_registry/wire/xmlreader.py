@@ -12,7 +12,7 @@ import re
 from typing import Final
 from xml.parsers import expat
 
-from eureka_registry.wire.fields import BadDocument, shown
+from eureka_registry.wire.fields import BadDocument, display_text
 
 _DEPTH_LIMIT: Final = 32
 _PROLOG: Final = re.compile(
@@ -107,7 +107,7 @@ def _encoding(body: bytes) -> str:
     except LookupError:
         encoding = ""
     if encoding not in _ENCODINGS:
-        raise BadDocument(f"the document's encoding is not known here: {shown(name)}")
+        raise BadDocument(f"the document's encoding is not known here: {display_text(name)}")
     return encoding
 
 

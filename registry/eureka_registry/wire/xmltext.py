@@ -42,21 +42,21 @@ def escape(text: str) -> str:
 
 def name_of(key: str) -> str:
     """Turn a metadata key, which must not be empty, into the name of an element."""
-    return _NOT_IN_NAME.sub(_escaped, key.replace("_", "__").replace("$", "_-"))
+    return _NOT_IN_NAME.sub(_escape_match, key.replace("_", "__").replace("$", "_-"))
 
 
 def key_of(name: str) -> str:
     """Turn the name of an element into a metadata key; a lone `_` stays what it is."""
-    key = _ESCAPE_IN_NAME.sub(_unescaped, name)
+    key = _ESCAPE_IN_NAME.sub(_unescape_match, name)
     return key.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _escape_match(match: re.Match[str]) -> str:
     units = match[0].encode("utf-16-be", "surrogatepass").hex("_", 2)
     return "_." + units.replace("_", "_.")
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _unescape_match(match: re.Match[str]) -> str:
     if match[1]:
         return "_"
     return "$" if match[2] else chr(int(match[3], 16))

@@ -22,9 +22,9 @@ _OTHERS_S = 15.0
 _MOST_HOLD_S = 3_600
 
 
-def ask(words: Sequence[str]) -> int:
+def ask(arguments: Sequence[str]) -> int:
     """Ask, and print the answer; returns 0 if all is as wished, 1 if not, 2 if nobody answers."""
-    command, *rest = words
+    command, *rest = arguments
     if "-h" in rest or "--help" in rest:
         from .help import show  # noqa: PLC0415
 
@@ -62,14 +62,14 @@ def _is_as_wished(command: str, document: dict[str, Any]) -> bool:
     return report.is_settled(document)
 
 
-def _options(words: Sequence[str], known: Sequence[str]) -> dict[str, str] | str:
+def _options(arguments: Sequence[str], known: Sequence[str]) -> dict[str, str] | str:
     """Options by flag, or what is wrong with them."""
     options: dict[str, str] = {}
-    rest = list(words)
+    rest = list(arguments)
     while rest:
         flag, sign, value = rest.pop(0).partition("=")
         if flag not in known:
-            return f"unknown option {values.shown(flag)}; there are {', '.join(known)}"
+            return f"unknown option {values.display_text(flag)}; there are {', '.join(known)}"
         if not sign and not rest:
             return f"{flag} lacks its value"
         options[flag] = value if sign else rest.pop(0)

@@ -25,15 +25,15 @@ CONFIG = "EUREKA_SIDECAR_CONFIG"
 _USAGE = 2
 
 
-def run(words: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Run the sidecar; returns its exit status: the command's, or 2 for a bad configuration."""
-    own = words[: words.index("--")] if "--" in words else words
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     if "-h" in own or "--help" in own:
         from .help import show  # noqa: PLC0415
 
         return show()
     try:
-        return run_process(read(words, os.environ))
+        return run_process(read(arguments, os.environ))
     except Problems as problems:
         for each in problems.sentences:
             sys.stderr.write(f"eureka-sidecar: {each}\n")
@@ -46,19 +46,19 @@ def run(words: Sequence[str]) -> int:
         return 1
 
 
-def read(words: Sequence[str], environment: Mapping[str, str]) -> Configuration:
+def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Configuration:
     """The configuration.
 
     Raises:
         Problems: what is wrong with it.
     """
-    flags, path = settings.from_flags(words)
+    flags, path = settings.from_flags(arguments)
     document: Document = {}
     if path:
-        document = settings.parsed(_text(path), path)
+        document = settings.parse(_text(path), path)
     elif text := environment.get(CONFIG):
-        document = settings.parsed(text, CONFIG)
-    merged = settings.merged(document, flags)
+        document = settings.parse(text, CONFIG)
+    merged = settings.merge(document, flags)
     return settings.configuration(merged, _facts(environment, merged))
 
 

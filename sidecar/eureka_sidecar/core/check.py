@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..records import replace
 from .configuration import Check
-from .values import consists_of, number, shown
+from .values import consists_of, display_text, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,15 +39,17 @@ def from_url(text: str, port: int) -> Check:
     name, sign, rest = text.partition("://")
     scheme = name.lower()
     if not sign or scheme not in _SCHEMES:
-        raise ValueError(f"the check {shown(text)} is not written as {_FORMS}")
+        raise ValueError(f"the check {display_text(text)} is not written as {_FORMS}")
     place, slash, path = rest.partition("/")
     if not consists_of(path, _PATH) or "#" in path:
         raise ValueError(
-            f"the path of the check {shown(text)} has a blank, a '#' or another character that none"
-            " may have: write it as %XX"
+            f"the path of the check {display_text(text)} has a blank, a '#' or another character"
+            " that none may have: write it as %XX"
         )
     if scheme == "tcp" and path:
-        raise ValueError(f"the check {shown(text)} connects only, and has no path: leave it out")
+        raise ValueError(
+            f"the check {display_text(text)} connects only, and has no path: leave it out"
+        )
     host, given = _place(place, text)
     return Check(
         scheme=scheme,  # type: ignore[arg-type] # it is in _SCHEMES
@@ -67,13 +69,13 @@ def _place(place: str, text: str) -> tuple[str, int]:
         host = host[1:-1]
     elif not consists_of(host, _HOST):
         raise ValueError(
-            f"the host of the check {shown(text)} is no name and no address; an IPv6 address is"
-            " written in brackets, as in http://[::1]:8080/health"
+            f"the host of the check {display_text(text)} is no name and no address; an IPv6"
+            " address is written in brackets, as in http://[::1]:8080/health"
         )
     port = number(digits)
     if colon and not (port and port <= _LAST_PORT):
         raise ValueError(
-            f"the check {shown(text)} has no port from 1 to {_LAST_PORT} after its ':'"
+            f"the check {display_text(text)} has no port from 1 to {_LAST_PORT} after its ':'"
         )
     return host, port or 0
 
@@ -121,14 +123,16 @@ def _handler(probe: Mapping[str, Any], port: int, host: str) -> tuple[Check, str
 def _http(get: Mapping[str, Any], host: str) -> Check:
     scheme = (_text(get, "scheme") or "HTTP").lower()
     if scheme not in ("http", "https"):
-        raise ValueError(f"the scheme of the readiness probe is {shown(scheme)}, not HTTP or HTTPS")
+        raise ValueError(
+            f"the scheme of the readiness probe is {display_text(scheme)}, not HTTP or HTTPS"
+        )
     path = _text(get, "path").partition("#")[0]
     absolute = path if path.startswith("/") else f"/{path}"
     return Check(
         scheme,  # type: ignore[arg-type] # it is one of the two
         _port(get),
         _host(get, host),
-        "".join(letter if letter in _PATH else _escaped(letter) for letter in absolute),
+        "".join(letter if letter in _PATH else _escape(letter) for letter in absolute),
         _headers(get),
     )
 
@@ -143,20 +147,22 @@ def _headers(get: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(_header(each) for each in given)
 
 
-def _header(given: object) -> tuple[str, str]:
-    if not isinstance(given, dict):
+def _header(header: object) -> tuple[str, str]:
+    if not isinstance(header, dict):
         raise ValueError(  # noqa: TRY004 - of a document
             "a header of the readiness probe is no object with name and value"
         )
-    name, value = _text(given, "name"), _text(given, "value")
+    name, value = _text(header, "name"), _text(header, "value")
     if not name or not consists_of(name, _TOKEN):
-        raise ValueError(f"a header of the readiness probe cannot have the name {shown(name)}")
+        raise ValueError(
+            f"a header of the readiness probe cannot have the name {display_text(name)}"
+        )
     if not all(" " <= letter <= "~" or letter == "\t" for letter in value):
         raise ValueError(f"the header {name} of the readiness probe has a value that none may have")
     return name, value
 
 
-def _escaped(letter: str) -> str:
+def _escape(letter: str) -> str:
     return "".join(f"%{byte:02X}" for byte in letter.encode(errors="replace"))
 
 
@@ -164,18 +170,20 @@ def _host(handler: Mapping[str, Any], default: str) -> str:
     host = _text(handler, "host")
     if not (consists_of(host, _HOST) or _is_ipv6(host)):
         raise ValueError(
-            f"the host of the readiness probe is no name and no address: {shown(host)}"
+            f"the host of the readiness probe is no name and no address: {display_text(host)}"
         )
     return host or default
 
 
-def _text(given: Mapping[str, Any], field: str) -> str:
+def _text(mapping: Mapping[str, Any], field: str) -> str:
     """A text; empty if it is not given."""
-    value = given.get(field)
+    value = mapping.get(field)
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > 1_024:
-        raise ValueError(f"{field} of the readiness probe is no text, or too long: {shown(value)}")
+        raise ValueError(
+            f"{field} of the readiness probe is no text, or too long: {display_text(value)}"
+        )
     return value
 
 
@@ -186,7 +194,8 @@ def _number(probe: Mapping[str, Any], field: str, default: int) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_NUMBER:
         return value
     raise ValueError(
-        f"{field} of the readiness probe is no number from 1 to {_MOST_NUMBER}: {shown(value)}"
+        f"{field} of the readiness probe is no number from 1 to {_MOST_NUMBER}:"
+        f" {display_text(value)}"
     )
 
 
@@ -198,6 +207,6 @@ def _port(handler: Mapping[str, Any]) -> int:
     if isinstance(port, int) and not isinstance(port, bool) and 0 < port <= _LAST_PORT:
         return port
     raise ValueError(
-        f"the port of the readiness probe is no number from 1 to {_LAST_PORT}: {shown(port)}; the"
-        " sidecar does not know the names of the application's ports"
+        f"the port of the readiness probe is no number from 1 to {_LAST_PORT}:"
+        f" {display_text(port)}; the sidecar does not know the names of the application's ports"
     )

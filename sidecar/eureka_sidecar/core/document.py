@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .downward import Wishes
+    from .downward import PodOptions
 
 UNKNOWN = "UNKNOWN"
 OUT_OF_SERVICE = "OUT_OF_SERVICE"
@@ -30,7 +30,7 @@ class Content:
 
 
 @record
-class Held:
+class RegistryRecord:
     """What a registry says it holds of an instance."""
 
     status: str
@@ -40,10 +40,10 @@ class Held:
     dirty_ms: int
 
 
-def content(instance: Instance, status: str, wishes: Wishes) -> Content:
+def content(instance: Instance, status: str, options: PodOptions) -> Content:
     """What is to be registered, with what the pod's annotations and labels wish added."""
-    zone = {"zone": wishes.zone} if wishes.zone else {}
-    return Content(status, {**instance.metadata, **zone, **wishes.metadata})
+    zone = {"zone": options.zone} if options.zone else {}
+    return Content(status, {**instance.metadata, **zone, **options.metadata})
 
 
 def registration(
@@ -86,16 +86,16 @@ def body(document: Mapping[str, Any]) -> bytes:
     return jsontext.dumps(document).encode()
 
 
-def held(text: bytes) -> Held | None:
+def read_record(text: bytes) -> RegistryRecord | None:
     """What the answer to a look-up of an instance says; `None` if it cannot be read."""
     try:
         instance = jsontext.loads(text)["instance"]
-        return Held(
-            status=_word(instance["status"]),
-            overridden=_word(
+        return RegistryRecord(
+            status=_single_word(instance["status"]),
+            overridden=_single_word(
                 instance.get("overriddenStatus") or instance.get("overriddenstatus") or UNKNOWN
             ),
-            ip=_word(instance["ipAddr"]),
+            ip=_single_word(instance["ipAddr"]),
             port=int(instance["port"]["$"]),
             dirty_ms=_long(instance["lastDirtyTimestamp"]),
         )
@@ -111,7 +111,7 @@ def _long(value: str | int) -> int:
     return number
 
 
-def _word(value: object) -> str:
+def _single_word(value: object) -> str:
     """What others have written, as one word of a log and of a terminal."""
     text = str(value)[:_MOST_SHOWN]
     return "".join(letter if letter.isprintable() else "?" for letter in text)
@@ -119,10 +119,10 @@ def _word(value: object) -> str:
 
 def path_of(instance: Instance) -> str:
     """The path of an instance below a server's base URL."""
-    return f"apps/{quoted(instance.app.upper())}/{quoted(instance.id)}"
+    return f"apps/{quote(instance.app.upper())}/{quote(instance.id)}"
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
     """A name as one segment of a path. Servlets cut a segment at `;`."""
     return "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in name.encode())
 

@@ -26,7 +26,7 @@ _DIGITS = {"x": 2, "u": 4, "U": 8}
 
 
 @record
-class Wishes:
+class PodOptions:
     """What the pod wishes of its instances.
 
     `metadata` is added to what was configured; an empty `zone` is none. `problems` are sentences
@@ -51,7 +51,7 @@ def parse(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
         if not line:
             continue
         key, _, quoted = line.partition("=")
-        value = _unquoted(quoted)
+        value = _unquote(quoted)
         if key and value is not None:
             values[key] = value
         elif len(problems) < MAX_PROBLEMS:
@@ -59,7 +59,7 @@ def parse(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
     return values, tuple(problems)
 
 
-def wishes(annotations: Mapping[str, str], labels: Mapping[str, str]) -> Wishes:
+def read_options(annotations: Mapping[str, str], labels: Mapping[str, str]) -> PodOptions:
     """What the pod's annotations and labels wish."""
     problems: list[str] = []
     paused = annotations.get(PAUSED, "false")
@@ -70,7 +70,7 @@ def wishes(annotations: Mapping[str, str], labels: Mapping[str, str]) -> Wishes:
     if flaw := metadata.problem("zone", zone):
         problems.append(f"{ZONE} is dropped: {flaw}")
         zone = ""
-    return Wishes(paused == "true", added, zone, tuple(problems[:MAX_PROBLEMS]))
+    return PodOptions(paused == "true", added, zone, tuple(problems[:MAX_PROBLEMS]))
 
 
 def _metadata(annotations: Mapping[str, str], problems: list[str]) -> dict[str, str]:
@@ -92,7 +92,7 @@ def _metadata(annotations: Mapping[str, str], problems: list[str]) -> dict[str, 
     return found
 
 
-def _unquoted(quoted: str) -> str | None:
+def _unquote(quoted: str) -> str | None:
     """The text that Go quoted; `None`: it is broken. Bytes that are no UTF-8 become U+FFFD."""
     if len(quoted) < 2 or quoted[0] != '"' or quoted[-1] != '"':
         return None

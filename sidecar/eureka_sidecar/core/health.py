@@ -43,20 +43,20 @@ class Health:
         self._against = self._against + 1 if ok != (self.status == "UP") else 0
         needed = self._check.rise if ok else self._check.fall
         if self._against >= needed:
-            self._become("UP" if ok else "DOWN", now_ms)
-        self.reason = f"{reason}{self._missing(needed)}"
+            self._set_status("UP" if ok else "DOWN", now_ms)
+        self.reason = f"{reason}{self._progress_text(needed)}"
         self.next_check_ms = now_ms + self._wait_ms()
 
-    def _become(self, status: Status, now_ms: int) -> None:
+    def _set_status(self, status: Status, now_ms: int) -> None:
         self.status = status
         self.since_ms = now_ms
         self._against = 0
 
-    def _missing(self, needed: int) -> str:
+    def _progress_text(self, threshold: int) -> str:
         if not self._against:
             return ""
         kind = "failures that make it DOWN" if self.status == "UP" else "successes that make it UP"
-        return f" ({self._against} of {needed} {kind})"
+        return f" ({self._against} of {threshold} {kind})"
 
     def _wait_ms(self) -> int:
         soon = self.status == "STARTING" or (self.status == "DOWN" and self._against > 0)

@@ -19,7 +19,7 @@ What is asked next: the first row that applies.
     it has not been read back since, or for long      VERIFY
     ================================================ ==========
 
-What an answer changes (`_REACTIONS`):
+What an answer changes (`_HANDLERS`):
 
     ========  ============ ============= =========== ============ =============== ===============
     request   done         missing (404) invalid     denied (401) forbidden (403) no answer, 5xx
@@ -98,7 +98,7 @@ class Lease:
     held_since_ms = 0
     renewed_ms: int | None = None
     """When the registry last confirmed the lease."""
-    seen: document.Held | None = None
+    record: document.RegistryRecord | None = None
     """What the registry showed when it was last read back."""
     problem: Problem | None = None
     paused = False
@@ -144,7 +144,7 @@ class Lease:
         """
         self.instance = instance
         self.servers = Servers(paths)
-        self.wished = content
+        self.desired = content
         self.counters = counters
         self._sent_content = content
         self._chance = chance
@@ -153,15 +153,15 @@ class Lease:
         self._path = document.path_of(instance)
         self._events: list[str] = []
 
-    def adopt(self, held: Content, dirty_ms: int, now_ms: int) -> None:
+    def adopt(self, content: Content, dirty_ms: int, now_ms: int) -> None:
         """Go on with a lease that another process of ours has begun: it is renewed, not begun anew.
 
         Args:
-            held: what was registered; if it is not what is wished, it is registered again.
+            content: what was registered; if it is not what is wished, it is registered again.
             dirty_ms: its `lastDirtyTimestamp` at the registry.
             now_ms: of the clock of `next_request`.
         """
-        self.held = held
+        self.held = content
         self.held_since_ms = now_ms
         self._dirty_ms = self._held_dirty_ms = dirty_ms
         self._may_be_there = True
@@ -171,11 +171,11 @@ class Lease:
 
     # What is wished.
 
-    def wish(self, content: Content) -> None:
+    def set_content(self, content: Content) -> None:
         """Wish for another status or metadata."""
-        if content == self.wished:
+        if content == self.desired:
             return
-        self.wished = content
+        self.desired = content
         if self.problem and self.problem.code in ("invalid", "forbidden"):
             self._retry_ms = 0
 
@@ -294,9 +294,9 @@ class Lease:
 
     def _is_changed(self) -> bool:
         """Whether the registry is to be told of another status or metadata, and may take it."""
-        if self.wished == self._refused:
+        if self.desired == self._refused:
             return False
-        return self._is_unsure or self.wished != self.held
+        return self._is_unsure or self.desired != self.held
 
     def _is_over(self) -> bool:
         """Whether there is nothing to remove: or only a former process's, and no server answers."""
@@ -322,14 +322,14 @@ class Lease:
         match operation:
             case Operation.REGISTER:
                 self._dirty_ms = max(wall_ms, self._dirty_ms + 1)
-                self._sent_content = self.wished
+                self._sent_content = self.desired
                 return self._server_request(
                     operation, "POST", _collection(self._path), self._document()
                 )
             case Operation.VERIFY:
                 return self._server_request(operation, "GET", self._path)
             case Operation.RENEW:
-                status = self.wished.status
+                status = self.desired.status
                 return self._server_request(
                     operation, "PUT", f"{self._path}?status={status}&{dirty}"
                 )
@@ -339,7 +339,7 @@ class Lease:
                     operation, "PUT", f"{self._path}/status?{value}&{dirty}"
                 )
             case Operation.LIFT:
-                value = f"value={self.wished.status}"
+                value = f"value={self.desired.status}"
                 return self._server_request(
                     operation, "DELETE", f"{self._path}/status?{value}&{dirty}"
                 )
@@ -355,7 +355,7 @@ class Lease:
         # Carried while paused: a registry that has lost everything learns it with the instance.
         overridden = OUT_OF_SERVICE if self.paused else UNKNOWN
         return document.body(
-            document.registration(self.instance, self.wished, overridden, self._dirty_ms)
+            document.registration(self.instance, self.desired, overridden, self._dirty_ms)
         )
 
     # What the answers change.
@@ -432,7 +432,7 @@ class Lease:
         the same: a pod that comes back under its name, with a clock that is behind, would have the
         address of its predecessor for ever. Another server may not have been told yet.
         """
-        seen = document.held(answer.body)
+        seen = document.read_record(answer.body)
         if seen is None:
             self._accept(answer, now_ms)
             return
@@ -447,15 +447,15 @@ class Lease:
         else:
             self._retry_ms = now_ms + _AGAIN_MS
 
-    def _settle(self, seen: document.Held, now_ms: int) -> None:
-        self.seen = seen
+    def _settle(self, record: document.RegistryRecord, now_ms: int) -> None:
+        self.record = record
         self._end_look(now_ms)
         self._mismatches = 0
         instance = self.instance
-        if (seen.ip, seen.port) != (instance.ip, instance.port):
+        if (record.ip, record.port) != (instance.ip, instance.port):
             self.problem = Problem(
                 "stale_record",
-                f"the registry shows {seen.ip}:{seen.port} under the id {instance.id}, not"
+                f"the registry shows {record.ip}:{record.port} under the id {instance.id}, not"
                 f" {instance.ip}:{instance.port}: does another process register under this id?",
             )
 
@@ -479,10 +479,10 @@ class Lease:
     def _forget(self, cause: str) -> None:
         self.counters.count_reregistration(cause)
         self.held = None
-        self.seen = None
+        self.record = None
 
     def _note_renewal(self, _: Answer, now_ms: int) -> None:
-        if self.wished != self._refused:
+        if self.desired != self._refused:
             if self.problem:
                 self._add_event("renewed again")
             self.problem = None
@@ -496,14 +496,14 @@ class Lease:
 
     def _note_resume(self, _: Answer, __: int) -> None:
         self._to_lift = False
-        self._note_override(self.wished.status, UNKNOWN)
+        self._note_override(self.desired.status, UNKNOWN)
         self._add_event("resumed: the override at the registry was lifted")
 
     def _note_override(self, status: str, override: str) -> None:
         """The registry has confirmed an override or its end; it is read back when there is time."""
         self._to_verify = True
-        if self.seen:
-            self.seen = replace(self.seen, status=status, overridden=override)
+        if self.record:
+            self.record = replace(self.record, status=status, overridden=override)
 
     def _try_next_path(self, answer: Answer, now_ms: int) -> None:
         if self.servers.try_next_path(now_ms):
@@ -618,7 +618,7 @@ def _problem_of(answer: Answer) -> Problem:
             f"the registry does not accept our credentials, or wants some ({status}): look at the"
             " files of user and password, or of the token",
         )
-    said = _said(answer)
+    said = _server_text(answer)
     if status == 403:
         return Problem(
             "forbidden",
@@ -637,7 +637,7 @@ def _problem_of(answer: Answer) -> Problem:
     return Problem("invalid", f"the registry refuses the registration ({status}){also}")
 
 
-def _said(answer: Answer) -> str:
+def _server_text(answer: Answer) -> str:
     """What the server says of a refusal, in one line; empty: nothing that is for people."""
     text = answer.reason or answer.body[: 4 * _MOST_SAID].decode("utf-8", "replace")
     line = "".join(each if each.isprintable() else " " for each in text.strip()[:_MOST_SAID])

@@ -45,7 +45,7 @@ class Want:
 
 
 @record
-class Known:
+class CacheEntry:
     """What the registry said of a name at `kept_ms`.
 
     `places` are the instances of a vip or svip that can be called, by zone (empty: none given), as
@@ -77,7 +77,7 @@ class _Entry:
         self.asked_ms = asked_ms
         self.configured = configured
         self.due_ms = asked_ms
-        self.known: Known | None = None
+        self.known: CacheEntry | None = None
         self.problem = ""
 
 
@@ -100,19 +100,19 @@ class Directory:
                 f" {MAX_NAMES // 2 // len(kinds)} can be: leave out those that are asked for later"
             )
         self._entries = {
-            (kind, _checked(kind, name)): _Entry(now_ms, configured=True)
+            (kind, _canonical_name(kind, name)): _Entry(now_ms, configured=True)
             for name in apps
             for kind in kinds
         }
 
-    def ask(self, kind: Kind, name: str, now_ms: int) -> Known | None:
+    def ask(self, kind: Kind, name: str, now_ms: int) -> CacheEntry | None:
         """What is known; `None`: it must be fetched, or `problem` says why that failed.
 
         Raises:
             ValueError: no application can have this name.
             TooManyNames: there is no room for it.
         """
-        key = (kind, _checked(kind, name))
+        key = (kind, _canonical_name(kind, name))
         if key not in self._entries:
             self._forget(now_ms)
             if len(self._entries) >= MAX_NAMES:
@@ -127,7 +127,7 @@ class Directory:
 
     def problem(self, kind: Kind, name: str) -> str:
         """Why the last fetch of it failed; empty: it did not fail."""
-        entry = self._entries.get((kind, _checked(kind, name)))
+        entry = self._entries.get((kind, _canonical_name(kind, name)))
         return entry.problem if entry else ""
 
     def instances(self, name: str, zone: str, *, secure: bool) -> list[bytes]:
@@ -143,7 +143,7 @@ class Directory:
         far: list[bytes] = []
         for each, group in entry.known.places.items():
             (near if zone and each == zone else far).extend(group)
-        return self._shuffled(near) + self._shuffled(far)
+        return self._shuffle(near) + self._shuffle(far)
 
     def due(self, now_ms: int) -> Want | int:
         """What to fetch now, or the time to look again if nobody asks for something new.
@@ -178,7 +178,7 @@ class Directory:
         if entry is None:
             return
         try:
-            known = _known(kind, body, now_ms)
+            known = _cache_entry(kind, body, now_ms)
         except (ValueError, RecursionError) as error:
             self.miss(kind, name, f"the registry's answer is not understood: {error}", now_ms)
             return
@@ -204,7 +204,7 @@ class Directory:
     def _pause_ms(self, mean_ms: int) -> int:
         return round(mean_ms * (0.8 + 0.4 * self._chance()))
 
-    def _shuffled(self, items: list[bytes]) -> list[bytes]:
+    def _shuffle(self, items: list[bytes]) -> list[bytes]:
         for last in range(len(items) - 1, 0, -1):
             other = int(self._chance() * (last + 1))
             items[last], items[other] = items[other], items[last]
@@ -218,7 +218,7 @@ class Directory:
         }
 
 
-def _checked(kind: Kind, name: str) -> str:
+def _canonical_name(kind: Kind, name: str) -> str:
     """The name as the registry has it: applications in upper case, vips as they are written."""
     if not name:
         raise ValueError("the name of what is looked up is empty")
@@ -229,22 +229,22 @@ def _checked(kind: Kind, name: str) -> str:
     return name.upper() if kind == "app" else name
 
 
-def _known(kind: Kind, body: bytes | None, now_ms: int) -> Known:
+def _cache_entry(kind: Kind, body: bytes | None, now_ms: int) -> CacheEntry:
     if body is None:
-        return Known(now_ms)
+        return CacheEntry(now_ms)
     if len(body) > MAX_BODY_BYTES:
         raise ValueError(f"it has more than {MAX_BODY_BYTES} bytes")
     up = [each for each in _instances(kind, body) if each.get("status") == "UP"]
     if kind == "app":
         hosts = [(_text(each, "hostName"), _text(each, "vipAddress")) for each in up]
-        return Known(now_ms, body=body, hosts=tuple(hosts))
+        return CacheEntry(now_ms, body=body, hosts=tuple(hosts))
     places: dict[str, list[bytes]] = {}
     for instance in up:
         place = _place(instance, secure=kind == "svip")
         if place["port"]:
             text = jsontext.dumps(place).encode()
             places.setdefault(place["zone"], []).append(text)
-    return Known(now_ms, {zone: tuple(texts) for zone, texts in places.items()})
+    return CacheEntry(now_ms, {zone: tuple(texts) for zone, texts in places.items()})
 
 
 def _instances(kind: Kind, body: bytes) -> list[dict[str, Any]]:

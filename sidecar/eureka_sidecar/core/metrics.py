@@ -34,7 +34,7 @@ class Counters:
         self.removals = dict.fromkeys(_RESULTS, 0)
         self.reregistrations = dict.fromkeys(_CAUSES, 0)
         self.renewal_seconds = 0.0
-        self.renewals_timed = 0
+        self.renewal_count = 0
         self.switches = 0
 
     def count_registration(self, result: str) -> None:
@@ -45,7 +45,7 @@ class Counters:
         """Count a renewal, and how long it took."""
         _add(self.renewals, result)
         self.renewal_seconds += seconds
-        self.renewals_timed += 1
+        self.renewal_count += 1
 
     def count_reregistration(self, cause: str) -> None:
         """Count that the registry had lost the instance, by what it is put down to."""
@@ -68,7 +68,7 @@ class Checks:
 
 
 @record
-class Standing:
+class RegistrationState:
     """How one registry holds the instance now.
 
     `up`: the lease is acknowledged and not over. `last_renewal_s` is a Unix time,
@@ -82,23 +82,29 @@ class Standing:
     lease_remaining_s: float | None = None
 
 
-def standing(counters: Counters, leases: Sequence[Lease], now_ms: int, wall_s: float) -> Standing:
+def registration_state(
+    counters: Counters, leases: Sequence[Lease], now_ms: int, wall_s: float
+) -> RegistrationState:
     """How a registry holds all instances, the worst of each; `wall_s`: the Unix time now."""
     renewed = [(each.renewed_ms, each.instance) for each in leases if each.renewed_ms is not None]
     if len(renewed) < len(leases):
-        return Standing(counters, up=False)
+        return RegistrationState(counters, up=False)
     left_ms = min(at_ms + instance.duration_s * 1_000 - now_ms for at_ms, instance in renewed)
     oldest_ms = min(at_ms for at_ms, _ in renewed)
     is_up = left_ms > 0 and all(each.held is not None for each in leases)
-    return Standing(counters, is_up, wall_s - (now_ms - oldest_ms) / 1_000, left_ms / 1_000)
+    return RegistrationState(
+        counters, is_up, wall_s - (now_ms - oldest_ms) / 1_000, left_ms / 1_000
+    )
 
 
-def text(registries: Sequence[Standing], statuses: Mapping[str, int], checks: Checks) -> str:
+def text(
+    registries: Sequence[RegistrationState], statuses: Mapping[str, int], checks: Checks
+) -> str:
     """All series. `statuses`: how many instances have each status, as the sidecar sees them."""
     counts = {**dict.fromkeys(_STATUSES, 0), **statuses}
     return "".join(
         [
-            *_standing(registries),
+            *_registration_families(registries),
             *_counters([each.counters for each in registries]),
             _family("status", "gauge", "Instances that have this status.", _by("status", counts)),
             _family(
@@ -111,7 +117,7 @@ def text(registries: Sequence[Standing], statuses: Mapping[str, int], checks: Ch
     )
 
 
-def _standing(registries: Sequence[Standing]) -> list[str]:
+def _registration_families(registries: Sequence[RegistrationState]) -> list[str]:
     return [
         _family(
             "up",
@@ -147,7 +153,7 @@ def _counters(counters: Sequence[Counters]) -> list[str]:
         ),
     )
     seconds = _by_registry("_sum", [c.renewal_seconds for c in counters])
-    timed = _by_registry("_count", [c.renewals_timed for c in counters])
+    timed = _by_registry("_count", [c.renewal_count for c in counters])
     switches = _by_registry("", [c.switches for c in counters])
     meaning = "Changes to another server of the registry."
     return [
@@ -160,15 +166,15 @@ def _counters(counters: Sequence[Counters]) -> list[str]:
     ]
 
 
-def _family(name: str, kind: str, meaning: str, samples: Iterable[tuple[str, float]]) -> str:
+def _family(name: str, kind: str, help_text: str, samples: Iterable[tuple[str, float]]) -> str:
     """A family of series; a sample is what goes behind its name, and its value."""
-    lines = [f"# HELP {_PREFIX}{name} {meaning}", f"# TYPE {_PREFIX}{name} {kind}"]
+    lines = [f"# HELP {_PREFIX}{name} {help_text}", f"# TYPE {_PREFIX}{name} {kind}"]
     lines += [f"{_PREFIX}{name}{rest} {float(value)!r}" for rest, value in samples]
     return "\n".join([*lines, ""])
 
 
 def _by(label: str, table: Mapping[str, int]) -> list[tuple[str, float]]:
-    return [(f'{{{label}="{_escaped(each)}"}}', number) for each, number in table.items()]
+    return [(f'{{{label}="{_escape(each)}"}}', number) for each, number in table.items()]
 
 
 def _by_registry(suffix: str, values: Sequence[float | None]) -> list[tuple[str, float]]:
@@ -181,13 +187,13 @@ def _by_registry(suffix: str, values: Sequence[float | None]) -> list[tuple[str,
 
 def _by_registry_and(label: str, tables: Sequence[Mapping[str, int]]) -> list[tuple[str, float]]:
     return [
-        (f'{{registry="{place}",{label}="{_escaped(each)}"}}', number)
+        (f'{{registry="{place}",{label}="{_escape(each)}"}}', number)
         for place, table in enumerate(tables, 1)
         for each, number in table.items()
     ]
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 

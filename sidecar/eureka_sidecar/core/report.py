@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def instance(
-    wished: Instance, health: Health, leases: Sequence[tuple[str, Lease]], now_ms: int
+    instance_settings: Instance, health: Health, leases: Sequence[tuple[str, Lease]], now_ms: int
 ) -> dict[str, Any]:
     """One instance: how its application is, and what each registry holds of it.
 
@@ -23,16 +23,16 @@ def instance(
     milliseconds before or after now.
     """
     return {
-        "app": wished.app,
-        "id": wished.id,
-        "address": wished.ip,
-        "port": wished.port or wished.secure_port,
+        "app": instance_settings.app,
+        "id": instance_settings.id,
+        "address": instance_settings.ip,
+        "port": instance_settings.port or instance_settings.secure_port,
         "application": {
             "status": health.status,
             "sinceMs": now_ms - health.since_ms,
             "reason": health.reason,
         },
-        "notes": list(wished.notes),
+        "notes": list(instance_settings.notes),
         "registries": [_registry(url, lease, now_ms) for url, lease in leases],
     }
 
@@ -88,7 +88,7 @@ def _verdict(instance: dict[str, Any], *, paused: bool) -> str:
     """Whether clients call it, and the first reason why not."""
     registries = instance["registries"]
     status = instance["application"]["status"]
-    showing = sum(_shown(each) == "UP" for each in registries)
+    showing = sum(_visible_status(each) == "UP" for each in registries)
     if any(each["state"] in ("removing", "removed") for each in registries):
         return "may still find it: it is being removed" if showing else "do not find it any more"
     if showing == len(registries):
@@ -103,7 +103,7 @@ def _verdict(instance: dict[str, Any], *, paused: bool) -> str:
     return "do not find it: no registry shows it as UP, for the reasons below"
 
 
-def _shown(registry: dict[str, Any]) -> str:
+def _visible_status(registry: dict[str, Any]) -> str:
     """The status that clients see; empty: they do not see it."""
     if registry["state"] not in ("registered", "removing") or "status" not in registry:
         return ""
@@ -124,9 +124,9 @@ def _registry(url: str, lease: Lease, now_ms: int) -> dict[str, Any]:
     if lease.renewed_ms is not None:
         document["renewedMs"] = now_ms - lease.renewed_ms
         document["endsMs"] = lease.renewed_ms + lease.instance.duration_s * 1_000 - now_ms
-    if lease.seen is not None and lease.held is not None:
-        document["shown"] = lease.seen.status
-        document["override"] = lease.seen.overridden
+    if lease.record is not None and lease.held is not None:
+        document["shown"] = lease.record.status
+        document["override"] = lease.record.overridden
     if lease.problem:
         document["problem"] = {"code": lease.problem.code, "text": lease.problem.text}
     if next_ms is not None:
@@ -143,7 +143,7 @@ def _state(lease: Lease) -> str:
 
 
 def _registry_lines(registry: dict[str, Any], *, paused: bool) -> list[str]:
-    lines = [f"{registry['url']}  {_standing(registry)}"]
+    lines = [f"{registry['url']}  {_registration_text(registry)}"]
     override = registry.get("override", UNKNOWN)
     if override != UNKNOWN:
         if paused:
@@ -160,7 +160,7 @@ def _registry_lines(registry: dict[str, Any], *, paused: bool) -> list[str]:
     return lines
 
 
-def _standing(registry: dict[str, Any]) -> str:
+def _registration_text(registry: dict[str, Any]) -> str:
     wait = _time(registry["nextRequestMs"]) if "nextRequestMs" in registry else ""
     match registry["state"]:
         case "registered":

@@ -16,7 +16,7 @@ BASE_PATHS = ("/eureka/", "/eureka/v2/", "/v2/", "/")
 _RETURN_MS = 300_000
 
 
-def preferred(
+def preferred_order(
     servers: Sequence[str], zones: Sequence[str], zone: str, instance: str
 ) -> tuple[str, ...]:
     """The servers in the order in which one instance tries them.
@@ -31,10 +31,10 @@ def preferred(
     placed = list(zip(servers, zones))  # noqa: B905 - there may be more servers
     near = [server for server, its in placed if zone and its == zone]
     far = [server for server, its in placed if not zone or its != zone]
-    return (*_turned(near, turn), *_turned(far, turn), *servers[len(placed) :])
+    return (*_rotate(near, turn), *_rotate(far, turn), *servers[len(placed) :])
 
 
-def _turned(servers: list[str], turn: int) -> list[str]:
+def _rotate(servers: list[str], turn: int) -> list[str]:
     first = turn % len(servers) if servers else 0
     return servers[first:] + servers[:first]
 
@@ -53,7 +53,7 @@ class Servers:
         """
         self._configured = tuple(paths)
         self._paths = list(paths)
-        self._proven = [False] * len(paths)
+        self._working_path = [False] * len(paths)
         self._tried_ms: list[int | None] = [None] * len(paths)
         self._untried: list[str] = []
         self._moved_ms = 0
@@ -79,7 +79,7 @@ class Servers:
             return
         if len(self) == 1:
             return
-        if not self._proven[self.current]:
+        if not self._working_path[self.current]:
             self._paths[self.current] = self._configured[self.current]
         self.current = (self.current + 1) % len(self)
         self.switches += 1
@@ -124,7 +124,7 @@ class Servers:
         one stays.
         """
         here = self.current
-        if self._proven[here]:
+        if self._working_path[here]:
             return False
         if self.path == self._configured[here]:
             tried_ms = self._tried_ms[here]
@@ -137,4 +137,4 @@ class Servers:
 
     def keep_path(self) -> None:
         """Remember the base path of the current server: it works."""
-        self._proven[self.current] = True
+        self._working_path[self.current] = True

@@ -130,7 +130,7 @@ class Problems(ValueError):  # noqa: N818 - there may be several
         super().__init__("; ".join(sentences))
 
 
-def from_flags(words: Sequence[str]) -> tuple[Document, str]:
+def from_flags(arguments: Sequence[str]) -> tuple[Document, str]:
     """What flags and `-- COMMAND` say, as a document, and the file of `--config` (empty: none).
 
     Raises:
@@ -138,9 +138,9 @@ def from_flags(words: Sequence[str]) -> tuple[Document, str]:
     """
     document: Document = {}
     config = ""
-    rest = list(words)
+    rest = list(arguments)
     while rest:
-        place = len(words) - len(rest) + 1
+        place = len(arguments) - len(rest) + 1
         word = rest.pop(0)
         if word == "--":
             document["command"] = rest
@@ -167,7 +167,7 @@ def _setting(flag: str) -> Setting:
     for each in (*SETTINGS, _CONFIG):
         if each.flag == flag:
             return each
-    raise Problems([f"unknown flag {values.shown(flag)}: eureka-sidecar --help lists them"])
+    raise Problems([f"unknown flag {values.display_text(flag)}: eureka-sidecar --help lists them"])
 
 
 def _set(document: Document, setting: Setting, value: str) -> None:
@@ -189,12 +189,12 @@ def _set(document: Document, setting: Setting, value: str) -> None:
         number = values.number(value)
         section[setting.field] = value if number is None else number
     elif setting.kind == "object":
-        section[setting.field] = parsed(value, setting.flag)
+        section[setting.field] = parse(value, setting.flag)
     else:
         section[setting.field] = value
 
 
-def parsed(text: str, where: str) -> Document:
+def parse(text: str, where: str) -> Document:
     """A JSON object.
 
     Raises:
@@ -209,7 +209,7 @@ def parsed(text: str, where: str) -> Document:
     return found
 
 
-def merged(document: Document, flags: Document) -> Document:
+def merge(document: Document, flags: Document) -> Document:
     """A document with what the flags say; they speak of its only instance and all registries.
 
     Registries of flags take the place of all others, credentials included. Metadata is merged key
@@ -231,14 +231,14 @@ def merged(document: Document, flags: Document) -> Document:
     return result
 
 
-def _with(entry: object, added: Document) -> object:
+def _with(entry: object, additions: Document) -> object:
     if not isinstance(entry, dict):
         return entry
-    replaced = _CHECKS if _CHECKS & added.keys() else frozenset()
-    result = {key: value for key, value in entry.items() if key not in replaced} | added
+    replaced = _CHECKS if _CHECKS & additions.keys() else frozenset()
+    result = {key: value for key, value in entry.items() if key not in replaced} | additions
     metadata = entry.get("metadata")
-    if isinstance(metadata, dict) and "metadata" in added:
-        result["metadata"] = metadata | added["metadata"]
+    if isinstance(metadata, dict) and "metadata" in additions:
+        result["metadata"] = metadata | additions["metadata"]
     return result
 
 
@@ -270,24 +270,25 @@ def configuration(document: Document, facts: Facts) -> Configuration:
     return made
 
 
-def _contradictions(made: Configuration) -> list[str]:
+def _contradictions(configuration: Configuration) -> list[str]:
     """What is wrong with values that are right each by itself."""
     problems = []
-    if made.hold_ms and not made.command:
+    if configuration.hold_ms and not configuration.command:
         problems.append(
             "--hold is for a command that the sidecar starts: without one, the hold is that of"
             " eureka-sidecar drain"
         )
-    if made.hold_ms and made.hold_ms >= made.grace_ms:
+    if configuration.hold_ms and configuration.hold_ms >= configuration.grace_ms:
         problems.append(
-            f"the command cannot be held for {made.hold_ms // 1_000} s, since all must end within"
-            f" {made.grace_ms // 1_000} s: raise --grace, and the grace period of the pod"
+            f"the command cannot be held for {configuration.hold_ms // 1_000} s, since all must"
+            " end within"
+            f" {configuration.grace_ms // 1_000} s: raise --grace, and the grace period of the pod"
         )
-    if made.apps and not made.listen:
+    if configuration.apps and not configuration.listen:
         problems.append("--look-up is served nowhere: --listen 127.0.0.1:8078")
-    if len({each.id for each in made.instances}) < len(made.instances):
+    if len({each.id for each in configuration.instances}) < len(configuration.instances):
         problems.append("two instances have the same id: give each an id of its own")
-    servers = [str(urls.parse(url)) for each in made.registries for url in each.urls]
+    servers = [str(urls.parse(url)) for each in configuration.registries for url in each.urls]
     if len(set(servers)) < len(servers):
         problems.append("the same server is named twice: it would get each registration twice")
     return problems
@@ -299,12 +300,12 @@ class _Entry:
 
     where: str
     fields: Document
-    given: frozenset[str]
+    keys: frozenset[str]
 
     @property
     def is_right(self) -> bool:
         """Whether nothing is wrong with its fields."""
-        return len(self.fields) == len(self.given)
+        return len(self.fields) == len(self.keys)
 
 
 class _Reader:
@@ -314,12 +315,12 @@ class _Reader:
         self.problems: list[str] = []
         self._facts = facts
 
-    def entry(self, given: Document, section: str, where: str) -> _Entry:
+    def entry(self, document: Document, section: str, where: str) -> _Entry:
         """An object; `where` it is, for messages."""
         known = {each.field: each for each in SETTINGS if each.section == section}
         sections = () if section else tuple(_ENTRIES)
         right: Document = {}
-        for field, value in given.items():
+        for field, value in document.items():
             if field in sections:
                 continue
             wrong = _problem(known[field], value) if field in known else _unknown(field)
@@ -327,7 +328,7 @@ class _Reader:
                 self.problems.append(f"{where}: {wrong}" if where else wrong)
             else:
                 right[field] = value
-        return _Entry(where, right, frozenset(given).difference(sections))
+        return _Entry(where, right, frozenset(document).difference(sections))
 
     def instances(self, document: Document, zone: str) -> tuple[Instance, ...]:
         """All instances with which nothing is wrong."""
@@ -361,7 +362,7 @@ class _Reader:
         fields, facts = entry.fields, self._facts
         port, secure = fields.get("port", 0), fields.get("securePort", 0)
         wanted_check, note = self._check(entry, port or secure)
-        lacking = _lacking(entry, facts)
+        lacking = _instance_problems(entry, facts)
         self.problems += [f"{entry.where}: {each}" for each in lacking]
         if wanted_check is None or lacking or not entry.is_right:
             return None
@@ -405,7 +406,7 @@ class _Reader:
         fields = entry.fields
         given = [each.strip() for each in fields.get("urls", ()) if each.strip()]
         problems = [wrong for each in given if (wrong := _url_problem(each))]
-        if not given and ("urls" in fields or "urls" not in entry.given):
+        if not given and ("urls" in fields or "urls" not in entry.keys):
             problems.append("it has no URL: --registry http://HOST:8761/eureka/")
         zones = tuple(fields.get("zones", ()))
         if len(zones) > len(given):
@@ -425,18 +426,18 @@ class _Reader:
         )
 
 
-def _lacking(entry: _Entry, facts: Facts) -> list[str]:
+def _instance_problems(entry: _Entry, facts: Facts) -> list[str]:
     """What an instance lacks, or has that does not fit together."""
     fields, problems = entry.fields, []
-    if "app" not in entry.given:
+    if "app" not in entry.keys:
         problems.append("it has no name: --app NAME")
     ports = [fields.get(each, 0) for each in ("port", "securePort")]
-    wrong_port = (entry.given - fields.keys()) & {"port", "securePort"}
+    wrong_port = (entry.keys - fields.keys()) & {"port", "securePort"}
     if not any(ports) and not wrong_port:
         problems.append("it has no port: --port PORT")
-    if "ip" not in entry.given and not values.is_address(facts.ip):
+    if "ip" not in entry.keys and not values.is_address(facts.ip):
         problems.append("the address of this machine is not known: --ip ADDRESS")
-    if entry.given >= _CHECKS:
+    if entry.keys >= _CHECKS:
         problems.append("check and readinessProbe are given: leave out one of them")
     renewal_s, duration_s = fields.get("renewalSeconds", 30), _duration_s(fields)
     if duration_s <= 2 * renewal_s:
@@ -462,7 +463,7 @@ def _url_problem(url: str) -> str:
 
 
 def _unknown(field: str) -> str:
-    return f"there is no setting {values.shown(field)}: eureka-sidecar --help lists them"
+    return f"there is no setting {values.display_text(field)}: eureka-sidecar --help lists them"
 
 
 def _problem(setting: Setting, value: object) -> str:
@@ -482,11 +483,11 @@ def _credential_problems(credentials: Credentials) -> list[str]:
     return problems
 
 
-def _health_url(wanted_check: Check, ip: str) -> str:
+def _health_url(check: Check, ip: str) -> str:
     """The URL of an http check, as other machines reach it."""
-    if wanted_check.scheme not in ("http", "https"):
+    if check.scheme not in ("http", "https"):
         return ""
-    return f"{wanted_check.scheme}://{urls.bracketed(ip)}:{wanted_check.port}{wanted_check.path}"
+    return f"{check.scheme}://{urls.url_host(ip)}:{check.port}{check.path}"
 
 
 def _host(facts: Facts) -> str:

@@ -28,12 +28,12 @@ class Url:
     @property
     def authority(self) -> str:
         """Host and port, as messages name a server."""
-        return f"{bracketed(self.host)}:{self.port}"
+        return f"{url_host(self.host)}:{self.port}"
 
     @property
     def host_header(self) -> str:
         """The value of `Host`: no port where it is the scheme's own (RFC 9110, 4.2.3)."""
-        return bracketed(self.host) if self._has_default_port() else self.authority
+        return url_host(self.host) if self._has_default_port() else self.authority
 
     def __str__(self) -> str:
         """Write it so that `parse` gives the same."""
@@ -116,7 +116,7 @@ def _split_port(authority: str, text: str) -> tuple[str, str | None]:
     return host, rest[1:] if rest else None
 
 
-def bracketed(host: str) -> str:
+def url_host(host: str) -> str:
     """A host as a URL has it: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 

@@ -35,7 +35,7 @@ def problem(kind: str, value: object, low: int, high: int) -> str:
         is_number = isinstance(value, int) and not isinstance(value, bool)
         if is_number and low <= value <= high:  # type: ignore[operator] # it is a number
             return ""
-        return f"must be a number from {low} to {high}, not {shown(value)}"
+        return f"must be a number from {low} to {high}, not {display_text(value)}"
     return KINDS[kind](value)
 
 
@@ -44,7 +44,7 @@ def number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
-def shown(value: object) -> str:
+def display_text(value: object) -> str:
     """A value for a message: cut, and not at all if there may be a password in it."""
     try:
         text = ascii(value)
@@ -133,7 +133,7 @@ def _is_looked_up(value: object) -> bool:
     return isinstance(value, str) and _is_name(value) and consists_of(value, _LOOKED_UP)
 
 
-def _words(value: object) -> str:
+def _command(value: object) -> str:
     """A command: what `execve` takes."""
     if not isinstance(value, list) or not 0 < len(value) <= MOST_WORDS:
         return f"must be a command: a list of 1 to {MOST_WORDS} texts"
@@ -147,9 +147,9 @@ def _pairs(value: object) -> str:
         return f"must be an object of at most {metadata.MAX_METADATA} texts"
     for key, text in value.items():
         if not isinstance(text, str):
-            return f"has {shown(key)}, whose value must be a text"
+            return f"has {display_text(key)}, whose value must be a text"
         if wrong := metadata.problem(key, text):
-            return f"cannot have {shown(key)}: {wrong}"
+            return f"cannot have {display_text(key)}: {wrong}"
     return ""
 
 
@@ -165,7 +165,7 @@ KINDS: Mapping[str, Callable[[object], str]] = {
     "socket": _socket,
     "texts": _texts,
     "names": _names,
-    "words": _words,
+    "words": _command,
     "map": _pairs,
     "object": _object,
 }

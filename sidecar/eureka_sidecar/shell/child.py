@@ -131,7 +131,7 @@ class Signals:
         always = {signal.SIGTERM, signal.SIGCHLD}
         for each, handler in self._earlier.items():
             if handler != signal.SIG_IGN or each in always:
-                signal.signal(each, _nothing)
+                signal.signal(each, _ignore_signal)
 
     async def next(self) -> int:
         """Wait for the next signal; its number."""
@@ -149,5 +149,5 @@ class Signals:
         self._wakeup.close()
 
 
-def _nothing(number: int, frame: object) -> None:
+def _ignore_signal(number: int, frame: object) -> None:
     """Python writes to the descriptor of `set_wakeup_fd` only for signals with a handler."""

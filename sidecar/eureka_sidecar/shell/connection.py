@@ -43,7 +43,7 @@ class _StepError(Exception):
     """A step failed; the message is the reason."""
 
 
-class _BrokenError(_StepError):
+class _ConnectionEndedError(_StepError):
     """The connection ended before anything of the answer came."""
 
 
@@ -79,12 +79,12 @@ class Server:
         headers: Mapping[str, str],
         body: bytes,
         deadline: Callable[[], int],
-        changed: Event | None = None,
+        change_event: Event | None = None,
     ) -> Response:
         """Send a request and receive its answer; one at a time.
 
         `path` is what follows the base URL, percent-encoded. `deadline` gives the time of
-        `Loop.now_ms` to give up at; it is asked before each wait, and when `changed` happens.
+        `Loop.now_ms` to give up at; it is asked before each wait, and when `change_event` happens.
         A kept connection that ends before anything of the answer came is replaced once: all of
         Eureka's requests may be repeated.
 
@@ -98,7 +98,7 @@ class Server:
         start_ms = self._loop.now_ms()
         try:
             return await self._exchange(
-                method, path, headers, body, Deadline(self._loop, deadline, changed)
+                method, path, headers, body, Deadline(self._loop, deadline, change_event)
             )
         except TimeoutError:
             waited = _seconds(self._loop.now_ms() - start_ms)
@@ -140,12 +140,12 @@ class Server:
         message = request(
             method, self.url.path + path, self.url.host_header, {**headers, **own}, body
         )
-        if not deadline.left_ms():
+        if not deadline.remaining_ms():
             raise _StepError(f"no time is left to ask {self.url.authority}")
         if self._is_usable(identity):
             try:
                 return await self._ask(message, self._reader(method), deadline)
-            except _BrokenError:
+            except _ConnectionEndedError:
                 pass
         self.close()
         self._stream = await self._connection(context, deadline)
@@ -172,12 +172,12 @@ class Server:
             response = await self._answer(self._stream, reader)
             kept = response.keep_alive
         except ProtocolError as error:
-            failure = _StepError if reader.started else _BrokenError
+            failure = _StepError if reader.started else _ConnectionEndedError
             raise failure(f"{self.url.authority} {error}") from None
         except TimeoutError:
             raise
         except OSError as error:
-            failure = _StepError if reader.started else _BrokenError
+            failure = _StepError if reader.started else _ConnectionEndedError
             raise failure(f"{self.url.authority} breaks the connection: {_text(error)}") from None
         finally:
             if not kept:
@@ -199,7 +199,7 @@ class Server:
             share = min(3, len(addresses) - index)
             try:
                 return await self._open(
-                    address, context, deadline.within(deadline.left_ms() // share)
+                    address, context, deadline.within(deadline.remaining_ms() // share)
                 )
             except _StepError as failure:
                 if str(failure) not in reasons:

@@ -35,9 +35,9 @@ class Connections:
         """Why new credentials are not in force; empty: nothing is wrong."""
         return self._files.problem or ""
 
-    def changed(self) -> bool:
+    def check_for_change(self) -> bool:
         """Whether a file of its credentials has come, gone or changed since the last call."""
-        return self._files.changed()
+        return self._files.check_for_change()
 
     def servers(self) -> list[Server]:
         """A connection to each server, for one lease; it gives whole paths, as it tries several."""

@@ -77,9 +77,9 @@ def _check_place(path: str) -> None:
         )
 
 
-def _bind(found: socket.socket, name: str) -> None:
+def _bind(listener: socket.socket, name: str) -> None:
     try:
-        found.bind(_address(name))
+        listener.bind(_address(name))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -88,7 +88,7 @@ def _bind(found: socket.socket, name: str) -> None:
     if name.startswith("@") or _is_answered(name):
         raise ControlError(f"another sidecar answers at {name}; give this one another socket")
     os.unlink(name)  # noqa: PTH108 - pathlib is not loaded
-    found.bind(name)
+    listener.bind(name)
 
 
 def _is_answered(path: str) -> bool:
@@ -104,19 +104,19 @@ def _address(name: str) -> str:
     return f"\0{name[1:]}" if name.startswith("@") else name
 
 
-async def serve(loop: Loop, found: socket.socket, answer: Answer) -> None:
+async def serve(loop: Loop, listener: socket.socket, answer: Answer) -> None:
     """Answer clients until cancelled, which closes the socket and removes its file.
 
     `answer` gets what is asked for, and may take its time. Clients beyond `MAX_CLIENTS` are
     refused.
     """
     clients: list[Task] = []
-    name = found.getsockname()
+    name = listener.getsockname()
     try:
         while True:
-            await loop.readable(found.fileno())
+            await loop.readable(listener.fileno())
             try:
-                client, _ = found.accept()
+                client, _ = listener.accept()
             except OSError:
                 # It has gone again, or no descriptor is free, which would be tried without a pause.
                 await loop.sleep(loop.now_ms() + _PAUSE_MS)
@@ -130,7 +130,7 @@ async def serve(loop: Loop, found: socket.socket, answer: Answer) -> None:
     finally:
         for each in clients:
             each.cancel()
-        found.close()
+        listener.close()
         _remove(name)
 
 
@@ -171,9 +171,9 @@ async def _serve_client(loop: Loop, client: socket.socket, answer: Answer) -> No
             request = await _request(loop, client)
             if request is None:
                 return
-            wish = _wish(request)
+            wish = _command_of(request)
             reply = {"error": _USAGE} if wish is None else await answer(wish)
-            await _send(loop, client, _bounded(reply))
+            await _send(loop, client, _limit_reply(reply))
         except OSError:
             return  # it has gone
 
@@ -195,7 +195,7 @@ async def _request(loop: Loop, client: socket.socket) -> bytes | None:
     return received
 
 
-def _wish(request: bytes) -> str | None:
+def _command_of(request: bytes) -> str | None:
     """What is asked for; `None`: it is no request."""
     line = request.partition(b"\n")[0]
     if len(line) > MAX_REQUEST_BYTES:
@@ -208,7 +208,7 @@ def _wish(request: bytes) -> str | None:
     return wish if isinstance(wish, str) else None
 
 
-def _bounded(reply: dict[str, Any]) -> bytes:
+def _limit_reply(reply: dict[str, Any]) -> bytes:
     line = _line(reply)
     if len(line) <= MAX_REPLY_BYTES:
         return line
@@ -240,7 +240,7 @@ def ask(name: str, request: str, timeout_s: float) -> dict[str, Any]:
             server.settimeout(timeout_s)
             server.connect(_address(name))
             _send_request(server, request)
-            return _reply(name, _received(server, end_s))
+            return _reply(name, _receive(server, end_s))
         except TimeoutError:
             raise ControlError(
                 f"the sidecar at {name} did not answer within {timeout_s:g} s"
@@ -262,7 +262,7 @@ def _send_request(server: socket.socket, request: str) -> None:
         return  # it has refused, and what it says can still be read
 
 
-def _received(server: socket.socket, end_s: float) -> bytes:
+def _receive(server: socket.socket, end_s: float) -> bytes:
     received = b""
     while b"\n" not in received and len(received) <= MAX_REPLY_BYTES:
         left_s = end_s - time.monotonic()

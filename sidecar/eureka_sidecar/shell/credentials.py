@@ -33,7 +33,7 @@ class CredentialFiles:
         self._authorization = _Current(texts, lambda: _authorization(credentials))
         self._context = _Current(pems, lambda: _context(credentials))
         self._paths = [path for path in (*texts, *pems) if path]
-        self._seen = [_seen(path) for path in self._paths]
+        self._seen = [_file_version(path) for path in self._paths]
 
     @property
     def problem(self) -> str | None:
@@ -41,9 +41,9 @@ class CredentialFiles:
         both = (self._authorization.problem, self._context.problem)
         return "; ".join(each for each in both if each) or None
 
-    def changed(self) -> bool:
+    def check_for_change(self) -> bool:
         """Whether a file has come, gone or changed since the last call."""
-        before, self._seen = self._seen, [_seen(path) for path in self._paths]
+        before, self._seen = self._seen, [_file_version(path) for path in self._paths]
         return self._seen != before
 
     def authorization(self) -> str | None:
@@ -105,7 +105,7 @@ def _version(path: str) -> tuple[int, ...]:
     return now.st_dev, now.st_ino, now.st_mtime_ns, now.st_size
 
 
-def _seen(path: str) -> tuple[int, ...] | None:
+def _file_version(path: str) -> tuple[int, ...] | None:
     """Its version; `None`: it cannot be read."""
     try:
         return _version(path)
@@ -172,7 +172,7 @@ def _context(credentials: Credentials) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and name
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if credentials.ca_file:
-        _believe(context, credentials.ca_file)
+        _load_authorities(context, credentials.ca_file)
     else:
         context.load_default_certs()
     if credentials.cert_file:
@@ -180,7 +180,7 @@ def _context(credentials: Credentials) -> ssl.SSLContext:
     return context
 
 
-def _believe(context: ssl.SSLContext, path: str) -> None:
+def _load_authorities(context: ssl.SSLContext, path: str) -> None:
     import ssl  # noqa: PLC0415
 
     # What is named is believed, even if somebody else signed it: as a Java trust store, and

@@ -15,15 +15,17 @@ class Deadline:
     """When to give something up.
 
     `end_ms` gives the time of `Loop.now_ms`; it is asked before each wait, and again whenever
-    `changed` happens.
+    `change_event` happens.
     """
 
-    def __init__(self, loop: Loop, end_ms: Callable[[], int], changed: Event | None = None) -> None:
+    def __init__(
+        self, loop: Loop, end_ms: Callable[[], int], change_event: Event | None = None
+    ) -> None:
         self.end_ms = end_ms
         self._loop = loop
-        self._changed = changed
+        self._changed = change_event
 
-    def left_ms(self) -> int:
+    def remaining_ms(self) -> int:
         """The time that is left; 0: it is over."""
         return max(0, self.end_ms() - self._loop.now_ms())
 
@@ -42,6 +44,6 @@ class Deadline:
 
     async def ready(self, fd: int, mask: int) -> bool:
         """Wait for one of these or the other."""
-        if not self.left_ms():
+        if not self.remaining_ms():
             return False
         return await Wait(fd, mask, event=self._changed, until_ms=self.end_ms())

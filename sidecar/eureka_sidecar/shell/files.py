@@ -10,13 +10,13 @@ from ..records import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..core.downward import Wishes
+    from ..core.downward import PodOptions
 
 MAX_BYTES = 262_144
 """Kubernetes limits a pod's annotations to as much."""
 
 
-class Watched:
+class WatchedFile:
     """A text file that is read when it changes.
 
     The kubelet swaps a symbolic link (`..data`), so each look goes through links. An unreadable
@@ -28,7 +28,7 @@ class Watched:
         self.problem: str | None = None
         self._stamp: tuple[int, int, int] | None = None
 
-    def changed(self) -> str | None:
+    def read_if_changed(self) -> str | None:
         """The text, if it may be new since the last call."""
         try:
             found = os.stat(self.path)  # noqa: PTH116 - pathlib is not loaded
@@ -47,7 +47,9 @@ class PodFiles:
     """Annotations and labels of the pod, as files of the downward API; an empty path: none."""
 
     def __init__(self, annotations_path: str, labels_path: str) -> None:
-        self._files = [Watched(path) if path else None for path in (annotations_path, labels_path)]
+        self._files = [
+            WatchedFile(path) if path else None for path in (annotations_path, labels_path)
+        ]
         self._values: list[dict[str, str]] = [{}, {}]
 
     @property
@@ -55,9 +57,9 @@ class PodFiles:
         """Why a file is not followed, one sentence each."""
         return [each.problem for each in self._files if each and each.problem]
 
-    def changed(self) -> Wishes | None:
+    def read_if_changed(self) -> PodOptions | None:
         """What the pod wishes, if a file has changed since the last call."""
-        found = [each.changed() if each else None for each in self._files]
+        found = [each.read_if_changed() if each else None for each in self._files]
         problems: list[str] = []
         for place, text in enumerate(found):
             if text is not None:
@@ -65,7 +67,7 @@ class PodFiles:
                 problems += broken
         if found == [None, None]:
             return None
-        wishes = downward.wishes(*self._values)
+        wishes = downward.read_options(*self._values)
         return replace(wishes, problems=(*problems, *wishes.problems))
 
 
@@ -94,8 +96,8 @@ def _content(fd: int) -> bytes | None:
     return None
 
 
-def _stamp(found: os.stat_result) -> tuple[int, int, int]:
-    return found.st_mtime_ns, found.st_ino, found.st_size
+def _stamp(file_status: os.stat_result) -> tuple[int, int, int]:
+    return file_status.st_mtime_ns, file_status.st_ino, file_status.st_size
 
 
 def _useless(path: str) -> str:

@@ -26,23 +26,23 @@ async def keep(
     loop: Loop,
     lease: Lease,
     servers: Sequence[Server],
-    wished: Event,
+    wish_event: Event,
     on_answer: Callable[[], None],
 ) -> None:
     """Send the requests of a lease until it is finished, or until cancelled.
 
-    `servers` are those of its registry, in order. `wished` happens when something else is wished;
-    `on_answer` is called when the lease has changed.
+    `servers` are those of its registry, in order. `wish_event` happens when something else is
+    wished; `on_answer` is called when the lease has changed.
     """
     try:
         while not lease.finished:
             now_ms = loop.now_ms()
             request = lease.next_request(now_ms, time.time_ns() // 1_000_000)
             if request is None:
-                await loop.happened(wished, lease.wake_ms(now_ms))
+                await loop.wait_for_event(wish_event, lease.wake_ms(now_ms))
                 continue
             server = servers[request.server]
-            answer = await _answer(server, request, lambda: lease.deadline_ms, wished)
+            answer = await _answer(server, request, lambda: lease.deadline_ms, wish_event)
             lease.receive(answer, loop.now_ms())
             on_answer()
     finally:
@@ -51,12 +51,12 @@ async def keep(
 
 
 async def _answer(
-    server: Server, request: Request, deadline: Callable[[], int], changed: Event
+    server: Server, request: Request, deadline: Callable[[], int], change_event: Event
 ) -> Answer:
     headers = _WRITE_HEADERS if request.operation is Operation.REGISTER else READ_HEADERS
     try:
         response = await server.exchange(
-            request.method, request.target, headers, request.body, deadline, changed
+            request.method, request.target, headers, request.body, deadline, change_event
         )
     except NoAnswer as failure:
         return Answer(0, reason=failure.reason, sent=failure.sent, code=failure.code)

@@ -12,7 +12,7 @@ import socket
 from .. import jsontext
 from ..core.lookup import TooManyNames, Want
 from ..core.metrics import CONTENT_TYPE
-from ..core.urls import bracketed
+from ..core.urls import url_host
 from ..records import record, replace
 from ..wire.requests import Refused, RequestReader, answer
 from .loop import Event
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from typing import Protocol
 
-    from ..core.lookup import Directory, Kind, Known
+    from ..core.lookup import CacheEntry, Directory, Kind
     from ..wire.requests import Request
     from .loop import Loop, Task
 
@@ -105,7 +105,7 @@ class LocalServer:
         self._hosts = {"localhost", "127.0.0.1", "[::1]"}
         self._running: list[tuple[Task, socket.socket]] = []
         self._connections: list[tuple[Task, socket.socket]] = []
-        self._refreshing: Task | None = None
+        self._refresh_tasks: Task | None = None
 
     def open(self, listen: str) -> None:
         """Listen at HOST:PORT and start to serve.
@@ -115,14 +115,14 @@ class LocalServer:
         """
         listeners = _listeners(listen)
         self.addresses = [listener.getsockname()[:2] for listener in listeners]
-        self._hosts |= {bracketed(host) for host, _ in self.addresses}
+        self._hosts |= {url_host(host) for host, _ in self.addresses}
         self._running = [(self._loop.start(self._accept(each)), each) for each in listeners]
-        self._refreshing = self._loop.start(self._refresh())
+        self._refresh_tasks = self._loop.start(self._refresh())
 
     def close(self) -> None:
         """Close everything at once."""
-        if self._refreshing:
-            self._refreshing.cancel()
+        if self._refresh_tasks:
+            self._refresh_tasks.cancel()
         for task, its_socket in [*self._running, *self._connections]:
             task.cancel()
             its_socket.close()  # a task that has not begun cannot
@@ -132,7 +132,7 @@ class LocalServer:
         while True:
             want = self._directory.due(self._loop.now_ms())
             if not isinstance(want, Want):
-                await self._loop.happened(self._asked, want)
+                await self._loop.wait_for_event(self._asked, want)
                 continue
             response = await self._sources.fetch(want.path)
             status, body = (response.status, response.body) if response else (0, b"")
@@ -175,7 +175,7 @@ class LocalServer:
         try:
             request = reader.feed(b"")
             while request is None:
-                data = await self._received(connection, until_ms)
+                data = await self._receive(connection, until_ms)
                 if not data:
                     return None
                 request = reader.feed(data)
@@ -222,21 +222,21 @@ class LocalServer:
 
     async def _discovery(self, query: Mapping[str, str]) -> Answer:
         name, secure = query.get("vip", ""), query.get("secure", "") in {"1", "true"}
-        known = await self._known("svip" if secure else "vip", name)
+        known = await self._look_up("svip" if secure else "vip", name)
         if isinstance(known, Answer):
             return known
         zone = query.get("zone") or self._sources.zone()
         instances = self._directory.instances(name, zone, secure=secure)
-        return self._aged(known, b"[%s]" % b",".join(instances))
+        return self._answer_with_age(known, b"[%s]" % b",".join(instances))
 
     async def _application(self, name: str) -> Answer:
-        known = await self._known("app", name)
+        known = await self._look_up("app", name)
         if isinstance(known, Answer):
             return known
         if known.body is None:
             error = _error(404, f"the registry has no application {name}")
-            return replace(self._aged(known, error.body), status=404)
-        return self._aged(known, known.body)
+            return replace(self._answer_with_age(known, error.body), status=404)
+        return self._answer_with_age(known, known.body)
 
     async def _prana_hosts(self, query: Mapping[str, str]) -> Answer:
         """Host names of an application, as Netflix's Prana gives them (`HostsHandler`).
@@ -247,20 +247,20 @@ class LocalServer:
         name, vip = query.get("appName", ""), query.get("vip", "")
         if not name:
             return _error(400, "appName has to be specified")
-        known = await self._known("app", name)
+        known = await self._look_up("app", name)
         if isinstance(known, Answer):
             return known
         hosts = [host for host, its_vip in known.hosts if vip in its_vip]
-        return self._aged(known, jsontext.dumps(hosts).encode())
+        return self._answer_with_age(known, jsontext.dumps(hosts).encode())
 
-    async def _known(self, kind: Kind, name: str) -> Known | Answer:
+    async def _look_up(self, kind: Kind, name: str) -> CacheEntry | Answer:
         """What is known of a name, after its first fetch if it is new; or what is answered."""
         until_ms = self._loop.now_ms() + FIRST_FETCH_MS
         try:
             known = self._directory.ask(kind, name, self._loop.now_ms())
             self._asked.happen()
             while not (known or self._directory.problem(kind, name)):
-                if not await self._loop.happened(self._fetched, until_ms):
+                if not await self._loop.wait_for_event(self._fetched, until_ms):
                     break
                 known = self._directory.ask(kind, name, self._loop.now_ms())
         except ValueError as error:
@@ -270,11 +270,11 @@ class LocalServer:
         problem = self._directory.problem(kind, name) or "the registry has not answered yet"
         return known or _error(503, f"nothing is known of {name} so far: {problem}; ask again")
 
-    def _aged(self, known: Known, body: bytes) -> Answer:
-        age_s = known.age_s(self._loop.now_ms())
+    def _answer_with_age(self, entry: CacheEntry, body: bytes) -> Answer:
+        age_s = entry.age_s(self._loop.now_ms())
         return Answer(200, body, headers=(("Age", str(age_s)),))
 
-    async def _received(self, connection: socket.socket, until_ms: int) -> bytes:
+    async def _receive(self, connection: socket.socket, until_ms: int) -> bytes:
         """What comes next; empty: nothing in time, or the end."""
         while await self._loop.readable(connection.fileno(), until_ms):
             try:
@@ -300,7 +300,7 @@ class LocalServer:
         connection.shutdown(socket.SHUT_WR)
         until_ms = self._loop.now_ms() + _LINGER_MS
         for _ in range(_LINGER_READS):
-            if not await self._received(connection, until_ms):
+            if not await self._receive(connection, until_ms):
                 return
 
 

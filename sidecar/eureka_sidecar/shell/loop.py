@@ -150,7 +150,7 @@ class Loop:
         """Wait until it can be written; `False`: the time is up."""
         return await Wait(fd, WRITABLE, until_ms=until_ms)
 
-    async def happened(self, event: Event, until_ms: int | None = None) -> bool:
+    async def wait_for_event(self, event: Event, until_ms: int | None = None) -> bool:
         """Wait until it happens the next time; `False`: the time is up."""
         return await Wait(event=event, until_ms=until_ms)
 

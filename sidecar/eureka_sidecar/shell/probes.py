@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.health import is_success
-from ..core.urls import bracketed
+from ..core.urls import url_host
 from ..wire import grpc, http1
 from .deadline import Deadline
 from .resolve import ResolveError
@@ -32,7 +32,7 @@ async def probe(loop: Loop, check: Check, host: str, resolver: Resolver) -> tupl
     """
     end_ms = loop.now_ms() + check.timeout_ms
     deadline = Deadline(loop, lambda: end_ms)
-    at = f"{bracketed(host)}:{check.port}"
+    at = f"{url_host(host)}:{check.port}"
     subject = _subject(check, at)
     stream = Stream(deadline)
     try:

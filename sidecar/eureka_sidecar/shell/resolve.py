@@ -51,7 +51,7 @@ class Resolver:
         name = (host, port)
         known = name in self._known
         search = self._search(name)
-        wait = deadline.within(deadline.left_ms() // 3) if known else deadline
+        wait = deadline.within(deadline.remaining_ms() // 3) if known else deadline
         await search.end(wait)
         self._collect(name, search)
         if name in self._known:

@@ -61,18 +61,18 @@ class Stream:
             self._open(), server_hostname=name, do_handshake_on_connect=False
         )
         self._socket = secure
-        await self._done(READABLE, secure.do_handshake)
+        await self._retry_until_ready(READABLE, secure.do_handshake)
 
     async def send(self, data: bytes) -> None:
         """Send all of it."""
         rest = memoryview(data)
         while rest:
-            sent = await self._done(WRITABLE, self._open().send, rest)
+            sent = await self._retry_until_ready(WRITABLE, self._open().send, rest)
             rest = rest[sent:]
 
     async def receive(self) -> bytes:
         """What came next; nothing: it was closed."""
-        return await self._done(READABLE, self._open().recv, _PIECE_BYTES)
+        return await self._retry_until_ready(READABLE, self._open().recv, _PIECE_BYTES)
 
     def is_quiet(self) -> bool:
         """Whether it is open and nothing has come: neither its end nor what nobody asked for."""
@@ -80,7 +80,7 @@ class Stream:
             # TLS has to be read to know: its session tickets are no answer.
             self._open().recv(1)
         except OSError as error:
-            return _awaited(error, READABLE) == READABLE
+            return _wait_mask(error, READABLE) == READABLE
         return False
 
     def close(self) -> None:
@@ -92,20 +92,20 @@ class Stream:
         assert self._socket  # noqa: S101 - `connect` was called
         return self._socket
 
-    async def _done(self, mask: int, act: Callable[..., T], *arguments: object) -> T:
+    async def _retry_until_ready(self, mask: int, act: Callable[..., T], *arguments: object) -> T:
         """Act, and again whenever the connection is ready, until it does not block."""
         while True:
             try:
                 return act(*arguments)
             except OSError as error:
-                awaited = _awaited(error, mask)
+                awaited = _wait_mask(error, mask)
                 if not awaited:
                     raise
             if not await self.deadline.ready(self._open().fileno(), awaited):
                 raise TimeoutError
 
 
-def _awaited(error: OSError, mask: int) -> int:
+def _wait_mask(error: OSError, mask: int) -> int:
     """What has to be waited for before another try; 0: it failed."""
     if isinstance(error, BlockingIOError):
         return mask

@@ -127,7 +127,7 @@ class ResponseReader:
             body = yield from self._exactly(self._length(headers["content-length"]))
         else:
             keep = False
-            body = yield from self._rest()
+            body = yield from self._remaining_bytes()
         return Response(status, headers, body, keep_alive=keep and not self._buffer)
 
     def _final_head(self) -> Generator[None, None, tuple[str, int, dict[str, str]]]:
@@ -180,7 +180,7 @@ class ResponseReader:
             yield from self._more()
         return self._take(size)
 
-    def _rest(self) -> Generator[None, None, bytes]:
+    def _remaining_bytes(self) -> Generator[None, None, bytes]:
         while not self._ended:
             self._check_size(len(self._buffer))
             yield

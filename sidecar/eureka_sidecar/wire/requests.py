@@ -105,7 +105,7 @@ def _request(lines: Sequence[str]) -> Request:
     path, _, query = target.partition("?")
     is_kept = version == "HTTP/1.1" and "close" not in headers.get("connection", "").lower()
     host = headers.get("host", "").lower()
-    return Request(method, _decoded(path), _parameters(query), host, is_kept)
+    return Request(method, _unquote(path), _parameters(query), host, is_kept)
 
 
 def _request_line(line: str) -> tuple[str, str, str]:
@@ -142,11 +142,11 @@ def _parameters(query: str) -> dict[str, str]:
     parameters = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
-        parameters[_decoded(name.replace("+", " "))] = _decoded(value.replace("+", " "))
+        parameters[_unquote(name.replace("+", " "))] = _unquote(value.replace("+", " "))
     return parameters
 
 
-def _decoded(text: str) -> str:
+def _unquote(text: str) -> str:
     """Text without percent signs (RFC 3986, 2.1)."""
     first, *rest = text.encode("latin-1").split(b"%")
     for part in rest:

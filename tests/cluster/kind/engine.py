@@ -40,7 +40,7 @@ def start(plan: Plan) -> None:
     places.prepare(plan, PLACE, texts, built)
     (plan.home(PLACE) / _WRAPPER).chmod(0o755)
     cgroups.make(Journal(plan.work), plan.cgroup(PLACE))
-    holder = places.come_to_life(plan, PLACE, built, _overlays(plan))
+    holder = places.create_namespaces(plan, PLACE, built, _overlays(plan))
     component = dockerd(plan)
     pid = places.start(plan, component, holder)
 

@@ -13,7 +13,7 @@ from conformance.realclient import not_run
 from processes.cluster import ask, throughout, until
 from processes.test_sidecar_registry import TEN_MINUTES_BEHIND
 from support.builds import NotBuiltError, built, need
-from support.faultyleases import Crowd
+from support.faultyleases import Leases
 from support.sidecars import SOON, Application, Sidecar
 
 Record = Callable[[str, object], None]
@@ -115,7 +115,7 @@ def test_every_schedule_of_two_faults_ends_as_wished_at_a_java_server(
     java: JavaServer, record_property: Record
 ) -> None:
     """The rules of a registry are Netflix's: what holds at ours has to hold there."""
-    with Crowd(java.port) as crowd:
+    with Leases(java.port) as crowd:
         crowd.settle(*crowd.life)
         until(lambda: _statuses(java, crowd) == {"OUT_OF_SERVICE"}, PATIENCE_S)
         crowd.settle(lambda lease: lease.resume())
@@ -125,10 +125,10 @@ def test_every_schedule_of_two_faults_ends_as_wished_at_a_java_server(
         until(lambda: _statuses(java, crowd) == set(), PATIENCE_S)
 
         assert crowd.broken() == []
-        record_property("schedules of up to 2 faults against a Java server", crowd.told())
+        record_property("schedules of up to 2 faults against a Java server", crowd.summary())
 
 
-def _statuses(java: JavaServer, crowd: Crowd) -> set[str]:
+def _statuses(java: JavaServer, crowd: Leases) -> set[str]:
     """What is shown of those that are not removed; if any is there, all must be."""
     applications = java.ask("GET", "/apps").json["applications"]["application"]
     names = {each["name"] for each in applications}

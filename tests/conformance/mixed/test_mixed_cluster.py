@@ -134,7 +134,7 @@ def test_what_is_done_at_one_is_so_at_all(mixed: Mixed, order: tuple[str, str]) 
 
     _all(mixed, lambda server: _statuses(server, "EARLY") == {"e-up": "UP", "e-down": "DOWN"})
     for number, server in enumerate(mixed.servers):
-        _whole_life(mixed, server, f"LIFE{number}")
+        _life_of_instance(mixed, server, f"LIFE{number}")
     _all_list_each_other(mixed)
 
 
@@ -179,7 +179,7 @@ def test_one_is_killed_and_comes_back(mixed: Mixed, kind: str) -> None:
 
     _all(mixed, lambda server: _statuses(server, "BEFORE").keys() == {"b-1"})
     _all(mixed, lambda server: _statuses(server, "MEANWHILE").keys() == {"m-1", "m-2"})
-    _whole_life(mixed, victim, "AFTER")
+    _life_of_instance(mixed, victim, "AFTER")
 
 
 def test_nothing_goes_back_and_forth(mixed: Mixed) -> None:
@@ -189,7 +189,7 @@ def test_nothing_goes_back_and_forth(mixed: Mixed) -> None:
     _register(mixed.java[0], "STILL", "s-2", leaseInfo=LONG)
     _all(mixed, lambda server: _statuses(server, "STILL").keys() == {"s-1", "s-2"})
     _all_list_each_other(mixed)
-    before = [peer.counted("replicated_items") for peer in mixed.ours]
+    before = [peer.counter("replicated_items") for peer in mixed.ours]
     versions = [_delta_of(server, "STILL") for server in mixed.servers]
 
     throughout(lambda: all(s.ask("GET", "/apps").status == 200 for s in mixed.servers), QUIET_S)
@@ -197,7 +197,7 @@ def test_nothing_goes_back_and_forth(mixed: Mixed) -> None:
     # Each server renews itself about once a second at one other server, which tells the rest.
     bound = 4 * 2 * (QUIET_S + 2)
     for peer, heard in zip(mixed.ours, before, strict=True):
-        assert peer.counted("replicated_items") - heard <= bound
+        assert peer.counter("replicated_items") - heard <= bound
     assert [_delta_of(server, "STILL") for server in mixed.servers] == versions
 
 
@@ -208,7 +208,7 @@ def _at(host: str) -> dict[str, object]:
     return {"host": host, "hostname": host, "management_host": "127.0.0.1"}
 
 
-def _whole_life(mixed: Mixed, server: Server, app: str) -> None:
+def _life_of_instance(mixed: Mixed, server: Server, app: str) -> None:
     """An instance that only this server is told of."""
     _register(server, app, f"{app}-1", leaseInfo=LONG)
     _all(mixed, lambda each: _statuses(each, app) == {f"{app}-1": "UP"})

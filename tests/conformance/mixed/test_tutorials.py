@@ -17,7 +17,7 @@ import pytest
 
 from conformance.java.server import QUICK_START, JavaServer
 from processes.cluster import ask, free_port, until
-from processes.test_up import running, until_agreed
+from processes.test_up import running, wait_until_agreed
 
 PATIENCE_S: Final = 90.0
 """A Java server registers itself at the others 30 s after its start at the latest."""
@@ -43,13 +43,15 @@ Picture = dict[str, set[int]]
 def test_three_profiles_show_the_same_replicas(java_jar: Path, tmp_path: Path) -> None:
     """Each lists the two others, and both are available."""
     text = (EXAMPLES / "application.yml").read_text()
-    ports, file = _written(text, {"8761": "peer1", "8762": "peer2", "8763": "peer3"}, tmp_path)
+    ports, file = _tutorial_file(
+        text, {"8761": "peer1", "8762": "peer2", "8763": "peer3"}, tmp_path
+    )
     wanted = [_two_of(ports, own) for own in ports]
 
     with _java(java_jar, file, ports):
         until(lambda: [_picture(port) for port in ports] == wanted, PATIENCE_S)
     with running(file) as up:
-        until_agreed(up)
+        wait_until_agreed(up)
         until(lambda: [_picture(port) for port in ports] == wanted, PATIENCE_S)
 
 
@@ -60,13 +62,13 @@ def test_two_ports_of_localhost_are_two_peers_here(java_jar: Path, tmp_path: Pat
     That is an intended difference (`docs/protocol/replication.md#peer-list`): what is listed is a
     peer.
     """
-    ports, file = _written(ON_LOCALHOST, {"1111": "one", "1112": "two"}, tmp_path)
+    ports, file = _tutorial_file(ON_LOCALHOST, {"1111": "one", "1112": "two"}, tmp_path)
     nobody: Picture = {"registered": set(), "available": set(), "unavailable": set()}
 
     with _java(java_jar, file, ports):
         until(lambda: [_picture(port) for port in ports] == [nobody, nobody], PATIENCE_S)
     with running(file) as up:
-        until_agreed(up)
+        wait_until_agreed(up)
         wanted = [_two_of(ports, own) for own in ports]
         until(lambda: [_picture(port) for port in ports] == wanted, PATIENCE_S)
 
@@ -76,7 +78,9 @@ def _two_of(ports: Mapping[int, str], own: int) -> Picture:
     return {"registered": others, "available": others, "unavailable": set()}
 
 
-def _written(text: str, profiles: Mapping[str, str], folder: Path) -> tuple[dict[int, str], Path]:
+def _tutorial_file(
+    text: str, profiles: Mapping[str, str], folder: Path
+) -> tuple[dict[int, str], Path]:
     """A tutorial's file with free ports in place of its own; the profile of each port."""
     ports = {}
     for written, profile in profiles.items():

@@ -114,7 +114,7 @@ def test_sees_others_come_change_and_go(cluster: Cluster, *, delta: bool) -> Non
         until(lambda: real.ask("vip", vip=app.lower()) == ["o-2"])
         one.ask("PUT", f"/apps/{app}/o-2/status?value=OUT_OF_SERVICE")
 
-        until(lambda: _gone_or_out(real.ask("apps").get(app)))
+        until(lambda: _is_absent_or_out(real.ask("apps").get(app)))
         assert "ERROR" not in real.log()
 
 
@@ -131,8 +131,8 @@ def test_is_overridden_and_back_and_described(cluster: Cluster, *, delta: bool) 
         assert real.ask("metadata", vip=f"{app.lower()}.vip") == described
 
         two.ask("PUT", f"/apps/{app}/{own}/status?value=OUT_OF_SERVICE")
-        until(lambda: _gone_or_out(real.ask("apps").get(app)))
-        throughout(lambda: _gone_or_out(real.ask("apps").get(app)), 1.5)  # its renewals say UP
+        until(lambda: _is_absent_or_out(real.ask("apps").get(app)))
+        throughout(lambda: _is_absent_or_out(real.ask("apps").get(app)), 1.5)  # its renewals say UP
         two.ask("DELETE", f"/apps/{app}/{own}/status?value=UP")
 
         until(lambda: real.ask("apps").get(app) == {own: "UP"})
@@ -146,15 +146,15 @@ def test_follows_by_deltas_alone(cluster: Cluster) -> None:
     until(lambda: cluster.everywhere("JSDELTA", {"d-1"}))
     with client(cluster, "JSALONE", delta=True) as real:
         until(lambda: real.ask("vip", vip="jsdelta") == ["d-1"])
-        full, deltas = cluster.counted("get_all"), cluster.counted("get_all_delta")
+        full, deltas = cluster.counter("get_all"), cluster.counter("get_all_delta")
 
         one.register("JSDELTA", "d-2", leaseInfo=LONG)
         until(lambda: set(real.ask("vip", vip="jsdelta")) == {"d-1", "d-2"})
         one.ask("DELETE", "/apps/JSDELTA/d-1")
         until(lambda: real.ask("vip", vip="jsdelta") == ["d-2"])
 
-        assert cluster.counted("get_all") == full
-        assert cluster.counted("get_all_delta") > deltas
+        assert cluster.counter("get_all") == full
+        assert cluster.counter("get_all_delta") > deltas
 
 
 def test_goes_on_with_the_next_server_when_its_own_is_killed(
@@ -203,7 +203,7 @@ def test_registers_and_looks_up_over_tls(closed: Secured, by: str) -> None:
         until(lambda: not closed.status(app, f"{app.lower()}:1"))
 
 
-def _gone_or_out(instances: dict[str, Any] | None) -> bool:
+def _is_absent_or_out(instances: dict[str, Any] | None) -> bool:
     return not instances or "UP" not in instances.values()
 
 

@@ -157,9 +157,12 @@ def test_who_knows_better_is_believed(java: Pair, ours: Pair) -> None:
         pair.recorder.answer_items("BETTER", [{"statusCode": 409, "responseEntity": newer}])
         _ask(pair, "BETTER", renew("BETTER"))
     pairs = (java, ours)
-    until(lambda: all(_held(p, "BETTER")["metadata"] == {"m": "newer"} for p in pairs), PATIENCE_S)
+    until(
+        lambda: all(_instances(p, "BETTER")["metadata"] == {"m": "newer"} for p in pairs),
+        PATIENCE_S,
+    )
 
-    assert _held(ours, "BETTER") == _held(java, "BETTER")
+    assert _instances(ours, "BETTER") == _instances(java, "BETTER")
     assert _comparable(ours, "BETTER") == _comparable(java, "BETTER")
 
 
@@ -191,7 +194,7 @@ def test_peer_that_listens_again_is_told(java: Pair, ours: Pair) -> None:
         pair.recorder.liar.close()
         assert _send(pair, register("REFUSED")) == 204
         pair.recorder.liar.listen(port)
-        _settled(pair, "REFUSED", 1)
+        _wait_until_settled(pair, "REFUSED", 1)
 
     assert _comparable(ours, "REFUSED")[-1] == _comparable(java, "REFUSED")[-1]
 
@@ -202,7 +205,7 @@ def test_big_batches_are_cut(java: Pair, ours: Pair) -> None:
         for number in range(1000):
             body = document("MANY", f"m-{number}", leaseInfo=LONG)
             assert pair.server.ask("POST", "/apps/MANY", body).status == 204
-        _settled(pair, "MANY", 1000)
+        _wait_until_settled(pair, "MANY", 1000)
 
     for pair in (java, ours):
         assert max(pair.recorder.sizes) <= 250
@@ -215,14 +218,14 @@ def _ask(pair: Pair, app: str, request: Request, settles: int = 1) -> None:
     before = len(pair.recorder.items(app))
     assert _send(pair, request) == request.status, (pair.server.name, request)
     if request.told:
-        _settled(pair, app, before + settles)
+        _wait_until_settled(pair, app, before + settles)
 
 
 def _send(pair: Pair, request: Request) -> int:
     return pair.server.ask(request.method, request.path, request.body, request.headers).status
 
 
-def _settled(pair: Pair, app: str, count: int) -> None:
+def _wait_until_settled(pair: Pair, app: str, count: int) -> None:
     until(lambda: len(pair.recorder.items(app)) >= count, PATIENCE_S)
 
 
@@ -239,5 +242,5 @@ def _comparable(pair: Pair, app: str) -> Sequence[Any]:
     return items
 
 
-def _held(pair: Pair, app: str) -> Any:  # noqa: ANN401 - JSON
+def _instances(pair: Pair, app: str) -> Any:  # noqa: ANN401 - JSON
     return comparable(pair.server.ask("GET", f"/apps/{app}/{app}-1").json["instance"])

@@ -106,7 +106,7 @@ def test_follows_by_deltas_alone() -> None:
         with client(cluster, "PYALONE") as real:
             until(lambda: real.ask("apps").keys() == {"PYDELTA", "PYALONE"})
             assert real.ask("metadata", app="PYDELTA", id="d-1")["a__b"] == "x & y"
-            full, deltas = cluster.counted("get_all"), cluster.counted("get_all_delta")
+            full, deltas = cluster.counter("get_all"), cluster.counter("get_all_delta")
 
             two.register("PYDELTA", "d-2", leaseInfo=LONG)
             until(lambda: real.ask("apps")["PYDELTA"] == {"d-1": "UP", "d-2": "UP"})
@@ -115,8 +115,8 @@ def test_follows_by_deltas_alone() -> None:
             one.ask("DELETE", "/apps/PYDELTA/d-1")
             until(lambda: real.ask("apps")["PYDELTA"] == {"d-2": "DOWN"})
 
-            assert cluster.counted("get_all") == full
-            assert cluster.counted("get_all_delta") > deltas
+            assert cluster.counter("get_all") == full
+            assert cluster.counter("get_all_delta") > deltas
             assert real.ask("vip", vip="pydelta") == {"d-2": "DOWN"}
 
 

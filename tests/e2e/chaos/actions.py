@@ -121,7 +121,7 @@ class Actions:
         kubectl = self._cluster.kubectl
         ways = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=150s")
         try:
-            until(lambda: kubectl.tried("drain", node, *ways).returncode == 0, LOST_S)
+            until(lambda: kubectl.run_unchecked("drain", node, *ways).returncode == 0, LOST_S)
             yield _at_once
         finally:
             kubectl("uncordon", node)
@@ -216,7 +216,7 @@ class Actions:
 
     def _uid(self, child: str) -> str:
         """Which object has a name now; empty: none."""
-        said = self._cluster.kubectl.tried("get", child, "-o", "json").stdout
+        said = self._cluster.kubectl.run_unchecked("get", child, "-o", "json").stdout
         return str(json.loads(said)["metadata"]["uid"]) if said else ""
 
 

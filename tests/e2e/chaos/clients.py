@@ -73,7 +73,7 @@ class LookUps:
         self._failures: list[dict[str, str]] = []
 
     @property
-    def seen(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """What is printed."""
         return {
             "look_ups": self._count,
@@ -87,7 +87,7 @@ class LookUps:
         """Look up one instance after the other until cancelled, at the first peer first."""
         while True:
             await asyncio.sleep(_LOOK_UP_EVERY_S)
-            settled = sorted(self._holder.settled(time.monotonic()))
+            settled = sorted(self._holder.replicated_ids(time.monotonic()))
             if settled:
                 await self._look_up(random.choice(settled), peers)  # noqa: S311 - any will do
 
@@ -130,7 +130,7 @@ async def _visit(visitors: Holder, room: asyncio.Semaphore, tasks: asyncio.TaskG
 
 async def _say(holder: Holder, visitors: Holder, look_ups: LookUps) -> None:
     while True:
-        seen = {"leases": holder.seen, "visitors": visitors.seen, **look_ups.seen}
+        seen = {"leases": holder.report, "visitors": visitors.report, **look_ups.report}
         print(json.dumps(seen), flush=True)  # noqa: T201 - the run reads it
         await asyncio.sleep(1.0)
 

@@ -26,7 +26,7 @@ _ALL_HELD_S: Final = 300.0
 
 
 @dataclass(frozen=True)
-class Seen:
+class ClientReport:
     """What the clients have met so far: see `clients.py`."""
 
     held: int
@@ -41,7 +41,7 @@ class Seen:
     failures: list[dict[str, str]]
 
 
-class Crowd:
+class ClientState:
     """The clients, as they are at the moment."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -52,13 +52,13 @@ class Crowd:
         self._reader.start()
 
     @property
-    def seen(self) -> Seen:
+    def report(self) -> ClientReport:
         """All that was found up to now; `AssertionError` if the clients have ended."""
         until(lambda: self._line, PATIENCE_S)
         assert self._process.poll() is None, "the clients have ended"
         said = json.loads(self._line)
         leases, visitors = said["leases"], said["visitors"]
-        return Seen(
+        return ClientReport(
             held=leases["held"],
             lost=leases["lost"] + visitors["lost"],
             losses=sorted([*leases["losses"], *visitors["losses"]], key=lambda each: each["at"]),
@@ -82,7 +82,7 @@ class Crowd:
 
 
 @contextmanager
-def clients(plan: Plan, cluster: EkcCluster, count: int) -> Iterator[Crowd]:
+def clients(plan: Plan, cluster: EkcCluster, count: int) -> Iterator[ClientState]:
     """So many leases at a cluster that has no zones, and look-ups of them."""
     # The dot at its end: it is asked for as it is, and not within each search domain before.
     domain = f"{cluster.kubectl.namespace}.svc.{DOMAIN}."
@@ -97,9 +97,9 @@ def clients(plan: Plan, cluster: EkcCluster, count: int) -> Iterator[Crowd]:
             stderr=log,
             text=True,
         )
-    crowd = Crowd(process)
+    crowd = ClientState(process)
     try:
-        until(lambda: crowd.seen.held >= count, _ALL_HELD_S)
+        until(lambda: crowd.report.held >= count, _ALL_HELD_S)
         yield crowd
     finally:
         crowd.end()

@@ -48,7 +48,7 @@ class Departures:
     def __init__(self) -> None:
         self._served: dict[str, str] = {}
 
-    def taken(
+    def over_limit(
         self, pods: Mapping[str, Sighting], wanted: Collection[str], victims: Collection[str]
     ) -> list[str]:
         """The pods that are away by our doing, if they are two or more; else none.
@@ -83,7 +83,7 @@ def growth(first: Mapping[str, float], last: Mapping[str, float]) -> list[str]:
     return [f"{said}, and {MOST_GROWTH_MIB:.0f} more are allowed"]
 
 
-def left_over(
+def unsettled(
     documents: Sequence[Mapping[str, Any]], wanted: Collection[str], stateful_set: Mapping[str, Any]
 ) -> list[str]:
     """What is not at rest yet, in sentences about pods and StatefulSet."""

@@ -11,7 +11,7 @@ from typing import Final
 from cluster.plan import Plan
 from e2e.chaos import report as reports
 from e2e.chaos.actions import Actions, Mended, NotPossibleError
-from e2e.chaos.crowd import Crowd, Seen, clients
+from e2e.chaos.crowd import ClientReport, ClientState, clients
 from e2e.chaos.invariants import growth
 from e2e.chaos.report import Outcome, Report
 from e2e.chaos.schedule import Step, kinds, steps
@@ -76,11 +76,11 @@ class Run:
                 self._watch.broken(str(error))
             finally:
                 self._report.breaches = self._watch.breaches
-                seen = crowd.seen
+                seen = crowd.report
                 self._report.look_ups, self._report.retried = seen.look_ups, seen.retried
                 self._report.stalled = seen.stalled
 
-    def _meet_faults(self, crowd: Crowd) -> None:
+    def _meet_faults(self, crowd: ClientState) -> None:
         self._wait_calm(crowd, [])
         first = self._watch.memory_mib
         self._begin = time.monotonic()
@@ -98,9 +98,9 @@ class Run:
     def _now_s(self) -> float:
         return time.monotonic() - self._begin
 
-    def _take(self, step: Step, crowd: Crowd) -> None:
+    def _take(self, step: Step, crowd: ClientState) -> None:
         """Do a step and wait until all is well again."""
-        before, began_s = crowd.seen, self._now_s
+        before, began_s = crowd.report, self._now_s
         self._watch.wanted, self._watch.fault = step.replicas, step.title
         self._say(reports.start(step, began_s), "")
         calm_s, why_not = None, ""
@@ -109,14 +109,14 @@ class Run:
         except NotPossibleError as error:
             why_not = str(error)
         self._actions.victims = frozenset()
-        after = crowd.seen
+        after = crowd.report
         lost, failed = after.lost - before.lost, after.failed - before.failed
         outcome = Outcome(step, began_s, calm_s, lost, failed, why_not)
         self._report.outcomes.append(outcome)
         self._say(reports.end(outcome), "\n")
-        self._blame(before, after)
+        self._note_cost(before, after)
 
-    def _hurt(self, step: Step, crowd: Crowd) -> float:
+    def _hurt(self, step: Step, crowd: ClientState) -> float:
         """Seconds from the end of the faults until all is well."""
         mended: list[Mended] = []
         with self._actions.doing(step.fault) as main:
@@ -130,7 +130,7 @@ class Run:
         self._wait_calm(crowd, mended)
         return time.monotonic() - begin
 
-    def _wait_calm(self, crowd: Crowd, mended: list[Mended]) -> None:
+    def _wait_calm(self, crowd: ClientState, mended: list[Mended]) -> None:
         end = time.monotonic() + CALM_S
         while True:
             unrest = self._unrest(crowd, mended)
@@ -140,18 +140,18 @@ class Run:
                 raise UnrestError(f"not calm after {CALM_S:g} s: {'; '.join(unrest)}")
             time.sleep(_POLL_S)
 
-    def _unrest(self, crowd: Crowd, mended: list[Mended]) -> list[str]:
+    def _unrest(self, crowd: ClientState, mended: list[Mended]) -> list[str]:
         try:
             if not all(each() for each in mended):
                 return ["what was broken is not mended"]
         except AssertionError as error:  # of a kubectl: the API server may be busy
             return [str(error)]
-        complete = crowd.seen.complete
+        complete = crowd.report.complete
         wanted = [f"peer{number}" for number in range(1, self._watch.wanted + 1)]
         lacking = [name for name in wanted if not complete.get(name)]
         return [f"{', '.join(lacking)} do not list all leases"] if lacking else self._watch.unrest
 
-    def _blame(self, before: Seen, after: Seen) -> None:
+    def _note_cost(self, before: ClientReport, after: ClientReport) -> None:
         """Say of the last step what it has cost."""
         for each in after.losses[len(before.losses) :]:
             self._watch.broken(f"the lease of {each['id']} was lost at {each['at']}: {each}")

@@ -116,7 +116,7 @@ def steps(seed: int, among: Sequence[Kind], replicas: int = 3) -> Iterator[Step]
         for kind in chance.sample(among, len(among)):
             wanted = _other_number(chance, replicas) if kind is Kind.SCALE else replicas
             fault = _fault(chance, kind, replicas, wanted)
-            yield Step(fault, _beside(chance, kind, among), wanted)
+            yield Step(fault, _second_fault(chance, kind, among), wanted)
             replicas = wanted
 
 
@@ -139,7 +139,7 @@ def _fault(chance: random.Random, kind: Kind, replicas: int, wanted: int) -> Fau
             return Fault(kind, "", span_s)
 
 
-def _beside(chance: random.Random, kind: Kind, among: Sequence[Kind]) -> Fault | None:
+def _second_fault(chance: random.Random, kind: Kind, among: Sequence[Kind]) -> Fault | None:
     possible = [each for each in BESIDE if each in among]
     if kind in _ALONE or not possible or chance.random() > _BESIDE_SHARE:
         return None

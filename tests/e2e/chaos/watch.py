@@ -13,7 +13,7 @@ from urllib.parse import quote
 from cluster.api import Api
 from cluster.errors import ClusterError
 from cluster.plan import Plan
-from e2e.chaos.invariants import Breach, Departures, left_over, out_of_memory, sighting
+from e2e.chaos.invariants import Breach, Departures, out_of_memory, sighting, unsettled
 from e2e.operator.ekc import LABEL, EkcCluster
 from e2e.operator.installed import Operator
 from support.kubectl import Kubectl
@@ -98,7 +98,7 @@ class Watch:
     def _peers(self) -> list[str]:
         namespace = self._cluster.kubectl.namespace
         path = f"/apis/apps/v1/namespaces/{namespace}/statefulsets/{self._cluster.name}-peer"
-        return left_over(self._pods, self._names, self._api.get(path))
+        return unsettled(self._pods, self._names, self._api.get(path))
 
     @property
     def _nodes(self) -> list[str]:
@@ -134,7 +134,7 @@ class Watch:
 
     def _check(self, pods: list[dict[str, Any]]) -> None:
         seen = {each["metadata"]["name"]: sighting(each) for each in pods}
-        away = self._departures.taken(seen, self._names, self._victims())
+        away = self._departures.over_limit(seen, self._names, self._victims())
         if away:
             self.broken(f"{' and '.join(away)} are away at the same time, and no fault took them")
         for each in filter(out_of_memory, pods):

@@ -20,7 +20,7 @@ _OF_A_PEER: Final = (
 )
 
 
-def held_secrets(kubectl: Kubectl) -> dict[str, str]:
+def secrets_of(kubectl: Kubectl) -> dict[str, str]:
     """What it holds, by what it is; of keys a line of their text."""
     peer, tls = (_texts(kubectl, f"eureka-{name}") for name in ("peer", "tls"))
     return {
@@ -31,7 +31,7 @@ def held_secrets(kubectl: Kubectl) -> dict[str, str]:
     }
 
 
-def shown(operator: Operator, cluster: EkcCluster, *others: Kubectl) -> dict[str, str]:
+def visible_texts(operator: Operator, cluster: EkcCluster, *others: Kubectl) -> dict[str, str]:
     """Objects, logs, environments and pages, by where they are; `others` are other namespaces."""
     return {
         CONFIGURATION: cluster.kubectl("get", "configmaps", "-o", "json"),
@@ -49,7 +49,7 @@ def _objects_and_logs(kubectl: Kubectl) -> Iterator[tuple[str, str]]:
     for each in json.loads(found)["items"]:
         if each["kind"] == "Pod":
             name = each["metadata"]["name"]
-            log = kubectl.tried("logs", name, "--all-containers").stdout
+            log = kubectl.run_unchecked("logs", name, "--all-containers").stdout
             yield f"log of {kubectl.namespace}/{name}", log
 
 

@@ -34,7 +34,7 @@ http.server.test(http.server.SimpleHTTPRequestHandler, port=8080)
 Object = dict[str, Any]
 
 
-class Held(NamedTuple):
+class PeerInstance(NamedTuple):
     """An instance at a peer."""
 
     id: str
@@ -57,18 +57,18 @@ class Holdings:
         return cls(plan, [pod.address for pod in cluster.pods.values() if pod.ready])
 
     @property
-    def all(self) -> list[list[Held]]:
+    def all(self) -> list[list[PeerInstance]]:
         """What each peer holds; `OSError` if one does not answer."""
         return [self.at(each) for each in self._addresses]
 
-    def at(self, address: str) -> list[Held]:
+    def at(self, address: str) -> list[PeerInstance]:
         """What a peer holds."""
         found = self.ask("GET", f"/eureka/apps/{APP}", address=address)
         if found.status == 404:
             return []
         if found.status != 200:
             raise ConnectionError(f"{address} answers {found.status}")
-        return [_held(each) for each in found.json["application"]["instance"]]
+        return [_instance(each) for each in found.json["application"]["instance"]]
 
     def uids(self) -> set[str]:
         """The pods that every peer has."""
@@ -184,8 +184,8 @@ def _spec(target: Target, node: str) -> Object:
     return {**spec, "nodeSelector": {"kubernetes.io/hostname": node}} if node else spec
 
 
-def _held(document: Mapping[str, Any]) -> Held:
-    return Held(
+def _instance(document: Mapping[str, Any]) -> PeerInstance:
+    return PeerInstance(
         document["instanceId"],
         document["status"],
         document.get("overriddenStatus", document.get("overriddenstatus", "UNKNOWN")),

@@ -26,7 +26,7 @@ def instances(cluster: EkcCluster, app: str, peer: str = "eureka-peer-1") -> dic
     """The instances of an application at a peer, by id, asked through the API server."""
     namespace = cluster.kubectl.namespace
     path = f"/api/v1/namespaces/{namespace}/pods/{peer}:{_PORT}/proxy/eureka/apps/{app.upper()}"
-    said = cluster.kubectl.tried("get", "--raw", path).stdout
+    said = cluster.kubectl.run_unchecked("get", "--raw", path).stdout
     return _by_id(json.loads(said)) if said else {}
 
 

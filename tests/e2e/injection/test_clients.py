@@ -44,14 +44,14 @@ def orders(target: Target, shop: EkcCluster) -> EkcCluster:
 
 
 @pytest.fixture
-def elsewhere(target: Target) -> Iterator[Kubectl]:
+def unlabelled_namespace(target: Target) -> Iterator[Kubectl]:
     """A namespace without the label."""
     with target.kubectl.in_a_namespace("elsewhere") as kubectl:
         yield kubectl
 
 
 def test_spring_outside_calls_it_by_name(
-    orders: EkcCluster, elsewhere: Kubectl, spring: str
+    orders: EkcCluster, unlabelled_namespace: Kubectl, spring: str
 ) -> None:
     """It has the URLs of the status, and is asked through the API server."""
     settings = {
@@ -65,13 +65,15 @@ def test_spring_outside_calls_it_by_name(
         "imagePullPolicy": "IfNotPresent",
         "env": [{"name": "SPRING_APPLICATION_JSON", "value": json.dumps(settings)}],
     }
-    elsewhere.apply(listed([manifests.pod("outside", {"containers": [client]}, {})]))
+    unlabelled_namespace.apply(listed([manifests.pod("outside", {"containers": [client]}, {})]))
 
-    path = f"/api/v1/namespaces/{elsewhere.namespace}/pods/outside:8080/proxy/call/{APP}"
-    said = until(lambda: elsewhere.tried("get", "--raw", path).stdout, PATIENCE_S)
+    path = f"/api/v1/namespaces/{unlabelled_namespace.namespace}/pods/outside:8080/proxy/call/{APP}"
+    said = until(
+        lambda: unlabelled_namespace.run_unchecked("get", "--raw", path).stdout, PATIENCE_S
+    )
 
     assert said in pods_of(orders.kubectl, APP)
-    assert not has_sidecar(elsewhere.get("pod", "outside"))
+    assert not has_sidecar(unlabelled_namespace.get("pod", "outside"))
 
 
 def test_python_inside_calls_it_by_name(target: Target, orders: EkcCluster) -> None:

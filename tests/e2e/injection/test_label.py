@@ -32,7 +32,7 @@ from e2e.injection.registered import (
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.sidecar.manifests import PORT, listed
 from eureka_operator import __version__
-from eureka_operator.core.injection.config import Config, Known, read_registry
+from eureka_operator.core.injection.config import Config, RegistryTarget, read_registry
 from eureka_operator.core.injection.decide import Inject, Skip, decide
 from eureka_operator.core.injection.reasons import HOST_NETWORK
 from processes.cluster import throughout, until
@@ -189,7 +189,7 @@ def test_pod_that_asks_and_cannot_be_served_is_refused(target: Target, shop: Ekc
     """With the sentence and its cure, where the person who typed it reads them."""
     asking = manifests.pod("asking", pod_spec(serving(target), hostNetwork=True), {**ASKS})
 
-    done = shop.kubectl.tried("create", "-f", "-", given=json.dumps(asking))
+    done = shop.kubectl.run_unchecked("create", "-f", "-", given=json.dumps(asking))
 
     assert done.returncode != 0
     assert HOST_NETWORK.sentence in done.stderr
@@ -301,7 +301,7 @@ def _on_host(target: Target) -> Document:
 def _config(target: Target, cluster: EkcCluster) -> Config:
     """What the injector of the chart decides by."""
     registry = read_registry(cluster.document, "cluster.local")
-    assert isinstance(registry, Known)
+    assert isinstance(registry, RegistryTarget)
     system: dict[str, Any] = cluster.kubectl.get("namespace", "kube-system")
     return Config(
         image=target.image(SIDECAR),

@@ -48,7 +48,7 @@ def test_pods_that_missed_their_sidecar_are_evicted_one_by_one(
     first = uids(kubectl, "missed")
     assert not any(_has_sidecar(each) for each in _pods(kubectl, "missed"))
 
-    until(lambda: all(_told(kubectl, uid) for uid in first), LOOKS_S)
+    until(lambda: all(_event_counts(kubectl, uid) for uid in first), LOOKS_S)
     assert _missed(evicting) == len(first)
     assert uids(kubectl, "missed") == first
 
@@ -63,7 +63,7 @@ def test_pods_that_missed_their_sidecar_are_evicted_one_by_one(
     assert least >= 1
     all_up(kubectl, holdings, "missed", 2)
     until(lambda: _missed(evicting) == 0, LOOKS_S)
-    assert [_told(kubectl, uid) for uid in first] == [[1], [1]]
+    assert [_event_counts(kubectl, uid) for uid in first] == [[1], [1]]
 
 
 def _until_all_have_one(kubectl: Kubectl, name: str) -> int:
@@ -93,7 +93,7 @@ def _is_ready(pod: Object) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
-def _told(kubectl: Kubectl, uid: str) -> list[int]:
+def _event_counts(kubectl: Kubectl, uid: str) -> list[int]:
     """How often each event says that a pod has none."""
     about = f"involvedObject.uid={uid},reason=SidecarMissing"
     items = kubectl.get("events", f"--field-selector={about}")["items"]

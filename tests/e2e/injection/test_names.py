@@ -20,7 +20,7 @@ from cluster.faults import Faults
 from cluster.plan import CONTROL, Plan
 from e2e.clusters import Target
 from e2e.injection.forged import IssuerFiles, Key
-from e2e.injection.leaks import CONFIGURATION, held_secrets, shown
+from e2e.injection.leaks import CONFIGURATION, secrets_of, visible_texts
 from e2e.injection.manifests import LABEL, container, deployment, pod_spec, serving
 from e2e.injection.registered import Instance, pods_of
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
@@ -48,7 +48,9 @@ def owner(target: Target, operator: Operator) -> Iterator[EkcCluster]:  # noqa: 
         kubectl("label", "namespace", kubectl.namespace, f"{LABEL}=enabled")
         orders = deployment(APP, pod_spec(serving(target)))
         kubectl.apply(listed([programs(), orders]))
-        until(lambda: [each["status"] for each in _held(cluster).values()] == ["UP"], PATIENCE_S)
+        until(
+            lambda: [each["status"] for each in _instances(cluster).values()] == ["UP"], PATIENCE_S
+        )
         yield cluster
 
 
@@ -68,7 +70,7 @@ def intruder(target: Target, owner: EkcCluster) -> Iterator[Kubectl]:
 
 def test_pods_of_a_namespace_register_by_their_own_token(owner: EkcCluster) -> None:
     """Nothing is configured: injection brings whom to trust, and the token."""
-    (instance,) = _held(owner).values()
+    (instance,) = _instances(owner).values()
 
     assert instance["metadata"]["namespace"] == owner.kubectl.namespace
 
@@ -77,16 +79,16 @@ def test_nobody_else_gets_at_its_instances(
     target: Target, owner: EkcCluster, intruder: Kubectl
 ) -> None:
     """Each attempt of a hand-written client is refused and logged; the lease is untouched."""
-    ((name, before),) = _held(owner).items()
+    ((name, before),) = _instances(owner).items()
     forged = _forged(target.plan, owner.kubectl.namespace) if target.plan is not None else {}
 
-    answered = _tried(owner, intruder, name, forged)
+    answered = _answers_to(owner, intruder, name, forged)
 
     if forged:  # or the refusals of the others prove nothing
         assert answered.pop("renew with a token of its owner") == HTTPStatus.OK
     assert {what: code for what, code in answered.items() if code not in _REFUSED} == {}
     assert len(answered) == 16 + len(forged) - bool(forged)
-    (after,) = _held(owner).values()
+    (after,) = _instances(owner).values()
     assert {**after, "leaseInfo": None} == {**before, "leaseInfo": None}
     logs = "".join(owner.kubectl("logs", pod) for pod in owner.pods)
     assert f"system:serviceaccount:{intruder.namespace}:default" in logs
@@ -97,7 +99,7 @@ def test_nobody_else_is_injected_into_its_name(
     target: Target, owner: EkcCluster, intruder: Kubectl
 ) -> None:
     """The pod runs, its sidecar says why it is not registered, and the lease is untouched."""
-    before = _held(owner)
+    before = _instances(owner)
     other = deployment(
         "thief",
         pod_spec(serving(target)),
@@ -108,7 +110,7 @@ def test_nobody_else_is_injected_into_its_name(
 
     until(lambda: "is held by namespace" in _sidecar_logs(intruder), PATIENCE_S)
 
-    assert _held(owner).keys() == before.keys()
+    assert _instances(owner).keys() == before.keys()
 
 
 @pytest.mark.long
@@ -117,13 +119,13 @@ def test_keys_of_the_issuer_are_replaced(
 ) -> None:
     """As administrators do it: the new key is known first, then it signs. Old tokens go on."""
     files, new = IssuerFiles(plan), Key()
-    namespace, (name,) = owner.kubectl.namespace, _held(owner)
+    namespace, (name,) = owner.kubectl.namespace, _instances(owner)
     before = files.signs.read_text()
     old = _token(owner)
 
     def answers(**tokens: str) -> set[int]:
         proofs = {what: f"Bearer {token}" for what, token in tokens.items()}
-        answered = _tried(owner, intruder, name, proofs)
+        answered = _answers_to(owner, intruder, name, proofs)
         return {answered[f"renew with {what}"] for what in proofs}
 
     with faults.killed(f"{CONTROL}/kube-apiserver"):
@@ -145,7 +147,7 @@ def test_registry_that_speaks_https_is_explained(
     target: Target, owner: EkcCluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`kubectl eureka explain` asks it by the API server, which has no certificate of it."""
-    ((name, instance),) = _held(owner).items()
+    ((name, instance),) = _instances(owner).items()
     flags = (f"--kubeconfig={target.kubeconfig}", f"--namespace={owner.kubectl.namespace}")
 
     assert main(["explain", *flags, instance["metadata"]["pod-name"]]) == 0
@@ -161,8 +163,8 @@ def test_nothing_secret_is_shown(operator: Operator, owner: EkcCluster, intruder
         "a token": f"Bearer {_SENT}",
         "a password": f"Basic {base64.b64encode(f'user:{_SENT}'.encode()).decode()}",
     }
-    (name,) = _held(owner)
-    _tried(owner, intruder, name, sent)
+    (name,) = _instances(owner)
+    _answers_to(owner, intruder, name, sent)
     owner.change(
         {
             "peers": {"extraPeerURLs": [url]},
@@ -171,16 +173,16 @@ def test_nothing_secret_is_shown(operator: Operator, owner: EkcCluster, intruder
     )
     until(lambda: owner.is_so("RemoteRegionsAvailable", "False"), PATIENCE_S)
     until(lambda: owner.is_so("ExtraPeersAvailable", "False"), PATIENCE_S)
-    refused = intruder.tried("apply", "-f", "-", given=json.dumps(_with_a_password(url)))
+    refused = intruder.run_unchecked("apply", "-f", "-", given=json.dumps(_with_a_password(url)))
     assert refused.returncode != 0
 
     secrets = {
-        **held_secrets(owner.kubectl),
+        **secrets_of(owner.kubectl),
         "what was sent": _SENT,
         "what was sent, encoded": sent["a password"].partition(" ")[2],
         _IN_A_URL: _IN_A_URL,
     }
-    places = {**shown(operator, owner, intruder), "what kubectl says": refused.stderr}
+    places = {**visible_texts(operator, owner, intruder), "what kubectl says": refused.stderr}
     leaks = {
         (where, what)
         for where, text in places.items()
@@ -190,7 +192,7 @@ def test_nothing_secret_is_shown(operator: Operator, owner: EkcCluster, intruder
     assert leaks == {(CONFIGURATION, _IN_A_URL)}  # where peers have it from, as it is in the spec
 
 
-def _tried(
+def _answers_to(
     owner: EkcCluster, intruder: Kubectl, instance: str, proofs: Mapping[str, str]
 ) -> dict[str, int]:
     """What the intruder is answered, by what it tries; see `intruder.py`."""
@@ -237,11 +239,13 @@ def _with_a_password(url: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [main]}}
 
 
-def _held(cluster: EkcCluster) -> dict[str, Instance]:
+def _instances(cluster: EkcCluster) -> dict[str, Instance]:
     """The application's instances at a peer, by id."""
     namespace = cluster.kubectl.namespace
     place = f"pods/https:eureka-peer-1:8443/proxy/eureka/apps/{APP.upper()}"
-    said = cluster.kubectl.tried("get", "--raw", f"/api/v1/namespaces/{namespace}/{place}").stdout
+    said = cluster.kubectl.run_unchecked(
+        "get", "--raw", f"/api/v1/namespaces/{namespace}/{place}"
+    ).stdout
     listed_ = json.loads(said)["application"]["instance"] if said else []
     return {each["instanceId"]: each for each in listed_}
 
@@ -249,7 +253,7 @@ def _held(cluster: EkcCluster) -> dict[str, Instance]:
 def _sidecar_logs(kubectl: Kubectl) -> str:
     """What sidecars of the thief's pods say."""
     return "".join(
-        kubectl.tried("logs", name, "-c", "eureka-sidecar").stdout
+        kubectl.run_unchecked("logs", name, "-c", "eureka-sidecar").stdout
         for name in pods_of(kubectl, "thief")
     )
 

@@ -66,7 +66,7 @@ class Orders:
         return Direct(self.plan, [each.address for each in self.cluster.pods.values()])
 
     @property
-    def lives(self) -> dict[str, tuple[str, int, int]]:
+    def restart_counts(self) -> dict[str, tuple[str, int, int]]:
         """Uid and restarts of each pod: equal at two times if nothing was restarted between."""
         return {
             name: (pod["metadata"]["uid"], restarts(pod), restarts(pod, "application"))
@@ -135,22 +135,22 @@ def test_leases_are_kept_without(
     outage: Callable[[Faults, Operator], AbstractContextManager[None]],
 ) -> None:
     """Sidecars talk to the registry alone: each lease is renewed at every peer meanwhile."""
-    before, direct = orders.lives, orders.direct
+    before, direct = orders.restart_counts, orders.direct
     with outage(faults, operator):
         begin_ms = time.time() * 1000
         throughout(lambda: direct.up_everywhere(APP) == orders.ids, OUTAGE_S)
         for each in orders.ids:
             assert min(direct.renewed_at_ms(APP, each)) > begin_ms
 
-    until(lambda: operator.kubectl.tried("get", "pods").returncode == 0, PATIENCE_S)
-    assert orders.lives == before
+    until(lambda: operator.kubectl.run_unchecked("get", "pods").returncode == 0, PATIENCE_S)
+    assert orders.restart_counts == before
 
 
 def test_leases_are_kept_while_peers_are_lost_one_by_one(
     orders: Orders, record_property: Record
 ) -> None:
     """At the two that are left at any time; the third one copies them."""
-    cluster, before = orders.cluster, orders.lives
+    cluster, before = orders.cluster, orders.restart_counts
     begin = time.monotonic()
     for lost, pod in cluster.pods.items():
         left = [each.address for name, each in cluster.pods.items() if name != lost]
@@ -168,12 +168,12 @@ def test_leases_are_kept_while_peers_are_lost_one_by_one(
         "three peers lost one after the other, all leases at each",
         f"{time.monotonic() - begin:.0f} s",
     )
-    assert orders.lives == before
+    assert orders.restart_counts == before
 
 
 def test_leases_are_back_after_all_peers_were_lost(orders: Orders, record_property: Record) -> None:
     """No peer has a copy: each sidecar learns by a 404 that it has to register again."""
-    cluster, before = orders.cluster, orders.lives
+    cluster, before = orders.cluster, orders.restart_counts
     old = {each.uid for each in cluster.pods.values()}
     begin = time.monotonic()
     cluster.kubectl("delete", "pods", *cluster.pods, "--grace-period=0", "--force")
@@ -183,7 +183,7 @@ def test_leases_are_back_after_all_peers_were_lost(orders: Orders, record_proper
 
     record_property("all peers lost to all leases at each", f"{time.monotonic() - begin:.1f} s")
     cluster.wait_ready()
-    assert orders.lives == before
+    assert orders.restart_counts == before
 
 
 def test_sidecar_that_is_killed_is_started_again(
@@ -251,7 +251,9 @@ def test_pod_that_starts_without_a_registry_registers_later(
     late("delete", "namespace", late.namespace, "--wait=false")
     until(lambda: orders.direct.nowhere("elsewhere"), PATIENCE_S)
     record_property("namespace deleted to leases gone", f"{time.monotonic() - begin:.1f} s")
-    until(lambda: late.tried("get", "namespace", late.namespace).returncode != 0, PATIENCE_S)
+    until(
+        lambda: late.run_unchecked("get", "namespace", late.namespace).returncode != 0, PATIENCE_S
+    )
     record_property("namespace deleted to namespace gone", f"{time.monotonic() - begin:.1f} s")
 
 
@@ -268,7 +270,7 @@ def test_pods_that_start_without_an_injector_are_found(
         record_property("pods start without an injector", f"{time.monotonic() - begin:.1f} s")
         ((name, pod),) = pods_of(kubectl, "missed").items()
         assert not has_sidecar(pod)
-        message = until(lambda: _said(kubectl, name, "SidecarMissing"), PATIENCE_S)
+        message = until(lambda: _event_message(kubectl, name, "SidecarMissing"), PATIENCE_S)
         record_property("pod without a sidecar to its event", f"{time.monotonic() - begin:.0f} s")
         until(lambda: _without_sidecar(operator) == 1, PATIENCE_S)
     finally:
@@ -295,7 +297,7 @@ def test_uninstall_leaves_pods_running_and_no_webhook(
 
     What stays is the operator's: a Secret with certificates, which the next release goes on with.
     """
-    kubectl, before, direct = orders.cluster.kubectl, orders.lives, orders.direct
+    kubectl, before, direct = orders.cluster.kubectl, orders.restart_counts, orders.direct
     operator.uninstall()
     try:
         secret = ["Secret/eurekube-injector-tls"]
@@ -309,7 +311,7 @@ def test_uninstall_leaves_pods_running_and_no_webhook(
         throughout(lambda: direct.up_everywhere(APP) == orders.ids, OUTAGE_S)
         for each in orders.ids:
             assert min(direct.renewed_at_ms(APP, each)) > begin_ms
-        assert orders.lives == before
+        assert orders.restart_counts == before
     finally:
         operator.install()
 
@@ -325,7 +327,7 @@ def _registered_at_ms(found: dict[str, dict[str, Any]]) -> int:
     return int(instance["lastDirtyTimestamp"])
 
 
-def _said(kubectl: Kubectl, pod: str, reason: str) -> str:
+def _event_message(kubectl: Kubectl, pod: str, reason: str) -> str:
     """The message of a pod's event; empty: there is none."""
     about = f"--field-selector=involvedObject.name={pod},reason={reason}"
     items = kubectl.get("events", about)["items"]
@@ -335,7 +337,7 @@ def _said(kubectl: Kubectl, pod: str, reason: str) -> str:
 def _without_sidecar(operator: Operator) -> float:
     """How many pods the leader counts; 0 if nobody leads."""
     where = f"/api/v1/namespaces/{operator.namespace}/pods/{operator.leader}:8080/proxy/metrics"
-    found = _METRIC.search(operator.kubectl.tried("get", "--raw", where).stdout)
+    found = _METRIC.search(operator.kubectl.run_unchecked("get", "--raw", where).stdout)
     return 0.0 if found is None else float(found[1])
 
 

@@ -23,7 +23,7 @@ from e2e.injection.orders import (
     uids,
     workload,
 )
-from e2e.operator.changes import start_anew
+from e2e.operator.changes import restart
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from processes.cluster import throughout, until
@@ -94,13 +94,13 @@ def test_pause_survives_whatever_is_restarted(
     throughout(lambda: "UP" not in _statuses(holdings, uid), LONGER_S)
     until(lambda: holdings.are(uid, OUT_OF_SERVICE), PATIENCE_S)
 
-    start_anew(operator)
+    restart(operator)
     until(lambda: operator.leader in {_name(each) for each in operator.pods}, PATIENCE_S)
     throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)
 
-    before = shared.lives
+    before = shared.restart_counts
     kubectl("delete", "pods", *PEERS)
-    until(lambda: shared.lives.keys() == before.keys() and _are_ready(shared), PATIENCE_S)
+    until(lambda: shared.restart_counts.keys() == before.keys() and _are_ready(shared), PATIENCE_S)
     anew = Holdings.of(plan, shared)
     until(lambda: uid in {each.uid for each in anew.all[0]}, PATIENCE_S)
     assert "UP" not in _statuses(anew, uid)
@@ -212,7 +212,7 @@ def _resume_without_its_sidecar(
 def _sidecar_pauses(kubectl: Kubectl, name: str) -> bool:
     """Whether the sidecar of a pod knows that it is paused."""
     asked = ("exec", name, f"--container={SIDECAR}", "--", SIDECAR, "status", "-o", "json")
-    said = kubectl.tried(*asked).stdout  # it fails while something is under way
+    said = kubectl.run_unchecked(*asked).stdout  # it fails while something is under way
     return bool(said) and bool(json.loads(said)["paused"])
 
 

@@ -62,18 +62,18 @@ def test_rolling_update_fails_no_call(
     kubectl = shop.kubectl
     patience_s = PATIENCE_S + 4 * (caches.fetch_s + caches.cache_s)
     callers = [
-        manifests.caller(target, CALLER.format(app), _wanted(app, caches, rate))
+        manifests.caller(target, CALLER.format(app), _caller_options(app, caches, rate))
         for app, rate in RATES.items()
     ]
     kubectl.apply(listed([*_deployments(target, caches), *callers]))
-    until(lambda: all(len(_seen(kubectl, app)["held"]) == REPLICAS for app in RATES), patience_s)
+    until(lambda: all(len(_report(kubectl, app)["held"]) == REPLICAS for app in RATES), patience_s)
     before = {app: {*pods_of(kubectl, app)} for app in RATES}
 
     for app in RATES:
         kubectl("rollout", "restart", f"deployment/{app}")
     until(lambda: all(_has_moved(kubectl, app, before[app]) for app in RATES), patience_s)
 
-    drained, undrained = (_seen(kubectl, app) for app in RATES)
+    drained, undrained = (_report(kubectl, app) for app in RATES)
     for words, seen in (("with the label only", drained), ("drain-seconds: 0", undrained)):
         how = words if seen is undrained or caches.drain_s is None else "drain-seconds: 90"
         caching = f"caches of {caches.fetch_s:g} s + {caches.cache_s:g} s"
@@ -100,7 +100,7 @@ def _deployments(target: Target, caches: Caches) -> list[Document]:
     return [drained, undrained]
 
 
-def _wanted(app: str, caches: Caches, rate: int) -> Document:
+def _caller_options(app: str, caches: Caches, rate: int) -> Document:
     """What the pod that calls an application is told: see `e2e/sidecar/caller.py`."""
     return {
         "app": app,
@@ -116,13 +116,13 @@ def _has_moved(kubectl: Kubectl, app: str, before: set[str]) -> bool:
     """Whether other pods serve, the old ones are gone, and nothing else can still be called."""
     items = kubectl.get("pods", f"--selector=app={app}")["items"]
     names = {each["metadata"]["name"] for each in items}
-    seen = _seen(kubectl, app)
+    seen = _report(kubectl, app)
     return not before & names and names <= seen["served"].keys() and len(seen["held"]) == len(names)
 
 
-def _seen(kubectl: Kubectl, app: str) -> dict[str, Any]:
+def _report(kubectl: Kubectl, app: str) -> dict[str, Any]:
     """What its client has met so far; nothing as long as it says nothing."""
-    said = kubectl.tried("logs", CALLER.format(app), "--tail=1").stdout
+    said = kubectl.run_unchecked("logs", CALLER.format(app), "--tail=1").stdout
     nothing: dict[str, Any] = {"held": [], "served": {}}
     found: dict[str, Any] = json.loads(said) if said else nothing
     return found

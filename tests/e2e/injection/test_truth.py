@@ -65,7 +65,7 @@ def bystanders(target: Target, plan: Plan, shared: EkcCluster) -> set[str]:
 
 
 @pytest.fixture(autouse=True)
-def nobody_else(plan: Plan, shared: EkcCluster, bystanders: set[str]) -> Iterator[None]:
+def check_bystanders(plan: Plan, shared: EkcCluster, bystanders: set[str]) -> Iterator[None]:
     """Whatever a test does: leases of pods that serve stay, and no event says otherwise."""
     yield
     holdings = Holdings.of(plan, shared)
@@ -90,7 +90,7 @@ def test_pod_whose_processes_were_killed(
 
     until(lambda: holdings.lack([uid]), PATIENCE_S)
     _record(record_property, "from SIGKILL of a pod's processes to its lease gone", begin)
-    until(lambda: "has failed" in _said_of(shared, "killed"), PATIENCE_S)
+    until(lambda: "has failed" in _event_text(shared, "killed"), PATIENCE_S)
     shared.kubectl("delete", "pod", "killed")
 
 
@@ -112,7 +112,7 @@ def test_pod_that_was_deleted_by_force(
         until(lambda: holdings.lack([uid]), PATIENCE_S)
         _record(record_property, "from forced deletion to its lease gone", begin)
 
-    until(lambda: f"(uid {uid}) is gone" in _said_of(shared, "forced"), PATIENCE_S)
+    until(lambda: f"(uid {uid}) is gone" in _event_text(shared, "forced"), PATIENCE_S)
 
 
 def test_pod_that_is_restarted_in_place_keeps_its_lease(
@@ -131,7 +131,7 @@ def test_pod_that_is_restarted_in_place_keeps_its_lease(
     until(has_restarted, PATIENCE_S)
     until(lambda: holdings.are(uid, "UP"), PATIENCE_S)
     throughout(lambda: holdings.are(uid, "UP"), LONGER_S)
-    assert _said_of(shared, "again") == ""
+    assert _event_text(shared, "again") == ""
     kubectl("delete", "pod", "again")
 
 
@@ -152,7 +152,7 @@ def test_pod_that_comes_back_under_its_name(
     until(lambda: holdings.are(new, "UP"), PATIENCE_S)
     throughout(lambda: holdings.are(new, "UP"), LONGER_S)
     until(lambda: holdings.lack([old]), PATIENCE_S)
-    assert new not in _said_of(shared, "ledger-0")
+    assert new not in _event_text(shared, "ledger-0")
 
 
 def test_pod_that_moves_to_another_node(
@@ -172,7 +172,7 @@ def test_pod_that_moves_to_another_node(
 
     throughout(lambda: holdings.are(new, "UP"), LONGER_S)
     until(lambda: holdings.lack([old]), PATIENCE_S)
-    assert new not in _said_of(shared, "moved-0")
+    assert new not in _event_text(shared, "moved-0")
     kubectl("delete", "statefulset", "moved", "--wait=false")
 
 
@@ -203,14 +203,14 @@ def test_node_that_is_cut_off_and_said_to_be_out_of_service(
     node = _a_node(target, _a_node(target), _node_of(operator.kubectl, operator.leader))
     uid = _up(shared.kubectl, holdings, pod(target, "lost", node))
     taint = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"
-    others = _elsewhere(plan, shared, node)
+    others = _holdings_of_other_nodes(plan, shared, node)
     with _cut_off(plan, shared, node):
         begin = time.monotonic()
         target.kubectl("taint", "node", node, taint)
         until(lambda: others.lack([uid]), LOST_S)
         _record(record_property, "from a node's loss, tainted, to its pods' leases gone", begin)
         target.kubectl("taint", "node", node, f"{taint}-")
-    until(lambda: _said_of(shared, "lost"), PATIENCE_S)
+    until(lambda: _event_text(shared, "lost"), PATIENCE_S)
 
 
 @pytest.mark.long
@@ -225,7 +225,7 @@ def test_node_that_is_cut_off_and_deleted(
     """40 s after that: a kubelet makes its node anew if somebody has deleted it by mistake."""
     node = _a_node(target, _a_node(target), _node_of(operator.kubectl, operator.leader))
     uid = _up(shared.kubectl, holdings, pod(target, "lost", node))
-    others = _elsewhere(plan, shared, node)
+    others = _holdings_of_other_nodes(plan, shared, node)
     with Faults(plan).cut_off(node):
         begin = time.monotonic()
         target.kubectl("delete", "node", node)
@@ -330,13 +330,13 @@ def _removed(cluster: EkcCluster) -> list[str]:
     return cluster.events("LeaseRemoved")
 
 
-def _said_of(cluster: EkcCluster, name: str) -> str:
+def _event_text(cluster: EkcCluster, name: str) -> str:
     """What they say of the leases of a pod; empty: nothing."""
     where = f"{cluster.kubectl.namespace}/{name}"
     return "\n".join(said for said in _removed(cluster) if f"its pod {where} " in said)
 
 
-def _elsewhere(plan: Plan, cluster: EkcCluster, node: str) -> Holdings:
+def _holdings_of_other_nodes(plan: Plan, cluster: EkcCluster, node: str) -> Holdings:
     """What the peers hold that are on other nodes."""
     there = [pod.address for pod in cluster.pods.values() if pod.node != node]
     assert there
@@ -354,7 +354,7 @@ def _cut_off(plan: Plan, cluster: EkcCluster, node: str) -> Iterator[None]:
 def _wait_for(cluster: EkcCluster, node: str) -> None:
     """Wait until a node and what was on it are as before."""
     ready = ("wait", "--for=condition=Ready", f"node/{node}", "--timeout=150s")
-    until(lambda: cluster.kubectl.tried(*ready).returncode == 0, PATIENCE_S)
+    until(lambda: cluster.kubectl.run_unchecked(*ready).returncode == 0, PATIENCE_S)
     cluster.wait_ready()
     cluster.wait_agreed()
 

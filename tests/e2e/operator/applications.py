@@ -21,7 +21,7 @@ _FOLDER: Final = "/program"
 
 
 @dataclass(frozen=True)
-class Seen:
+class Report:
     """What an application's instances have met so far: see `application.py`."""
 
     renewals: int
@@ -57,27 +57,29 @@ class Applications:
     def wait_ready(self, name: str) -> None:
         """Wait until the newest pod finds all instances, and no other one is left."""
         status = ("rollout", "status", f"deployment/{name}", "--timeout=10s")
-        until(lambda: self._kubectl.tried(*status).returncode == 0, PATIENCE_S)
+        until(lambda: self._kubectl.run_unchecked(*status).returncode == 0, PATIENCE_S)
         until(lambda: len(self._pods(name)) == 1, PATIENCE_S)
 
-    def seen(self, name: str) -> Seen:
+    def report(self, name: str) -> Report:
         """What its instances have met since their pod was started."""
         (pod,) = self._pods(name)
-        text = until(lambda: self._kubectl.tried("logs", pod, "--tail=1").stdout, PATIENCE_S)
-        return Seen(**json.loads(text))
+        text = until(
+            lambda: self._kubectl.run_unchecked("logs", pod, "--tail=1").stdout, PATIENCE_S
+        )
+        return Report(**json.loads(text))
 
     def wait_renewed(self) -> None:
         """Wait until every instance has renewed its lease from now on."""
-        before = {name: self.seen(name).renewals for name in self.names}
+        before = {name: self.report(name).renewals for name in self.names}
         wanted = 2 * self.count
         until(
-            lambda: all(self.seen(n).renewals - before[n] >= wanted for n in self.names),
+            lambda: all(self.report(n).renewals - before[n] >= wanted for n in self.names),
             PATIENCE_S,
         )
 
     def check(self) -> int:
         """Fail if a lease was not known, or a look-up failed twice; the number of look-ups."""
-        found = {name: self.seen(name) for name in self.names}
+        found = {name: self.report(name) for name in self.names}
         assert {name: seen.lost for name, seen in found.items() if seen.lost} == {}
         assert {name: seen.failed for name, seen in found.items() if seen.failed} == {}
         return sum(seen.lookups for seen in found.values())

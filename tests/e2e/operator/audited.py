@@ -59,7 +59,7 @@ class Requests:
         return audit.used(self.all, self._user)
 
 
-def taken_over(found: Iterable[Entry], pod: str) -> datetime | None:
+def takeover_time(found: Iterable[Entry], pod: str) -> datetime | None:
     """When another replica than `pod` first wrote the Lease; None if none has."""
     return next((each.at for each in found if takes(each) and each.pod != pod), None)
 

@@ -25,10 +25,10 @@ def take_away(cluster: EkcCluster, service: str) -> None:
 
 def is_there(cluster: EkcCluster, service: str) -> bool:
     """Whether there is a Service of that name."""
-    return cluster.kubectl.tried("get", "service", service).returncode == 0
+    return cluster.kubectl.run_unchecked("get", "service", service).returncode == 0
 
 
-def start_anew(operator: Operator) -> None:
+def restart(operator: Operator) -> None:
     """Have other pods of the operator."""
     operator.kubectl("rollout", "restart", f"deployment/{operator.deployment}")
     wait_available(operator)
@@ -37,7 +37,7 @@ def start_anew(operator: Operator) -> None:
 def wait_available(operator: Operator) -> None:
     """Wait until all replicas of the operator are there, and ready."""
     status = ("rollout", "status", f"deployment/{operator.deployment}", "--timeout=150s")
-    until(lambda: operator.kubectl.tried(*status).returncode == 0, PATIENCE_S)
+    until(lambda: operator.kubectl.run_unchecked(*status).returncode == 0, PATIENCE_S)
 
 
 def restarts(operator: Operator) -> int:
@@ -48,4 +48,6 @@ def restarts(operator: Operator) -> int:
 
 def log(operator: Operator) -> str:
     """The newest lines of the replicas that run."""
-    return operator.kubectl.tried("logs", f"--selector={operator.selector}", "--tail=20").stdout
+    return operator.kubectl.run_unchecked(
+        "logs", f"--selector={operator.selector}", "--tail=20"
+    ).stdout

@@ -17,7 +17,7 @@ _PATH = "/eureka/apps/HELD"
 _LEASE = {"renewalIntervalInSecs": 30, "durationInSecs": 3600}
 
 
-class HeldLease:
+class PermanentLease:
     """An instance with a lease that outlives any test, at peers with these addresses."""
 
     def __init__(self, plan: Plan, addresses: Iterable[str]) -> None:
@@ -47,7 +47,7 @@ class HeldLease:
         return self._ask(address, "GET", f"{_PATH}/held") == http.client.OK
 
     def _ask(self, address: str, method: str, path: str, body: str | None = None) -> int:
-        return asked(self._plan, CONTROL, address, (method, path, body)).status
+        return answer_of(self._plan, CONTROL, address, (method, path, body)).status
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Answer:
     body: bytes
 
 
-def asked(plan: Plan, place: str, address: str, request: tuple[str, str, str | None]) -> Answer:
+def answer_of(plan: Plan, place: str, address: str, request: tuple[str, str, str | None]) -> Answer:
     """What the peer at an address answers to method, path and body, asked at a place.
 
     A node's own network reaches its pods when nobody else does. Raises `OSError` or

@@ -71,7 +71,7 @@ class EkcCluster:
     def wait_ready(self, within_s: float = PATIENCE_S) -> None:
         """Wait as people do; the condition must be about the newest spec."""
         wait = ("wait", "--for=condition=Ready", self._ref, "--timeout=10s")
-        until(lambda: self.kubectl.tried(*wait).returncode == 0, within_s)
+        until(lambda: self.kubectl.run_unchecked(*wait).returncode == 0, within_s)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class EkcCluster:
         return {each["metadata"]["name"]: _pod(each) for each in items}
 
     @property
-    def lives(self) -> dict[str, tuple[str, int]]:
+    def restart_counts(self) -> dict[str, tuple[str, int]]:
         """Uid and restarts of each pod: equal at two times if nothing was restarted between."""
         return {name: (pod.uid, pod.restarts) for name, pod in self.pods.items()}
 
@@ -139,7 +139,7 @@ class EkcCluster:
         return list(found.get("application", []))
 
     @property
-    def named_pods(self) -> dict[str, str]:
+    def alias_pods(self) -> dict[str, str]:
         """The pod that each peer's alias Service leads to; the peers themselves say the same."""
         services = self.kubectl.get("services", f"--selector={LABEL}={self.name}")["items"]
         selectors = {each["metadata"]["name"]: each["spec"]["selector"] for each in services}
@@ -183,7 +183,7 @@ class EkcCluster:
 
     def explanation(self) -> str:
         """What a person would look at first."""
-        return self.kubectl.said(
+        return self.kubectl.describe_all(
             ("describe", self._ref),
             ("get", "pods,services,statefulsets", "-o", "wide"),
             ("get", "events", "--sort-by=.lastTimestamp"),
@@ -193,7 +193,7 @@ class EkcCluster:
 
     def _answer(self, pod: str, port: int, path: str) -> dict[str, Any]:
         where = f"/api/v1/namespaces/{self.kubectl.namespace}/pods/{pod}:{port}/proxy"
-        text = self.kubectl.tried("get", "--raw", where + path).stdout
+        text = self.kubectl.run_unchecked("get", "--raw", where + path).stdout
         found: dict[str, Any] = json.loads(text) if text else {}
         return found
 

@@ -124,7 +124,7 @@ class Holder:
         now_s = time.monotonic()
         age_s = now_s - self._since.get(client.id, now_s)
         self._since[client.id] = now_s
-        if age_s <= self._settled_s or now_s - client.renewed_s > self._lease_s[1]:
+        if age_s <= self._replicated_s or now_s - client.renewed_s > self._lease_s[1]:
             return
         self._lost += 1
         if len(self._losses) < _KEPT:
@@ -165,19 +165,19 @@ class Holder:
         if self._answered_s:
             self._silence_s = max(self._silence_s, now_s - self._answered_s)
         self._answered_s = now_s
-        lacking = sorted(self.settled(at_s) - listed)
+        lacking = sorted(self.replicated_ids(at_s) - listed)
         self._complete[peer] = not lacking
         if lacking and len(self._missing) < _KEPT:
             self._missing.append(
                 {"peer": peer, "at": _now(), "count": len(lacking), "first": lacking[0]}
             )
 
-    def settled(self, at_s: float) -> set[str]:
+    def replicated_ids(self, at_s: float) -> set[str]:
         """The ids of leases that every ready peer must have had at a time."""
-        return {each for each, since in self._since.items() if at_s - since > self._settled_s}
+        return {each for each, since in self._since.items() if at_s - since > self._replicated_s}
 
     @property
-    def seen(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """What is printed."""
         return {
             "held": len(self._since),
@@ -190,12 +190,12 @@ class Holder:
         }
 
     @property
-    def _settled_s(self) -> float:
+    def _replicated_s(self) -> float:
         return SETTLED * self._lease_s[0]
 
     async def _say(self) -> None:
         while True:
-            print(json.dumps(self.seen), flush=True)  # noqa: T201 - the test reads it
+            print(json.dumps(self.report), flush=True)  # noqa: T201 - the test reads it
             await asyncio.sleep(1.0)
 
 

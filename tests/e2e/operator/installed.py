@@ -99,7 +99,7 @@ class Operator:
             ("logs", f"--selector={self._selector(component)}", "--tail=60", "--prefix")
             for component in ("operator", "injector")
         ]
-        return self.kubectl.said(("get", "pods", "-o", "wide"), ("get", "events"), *logs)
+        return self.kubectl.describe_all(("get", "pods", "-o", "wide"), ("get", "events"), *logs)
 
     @property
     def _webhooks_trusted(self) -> list[bool]:

@@ -21,7 +21,7 @@ _FOLDER: Final = "/program"
 
 
 @dataclass(frozen=True)
-class Seen:
+class Report:
     """What the clients have met so far: see `holder.py`."""
 
     held: int
@@ -40,9 +40,9 @@ class Leases:
         self._kubectl = cluster.kubectl
 
     @property
-    def seen(self) -> Seen:
+    def report(self) -> Report:
         """All that was found up to now."""
-        return Seen(**json.loads(self._kubectl("logs", POD, "--tail=1")))
+        return Report(**json.loads(self._kubectl("logs", POD, "--tail=1")))
 
     def wait_complete(self, peers: int, within_s: float = PATIENCE_S) -> None:
         """Wait until so many peers are ready, and each lists every lease."""
@@ -50,20 +50,22 @@ class Leases:
 
     def check(self) -> None:
         """Fail if a ready peer has lacked a settled lease, or did not know one that was renewed."""
-        seen = self.seen
+        seen = self.report
         assert seen.missing == []
         assert seen.losses == []
 
     def _is_complete(self, peers: int) -> bool:
-        tried = self._kubectl.tried("logs", POD, "--tail=1").stdout
+        tried = self._kubectl.run_unchecked("logs", POD, "--tail=1").stdout
         if not tried:
             return False
-        seen = Seen(**json.loads(tried))
+        seen = Report(**json.loads(tried))
         return len(seen.complete) == peers and all(seen.complete.values())
 
 
 @contextmanager
-def held(target: Target, cluster: EkcCluster, count: int, node: str = "") -> Iterator[Leases]:
+def hold_leases(
+    target: Target, cluster: EkcCluster, count: int, node: str = ""
+) -> Iterator[Leases]:
     """`count` leases at a cluster without zones, on any node if none is named.
 
     A client begins at the Service or at one of the first three peers, and fails over to the others.
@@ -104,5 +106,5 @@ def held(target: Target, cluster: EkcCluster, count: int, node: str = "") -> Ite
 
 
 def _all_held(cluster: EkcCluster, count: int) -> bool:
-    text = cluster.kubectl.tried("logs", POD, "--tail=1").stdout
+    text = cluster.kubectl.run_unchecked("logs", POD, "--tail=1").stdout
     return bool(text) and int(json.loads(text)["held"]) >= count

@@ -21,7 +21,7 @@ _FOLDER: Final = "/program"
 
 
 @dataclass(frozen=True)
-class Looked:
+class LookUpResult:
     """What the clients have met so far: see `looker.py`."""
 
     looks: int
@@ -36,18 +36,18 @@ class LookUps:
         self._kubectl = cluster.kubectl
 
     @property
-    def seen(self) -> Looked:
+    def report(self) -> LookUpResult:
         """All that was found up to now."""
-        return Looked(**json.loads(self._kubectl("logs", POD, "--tail=1")))
+        return LookUpResult(**json.loads(self._kubectl("logs", POD, "--tail=1")))
 
     @property
-    def begun(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether any client has looked."""
-        return bool(self._kubectl.tried("logs", POD, "--tail=1").stdout)
+        return bool(self._kubectl.run_unchecked("logs", POD, "--tail=1").stdout)
 
 
 @contextmanager
-def looked_up(target: Target, cluster: EkcCluster, node: str = "") -> Iterator[LookUps]:
+def run_lookups(target: Target, cluster: EkcCluster, node: str = "") -> Iterator[LookUps]:
     """Have clients of a running cluster, on any node if none is named, that know all its peers."""
     urls = cluster.status["endpoints"]["defaultZone"].split(",")
     wanted = json.dumps({"urls": urls, "clients": _CLIENTS})
@@ -75,7 +75,7 @@ def looked_up(target: Target, cluster: EkcCluster, node: str = "") -> Iterator[L
     cluster.kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
     try:
         found = LookUps(cluster)
-        until(lambda: found.begun, PATIENCE_S)
+        until(lambda: found.has_begun, PATIENCE_S)
         yield found
     finally:
         cluster.kubectl("delete", "pod,configmap", POD)

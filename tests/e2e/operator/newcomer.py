@@ -36,11 +36,11 @@ class Newcomer:
 
     def __call__(self, command: str) -> str:
         """What a command prints; `AssertionError` with all it says when it fails."""
-        done = self.tried(command)
+        done = self.run_unchecked(command)
         assert done.returncode == 0, f"{command}: {done.stderr}{done.stdout}"
         return done.stdout
 
-    def tried(self, command: str) -> subprocess.CompletedProcess[str]:
+    def run_unchecked(self, command: str) -> subprocess.CompletedProcess[str]:
         """What comes of a command, whether it fails or not."""
         return subprocess.run(
             command,

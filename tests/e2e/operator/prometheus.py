@@ -56,7 +56,7 @@ class Prometheus:
 
 
 @contextmanager
-def running(
+def run_prometheus(
     plan: Plan, folder: Path, jobs: list[Document], rules: Path | None = None
 ) -> Iterator[Prometheus]:
     """Have one with these `scrape_configs`; its files and log are in `folder`."""
@@ -87,7 +87,7 @@ def running(
             process.kill()
 
 
-def in_cluster(jobs: list[Document], plan: Plan) -> list[Document]:
+def adapt_to_cluster(jobs: list[Document], plan: Plan) -> list[Document]:
     """Jobs as they are in a pod: Kubernetes is found by this machine's file, and at once."""
     for job in jobs:
         for each in job.get("kubernetes_sd_configs", []):

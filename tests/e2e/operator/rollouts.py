@@ -24,7 +24,7 @@ def note(text: str) -> dict[str, Any]:
     return {"annotations": {_NOTE: text}}
 
 
-def noted(text: str) -> dict[str, Any]:
+def template_change(text: str) -> dict[str, Any]:
     """A change of the pod template that every peer stands; what was bad before is gone."""
     return {"image": None, "pod": {**note(text), "env": None}, "updates": UPDATES}
 

@@ -32,7 +32,7 @@ def chosen(operator: Operator) -> Iterator[Operator]:
 
 
 @pytest.fixture
-def restricted(operator: Operator, kubectl: Kubectl) -> Iterator[Kubectl]:
+def restricted_namespace(operator: Operator, kubectl: Kubectl) -> Iterator[Kubectl]:
     """A namespace that enforces the restricted Pod Security Standard, as the operator's does."""
     for each in (operator.namespace, kubectl.namespace):
         kubectl("label", "namespace", each, f"{RESTRICTED}=restricted")
@@ -41,17 +41,17 @@ def restricted(operator: Operator, kubectl: Kubectl) -> Iterator[Kubectl]:
 
 
 def test_restricted_namespaces_take_operator_and_peers_under_any_uid(
-    restricted: Kubectl, chosen: Operator
+    restricted_namespace: Kubectl, chosen: Operator
 ) -> None:
     """A uid that no image knows, and which owns no file."""
     chosen.install("--set", f"podSecurityContext.runAsUser={UID}")
-    cluster = EkcCluster(restricted)
+    cluster = EkcCluster(restricted_namespace)
 
     cluster.start({"replicas": 2, "pod": {"securityContext": {"runAsUser": UID}}})
 
     cluster.wait_agreed()
     for kubectl, pod in (
-        (restricted, "eureka-peer-1"),
+        (restricted_namespace, "eureka-peer-1"),
         (chosen.kubectl, f"deployment/{chosen.deployment}"),
     ):
         assert kubectl("exec", pod, "--", "id", "-u").strip() == str(UID)

@@ -52,7 +52,7 @@ def test_all_are_seen_at_every_peer_and_by_each_other(clients: EkcCluster) -> No
     """Whichever peer they know, and whatever they are written in."""
     until(lambda: _everywhere(clients), PATIENCE_S)
     until(lambda: _call_each_other(clients), PATIENCE_S)
-    until(lambda: IDS.keys() <= _seen_by_python(clients).keys(), PATIENCE_S)
+    until(lambda: IDS.keys() <= _python_client_view(clients).keys(), PATIENCE_S)
 
 
 @pytest.mark.long
@@ -124,10 +124,12 @@ def _call_each_other(cluster: EkcCluster) -> bool:
     pods = f"/api/v1/namespaces/{cluster.kubectl.namespace}/pods"
     pairs = (("greeter", "caller"), ("caller", "greeter"))
     paths = [f"{pods}/{one}:8080/proxy/call/{other}" for one, other in pairs]
-    return all(cluster.kubectl.tried("get", "--raw", each).stdout == "hello" for each in paths)
+    return all(
+        cluster.kubectl.run_unchecked("get", "--raw", each).stdout == "hello" for each in paths
+    )
 
 
-def _seen_by_python(cluster: EkcCluster) -> dict[str, Any]:
+def _python_client_view(cluster: EkcCluster) -> dict[str, Any]:
     """What the Python client sees: its last line that is a document."""
     lines = cluster.kubectl("logs", "inside", "--tail=20").splitlines()
     seen: list[dict[str, Any]] = [json.loads(line) for line in lines if line.startswith("{")]

@@ -82,7 +82,7 @@ def test_live_settings_are_in_force_at_every_peer_without_a_restart(
     shared: EkcCluster, ports: Ports, record_property: Record
 ) -> None:
     """All at once to a value, to another one, and back to the registry's own defaults."""
-    before, generation = shared.lives, _stateful_set_generation(shared)
+    before, generation = shared.restart_counts, _stateful_set_generation(shared)
 
     _choose(shared, _spec(0, _region("west")), record_property)
     first = _config(shared)
@@ -105,7 +105,7 @@ def test_live_settings_are_in_force_at_every_peer_without_a_restart(
     assert {name for name in changed if first[name] == second[name]} == set()
     assert not changed & _config(shared).keys()
     shared.wait_ready()
-    assert shared.lives == before
+    assert shared.restart_counts == before
     assert _stateful_set_generation(shared) == generation
 
 
@@ -114,7 +114,7 @@ def test_value_that_the_api_server_refuses_changes_nothing(shared: EkcCluster) -
     generation, hash_before = shared.document["metadata"]["generation"], _config_hash(shared)
     patch = json.dumps({"spec": {"registry": {"lease": {"evictionIntervalSeconds": 601}}}})
 
-    done = shared.kubectl.tried(
+    done = shared.kubectl.run_unchecked(
         "patch", f"eurekacluster/{shared.name}", "--type=merge", f"--patch={patch}"
     )
 
@@ -151,7 +151,7 @@ def test_value_that_the_operator_refuses_gets_to_no_peer(shared: EkcCluster) -> 
 
 def test_file_that_peers_refuse_leaves_their_last_good_settings(shared: EkcCluster) -> None:
     """The object says so and names the key; the next good value mends it, without a restart."""
-    hash_before, before = _config_hash(shared), shared.lives
+    hash_before, before = _config_hash(shared), shared.restart_counts
     shared.change({"paused": True})
     until(lambda: shared.is_so("Paused"), PATIENCE_S)
     _write_by_hand(shared, '{"digest_interval_s": "soon"}')
@@ -171,7 +171,7 @@ def test_file_that_peers_refuse_leaves_their_last_good_settings(shared: EkcClust
     shared.wait_ready()
     until(lambda: not any(_problem(shared, pod) for pod in PODS), PATIENCE_S)
     assert _config_hash(shared) != hash_before
-    assert shared.lives == before
+    assert shared.restart_counts == before
 
 
 def _choose(cluster: EkcCluster, spec: dict[str, Any], record: Record) -> None:

@@ -104,7 +104,7 @@ def test_all_is_gone_whatever_is_deleted_first(
             _delete_for_all(operator, step)
 
         begin = time.monotonic()
-        until(lambda: _left_over(target.kubectl, operator, cases) == [], GONE_S)
+        until(lambda: _remaining_objects(target.kubectl, operator, cases) == [], GONE_S)
         words = ", ".join(order)
         record_property(f"gone after {words}", f"{time.monotonic() - begin:.1f} s")
 
@@ -120,7 +120,7 @@ def test_install_elsewhere_takes_over(
     """
     operator.install()
     cluster.start({"replicas": 2})
-    before = cluster.lives
+    before = cluster.restart_counts
     operator.uninstall()
     choose_interval(cluster, 51)
     elsewhere = Operator(target, "elsewhere", version, release="eurekube-elsewhere")
@@ -137,7 +137,7 @@ def test_install_elsewhere_takes_over(
         elsewhere.uninstall()
         target.kubectl("delete", "namespace", "elsewhere")
 
-    assert cluster.lives == before
+    assert cluster.restart_counts == before
     until(lambda: not _of_release(target.kubectl, elsewhere), GONE_S)
 
 
@@ -149,11 +149,11 @@ def test_crd_that_is_made_again_at_once(
     operator.install()
     cluster.start({"replicas": 1})
     _wait_for_collector(target.kubectl, cluster.kubectl.namespace)
-    old = cluster.lives
+    old = cluster.restart_counts
     target.kubectl("delete", "crd", CRD, "--timeout=150s")
 
     operator.install()
-    until(lambda: not old.items() & cluster.lives.items(), GONE_S)
+    until(lambda: not old.items() & cluster.restart_counts.items(), GONE_S)
     cluster.start({"replicas": 1})
 
 
@@ -176,13 +176,13 @@ def test_orphaned_children_are_left_alone(operator: Operator, cluster: EkcCluste
     """`--cascade=orphan` keeps what runs; a new object of the name says whose its children are."""
     operator.install()
     cluster.start({"replicas": 1})
-    before = cluster.lives
+    before = cluster.restart_counts
     cluster.kubectl("delete", "eurekacluster", cluster.name, "--cascade=orphan")
 
     cluster.apply({"replicas": 1})
 
     until(lambda: cluster.is_so("Reconciled", "False", "NameTaken"), PATIENCE_S)
-    assert cluster.lives == before
+    assert cluster.restart_counts == before
 
 
 def test_object_that_is_deleted_after_its_children_is_gone(
@@ -271,20 +271,20 @@ def _delete_for_all(operator: Operator, step: str) -> None:
             operator.kubectl("delete", "deployment", operator.deployment, "--wait=false")
 
 
-def _left_over(kubectl: Kubectl, operator: Operator, cases: Sequence[Case]) -> list[str]:
+def _remaining_objects(kubectl: Kubectl, operator: Operator, cases: Sequence[Case]) -> list[str]:
     """What is still there of all that was deleted."""
     namespaces = {each.namespace: each.namespace_at for each in cases}
     children = kubectl.get(_CHILDREN, "-A", f"--selector={LABEL}")["items"]
     there = {name.partition("/")[2] for name in _names(kubectl, "namespaces")}
     return [
-        *(_words(each) for each in children if each["metadata"]["namespace"] in namespaces),
+        *(_object_text(each) for each in children if each["metadata"]["namespace"] in namespaces),
         *_of_release(kubectl, operator),
         *_names(kubectl, "crd", CRD, "--ignore-not-found"),
         *(name for name in there if namespaces.get(name) is not None),
     ]
 
 
-def _words(document: dict[str, Any]) -> str:
+def _object_text(document: dict[str, Any]) -> str:
     metadata = document["metadata"]
     return f"{document['kind']} {metadata['name']} in {metadata['namespace']}"
 

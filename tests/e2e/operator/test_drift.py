@@ -79,27 +79,27 @@ def peers(shared: EkcCluster, *, monitors: bool) -> EkcCluster:
 
 
 @pytest.fixture
-def undisturbed(peers: EkcCluster) -> Iterator[EkcCluster]:
+def stable_peers(peers: EkcCluster) -> Iterator[EkcCluster]:
     """The peers, which no test may restart, and which agree afterwards."""
-    before = peers.lives
+    before = peers.restart_counts
     yield peers
     peers.wait_ready()
     peers.wait_agreed()  # Ready does not flap for a name that was gone briefly
-    assert peers.lives == before
+    assert peers.restart_counts == before
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: f"{edit.ref}-{edit.field}")
 def test_edited_field_is_put_right(
-    undisturbed: EkcCluster, edit: Edit, record_property: Record, *, monitors: bool
+    stable_peers: EkcCluster, edit: Edit, record_property: Record, *, monitors: bool
 ) -> None:
     """The event names object, field and who changed it; labels and annotations of others stay."""
     _need(edit.kind, monitors=monitors)
-    kubectl = undisturbed.kubectl
+    kubectl = stable_peers.kubectl
     for word in ("label", "annotate"):
         kubectl(word, "--overwrite", edit.ref, f"{FOREIGN}=yes", f"--field-manager={MANAGER}")
     before = _content(kubectl.get(edit.ref))
 
-    _patch(undisturbed, edit.ref, "replace", edit.path, edit.value)
+    _patch(stable_peers, edit.ref, "replace", edit.path, edit.value)
     begin = time.monotonic()
     until(lambda: _content(kubectl.get(edit.ref)) == before, PATIENCE_S)
 
@@ -107,39 +107,39 @@ def test_edited_field_is_put_right(
     assert before["metadata"]["labels"][FOREIGN] == "yes"
     assert before["metadata"]["annotations"][FOREIGN] == "yes"
     said = f"{edit.kind} {edit.name}: put right {edit.field}"
-    until(lambda: _drift_event(undisturbed, said, f"(by {MANAGER})"), PATIENCE_S)
+    until(lambda: _drift_event(stable_peers, said, f"(by {MANAGER})"), PATIENCE_S)
 
 
 @pytest.mark.parametrize(("kind", "name"), CHILDREN)
 def test_deleted_child_is_made_again(
-    undisturbed: EkcCluster, kind: str, name: str, record_property: Record, *, monitors: bool
+    stable_peers: EkcCluster, kind: str, name: str, record_property: Record, *, monitors: bool
 ) -> None:
     """Pods of a StatefulSet that is deleted without them find their new owner."""
     _need(kind, monitors=monitors)
-    kubectl, ref = undisturbed.kubectl, f"{kind.lower()}/{name}"
+    kubectl, ref = stable_peers.kubectl, f"{kind.lower()}/{name}"
     for word in ("label", "annotate"):
         kubectl(word, ref, f"{FOREIGN}-")
     old = kubectl.get(ref)
 
     kubectl("delete", ref, "--cascade=orphan", "--timeout=150s")
     begin = time.monotonic()
-    until(lambda: _other(undisturbed, ref, old), PATIENCE_S)
+    until(lambda: _other(stable_peers, ref, old), PATIENCE_S)
 
     _record(record_property, f"deleted {ref}", begin)
     until(lambda: _content(kubectl.get(ref)) == _content(old), PATIENCE_S)
     said = f"{kind} {name} was deleted; it was made again"
-    until(lambda: _drift_event(undisturbed, said), PATIENCE_S)
+    until(lambda: _drift_event(stable_peers, said), PATIENCE_S)
 
 
-def test_port_of_others_stays_when_ours_is_put_right(undisturbed: EkcCluster) -> None:
+def test_port_of_others_stays_when_ours_is_put_right(stable_peers: EkcCluster) -> None:
     """Fields that somebody added are theirs."""
     extra = {"name": "extra", "port": 9999, "targetPort": 9999, "protocol": "TCP"}
-    _patch(undisturbed, "service/eureka", "add", "/spec/ports/-", extra)
+    _patch(stable_peers, "service/eureka", "add", "/spec/ports/-", extra)
 
-    _patch(undisturbed, "service/eureka", "replace", "/spec/ports/0/targetPort", 9998)
+    _patch(stable_peers, "service/eureka", "replace", "/spec/ports/0/targetPort", 9998)
 
-    until(lambda: _ports(undisturbed) == {8761: "http", 9999: 9999}, PATIENCE_S)
-    _patch(undisturbed, "service/eureka", "remove", "/spec/ports/1", None)
+    until(lambda: _ports(stable_peers) == {8761: "http", 9999: 9999}, PATIENCE_S)
+    _patch(stable_peers, "service/eureka", "remove", "/spec/ports/1", None)
 
 
 def test_variable_of_others_stays_when_a_field_of_ours_is_put_right(cluster: EkcCluster) -> None:
@@ -171,14 +171,14 @@ def test_services_of_others_are_left_alone_until_they_are_gone(cluster: EkcClust
     assert "spec.peers.dnsPrefix" in said
     until(lambda: _see_each_other(cluster, "eureka-peer-1", "eureka-peer-3"), PATIENCE_S)
     until(lambda: cluster.events("NameTaken"), PATIENCE_S)
-    lives = cluster.lives
+    lives = cluster.restart_counts
     assert {name: cluster.kubectl.get(f"service/{name}") for name in theirs} == theirs
 
     cluster.kubectl("delete", "service", *theirs)
     cluster.wait_ready()
 
     cluster.wait_agreed()
-    assert cluster.lives == lives
+    assert cluster.restart_counts == lives
 
 
 def test_config_map_of_others_is_left_alone_until_it_is_gone(cluster: EkcCluster) -> None:
@@ -193,7 +193,7 @@ def test_config_map_of_others_is_left_alone_until_it_is_gone(cluster: EkcCluster
     assert said in cluster.condition("Reconciled")["message"]
     assert cluster.kubectl.get("configmap/eureka-config") == theirs
     assert cluster.pods == {}
-    until(lambda: cluster.kubectl.tried("get", "service/peer1").returncode == 0, PATIENCE_S)
+    until(lambda: cluster.kubectl.run_unchecked("get", "service/peer1").returncode == 0, PATIENCE_S)
 
     cluster.kubectl("delete", "configmap", "eureka-config")
     cluster.wait_ready()
@@ -202,10 +202,10 @@ def test_config_map_of_others_is_left_alone_until_it_is_gone(cluster: EkcCluster
 
 
 def test_second_cluster_in_the_namespace_needs_a_prefix_of_its_own(
-    undisturbed: EkcCluster,
+    stable_peers: EkcCluster,
 ) -> None:
     """With the first one's it says so and takes nothing; with another one both work."""
-    second = EkcCluster(undisturbed.kubectl, "second")
+    second = EkcCluster(stable_peers.kubectl, "second")
     second.apply({"replicas": 1})
     until(lambda: second.is_so("Reconciled", "False", "NameTaken"), PATIENCE_S)
     said = second.condition("Reconciled")["message"]
@@ -216,35 +216,35 @@ def test_second_cluster_in_the_namespace_needs_a_prefix_of_its_own(
     second.start({"replicas": 2, "peers": {"dnsPrefix": "second"}})
 
     second.wait_agreed()
-    undisturbed.wait_agreed()
+    stable_peers.wait_agreed()
     until(lambda: _listed(second, "second-peer-1") == {"second1", "second2"}, PATIENCE_S)
     second.delete()
 
 
-def test_paused_cluster_is_left_as_it_is(undisturbed: EkcCluster) -> None:
+def test_paused_cluster_is_left_as_it_is(stable_peers: EkcCluster) -> None:
     """Nothing is repaired, and no change of the spec is carried out, until it is resumed."""
-    kubectl, budget = undisturbed.kubectl, "poddisruptionbudget/eureka"
-    config = _config(undisturbed)
-    undisturbed.change({"paused": True})
-    until(lambda: undisturbed.is_so("Paused"), PATIENCE_S)
+    kubectl, budget = stable_peers.kubectl, "poddisruptionbudget/eureka"
+    config = _config(stable_peers)
+    stable_peers.change({"paused": True})
+    until(lambda: stable_peers.is_so("Paused"), PATIENCE_S)
     kubectl("delete", budget)
 
-    undisturbed.change({"registry": {"lease": {"evictionIntervalSeconds": 31}}})
+    stable_peers.change({"registry": {"lease": {"evictionIntervalSeconds": 31}}})
 
-    until(lambda: undisturbed.is_so("Paused"), PATIENCE_S)  # the operator has seen the change
-    until(lambda: undisturbed.status["phase"] == "Paused", PATIENCE_S)
-    assert kubectl.tried("get", budget).returncode != 0
-    assert _config(undisturbed) == config
+    until(lambda: stable_peers.is_so("Paused"), PATIENCE_S)  # the operator has seen the change
+    until(lambda: stable_peers.status["phase"] == "Paused", PATIENCE_S)
+    assert kubectl.run_unchecked("get", budget).returncode != 0
+    assert _config(stable_peers) == config
 
-    undisturbed.change({"paused": None})
+    stable_peers.change({"paused": None})
 
-    until(lambda: kubectl.tried("get", budget).returncode == 0, PATIENCE_S)
-    until(lambda: undisturbed.condition("Paused") == {}, PATIENCE_S)
-    undisturbed.wait_ready()
-    assert _config(undisturbed)["eviction_interval_s"] == 31
-    until(lambda: undisturbed.events("Paused"), PATIENCE_S)
-    until(lambda: undisturbed.events("Resumed"), PATIENCE_S)
-    undisturbed.change({"registry": None})
+    until(lambda: kubectl.run_unchecked("get", budget).returncode == 0, PATIENCE_S)
+    until(lambda: stable_peers.condition("Paused") == {}, PATIENCE_S)
+    stable_peers.wait_ready()
+    assert _config(stable_peers)["eviction_interval_s"] == 31
+    until(lambda: stable_peers.events("Paused"), PATIENCE_S)
+    until(lambda: stable_peers.events("Resumed"), PATIENCE_S)
+    stable_peers.change({"registry": None})
 
 
 @pytest.mark.parametrize(
@@ -260,20 +260,20 @@ def test_paused_cluster_is_left_as_it_is(undisturbed: EkcCluster) -> None:
     ids=["requests-above-limits", "affinity-with-a-typo", "unknown-effect"],
 )
 def test_what_runs_keeps_running_when_the_spec_is_refused(
-    undisturbed: EkcCluster, wrong: dict[str, Any], said: str
+    stable_peers: EkcCluster, wrong: dict[str, Any], said: str
 ) -> None:
     """Free-form parts are the API server's to judge; condition and event have its sentence."""
-    undisturbed.change(wrong)
+    stable_peers.change(wrong)
 
-    until(lambda: undisturbed.is_so("Reconciled", "False", "Refused"), PATIENCE_S)
-    assert said in undisturbed.condition("Reconciled")["message"]
-    until(lambda: undisturbed.is_so("Stalled", "True", "Refused"), PATIENCE_S)
-    until(lambda: undisturbed.is_so("Available"), PATIENCE_S)
-    until(lambda: any(said in message for message in undisturbed.events("Refused")), PATIENCE_S)
-    undisturbed.wait_agreed()
+    until(lambda: stable_peers.is_so("Reconciled", "False", "Refused"), PATIENCE_S)
+    assert said in stable_peers.condition("Reconciled")["message"]
+    until(lambda: stable_peers.is_so("Stalled", "True", "Refused"), PATIENCE_S)
+    until(lambda: stable_peers.is_so("Available"), PATIENCE_S)
+    until(lambda: any(said in message for message in stable_peers.events("Refused")), PATIENCE_S)
+    stable_peers.wait_agreed()
 
-    undisturbed.change(dict.fromkeys(wrong))
-    undisturbed.wait_ready()
+    stable_peers.change(dict.fromkeys(wrong))
+    stable_peers.wait_ready()
 
 
 def test_typo_of_a_new_cluster_is_named(cluster: EkcCluster) -> None:
@@ -288,11 +288,11 @@ def test_typo_of_a_new_cluster_is_named(cluster: EkcCluster) -> None:
 
 
 def test_changed_settings_are_in_force_without_a_restart(
-    undisturbed: EkcCluster, record_property: Record
+    stable_peers: EkcCluster, record_property: Record
 ) -> None:
     """Each peer reports the configuration that the object asks for, and behaves so."""
-    before = undisturbed.status["configHash"]
-    undisturbed.change(
+    before = stable_peers.status["configHash"]
+    stable_peers.change(
         {
             "logging": {"level": "DEBUG"},
             "registry": {
@@ -302,18 +302,18 @@ def test_changed_settings_are_in_force_without_a_restart(
         }
     )
     begin = time.monotonic()
-    until(lambda: undisturbed.is_so("ConfigSynced"), PATIENCE_S)
+    until(lambda: stable_peers.is_so("ConfigSynced"), PATIENCE_S)
 
     record_property("from a changed setting to all peers", f"{time.monotonic() - begin:.1f} s")
-    wanted = undisturbed.status["configHash"]
+    wanted = stable_peers.status["configHash"]
     assert wanted != before
     config = {"hash": wanted, "problem": None, "restartNeeded": []}
-    for pod in undisturbed.pods:
-        document = until(partial(undisturbed.peers, pod), PATIENCE_S)
+    for pod in stable_peers.pods:
+        document = until(partial(stable_peers.peers, pod), PATIENCE_S)
         assert document["config"] == config
         assert "off" in document["selfPreservation"]
-    until(lambda: undisturbed.events("ConfigReloaded"), PATIENCE_S)
-    undisturbed.change({"logging": None, "registry": None})
+    until(lambda: stable_peers.events("ConfigReloaded"), PATIENCE_S)
+    stable_peers.change({"logging": None, "registry": None})
 
 
 def _need(kind: str, *, monitors: bool) -> None:
@@ -343,7 +343,7 @@ def _content(document: dict[str, Any]) -> dict[str, Any]:
 
 def _other(cluster: EkcCluster, ref: str, old: dict[str, Any]) -> dict[str, Any] | None:
     """The object that took the place of an old one; `None` if there is none yet."""
-    text = cluster.kubectl.tried("get", ref, "-o", "json").stdout
+    text = cluster.kubectl.run_unchecked("get", ref, "-o", "json").stdout
     new: dict[str, Any] = json.loads(text) if text else old
     return None if new["metadata"]["uid"] == old["metadata"]["uid"] else new
 

@@ -29,7 +29,7 @@ def environment(target: Target, operator: Operator) -> dict[str, str]:  # noqa: 
     return {**os.environ, "KUBECONFIG": str(target.kubeconfig)}
 
 
-def drills(kubectl: Kubectl) -> list[str]:
+def drill_namespaces(kubectl: Kubectl) -> list[str]:
     """Namespaces of drills."""
     found = kubectl.get("namespaces", f"--selector={LABEL}")["items"]
     return [each["metadata"]["name"] for each in found]
@@ -62,7 +62,7 @@ def test_a_drill_loses_nothing_and_leaves_nothing(
     assert all(each["tally"]["renewals"] >= report["clients"] for each in rest)
     assert all(each["tally"]["lookups"] > each["tally"]["renewals"] for each in rest)
     assert report["tally"]["lookups_retried"] > 0, "no client has noticed that peers were away"
-    assert drills(target.kubectl) == []
+    assert drill_namespaces(target.kubectl) == []
     assert f"namespace {report['namespace']} is removed" in done.stderr
 
 
@@ -78,7 +78,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(target: Target, environment: dict[s
                 said.append(line)
                 if "deleted by force" in line:
                     break
-            assert len(drills(target.kubectl)) == 1, said
+            assert len(drill_namespaces(target.kubectl)) == 1, said
             process.send_signal(signal.SIGINT)
             out, rest = process.communicate(timeout=PATIENCE_S)
         finally:
@@ -87,4 +87,4 @@ def test_ctrl_c_in_the_middle_leaves_nothing(target: Target, environment: dict[s
     assert process.returncode == 128 + signal.SIGINT
     assert out == ""
     assert "is removed" in rest
-    until(lambda: drills(target.kubectl) == [])
+    until(lambda: drill_namespaces(target.kubectl) == [])

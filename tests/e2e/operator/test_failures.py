@@ -16,7 +16,7 @@ from cluster.plan import Plan
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from e2e.operator.leases import Leases, held
+from e2e.operator.leases import Leases, hold_leases
 from e2e.operator.volumes import local_volumes
 from processes.cluster import LONG, ask, document, until
 
@@ -33,27 +33,27 @@ Record = Callable[[str, object], None]
 @pytest.fixture(scope="module")
 def leases(target: Target, shared: EkcCluster) -> Iterator[Leases]:
     """Leases that are held while peers break; each test leaves all of them at three peers."""
-    with held(target, shared, LEASES) as leases:
+    with hold_leases(target, shared, LEASES) as leases:
         leases.wait_complete(3)
         yield leases
 
 
 @pytest.fixture(autouse=True)
-def answered(request: pytest.FixtureRequest) -> Iterator[None]:
+def check_answers(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whatever breaks: no lease is missing at a ready peer, and clients always have an answer."""
     yield
     if "leases" in request.fixturenames:
         leases: Leases = request.getfixturevalue("leases")
         leases.wait_complete(3)
         leases.check()
-        assert leases.seen.silence_s < SILENCE_S
+        assert leases.report.silence_s < SILENCE_S
 
 
 def test_killed_container_is_started_again(
     faults: Faults, shared: EkcCluster, leases: Leases, record_property: Record
 ) -> None:
     """The same pod has all leases again; the others were not disturbed."""
-    before = shared.lives
+    before = shared.restart_counts
     begin = time.monotonic()
     faults.kill_in_pod(shared.kubectl.namespace, PODS[1])
 
@@ -63,14 +63,14 @@ def test_killed_container_is_started_again(
     shared.wait_ready()
     shared.wait_agreed()
     uid, restarts = before[PODS[1]]
-    assert shared.lives == {**before, PODS[1]: (uid, restarts + 1)}
+    assert shared.restart_counts == {**before, PODS[1]: (uid, restarts + 1)}
 
 
 def test_deleted_pod_is_replaced(
     shared: EkcCluster, leases: Leases, record_property: Record
 ) -> None:
     """Another pod takes over its name and copies all leases before it is ready."""
-    before = shared.lives
+    before = shared.restart_counts
     begin = time.monotonic()
     _replace(shared, PODS[0])
 
@@ -78,7 +78,7 @@ def test_deleted_pod_is_replaced(
     _record(record_property, "from a deleted pod to all leases at three peers", begin)
     shared.wait_ready()
     shared.wait_agreed()
-    assert {name: shared.lives[name] for name in PODS[1:]} == {
+    assert {name: shared.restart_counts[name] for name in PODS[1:]} == {
         name: before[name] for name in PODS[1:]
     }
 
@@ -94,7 +94,7 @@ def test_registry_lives_on_without_the_operator(
             until(lambda name=name: shared.pods[name].ready, PATIENCE_S)  # type: ignore[misc] # mypy does not see the default
             leases.wait_complete(3)
         shared.wait_agreed()
-        before = shared.lives
+        before = shared.restart_counts
     finally:
         operator.scale(2)
 
@@ -102,7 +102,7 @@ def test_registry_lives_on_without_the_operator(
     shared.wait_ready()  # so the operator is at work
 
     shared.wait_agreed()
-    assert shared.lives == before
+    assert shared.restart_counts == before
 
 
 def test_all_peers_deleted_at_once_have_their_leases_from_the_snapshots(
@@ -118,7 +118,7 @@ def test_all_peers_deleted_at_once_have_their_leases_from_the_snapshots(
         cluster.start({"snapshot": snapshot, "pod": pod})
         _register(cluster)
         until(lambda: _all_hold(cluster), PATIENCE_S)
-        before = cluster.lives
+        before = cluster.restart_counts
 
         cluster.kubectl("delete", "pods", *PODS)
 
@@ -148,7 +148,7 @@ def _all_hold(cluster: EkcCluster) -> bool:
 
 
 def _are_new(cluster: EkcCluster, before: dict[str, tuple[str, int]]) -> bool:
-    now = cluster.lives
+    now = cluster.restart_counts
     return now.keys() == before.keys() and all(now[name] != before[name] for name in now)
 
 

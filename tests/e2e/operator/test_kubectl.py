@@ -76,7 +76,7 @@ def wrong(shared: EkcCluster) -> Iterator[EkcCluster]:
     """Three peers, an instance that registers localhost, and a pod with several mistakes."""
     kubectl = shared.kubectl
     kubectl.apply(PODS)
-    pod = next(iter(shared.named_pods.values()))
+    pod = next(iter(shared.alias_pods.values()))
     kubectl("exec", pod, "--", "python3", "-c", REGISTER, json.dumps(DOCUMENT))
     until(lambda: all(APP in shared.apps(each) for each in shared.pods), PATIENCE_S)
     yield shared

@@ -15,7 +15,7 @@ import pytest
 
 from cluster.faults import Faults
 from cluster.plan import Plan
-from e2e.operator.audited import Requests, taken_over, takes, unentitled
+from e2e.operator.audited import Requests, takeover_time, takes, unentitled
 from e2e.operator.changes import choose_interval, has_interval, wait_available
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
@@ -38,18 +38,18 @@ def test_leader_that_is_stopped_hands_over_at_once(
     operator: Operator, shared: EkcCluster, requests: Requests, record_property: Recorded
 ) -> None:
     """It releases the Lease when it is told to stop, so nobody waits until that expires."""
-    before, old = shared.lives, until(lambda: operator.leader, PATIENCE_S)
+    before, old = shared.restart_counts, until(lambda: operator.leader, PATIENCE_S)
     with _edited(shared):
         begin = datetime.now(UTC)
         operator.kubectl("delete", "pod", old, "--wait=false")
         choose_interval(shared, 31)
-        at = until(lambda: taken_over(requests.all, old), PATIENCE_S)
+        at = until(lambda: takeover_time(requests.all, old), PATIENCE_S)
         record_property("hand-over after SIGTERM", _seconds(begin, at))
         assert (at - _last_held(requests, old)).total_seconds() < LEASE_S
         until(lambda: has_interval(shared, 31), PATIENCE_S)
 
     _all_is_well(operator, shared)
-    assert shared.lives == before
+    assert shared.restart_counts == before
     assert unentitled(requests.all) == []
 
 
@@ -64,7 +64,7 @@ def test_leader_that_dies_is_replaced_when_its_lease_expires(
 
     The container that takes the place of the dead one waits, too: it is not its predecessor.
     """
-    before, old = shared.lives, until(lambda: _holder(operator), PATIENCE_S)
+    before, old = shared.restart_counts, until(lambda: _holder(operator), PATIENCE_S)
     with _edited(shared):
         begin = datetime.now(UTC)
         faults.kill_in_pod(operator.namespace, operator.leader)
@@ -74,7 +74,7 @@ def test_leader_that_dies_is_replaced_when_its_lease_expires(
         until(lambda: has_interval(shared, 32), PATIENCE_S)
 
     _all_is_well(operator, shared)
-    assert shared.lives == before
+    assert shared.restart_counts == before
     assert unentitled(requests.all) == []
 
 
@@ -82,17 +82,17 @@ def test_leader_that_stood_still_writes_nothing_when_it_goes_on(
     operator: Operator, shared: EkcCluster, requests: Requests, faults: Faults
 ) -> None:
     """Another one leads by then, and what it was at is out of date: it ends, and starts anew."""
-    before, old = shared.lives, until(lambda: operator.leader, PATIENCE_S)
+    before, old = shared.restart_counts, until(lambda: operator.leader, PATIENCE_S)
     restarts = _restarts(operator, old)
     with _edited(shared):
         with faults.stopped_in_pod(operator.namespace, old):
             choose_interval(shared, 33)
-            at = until(lambda: taken_over(requests.all, old), PATIENCE_S)
+            at = until(lambda: takeover_time(requests.all, old), PATIENCE_S)
             until(lambda: has_interval(shared, 33), PATIENCE_S)
         until(lambda: _restarts(operator, old) > restarts, PATIENCE_S)
 
     _all_is_well(operator, shared)
-    assert shared.lives == before
+    assert shared.restart_counts == before
     assert [each for each in requests.writes if each.pod == old and each.at > at] == []
     assert unentitled(requests.all) == []
 
@@ -105,7 +105,7 @@ def _edited(cluster: EkcCluster) -> Iterator[None]:
 
     def edit() -> None:
         while not done.wait(_PAUSE_S):
-            cluster.kubectl.tried(*words)
+            cluster.kubectl.run_unchecked(*words)
 
     thread = threading.Thread(target=edit, name="editor")
     thread.start()

@@ -27,7 +27,7 @@ from processes.cluster import until
 from support import springimage
 from support.builds import NotBuiltError
 from support.kubectl import Kubectl
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 
 README: Final = (ROOT / "README.md").read_text()
 PART: Final = README.partition("\n## Moving from a Java Eureka\n")[2].partition("\n## ")[0]
@@ -50,7 +50,7 @@ def java_image(target: Target, pytestconfig: pytest.Config) -> str:
     """The image of a Spring Cloud Eureka Server, on all nodes."""
     if target.plan is None:
         not_run("e2e of a move from Java", "only nodes of tests.cluster's own get its image")
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         try:
             recipe = springimage.server()
         except NotBuiltError as error:
@@ -64,7 +64,7 @@ def applications(target: Target, kubectl: Kubectl, java_image: str) -> Applicati
     """Four applications with 125 instances each at two Java servers."""
     kubectl.apply(SERVERS.replace("IMAGE", java_image))
     status = ("rollout", "status", "statefulset/java-eureka", "--timeout=10s")
-    until(lambda: kubectl.tried(*status).returncode == 0, START_S)
+    until(lambda: kubectl.run_unchecked(*status).returncode == 0, START_S)
     found = Applications(target, kubectl, ("orders", "billing", "stock", "users"), 125)
     found.start(JAVA_URLS)
     return found
@@ -84,7 +84,7 @@ def test_move_as_the_readme_types_it(
     types("peers beside the Java servers, and these in their turn", BESIDE)
     _wait_for_all(cluster, (*JAVA, *PEERS), applications)
     until(lambda: all(_shows_peers(cluster, server) for server in JAVA), PATIENCE_S)
-    lives = cluster.lives
+    lives = cluster.restart_counts
     lookups = applications.check()
 
     for name in applications.names:
@@ -105,7 +105,7 @@ def test_move_as_the_readme_types_it(
     until(lambda: all(len(cluster.apps(peer)[OWN]) == len(PEERS) for peer in PEERS), PATIENCE_S)
     until(lambda: cluster.condition(REACHED) == {}, PATIENCE_S)
     cluster.wait_agreed()
-    assert cluster.lives == lives
+    assert cluster.restart_counts == lives
 
 
 class _Typist:
@@ -134,7 +134,7 @@ def _counts(cluster: EkcCluster, server: str) -> dict[str, int]:
 def _shows_peers(cluster: EkcCluster, server: str) -> bool:
     """Whether a Java server's dashboard has all our peers among its available replicas."""
     where = f"/api/v1/namespaces/{cluster.kubectl.namespace}/pods/{server}:8761/proxy"
-    page = cluster.kubectl.tried("get", "--raw", f"{where}/").stdout
+    page = cluster.kubectl.run_unchecked("get", "--raw", f"{where}/").stdout
     shown = re.search(r"<td>available-replicas</td><td>([^<]*)<", page)
     return shown is not None and all(f"//peer{k}." in shown.group(1) for k in (1, 2, 3))
 

@@ -23,10 +23,10 @@ from cluster.plan import CONTROL, Plan
 from e2e.clusters import Target
 from e2e.operator import leases as lease_pod
 from e2e.operator import lookups
-from e2e.operator.direct import HeldLease, asked
+from e2e.operator.direct import PermanentLease, answer_of
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
-from e2e.operator.leases import Leases, Seen, held
-from e2e.operator.lookups import LookUps, looked_up
+from e2e.operator.leases import Leases, Report, hold_leases
+from e2e.operator.lookups import LookUps, run_lookups
 from e2e.operator.volumes import local_volumes
 from e2e.operator.watched import watched_pods
 from processes.cluster import throughout, until
@@ -82,12 +82,12 @@ class Clients:
 
     def check(self) -> None:
         """Fail if a lease was lost, or a look-up failed although it was tried once more."""
-        seen = self._leases.seen
+        seen = self._leases.report
         for each in self._partitions:
-            seen = each.rest(seen)
+            seen = each.unexplained(seen)
         assert seen.missing == []
         assert seen.losses == []
-        assert self._looks.seen.failed == []
+        assert self._looks.report.failed == []
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class _Partition:
     begin: datetime
     end: datetime
 
-    def rest(self, seen: Seen) -> Seen:
+    def unexplained(self, seen: Report) -> Report:
         """What cannot be explained by it."""
         missing = [each for each in seen.missing if not self._explains_lack(each)]
         losses = [each for each in seen.losses if not self._explains_loss(each)]
@@ -121,7 +121,10 @@ def clients(
     """Clients of three peers; each test leaves all leases at three peers."""
     node = plan.nodes[0].name
     count = MANY_LEASES if pytestconfig.getoption("--long") else LEASES
-    with held(target, shared, count, node) as leases, looked_up(target, shared, node) as looks:
+    with (
+        hold_leases(target, shared, count, node) as leases,
+        run_lookups(target, shared, node) as looks,
+    ):
         clients = Clients(shared, leases, looks)
         clients.wait_complete()
         yield clients
@@ -144,12 +147,12 @@ def test_peer_that_was_cut_off_for_a_moment_brings_no_lease_back(
     faults: Faults, plan: Plan, shared: EkcCluster, clients: Clients, record_property: Record
 ) -> None:
     """It could not hear that the lease was cancelled, and the others know that it was."""
-    cut, pods = _elsewhere(shared, clients.node), shared.pods
+    cut, pods = _pod_of_other_node(shared, clients.node), shared.pods
     there = next(name for name in PODS if pods[name].node != pods[cut].node)
-    lease = HeldLease(plan, [pods[there].address, pods[cut].address])
+    lease = PermanentLease(plan, [pods[there].address, pods[cut].address])
     lease.register()
     until(lambda: lease.everywhere, PATIENCE_S)
-    before = shared.lives
+    before = shared.restart_counts
     cut_at = datetime.now(UTC)
     with faults.cut_off(pods[cut].node):
         lease.cancel(0)
@@ -163,7 +166,7 @@ def test_peer_that_was_cut_off_for_a_moment_brings_no_lease_back(
     clients.excuse(_numbers(shared)[cut], cut_at)
     _record(record_property, "from a node's return to three peers that agree", begin)
     throughout(lambda: not lease.anywhere, DIGESTS_S)
-    assert shared.lives == before
+    assert shared.restart_counts == before
 
 
 def test_peer_of_a_lost_node_is_replaced_elsewhere(
@@ -174,10 +177,10 @@ def test_peer_of_a_lost_node_is_replaced_elsewhere(
     When the node comes back the old peer has leases that ended long ago, as it preserves itself,
     and the new one's name.
     """
-    lost = _elsewhere(shared, clients.node)
-    before, pods = shared.lives, shared.pods
+    lost = _pod_of_other_node(shared, clients.node)
+    before, pods = shared.restart_counts, shared.pods
     node, address = pods[lost].node, pods[lost].address
-    lease = HeldLease(plan, [pods[name].address for name in PODS])
+    lease = PermanentLease(plan, [pods[name].address for name in PODS])
     lease.register()
     until(lambda: lease.everywhere, PATIENCE_S)
     begin = time.monotonic()
@@ -186,13 +189,13 @@ def test_peer_of_a_lost_node_is_replaced_elsewhere(
         lease.cancel(PODS.index(staying))
         until(lambda: f"node {node} is not ready since" in _degraded(shared), LOST_S)
         until(lambda: shared.is_so("Available"), PATIENCE_S)
-        until(lambda: shared.lives.get(lost, before[lost]) != before[lost], LOST_S)
+        until(lambda: shared.restart_counts.get(lost, before[lost]) != before[lost], LOST_S)
         said = f"removed pod {lost} by force: node {node} does not end it"
         until(lambda: said in shared.events("PeerAbandoned"), PATIENCE_S)
         shared.wait_ready(LOST_S)
         _record(record_property, "from a node's loss to three peers that agree", begin)
         clients.wait_complete()
-        after = shared.lives
+        after = shared.restart_counts
         assert _holds(plan, node, address)
 
     assert shared.pods[lost].node != node
@@ -202,8 +205,8 @@ def test_peer_of_a_lost_node_is_replaced_elsewhere(
     until(lambda: _are_listed(plan, shared), PATIENCE_S)
     _record(record_property, "from a node's return to the old peer's end, and all listed", begin)
     _wait_for_node(shared, node)
-    assert not HeldLease(plan, [pod.address for pod in shared.pods.values()]).anywhere
-    assert shared.lives == after
+    assert not PermanentLease(plan, [pod.address for pod in shared.pods.values()]).anywhere
+    assert shared.restart_counts == after
     assert {name: after[name] for name in PODS if pods[name].node != node} == {
         name: before[name] for name in PODS if pods[name].node != node
     }
@@ -243,7 +246,7 @@ def test_drained_nodes_take_one_peer_away_at_a_time(
 
     assert set(seen.made) <= set(PODS)
     assert len(seen.made) > 1
-    assert seen.most_away == 1
+    assert seen.max_away == 1
     assert _numbers(shared) == numbers
 
 
@@ -265,15 +268,17 @@ def test_peer_with_a_volume_moves_when_its_node_is_said_to_be_off(
             }
         )
         lost = PODS[0]
-        before, node = cluster.lives, cluster.pods[lost].node
+        before, node = cluster.restart_counts, cluster.pods[lost].node
         with faults.cut_off(node):
             until(lambda: _is_overdue(cluster, lost), LOST_S)
             until(lambda: f"kubectl taint node {node}" in _degraded(cluster), PATIENCE_S)
-            assert cluster.lives[lost] == before[lost]
+            assert cluster.restart_counts[lost] == before[lost]
             assert cluster.events("PeerAbandoned") == []
             begin = time.monotonic()
             with _out_of_service(cluster.kubectl, node):
-                until(lambda: cluster.lives.get(lost, before[lost]) != before[lost], LOST_S)
+                until(
+                    lambda: cluster.restart_counts.get(lost, before[lost]) != before[lost], LOST_S
+                )
                 cluster.wait_ready(LOST_S)
                 _record(record_property, "from the taint to three peers that agree", begin)
                 assert cluster.pods[lost].node not in ("", node)
@@ -332,7 +337,7 @@ def _out_of_service(kubectl: Kubectl, node: str) -> Iterator[None]:
         kubectl("taint", "node", node, f"{taint}-")
 
 
-def _elsewhere(cluster: EkcCluster, node: str) -> str:
+def _pod_of_other_node(cluster: EkcCluster, node: str) -> str:
     """A peer's pod that is not on this node."""
     return next(name for name, pod in sorted(cluster.pods.items()) if pod.node != node)
 
@@ -359,14 +364,14 @@ def _numbers(cluster: EkcCluster) -> dict[str, str]:
 
 def _holds(plan: Plan, node: str, address: str) -> bool:
     """Whether a peer has the lease of `HeldLease`, asked on its own node."""
-    answer = asked(plan, node, address, ("GET", "/eureka/apps/HELD/held", None))
+    answer = answer_of(plan, node, address, ("GET", "/eureka/apps/HELD/held", None))
     return answer.status == http.client.OK
 
 
 def _ended(plan: Plan, node: str, address: str) -> bool:
     """Whether nobody answers at an address any more."""
     try:
-        asked(plan, node, address, ("GET", "/eureka/apps/HELD/held", None))
+        answer_of(plan, node, address, ("GET", "/eureka/apps/HELD/held", None))
     except (OSError, http.client.HTTPException):
         return True
     return False
@@ -376,7 +381,7 @@ def _are_listed(plan: Plan, cluster: EkcCluster) -> bool:
     """Whether each peer lists all three as instances of its own application."""
     request = ("GET", "/eureka/apps/EUREKA", None)
     addresses = [pod.address for pod in cluster.pods.values()]
-    answers = [asked(plan, CONTROL, address, request) for address in addresses]
+    answers = [answer_of(plan, CONTROL, address, request) for address in addresses]
     return all(each.status == http.client.OK for each in answers) and all(
         len(json.loads(each.body)["application"]["instance"]) == len(PODS) for each in answers
     )
@@ -390,7 +395,7 @@ def _is_overdue(cluster: EkcCluster, pod: str) -> bool:
 
 def _wait_for_node(cluster: EkcCluster, node: str) -> None:
     words = ("wait", "--for=condition=Ready", f"node/{node}", "--timeout=150s")
-    until(lambda: cluster.kubectl.tried(*words).returncode == 0, PATIENCE_S)
+    until(lambda: cluster.kubectl.run_unchecked(*words).returncode == 0, PATIENCE_S)
 
 
 def _record(record_property: Record, what: str, begin: float) -> None:

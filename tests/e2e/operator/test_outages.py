@@ -23,11 +23,11 @@ from e2e.operator.changes import (
     has_interval,
     is_there,
     log,
+    restart,
     restarts,
-    start_anew,
     take_away,
 )
-from e2e.operator.direct import HeldLease
+from e2e.operator.direct import PermanentLease
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from processes.cluster import throughout, until
@@ -55,9 +55,9 @@ DEAD_API = {
 
 
 @pytest.fixture
-def held(plan: Plan, shared: EkcCluster) -> HeldLease:
+def lease_at_all_peers(plan: Plan, shared: EkcCluster) -> PermanentLease:
     """An instance that all peers have."""
-    held = HeldLease(plan, [pod.address for pod in shared.pods.values()])
+    held = PermanentLease(plan, [pod.address for pod in shared.pods.values()])
     held.register()
     until(lambda: held.everywhere, PATIENCE_S)
     return held
@@ -68,7 +68,7 @@ def test_api_server_that_stands_still(
     faults: Faults,
     operator: Operator,
     shared: EkcCluster,
-    held: HeldLease,
+    lease_at_all_peers: PermanentLease,
     record_property: Recorded,
     outage_s: float,
 ) -> None:
@@ -76,40 +76,43 @@ def test_api_server_that_stands_still(
 
     Longer than it goes on without its Lease (10 s), and than that lasts (15 s).
     """
-    before, started = shared.lives, restarts(operator)
+    before, started = shared.restart_counts, restarts(operator)
     with faults.stopped("control/kube-apiserver"):
-        throughout(lambda: held.everywhere, outage_s)
-    until(lambda: operator.kubectl.tried("get", "pods").returncode == 0, PATIENCE_S)
+        throughout(lambda: lease_at_all_peers.everywhere, outage_s)
+    until(lambda: operator.kubectl.run_unchecked("get", "pods").returncode == 0, PATIENCE_S)
     until(lambda: restarts(operator) > started, PATIENCE_S)
 
     what = f"caught up after {outage_s:g} s without the API server"
     _catches_up(shared, int(outage_s), record_property, what)
-    assert held.everywhere
-    assert shared.lives == before
+    assert lease_at_all_peers.everywhere
+    assert shared.restart_counts == before
 
 
 def test_api_server_that_is_started_again_and_has_forgotten_what_was(
-    faults: Faults, shared: EkcCluster, held: HeldLease, record_property: Recorded
+    faults: Faults,
+    shared: EkcCluster,
+    lease_at_all_peers: PermanentLease,
+    record_property: Recorded,
 ) -> None:
     """Watches that go on from what they last saw are answered with 410, and begin anew."""
-    before = shared.lives
+    before = shared.restart_counts
     faults.expire_watches()
 
     _catches_up(shared, 42, record_property, "caught up after watches expired")
-    assert held.everywhere
-    assert shared.lives == before
+    assert lease_at_all_peers.everywhere
+    assert shared.restart_counts == before
 
 
 def test_api_of_others_that_is_dead(
     target: Target, operator: Operator, shared: EkcCluster, record_property: Recorded
 ) -> None:
     """Discovery of all kinds would fail by it; a replica that starts now has to work, too."""
-    before = shared.lives
-    with _served_by_nobody(target.kubectl):
-        start_anew(operator)
+    before = shared.restart_counts
+    with _dead_api_group(target.kubectl):
+        restart(operator)
         _catches_up(shared, 43, record_property, "caught up beside a dead API of others")
 
-    assert shared.lives == before
+    assert shared.restart_counts == before
 
 
 def test_permissions_that_are_taken_away_and_given_back(
@@ -120,7 +123,7 @@ def test_permissions_that_are_taken_away_and_given_back(
     record_property: Recorded,
 ) -> None:
     """While it runs, and when it starts; it says what it lacks, and has it again by itself."""
-    before = shared.lives
+    before = shared.restart_counts
     requests = Requests(plan, operator.namespace, operator.account)
     with _without_permissions(target.kubectl, operator.deployment):
         choose_interval(shared, 44)
@@ -132,7 +135,7 @@ def test_permissions_that_are_taken_away_and_given_back(
         assert not is_there(shared, "peer2")
 
     _is_caught_up(shared, 44, record_property, "caught up after permissions were given back")
-    assert shared.lives == before
+    assert shared.restart_counts == before
 
 
 def _catches_up(cluster: EkcCluster, interval: int, record: Recorded, what: str) -> None:
@@ -151,7 +154,7 @@ def _is_caught_up(cluster: EkcCluster, interval: int, record: Recorded, what: st
 
 
 @contextmanager
-def _served_by_nobody(kubectl: Kubectl) -> Iterator[None]:
+def _dead_api_group(kubectl: Kubectl) -> Iterator[None]:
     """Have the API server forward a group to a Service that is not there."""
     name = f"apiservice/{DEAD_API['metadata']['name']}"  # type: ignore[index]
     kubectl.apply(json.dumps(DEAD_API))
@@ -172,7 +175,7 @@ def _without_permissions(kubectl: Kubectl, name: str) -> Iterator[None]:
     user = f"--as=system:serviceaccount:{account['namespace']}:{account['name']}"
     may = ("auth", "can-i", "patch", "services", "--all-namespaces", user)
     try:
-        until(lambda: kubectl.tried(*may).returncode != 0, PATIENCE_S)
+        until(lambda: kubectl.run_unchecked(*may).returncode != 0, PATIENCE_S)
         yield
     finally:
         mended = json.dumps({"subjects": subjects})

@@ -70,13 +70,13 @@ class Change:
         """
         self._write(spec or {}, **metadata)
         found = self._planned()
-        before = self.cluster.lives
+        before = self.cluster.restart_counts
         with watched_pods(self.cluster) as pods:
             self._apply()
             self._wait(found, before, pods)
             assert pods.made == found.restarting
-            assert pods.most_away <= 1 or found.leaving
-        after = self.cluster.lives
+            assert pods.max_away <= 1 or found.leaving
+        after = self.cluster.restart_counts
         assert sorted(after.keys() - before.keys()) == sorted(found.joining)
         assert sorted(before.keys() - after.keys()) == sorted(found.leaving)
         untouched = before.keys() & after.keys() - {*found.restarting}
@@ -91,7 +91,7 @@ class Change:
         kept = dict(self.spec)
         self._write(spec)
         try:
-            return self._said("text")
+            return self._run_plan("text")
         finally:
             self.spec = kept
 
@@ -102,19 +102,21 @@ class Change:
         self._annotations = metadata.get("annotations", self._annotations)
 
     def _planned(self) -> Planned:
-        document = json.loads(self._said("json"))
+        document = json.loads(self._run_plan("json"))
         names = {
             key: [_pod(each) for each in document[key]]
             for key in ("joining", "leaving", "restarting", "reloading")
         }
         return Planned(**names)
 
-    def _said(self, output: str) -> str:
+    def _run_plan(self, output: str) -> str:
         where = (f"--namespace={self.cluster.kubectl.namespace}", "--file=-")
         image = f"--registry-image={self._image}"
         words = ("plan", "--live", image, f"--output={output}", *where)
         program = ("exec", "-i", f"deployment/{self._operator.deployment}", "--", "eureka-operator")
-        done = self._operator.kubectl.tried(*program, *words, given=json.dumps(self._document))
+        done = self._operator.kubectl.run_unchecked(
+            *program, *words, given=json.dumps(self._document)
+        )
         return done.stdout if done.returncode == 0 else f"refused: {done.stderr}"
 
     @property

@@ -25,10 +25,10 @@ from e2e.injection.registered import has_sidecar
 from e2e.operator import reach
 from e2e.operator.ekc import PATIENCE_S, EkcCluster, is_agreed
 from e2e.operator.installed import Operator
-from e2e.operator.rollouts import ROLLED_S, UPDATES, noted, wait_rolling
+from e2e.operator.rollouts import ROLLED_S, UPDATES, template_change, wait_rolling
 from processes.cluster import throughout, until
 from support.kubectl import Kubectl
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 
 REGISTRY: Final = 8761
 MANAGEMENT: Final = 8763
@@ -85,7 +85,7 @@ class ShutOut:
 @pytest.fixture(scope="module", autouse=True)
 def enforced(plan: Plan, pytestconfig: pytest.Config) -> Iterator[None]:
     """NetworkPolicies have effect in the whole cluster."""
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         try:
             policies.provide(plan)
         except ClusterError as error:
@@ -146,25 +146,25 @@ def test_by_default_everybody_reaches_the_registry_and_the_operator_alone_the_re
     pair: EkcCluster, look: Look
 ) -> None:
     """An EurekaCluster that says nothing of it; it is Ready, so the operator reaches the peers."""
-    before = pair.lives
+    before = pair.restart_counts
 
     until(lambda: _as(look(), _columns(DEFAULT)), PATIENCE_S)
 
     pair.wait_ready()
-    assert pair.lives == before  # so the probes passed
+    assert pair.restart_counts == before  # so the probes passed
 
 
 def test_with_clients_and_metrics_from_nobody_else_comes_in(
     pair: EkcCluster, around: Namespaces, look: Look
 ) -> None:
     """No pod is restarted for it."""
-    before = pair.lives
+    before = pair.restart_counts
     pair.change({"networkPolicy": _limits(around)})
 
     until(lambda: _as(look(), _columns(LIMITED)), PATIENCE_S)
 
     pair.wait_ready()
-    assert pair.lives == before
+    assert pair.restart_counts == before
 
 
 def test_pods_of_clients_are_injected_and_registered_and_others_keep_trying(
@@ -262,12 +262,12 @@ def test_rolling_update_waits_until_the_peers_are_heard(
     pair: EkcCluster, shut_out: ShutOut
 ) -> None:
     """A peer is replaced while the others agree, and nobody can say so."""
-    before = pair.lives
-    pair.change(noted("waits"))
+    before = pair.restart_counts
+    pair.change(template_change("waits"))
 
     until(lambda: pair.is_so("Progressing", reason="RollingUpdate"), PATIENCE_S)
     until(lambda: shut_out.is_said, PATIENCE_S)
-    throughout(lambda: pair.lives == before, WAITS_S)
+    throughout(lambda: pair.restart_counts == before, WAITS_S)
     assert "currentPeer" not in pair.status.get("rollout", {})
 
 
@@ -276,7 +276,7 @@ def test_operator_that_is_let_in_again_hears_the_peers(
 ) -> None:
     """Nothing is left to be done by hand: the update that waited reaches every peer."""
     until(lambda: shut_out.is_said, PATIENCE_S)
-    before = pair.lives
+    before = pair.restart_counts
     begin = time.monotonic()
     pair.kubectl("delete", "networkpolicy", FOREIGN)
 
@@ -285,7 +285,7 @@ def test_operator_that_is_let_in_again_hears_the_peers(
     _record(record_property, what, time.monotonic() - begin)
     pair.wait_ready(ROLLED_S)
     until(lambda: pair.is_so("PeersConverged"), PATIENCE_S)
-    assert all(pair.lives[name] != before[name] for name in before)
+    assert all(pair.restart_counts[name] != before[name] for name in before)
 
 
 def _columns(chosen: Sequence[int]) -> Rows:

@@ -21,10 +21,10 @@ from e2e.clusters import Target
 from e2e.injection.manifests import LABEL
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import CHART, Operator
-from e2e.operator.prometheus import Document, in_cluster, job_of, running
+from e2e.operator.prometheus import Document, adapt_to_cluster, job_of, run_prometheus
 from processes.cluster import until
 from support.kubectl import Kubectl
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 
 PAGE: Final = (ROOT / "docs" / "metrics.md").read_text()
 ALERTS: Final = CHART / "files" / "alerts.yaml"
@@ -41,7 +41,7 @@ EXPECTED: Final = {"eurekube.io/metadata.prometheus.scrape": "true"}
 @pytest.fixture(scope="module", autouse=True)
 def _program(pytestconfig: pytest.Config) -> None:
     """Prometheus, built on the first use; where it cannot be, the end of the run says why."""
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         try:
             parts.build(parts.prometheus())
         except ClusterError as error:
@@ -49,7 +49,7 @@ def _program(pytestconfig: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="module")
-def watched(
+def monitored(
     target: Target, operator: Operator, *, monitors: bool
 ) -> Iterator[tuple[EkcCluster, set[str]]]:
     """Three peers with their ServiceMonitor, and the pods of them, operator and injector."""
@@ -60,20 +60,20 @@ def watched(
         with target.kubectl.in_a_namespace("watched") as kubectl:
             cluster = EkcCluster(kubectl)
             cluster.start({"monitoring": {"serviceMonitor": True}})
-            yield cluster, {*_running(kubectl), *_running(operator.kubectl)}
+            yield cluster, {*_pod_names(kubectl), *_pod_names(operator.kubectl)}
     finally:
         operator.install()
 
 
 def test_what_service_monitors_select_is_scraped_and_no_alert_is_near(
-    plan: Plan, watched: tuple[EkcCluster, set[str]], tmp_path: Path
+    plan: Plan, monitored: tuple[EkcCluster, set[str]], tmp_path: Path
 ) -> None:
     """Each process once, with the labels that the alerts need."""
-    cluster, pods = watched
+    cluster, pods = monitored
     monitors = cluster.kubectl.get("servicemonitors", "--all-namespaces")["items"]
-    jobs = in_cluster([job_of(each) for each in monitors], plan)
+    jobs = adapt_to_cluster([job_of(each) for each in monitors], plan)
 
-    with running(plan, tmp_path, jobs, ALERTS) as prometheus:
+    with run_prometheus(plan, tmp_path, jobs, ALERTS) as prometheus:
         until(lambda: prometheus.up == dict.fromkeys(pods, "1"), PATIENCE_S)
         assert len(prometheus.targets) == len(pods)
         assert {each["labels"]["namespace"] for each in prometheus.targets} == {
@@ -93,11 +93,11 @@ def test_what_service_monitors_select_is_scraped_and_no_alert_is_near(
 def test_jobs_of_the_page_find_all_of_it_and_services_in_eureka(
     plan: Plan,
     target: Target,
-    watched: tuple[EkcCluster, set[str]],
+    monitored: tuple[EkcCluster, set[str]],
     tmp_path: Path,
 ) -> None:
     """As they stand in `docs/metrics.md`, for another namespace; services by `eureka_sd`."""
-    cluster, pods = watched
+    cluster, pods = monitored
     namespace = cluster.kubectl.namespace
     jobs: list[Document] = [
         job
@@ -111,7 +111,7 @@ def test_jobs_of_the_page_find_all_of_it_and_services_in_eureka(
     place = ("get", "pod", "shop", "-o", "jsonpath={.status.podIP}")
     address = until(lambda: cluster.kubectl(*place), PATIENCE_S)
 
-    with running(plan, tmp_path, in_cluster(jobs, plan)) as prometheus:
+    with run_prometheus(plan, tmp_path, adapt_to_cluster(jobs, plan)) as prometheus:
         # Peers of an earlier test, in a namespace that is being removed, go meanwhile.
         wanted = {*pods, SERVICE_ID.format(namespace=namespace)}
         until(lambda: prometheus.up == dict.fromkeys(wanted, "1"), PATIENCE_S)
@@ -142,7 +142,7 @@ def _service(target: Target) -> Document:
     }
 
 
-def _running(kubectl: Kubectl) -> set[str]:
+def _pod_names(kubectl: Kubectl) -> set[str]:
     """Pods that are not ending, with their namespace."""
     return {
         f"{kubectl.namespace}/{each['metadata']['name']}"

@@ -36,7 +36,7 @@ def test_other_cluster_is_a_remote_region(
     The cluster that names it says what is missing, and none of its peers restarts.
     """
     cluster.start({"replicas": 2, "registry": _region(west)})
-    lives = cluster.lives
+    lives = cluster.restart_counts
     until(lambda: cluster.is_so(REACHED, "False", "ClusterNotFound"), PATIENCE_S)
     assert f"{west.kubectl.namespace}/eureka" in cluster.condition(REACHED)["message"]
     until(lambda: cluster.is_so("Ready"), PATIENCE_S)
@@ -59,7 +59,7 @@ def test_other_cluster_is_a_remote_region(
     west.start(_west(contextPath="/other"))
     record_property("a remote region with another URL", _wait_for(cluster, {OWN: 1}))
     until(lambda: cluster.is_so(REACHED), PATIENCE_S)
-    assert cluster.lives == lives
+    assert cluster.restart_counts == lives
 
 
 def test_policy_of_the_other_cluster_lets_peers_of_any_namespace_in(west: EkcCluster) -> None:
@@ -93,11 +93,11 @@ def _register(cluster: EkcCluster, app: str, port: int, path: str) -> None:
 def _wait_for(cluster: EkcCluster, wanted: dict[str, int]) -> str:
     """Wait until every peer shows these applications of the region, and only these; how long."""
     begin = time.monotonic()
-    until(lambda: all(_shown(cluster, peer) == wanted for peer in PEERS), PATIENCE_S)
+    until(lambda: all(_instance_counts(cluster, peer) == wanted for peer in PEERS), PATIENCE_S)
     return f"{time.monotonic() - begin:.1f} s"
 
 
-def _shown(cluster: EkcCluster, peer: str) -> dict[str, int] | None:
+def _instance_counts(cluster: EkcCluster, peer: str) -> dict[str, int] | None:
     """How many instances of each application that is not its own a peer shows, if it answers."""
     found = cluster.apps(peer)
     return {name: len(ids) for name, ids in found.items() if name != "EUREKA"} if found else None

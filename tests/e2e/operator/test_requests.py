@@ -15,7 +15,7 @@ from cluster.plan import Plan
 from e2e.clusters import Target
 from e2e.injection.orders import Holdings, cluster_uid, listed, registered, unscheduled
 from e2e.operator.audited import LEASES, SETTLING_S, Requests
-from e2e.operator.changes import is_there, start_anew, take_away
+from e2e.operator.changes import is_there, restart, take_away
 from e2e.operator.ekc import LABEL, PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from processes.cluster import until
@@ -62,7 +62,7 @@ def test_permissions_are_those_that_are_used(
 ) -> None:
     """Neither is one missing, nor is one granted that no situation takes."""
     requests = Requests(plan, operator.namespace, operator.account)
-    start_anew(operator)
+    restart(operator)
     operator.kubectl("delete", "lease", operator.lease)
     one, two = EkcCluster(kubectl), EkcCluster(kubectl, "other")
 
@@ -211,7 +211,9 @@ def _lose_certificates(operator: Operator) -> None:
     secret = f"{operator.deployment.removesuffix('-operator')}-injector-tls"
 
     def leaf() -> str:
-        found = operator.kubectl.tried("get", "secret", secret, "-o", r"jsonpath={.data.tls\.crt}")
+        found = operator.kubectl.run_unchecked(
+            "get", "secret", secret, "-o", r"jsonpath={.data.tls\.crt}"
+        )
         return found.stdout if found.returncode == 0 else ""
 
     operator.kubectl("delete", "secret", secret)

@@ -16,8 +16,8 @@ from e2e.clusters import Target
 from e2e.operator.changes import wait_available
 from e2e.operator.ekc import LABEL, PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from e2e.operator.leases import held
-from e2e.operator.lookups import looked_up
+from e2e.operator.leases import hold_leases
+from e2e.operator.lookups import run_lookups
 from e2e.operator.rollouts import (
     MISSING,
     NEVER_AGREED,
@@ -27,9 +27,9 @@ from e2e.operator.rollouts import (
     crashing,
     current_peers,
     note,
-    noted,
     reasons,
     stateful_set,
+    template_change,
     wait_fenced,
     wait_rolled_back,
     wait_rolling,
@@ -68,25 +68,27 @@ def test_good_template_reaches_one_peer_after_the_other(
 ) -> None:
     """From the highest down; no lease is lost, no look-up fails, and the fence is up again."""
     with (
-        held(target, rolled, LEASES) as leases,
-        looked_up(target, rolled) as looks,
+        hold_leases(target, rolled, LEASES) as leases,
+        run_lookups(target, rolled) as looks,
         watched_object(rolled) as seen,
         watched_pods(rolled) as pods,
     ):
         leases.wait_complete(3)
         begin = time.monotonic()
-        rolled.change(noted("good"))
+        rolled.change(template_change("good"))
         wait_rolling(rolled, "peer3")
         rolled.wait_ready(ROLLED_S)
         _record(record_property, "three peers of a new template, with 300 leases", begin)
         leases.wait_complete(3)
         leases.check()
-        assert looks.seen.failed == []
-        record_property("look-ups, and those that the next peer answered", _looked(looks.seen))
+        assert looks.report.failed == []
+        record_property(
+            "look-ups, and those that the next peer answered", _lookup_text(looks.report)
+        )
         until(lambda: len(pods.made) == len(FROM_THE_TOP), PATIENCE_S)
 
     assert pods.made == FROM_THE_TOP
-    assert pods.most_away == 1
+    assert pods.max_away == 1
     assert current_peers(seen) == ["peer3", "peer2", "peer1"]
     assert ("False", "RollingUpdate") in reasons(seen, "Ready")
     assert ("True", "RollingUpdate") in reasons(seen, "Progressing")
@@ -119,7 +121,7 @@ def test_other_bad_templates_are_taken_back_likewise(
     """A program that ends at once, and one that is never ready."""
     for change in (crashing(target), NEVER_READY):
         _check_taken_back(rolled, change, record_property)
-        rolled.change(noted("good"))
+        rolled.change(template_change("good"))
         rolled.wait_ready(ROLLED_S)
 
 
@@ -131,7 +133,7 @@ def test_rollout_goes_on_where_it_was_whoever_forgets_it(
     What was rolled back before does not stand in the way.
     """
     with watched_pods(rolled) as pods:
-        rolled.change(noted("after a bad one"))
+        rolled.change(template_change("after a bad one"))
         wait_rolling(rolled, "peer3")
         until(lambda: pods.made == [CANARY], ROLLED_S)
         faults.kill_in_pod(operator.namespace, until(lambda: operator.leader, PATIENCE_S))
@@ -142,7 +144,7 @@ def test_rollout_goes_on_where_it_was_whoever_forgets_it(
         wait_fenced(rolled)
 
     assert pods.made == FROM_THE_TOP
-    assert pods.most_away == 1
+    assert pods.max_away == 1
     wait_available(operator)
     _check_finished(rolled)
 
@@ -150,22 +152,24 @@ def test_rollout_goes_on_where_it_was_whoever_forgets_it(
 @pytest.mark.long
 def test_without_roll_back_it_stops_and_the_next_template_goes_on(pair: EkcCluster) -> None:
     """The peer that failed is left for people to look at; then it gets the last good one first."""
-    before = pair.lives
+    before = pair.restart_counts
     with watched_pods(pair) as pods:
         updates = {"autoRollback": False, "progressDeadlineSeconds": 30}
         pair.change({**MISSING, "updates": updates})
         wait_rolled_back(pair, "DeadlineExceeded")
-        assert pair.lives["eureka-peer-1"] == before["eureka-peer-1"]
+        assert pair.restart_counts["eureka-peer-1"] == before["eureka-peer-1"]
         assert not pair.pods["eureka-peer-2"].ready
         assert "peer2" in pair.condition("Stalled")["message"]
-        pair.change({**noted("after a stop"), "updates": {**UPDATES, "autoRollback": True}})
+        pair.change(
+            {**template_change("after a stop"), "updates": {**UPDATES, "autoRollback": True}}
+        )
         pair.wait_ready(ROLLED_S)
         wait_fenced(pair)
 
     assert pods.made[:1] == ["eureka-peer-2"]
     assert pods.made[-2:] == PAIR_FROM_THE_TOP
     assert pods.made.count("eureka-peer-1") == 1
-    assert pods.most_away == 1
+    assert pods.max_away == 1
 
 
 def test_restart_by_kubectl_is_an_update_like_others(pair: EkcCluster) -> None:
@@ -177,7 +181,7 @@ def test_restart_by_kubectl_is_an_update_like_others(pair: EkcCluster) -> None:
         wait_fenced(pair)
 
     assert pods.made == PAIR_FROM_THE_TOP
-    assert pods.most_away == 1
+    assert pods.max_away == 1
 
 
 @pytest.mark.long
@@ -188,7 +192,7 @@ def test_growing_and_other_clusters_wait_while_a_canary_is_judged(
     with watched_object(pair) as seen, watched_pods(rolled) as pods:
         rolled.change(MISSING)
         wait_rolling(rolled, "peer3")
-        pair.change(noted("in turn"))
+        pair.change(template_change("in turn"))
         rolled.kubectl("scale", f"eurekacluster/{rolled.name}", "--replicas=4")
         wait_rolled_back(rolled)
         until(lambda: len(rolled.pods) == 4 and _all_ready(rolled), ROLLED_S)
@@ -208,14 +212,14 @@ def test_zones_get_it_one_after_the_other(cluster: EkcCluster) -> None:
     zones = {"topology": {"zones": [{"name": "a"}, {"name": "b"}]}}
     cluster.start({"replicas": 3, "updates": UPDATES, **zones})
     with watched_pods(cluster) as pods:
-        cluster.change(noted("in zones"))
+        cluster.change(template_change("in zones"))
         until(lambda: len(pods.made) == 3, ROLLED_S)
         cluster.wait_ready(ROLLED_S)
         wait_fenced(cluster, "a")
         wait_fenced(cluster, "b")
 
     assert pods.made == ["eureka-peer-a-2", "eureka-peer-a-1", "eureka-peer-b-1"]
-    assert pods.most_away == 1
+    assert pods.max_away == 1
 
 
 @pytest.mark.long
@@ -223,7 +227,7 @@ def test_only_peer_is_replaced_with_nobody_to_ask(cluster: EkcCluster) -> None:
     """No other one has to be ready, or to agree."""
     cluster.start({"replicas": 1, "updates": UPDATES, "snapshot": {"enabled": True}})
     with watched_pods(cluster) as pods:
-        cluster.change(noted("alone"))
+        cluster.change(template_change("alone"))
         until(lambda: pods.made == ["eureka-peer-1"], ROLLED_S)
         cluster.wait_ready(ROLLED_S)
 
@@ -233,16 +237,16 @@ def test_only_peer_is_replaced_with_nobody_to_ask(cluster: EkcCluster) -> None:
 @pytest.mark.long
 def test_strategies_of_kubernetes_are_kubernetes_own(pair: EkcCluster) -> None:
     """`OnDelete` leaves peers as they are, `RollingUpdate` asks none of them."""
-    pair.change(noted("before"))
+    pair.change(template_change("before"))
     until(lambda: _notes(pair) == dict.fromkeys(PAIR_FROM_THE_TOP, "before"), ROLLED_S)
     pair.wait_ready(ROLLED_S)
-    pair.change({**noted("on delete"), "updates": {"strategy": "OnDelete"}})
+    pair.change({**template_change("on delete"), "updates": {"strategy": "OnDelete"}})
     until(lambda: _strategy(pair) == "OnDelete", PATIENCE_S)
-    kept = pair.lives["eureka-peer-2"]
+    kept = pair.restart_counts["eureka-peer-2"]
     pair.kubectl("delete", "pod", "eureka-peer-1")
     until(lambda: len(pair.pods) == len(PAIR_FROM_THE_TOP) and _all_ready(pair), ROLLED_S)
     assert _notes(pair) == {"eureka-peer-1": "on delete", "eureka-peer-2": "before"}
-    assert pair.lives["eureka-peer-2"] == kept
+    assert pair.restart_counts["eureka-peer-2"] == kept
 
     with watched_pods(pair) as pods:
         pair.change({"updates": {"strategy": "RollingUpdate"}})
@@ -259,7 +263,7 @@ def test_strategies_of_kubernetes_are_kubernetes_own(pair: EkcCluster) -> None:
 
 def _check_taken_back(cluster: EkcCluster, change: Mapping[str, Any], record: Record) -> None:
     """Exactly one peer is affected, and all are of the last good template again."""
-    before, revision = cluster.lives, stateful_set(cluster)["status"]["currentRevision"]
+    before, revision = cluster.restart_counts, stateful_set(cluster)["status"]["currentRevision"]
     begin = time.monotonic()
     with watched_pods(cluster) as pods:
         cluster.change(change)
@@ -277,8 +281,8 @@ def _check_taken_back(cluster: EkcCluster, change: Mapping[str, Any], record: Re
         _edit_something_else(cluster)
 
     assert pods.made == [CANARY, CANARY]
-    assert pods.most_away == 1
-    assert _others(cluster.lives) == _others(before)
+    assert pods.max_away == 1
+    assert _others(cluster.restart_counts) == _others(before)
     body = stateful_set(cluster)
     assert body["status"]["updateRevision"] == revision
     assert body["metadata"]["generation"] == generation
@@ -301,7 +305,7 @@ def _check_finished(cluster: EkcCluster) -> None:
     wait_fenced(cluster)
     until(lambda: "rollout" not in cluster.status, PATIENCE_S)
     cluster.wait_agreed()
-    assert all(restarts == 0 for _, restarts in cluster.lives.values())
+    assert all(restarts == 0 for _, restarts in cluster.restart_counts.values())
 
 
 def _wipe_status(cluster: EkcCluster) -> None:
@@ -357,7 +361,7 @@ def _first_named(said: str) -> str:
     return next(word.strip(":,") for word in said.split() if word.startswith("peer"))
 
 
-def _looked(seen: Any) -> str:  # noqa: ANN401
+def _lookup_text(seen: Any) -> str:  # noqa: ANN401
     return f"{seen.looks}, {seen.retried}"
 
 

@@ -16,7 +16,7 @@ from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.test_secure import POD, SPEC, Secure
 from eureka_operator.core.certificates import Subject
-from eureka_operator.shell.keypairs import Issuer, encoded, make_authority, make_leaf
+from eureka_operator.shell.keypairs import Issuer, encode_base64, make_authority, make_leaf
 from processes.cluster import until
 from support.kubectl import Kubectl
 
@@ -56,7 +56,7 @@ class Rotation:
         self.bundle = "".join(each.certificate.public_bytes(Encoding.PEM).decode() for each in both)
         texts = {"ca.crt": self.bundle, "tls.crt": leaf, "tls.key": key}
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET}}
-        self._kubectl.apply(json.dumps({**body, "data": encoded(texts)}))
+        self._kubectl.apply(json.dumps({**body, "data": encode_base64(texts)}))
 
 
 @pytest.mark.long
@@ -68,7 +68,7 @@ def test_ca_and_certificate_change_every_20_s(
     cluster.start({**SPEC, "tls": {"secretName": SECRET}})
     secure = Secure(cluster, SECRET)
     secure.start_client(target.image(REGISTRY))
-    lives, done = cluster.lives, secure.seen.done
+    lives, done = cluster.restart_counts, secure.report.done
 
     ends = time.monotonic() + LASTS_S
     changes = 0
@@ -85,13 +85,13 @@ def test_ca_and_certificate_change_every_20_s(
         changes += 1
         _wait_until(begin + EVERY_S)
 
-    asked = secure.seen.done - done
+    asked = secure.report.done - done
     record_property(f"CAs and certificates changed in {LASTS_S:g} s", changes)
     record_property("renewals and look-ups meanwhile, of which none failed", asked)
     assert changes > LASTS_S / EVERY_S / 2
-    assert secure.seen.failed == []
+    assert secure.report.failed == []
     assert asked > LASTS_S
-    assert cluster.lives == lives
+    assert cluster.restart_counts == lives
     cluster.wait_agreed()
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
-from e2e.operator.leases import Leases, held
+from e2e.operator.leases import Leases, hold_leases
 from processes.cluster import until
 
 LEASES: Final = 1_000
@@ -19,9 +19,9 @@ def test_scaling_loses_no_lease_and_restarts_no_survivor(
     target: Target, cluster: EkcCluster, record_property: Record
 ) -> None:
     """1-3-5-2-0-3: peers that stay keep uid and restart count, and no ready one lacks a lease."""
-    record_property("from apply to Ready, one peer", _words(cluster.start({"replicas": 1})))
+    record_property("from apply to Ready, one peer", _duration_text(cluster.start({"replicas": 1})))
     revision = _revision(cluster)
-    with held(target, cluster, LEASES) as leases:
+    with hold_leases(target, cluster, LEASES) as leases:
         leases.wait_complete(1)
         before = 1
         for wanted in (3, 5, 2):
@@ -32,7 +32,7 @@ def test_scaling_loses_no_lease_and_restarts_no_survivor(
 
         _hibernate(cluster)
         _scale(cluster, 0, 3, record_property)
-        _come_back(leases, 3)
+        _check_reregistration(leases, 3)
         # While clients register again by the hundred, peers differ for moments.
         cluster.wait_agreed()
         cluster.wait_ready()
@@ -43,24 +43,26 @@ def test_scaling_loses_no_lease_and_restarts_no_survivor(
 
 def _step(cluster: EkcCluster, before: int, wanted: int, record: Record) -> None:
     """Scale from `before` to `wanted` peers; all that can be seen is right soon after."""
-    lives = cluster.lives
+    lives = cluster.restart_counts
     _scale(cluster, before, wanted, record)
 
     cluster.wait_agreed()
     kept = [_pod(number) for number in range(1, min(before, wanted) + 1)]
-    assert {name: cluster.lives[name] for name in kept} == {name: lives[name] for name in kept}
+    assert {name: cluster.restart_counts[name] for name in kept} == {
+        name: lives[name] for name in kept
+    }
     _check(cluster, wanted)
 
 
 def _scale(cluster: EkcCluster, before: int, wanted: int, record: Record) -> None:
     seconds = cluster.scale(wanted)
-    record(f"from scale to converged, {before} to {wanted}", _words(seconds))
+    record(f"from scale to converged, {before} to {wanted}", _duration_text(seconds))
 
 
 def _check(cluster: EkcCluster, wanted: int) -> None:
-    assert all(restarts == 0 for _, restarts in cluster.lives.values())
+    assert all(restarts == 0 for _, restarts in cluster.restart_counts.values())
     pods = {f"peer{k}": _pod(k) for k in range(1, wanted + 1)}
-    until(lambda: cluster.named_pods == pods, PATIENCE_S)
+    until(lambda: cluster.alias_pods == pods, PATIENCE_S)
     # While leases begin each second, peers differ for moments.
     until(lambda: _shows(cluster, wanted), PATIENCE_S)
 
@@ -83,15 +85,15 @@ def _hibernate(cluster: EkcCluster) -> None:
     cluster.scale(0)
 
     until(lambda: cluster.pods == {}, PATIENCE_S)
-    until(lambda: cluster.named_pods == {}, PATIENCE_S)
+    until(lambda: cluster.alias_pods == {}, PATIENCE_S)
     until(lambda: cluster.status["phase"] == "Hibernated", PATIENCE_S)
     until(lambda: cluster.is_so("Available", "False", "Hibernated"), PATIENCE_S)
 
 
-def _come_back(leases: Leases, peers: int) -> None:
+def _check_reregistration(leases: Leases, peers: int) -> None:
     """Nothing was kept: every client has to register again, as it does after a 404."""
     leases.wait_complete(peers)
-    until(lambda: leases.seen.lost >= LEASES, PATIENCE_S)
+    until(lambda: leases.report.lost >= LEASES, PATIENCE_S)
 
 
 def _revision(cluster: EkcCluster) -> Any:  # noqa: ANN401 - JSON
@@ -109,5 +111,5 @@ def _scale_path(cluster: EkcCluster) -> str:
     return f"{group}/eurekaclusters/{cluster.name}/scale"
 
 
-def _words(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     return f"{seconds:.1f} s"

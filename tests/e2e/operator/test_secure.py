@@ -21,7 +21,7 @@ from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from eureka_operator.core.certificates import Subject
 from eureka_operator.core.tls import SETTLE_S
-from eureka_operator.shell.keypairs import encoded, make_authority, make_leaf
+from eureka_operator.shell.keypairs import encode_base64, make_authority, make_leaf
 from processes.cluster import until
 from support.kubectl import Kubectl
 
@@ -36,7 +36,7 @@ _PROGRAM: Final = Path(__file__).with_name("renewer.py")
 
 
 @dataclass(frozen=True)
-class Seen:
+class Report:
     """What the client has met so far: see `renewer.py`."""
 
     done: int
@@ -56,16 +56,16 @@ class Secure:
         """Have the client at work; the cluster is ready."""
         urls = self.cluster.status["endpoints"]["defaultZone"].split(",")
         self.kubectl.apply(json.dumps(_client(self.kubectl.namespace, image, urls)))
-        until(lambda: self.kubectl.tried("logs", POD, "--tail=1").stdout, PATIENCE_S)
+        until(lambda: self.kubectl.run_unchecked("logs", POD, "--tail=1").stdout, PATIENCE_S)
 
     @property
-    def seen(self) -> Seen:
+    def report(self) -> Report:
         """What the client has met."""
-        return Seen(**json.loads(self.kubectl("logs", POD, "--tail=1")))
+        return Report(**json.loads(self.kubectl("logs", POD, "--tail=1")))
 
     def text(self, key: str) -> str:
         """A text of the Secret; empty without it."""
-        found = self.kubectl.tried("get", "secret", self._secret, "-o", "json").stdout
+        found = self.kubectl.run_unchecked("get", "secret", self._secret, "-o", "json").stdout
         data = json.loads(found)["data"] if found else {}
         return base64.b64decode(data.get(key, "")).decode()
 
@@ -90,7 +90,7 @@ class Secure:
 
     def serves(self, serial: str) -> bool:
         """Whether the client was shown this certificate by each of three peers."""
-        shown = [each.upper().lstrip("0") for each in self.seen.serial.values()]
+        shown = [each.upper().lstrip("0") for each in self.report.serial.values()]
         return shown == [serial.lstrip("0")] * 3
 
     def _patch(self, operations: list[dict[str, str]]) -> None:
@@ -126,26 +126,26 @@ def test_example_is_a_registry_by_https(secure: Secure) -> None:
     assert cluster.is_so("AuthReady")
     assert cluster.status["tls"]["secretName"] == SECRET
     until(lambda: secure.serves(secure.serial), PATIENCE_S)
-    assert secure.seen.failed == []
+    assert secure.report.failed == []
 
 
 def test_new_certificate_is_served_by_all_and_noticed_by_nobody(secure: Secure) -> None:
     """Each second request is a renewal, and each has a connection of its own."""
-    lives, before = secure.cluster.lives, secure.serial
+    lives, before = secure.cluster.restart_counts, secure.serial
     secure.remove("tls.crt")
     until(lambda: secure.serial not in ("", before), PATIENCE_S + LOOK_S)
 
     until(lambda: secure.serves(secure.serial), PATIENCE_S)
 
-    assert secure.seen.failed == []
-    assert secure.cluster.lives == lives
+    assert secure.report.failed == []
+    assert secure.cluster.restart_counts == lives
     secure.cluster.wait_agreed()
 
 
 @pytest.mark.long
 def test_new_ca_signs_when_all_know_it_and_is_noticed_by_nobody(secure: Secure) -> None:
     """Its certificate is there before what it has signed."""
-    lives, before, bundle = secure.cluster.lives, secure.serial, secure.text("ca.crt")
+    lives, before, bundle = secure.cluster.restart_counts, secure.serial, secure.text("ca.crt")
     secure.remove("ca.key")
     until(lambda: secure.text("ca.crt").endswith(f"\n{bundle}"), PATIENCE_S + LOOK_S)
     assert secure.serial == before
@@ -153,38 +153,38 @@ def test_new_ca_signs_when_all_know_it_and_is_noticed_by_nobody(secure: Secure) 
     until(lambda: secure.serial != before, ROTATED_S)
     until(lambda: secure.serves(secure.serial), PATIENCE_S)
 
-    assert secure.seen.failed == []
-    assert secure.cluster.lives == lives
+    assert secure.report.failed == []
+    assert secure.cluster.restart_counts == lives
     secure.cluster.wait_agreed()
 
 
 @pytest.mark.long
 def test_deleted_secret_comes_back_as_it_was(secure: Secure) -> None:
     """An event says so."""
-    lives, before, key = secure.cluster.lives, secure.serial, secure.text("ca.key")
+    lives, before, key = secure.cluster.restart_counts, secure.serial, secure.text("ca.key")
     secure.kubectl("delete", "secret", SECRET)
 
     until(lambda: secure.serial == before, PATIENCE_S + LOOK_S)
 
     assert secure.text("ca.key") == key
     assert secure.cluster.events("SecretRestored")
-    assert secure.seen.failed == []
-    assert secure.cluster.lives == lives
+    assert secure.report.failed == []
+    assert secure.cluster.restart_counts == lives
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("key", ["tls.crt", "ca.crt"])
 def test_damaged_secret_is_mended(secure: Secure, key: str) -> None:
     """Peers keep what they have until then."""
-    lives, bundle = secure.cluster.lives, secure.text("ca.crt")
+    lives, bundle = secure.cluster.restart_counts, secure.text("ca.crt")
     secure.damage(key)
 
     until(lambda: secure.text(key) != "none", PATIENCE_S + LOOK_S)
     until(lambda: secure.serves(secure.serial), PATIENCE_S)
 
     assert secure.text("ca.crt") == bundle
-    assert secure.seen.failed == []
-    assert secure.cluster.lives == lives
+    assert secure.report.failed == []
+    assert secure.cluster.restart_counts == lives
 
 
 def test_clients_trust_what_peers_do(secure: Secure) -> None:
@@ -234,7 +234,7 @@ def _schemes(cluster: EkcCluster) -> set[str]:
 def _answers(cluster: EkcCluster, place: str) -> bool:
     """Whether a pod's registry answers at a port."""
     where = f"/api/v1/namespaces/{cluster.kubectl.namespace}/pods/{place}/proxy/eureka/apps"
-    return cluster.kubectl.tried("get", "--raw", where).returncode == 0
+    return cluster.kubectl.run_unchecked("get", "--raw", where).returncode == 0
 
 
 def _give(kubectl: Kubectl, name: str) -> None:
@@ -249,7 +249,7 @@ def _give(kubectl: Kubectl, name: str) -> None:
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": "mine"},
-        "data": encoded({"ca.crt": bundle, "tls.crt": leaf, "tls.key": key}),
+        "data": encode_base64({"ca.crt": bundle, "tls.crt": leaf, "tls.key": key}),
     }
     kubectl.apply(json.dumps(body))
 

@@ -50,7 +50,7 @@ def test_upgraded_operator_restarts_no_peer_until_it_is_asked_to(
 ) -> None:
     """Neither the upgrade nor an unrelated edit; then all of them, one after the other."""
     cluster.start({"replicas": 3, "updates": UPDATES})
-    before, generation, image = cluster.lives, _generation(cluster), _image(cluster)
+    before, generation, image = cluster.restart_counts, _generation(cluster), _image(cluster)
 
     upgraded()
     until(lambda: cluster.is_so("UpgradeAvailable", reason="NewerDefaults"), PATIENCE_S)
@@ -62,7 +62,7 @@ def test_upgraded_operator_restarts_no_peer_until_it_is_asked_to(
     cluster.wait_ready()
 
     assert (_generation(cluster), _image(cluster)) == (generation, image)
-    assert cluster.lives == before
+    assert cluster.restart_counts == before
 
     version = cluster.status["operatorVersion"]
     begin = time.monotonic()
@@ -73,7 +73,9 @@ def test_upgraded_operator_restarts_no_peer_until_it_is_asked_to(
     record_property("three peers onto a newer image", f"{time.monotonic() - begin:.0f} s")
 
     until(lambda: cluster.condition("UpgradeAvailable") == {}, PATIENCE_S)
-    assert not {uid for uid, _ in before.values()} & {uid for uid, _ in cluster.lives.values()}
+    assert not {uid for uid, _ in before.values()} & {
+        uid for uid, _ in cluster.restart_counts.values()
+    }
 
 
 def _generation(cluster: EkcCluster) -> int:

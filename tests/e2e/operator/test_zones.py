@@ -11,8 +11,8 @@ import pytest
 from cluster.faults import Faults
 from e2e.clusters import Target
 from e2e.operator.ekc import LABEL, PATIENCE_S, EkcCluster
-from e2e.operator.leases import Leases, held
-from e2e.operator.lookups import LookUps, looked_up
+from e2e.operator.leases import Leases, hold_leases
+from e2e.operator.lookups import LookUps, run_lookups
 from processes.cluster import until
 
 LEASES: Final = 300
@@ -32,8 +32,8 @@ def test_logical_zones_on_one_node(cluster: EkcCluster, record_property: Record)
     node = next(each["metadata"]["name"] for each in nodes if not each["spec"].get("taints"))
     here = {"nodeSelector": {"kubernetes.io/hostname": node}}
     seconds = cluster.start({"replicas": 3, "pod": here, **_zones("a", "b")})
-    record_property("from apply to Ready, three peers in two zones", _words(seconds))
-    assert cluster.named_pods == {
+    record_property("from apply to Ready, three peers in two zones", _duration_text(seconds))
+    assert cluster.alias_pods == {
         "peer1": _pod("a", 1),
         "peer2": _pod("b", 1),
         "peer3": _pod("a", 2),
@@ -59,19 +59,19 @@ def test_lost_zone_is_missed_by_nobody(
     nodes = _nodes_by_zone(cluster)
     where = {name: nodes[pod.node] for name, pod in cluster.pods.items()}
     assert where == {_pod(zone, 1): zone for zone in PINNED}
-    named = cluster.named_pods
+    named = cluster.alias_pods
     assert named == {f"peer{k}": _pod(zone, 1) for k, zone in enumerate(PINNED, start=1)}
     assert _zones_of_clients(cluster) == {
         "zone-1": cluster.urls(1, 2, 3),
         "zone-2": cluster.urls(2, 1, 3),
         "zone-3": cluster.urls(3, 1, 2),
     }
-    lives = cluster.lives
+    lives = cluster.restart_counts
     spared, lost = (cluster.pods[_pod(zone, 1)].node for zone in (PINNED[0], LOST))
 
     with (
-        held(target, cluster, LEASES, spared) as leases,
-        looked_up(target, cluster, spared) as looks,
+        hold_leases(target, cluster, LEASES, spared) as leases,
+        run_lookups(target, cluster, spared) as looks,
     ):
         leases.wait_complete(3)
         begin = time.monotonic()
@@ -83,24 +83,26 @@ def test_lost_zone_is_missed_by_nobody(
         record_property("from a zone's return to all leases at three peers", _since(begin))
         cluster.wait_ready(LOST_S)
         cluster.wait_agreed()
-        assert looks.seen.failed == []
-        record_property("look-ups that were made again at another peer", looks.seen.retried)
+        assert looks.report.failed == []
+        record_property("look-ups that were made again at another peer", looks.report.retried)
 
-    assert cluster.named_pods == named
+    assert cluster.alias_pods == named
     others = [name for name in lives if name != _pod(LOST, 1)]
-    assert {name: cluster.lives[name] for name in others} == {name: lives[name] for name in others}
+    assert {name: cluster.restart_counts[name] for name in others} == {
+        name: lives[name] for name in others
+    }
 
 
 def _grow(cluster: EkcCluster, record: Record) -> None:
     """A fourth peer: it moves none, and clients get the peers of their own zone first."""
-    lives = cluster.lives
-    record("from scale to converged, 3 to 4 in two zones", _words(cluster.scale(4)))
+    lives = cluster.restart_counts
+    record("from scale to converged, 3 to 4 in two zones", _duration_text(cluster.scale(4)))
 
     pods = (_pod("a", 1), _pod("b", 1), _pod("a", 2), _pod("b", 2))
-    assert cluster.named_pods == {f"peer{k}": pod for k, pod in enumerate(pods, start=1)}
+    assert cluster.alias_pods == {f"peer{k}": pod for k, pod in enumerate(pods, start=1)}
     shown = {peer["name"]: peer["zone"] for peer in cluster.status["peers"]}
     assert shown == {"peer1": "a", "peer2": "b", "peer3": "a", "peer4": "b"}
-    assert lives.items() <= cluster.lives.items()
+    assert lives.items() <= cluster.restart_counts.items()
     cluster.wait_agreed()
     assert _zones_of_clients(cluster) == {
         "a": cluster.urls(1, 3, 2, 4),
@@ -110,34 +112,34 @@ def _grow(cluster: EkcCluster, record: Record) -> None:
 
 def _shrink(cluster: EkcCluster) -> None:
     """Two peers: one stays in each zone."""
-    lives = cluster.lives
+    lives = cluster.restart_counts
     cluster.scale(2)
 
-    assert cluster.named_pods == {"peer1": _pod("a", 1), "peer2": _pod("b", 1)}
-    assert cluster.lives.items() <= lives.items()
+    assert cluster.alias_pods == {"peer1": _pod("a", 1), "peer2": _pod("b", 1)}
+    assert cluster.restart_counts.items() <= lives.items()
     assert _zones_of_clients(cluster) == {"a": cluster.urls(1, 2), "b": cluster.urls(2, 1)}
 
 
 def _append_zones(cluster: EkcCluster, record: Record) -> None:
     """A zone with a peer for it; then one whose peer is taken from a zone that has two."""
-    lives, sets = cluster.lives, _generations(cluster)
+    lives, sets = cluster.restart_counts, _generations(cluster)
     seconds = _have_zones(cluster, 3, "a", "b", "c")
-    record("from an appended zone to converged, 2 to 3 peers", _words(seconds))
-    assert lives.items() <= cluster.lives.items()
+    record("from an appended zone to converged, 2 to 3 peers", _duration_text(seconds))
+    assert lives.items() <= cluster.restart_counts.items()
     assert sets.items() <= _generations(cluster).items()
     three = {"peer1": _pod("a", 1), "peer2": _pod("b", 1), "peer3": _pod("c", 1)}
-    assert cluster.named_pods == three
+    assert cluster.alias_pods == three
 
     cluster.scale(4)
-    lives, sets = cluster.lives, _generations(cluster)
-    assert cluster.named_pods == {**three, "peer4": _pod("a", 2)}
+    lives, sets = cluster.restart_counts, _generations(cluster)
+    assert cluster.alias_pods == {**three, "peer4": _pod("a", 2)}
     seconds = _have_zones(cluster, 4, "a", "b", "c", "d")
-    record("from an appended zone to converged, still 4 peers", _words(seconds))
+    record("from an appended zone to converged, still 4 peers", _duration_text(seconds))
 
-    now = cluster.named_pods
+    now = cluster.alias_pods
     assert three.items() <= now.items()
     assert set(now.values()) == {*three.values(), _pod("d", 1)}
-    assert {pod: cluster.lives[pod] for pod in three.values()} == {
+    assert {pod: cluster.restart_counts[pod] for pod in three.values()} == {
         pod: lives[pod] for pod in three.values()
     }
     assert {zone: _generations(cluster)[zone] for zone in "bc"} == {z: sets[z] for z in "bc"}
@@ -151,7 +153,7 @@ def _wait_for_loss(cluster: EkcCluster, leases: Leases, looks: LookUps) -> None:
     until(lambda: cluster.is_so("Available"), PATIENCE_S)
     leases.wait_complete(2)
     leases.check()
-    assert looks.seen.failed == []
+    assert looks.report.failed == []
 
 
 def _zones(*names: str) -> dict[str, Any]:
@@ -192,8 +194,8 @@ def _pod(zone: str, ordinal: int) -> str:
 
 
 def _since(begin: float) -> str:
-    return _words(time.monotonic() - begin)
+    return _duration_text(time.monotonic() - begin)
 
 
-def _words(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     return f"{seconds:.1f} s"

@@ -57,7 +57,7 @@ class Replacements:
         return found
 
     @property
-    def most_away(self) -> int:
+    def max_away(self) -> int:
         """How many were away at the same time at most.
 
         A pod is away from the moment its deletion begins until the next one of its name is ready. A

@@ -86,7 +86,7 @@ class Client:
         self._cached_at_s = -cache_s
 
     @property
-    def held(self) -> set[str]:
+    def known_ids(self) -> set[str]:
         """What it may still call."""
         return {*self._fetched, *self._cached}
 
@@ -170,7 +170,7 @@ async def _say(calls: Calls, clients: Sequence[Client], watch: Watch) -> None:
             "failures": calls.failures,
             "failed_by": calls.failed_by,
             "served": calls.served,
-            "held": sorted(set().union(*(each.held for each in clients))),
+            "held": sorted(set().union(*(each.known_ids for each in clients))),
             "listed": sorted(watch.listed),
             "gone": watch.gone,
         }

@@ -32,7 +32,7 @@ Record = Callable[[str, object], None]
 
 
 @dataclass(frozen=True)
-class Seen:
+class Report:
     """What a client has met so far: see `caller.py`."""
 
     calls: int
@@ -61,20 +61,20 @@ def test_lease_is_removed_before_the_application_learns_of_its_end(
     """A native sidecar's `preStop` runs at once, its SIGTERM comes after the application's end."""
     objects = [
         manifests.deployment(target, "orders", 1, hold_s=4),
-        manifests.caller(target, "watch", _wanted("orders", factor=10, rate=1)),
+        manifests.caller(target, "watch", _caller_options("orders", factor=10, rate=1)),
     ]
     kubectl.apply(manifests.listed(objects))
-    until(lambda: len(_held(kubectl, "watch")) == 1, PATIENCE_S)
+    until(lambda: len(_known_ids(kubectl, "watch")) == 1, PATIENCE_S)
     (pod,) = _pods(kubectl, "orders")
-    (instance,) = _held(kubectl, "watch")
+    (instance,) = _known_ids(kubectl, "watch")
 
     with _followed(kubectl, pod) as application:
         begin = time.time()
         kubectl("delete", "deployment", "orders", "--wait=false")
         said, _ = application.communicate(timeout=PATIENCE_S)
     sigterm = float(said.split()[-1])
-    until(lambda: instance in _seen(kubectl, "watch").gone, PATIENCE_S)
-    gone = _seen(kubectl, "watch").gone[instance]
+    until(lambda: instance in _report(kubectl, "watch").gone, PATIENCE_S)
+    gone = _report(kubectl, "watch").gone[instance]
     kubectl("delete", "pod", "watch")
 
     record_property("deleted to no longer registered", f"{gone - begin:.2f} s")
@@ -95,17 +95,21 @@ def test_rolling_update_fails_no_call(
         for app, drains in apps.items()
     ]
     callers = [
-        manifests.caller(target, f"calls-{app}", _wanted(app, factor, RATES[app])) for app in apps
+        manifests.caller(target, f"calls-{app}", _caller_options(app, factor, RATES[app]))
+        for app in apps
     ]
     kubectl.apply(manifests.listed([*deployments, *callers]))
-    until(lambda: all(len(_held(kubectl, f"calls-{app}")) == REPLICAS for app in apps), patience_s)
+    until(
+        lambda: all(len(_known_ids(kubectl, f"calls-{app}")) == REPLICAS for app in apps),
+        patience_s,
+    )
     before = {app: _pods(kubectl, app) for app in apps}
 
     for app in apps:
         kubectl("rollout", "restart", f"deployment/{app}")
     until(lambda: all(_has_moved(kubectl, app, before[app]) for app in apps), patience_s)
 
-    drained, undrained = (_seen(kubectl, f"calls-{app}") for app in apps)
+    drained, undrained = (_report(kubectl, f"calls-{app}") for app in apps)
     record_property("failed calls, drained", f"{drained.failed} of {drained.calls}")
     record_property("failed calls, not drained", f"{undrained.failed} of {undrained.calls}")
     kubectl("delete", "deployments,pods", "--selector=!eurekube.io/cluster", "--wait=false")
@@ -114,7 +118,7 @@ def test_rolling_update_fails_no_call(
     assert undrained.failures, "the calls above would not have shown it"
 
 
-def _wanted(app: str, factor: int, rate: int) -> manifests.Document:
+def _caller_options(app: str, factor: int, rate: int) -> manifests.Document:
     """What the pod that calls an application is told: see `caller.py`."""
     return {
         "app": app,
@@ -128,18 +132,18 @@ def _wanted(app: str, factor: int, rate: int) -> manifests.Document:
 
 def _has_moved(kubectl: Kubectl, app: str, before: set[str]) -> bool:
     """Whether other pods serve, and nothing else can still be called."""
-    pods, seen = _pods(kubectl, app), _seen(kubectl, f"calls-{app}")
+    pods, seen = _pods(kubectl, app), _report(kubectl, f"calls-{app}")
     return not before & pods and pods <= seen.served.keys() and len(seen.held) == len(pods)
 
 
-def _held(kubectl: Kubectl, caller: str) -> Sequence[str]:
+def _known_ids(kubectl: Kubectl, caller: str) -> Sequence[str]:
     """The ids that a client may call; none as long as it says nothing."""
-    said = kubectl.tried("logs", caller, "--tail=1").stdout
-    return Seen(**json.loads(said)).held if said else []
+    said = kubectl.run_unchecked("logs", caller, "--tail=1").stdout
+    return Report(**json.loads(said)).held if said else []
 
 
-def _seen(kubectl: Kubectl, caller: str) -> Seen:
-    return Seen(**json.loads(kubectl("logs", caller, "--tail=1")))
+def _report(kubectl: Kubectl, caller: str) -> Report:
+    return Report(**json.loads(kubectl("logs", caller, "--tail=1")))
 
 
 def _pods(kubectl: Kubectl, app: str) -> set[str]:

@@ -29,7 +29,7 @@ def test_example_is_in_the_registry_and_says_so(target: Target, shared: EkcClust
     name = pods[0]["metadata"]["name"]
     status = ("exec", name, "--container=eureka-sidecar", "--", "eureka-sidecar", "status")
     for words in ("clients      find it", f"{pods[0]['status']['podIP']}:8080/ answered 200"):
-        until(lambda words=words: words in kubectl.tried(*status).stdout, PATIENCE_S)  # type: ignore[misc] # mypy does not see the default
+        until(lambda words=words: words in kubectl.run_unchecked(*status).stdout, PATIENCE_S)  # type: ignore[misc] # mypy does not see the default
 
     kubectl("delete", "deployment", "orders", "--wait=false")
     until(lambda: "ORDERS" not in shared.apps("eureka-peer-2"), PATIENCE_S)

@@ -65,18 +65,18 @@ class Program:
                 stderr=said,
             )
 
-    def said(self) -> str:
+    def log_text(self) -> str:
         """All of its log so far."""
         return self.log.read_text(errors="replace")
 
-    def saying(self, text: str) -> None:
+    def wait_for_text(self, text: str) -> None:
         """Wait until it has said something."""
-        until(lambda: text in self.said() or self._has_ended(), _PATIENCE_S)
-        assert text in self.said(), self.said()[-3000:]
+        until(lambda: text in self.log_text() or self._has_ended(), _PATIENCE_S)
+        assert text in self.log_text(), self.log_text()[-3000:]
 
     def page(self, path: str) -> tuple[int, str]:
         """Status and text of one of its pages."""
-        said = until(lambda: self.pages.search(self.said()), _PATIENCE_S)
+        said = until(lambda: self.pages.search(self.log_text()), _PATIENCE_S)
         return self.ask(int(said.groups()[-1]), path)
 
     def ask(self, port: int, path: str) -> tuple[int, str]:
@@ -125,7 +125,7 @@ class Injector(Program):
     @property
     def port(self) -> int:
         """Of HTTPS."""
-        return int(until(lambda: self.pages.search(self.said()), _PATIENCE_S)[1])
+        return int(until(lambda: self.pages.search(self.log_text()), _PATIENCE_S)[1])
 
     def socket(self) -> socket.socket:
         """A connection without TLS to its port for questions."""
@@ -147,7 +147,7 @@ class Injector(Program):
     def join(self) -> None:
         """Let the API server ask it once it is ready."""
         until(lambda: self._has_ended() or self.ready(), _PATIENCE_S)
-        assert not self._has_ended(), self.said()[-3000:]
+        assert not self._has_ended(), self.log_text()[-3000:]
         self._home.apply(json.dumps(_slice(self.slice, self.port)))
 
     def leave(self) -> None:
@@ -155,9 +155,9 @@ class Injector(Program):
         self.process.send_signal(signal.SIGTERM)
         self._home("delete", "endpointslice", self.slice)
 
-    def left(self) -> None:
+    def wait_for_exit(self) -> None:
         """Wait for its end, which is a good one."""
-        assert self.process.wait(_PATIENCE_S) == 0, self.said()[-3000:]
+        assert self.process.wait(_PATIENCE_S) == 0, self.log_text()[-3000:]
 
     def drop(self) -> None:
         """Have it gone, whatever it is at."""
@@ -246,7 +246,7 @@ class Chain:
             RENEWED_AFTER_S=str(hasty_s),
         )
         self.operators = [started]
-        started.saying("watching EurekaClusters")
+        started.wait_for_text("watching EurekaClusters")
         return started
 
     def end_operator(self) -> None:
@@ -270,9 +270,9 @@ class Chain:
         oldest.leave()
         self._leaving.append(oldest)
 
-    def served(self) -> int:
+    def certificate_count(self) -> int:
         """How often injectors have taken a new certificate."""
-        return sum(each.said().count("serving a certificate") for each in self.injectors)
+        return sum(each.log_text().count("serving a certificate") for each in self.injectors)
 
     def answers(self, result: str) -> float:
         """How many pods injectors have `injected`, `skipped`, `refused` or `allowed`."""
@@ -302,18 +302,22 @@ class Chain:
     def have_no_others(self) -> None:
         """Wait until those that were there before have ended."""
         while self._leaving:
-            self._leaving.pop().left()
+            self._leaving.pop().wait_for_exit()
 
     def used(self) -> None:
         """Wait until the API server asks an injector."""
-        self._until_injected("default", {"eurekube.io/registry": "http://eureka.example:8761/"}, 1)
+        self._wait_until_injected(
+            "default", {"eurekube.io/registry": "http://eureka.example:8761/"}, 1
+        )
 
     def decided(self, namespace: str) -> None:
         """Wait until every injector knows the namespace and its registry."""
         times = 4 * len(self.injectors)  # the API server asks one by chance
-        self._until_injected(namespace, {}, times)
+        self._wait_until_injected(namespace, {}, times)
 
-    def _until_injected(self, namespace: str, annotations: Mapping[str, str], times: int) -> None:
+    def _wait_until_injected(
+        self, namespace: str, annotations: Mapping[str, str], times: int
+    ) -> None:
         labels = {} if namespace != "default" else {"eurekube.io/inject": "enabled"}
         metadata = {"name": "probe", "labels": labels, "annotations": annotations}
         container = {"name": "probe", "image": "probe", "ports": [{"containerPort": 80}]}
@@ -339,7 +343,7 @@ class Chain:
     def explanation(self) -> str:
         """What a person would look at first."""
         return "\n".join(
-            f"--- {each.log.name}\n{each.said()[-3000:]}"
+            f"--- {each.log.name}\n{each.log_text()[-3000:]}"
             for each in (*self.operators, *self.injectors)
         )
 

@@ -52,12 +52,12 @@ class Pods:
             return str(error)
         return ""
 
-    async def crowd(self, namespace: str, pods: Iterable[Mapping[str, Any]]) -> list[Object]:
+    async def create_many(self, namespace: str, pods: Iterable[Mapping[str, Any]]) -> list[Object]:
         """Create pods, many at once."""
         return await asyncio.gather(*(self.create(namespace, each, dry=False) for each in pods))
 
 
-def settled(pod: Mapping[str, Any]) -> Object:
+def normalized(pod: Mapping[str, Any]) -> Object:
     """A pod without what is different each time that it is made."""
     metadata = {key: value for key, value in pod["metadata"].items() if key not in _RANDOM}
     if "generateName" in metadata:

@@ -44,7 +44,7 @@ def _take_foreign(chain: Chain) -> None:
 def _edit_bundle(chain: Chain) -> None:
     bundle = base64.b64encode(b"none").decode()
     patch = [{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": bundle}]
-    chain.api.tried("patch", WEBHOOK, NAME, "--type=json", f"--patch={json.dumps(patch)}")
+    chain.api.run_unchecked("patch", WEBHOOK, NAME, "--type=json", f"--patch={json.dumps(patch)}")
 
 
 def _patch(chain: Chain, texts: dict[str, str]) -> None:
@@ -105,7 +105,7 @@ def test_provided_certificates_are_served_and_renewed_without_a_restart(
             )
         )
 
-        until(lambda: chain.served() == 2)
+        until(lambda: chain.certificate_count() == 2)
         assert injector.ready()
         chain.decided(selected.namespace)
     finally:
@@ -117,7 +117,7 @@ def test_provided_certificates_are_served_and_renewed_without_a_restart(
 
 def _is_new_and_whole(chain: Chain, before: dict[str, str]) -> bool:
     """Whether the Secret has a leaf that was not there before and is valid for the Service."""
-    done = chain.home.tried("get", "-o", "json", "secret", SECRET)
+    done = chain.home.run_unchecked("get", "-o", "json", "secret", SECRET)
     if done.returncode != 0:
         return False
     data: dict[str, str] = json.loads(done.stdout)["data"]

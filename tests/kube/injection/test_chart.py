@@ -18,7 +18,7 @@ from kube.injection.chain import WEBHOOK, ApiServer
 from support import helm as helms
 from support.helm import Helm
 from support.kubectl import Kubectl
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 from support.rendering import OPERATOR
 
 RELEASE: Final = "mine"
@@ -33,11 +33,11 @@ def helm(
     cluster: Plan, kubectl: Kubectl, request: pytest.FixtureRequest, pytestconfig: pytest.Config
 ) -> Iterator[Helm]:
     """A Helm in the test's namespace, whose release is gone afterwards."""
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         parts.build(parts.helm(request.param))
     found = helms.helm(cluster, kubectl.namespace, str(request.param))
     yield found
-    found.tried("uninstall", RELEASE)
+    found.run_unchecked("uninstall", RELEASE)
 
 
 def test_upgrade_keeps_what_the_operator_has_put_into_the_webhook(
@@ -56,7 +56,7 @@ def test_upgrade_keeps_what_the_operator_has_put_into_the_webhook(
 
     helm.upgrade(RELEASE, OPERATOR, "--set", "injector.enabled=false")
 
-    assert kubectl.tried("get", WEBHOOK, NAME).returncode != 0
+    assert kubectl.run_unchecked("get", WEBHOOK, NAME).returncode != 0
     assert "injector" not in kubectl("get", "deployments,services,serviceaccounts", "-o", "name")
 
 
@@ -67,7 +67,7 @@ def test_uninstall_leaves_no_webhook_behind(cluster: Plan, helm: Helm, kubectl: 
 
     helm.uninstall(RELEASE)
 
-    assert kubectl.tried("get", WEBHOOK, NAME).returncode != 0
+    assert kubectl.run_unchecked("get", WEBHOOK, NAME).returncode != 0
     left = kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
     assert RELEASE not in left
 
@@ -92,10 +92,10 @@ def test_apply_of_the_rendered_chart_keeps_it_too(
         assert {each["clientConfig"]["caBundle"] for each in found.values()} == {BUNDLE}
         assert found[_OTHER]["failurePolicy"] == "Ignore"
         diff = (["diff", "--server-side"] if server_side else ["diff"]) + ["-f", "-"]
-        assert kubectl.tried(*diff, given=texts[1]).stdout == ""
+        assert kubectl.run_unchecked(*diff, given=texts[1]).stdout == ""
     finally:
         kubectl("delete", "-f", "-", given=texts[1])
-    assert kubectl.tried("get", WEBHOOK, NAME).returncode != 0
+    assert kubectl.run_unchecked("get", WEBHOOK, NAME).returncode != 0
 
 
 def _publish(cluster: Plan, kubectl: Kubectl) -> None:

@@ -13,7 +13,7 @@ from eureka_operator.core.injection.patches import CONTAINER
 from eureka_operator.core.injection.status import STATUS
 from kube.injection import foreign
 from kube.injection.chain import Chain
-from kube.injection.pods import Pods, settled
+from kube.injection.pods import Pods, normalized
 from processes.cluster import until
 from support.kubectl import Kubectl
 
@@ -47,8 +47,8 @@ async def test_both_injectors_do_their_work_once(
     with foreign.injecting(chain.plan, chain.api, name, place, tmp_path, first=first):
         until(lambda: foreign.STARTER in selected("run", "probe", "--image=p", *_DRY))
 
-        found = settled(await pods.create(place, copy.deepcopy(POD)))
-        again = settled(await pods.create(place, found))
+        found = normalized(await pods.create(place, copy.deepcopy(POD)))
+        again = normalized(await pods.create(place, found))
 
     starting = [each["name"] for each in found["spec"]["initContainers"]]
     others = [each for each in starting if each != CONTAINER]

@@ -167,7 +167,7 @@ def test_questions_under_way_are_answered_after_sigterm(release: Chain) -> None:
     assert "patch" in _asked(late, body)[1]
     for each in (under_way, open_, late):
         each.close()
-    ending.left()
+    ending.wait_for_exit()
 
 
 def _asked(

@@ -14,7 +14,7 @@ from typing import Any, Final
 from cluster.plan import CONTROL, Plan
 from eureka_operator.core.injection.status import INJECTED_LABEL
 from kube.injection.chain import SECRET, Chain
-from kube.injection.pods import Pods, settled
+from kube.injection.pods import Pods, normalized
 from processes.cluster import until
 from support.kubectl import Kubectl
 
@@ -56,13 +56,15 @@ async def test_no_pod_is_missed_while_ca_and_leaf_are_rotated(
 ) -> None:
     """Every few seconds a new CA, and soon a leaf of it: the API server trusts what is served."""
     chain.have_operator(hasty_s=RENEWED_AFTER_S)
-    begin = chain.served()
+    begin = chain.certificate_count()
     chain.home("delete", "secret", SECRET)  # the one that is made in its place ages
     try:
         with chain.failing_closed(), Unanswered(chain.plan) as unanswered:
             stop = asyncio.Event()
             making = asyncio.create_task(_make(pods, selected.namespace, 10 * COUNT, stop))
-            await asyncio.to_thread(until, lambda: chain.served() - begin >= 2 * ROTATIONS, 180.0)
+            await asyncio.to_thread(
+                until, lambda: chain.certificate_count() - begin >= 2 * ROTATIONS, 180.0
+            )
             stop.set()
             made = await making
             made += await _make(pods, selected.namespace, max(0, COUNT - len(made)))
@@ -81,13 +83,13 @@ async def _make(
     made: list[dict[str, Any]] = []
     while len(made) < count and not (stop and stop.is_set()):
         begin = time.monotonic()
-        made += await pods.crowd(namespace, [POD] * AT_ONCE)
+        made += await pods.create_many(namespace, [POD] * AT_ONCE)
         await asyncio.sleep(max(0.0, begin + 0.4 - time.monotonic()))
     return made
 
 
 def _is_injected(pod: dict[str, Any]) -> bool:
-    return INJECTED_LABEL in settled(pod)["metadata"]["labels"]
+    return INJECTED_LABEL in normalized(pod)["metadata"]["labels"]
 
 
 class Unanswered:

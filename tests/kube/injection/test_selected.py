@@ -49,7 +49,7 @@ def added(chain: Chain) -> list[Object]:
     return [each for each in chain.webhook()["webhooks"] if "clusters" in each["name"]]
 
 
-def named(infra: Kubectl) -> str:
+def webhook_name(infra: Kubectl) -> str:
     """The webhook of its registry."""
     return f"eureka.{infra.namespace}.clusters.injector.eurekube.io"
 
@@ -68,7 +68,7 @@ def test_namespace_is_injected_as_long_as_it_is_chosen(
     infra.apply(json.dumps(selecting(team.namespace)))
 
     until(lambda: is_injected(team))
-    assert [each["name"] for each in added(chain)] == [named(infra)]
+    assert [each["name"] for each in added(chain)] == [webhook_name(infra)]
     before = chain.answers("skipped") + chain.answers("injected")
     assert not is_injected(kubectl)
     assert not is_injected(team, "--labels=eurekube.io/inject=disabled")
@@ -118,8 +118,8 @@ def test_webhook_is_the_charts_in_all_but_whom_it_concerns(
         assert added(chain)[0]["failurePolicy"] == "Fail"
     until(is_like_the_charts)
     chain.apply()  # an upgrade, as `helm template | kubectl apply` does it
-    assert [each["name"] for each in added(chain)] == [named(infra)]
-    number = [each["name"] for each in chain.webhook()["webhooks"]].index(named(infra))
+    assert [each["name"] for each in added(chain)] == [webhook_name(infra)]
+    number = [each["name"] for each in chain.webhook()["webhooks"]].index(webhook_name(infra))
     patch = json.dumps([{"op": "remove", "path": f"/webhooks/{number}"}])
     chain.api("patch", WEBHOOK, NAME, "--type=json", f"--patch={patch}")
     until(is_like_the_charts)
@@ -131,11 +131,13 @@ def test_who_may_edit_a_namespace_may_not_choose_others(
     """Its sidecar, of any image, would run in the pods of others."""
     rights = [f"--namespace={infra.namespace}", "--clusterrole=edit", "--user=tenant"]
     infra("create", "rolebinding", "tenant", *rights)
-    until(lambda: infra.tried("auth", "can-i", "create", "ekc", "--as=tenant").returncode == 0)
+    until(
+        lambda: infra.run_unchecked("auth", "can-i", "create", "ekc", "--as=tenant").returncode == 0
+    )
     apply = ("apply", "--server-side", "--as=tenant", "--field-manager=tenant", "-f", "-")
 
     def said(body: Object) -> str:
-        return infra.tried(*apply, given=json.dumps(body)).stderr
+        return infra.run_unchecked(*apply, given=json.dumps(body)).stderr
 
     own = document({"injection": {"default": True, "sidecar": {"image": "mine"}}})
     until(lambda: "select-namespaces" in said(selecting(team.namespace)))
@@ -143,9 +145,11 @@ def test_who_may_edit_a_namespace_may_not_choose_others(
 
     infra("apply", "--server-side", "--force-conflicts", "-f", "-",
           given=json.dumps(selecting(team.namespace)))  # fmt: skip
-    scaled = infra.tried("scale", "ekc/eureka", "--replicas=5", "--as=tenant")
+    scaled = infra.run_unchecked("scale", "ekc/eureka", "--replicas=5", "--as=tenant")
     image = json.dumps({"spec": {"injection": {"sidecar": {"image": "another"}}}})
-    refused = infra.tried("patch", "ekc/eureka", "--type=merge", f"--patch={image}", "--as=tenant")
+    refused = infra.run_unchecked(
+        "patch", "ekc/eureka", "--type=merge", f"--patch={image}", "--as=tenant"
+    )
 
     assert scaled.returncode == 0, scaled.stderr
     assert "select-namespaces" in refused.stderr

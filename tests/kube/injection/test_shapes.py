@@ -20,7 +20,7 @@ from eureka_operator.core.injection.documents import inject_document
 from eureka_operator.core.injection.patches import apply
 from eureka_operator.core.kinds import Object
 from kube.injection.chain import Chain
-from kube.injection.pods import Pods, have_namespace, settled
+from kube.injection.pods import Pods, have_namespace, normalized
 from support.clusterobjects import document
 from support.kubectl import Kubectl
 from support.standin.client import MERGE, Client, RefusedError
@@ -180,14 +180,14 @@ async def test_shape_is_the_same_by_webhook_by_document_and_by_its_file(
         assert decision.finding.message in await pods.refusal(place, given)
         return
 
-    result = settled(await pods.create(place, given))
+    result = normalized(await pods.create(place, given))
 
     others = [_document(name, world), result]
     if name not in NOT_ASKED and not SHAPES[name].first:
         others.append(world.golden(name, result))
     for each in await asyncio.gather(*(pods.create(place, each) for each in others)):
-        assert settled(each) == result
-    assert settled(await pods.made(place, given)) == result
+        assert normalized(each) == result
+    assert normalized(await pods.made(place, given)) == result
 
 
 async def test_shapes_of_other_flags_are_as_their_files_say(
@@ -204,7 +204,7 @@ async def test_shapes_of_other_flags_are_as_their_files_say(
         config = world.config("75-urls-not-allowed", allow_urls=False)
         decision = decide(refused, world.namespace("75-urls-not-allowed"), config)
 
-        assert settled(found) == settled(expected)
+        assert normalized(found) == normalized(expected)
         assert found["spec"]["initContainers"][0]["image"] == image
         assert isinstance(decision, Refuse)
         assert decision.finding.message in await pods.refusal("shop", refused)

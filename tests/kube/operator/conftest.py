@@ -29,7 +29,7 @@ def kube(client: Client) -> Kube:
 @pytest.fixture(scope="module")
 def crd(api: Kubectl) -> Iterator[None]:
     """EurekaClusters can be made, and can no more afterwards if they could not before."""
-    before = api.tried("get", "crd", CRD_NAME).returncode == 0
+    before = api.run_unchecked("get", "crd", CRD_NAME).returncode == 0
     install(api)
     yield
     if not before:
@@ -39,7 +39,7 @@ def crd(api: Kubectl) -> Iterator[None]:
 @pytest.fixture
 def no_crd(api: Kubectl) -> Iterator[None]:
     """They cannot be made; what was there before is there again afterwards."""
-    before = api.tried("get", "crd", CRD_NAME).returncode == 0
+    before = api.run_unchecked("get", "crd", CRD_NAME).returncode == 0
     delete = ("delete", "crd", CRD_NAME, REGISTRATION_CRD_NAME, "--ignore-not-found")
     api(*delete)
     yield

@@ -54,7 +54,7 @@ def install(api: Kubectl) -> None:
 
 
 def _is_served(api: Kubectl, name: str) -> bool:
-    return api.tried("get", name).returncode == 0
+    return api.run_unchecked("get", name).returncode == 0
 
 
 def lease(kubectl: Kubectl) -> dict[str, Any]:

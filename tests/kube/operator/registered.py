@@ -53,7 +53,7 @@ def have_peers(kubectl: Kubectl, peers: Sequence[PeerProcess]) -> None:
 
 def set_ready(kubectl: Kubectl, pod: str) -> None:
     """Say that a pod runs, as its kubelet would."""
-    until(lambda: kubectl.tried("get", "pod", pod).returncode == 0, PATIENCE_S)
+    until(lambda: kubectl.run_unchecked("get", "pod", pod).returncode == 0, PATIENCE_S)
     status = {
         "phase": "Running",
         "podIP": "127.0.0.1",
@@ -106,7 +106,7 @@ def slices(name: str = "db", **ready: bool) -> str:
     return json.dumps(document)
 
 
-def held(peer: PeerProcess, app: str = "DB") -> dict[str, str]:
+def instances_at(peer: PeerProcess, app: str = "DB") -> dict[str, str]:
     """Address and status of each instance of an application."""
     reply = peer.ask("GET", f"/apps/{app}")
     if reply.status == 404:

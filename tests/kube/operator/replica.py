@@ -65,24 +65,24 @@ class Replica:
         self._process.kill()
         self._process.wait()
         if error is not None:
-            print(self.said())  # noqa: T201 - pytest shows it
+            print(self.log_text())  # noqa: T201 - pytest shows it
         self._output.close()
 
-    def said(self) -> str:
+    def log_text(self) -> str:
         """All of its log and output so far."""
         size = os.fstat(self._output.fileno()).st_size
         return os.pread(self._output.fileno(), size, 0).decode()
 
-    def saying(self, text: str) -> None:
+    def wait_for_text(self, text: str) -> None:
         """Wait until it has said something."""
         process_ = self._process
         assert process_ is not None
-        until(lambda: text in self.said() or process_.poll() is not None, _PATIENCE_S)
-        assert text in self.said(), self.said()
+        until(lambda: text in self.log_text() or process_.poll() is not None, _PATIENCE_S)
+        assert text in self.log_text(), self.log_text()
 
     def passes(self, name: str) -> int:
         """How many passes over a cluster are complete."""
-        return self.said().splitlines().count(f"end {name}")
+        return self.log_text().splitlines().count(f"end {name}")
 
     def passed(self, name: str, times: int = 1) -> None:
         """Wait until so many passes over a cluster are complete."""
@@ -90,7 +90,7 @@ class Replica:
 
     def names(self) -> list[str]:
         """The clusters that it began to look at, in order."""
-        return list(_BEGIN.findall(self.said()))
+        return list(_BEGIN.findall(self.log_text()))
 
     def another_pass(self, name: str) -> None:
         """Wait until a cluster is looked at once more than now."""
@@ -108,7 +108,7 @@ class Replica:
 
     def answer(self, path: str) -> tuple[int, str]:
         """Status and text of one of its pages."""
-        port = until(lambda: _PORT.search(self.said()), _PATIENCE_S).group(1)
+        port = until(lambda: _PORT.search(self.log_text()), _PATIENCE_S).group(1)
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
                 return answer.status, answer.read().decode()

@@ -19,7 +19,7 @@ from eureka_operator.__main__ import main
 from eureka_operator.core.certificates import Subject
 from eureka_operator.core.desired.common import Environment
 from eureka_operator.reconcile import Reconciler
-from eureka_operator.shell.keypairs import encoded, make_authority, make_leaf
+from eureka_operator.shell.keypairs import encode_base64, make_authority, make_leaf
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.queue import Key
@@ -27,7 +27,7 @@ from eureka_operator.shell.turns import Turns
 from processes.cluster import until
 from support.clusterobjects import document
 from support.kubectl import Kubectl
-from support.ownclusters import speaking
+from support.ownclusters import show_progress
 
 pytestmark = pytest.mark.usefixtures("crd")
 
@@ -67,7 +67,7 @@ class CertManager:
     @property
     def is_there(self) -> bool:
         """Whether there is a Certificate."""
-        return self.kubectl.tried("get", _KIND, NAME).returncode == 0
+        return self.kubectl.run_unchecked("get", _KIND, NAME).returncode == 0
 
     def say(self, **conditions: tuple[str, str, str]) -> None:
         """Write the Certificate's status: conditions with status, reason and message."""
@@ -92,14 +92,14 @@ class CertManager:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": spec["secretName"]},
-            "data": encoded({name: texts[name] for name in keys}),
+            "data": encode_base64({name: texts[name] for name in keys}),
         }
         self.kubectl.apply(json.dumps(body))
         self.say(Ready=("True", "Ready", "Certificate is up to date and has not expired"))
         return bundle
 
     @property
-    def said(self) -> tuple[str, str, str]:
+    def tls_ready(self) -> tuple[str, str, str]:
         """Status, reason and message of `TLSReady`."""
         found = self.kubectl.get("ekc", "eureka")["status"]["conditions"]
         (condition,) = (each for each in found if each["type"] == "TLSReady")
@@ -115,13 +115,13 @@ def manager(kubectl: Kubectl, kube: Kube) -> CertManager:
 @pytest.fixture
 def kind(api: Kubectl, pytestconfig: pytest.Config) -> Iterator[None]:
     """Certificates can be made while the test runs."""
-    with speaking(pytestconfig):
+    with show_progress(pytestconfig):
         try:
             text = crds.certificates().read_text()
         except CannotRunError as error:
             not_run("kube of cert-manager", str(error))
     api.apply(text)
-    until(lambda: api.tried("get", _KIND, "--all-namespaces").returncode == 0)
+    until(lambda: api.run_unchecked("get", _KIND, "--all-namespaces").returncode == 0)
     yield
     api("delete", "crd", _KIND)
 
@@ -130,7 +130,7 @@ async def test_without_cert_manager_it_is_missed(manager: CertManager) -> None:
     """The rest of the cluster is made all the same."""
     await manager.apply(TLS)
 
-    status, reason, message = manager.said
+    status, reason, message = manager.tls_ready
     assert (status, reason) == ("False", "CertManagerMissing")
     assert "rbac.certManager" in message
     assert manager.kubectl.get("statefulset", "eureka-peer")
@@ -147,19 +147,21 @@ async def test_certificate_is_asked_for_and_taken(manager: CertManager) -> None:
     assert spec["issuerRef"] == {"name": "shop", "kind": "Issuer", "group": "cert-manager.io"}
     assert {f"eureka.{host}", f"peer9.{host}", "eureka.example.com"} <= {*spec["dnsNames"]}
     assert spec["ipAddresses"] == ["192.0.2.1"]
-    assert manager.said[:2] == ("False", "CertificateNotReady")
-    assert "is it running?" in manager.said[2]
+    assert manager.tls_ready[:2] == ("False", "CertificateNotReady")
+    assert "is it running?" in manager.tls_ready[2]
 
     manager.say(
         Ready=("False", "DoesNotExist", "Issuing certificate as Secret does not exist"),
         Issuing=("False", "Failed", "The certificate request has failed: no such issuer"),
     )
     await manager.look()
-    assert "Secret does not exist; The certificate request has failed: no such" in manager.said[2]
+    assert (
+        "Secret does not exist; The certificate request has failed: no such" in manager.tls_ready[2]
+    )
 
     bundle = manager.issue()
     await manager.look()
-    assert manager.said[:2] == ("True", "Valid")
+    assert manager.tls_ready[:2] == ("True", "Valid")
     assert manager.kubectl.get("configmap", "eureka-ca")["data"] == {"ca.crt": bundle}
     assert manager.kubectl.get("ekc", "eureka")["status"]["tls"]["secretName"] == NAME
     (volume,) = (
@@ -180,8 +182,8 @@ async def test_issuer_that_gives_no_authority_is_named(manager: CertManager) -> 
 
     await manager.look()
 
-    assert manager.said[:2] == ("False", "Invalid")
-    assert "ca.crt is missing. Use an issuer that writes ca.crt" in manager.said[2]
+    assert manager.tls_ready[:2] == ("False", "Invalid")
+    assert "ca.crt is missing. Use an issuer that writes ca.crt" in manager.tls_ready[2]
 
 
 @pytest.mark.usefixtures("kind")
@@ -213,7 +215,7 @@ async def test_certificate_goes_with_its_field_and_the_secret_stays(manager: Cer
     await manager.apply({"secretName": "mine"})
 
     assert not manager.is_there
-    assert manager.said[:2] == ("True", "Valid")
+    assert manager.tls_ready[:2] == ("True", "Valid")
     assert manager.kubectl.get("secret", "mine")
 
 
@@ -237,10 +239,10 @@ async def test_cert_manager_that_comes_later_is_noticed(manager: CertManager, ap
     """Within a minute."""
     api("delete", "crd", _KIND)
     await manager.apply(TLS)
-    assert manager.said[1] == "CertManagerMissing"
+    assert manager.tls_ready[1] == "CertManagerMissing"
 
     api.apply(crds.certificates().read_text())
-    until(lambda: api.tried("get", _KIND, "--all-namespaces").returncode == 0)
+    until(lambda: api.run_unchecked("get", _KIND, "--all-namespaces").returncode == 0)
     await manager.look(after_s=61)
 
     assert manager.is_there

@@ -27,7 +27,7 @@ LABELS: Final = {
 }
 
 
-def drill(kubeconfig: Path) -> subprocess.CompletedProcess[str]:
+def run_drill(kubeconfig: Path) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
     return subprocess.run(
         [*PROGRAM, f"--kubeconfig={kubeconfig}"],
@@ -38,7 +38,7 @@ def drill(kubeconfig: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def drills(api: Kubectl) -> list[str]:
+def drill_namespaces(api: Kubectl) -> list[str]:
     """The namespaces of drills."""
     found = api.get("namespaces", f"--selector={LABEL}")["items"]
     return [each["metadata"]["name"] for each in found]
@@ -86,7 +86,7 @@ def somebody(cluster: Plan, kubectl: Kubectl, tmp_path: Path) -> Iterator[Path]:
     account = f"--serviceaccount={name}:somebody"
     kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", account)
     may = ("auth", "can-i", "list", "pods", f"--as=system:serviceaccount:{name}:somebody")
-    until(lambda: kubectl.tried(*may).returncode == 0)
+    until(lambda: kubectl.run_unchecked(*may).returncode == 0)
     document: dict[str, Any] = yaml.safe_load(cluster.kubeconfig.read_text())
     document["users"][0]["user"] = {"token": kubectl("create", "token", "somebody").strip()}
     file = tmp_path / "kubeconfig"
@@ -99,11 +99,11 @@ def somebody(cluster: Plan, kubectl: Kubectl, tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.usefixtures("no_crd")
 def test_a_cluster_without_eurekube_is_a_sentence(cluster: Plan, api: Kubectl) -> None:
     """Exit code 3, and nothing is made."""
-    done = drill(cluster.kubeconfig)
+    done = run_drill(cluster.kubeconfig)
 
     assert done.returncode == NO_ANSWER
     assert "Eurekube is not installed" in done.stderr
-    assert drills(api) == []
+    assert drill_namespaces(api) == []
 
 
 @pytest.mark.usefixtures("crd")
@@ -111,14 +111,14 @@ def test_rights_that_are_missing_are_named_before_anything_is_made(
     somebody: Path, api: Kubectl
 ) -> None:
     """All of them at once, and none of those that are there."""
-    done = drill(somebody)
+    done = run_drill(somebody)
 
     assert done.returncode == NO_ANSWER
     missing = done.stderr.partition("missing in a new namespace: ")[2].partition(";")[0].split(", ")
     there = {"create namespaces", "get namespaces", "delete namespaces", "list pods"}
     there.add("get pods/log")
     assert {*missing} == {str(each) for each in RIGHTS} - there
-    assert drills(api) == []
+    assert drill_namespaces(api) == []
 
 
 @pytest.mark.usefixtures("crd")
@@ -126,15 +126,15 @@ def test_an_operator_that_would_not_look_after_it_is_a_sentence(
     cluster: Plan, kubectl: Kubectl, api: Kubectl
 ) -> None:
     """None is installed; or only one for some namespaces."""
-    none = drill(cluster.kubeconfig)
+    none = run_drill(cluster.kubeconfig)
     kubectl.apply(operator("--namespaces=team-a,team-b"))
-    limited = drill(cluster.kubeconfig)
+    limited = run_drill(cluster.kubeconfig)
     kubectl("delete", "deployment", "eurekube-operator")
 
     assert (none.returncode, limited.returncode) == (NO_ANSWER, NO_ANSWER)
     assert "no operator is installed" in none.stderr
     assert "looks after namespace team-a, team-b only" in limited.stderr
-    assert drills(api) == []
+    assert drill_namespaces(api) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -143,7 +143,7 @@ def test_a_signal_removes_what_was_made(
     cluster: Plan, kubectl: Kubectl, api: Kubectl, number: signal.Signals
 ) -> None:
     """Its exit code is that of the signal; namespaces of others are named, and stay."""
-    before = {*drills(api)}  # of the test before, which may still be removed
+    before = {*drill_namespaces(api)}  # of the test before, which may still be removed
     other = f"{PREFIX}{kubectl.namespace}"
     kubectl.apply(operator())
     api("create", "namespace", other)
@@ -153,7 +153,7 @@ def test_a_signal_removes_what_was_made(
             [*PROGRAM, f"--kubeconfig={cluster.kubeconfig}"], stderr=subprocess.PIPE, text=True
         ) as process:
             try:
-                until(lambda: {*drills(api)} - before - {other})
+                until(lambda: {*drill_namespaces(api)} - before - {other})
                 process.send_signal(number)
                 _, said = process.communicate(timeout=PATIENCE_S)
             finally:
@@ -163,7 +163,7 @@ def test_a_signal_removes_what_was_made(
         assert f"kubectl delete namespace {other}" in said
         assert f"{number.name}: what was made is removed" in said
         assert "is removed\n" in said
-        assert {*drills(api)} - before == {other}
+        assert {*drill_namespaces(api)} - before == {other}
     finally:
         api("delete", "namespace", other, "--wait=false")
         kubectl("delete", "deployment", "eurekube-operator")

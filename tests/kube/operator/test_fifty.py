@@ -148,7 +148,7 @@ def _running(plan: Plan, kubeconfig: Path, namespace: str, folder: Path) -> Iter
 def _ready(api: Kubectl) -> bool:
     """Whether all EurekaClusters are Ready."""
     wait = ("wait", "--for=condition=Ready", "ekc", "--all", "--all-namespaces", "--timeout=10s")
-    return api.tried(*wait).stdout.count("condition met") == CLUSTERS
+    return api.run_unchecked(*wait).stdout.count("condition met") == CLUSTERS
 
 
 def _is_settled(requests: Requests) -> bool:

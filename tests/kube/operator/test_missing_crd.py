@@ -16,7 +16,7 @@ def test_missing_crd_is_said_and_waited_for(cluster: Plan, kubectl: Kubectl, api
     """In log and readiness; kopf alone would be idle for ever."""
     sentence = f"the CustomResourceDefinition {CRD_NAME} is not installed; waiting for it"
     with Replica(cluster.kubeconfig, kubectl.namespace) as replica:
-        replica.saying(sentence)
+        replica.wait_for_text(sentence)
         assert replica.answer("/readyz") == (503, f"{sentence}\n")
         assert replica.answer("/livez") == (200, "ok\n")
 
@@ -25,7 +25,7 @@ def test_missing_crd_is_said_and_waited_for(cluster: Plan, kubectl: Kubectl, api
 
         replica.passed("eureka")
         assert replica.answer("/readyz") == (200, "ok\n")
-        assert replica.said().count(sentence) == 1
+        assert replica.log_text().count(sentence) == 1
 
 
 def test_crd_that_is_deleted_ends_the_process_in_words(
@@ -34,10 +34,10 @@ def test_crd_that_is_deleted_ends_the_process_in_words(
     """The kubelet starts it again, and then it waits."""
     install(api)
     with Replica(cluster.kubeconfig, kubectl.namespace, "--resync=3600") as replica:
-        replica.saying("watching EurekaClusters")
+        replica.wait_for_text("watching EurekaClusters")
 
         api("delete", "crd", CRD_NAME)
 
         assert replica.ended() == 1
-        assert f"was the CustomResourceDefinition {CRD_NAME} deleted?" in replica.said()
+        assert f"was the CustomResourceDefinition {CRD_NAME} deleted?" in replica.log_text()
     assert lease(kubectl)["holderIdentity"] == ""

@@ -44,7 +44,7 @@ def _older(no_crd: None, api: Kubectl) -> Iterator[None]:  # noqa: ARG001 - made
         for field in _MISSING[crd["metadata"]["name"]]:
             _remove(crd, field)
         api.apply(json.dumps(crd))
-    until(lambda: api.tried("get", CRD_NAME).returncode == 0, _PATIENCE_S)
+    until(lambda: api.run_unchecked("get", CRD_NAME).returncode == 0, _PATIENCE_S)
     yield
     install(api)
 
@@ -65,7 +65,9 @@ def test_missing_fields_are_named_once_in_log_metric_and_event(
     kubectl.apply(eureka_cluster("eureka"))
     with Replica(cluster.kubeconfig, kubectl.namespace, "--resync=1") as replica:
         for name, fields in _MISSING.items():
-            replica.saying(f"{name} is older than this operator: it lacks {', '.join(fields)}")
+            replica.wait_for_text(
+                f"{name} is older than this operator: it lacks {', '.join(fields)}"
+            )
         said = until(lambda: _events(kubectl), _PATIENCE_S)
         replica.another_pass("eureka")
         replica.another_pass("eureka")
@@ -73,7 +75,7 @@ def test_missing_fields_are_named_once_in_log_metric_and_event(
         assert len(said) == 1
         assert "it lacks spec.registry.java, status.endpoints" in said[0]["message"]
         assert _events(kubectl)[0]["count"] == 1
-        assert replica.said().count("is older than this operator") == len(_MISSING)
+        assert replica.log_text().count("is older than this operator") == len(_MISSING)
         metrics = replica.answer("/metrics")[1]
         for name, fields in _MISSING.items():
             line = f'eureka_operator_crd_missing_fields{{crd="{name}"}} {float(len(fields))}'

@@ -47,7 +47,7 @@ def test_events_of_a_cluster_and_of_what_is_labelled_are_passes_over_it(
 ) -> None:
     """Children and pods of others are not even sent to us."""
     with Replica(cluster.kubeconfig, kubectl.namespace, NO_RESYNC) as replica:
-        replica.saying("watching EurekaClusters in all namespaces")
+        replica.wait_for_text("watching EurekaClusters in all namespaces")
         kubectl.apply(eureka_cluster("eureka"))
         replica.passed("eureka")
         kubectl.apply(CHILD)
@@ -87,7 +87,7 @@ def test_leader_that_is_told_to_stop_hands_over_at_once(cluster: Plan, kubectl: 
         leader.send(signal.SIGTERM)
 
         assert leader.ended() == 0
-        standby.saying("leading")
+        standby.wait_for_text("leading")
         standby.passed("eureka")
         assert "eureka_operator_leader 1.0" in standby.answer("/metrics")[1]
     assert lease(kubectl)["leaseTransitions"] == 1
@@ -100,7 +100,7 @@ def test_leader_that_is_killed_is_replaced_when_its_lease_has_expired(
     with leader_and_standby(cluster, kubectl, *SHORT_LEASE) as (leader, standby):
         leader.send(signal.SIGKILL)
 
-        standby.saying("leading")
+        standby.wait_for_text("leading")
     assert lease(kubectl)["leaseTransitions"] == 1
 
 
@@ -113,7 +113,7 @@ def test_leader_that_stood_still_ends_and_writes_nothing_more(
     with start(WRITER="old") as leader:
         leader.passed("eureka")
         with start(WRITER="new") as standby:
-            standby.saying("started")
+            standby.wait_for_text("started")
             begun = len(leader.names())
             kubectl("annotate", "configmap", "eureka-config", "by=hand")
             until(lambda: len(leader.names()) > begun)
@@ -122,7 +122,7 @@ def test_leader_that_stood_still_ends_and_writes_nothing_more(
             leader.send(signal.SIGCONT)
 
             assert leader.ended() == 1
-            assert "the Lease" in leader.said()
+            assert "the Lease" in leader.log_text()
     annotations = kubectl.get("configmap", "eureka-config")["metadata"]["annotations"]
     assert annotations["writer"] == "new"
     assert lease(kubectl)["leaseTransitions"] == 1
@@ -131,21 +131,21 @@ def test_leader_that_stood_still_ends_and_writes_nothing_more(
 def test_leader_ends_when_another_has_its_lease(cluster: Plan, kubectl: Kubectl) -> None:
     """However that came about."""
     with Replica(cluster.kubeconfig, kubectl.namespace, *SHORT_LEASE) as replica:
-        replica.saying("watching EurekaClusters")
+        replica.wait_for_text("watching EurekaClusters")
         patch = '{"spec":{"holderIdentity":"another"}}'
         kubectl("patch", "lease", "eurekube-operator", "--type=merge", f"--patch={patch}")
 
         assert replica.ended() == 1
-        assert "the Lease is held by another" in replica.said()
+        assert "the Lease is held by another" in replica.log_text()
 
 
 def test_lease_that_is_deleted_is_made_again_by_the_leader(cluster: Plan, kubectl: Kubectl) -> None:
     """Somebody tidied up; nobody else holds it."""
     with Replica(cluster.kubeconfig, kubectl.namespace, *SHORT_LEASE) as replica:
-        replica.saying("watching EurekaClusters")
+        replica.wait_for_text("watching EurekaClusters")
         kubectl("delete", "lease", "eurekube-operator")
 
-        until(lambda: kubectl.tried("get", "lease", "eurekube-operator").returncode == 0)
+        until(lambda: kubectl.run_unchecked("get", "lease", "eurekube-operator").returncode == 0)
         kubectl.apply(eureka_cluster("eureka"))
         replica.passed("eureka")
 
@@ -156,7 +156,7 @@ def test_pass_under_way_is_finished_before_the_end(cluster: Plan, kubectl: Kubec
         kubectl.apply(eureka_cluster(name))
     flags = ("--workers=1", f"--namespaces={kubectl.namespace}")
     with Replica(cluster.kubeconfig, kubectl.namespace, *flags, SLOW_S="2") as replica:
-        replica.saying("begin eureka")
+        replica.wait_for_text("begin eureka")
 
         replica.send(signal.SIGTERM)
 
@@ -170,7 +170,7 @@ def test_pass_that_takes_too_long_is_broken_off_at_the_end(cluster: Plan, kubect
     """The kubelet kills after 30 s."""
     kubectl.apply(eureka_cluster("eureka"))
     with Replica(cluster.kubeconfig, kubectl.namespace, SLOW_S="600") as replica:
-        replica.saying("begin eureka")
+        replica.wait_for_text("begin eureka")
 
         replica.send(signal.SIGTERM)
 
@@ -190,7 +190,7 @@ def test_change_is_seen_after_watches_expired(cluster: Plan, kubectl: Kubectl) -
         replica.another_pass("eureka")
         kubectl.apply(CHILD)
         replica.another_pass("eureka")
-        assert "leading" in replica.said()
+        assert "leading" in replica.log_text()
 
 
 def test_leader_lives_through_a_short_absence_of_the_api_server(
@@ -216,9 +216,9 @@ def test_replica_outlives_any_absence_of_the_api_server(cluster: Plan, kubectl: 
         Faults(cluster).killed("control/kube-apiserver"),
         Replica(cluster.kubeconfig, kubectl.namespace, *SHORT_LEASE) as replica,
     ):
-        replica.saying("cannot be reached")
+        replica.wait_for_text("cannot be reached")
         throughout(lambda: replica.answer("/livez")[0] == 200, 5)
-        said = replica.said()
+        said = replica.log_text()
 
     assert said.count("cannot be reached") == 1
 
@@ -242,7 +242,7 @@ def test_cluster_that_fails_is_tried_again_and_stops_no_other(
         replica.passed("sound")
         replica.passed("broken", 3)
 
-        assert "this cluster cannot be" in replica.said()
+        assert "this cluster cannot be" in replica.log_text()
         assert 'reconciles_total{result="refused"}' in replica.answer("/metrics")[1]
 
 
@@ -253,7 +253,7 @@ def test_dead_aggregated_api_keeps_us_from_nothing(
     api.apply(DEAD_API)
     try:
         with Replica(cluster.kubeconfig, kubectl.namespace, NO_RESYNC) as replica:
-            replica.saying("watching EurekaClusters")
+            replica.wait_for_text("watching EurekaClusters")
             kubectl.apply(eureka_cluster("eureka"))
             replica.passed("eureka")
     finally:
@@ -274,7 +274,7 @@ def test_namespaced_replica_needs_nothing_outside_its_namespaces(
         Replica(kubeconfig, kubectl.namespace, *flags) as replica,
         api.in_a_namespace("other") as elsewhere,
     ):
-        replica.saying(f"watching EurekaClusters in {kubectl.namespace}")
+        replica.wait_for_text(f"watching EurekaClusters in {kubectl.namespace}")
         elsewhere.apply(eureka_cluster("elsewhere"))
         kubectl.apply(eureka_cluster("eureka"))
         replica.passed("eureka", 4)
@@ -296,16 +296,18 @@ def test_account_that_may_not_list_is_told_so(
     kubeconfig = as_service_account(cluster, kubectl, tmp_path)
 
     with Replica(kubeconfig, kubectl.namespace) as replica:
-        replica.saying("EurekaClusters cannot be listed: eurekaclusters.eurekube.io is forbidden")
+        replica.wait_for_text(
+            "EurekaClusters cannot be listed: eurekaclusters.eurekube.io is forbidden"
+        )
         assert replica.answer("/readyz")[0] == 503
 
 
 def test_log_is_a_json_object_a_line_if_wanted(cluster: Plan, kubectl: Kubectl) -> None:
     """For collectors of logs; probes leave no line."""
     with Replica(cluster.kubeconfig, kubectl.namespace, "--log-format=json") as replica:
-        replica.saying("watching EurekaClusters")
+        replica.wait_for_text("watching EurekaClusters")
         replica.answer("/readyz")
-        lines = [json.loads(line) for line in replica.said().splitlines()]
+        lines = [json.loads(line) for line in replica.log_text().splitlines()]
 
     assert {line["level"] for line in lines} == {"INFO"}
     assert not any("readyz" in line["message"] for line in lines)
@@ -317,7 +319,7 @@ def leader_and_standby(
 ) -> Iterator[tuple[Replica, Replica]]:
     """Two replicas, of which the first leads."""
     with Replica(cluster.kubeconfig, kubectl.namespace, *flags) as leader:
-        leader.saying("watching EurekaClusters")
+        leader.wait_for_text("watching EurekaClusters")
         with Replica(cluster.kubeconfig, kubectl.namespace, *flags) as standby:
             until(lambda: standby.answer("/readyz")[0] == 200)
             yield leader, standby

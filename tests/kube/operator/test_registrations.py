@@ -15,7 +15,7 @@ from cluster.plan import Plan
 from kube.operator.registered import (
     PATIENCE_S,
     have_peers,
-    held,
+    instances_at,
     registration,
     service,
     slices,
@@ -63,16 +63,16 @@ def test_endpoints_of_a_service_are_registered_and_follow_their_readiness(
     kubectl.apply(slices(a1=True, a2=False))
     with started(cluster, kubectl):
         kubectl.apply(registration(service="db"))
-        until(lambda: held(peer) == {**BOTH, "10.9.0.2": "OUT_OF_SERVICE"}, PATIENCE_S)
+        until(lambda: instances_at(peer) == {**BOTH, "10.9.0.2": "OUT_OF_SERVICE"}, PATIENCE_S)
         until(lambda: synced(kubectl)[:2] == ("True", "Synced"), PATIENCE_S)
 
         begun = time.monotonic()
         kubectl.apply(slices(a1=True, a2=True))
-        until(lambda: held(peer) == BOTH)
+        until(lambda: instances_at(peer) == BOTH)
         print(f"measured: {time.monotonic() - begun:.2f} s from ready to UP")  # noqa: T201
         begun = time.monotonic()
         kubectl.apply(slices(a2=True))
-        until(lambda: held(peer) == {"10.9.0.2": "UP"})
+        until(lambda: instances_at(peer) == {"10.9.0.2": "UP"})
         print(f"measured: {time.monotonic() - begun:.2f} s from gone to removed")  # noqa: T201
 
         until(lambda: kubectl.get("ekr", "db")["status"]["instances"] == 1, PATIENCE_S)
@@ -93,7 +93,7 @@ def test_fixed_endpoints_are_registered_until_the_object_is_deleted(
     endpoints = [{"id": "a", "host": "vm.example.com", "port": 8080}]
     with started(cluster, kubectl):
         kubectl.apply(registration("vm", endpoints=endpoints))
-        until(lambda: held(peer, "VM") == {"vm.example.com": "UP"}, PATIENCE_S)
+        until(lambda: instances_at(peer, "VM") == {"vm.example.com": "UP"}, PATIENCE_S)
         kubectl.apply(registration("vm", endpoints=[*endpoints, {**endpoints[0], "id": "b"}]))
         until(lambda: len(peer.ids("VM")) == 2)
 
@@ -137,24 +137,24 @@ def test_change_of_leaders_loses_no_lease_and_registers_nothing_again(
     kubectl.apply(registration(service="db", lease=lease))
     short = ("--lease-duration=6", "--renew-deadline=4", "--retry-period=0.5")
     with started(cluster, kubectl, *short) as leader:
-        until(lambda: held(peer) == BOTH, PATIENCE_S)
+        until(lambda: instances_at(peer) == BOTH, PATIENCE_S)
         name = f"{kubectl.namespace}:db:10.9.0.1:5432"
         before = peer.instance("DB", name)
         with started(cluster, kubectl, *short) as standby:
             until(lambda: standby.answer("/readyz")[0] == 200)
             leader.send(signal.SIGKILL)
-            standby.saying("leading")
+            standby.wait_for_text("leading")
             renewed = 'registration_requests_total{operation="renew",result="done"}'
             until(lambda: renewed in standby.answer("/metrics")[1], PATIENCE_S)
 
-            throughout(lambda: held(peer) == BOTH, 2)
+            throughout(lambda: instances_at(peer) == BOTH, 2)
             after = peer.instance("DB", name)
             assert before is not None
             assert after is not None
             assert after["lastDirtyTimestamp"] == before["lastDirtyTimestamp"]
             assert 'operation="register"' not in standby.answer("/metrics")[1]
             kubectl.apply(slices(a1=True))
-            until(lambda: held(peer) == {"10.9.0.1": "UP"}, PATIENCE_S)
+            until(lambda: instances_at(peer) == {"10.9.0.1": "UP"}, PATIENCE_S)
 
 
 @pytest.mark.parametrize("answer", [200, 403], ids=["empty lists", "refused"])
@@ -170,18 +170,18 @@ def test_lists_that_are_empty_or_fail_remove_nothing(
         ApiProxy(cluster.kubeconfig) as proxy,
         Replica(proxy.kubeconfig(tmp_path), kubectl.namespace, f"--namespaces={kubectl.namespace}"),
     ):
-        until(lambda: held(peer) == BOTH, PATIENCE_S)
+        until(lambda: instances_at(peer) == BOTH, PATIENCE_S)
         for kind in ("/endpointslices", "/services", "/eurekaregistrations"):
             proxy.spoil = partial(_spoil, kind, answer)
             proxy.cut()
             until(partial(is_spoilt, proxy, kind), PATIENCE_S)
 
-            throughout(lambda: held(peer) == BOTH, 3)
+            throughout(lambda: instances_at(peer) == BOTH, 3)
 
         proxy.spoil = lambda _method, _path: 0
         proxy.cut()
         kubectl.apply(slices(a1=True))
-        until(lambda: held(peer) == {"10.9.0.1": "UP"}, PATIENCE_S)
+        until(lambda: instances_at(peer) == {"10.9.0.1": "UP"}, PATIENCE_S)
 
 
 def _spoil(kind: str, answer: int, method: str, path: str) -> int:
@@ -214,7 +214,7 @@ def test_another_namespace_is_not_let_in(
         selector = {"matchLabels": {"kubernetes.io/metadata.name": other.namespace}}
         patch = json.dumps({"spec": {"injection": {"namespaceSelector": selector}}})
         kubectl("patch", "ekc", "eureka", "--type=merge", f"--patch={patch}")
-        until(lambda: held(peer, "INTRUDER") == {"10.1.1.1": "UP"}, PATIENCE_S)
+        until(lambda: instances_at(peer, "INTRUDER") == {"10.1.1.1": "UP"}, PATIENCE_S)
 
         kubectl("patch", "ekc", "eureka", "--type=json", "--patch", _NO_INJECTION)
         until(lambda: peer.ids() == set(), PATIENCE_S)

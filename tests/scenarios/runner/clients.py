@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Protocol
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import ordered
+from eureka_registry.core.delta import sorted_changes
 from eureka_registry.core.model import ActionType, Instance
 from eureka_registry.core.registry import Registry
 
@@ -39,7 +39,7 @@ class JavaClient:
     def poll(self, registry: Registry) -> str:
         """Apply the delta; an application it does not know is adopted with all it has."""
         for name, application in registry.delta.applications.items():
-            changes = [change.instance for change in ordered([application])]
+            changes = [change.instance for change in sorted_changes([application])]
             for instance in changes:
                 if instance.action is ActionType.DELETED:
                     self._remove(instance)
@@ -80,7 +80,7 @@ class JsClient:
         """Apply the delta and believe it."""
         for name, application in registry.delta.applications.items():
             known = self.copy.setdefault(name, {})
-            for change in ordered([application]):
+            for change in sorted_changes([application]):
                 instance = change.instance
                 if change.departed:
                     known.pop(instance.id, None)

@@ -124,13 +124,13 @@ class Cluster:
         outbox.settle(outcome, self.now_ms)
         if replies is None:
             what = ", ".join(f"{task.action} {task.app}/{task.id}" for task in tasks)
-            return [Event(peer.name, other.name, what, _words(outcome))]
+            return [Event(peer.name, other.name, what, _outcome_text(outcome))]
         return [
             Event(
                 peer.name,
                 other.name,
                 f"{task.action} {task.app}/{task.id}",
-                f"{reply.status}{self._heed(peer, outbox, task, reply)}",
+                f"{reply.status}{self._act_on_reply(peer, outbox, task, reply)}",
             )
             for task, reply in zip(tasks, replies, strict=True)
         ]
@@ -150,7 +150,7 @@ class Cluster:
             return Congested("no answer in time"), None
         return Delivered(), decode_replies(answer, self.now_ms)
 
-    def _heed(self, peer: Peer, outbox: Outbox, task: Task, reply: Reply) -> str:
+    def _act_on_reply(self, peer: Peer, outbox: Outbox, task: Task, reply: Reply) -> str:
         """Do what a reply asks for; says what that is."""
         match take_reply(peer.registry, task, reply, self.now_ms):
             case ReplyOutcome.MUST_REGISTER:
@@ -164,7 +164,7 @@ class Cluster:
                 return ""
 
 
-def _words(outcome: Outcome) -> str:
+def _outcome_text(outcome: Outcome) -> str:
     match outcome:
         case Congested(reason) | Unreachable(reason):
             return reason

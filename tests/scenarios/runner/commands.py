@@ -190,12 +190,12 @@ class Stage:
         """A client of that kind (java, js) fetches everything from a peer."""
         self._clients[name] = client = JavaClient() if kind == "java" else JsClient()
         client.fetch(self._peer(peer).registry)
-        return _held(client)
+        return _lease_lines(client)
 
     def do_poll(self, name: str, peer: str) -> list[str]:
         """A client fetches the delta."""
         client = self._clients[name]
-        return [client.poll(self._peer(peer).registry), *_held(client)]
+        return [client.poll(self._peer(peer).registry), *_lease_lines(client)]
 
     # -- How
 
@@ -319,7 +319,7 @@ def _document(key: Key, options: dict[str, str], before: Instance | None) -> Ins
     )
 
 
-def _held(client: Client) -> list[str]:
+def _lease_lines(client: Client) -> list[str]:
     held = [
         f"{name}/{instance.id} {instance.status}"
         + "".join(f" {key}={value}" for key, value in instance.metadata.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from eureka_registry.core.delta import ordered
+from eureka_registry.core.delta import sorted_changes
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.outbox import Outbox
 from eureka_registry.core.registry import Registry
@@ -32,7 +32,7 @@ def delta_table(registry: Registry) -> list[str]:
             change.instance.status,
         )
         for application in registry.delta.applications.values()
-        for change in ordered([application])
+        for change in sorted_changes([application])
     ]
     head = ("APPLICATION", "ID", "ACTION", "STATUS")
     lines = _table(head, rows) if rows else ["nothing changed lately"]

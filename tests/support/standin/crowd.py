@@ -31,7 +31,7 @@ async def _create(plan: Plan, namespace: str, count: int) -> None:
         async with asyncio.timeout(_ACCOUNT_S):
             await _wait_for(client, account)
         for number in range(count):
-            tasks.create_task(client.request("POST", path, crowd_pod(number)))
+            tasks.create_task(client.request("POST", path, application_pod(number)))
 
 
 async def _wait_for(client: Client, path: str) -> None:
@@ -44,7 +44,7 @@ async def _wait_for(client: Client, path: str) -> None:
             return
 
 
-def crowd_pod(number: int) -> dict[str, Any]:
+def application_pod(number: int) -> dict[str, Any]:
     """A pod of an ordinary application: some labels, two containers with some variables each."""
     app = f"app-{number % 100}"
     labels = {"app.kubernetes.io/name": app, "app.kubernetes.io/part-of": "shop", "tier": "web"}

@@ -35,7 +35,7 @@ def test_it_ends_when_the_rate_stops_rising() -> None:
 
     assert warmth.windows == [10.0, 20.0, 40.0, 80.0, 81.0, 80.0]
     assert warmth.is_steady
-    assert warmth.shown == "warm after 0 s"
+    assert warmth.text == "warm after 0 s"
 
 
 def test_what_never_settles_is_said() -> None:
@@ -48,4 +48,4 @@ def test_what_never_settles_is_said() -> None:
     warmth = asyncio.run(warm_up(window, 0.0))
 
     assert len(warmth.windows) == 1
-    assert warmth.shown == "not steady within 0 s"
+    assert warmth.text == "not steady within 0 s"

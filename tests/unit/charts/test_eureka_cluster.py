@@ -59,7 +59,7 @@ def test_examples_are_good_values(helm: Helm, cluster: dict[str, object]) -> Non
 def test_mistyped_value_is_refused(helm: Helm, values: Values, said: str) -> None:
     """Before anything reaches the API server, and in editors that read the schema."""
     flags = [f"--kube-version={DEFAULT_KUBERNETES}", "--values=-"]
-    refused = helm.tried("template", "e", str(CLUSTER), *flags, given=json.dumps(values))
+    refused = helm.run_unchecked("template", "e", str(CLUSTER), *flags, given=json.dumps(values))
 
     assert refused.returncode != 0
     assert said in refused.stderr

@@ -99,7 +99,7 @@ def test_values_are_rendered_without_a_warning(helm: Helm, values: Values) -> No
 def test_mistyped_value_is_refused(helm: Helm, values: Values, said: str) -> None:
     """Helm ignores unknown values unless a schema refuses them."""
     flags = [*_VERSION, "--values=-"]
-    refused = helm.tried("template", "e", str(OPERATOR), *flags, given=json.dumps(values))
+    refused = helm.run_unchecked("template", "e", str(OPERATOR), *flags, given=json.dumps(values))
 
     assert refused.returncode != 0
     assert said in refused.stderr
@@ -540,7 +540,7 @@ def test_half_of_a_provided_certificate_is_refused(helm: Helm, given: dict[str, 
     """The injector could never become ready."""
     values = {"injector": {"certificates": {"mode": "provided"} | given}}
     flags = [*_VERSION, "--values=-"]
-    refused = helm.tried("template", "e", str(OPERATOR), *flags, given=json.dumps(values))
+    refused = helm.run_unchecked("template", "e", str(OPERATOR), *flags, given=json.dumps(values))
 
     assert refused.returncode != 0
     assert "is needed with injector.certificates.mode=provided" in refused.stderr
@@ -616,9 +616,11 @@ def test_rights_of_the_injector(helm: Helm) -> None:
 
 def test_rollout_of_the_injector_leaves_no_gap(helm: Helm) -> None:
     """Pods that are made meanwhile would miss their sidecar for good."""
-    (usual,) = _named(rendered(helm, OPERATOR, {}), "Deployment", "eurekube-injector")
+    (usual,) = _objects_named(rendered(helm, OPERATOR, {}), "Deployment", "eurekube-injector")
     values = OPERATOR_VALUES["node's network"]
-    (on_nodes,) = _named(rendered(helm, OPERATOR, values), "Deployment", "eurekube-injector")
+    (on_nodes,) = _objects_named(
+        rendered(helm, OPERATOR, values), "Deployment", "eurekube-injector"
+    )
 
     assert usual["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert "hostNetwork" not in usual["spec"]["template"]["spec"]
@@ -660,7 +662,7 @@ def _operator(objects: list[Object]) -> dict[str, Any]:
     return _container(objects, "operator")
 
 
-def _named(objects: list[Object], kind: str, name: str) -> list[Object]:
+def _objects_named(objects: list[Object], kind: str, name: str) -> list[Object]:
     return [each for each in of_kind(objects, kind) if each["metadata"]["name"] == name]
 
 

@@ -16,7 +16,7 @@ VERSION = Kubernetes.parse("1.34.4")
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _use_other_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EUREKUBE_CLUSTERS", str(tmp_path))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -20,7 +21,10 @@ _FILE: Final = re.compile(
 )
 """A path from the root: any in backticks, elsewhere one with a name that ends as files do."""
 _BARE: Final = re.compile(r"`(\w+\.(?:py|txt))`")
+_FUNCTIONS: Final = re.compile(r"`([\w/]+\.py)`((?:,? (?:\| )?`[A-Za-z_][\w.]*`(?!\w))+)")
+"""A file and what it defines: "`a/b.py` `one`, `Two.three`", or the same in two cells of a row."""
 _CASES: Final = re.compile(r"\b[Cc]ases? ((?:D?\d+(?:, | and | to | or )?)+)")
+_FUNCTION_NODES: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _CITE_CASES: Final = ("tests/contract", "tests/unit/registry", "tests/conformance", "docs/protocol")
 _NOT_HELD_TO_IT: Final = frozenset({"tests/unit/docs/test_citations.py", "CHANGELOG.md"})
 """This file, which names a page that is not there, and what tells of the past."""
@@ -75,6 +79,24 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
     assert [name for name in _BARE.findall(page.read_text()) if name not in _names()] == []
 
 
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_functions_that_a_page_names_are_in_their_file(page: Path) -> None:
+    """The paths through the files in `docs/architecture.md` are of use only while they are true."""
+    cited = list(_functions(page))
+
+    assert [each for each in cited if not _is_defined(*each)] == []
+    assert page.name != "architecture.md" or len(cited) > 50
+
+
+def test_function_that_its_file_does_not_define_is_found() -> None:
+    """A file that is not there, a function of another file, a method of another class."""
+    assert _is_defined("eureka_registry/core/registry.py", "Registry.register")
+    assert _is_defined("core/registry.py", "register")
+    assert not _is_defined("core/no_such_file.py", "register")
+    assert not _is_defined("eureka_registry/core/lease.py", "register")
+    assert not _is_defined("core/registry.py", "Renewal.register")
+
+
 def test_cases_that_are_cited_have_a_row() -> None:
     """`case 46` is a row of docs/protocol/cases.md."""
     cited = {
@@ -115,6 +137,33 @@ def _anchors(page: Path) -> set[str]:
 
 def _is_there(path: str) -> bool:
     return (ROOT / path).exists() or (ROOT / f"{path}.py").exists()
+
+
+def _functions(page: Path) -> Iterator[tuple[str, str]]:
+    for file, names in _FUNCTIONS.findall(page.read_text()):
+        found: list[str] = re.findall(r"`([\w.]+)`", names)
+        yield from ((file, name) for name in found if not name.endswith(".py"))
+
+
+def _is_defined(file: str, name: str) -> bool:
+    """Whether a file whose path ends so defines it; a method with its class or without."""
+    return any(name in _definitions(path) for path in sources() if _ends_with(path, file))
+
+
+def _ends_with(path: Path, file: str) -> bool:
+    return f"/{name_of(path)}".endswith(f"/{file}")
+
+
+@cache
+def _definitions(path: Path) -> frozenset[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef):
+            methods = {each.name for each in node.body if isinstance(each, _FUNCTION_NODES)}
+            found |= {node.name, *methods, *(f"{node.name}.{each}" for each in methods)}
+        elif isinstance(node, _FUNCTION_NODES):
+            found.add(node.name)
+    return frozenset(found)
 
 
 @cache

@@ -148,7 +148,7 @@ def _lines() -> Iterator[tuple[str, list[str]]]:
     for block in _blocks():
         shown = [line for line in block.lines if line.startswith("$ ")]
         for line in shown or block.lines:
-            words = _words(line.removeprefix("$ "))
+            words = _tokens(line.removeprefix("$ "))
             if words:
                 yield block.page, words
 
@@ -159,7 +159,7 @@ def _programs() -> Iterator[tuple[str, list[str]]]:
         yield page, [Path(words[0]).name, *words[1:]]
 
 
-def _words(line: str) -> list[str]:
+def _tokens(line: str) -> list[str]:
     try:
         words = shlex.split(line, comments=True)
     except ValueError:  # a quote that goes on in the next line

@@ -15,7 +15,7 @@ _PLACES: Final = {"Condition": (0, 2), "Trouble": (0,), "Failure": (0,)}
 """Which arguments are the type of a condition, or a reason."""
 
 
-def _told(source: str) -> Iterator[str]:
+def _reasons_in(source: str) -> Iterator[str]:
     """Yield the types and reasons that a file writes out, directly or by a constant of its own."""
     if not any(f"{name}(" in source for name in _PLACES):
         return
@@ -38,7 +38,7 @@ def _told(source: str) -> Iterator[str]:
 
 
 def _progress() -> set[str]:
-    """Reasons of what is under way: pairs that `_changing` and what it calls yield."""
+    """Reasons of what is under way: pairs that `_ongoing_changes` and what it calls yield."""
     tree = ast.parse((_SOURCES / "core" / "status.py").read_text())
     pairs = (each.value for each in ast.walk(tree) if isinstance(each, ast.Yield))
     firsts = (pair.elts[0] for pair in pairs if isinstance(pair, ast.Tuple))
@@ -47,7 +47,7 @@ def _progress() -> set[str]:
 
 def test_page_has_every_condition_and_reason() -> None:
     """Whoever greps for one should find what it means."""
-    told = {word for file in _SOURCES.rglob("*.py") for word in _told(file.read_text())}
+    told = {word for file in _SOURCES.rglob("*.py") for word in _reasons_in(file.read_text())}
     progress = _progress()
     listed = set(re.findall(r"`([A-Z][A-Za-z]+)`", PAGE))
 

@@ -15,7 +15,7 @@ import pytest
 from kubernetes.aio.client import Configuration
 
 from eureka_operator.core.certificates import service_names
-from eureka_operator.injector import Replica, _version_of, serving, wait_for_end
+from eureka_operator.injector import Replica, _version_of, serve, wait_for_end
 from eureka_operator.shell.certificates import Certificates
 from eureka_operator.shell.client import Client, UnavailableError
 from eureka_operator.shell.mirror import Name
@@ -65,7 +65,7 @@ async def replica(api: ApiServer, *, certified: bool = True) -> AsyncIterator[Ru
         if certified:
             async with Client(way) as client:
                 await Certificates(client, "eurekube", "eurekube-injector", NAMES).turn()
-        async with serving(OPTIONS, way) as answering:
+        async with serve(OPTIONS, way) as answering:
             end = asyncio.create_task(wait_for_end(answering, stop, leave_s=0.2))
             try:
                 yield Running(api, way, answering, stop, end)
@@ -262,7 +262,7 @@ async def test_port_that_is_taken_is_named() -> None:
             "eurekube", host="127.0.0.1", port=running.answering.port, health_port=0
         )
         with pytest.raises(UnavailableError, match=f"--port {taken.port}: .*in use"):
-            async with serving(taken, way):
+            async with serve(taken, way):
                 pass
 
 

@@ -16,7 +16,7 @@ FORGED = "i1\n2026-11-29 12:00:00,000 INFO    ready name=peer1\r\x1b[2K\x9b1A\u2
 
 
 @pytest.fixture(params=list(LogFormat))
-def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
+def log_stream(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     """What the program's log writes, in each format; the root logger is put back."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
@@ -36,11 +36,11 @@ def lines(stream: io.StringIO) -> list[str]:
     return stream.getvalue().split("\n")[:-1]
 
 
-def test_what_was_sent_cannot_begin_a_line_or_move_the_cursor(written: io.StringIO) -> None:
+def test_what_was_sent_cannot_begin_a_line_or_move_the_cursor(log_stream: io.StringIO) -> None:
     """An id with a line feed wrote a line of its own."""
     logging.getLogger("x").info("lease expired app=%s id=%s", "A", FORGED)
 
-    (line,) = lines(written)
+    (line,) = lines(log_stream)
     assert line.isprintable()
     assert "\\n2026-11-29" in line
 
@@ -50,30 +50,30 @@ def test_half_of_a_character_is_escaped() -> None:
     assert logs.escape("i\ud800") == "i\\ud800"
 
 
-def test_tracebacks_cannot_either(written: io.StringIO) -> None:
+def test_tracebacks_cannot_either(log_stream: io.StringIO) -> None:
     """The text of an error may hold what was sent."""
     try:
         int(FORGED)
     except ValueError:
         logging.getLogger("x").exception("failed id=%s", FORGED)
 
-    first, *rest = lines(written)
-    assert "ValueError" in written.getvalue()
+    first, *rest = lines(log_stream)
+    assert "ValueError" in log_stream.getvalue()
     assert first.isprintable()
     assert all(line.isprintable() and line.startswith("    ") for line in rest)
 
 
-def test_messages_are_cut(written: io.StringIO) -> None:
+def test_messages_are_cut(log_stream: io.StringIO) -> None:
     """A mebibyte of an id is no log line."""
     logging.getLogger("x").info("id=%s", "i" * 1_000_000)
 
-    (line,) = lines(written)
+    (line,) = lines(log_stream)
     assert len(line) < logs.MAX_MESSAGE + 300
     assert "more characters" in line
 
 
 def test_one_place_writes_a_bounded_number_of_lines(
-    written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    log_stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Requests that break off a thousand times a second must not fill a disk, nor hide others."""
     now_s = 1_000.0
@@ -92,7 +92,7 @@ def test_one_place_writes_a_bounded_number_of_lines(
         log.info("request broken off from=%s", n)
     log.info("another place")
 
-    said = lines(written)
+    said = lines(log_stream)
     assert len(said) == logs.BURST + 2
     assert f"from={logs.BURST + 49} (and 49 more like this)" in said[-2]
     assert "another place" in said[-1]

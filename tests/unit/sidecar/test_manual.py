@@ -49,7 +49,7 @@ def test_example_pod_is_what_the_sidecar_accepts() -> None:
     pod = deployment["spec"]["template"]["spec"]
     (sidecar,), (application,) = pod["initContainers"], pod["containers"]
     flags, _ = settings.from_flags(sidecar["args"][1:])
-    (instance,) = settings.configuration(settings.merged({}, flags), FACTS).instances
+    (instance,) = settings.configuration(settings.merge({}, flags), FACTS).instances
 
     probe = application["readinessProbe"]
     assert (instance.check.port, instance.check.path) == (probe["httpGet"]["port"], "/")
@@ -65,6 +65,6 @@ def test_line_of_the_readme_is_a_configuration() -> None:
         line for line in TEXTS["README.md"].splitlines() if line.startswith(".venv/bin/eureka-side")
     )
     flags, _ = settings.from_flags(shlex.split(line)[1:])
-    made = settings.configuration(settings.merged({}, flags), FACTS)
+    made = settings.configuration(settings.merge({}, flags), FACTS)
 
     assert made.command[:2] == ("python3", "-m")

@@ -72,36 +72,36 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def said(root: Path) -> str:
+def worker_output(root: Path) -> str:
     """What a worker of CI says of it."""
     return _run(root, "--second-attempt", "-n1")
 
 
 def test_failed_test_on_nodes_passes_at_the_second_attempt_and_is_named(
-    root: Path, said: str
+    root: Path, worker_output: str
 ) -> None:
     """With fixtures made again, those of the session too, and the end of the first failure."""
-    assert "passed at the second attempt: tests/e2e/test_peers.py::test_flaky" in said
-    assert "AssertionError: peer2 is not there yet" in said
+    assert "passed at the second attempt: tests/e2e/test_peers.py::test_flaky" in worker_output
+    assert "AssertionError: peer2 is not there yet" in worker_output
     assert (root / "tests/e2e/test_peers.seen").read_text() == "up down up down "
 
 
-def test_fixture_that_failed_is_made_again(said: str) -> None:
+def test_fixture_that_failed_is_made_again(worker_output: str) -> None:
     """As a cluster that did not come up."""
-    assert "passed at the second attempt: tests/kube/test_api.py::test" in said
-    assert "AssertionError: no cluster" in said
+    assert "passed at the second attempt: tests/kube/test_api.py::test" in worker_output
+    assert "AssertionError: no cluster" in worker_output
 
 
-def test_test_that_fails_twice_fails_and_shows_both(said: str) -> None:
+def test_test_that_fails_twice_fails_and_shows_both(worker_output: str) -> None:
     """After a few tests there is no second attempt any more: the product is broken."""
-    assert "passed at the second attempt: tests/processes" not in said
-    assert said.count("- the first attempt -") == MOST - 2
+    assert "passed at the second attempt: tests/processes" not in worker_output
+    assert worker_output.count("- the first attempt -") == MOST - 2
 
 
-def test_unit_fails_at_once(said: str) -> None:
+def test_unit_fails_at_once(worker_output: str) -> None:
     """Nothing there depends on time: it is wrong, or the code is."""
-    assert "FAILED tests/unit/test_core.py::test_flaky" in said
-    assert "6 failed, 6 passed" in said
+    assert "FAILED tests/unit/test_core.py::test_flaky" in worker_output
+    assert "6 failed, 6 passed" in worker_output
 
 
 def test_developer_has_one_attempt(tmp_path: Path) -> None:

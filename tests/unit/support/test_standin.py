@@ -48,7 +48,7 @@ ONE, TWO, THREE = map(running, (1, 2, 3))
 NEW = replace(ONE, node="", address="", ready=False)
 
 
-def seen_by_one(
+def view_of_first_peer(
     situations: dict[tuple[str, str], Situation], others: tuple[Pod, ...] = (TWO, THREE)
 ) -> dict[str, Any]:
     """How the first peer sees the second."""
@@ -88,13 +88,13 @@ def test_peers_agree_at_the_generation_and_hash_of_their_configuration() -> None
     assert (page["name"], page["node"], page["generation"]) == ("peer1", "uid-1", 7)
     assert page["config"]["hash"] == "0123456789abcdef"
     assert [peer["self"] for peer in page["peers"]] == [True, False]
-    assert seen_by_one({})["available"] is True
-    assert seen_by_one({})["agreement"] == "agreed"
+    assert view_of_first_peer({})["available"] is True
+    assert view_of_first_peer({})["agreement"] == "agreed"
 
 
 def test_peer_without_a_running_pod_is_not_available() -> None:
     """It is listed all the same."""
-    seen = seen_by_one({}, others=())
+    seen = view_of_first_peer({}, others=())
 
     assert (seen["available"], seen["agreement"], seen["node"]) == (False, "unknown", None)
 
@@ -102,18 +102,18 @@ def test_peer_without_a_running_pod_is_not_available() -> None:
 @pytest.mark.parametrize("who", [ONE, TWO])
 def test_divergence_is_seen_from_both_sides(who: Pod) -> None:
     """Whichever of the two plays it."""
-    assert seen_by_one({who.key: Situation.DIVERGED})["agreement"] == "diverged"
+    assert view_of_first_peer({who.key: Situation.DIVERGED})["agreement"] == "diverged"
 
 
 def test_peer_that_does_not_answer_is_not_available_to_others() -> None:
     """A policy that drops packets drops those of peers, too."""
-    assert seen_by_one({TWO.key: Situation.UNREACHABLE})["available"] is False
+    assert view_of_first_peer({TWO.key: Situation.UNREACHABLE})["available"] is False
 
 
 def test_backlog_is_that_of_the_peer_that_sends() -> None:
     """The other has none."""
-    assert seen_by_one({ONE.key: Situation.BACKLOG})["backlog"] > 0
-    assert seen_by_one({TWO.key: Situation.BACKLOG})["backlog"] == 0
+    assert view_of_first_peer({ONE.key: Situation.BACKLOG})["backlog"] > 0
+    assert view_of_first_peer({TWO.key: Situation.BACKLOG})["backlog"] == 0
 
 
 def test_config_map_is_read_as_a_peer_reads_it() -> None:

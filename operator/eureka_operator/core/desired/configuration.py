@@ -20,7 +20,7 @@ from eureka_operator.core import auth, names, transport
 from eureka_operator.core.desired.common import Environment, child
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.peering import PEERS_FILE, PeerList
-from eureka_operator.core.references import named_by
+from eureka_operator.core.references import remote_cluster
 
 CONFIG_FILE: Final = "config.json"
 SNAPSHOT_FILE: Final = f"{names.SNAPSHOT_FOLDER}/registry"
@@ -75,7 +75,7 @@ def configuration(
 ) -> Configuration:
     """`config.json` of a cluster; the same for all of its peers."""
     values = {
-        **settings.settings(_resolved(cluster, references)),
+        **settings.settings(_resolve_references(cluster, references)),
         **_wiring(cluster, environment),
     }
     text = json.dumps(values, indent=2, sort_keys=True) + "\n"
@@ -141,12 +141,12 @@ def _tls(tls: Tls) -> dict[str, str]:
     }
 
 
-def _resolved(cluster: Cluster, references: Mapping[tuple[str, str], str]) -> Spec:
+def _resolve_references(cluster: Cluster, references: Mapping[tuple[str, str], str]) -> Spec:
     """The spec with the URL of each `clusterRef`; one that is not there yet has none."""
     registry = cluster.spec.registry
     regions = [
         region
-        if (place := named_by(cluster, region)) is None
+        if (place := remote_cluster(cluster, region)) is None
         else replace(region, url=references.get(place))
         for region in registry.remote_regions
     ]

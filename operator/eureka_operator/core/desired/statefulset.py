@@ -30,7 +30,7 @@ _RESOURCES: Final = {
 def image(cluster: Cluster, environment: Environment) -> str:
     """The image of a peer: the operator's own choice but for what the object names."""
     given = cluster.spec.image
-    repository, mark, version = _split(environment.registry_image)
+    repository, mark, version = _split_image(environment.registry_image)
     repository = given.repository or repository
     if given.digest:
         return f"{repository}@{given.digest}"
@@ -38,7 +38,7 @@ def image(cluster: Cluster, environment: Environment) -> str:
     return f"{repository}:{tag}" if tag else f"{repository}{mark}{version}"
 
 
-def _split(name: str) -> tuple[str, str, str]:
+def _split_image(name: str) -> tuple[str, str, str]:
     """Repository, `:` or `@` or nothing, and tag or digest; a port is no tag."""
     repository, mark, digest = name.partition("@")
     if mark:
@@ -255,11 +255,11 @@ def _placement(cluster: Cluster, zone: Zone | None) -> Object:
     if affinity:
         found["affinity"] = affinity
     if topology.spread != _OFF and zone is None:
-        found["topologySpreadConstraints"] = [_spread(cluster)]
+        found["topologySpreadConstraints"] = [_topology_spread(cluster)]
     return found
 
 
-def _spread(cluster: Cluster) -> Object:
+def _topology_spread(cluster: Cluster) -> Object:
     strong = cluster.spec.topology.spread == _STRONG
     return {
         "maxSkew": 1,

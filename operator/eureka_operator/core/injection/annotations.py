@@ -24,7 +24,7 @@ from eureka_operator.core.kinds import Object
 from eureka_operator.core.pods import PAUSED_BY_OPERATOR
 from eureka_sidecar.core import check, metadata, urls
 from eureka_sidecar.core.downward import METADATA
-from eureka_sidecar.core.values import number, shown
+from eureka_sidecar.core.values import display_text, number
 
 PREFIX: Final = f"{names.GROUP}/"
 INJECT: Final = f"{PREFIX}inject"
@@ -55,7 +55,7 @@ Port = int | str
 """A port by number or by name."""
 
 
-class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+class SidecarOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a pod wishes of its sidecar; `None` and empty: nothing, so a default holds.
 
     `registry` is one entry for each registry: `NAME`, `NAMESPACE/NAME`, or URLs. Metadata, zone and
@@ -77,7 +77,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 class Annotation(msgspec.Struct, frozen=True):
     """A row of the table, from which docs/injection-reference.md is made.
 
-    `key` has no prefix. `field` is that of `Wishes`, empty: only checked. `read` raises
+    `key` has no prefix. `field` is that of `SidecarOptions`, empty: only checked. `read` raises
     `ValueError` with what the value must be. `value` and `meaning` are for people.
     """
 
@@ -89,7 +89,7 @@ class Annotation(msgspec.Struct, frozen=True):
     reason: Reason = BAD_ANNOTATION
 
 
-def read(annotations: Mapping[str, str]) -> tuple[Wishes, tuple[Finding, ...]]:
+def read(annotations: Mapping[str, str]) -> tuple[SidecarOptions, tuple[Finding, ...]]:
     """The wishes that are possible, and findings: those that are not, and unknown keys."""
     keys = sorted(each for each in annotations if each.startswith(PREFIX))
     unknown = [each for each in keys if _row(each) is None and each not in _OTHERS]
@@ -110,7 +110,7 @@ def read(annotations: Mapping[str, str]) -> tuple[Wishes, tuple[Finding, ...]]:
         if row.field:
             values[row.field] = value
     found.extend(_contradictions(values))
-    return Wishes(**values), tuple(found)
+    return SidecarOptions(**values), tuple(found)
 
 
 def _row(key: str) -> Annotation | None:
@@ -129,7 +129,7 @@ def _unknown(key: str) -> Finding:
         return Finding(UNKNOWN_ANNOTATION, f"{key} must be a label, not an annotation")
     close = difflib.get_close_matches(key[:80].lower(), _ROWS, n=1, cutoff=0.75)
     nearest = f"; the nearest one is {close[0]}" if close else ""
-    return Finding(UNKNOWN_ANNOTATION, f"{shown(key)}{nearest}")
+    return Finding(UNKNOWN_ANNOTATION, f"{display_text(key)}{nearest}")
 
 
 def _contradictions(values: Mapping[str, Any]) -> Iterator[Finding]:
@@ -150,7 +150,7 @@ def _metadata(name: str, text: str) -> None:
 def _app(text: str) -> str:
     if _APP.fullmatch(text):
         return text
-    raise ValueError(f"{shown(text)} is none")
+    raise ValueError(f"{display_text(text)} is none")
 
 
 def port(text: str) -> Port:
@@ -165,7 +165,8 @@ def port(text: str) -> Port:
     if len(text) <= _LONGEST_PORT_NAME and _PORT_NAME.fullmatch(text):
         return text
     raise ValueError(
-        f"{shown(text)} must be a number from 1 to {_LAST_PORT}, or the name of a container's port"
+        f"{display_text(text)} must be a number from 1 to {_LAST_PORT}, or the name of a"
+        " container's port"
     )
 
 
@@ -183,7 +184,9 @@ def _one_registry(text: str) -> str | tuple[str, ...]:
     if "@" not in text and "://" not in text:
         if _REGISTRY_NAME.fullmatch(text):
             return text
-        raise ValueError(f"{shown(text)} must be NAME, NAMESPACE/NAME, or a URL with http://")
+        raise ValueError(
+            f"{display_text(text)} must be NAME, NAMESPACE/NAME, or a URL with http://"
+        )
     given = tuple(each.strip() for each in text.split(",") if each.strip())
     for each in given:
         urls.parse(each)
@@ -199,7 +202,9 @@ def _seconds(low: int, high: int) -> Callable[[str], int]:
     def read_seconds(text: str) -> int:
         found = number(text)
         if found is None or not low <= found <= high:
-            raise ValueError(f"{shown(text)} must be a number of seconds from {low} to {high}")
+            raise ValueError(
+                f"{display_text(text)} must be a number of seconds from {low} to {high}"
+            )
         return found
 
     return read_seconds
@@ -208,7 +213,7 @@ def _seconds(low: int, high: int) -> Callable[[str], int]:
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def read_word(text: str) -> str:
         if text not in allowed:
-            raise ValueError(f"{shown(text)} must be {' or '.join(allowed)}")
+            raise ValueError(f"{display_text(text)} must be {' or '.join(allowed)}")
         return text
 
     return read_word
@@ -232,19 +237,19 @@ def _instances(text: str) -> tuple[Object, ...]:
             raise ValueError('an instance must be an object, as {"port": "grpc"}')  # noqa: TRY004 - of a document
         if unknown := sorted(each.keys() - _INSTANCE_FIELDS):
             known = ", ".join(sorted(_INSTANCE_FIELDS))
-            raise ValueError(f"an instance has no field {shown(unknown[0])}: it has {known}")
+            raise ValueError(f"an instance has no field {display_text(unknown[0])}: it has {known}")
         _check_instance(each)
     return tuple(found)
 
 
-def _check_instance(given: Object) -> None:
+def _check_instance(entry: Object) -> None:
     """What would not be found by the sidecar's own rules, which come last."""
     for field in ("port", "securePort"):
-        if isinstance(given.get(field), str):
-            port(given[field])
-    if "app" in given:
-        _app(str(given["app"]))
-    if given.keys().isdisjoint(("port", "securePort")):
+        if isinstance(entry.get(field), str):
+            port(entry[field])
+    if "app" in entry:
+        _app(str(entry["app"]))
+    if entry.keys().isdisjoint(("port", "securePort")):
         raise ValueError("an instance needs a port, as a number or a name")
 
 

@@ -30,7 +30,7 @@ OLDEST_API_SERVER: Final = (1, 33)
 """From here on no kubelet that may join is without native sidecars and the preStop sleep."""
 
 
-class Known(msgspec.Struct, frozen=True):
+class RegistryTarget(msgspec.Struct, frozen=True):
     """An EurekaCluster as a place to register: its URLs, those of peers first.
 
     `zones` are the nodes' zones of the peers, in the same order, each empty if it is in none.
@@ -66,7 +66,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     image: str
     version: str
-    registries: tuple[Known, ...] = ()
+    registries: tuple[RegistryTarget, ...] = ()
     resources: Mapping[str, Any] = msgspec.field(default_factory=lambda: RESOURCES)
     allow_urls: bool = True
     own_namespace: str = ""
@@ -77,7 +77,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     api_server: tuple[int, int] = OLDEST_API_SERVER
 
 
-def read_registry(document: Mapping[str, Any], domain: str) -> Known | tuple[Problem, ...]:
+def read_registry(document: Mapping[str, Any], domain: str) -> RegistryTarget | tuple[Problem, ...]:
     """Read a registry from its EurekaCluster, or say everything that is wrong with that.
 
     A pod knows its zone only when it is bound to a node. So its sidecar gets all peers with their
@@ -93,10 +93,10 @@ def read_registry(document: Mapping[str, Any], domain: str) -> Known | tuple[Pro
     named = str(endpoints.get("defaultZone") or "").split(",")
     of_peers = list(dict.fromkeys(each for each in named if each))
     service = str(endpoints.get("internal") or _service(cluster, domain))
-    return Known(
+    return RegistryTarget(
         cluster.namespace,
         cluster.name,
-        tuple(_reached(each, cluster) for each in dict.fromkeys((*of_peers, service))),
+        tuple(_sidecar_url(each, cluster) for each in dict.fromkeys((*of_peers, service))),
         cluster.spec.injection,
         _zones(cluster, of_peers),
         cluster.spec.tls is not None,
@@ -104,7 +104,7 @@ def read_registry(document: Mapping[str, Any], domain: str) -> Known | tuple[Pro
     )
 
 
-def _reached(url: str, cluster: Cluster) -> str:
+def _sidecar_url(url: str, cluster: Cluster) -> str:
     """A URL as sidecars use it: by https if the cluster has it, whatever else is served."""
     tls, found = cluster.spec.tls, _URL.match(url)
     if tls is None or found is None:

@@ -8,12 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from eureka_operator.core.injection import pods, reasons, status
-from eureka_operator.core.injection.annotations import Wishes, read
+from eureka_operator.core.injection.annotations import SidecarOptions, read
 from eureka_operator.core.injection.budget import overrun
 from eureka_operator.core.injection.config import Config
 from eureka_operator.core.injection.instances import app_name, instances
 from eureka_operator.core.injection.parts import (
-    Made,
+    PodParts,
     configuration,
     container,
     credentials_notes,
@@ -71,7 +71,7 @@ def decide(
     pod: Mapping[str, Any],
     namespace: Mapping[str, Any],
     config: Config,
-    belongs_to: Owner | None = None,
+    owner: Owner | None = None,
 ) -> Decision:
     """Decide about a pod that is being made; for a pod that was injected, what changes.
 
@@ -79,21 +79,21 @@ def decide(
         pod: as it came; nothing is taken for granted.
         namespace: its namespace with labels.
         config: what the injector is run with.
-        belongs_to: its owner; `None`: the one that the pod names.
+        owner: its owner; `None`: the one that the pod names.
     """
     if wrong := pods.problem(pod, namespace):
         return Skip(Finding(reasons.MALFORMED_POD, wrong))
     before = status.of(pod)
     original = without_parts(pod, before) if before else pod
-    owner = pods.owner(pod) if belongs_to is None else belongs_to
-    selected = choice(original, namespace, config, owner, copied=status.is_copy(pod))
+    pod_owner = pods.owner(pod) if owner is None else owner
+    selected = choice(original, namespace, config, pod_owner, is_copy=status.is_copy(pod))
     if isinstance(selected, Finding):
         return _negative(pod, original, selected, config)
-    found = _wanted(original, namespace, config, owner)
+    found = _parts(original, namespace, config, pod_owner)
     if isinstance(found, Finding):
         if before and before.result == "injected" and not found.own:
             return Inject((), (Finding(reasons.INJECTION_KEPT, found.reason.code),))
-        if selected.asked:
+        if selected.is_requested:
             return Refuse(found)
         return _negative(pod, original, found, config)
     return Inject(_patch(pod, original, before, found), found.notes)
@@ -108,19 +108,19 @@ def uninject(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _negative(
-    pod: Mapping[str, Any], original: Mapping[str, Any], found: Finding, config: Config
+    pod: Mapping[str, Any], original: Mapping[str, Any], finding: Finding, config: Config
 ) -> Skip | Refuse:
-    if found.is_refusal:
-        return Refuse(found)
-    if found.reason in _UNTOUCHED or status.is_foreign(pod):
-        return Skip(found)
-    wanted = with_parts(original, skip_parts(original, found.reason.code, config.version))
-    return Skip(found, difference(pod, wanted))
+    if finding.is_refusal:
+        return Refuse(finding)
+    if finding.reason in _UNTOUCHED or status.is_foreign(pod):
+        return Skip(finding)
+    wanted = with_parts(original, skip_parts(original, finding.reason.code, config.version))
+    return Skip(finding, difference(pod, wanted))
 
 
-def _wanted(
+def _parts(
     pod: Mapping[str, Any], namespace: Mapping[str, Any], config: Config, owner: Owner
-) -> Made | Finding:
+) -> PodParts | Finding:
     """What a pod without parts of ours gets, or why that cannot be."""
     wishes, findings = read(pods.annotations_of(pod))
     if wishes.embedded:
@@ -133,17 +133,17 @@ def _wanted(
         return Finding(reasons.BAD_ANNOTATION, said, own=True)
     if found := obstacle(pod, config):
         return found
-    return _made(pod, namespace, config, owner, (wishes, findings))
+    return _make_parts(pod, namespace, config, owner, (wishes, findings))
 
 
-def _made(
+def _make_parts(
     pod: Mapping[str, Any],
     namespace: Mapping[str, Any],
     config: Config,
     owner: Owner,
-    read_annotations: tuple[Wishes, tuple[Finding, ...]],
-) -> Made | Finding:
-    wishes, findings = read_annotations
+    annotations: tuple[SidecarOptions, tuple[Finding, ...]],
+) -> PodParts | Finding:
+    wishes, findings = annotations
     app = app_name(pod, wishes, owner)
     if isinstance(app, Finding):
         return app
@@ -168,7 +168,7 @@ def _made(
 
 
 def _patch(
-    pod: Mapping[str, Any], original: Mapping[str, Any], before: Status | None, found: Made
+    pod: Mapping[str, Any], original: Mapping[str, Any], before: Status | None, new_parts: PodParts
 ) -> tuple[Operation, ...]:
     """What changes; nothing if all parts of this hash are there.
 
@@ -176,13 +176,15 @@ def _patch(
     that another injector has added since then may lack its hook.
     """
     if before is None or before.result != "injected":
-        return difference(pod, with_parts(original, found.parts))
-    place, places = _place(pod, "initContainers", CONTAINER), volume_places(pod, found.parts)
+        return difference(pod, with_parts(original, new_parts.parts))
+    place, places = _place(pod, "initContainers", CONTAINER), volume_places(pod, new_parts.parts)
     is_marked = status.INJECTED_LABEL in pods.labels_of(pod)
-    is_held = found.parts.hooks.issubset(before.hooks)
-    if before.hash == found.hash and None not in (place, *places) and is_marked and is_held:
+    is_held = new_parts.parts.hooks.issubset(before.hooks)
+    if before.hash == new_parts.hash and None not in (place, *places) and is_marked and is_held:
         return ()
-    parts: Parts = msgspec.structs.replace(found.parts, container_at=place or 0, volumes_at=places)
+    parts: Parts = msgspec.structs.replace(
+        new_parts.parts, container_at=place or 0, volumes_at=places
+    )
     return difference(pod, with_parts(original, parts))
 
 

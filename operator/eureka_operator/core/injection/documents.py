@@ -32,7 +32,7 @@ _DEEPEST: Final = 4
 class Template(msgspec.Struct, frozen=True):
     """The pod of a document, or what pods are made from.
 
-    `namespace` is empty if the document names none; `name` is the document's. `belongs_to` is what
+    `namespace` is empty if the document names none; `name` is the document's. `owner` is what
     its pods will belong to; `None`: it is a pod itself.
     """
 
@@ -40,10 +40,10 @@ class Template(msgspec.Struct, frozen=True):
     namespace: str
     name: str
     pod: Mapping[str, Any]
-    belongs_to: Owner | None = None
+    owner: Owner | None = None
 
 
-class Decided(msgspec.Struct, frozen=True):
+class DocumentDecision(msgspec.Struct, frozen=True):
     """What was decided about the pod of a document."""
 
     kind: str
@@ -56,7 +56,7 @@ class Result(msgspec.Struct, frozen=True):
     """A document after the decisions about its pods; without any it has none, and is unchanged."""
 
     document: Any
-    decided: tuple[Decided, ...] = ()
+    decisions: tuple[DocumentDecision, ...] = ()
 
 
 def inject_document(
@@ -75,14 +75,14 @@ def inject_document(
         note_skips: a pod that is skipped gets the annotation that says why, as it does by the
             webhook; else it is as it was before the injector saw it.
     """
-    decided: list[Decided] = []
+    decided: list[DocumentDecision] = []
 
-    def change(found: Template) -> Mapping[str, Any]:
-        decision = decide(found.pod, namespaces(found.namespace), config, found.belongs_to)
-        decided.append(Decided(found.kind, found.namespace, found.name, decision))
+    def change(template: Template) -> Mapping[str, Any]:
+        decision = decide(template.pod, namespaces(template.namespace), config, template.owner)
+        decided.append(DocumentDecision(template.kind, template.namespace, template.name, decision))
         if isinstance(decision, Skip) and not note_skips:
-            return uninject(found.pod)
-        return apply_decision(dict(found.pod), decision)
+            return uninject(template.pod)
+        return apply_decision(dict(template.pod), decision)
 
     changed = change_pods(document, change)
     return Result(changed, tuple(decided))
@@ -107,10 +107,10 @@ def templates(document: object) -> tuple[Template, ...]:
 
 def change_pods(document: Any, change: Callable[[Template], Mapping[str, Any]]) -> Any:  # noqa: ANN401 - of any kind
     """A document with another pod in the place of each; without pods it is the same object."""
-    return _changed(document, change, _DEEPEST)
+    return _change_document(document, change, _DEEPEST)
 
 
-def _changed(
+def _change_document(
     document: Any,  # noqa: ANN401 - of any kind
     change: Callable[[Template], Mapping[str, Any]],
     depth: int,
@@ -120,7 +120,10 @@ def _changed(
     if _is_list(document):
         if not depth:
             return document
-        return {**document, "items": [_changed(x, change, depth - 1) for x in document["items"]]}
+        return {
+            **document,
+            "items": [_change_document(x, change, depth - 1) for x in document["items"]],
+        }
     path = _PLACES.get(pods.text(document.get("kind")))
     pod = _at(document, path or ())
     if path is None or pod is None:

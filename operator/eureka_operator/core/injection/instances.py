@@ -8,12 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from eureka_operator.core.injection import pods, reasons
-from eureka_operator.core.injection.annotations import Port, Wishes
+from eureka_operator.core.injection.annotations import Port, SidecarOptions
 from eureka_operator.core.injection.pods import Owner
 from eureka_operator.core.injection.reasons import Finding
 from eureka_operator.core.kinds import Object
 from eureka_sidecar.core import check
-from eureka_sidecar.core.values import shown
+from eureka_sidecar.core.values import display_text
 
 _SERVICES: Final = frozenset(("http", "https", "grpc"))
 """Names of ports that are called by clients."""
@@ -54,25 +54,25 @@ class _Ports(msgspec.Struct, frozen=True):
     notes: tuple[Finding, ...] = ()
 
 
-def app_name(pod: Mapping[str, Any], wishes: Wishes, belongs_to: Owner) -> str | Finding:
+def app_name(pod: Mapping[str, Any], options: SidecarOptions, owner: Owner) -> str | Finding:
     """The application: annotation, labels, owner, or the pod's own name."""
     labels = pods.labels_of(pod)
     found = (
-        wishes.app
+        options.app
         or labels.get("app.kubernetes.io/name")
         or labels.get("app")
-        or pods.workload(pod, belongs_to)
+        or pods.workload(pod, owner)
     )
     if 0 < len(found) <= _LONGEST_APP and _APP.issuperset(found) and found.strip("."):
         return found
-    return Finding(reasons.APP_NOT_ALLOWED, shown(found), own=bool(wishes.app))
+    return Finding(reasons.APP_NOT_ALLOWED, display_text(found), own=bool(options.app))
 
 
-def instances(pod: Mapping[str, Any], wishes: Wishes, app: str) -> Instances | Finding:
+def instances(pod: Mapping[str, Any], options: SidecarOptions, app: str) -> Instances | Finding:
     """All instances of the pod, or why there can be none."""
-    if wishes.instances:
-        return _listed(pod, wishes.instances, app)
-    found = _ports(pod, wishes)
+    if options.instances:
+        return _annotated_instances(pod, options.instances, app)
+    found = _ports(pod, options)
     if isinstance(found, Finding):
         return found
     entry: Object = {"app": app}
@@ -80,20 +80,22 @@ def instances(pod: Mapping[str, Any], wishes: Wishes, app: str) -> Instances | F
         entry["port"] = found.plain
     if found.secure:
         entry["securePort"] = found.secure
-    if wishes.vip:
-        entry["vip" if found.plain else "secureVip"] = wishes.vip
-    health, notes = _health(pod, found.plain or found.secure, wishes.check)
+    if options.vip:
+        entry["vip" if found.plain else "secureVip"] = options.vip
+    health, notes = _health(pod, found.plain or found.secure, options.check)
     return Instances(({**entry, **health},), (*found.notes, *notes))
 
 
-def _listed(pod: Mapping[str, Any], given: tuple[Object, ...], app: str) -> Instances | Finding:
-    entries: list[Object] = []
+def _annotated_instances(
+    pod: Mapping[str, Any], entries: tuple[Object, ...], app: str
+) -> Instances | Finding:
+    completed: list[Object] = []
     notes: list[Finding] = []
-    for each in given:
+    for each in entries:
         entry = {"app": app, **each}
         for field in ("port", "securePort"):
             if isinstance(each.get(field), str):
-                number = _resolved(pod, each[field])
+                number = _port_number(pod, each[field])
                 if isinstance(number, Finding):
                     return number
                 entry[field] = number
@@ -102,21 +104,21 @@ def _listed(pod: Mapping[str, Any], given: tuple[Object, ...], app: str) -> Inst
             health, found = _health(pod, port, "")
             entry |= health
             notes.extend(found)
-        entries.append(entry)
-    return Instances(tuple(entries), tuple(notes))
+        completed.append(entry)
+    return Instances(tuple(completed), tuple(notes))
 
 
-def _ports(pod: Mapping[str, Any], wishes: Wishes) -> _Ports | Finding:
-    secure = _resolved(pod, wishes.secure_port)
+def _ports(pod: Mapping[str, Any], options: SidecarOptions) -> _Ports | Finding:
+    secure = _port_number(pod, options.secure_port)
     if isinstance(secure, Finding):
         return secure
-    if wishes.port is None:
-        return _found_port(pod, secure)
-    plain = _resolved(pod, wishes.port)
+    if options.port is None:
+        return _default_port(pod, secure)
+    plain = _port_number(pod, options.port)
     return plain if isinstance(plain, Finding) else _Ports(plain, secure)
 
 
-def _resolved(pod: Mapping[str, Any], port: Port | None) -> int | Finding:
+def _port_number(pod: Mapping[str, Any], port: Port | None) -> int | Finding:
     """The number of a port that a pod names; 0: it names none."""
     if port is None or isinstance(port, int):
         return port or 0
@@ -124,34 +126,38 @@ def _resolved(pod: Mapping[str, Any], port: Port | None) -> int | Finding:
         for name, number, _ in pods.ports(container):
             if name == port:
                 return number
-    said = f"no container has a port with the name {shown(port)}"
+    said = f"no container has a port with the name {display_text(port)}"
     return Finding(reasons.BAD_ANNOTATION, said, own=True)
 
 
-def _found_port(pod: Mapping[str, Any], secure: int) -> _Ports | Finding:
+def _default_port(pod: Mapping[str, Any], secure: int) -> _Ports | Finding:
     """The port that is meant where the pod does not say; `secure` is not it."""
-    declared = _declared(pod, secure)
-    probed = _probed(pod, secure)
+    declared = _port_names(pod, secure)
+    probed = _probe_ports(pod, secure)
     services = {number: name for number, name in declared.items() if name in _SERVICES}
     if len(probed) == 1:
         port, is_tls = next(iter(probed.items()))
         notes = _other_service(port, services)
-        return _placed(port, secure, notes, is_tls=is_tls or declared.get(port) == _TLS)
+        return _registered_ports(port, secure, notes, is_tls=is_tls or declared.get(port) == _TLS)
     for candidates in (services, declared):
         if len(candidates) == 1:
             port, name = next(iter(candidates.items()))
-            return _placed(port, secure, (), is_tls=name == _TLS or probed.get(port, False))
+            return _registered_ports(
+                port, secure, (), is_tls=name == _TLS or probed.get(port, False)
+            )
     if secure and not declared:
         return _Ports(0, secure)
     return _no_port(pod, declared)
 
 
-def _placed(port: int, secure: int, notes: tuple[Finding, ...], *, is_tls: bool) -> _Ports:
+def _registered_ports(
+    port: int, secure: int, notes: tuple[Finding, ...], *, is_tls: bool
+) -> _Ports:
     """A port that speaks TLS only is registered as the secure one: plain calls would fail."""
     return _Ports(0, port, notes) if is_tls and not secure else _Ports(port, secure, notes)
 
 
-def _declared(pod: Mapping[str, Any], secure: int) -> dict[int, str]:
+def _port_names(pod: Mapping[str, Any], secure: int) -> dict[int, str]:
     """Names of the application's TCP ports by number."""
     return {
         number: name
@@ -161,7 +167,7 @@ def _declared(pod: Mapping[str, Any], secure: int) -> dict[int, str]:
     }
 
 
-def _probed(pod: Mapping[str, Any], secure: int) -> dict[int, bool]:
+def _probe_ports(pod: Mapping[str, Any], secure: int) -> dict[int, bool]:
     """Ports of readiness probes, and whether they speak TLS."""
     found = {}
     for container in pods.applications(pod):
@@ -180,10 +186,10 @@ def _other_service(port: int, services: Mapping[int, str]) -> tuple[Finding, ...
     return (Finding(reasons.PROBE_PORT_DIFFERS, f"{port}, not {others}"),)
 
 
-def _no_port(pod: Mapping[str, Any], declared: Mapping[int, str]) -> Finding:
-    if declared:
+def _no_port(pod: Mapping[str, Any], port_names: Mapping[int, str]) -> Finding:
+    if port_names:
         said = ", ".join(
-            f"{name or 'no name'} {port}" for port, name in sorted(declared.items())[:5]
+            f"{name or 'no name'} {port}" for port, name in sorted(port_names.items())[:5]
         )
         return Finding(reasons.AMBIGUOUS_PORT, said)
     if any(True for each in pods.applications(pod) for _ in pods.ports(each)):
@@ -191,14 +197,14 @@ def _no_port(pod: Mapping[str, Any], declared: Mapping[int, str]) -> Finding:
     return Finding(reasons.NO_PORT)
 
 
-def _health(pod: Mapping[str, Any], port: int, wish: str) -> tuple[Object, tuple[Finding, ...]]:
+def _health(pod: Mapping[str, Any], port: int, path: str) -> tuple[Object, tuple[Finding, ...]]:
     """The check that is wished, else the readiness probe of the container that serves the port.
 
     Without either the sidecar connects to the port. Liveness says nothing of being ready.
     """
-    if wish:
-        return {"check": wish}, ()
-    probe = _probe(_serving(pod, port))
+    if path:
+        return {"check": path}, ()
+    probe = _probe(_serving_container(pod, port))
     if not probe:
         return {}, ()
     try:
@@ -208,7 +214,7 @@ def _health(pod: Mapping[str, Any], port: int, wish: str) -> tuple[Object, tuple
     return {"readinessProbe": probe}, (Finding(reasons.HEALTH_EXEC_UNSUPPORTED),) if note else ()
 
 
-def _serving(pod: Mapping[str, Any], port: int) -> Object:
+def _serving_container(pod: Mapping[str, Any], port: int) -> Object:
     """The container that declares the port, or whose probe asks it; else the first one."""
     found = pods.applications(pod)
     for each in found:
@@ -226,30 +232,32 @@ def _probe(container: Mapping[str, Any]) -> Object:
     A port's name is looked up in the same container, as the kubelet does.
     """
     given = pods.mapping(container.get("readinessProbe"))
-    found = _chosen(given, _PROBE_NUMBERS)
+    found = _non_defaults(given, _PROBE_NUMBERS)
     for handler, defaults in _PROBE_FIELDS.items():
         if isinstance(given.get(handler), Mapping):
-            part = _chosen(given[handler], defaults)
+            part = _non_defaults(given[handler], defaults)
             if isinstance(part.get("port"), str):
-                part["port"] = _named(container, part["port"])
+                part["port"] = _number_of(container, part["port"])
             if isinstance(headers := part.get("httpHeaders"), list):
                 part["httpHeaders"] = [_header(each) for each in headers]
             return {handler: part, **found}
     return {}
 
 
-def _chosen(given: Mapping[str, Any], defaults: Mapping[str, object]) -> Object:
+def _non_defaults(values: Mapping[str, Any], defaults: Mapping[str, object]) -> Object:
     """What is said beside defaults; zero and empty are as if nothing were said, as in Go."""
-    return {key: given[key] for key in defaults if given.get(key) and given[key] != defaults[key]}
+    return {
+        key: values[key] for key in defaults if values.get(key) and values[key] != defaults[key]
+    }
 
 
-def _header(given: object) -> object:
-    if not isinstance(given, Mapping):
-        return given
-    return {key: given[key] for key in ("name", "value") if key in given}
+def _header(header: object) -> object:
+    if not isinstance(header, Mapping):
+        return header
+    return {key: header[key] for key in ("name", "value") if key in header}
 
 
-def _named(container: Mapping[str, Any], port: str) -> int | str:
+def _number_of(container: Mapping[str, Any], port: str) -> int | str:
     for name, number, _ in pods.ports(container):
         if name == port:
             return number

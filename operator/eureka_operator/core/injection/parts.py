@@ -16,8 +16,8 @@ from eureka_operator.api.rules import amount
 from eureka_operator.api.spec import Quantities, SidecarResources
 from eureka_operator.core import names
 from eureka_operator.core.injection import pods, reasons
-from eureka_operator.core.injection.annotations import Wishes
-from eureka_operator.core.injection.config import Config, Known
+from eureka_operator.core.injection.annotations import SidecarOptions
+from eureka_operator.core.injection.config import Config, RegistryTarget
 from eureka_operator.core.injection.instances import Instances
 from eureka_operator.core.injection.patches import (
     CONTAINER,
@@ -85,14 +85,14 @@ _FOREIGN_DRAIN_S: Final = 60
 class Drain(msgspec.Struct, frozen=True):
     """How long the application is held after its lease is removed, in seconds."""
 
-    asked_s: int
+    requested_s: int
     granted_s: int
 
 
-def drain(pod: Mapping[str, Any], wishes: Wishes, chosen: Registries) -> Drain:
+def drain(pod: Mapping[str, Any], options: SidecarOptions, registries: Registries) -> Drain:
     """The hold that is wished, within the pod's grace period, which is never changed."""
-    asked_s = _FOREIGN_DRAIN_S if chosen.is_foreign else _OWN_DRAIN_S
-    for each in (chosen.injection.drain.seconds, wishes.drain_s):
+    asked_s = _FOREIGN_DRAIN_S if registries.is_foreign else _OWN_DRAIN_S
+    for each in (registries.injection.drain.seconds, options.drain_s):
         asked_s = asked_s if each is None else each
     grace_s = pod["spec"].get("terminationGracePeriodSeconds")
     if not isinstance(grace_s, int) or isinstance(grace_s, bool):
@@ -101,56 +101,58 @@ def drain(pod: Mapping[str, Any], wishes: Wishes, chosen: Registries) -> Drain:
 
 
 def configuration(
-    registered: Instances, chosen: Registries, wishes: Wishes, config: Config
+    instances: Instances, registries: Registries, options: SidecarOptions, config: Config
 ) -> Object | Finding:
     """The sidecar's configuration, or why it would not start with it."""
-    lease = chosen.injection.lease
+    lease = registries.injection.lease
     times = {
-        "renewalSeconds": wishes.renewal_s or lease.renewal_seconds,
-        "durationSeconds": None if wishes.renewal_s else lease.duration_seconds,
+        "renewalSeconds": options.renewal_s or lease.renewal_seconds,
+        "durationSeconds": None if options.renewal_s else lease.duration_seconds,
     }
     timed = {key: seconds for key, seconds in times.items() if seconds is not None}
-    metadata = dict(chosen.injection.metadata)
+    metadata = dict(registries.injection.metadata)
     if config.cluster_uid:
         metadata[CLUSTER_UID] = config.cluster_uid
     document: Object = {
-        "instances": [_instance(each, timed, metadata) for each in registered.entries],
-        "registries": list(_registries(chosen)),
+        "instances": [_instance(each, timed, metadata) for each in instances.entries],
+        "registries": list(_registries(registries)),
         "annotationsFile": f"{_FOLDER}/annotations",
         "labelsFile": f"{_FOLDER}/labels",
     }
     try:
         settings.configuration(document, Facts(ip="127.0.0.1", pod="pod", namespace="namespace"))
     except Problems as problems:
-        own = bool(wishes.instances)
+        own = bool(options.instances)
         reason = reasons.BAD_ANNOTATION if own else reasons.CONFIGURATION_REFUSED
         return Finding(reason, problems.sentences[0], own)
     return document
 
 
-def _registries(chosen: Registries) -> Iterator[Object]:
-    for place, (urls, zones) in enumerate(zip_longest(chosen.urls, chosen.zones, fillvalue=())):
-        files = _credential_files(chosen, place)
+def _registries(registries: Registries) -> Iterator[Object]:
+    for place, (urls, zones) in enumerate(
+        zip_longest(registries.urls, registries.zones, fillvalue=())
+    ):
+        files = _credential_files(registries, place)
         yield {"urls": list(urls), **({"zones": list(zones)} if zones else {}), **files}
 
 
-def _credential_files(chosen: Registries, place: int) -> dict[str, str]:
+def _credential_files(registries: Registries, place: int) -> dict[str, str]:
     """The files by which the sidecar knows a registry, and is known there."""
-    known = chosen.known[place] if place < len(chosen.known) else None
+    known = registries.targets[place] if place < len(registries.targets) else None
     files = {}
     if known is not None and known.tls:
-        files["caFile"] = f"{_CREDENTIALS_FOLDER}/{_authorities_file(chosen, place)}"
+        files["caFile"] = f"{_CREDENTIALS_FOLDER}/{_authorities_file(registries, place)}"
     if known is not None and known.auth == _BY_TOKEN:
         files["tokenFile"] = f"{_CREDENTIALS_FOLDER}/{_TOKEN}"
     return files
 
 
-def _authorities_file(chosen: Registries, place: int) -> str:
+def _authorities_file(registries: Registries, place: int) -> str:
     """Of each registry its own: none is believed because another one is."""
-    return names.AUTHORITIES_KEY if len(chosen.urls) == 1 else f"ca-{place}.crt"
+    return names.AUTHORITIES_KEY if len(registries.urls) == 1 else f"ca-{place}.crt"
 
 
-def credentials_volume(chosen: Registries) -> Object | None:
+def credentials_volume(registries: Registries) -> Object | None:
     """The volume with these files; `None`: no registry needs one.
 
     The ConfigMaps are optional: the operator makes them when it sees the pod, and the application
@@ -158,42 +160,42 @@ def credentials_volume(chosen: Registries) -> Object | None:
     the pod's `fsGroup`, or to the user that all containers share, or else to everybody in the pod.
     """
     sources: list[Object] = [
-        _authorities_source(known, _authorities_file(chosen, place))
-        for place, known in enumerate(chosen.known)
+        _authorities_source(known, _authorities_file(registries, place))
+        for place, known in enumerate(registries.targets)
         if known is not None and known.tls
     ]
-    if any(known is not None and known.auth == _BY_TOKEN for known in chosen.known):
+    if any(known is not None and known.auth == _BY_TOKEN for known in registries.targets):
         token = {"audience": _AUDIENCE, "expirationSeconds": _TOKEN_LASTS_S, "path": _TOKEN}
         sources.append({"serviceAccountToken": token})
     return {"name": CREDENTIALS, "projected": {"sources": sources}} if sources else None
 
 
-def _authorities_source(known: Known, file: str) -> Object:
+def _authorities_source(target: RegistryTarget, file: str) -> Object:
     item = {"key": names.AUTHORITIES_KEY, "path": file}
-    return {"configMap": {"name": known.authorities, "items": [item], "optional": True}}
+    return {"configMap": {"name": target.authorities, "items": [item], "optional": True}}
 
 
-def credentials_notes(chosen: Registries) -> tuple[Finding, ...]:
+def credentials_notes(registries: Registries) -> tuple[Finding, ...]:
     """What the sidecar would need and cannot be given."""
-    lacking = [str(known) for known in chosen.known if known and known.auth in _BY_SECRET]
+    lacking = [str(known) for known in registries.targets if known and known.auth in _BY_SECRET]
     return (Finding(reasons.NO_CREDENTIALS, ", ".join(lacking)),) if lacking else ()
 
 
-def _instance(entry: Object, timed: Mapping[str, int], metadata: Mapping[str, str]) -> Object:
+def _instance(entry: Object, times: Mapping[str, int], metadata: Mapping[str, str]) -> Object:
     given = entry.get("metadata", {})
     if not isinstance(given, dict):
         return entry  # the sidecar's own rules refuse it
     merged = {**metadata, **given, **{k: v for k, v in metadata.items() if k == CLUSTER_UID}}
-    return {**entry, **timed, **({"metadata": merged} if merged else {})}
+    return {**entry, **times, **({"metadata": merged} if merged else {})}
 
 
 def container(
-    pod: Mapping[str, Any], document: Object, chosen: Registries, config: Config
+    pod: Mapping[str, Any], document: Object, registries: Registries, config: Config
 ) -> Object:
     """The native sidecar."""
-    sidecar = chosen.injection.sidecar
+    sidecar = registries.injection.sidecar
     mounts = [(VOLUME, _FOLDER), (VOLUME, _ACCOUNT_FOLDER)]
-    if credentials_volume(chosen) is not None:
+    if credentials_volume(registries) is not None:
         mounts.append((CREDENTIALS, _CREDENTIALS_FOLDER))
     return {
         "name": CONTAINER,
@@ -215,20 +217,20 @@ def container(
     }
 
 
-def _resources(wished: SidecarResources, usual: Mapping[str, Any]) -> Object:
+def _resources(requested: SidecarResources, usual: Mapping[str, Any]) -> Object:
     """The usual requests and limits with those that are wished; each request within its limit."""
-    requests = {**usual.get("requests", {}), **_given(wished.requests)}
-    limits = {**usual.get("limits", {}), **_given(wished.limits)}
+    requests = {**usual.get("requests", {}), **_quantities(requested.requests)}
+    limits = {**usual.get("limits", {}), **_quantities(requested.limits)}
     for resource in requests.keys() & limits.keys():
         if amount(requests[resource]) > amount(limits[resource]):
-            if resource in _given(wished.limits):
+            if resource in _quantities(requested.limits):
                 requests[resource] = limits[resource]
             else:
                 limits[resource] = requests[resource]
     return {"requests": requests, "limits": limits}
 
 
-def _given(quantities: Quantities) -> dict[str, str]:
+def _quantities(quantities: Quantities) -> dict[str, str]:
     found = {"cpu": quantities.cpu, "memory": quantities.memory}
     return {resource: each for resource, each in found.items() if each is not None}
 
@@ -258,7 +260,7 @@ def _volume() -> Object:
     return {"name": VOLUME, "downwardAPI": {"items": items}}
 
 
-class Made(msgspec.Struct, frozen=True):
+class PodParts(msgspec.Struct, frozen=True):
     """Parts for a pod, their hash, and what is worth knowing of them."""
 
     parts: Parts
@@ -269,31 +271,36 @@ class Made(msgspec.Struct, frozen=True):
 def parts_for(
     pod: Mapping[str, Any],
     sidecar: Object,
-    held: Drain,
+    drain_time: Drain,
     version: str,
     notes: tuple[Finding, ...],
     credentials: Object | None = None,
-) -> Made:
+) -> PodParts:
     """All parts for a pod that has none of ours, with the annotation that tells of them.
 
     `credentials` is the volume with CAs and token; `None`: there is none.
     """
     volume = _volume()
-    hashed = {"container": sidecar, "volume": volume, "drain": held.granted_s, "version": version}
+    hashed = {
+        "container": sidecar,
+        "volume": volume,
+        "drain": drain_time.granted_s,
+        "version": version,
+    }
     digest = names.object_digest(hashed | ({"credentials": credentials} if credentials else {}))
-    found = (*notes, *_drain_notes(pod, held))
+    found = (*notes, *_drain_notes(pod, drain_time))
     status = Status(
         version=version,
         result="injected",
         hash=digest,
         reasons=tuple(dict.fromkeys(each.reason.code for each in found)),
-        drain=_drain_said(pod, held),
+        drain=_drain_text(pod, drain_time),
         default=DEFAULT_CONTAINER not in pods.annotations_of(pod),
         own_label=INJECTED_LABEL in pods.labels_of(pod),
         was=empty_parts(pod),
     )
-    status = _with_hooks(pod, status, held)
-    if len(status.hooks) < len(_unhooked(pod, held)):
+    status = _with_hooks(pod, status, drain_time)
+    if len(status.hooks) < len(_containers_without_hook(pod, drain_time)):
         found = (*found, Finding(reasons.HOOKS_LEFT_OUT))
     annotations = {STATUS: encode(status)}
     if status.default:
@@ -303,9 +310,9 @@ def parts_for(
         container=sidecar,
         volumes=(volume,) if credentials is None else (volume, credentials),
         hooks=frozenset(status.hooks),
-        hold_s=held.granted_s,
+        hold_s=drain_time.granted_s,
     )
-    return Made(parts, digest, found)
+    return PodParts(parts, digest, found)
 
 
 def skip_parts(pod: Mapping[str, Any], code: str, version: str) -> Parts:
@@ -317,18 +324,18 @@ def skip_parts(pod: Mapping[str, Any], code: str, version: str) -> Parts:
     return Parts(annotations={STATUS: encode(status)})
 
 
-def _unhooked(pod: Mapping[str, Any], held: Drain) -> list[Object]:
+def _containers_without_hook(pod: Mapping[str, Any], drain_time: Drain) -> list[Object]:
     """Containers to be held that have no hook of their own; proxies of a mesh among them.
 
     Without its proxy an application that is held could not be called.
     """
-    found = pods.items(pod, "containers") if held.granted_s else []
+    found = pods.items(pod, "containers") if drain_time.granted_s else []
     return [each for each in found if not pods.mapping(each.get("lifecycle")).get("preStop")]
 
 
-def _with_hooks(pod: Mapping[str, Any], status: Status, held: Drain) -> Status:
+def _with_hooks(pod: Mapping[str, Any], status: Status, drain_time: Drain) -> Status:
     """A status with hooks for as many containers as can be noted in it."""
-    for each in _unhooked(pod, held):
+    for each in _containers_without_hook(pod, drain_time):
         name = each["name"]
         lifecycle = pods.mapping(each.get("lifecycle"))
         was = dict(status.was)
@@ -345,18 +352,18 @@ def _with_hooks(pod: Mapping[str, Any], status: Status, held: Drain) -> Status:
     return status
 
 
-def _drain_notes(pod: Mapping[str, Any], held: Drain) -> tuple[Finding, ...]:
+def _drain_notes(pod: Mapping[str, Any], drain_time: Drain) -> tuple[Finding, ...]:
     found = []
-    if held.granted_s < held.asked_s:
-        said = f"{held.granted_s} s of {held.asked_s} s are granted"
+    if drain_time.granted_s < drain_time.requested_s:
+        said = f"{drain_time.granted_s} s of {drain_time.requested_s} s are granted"
         found.append(Finding(reasons.DRAIN_CUT, said))
-    kept = [each["name"] for each in _hooked(pod)]
+    kept = [each["name"] for each in _containers_with_hook(pod)]
     if kept:
         found.append(Finding(reasons.APP_HOOK_KEPT, ", ".join(kept[:5])))
     return tuple(found)
 
 
-def _hooked(pod: Mapping[str, Any]) -> list[Object]:
+def _containers_with_hook(pod: Mapping[str, Any]) -> list[Object]:
     return [
         each
         for each in pods.items(pod, "containers")
@@ -364,7 +371,7 @@ def _hooked(pod: Mapping[str, Any]) -> list[Object]:
     ]
 
 
-def _drain_said(pod: Mapping[str, Any], held: Drain) -> str:
-    if held.granted_s and not _unhooked(pod, held):
+def _drain_text(pod: Mapping[str, Any], drain_time: Drain) -> str:
+    if drain_time.granted_s and not _containers_without_hook(pod, drain_time):
         return "app hook kept"
-    return f"granted {held.granted_s} of {held.asked_s}"
+    return f"granted {drain_time.granted_s} of {drain_time.requested_s}"

@@ -67,7 +67,7 @@ def with_parts(pod: Mapping[str, Any], parts: Parts) -> Object:
     spec["initContainers"] = [*starting[:at], parts.container, *starting[at:]]
     spec["volumes"] = _with_volumes(pods.items(pod, "volumes"), parts)
     spec["containers"] = [
-        _held(each, parts.hold_s) if each["name"] in parts.hooks else each
+        _with_hold(each, parts.hold_s) if each["name"] in parts.hooks else each
         for each in pods.items(pod, "containers")
     ]
     return result
@@ -94,7 +94,7 @@ def volume_places(pod: Mapping[str, Any], parts: Parts) -> tuple[int | None, ...
     return tuple(staying.index(each) if each in staying else None for each in wanted)
 
 
-def _held(container: Object, hold_s: int) -> Object:
+def _with_hold(container: Object, hold_s: int) -> Object:
     lifecycle = container.get("lifecycle") or {}
     return {**container, "lifecycle": {**lifecycle, "preStop": {"sleep": {"seconds": hold_s}}}}
 
@@ -105,13 +105,13 @@ def without_parts(pod: Mapping[str, Any], status: Status) -> Object:
     metadata = dict(pod.get("metadata") or {})
     ours = {STATUS, DEFAULT_CONTAINER} if status.default else {STATUS}
     kept = {key: text for key, text in pods.annotations_of(pod).items() if key not in ours}
-    _put(metadata, "annotations", kept, status)
+    _set_or_restore(metadata, "annotations", kept, status)
     if status.result == "injected":
         if not status.own_label:
             kept = {k: text for k, text in pods.labels_of(pod).items() if k != INJECTED_LABEL}
-            _put(metadata, "labels", kept, status)
+            _set_or_restore(metadata, "labels", kept, status)
         result["spec"] = _spec_without(pod["spec"], status)
-    _put(result, "metadata", metadata, status)
+    _set_or_restore(result, "metadata", metadata, status)
     return result
 
 
@@ -119,28 +119,30 @@ def _spec_without(spec: Mapping[str, Any], status: Status) -> Object:
     result = dict(spec)
     for field, ours in (("initContainers", {CONTAINER}), ("volumes", VOLUMES)):
         kept = [each for each in spec.get(field) or () if each["name"] not in ours]
-        _put(result, field, kept, status)
+        _set_or_restore(result, field, kept, status)
     if spec.get("containers"):
         result["containers"] = [
-            _released(each, status) if each["name"] in status.hooks else each
+            _without_hold(each, status) if each["name"] in status.hooks else each
             for each in spec["containers"]
         ]
     return result
 
 
-def _released(container: Object, status: Status) -> Object:
+def _without_hold(container: Object, status: Status) -> Object:
     """A container without the hook that we gave it; one that somebody wrote since then stays."""
     lifecycle = container.get("lifecycle") or {}
     hook = lifecycle.get("preStop")
     if not isinstance(hook, Mapping) or hook.keys() != {"sleep"}:
         return container
     result, kept = dict(container), dict(lifecycle)
-    _put(kept, "preStop", None, status, container["name"])
-    _put(result, "lifecycle", kept, status, container["name"])
+    _set_or_restore(kept, "preStop", None, status, container["name"])
+    _set_or_restore(result, "lifecycle", kept, status, container["name"])
     return result
 
 
-def _put(holder: Object, field: str, value: object, status: Status, container: str = "") -> None:
+def _set_or_restore(
+    holder: Object, field: str, value: object, status: Status, container: str = ""
+) -> None:
     """Set a field; what is empty now is as it was, which may be absent."""
     key = empty_key(field, container)
     if value:
@@ -185,9 +187,9 @@ def difference(before: Any, after: Any, path: str = "") -> tuple[Operation, ...]
 
 def _members(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[Operation]:
     for key in [each for each in before if each not in after]:
-        yield {"op": "remove", "path": f"{path}/{_escaped(key)}"}
+        yield {"op": "remove", "path": f"{path}/{_escape(key)}"}
     for key, value in after.items():
-        here = f"{path}/{_escaped(key)}"
+        here = f"{path}/{_escape(key)}"
         if key in before:
             yield from difference(before[key], value, here)
         else:
@@ -210,17 +212,17 @@ def _items(before: list[Object], after: list[Object], path: str) -> Iterator[Ope
 def apply(document: Any, operations: Sequence[Operation]) -> Any:  # noqa: ANN401 - documents
     """A document with the operations `add`, `replace` and `remove` applied, in their order."""
     for each in operations:
-        tokens = [_unescaped(token) for token in each["path"].split("/")[1:]]
-        document = _applied(document, tokens, each)
+        tokens = [_unescape(token) for token in each["path"].split("/")[1:]]
+        document = _apply_operation(document, tokens, each)
     return document
 
 
-def _applied(node: Any, tokens: Sequence[str], operation: Operation) -> Any:  # noqa: ANN401 - documents
+def _apply_operation(node: Any, tokens: Sequence[str], operation: Operation) -> Any:  # noqa: ANN401 - documents
     first, *rest = tokens
     copy: Any = list(node) if isinstance(node, list) else dict(node)
     key: Any = int(first) if isinstance(node, list) else first
     if rest:
-        copy[key] = _applied(node[key], rest, operation)
+        copy[key] = _apply_operation(node[key], rest, operation)
     elif operation["op"] == "remove":
         del copy[key]
     elif operation["op"] == "add" and isinstance(copy, list):
@@ -230,9 +232,9 @@ def _applied(node: Any, tokens: Sequence[str], operation: Operation) -> Any:  # 
     return copy
 
 
-def _escaped(key: str) -> str:
+def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def _unescaped(token: str) -> str:
+def _unescape(token: str) -> str:
     return token.replace("~1", "/").replace("~0", "~")

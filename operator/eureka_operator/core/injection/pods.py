@@ -115,14 +115,14 @@ def owner(pod: Mapping[str, Any]) -> Owner:
     return Owner()
 
 
-def workload(pod: Mapping[str, Any], belongs_to: Owner) -> str:
+def workload(pod: Mapping[str, Any], owner: Owner) -> str:
     """What a user calls it: the owner's name without what controllers add; else the pod's."""
-    if belongs_to.name:
-        found = belongs_to.name
+    if owner.name:
+        found = owner.name
         for key in _TEMPLATE_HASHES:
-            if belongs_to.kind == "ReplicaSet" and (end := labels_of(pod).get(key)):
+            if owner.kind == "ReplicaSet" and (end := labels_of(pod).get(key)):
                 found = found.removesuffix(f"-{end}")
-        return _SCHEDULED.sub("", found) if belongs_to.kind == "Job" else found
+        return _SCHEDULED.sub("", found) if owner.kind == "Job" else found
     generated = text(mapping(pod.get("metadata")).get("generateName"))
     return generated.rstrip("-") or name(pod)
 

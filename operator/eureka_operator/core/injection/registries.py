@@ -9,59 +9,59 @@ import msgspec
 
 from eureka_operator.api.spec import Injection
 from eureka_operator.core.injection import pods, reasons
-from eureka_operator.core.injection.config import Config, Known
+from eureka_operator.core.injection.config import Config, RegistryTarget
 from eureka_operator.core.injection.reasons import Finding
 from eureka_operator.core.injection.selection import covers
 
 
 class Registries(msgspec.Struct, frozen=True):
-    """URLs of each registry, and how the first known one wishes its sidecars.
+    """URLs of each registry, and which sidecars the first EurekaCluster among them wants.
 
-    `zones` are those of its first URLs, for each registry, as `Known` has them. `is_foreign`: one
-    of them is no EurekaCluster, and may have caches that ours have not. `known` are the
-    EurekaClusters, for each registry; `None`: it is none.
+    `zones` are those of its first URLs, for each registry, as `RegistryTarget` has them.
+    `is_foreign`: one of them is no EurekaCluster, and may have caches that ours have not. `targets`
+    are the EurekaClusters, for each registry; `None`: it is none.
     """
 
     urls: tuple[tuple[str, ...], ...]
     injection: Injection = Injection()
     is_foreign: bool = False
     zones: tuple[tuple[str, ...], ...] = ()
-    known: tuple[Known | None, ...] = ()
+    targets: tuple[RegistryTarget | None, ...] = ()
 
 
 def registries(
-    wished: tuple[str | tuple[str, ...], ...], namespace: Mapping[str, Any], config: Config
+    names: tuple[str | tuple[str, ...], ...], namespace: Mapping[str, Any], config: Config
 ) -> Registries | Finding:
     """The registries of the annotation, else that of the namespace, or why none is found."""
-    if not wished:
+    if not names:
         found = _of_namespace(namespace, config)
-        return found if isinstance(found, Finding) else _joined([found])
-    chosen: list[Known | tuple[str, ...]] = []
-    for each in wished:
-        entry = _named(each, namespace, config)
+        return found if isinstance(found, Finding) else _registries([found])
+    chosen: list[RegistryTarget | tuple[str, ...]] = []
+    for each in names:
+        entry = _registry(each, namespace, config)
         if isinstance(entry, Finding):
             return entry
         chosen.append(entry)
-    return _joined(chosen)
+    return _registries(chosen)
 
 
-def _joined(chosen: list[Known | tuple[str, ...]]) -> Registries:
-    known = [each for each in chosen if isinstance(each, Known)]
+def _registries(targets: list[RegistryTarget | tuple[str, ...]]) -> Registries:
+    known = [each for each in targets if isinstance(each, RegistryTarget)]
     return Registries(
-        tuple(each.urls if isinstance(each, Known) else each for each in chosen),
+        tuple(each.urls if isinstance(each, RegistryTarget) else each for each in targets),
         known[0].injection if known else Injection(),
-        len(known) < len(chosen),
-        tuple(each.zones if isinstance(each, Known) else () for each in chosen),
-        tuple(each if isinstance(each, Known) else None for each in chosen),
+        len(known) < len(targets),
+        tuple(each.zones if isinstance(each, RegistryTarget) else () for each in targets),
+        tuple(each if isinstance(each, RegistryTarget) else None for each in targets),
     )
 
 
-def _named(
-    wish: str | tuple[str, ...], namespace: Mapping[str, Any], config: Config
-) -> Known | tuple[str, ...] | Finding:
-    if isinstance(wish, tuple):
-        return wish if config.allow_urls else Finding(reasons.URLS_NOT_ALLOWED, own=True)
-    place, _, name = wish.rpartition("/")
+def _registry(
+    name: str | tuple[str, ...], namespace: Mapping[str, Any], config: Config
+) -> RegistryTarget | tuple[str, ...] | Finding:
+    if isinstance(name, tuple):
+        return name if config.allow_urls else Finding(reasons.URLS_NOT_ALLOWED, own=True)
+    place, _, name = name.rpartition("/")
     wanted = f"{place or pods.name(namespace)}/{name}"
     for each in config.registries:
         if str(each) == wanted:
@@ -69,7 +69,7 @@ def _named(
     return Finding(reasons.UNKNOWN_REGISTRY, wanted, own=True)
 
 
-def _of_namespace(namespace: Mapping[str, Any], config: Config) -> Known | Finding:
+def _of_namespace(namespace: Mapping[str, Any], config: Config) -> RegistryTarget | Finding:
     """The only one of the namespace, else the only one whose `spec.injection` is for it."""
     name = pods.name(namespace)
     found = [each for each in config.registries if each.namespace == name]
@@ -77,11 +77,11 @@ def _of_namespace(namespace: Mapping[str, Any], config: Config) -> Known | Findi
     if len(found) == 1:
         return found[0]
     if found:
-        return Finding(reasons.AMBIGUOUS_REGISTRY, _listed(found))
+        return Finding(reasons.AMBIGUOUS_REGISTRY, _name_list(found))
     return Finding(reasons.NO_REGISTRY, name)
 
 
-def _listed(found: Iterable[Known]) -> str:
-    names = sorted(str(each) for each in found)
+def _name_list(targets: Iterable[RegistryTarget]) -> str:
+    names = sorted(str(each) for each in targets)
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""  # noqa: PLR2004
     return ", ".join(names[:5]) + more

@@ -10,7 +10,7 @@ import msgspec
 from eureka_operator.core import names
 from eureka_operator.core.injection import pods, reasons
 from eureka_operator.core.injection.annotations import INJECT
-from eureka_operator.core.injection.config import OLDEST_API_SERVER, Config, Known
+from eureka_operator.core.injection.config import OLDEST_API_SERVER, Config, RegistryTarget
 from eureka_operator.core.injection.patches import CONTAINER
 from eureka_operator.core.injection.pods import Owner
 from eureka_operator.core.injection.reasons import Finding
@@ -25,18 +25,18 @@ _PRODUCT: Final = "eurekube"
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """That a pod is to have a sidecar; `asked`: its own label says so."""
+    """That a pod is to have a sidecar; `is_requested`: its own label says so."""
 
-    asked: bool
+    is_requested: bool
 
 
 def choice(
     pod: Mapping[str, Any],
     namespace: Mapping[str, Any],
     config: Config,
-    belongs_to: Owner,
+    owner: Owner,
     *,
-    copied: bool,
+    is_copy: bool,
 ) -> Choice | Finding:
     """Whether the pod, without parts of ours, is to have a sidecar, or why not.
 
@@ -44,10 +44,10 @@ def choice(
     """
     if excluded := _exclusion(pod, namespace, config):
         return excluded
-    chosen = _by_label(pod, namespace, config, copied=copied)
+    chosen = _by_label(pod, namespace, config, is_copy=is_copy)
     if isinstance(chosen, Finding):
         return chosen
-    return _by_nature(pod, belongs_to, asked=chosen.asked) or chosen
+    return _by_nature(pod, owner, is_requested=chosen.is_requested) or chosen
 
 
 def _exclusion(
@@ -72,40 +72,40 @@ def _is_own(labels: Mapping[str, str]) -> bool:
 
 
 def _by_label(
-    pod: Mapping[str, Any], namespace: Mapping[str, Any], config: Config, *, copied: bool
+    pod: Mapping[str, Any], namespace: Mapping[str, Any], config: Config, *, is_copy: bool
 ) -> Choice | Finding:
     """The pod's label, else the namespace's, else what `spec.injection` of a cluster says."""
     own, inherited = pods.labels_of(pod).get(INJECT), pods.labels_of(namespace).get(INJECT)
     if own is not None:
         if own not in (ENABLED, DISABLED):
-            return Finding(reasons.BAD_LABEL, f"on the pod it is {_shown(own)}", own=True)
-        return Choice(asked=True) if own == ENABLED else Finding(reasons.DISABLED_BY_POD)
-    if copied:
+            return Finding(reasons.BAD_LABEL, f"on the pod it is {_label_text(own)}", own=True)
+        return Choice(is_requested=True) if own == ENABLED else Finding(reasons.DISABLED_BY_POD)
+    if is_copy:
         return Finding(reasons.DEBUG_COPY)
     if inherited is None:
         return _by_default(pod, namespace, config)
     if inherited not in (ENABLED, DISABLED):
-        return Finding(reasons.BAD_LABEL, f"on the namespace it is {_shown(inherited)}")
+        return Finding(reasons.BAD_LABEL, f"on the namespace it is {_label_text(inherited)}")
     if inherited == DISABLED:
         return Finding(reasons.DISABLED_BY_NAMESPACE)
-    return Choice(asked=False)
+    return Choice(is_requested=False)
 
 
 def _by_default(
     pod: Mapping[str, Any], namespace: Mapping[str, Any], config: Config
 ) -> Choice | Finding:
     if is_default(config.registries, namespace):
-        return Choice(asked=False)
+        return Choice(is_requested=False)
     hint = f"{INJECT} is an annotation of the pod" if INJECT in pods.annotations_of(pod) else ""
     return Finding(reasons.NOT_SELECTED, hint)
 
 
-def is_default(registries: Iterable[Known], namespace: Mapping[str, Any]) -> bool:
+def is_default(registries: Iterable[RegistryTarget], namespace: Mapping[str, Any]) -> bool:
     """Whether pods of a namespace without the label get a sidecar, by `spec.injection.default`."""
     return any(each.injection.default and covers(each, namespace) for each in registries)
 
 
-def covers(registry: Known, namespace: Mapping[str, Any]) -> bool:
+def covers(registry: RegistryTarget, namespace: Mapping[str, Any]) -> bool:
     """Whether `spec.injection` of a registry is for the pods of a namespace."""
     selector = registry.injection.namespace_selector
     if selector is None:
@@ -114,7 +114,7 @@ def covers(registry: Known, namespace: Mapping[str, Any]) -> bool:
     return selector.selects(labels)
 
 
-def _by_nature(pod: Mapping[str, Any], belongs_to: Owner, *, asked: bool) -> Finding | None:
+def _by_nature(pod: Mapping[str, Any], owner: Owner, *, is_requested: bool) -> Finding | None:
     """Why such a pod gets none."""
     spec = pod["spec"]
     systems = (
@@ -123,8 +123,8 @@ def _by_nature(pod: Mapping[str, Any], belongs_to: Owner, *, asked: bool) -> Fin
     )
     if "windows" in systems:
         return Finding(reasons.WINDOWS_OS)
-    if belongs_to.kind in _JOBS and not asked:
-        return Finding(reasons.JOB_DEFAULT_OFF, f"{belongs_to.kind} {belongs_to.name}")
+    if owner.kind in _JOBS and not is_requested:
+        return Finding(reasons.JOB_DEFAULT_OFF, f"{owner.kind} {owner.name}")
     every = (*pods.items(pod, "initContainers"), *pods.items(pod, "containers"))
     if any(each["name"] == CONTAINER for each in every):
         return Finding(reasons.SIDECAR_PRESENT)
@@ -143,5 +143,5 @@ def obstacle(pod: Mapping[str, Any], config: Config) -> Finding | None:
     return None
 
 
-def _shown(label: str) -> str:
+def _label_text(label: str) -> str:
     return ascii(label[:63])

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from eureka_operator.api.selectors import Selector
 from eureka_operator.core.injection.annotations import INJECT
-from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.config import RegistryTarget
 from eureka_operator.core.kinds import Object
 
 _SUFFIX: Final = "clusters.injector.eurekube.io"
@@ -27,7 +27,7 @@ def is_selected(webhook: Mapping[str, Any]) -> bool:
 
 
 def selected_webhooks(
-    registries: Iterable[Known], configuration: Mapping[str, Any]
+    registries: Iterable[RegistryTarget], configuration: Mapping[str, Any]
 ) -> list[Object]:
     """The webhooks that a configuration should have besides those of the chart.
 

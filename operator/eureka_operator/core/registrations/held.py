@@ -15,8 +15,8 @@ from eureka_operator.core.instances import CLUSTER_UID, NAMESPACE, read_items
 from eureka_operator.core.registrations.wanted import (
     REGISTRATION,
     REGISTRATION_UID,
+    DesiredInstance,
     Key,
-    Wanted,
 )
 from eureka_sidecar.core.configuration import Check, Instance
 from eureka_sidecar.core.document import UNKNOWN, Content, registration
@@ -56,7 +56,7 @@ class _Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     health_check_url: Any = None
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
+class RegisteredInstance(msgspec.Struct, frozen=True, kw_only=True):
     """An instance that says it was registered for an object of this Kubernetes.
 
     `document` are its fields by their names on the wire, `dirty_ms` its `lastDirtyTimestamp`.
@@ -75,16 +75,16 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     document: dict[str, Any]
 
 
-def read_held(body: bytes, cluster_uid: str) -> dict[Key, Held]:
+def read_registered(body: bytes, cluster_uid: str) -> dict[Key, RegisteredInstance]:
     """The instances of this Kubernetes that bear our marks, of the answer to `GET apps`.
 
     Raises:
         NoInstancesError: It is another document.
     """
-    return {each.key: each for each in _marked(read_items(body, _Item), cluster_uid)}
+    return {each.key: each for each in _own_instances(read_items(body, _Item), cluster_uid)}
 
 
-def held_content(held: Held, wanted: Wanted) -> Content:
+def registered_content(instance: RegisteredInstance, wanted: DesiredInstance) -> Content:
     """What of a wanted instance is held; it equals nothing if its other fields are different.
 
     An override hides what was registered: such an instance is registered again.
@@ -92,39 +92,39 @@ def held_content(held: Held, wanted: Wanted) -> Content:
     document = registration(wanted.instance, wanted.content, UNKNOWN, 0)["instance"]
     lease = document["leaseInfo"]
     is_same = (
-        held.overridden == UNKNOWN
-        and held.document == {name: document[name] for name in _DOCUMENT if name in document}
-        and held.renewal_s == lease["renewalIntervalInSecs"]
-        and held.duration_s == lease["durationInSecs"]
+        instance.overridden == UNKNOWN
+        and instance.document == {name: document[name] for name in _DOCUMENT if name in document}
+        and instance.renewal_s == lease["renewalIntervalInSecs"]
+        and instance.duration_s == lease["durationInSecs"]
     )
-    return Content(held.status, held.metadata) if is_same else _DIFFERENT
+    return Content(instance.status, instance.metadata) if is_same else _DIFFERENT
 
 
-def unwanted_instance(held: Held) -> Instance:
+def removable_instance(instance: RegisteredInstance) -> Instance:
     """Enough of an instance that is held to remove it."""
     return Instance(
-        app=held.key.app,
-        id=held.key.id,
+        app=instance.key.app,
+        id=instance.key.id,
         host_name="",
         ip="",
         port=0,
         check=Check("tcp", 0),
-        renewal_s=held.renewal_s or 30,
-        duration_s=held.duration_s or 90,
+        renewal_s=instance.renewal_s or 30,
+        duration_s=instance.duration_s or 90,
     )
 
 
-def _marked(items: Iterable[_Item], cluster_uid: str) -> Iterator[Held]:
+def _own_instances(items: Iterable[_Item], cluster_uid: str) -> Iterator[RegisteredInstance]:
     for item in items:
         uid = item.metadata.get(REGISTRATION_UID)
         if uid and cluster_uid and item.metadata.get(CLUSTER_UID) == cluster_uid:
-            yield _held(item)
+            yield _registered_instance(item)
 
 
-def _held(item: _Item) -> Held:
+def _registered_instance(item: _Item) -> RegisteredInstance:
     shown = msgspec.to_builtins(item)
     metadata = {str(key): str(value) for key, value in item.metadata.items()}
-    return Held(
+    return RegisteredInstance(
         key=Key(item.app, item.instance_id),
         registration_uid=metadata[REGISTRATION_UID],
         registration=metadata.get(REGISTRATION, ""),

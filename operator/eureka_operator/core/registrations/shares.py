@@ -6,17 +6,22 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from eureka_operator.api.registration import Registration
-from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.config import RegistryTarget
 from eureka_operator.core.injection.selection import covers
 from eureka_operator.core.kinds import Object
-from eureka_operator.core.registrations.wanted import Finding, Found, Key, Wanted
+from eureka_operator.core.registrations.wanted import (
+    DesiredInstance,
+    DesiredInstances,
+    Finding,
+    Key,
+)
 
 MOST_IN_ALL: Final = 10_000
 """Instances of one EurekaCluster: about 330 renewals a second."""
 
 
 def refusal(
-    registration: Registration, cluster: Known | None, namespace: Object | None
+    registration: Registration, cluster: RegistryTarget | None, namespace: Object | None
 ) -> Finding | None:
     """Why a registration may not register with its EurekaCluster; `None`: it may.
 
@@ -48,17 +53,19 @@ def refusal(
     return None
 
 
-def shares(found: Iterable[tuple[Registration, Found]]) -> dict[str, Found]:
+def shares(
+    registrations: Iterable[tuple[Registration, DesiredInstances]],
+) -> dict[str, DesiredInstances]:
     """What each registration of one EurekaCluster gets, by its uid: the oldest chooses first.
 
     What was registered first is what clients know.
     """
-    given: dict[str, Found] = {}
+    given: dict[str, DesiredInstances] = {}
     owners: dict[Key, Registration] = {}
-    for registration, wished in sorted(found, key=lambda each: _age(each[0])):
+    for registration, wished in sorted(registrations, key=lambda each: _age(each[0])):
         findings = list(wished.findings)
         taken = [key for key in wished.instances if key in owners]
-        kept: Mapping[Key, Wanted] = wished.instances
+        kept: Mapping[Key, DesiredInstance] = wished.instances
         if taken:
             kept = {key: each for key, each in kept.items() if key not in owners}
             findings.append(_conflict(taken, owners[taken[0]]))
@@ -71,7 +78,7 @@ def shares(found: Iterable[tuple[Registration, Found]]) -> dict[str, Found]:
             )
             findings.append(Finding("TooManyInstances", said))
         owners |= dict.fromkeys(kept, registration)
-        given[registration.uid] = Found(dict(kept), tuple(findings))
+        given[registration.uid] = DesiredInstances(dict(kept), tuple(findings))
     return given
 
 
@@ -79,10 +86,10 @@ def _age(registration: Registration) -> tuple[str, str, str]:
     return registration.created, registration.namespace, registration.name
 
 
-def _conflict(taken: list[Key], owner: Registration) -> Finding:
-    more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+def _conflict(keys: list[Key], owner: Registration) -> Finding:
+    more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
     said = (
-        f"{taken[0]}{more} is registered by EurekaRegistration {owner}, which is older: give one of"
+        f"{keys[0]}{more} is registered by EurekaRegistration {owner}, which is older: give one of"
         " them another spec.app, or delete it"
     )
     return Finding("Conflict", said)

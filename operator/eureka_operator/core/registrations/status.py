@@ -49,7 +49,7 @@ def status(
         "observedGeneration": generation,
         "instances": len(held),
         "up": sum(each.status == UP for each in held),
-        "conditions": [_condition(generation, _synced(leases, findings), before, now)],
+        "conditions": [_condition(generation, _sync_condition(leases, findings), before, now)],
     }
     if apps := _apps(held):
         found["app"] = apps
@@ -78,13 +78,13 @@ def change(before: Object, after: Object) -> Event | None:
     return Event(NORMAL if new["status"] == "True" else WARNING, new["reason"], new["message"])
 
 
-def condition(found: Object) -> Object:
+def condition(before: Object) -> Object:
     """The condition; empty in a status that nobody has written yet."""
-    conditions: list[dict[str, Any]] = found.get("conditions") or []
+    conditions: list[dict[str, Any]] = before.get("conditions") or []
     return next((each for each in conditions if each.get("type") == SYNCED), {})
 
 
-def _synced(leases: Sequence[Lease], findings: Sequence[Finding]) -> tuple[str, Finding]:
+def _sync_condition(leases: Sequence[Lease], findings: Sequence[Finding]) -> tuple[str, Finding]:
     if findings:
         said = "; ".join(dict.fromkeys(each.message for each in findings))
         return "False", Finding(findings[0].reason, said[:1024])
@@ -98,10 +98,8 @@ def _synced(leases: Sequence[Lease], findings: Sequence[Finding]) -> tuple[str, 
     return "True", Finding(SYNCED, "the registry holds what is wanted")
 
 
-def _condition(
-    generation: int, synced: tuple[str, Finding], before: Object, now: datetime
-) -> Object:
-    holds, finding = synced
+def _condition(generation: int, sync: tuple[str, Finding], before: Object, now: datetime) -> Object:
+    holds, finding = sync
     old = condition(before)
     since = old.get("lastTransitionTime") if old.get("status") == holds else None
     return {

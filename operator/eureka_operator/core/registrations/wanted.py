@@ -43,7 +43,7 @@ class Key(NamedTuple):
         return f"{self.app}/{self.id}"
 
 
-class Wanted(NamedTuple):
+class DesiredInstance(NamedTuple):
     """An instance that is to be registered, and of which Service and slice it was made, if any."""
 
     instance: Instance
@@ -64,10 +64,10 @@ class Finding(NamedTuple):
     message: str
 
 
-class Found(NamedTuple):
+class DesiredInstances(NamedTuple):
     """What is wanted, and what stands in the way of more."""
 
-    instances: dict[Key, Wanted]
+    instances: dict[Key, DesiredInstance]
     findings: tuple[Finding, ...] = ()
 
 
@@ -90,12 +90,14 @@ def desired_instances(
     services: Iterable[Service],
     slices: Iterable[Slice],
     place: Place,
-) -> Found:
+) -> DesiredInstances:
     """The instances of a registration by Services and EndpointSlices of its namespace."""
     if registration.spec.endpoints is not None:
-        made = [_fixed(registration, each, place) for each in registration.spec.endpoints]
-        return _bounded(registration, made, [])
-    chosen, findings = _chosen(registration, services)
+        made = [
+            _instance_of_endpoint(registration, each, place) for each in registration.spec.endpoints
+        ]
+        return _limit(registration, made, [])
+    chosen, findings = _select_services(registration, services)
     by_service: dict[str, list[Slice]] = {each.name: [] for each in chosen}
     for each in slices:
         if each.service in by_service:
@@ -107,11 +109,13 @@ def desired_instances(
                 findings.append(outcome)
             else:
                 made.append(outcome)
-    return _bounded(registration, made, findings)
+    return _limit(registration, made, findings)
 
 
-def _bounded(registration: Registration, made: Iterable[Wanted], findings: list[Finding]) -> Found:
-    by_key = {each.key: each for each in made}
+def _limit(
+    registration: Registration, instances: Iterable[DesiredInstance], findings: list[Finding]
+) -> DesiredInstances:
+    by_key = {each.key: each for each in instances}
     if len(by_key) > MOST_INSTANCES:
         said = (
             f"{registration} stands for {len(by_key)} instances: the first {MOST_INSTANCES} by"
@@ -119,10 +123,10 @@ def _bounded(registration: Registration, made: Iterable[Wanted], findings: list[
         )
         findings.append(Finding("TooManyInstances", said))
     kept = sorted(by_key)[:MOST_INSTANCES]
-    return Found({key: by_key[key] for key in kept}, tuple(findings))
+    return DesiredInstances({key: by_key[key] for key in kept}, tuple(findings))
 
 
-def _chosen(
+def _select_services(
     registration: Registration, services: Iterable[Service]
 ) -> tuple[list[Service], list[Finding]]:
     spec = registration.spec
@@ -145,7 +149,7 @@ def _chosen(
 
 def _of_service(
     registration: Registration, service: Service, slices: list[Slice], place: Place
-) -> Iterator[Wanted | Finding]:
+) -> Iterator[DesiredInstance | Finding]:
     app = _app(registration, service)
     if not app:
         said = (
@@ -164,7 +168,7 @@ def _of_service(
         status = _status(registration, ready=endpoint.ready)
         if status is not None:
             number = ports.plain or ports.secure
-            yield Wanted(
+            yield DesiredInstance(
                 _instance(
                     registration,
                     app=app,
@@ -181,7 +185,7 @@ def _of_service(
 
 def _of_name(
     registration: Registration, service: Service, app: str, slices: list[Slice], place: Place
-) -> Iterator[Wanted | Finding]:
+) -> Iterator[DesiredInstance | Finding]:
     """The Service itself, UP as long as one of its endpoints is ready."""
     ports = _ports(registration, service.ports)
     if ports is None:
@@ -193,7 +197,7 @@ def _of_name(
         return
     host = names.host(service.name, service.namespace, place.domain)
     number = ports.plain or ports.secure
-    yield Wanted(
+    yield DesiredInstance(
         _instance(
             registration,
             app=app,
@@ -269,7 +273,9 @@ def _app(registration: Registration, service: Service) -> str:
     return spec.app or service.name
 
 
-def _fixed(registration: Registration, endpoint: Endpoint, place: Place) -> Wanted:
+def _instance_of_endpoint(
+    registration: Registration, endpoint: Endpoint, place: Place
+) -> DesiredInstance:
     ports = _Ports(0, endpoint.port) if endpoint.secure else _Ports(endpoint.port, 0)
     instance = _instance(
         registration,
@@ -278,7 +284,7 @@ def _fixed(registration: Registration, endpoint: Endpoint, place: Place) -> Want
         at=(endpoint.host, endpoint.host),
         ports=ports,
     )
-    return Wanted(instance, Content(UP, _metadata(registration, place, "")))
+    return DesiredInstance(instance, Content(UP, _metadata(registration, place, "")))
 
 
 def _instance(

@@ -21,10 +21,10 @@ from eureka_registry.local.background import in_background
 from eureka_registry.local.bench import screen
 from eureka_registry.local.bench.leases import Leases
 from eureka_registry.local.bench.plan import DURATION_S, Plan, plan
-from eureka_registry.local.bench.report import Left, Report
+from eureka_registry.local.bench.report import Remainder, Report
 from eureka_registry.local.bench.run import Run
-from eureka_registry.local.bench.server import Holding, NoEurekaError, Server, find
-from eureka_registry.local.bench.verdict import left_behind
+from eureka_registry.local.bench.server import NoEurekaError, RegistrySize, Server, find
+from eureka_registry.local.bench.verdict import remainder_sentence
 from eureka_registry.peers.client import open_session
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -58,7 +58,7 @@ class Bench:
         self._progress = screen.Progress()
         self._stop = asyncio.Event()
         self._signal: signal.Signals | None = None
-        self._hopeless = False
+        self._is_aborted = False
         """Whether even the removal was interrupted."""
         self._servers: list[Server] = []
 
@@ -77,7 +77,7 @@ class Bench:
         except NoEurekaError as error:
             self._fail(str(error))
         except asyncio.CancelledError:
-            if not self._hopeless:
+            if not self._is_aborted:
                 raise
             task.uncancel()
         return self._exit_code()
@@ -87,17 +87,17 @@ class Bench:
         first = self._signal is None
         self._signal = self._signal or signal.Signals(number)
         self._stop.set()
-        if first and self._leases.held:
+        if first and self._leases.held_numbers:
             self._progress.say(
-                f"{self._signal.name}: removing {len(self._leases.held):,} instances of "
+                f"{self._signal.name}: removing {len(self._leases.held_numbers):,} instances of "
                 f"{self._leases.app}; once more gives up at once"
             )
             return
-        self._hopeless = True
+        self._is_aborted = True
         task.cancel()
 
     async def _measure(self, session: aiohttp.ClientSession) -> None:
-        found: dict[str, Holding] = {}
+        found: dict[str, RegistrySize] = {}
         for url in self._plan.urls:
             server, holding = await find(session, url)
             self._servers.append(server)
@@ -107,12 +107,12 @@ class Bench:
             try:
                 await run.measure()
             finally:
-                if not self._hopeless:
+                if not self._is_aborted:
                     await run.remove()
         finally:
             self.report = self._report(run, found)
 
-    def _report(self, run: Run, found: dict[str, Holding]) -> Report:
+    def _report(self, measurement: Run, sizes: dict[str, RegistrySize]) -> Report:
         return Report(
             version=__version__,
             began=_iso(self._began),
@@ -123,18 +123,18 @@ class Bench:
             connections=self._plan.connections,
             rate=self._plan.rate,
             patience_s=self._plan.patience_s,
-            found=found,
-            phases=run.phases,
-            freshness=run.freshness,
-            sight=run.sight,
-            notes=run.notes,
+            found=sizes,
+            phases=measurement.phases,
+            freshness=measurement.freshness,
+            sight=measurement.sight,
+            notes=measurement.notes,
             interrupted_by=self._signal.name if self._signal else None,
-            gave_up=run.gave_up,
-            left=self._left(run.why_left or "interrupted"),
+            gave_up=measurement.gave_up,
+            left=self._remainder(measurement.why_left or "interrupted"),
         )
 
-    def _left(self, why: str) -> Left | None:
-        held = self._leases.held
+    def _remainder(self, why: str) -> Remainder | None:
+        held = self._leases.held_numbers
         if not held:
             return None
         ends_in = dt.timedelta(seconds=self._leases.ends_in_s(time.perf_counter()))
@@ -142,7 +142,7 @@ class Bench:
         numbers = f"[{min(held)}-{max(held)}]"
         url = f"{self._servers[0].url}apps/{self._leases.app}/{self._leases.id(0)[:-1]}{numbers}"
         user = " -u USER" if "@" in urlsplit(self._plan.urls[0]).netloc else ""
-        return Left(
+        return Remainder(
             instances=len(held),
             until=_iso(until),
             until_netflix=_iso(until + dt.timedelta(seconds=DURATION_S)),
@@ -154,8 +154,8 @@ class Bench:
         """Say why nothing was measured."""
         self.report = None
         self._progress.say(f"eureka-registry: {sentence}")
-        if left := self._left("no answer"):
-            self._progress.say(f"{left_behind(left)} To remove them: {left.remove}")
+        if left := self._remainder("no answer"):
+            self._progress.say(f"{remainder_sentence(left)} To remove them: {left.remove}")
 
     def _exit_code(self) -> int:
         if self._signal is not None:

@@ -81,7 +81,7 @@ class Leases:
         self._prolonged_at: dict[int, float] = {}
 
     @property
-    def held(self) -> list[int]:
+    def held_numbers(self) -> list[int]:
         """The numbers of those that a server may hold."""
         return list(self._prolonged_at)
 
@@ -129,12 +129,12 @@ class Leases:
         """Read our application."""
         return Operation(Kind.READ, "GET", f"apps/{self.app}")
 
-    def sent(self, operation: Operation, now_s: float) -> None:
+    def note_request(self, operation: Operation, now_s: float) -> None:
         """An operation goes out."""
         if operation.kind is Kind.REGISTER and operation.number is not None:
             self._prolonged_at[operation.number] = now_s
 
-    def answered(self, operation: Operation, status: int, sent_at_s: float) -> None:
+    def note_answer(self, operation: Operation, status: int, sent_at_s: float) -> None:
         """An operation was answered, or has failed (0)."""
         number = operation.number
         if number is None:
@@ -144,7 +144,9 @@ class Leases:
             self._prolonged_at.pop(number, None)
         elif operation.kind is Kind.REGISTER and good:
             self._dirty_ms[number] = self._sent_dirty_ms[number]
-        elif operation.kind is Kind.REGISTER and _refused(status) and number not in self._dirty_ms:
+        elif (
+            operation.kind is Kind.REGISTER and _is_refusal(status) and number not in self._dirty_ms
+        ):
             self._prolonged_at.pop(number, None)
         elif operation.kind is Kind.RENEW and good and number in self._prolonged_at:
             self._prolonged_at[number] = sent_at_s
@@ -159,6 +161,6 @@ class Leases:
         return max(last + DURATION_S - now_s, 0.0)
 
 
-def _refused(status: int) -> bool:
+def _is_refusal(status: int) -> bool:
     """Whether the server has said no: then it holds nothing."""
     return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR

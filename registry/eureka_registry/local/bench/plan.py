@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.config.translate import checked_url
+from eureka_registry.config.translate import valid_url
 
 INTERVAL_S: Final = 30
 """Seconds between renewals. Netflix's default, and the one by which its self-preservation counts
@@ -59,18 +59,18 @@ def plan(options: argparse.Namespace) -> Plan:
     Raises:
         ConfigurationError: some of it cannot be done; the sentence says what can.
     """
-    urls = [checked_url(url, "argument URL") for url in options.urls]
+    urls = [valid_url(url, "argument URL") for url in options.urls]
     if len(set(urls)) < len(urls):
         raise ConfigurationError("argument URL", "one is given twice", "each peer once")
-    _bounded("--instances", options.instances, 1, _MOST_INSTANCES)
-    _bounded("--connections", options.connections, 1, _MOST_CONNECTIONS)
-    _bounded("--seconds", options.seconds, _LEAST_SECONDS, _MOST_SECONDS)
+    _check_range("--instances", options.instances, 1, _MOST_INSTANCES)
+    _check_range("--connections", options.connections, 1, _MOST_CONNECTIONS)
+    _check_range("--seconds", options.seconds, _LEAST_SECONDS, _MOST_SECONDS)
     if options.rate is not None:
         _check_rate(options.rate, options.instances)
     return Plan(urls, options.instances, options.seconds, options.connections, options.rate)
 
 
-def _bounded(flag: str, value: float, least: float, most: float) -> None:
+def _check_range(flag: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:  # also false for nan
         raise ConfigurationError(
             f"flag {flag}", f"{value:g} is out of range", f"{least:g} to {most:,.0f}"

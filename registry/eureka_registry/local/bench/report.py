@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from eureka_registry.local.bench.figures import Latency, Phase
-from eureka_registry.local.bench.server import Holding
+from eureka_registry.local.bench.server import RegistrySize
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class Freshness(msgspec.Struct, frozen=True):
     after_ms: Latency | None
 
 
-class Left(msgspec.Struct, frozen=True):
+class Remainder(msgspec.Struct, frozen=True):
     """What could not be removed: how many instances, and when their leases end (ISO 8601, UTC).
 
     `until` is by the configured duration, `until_netflix` by that of Netflix's servers, which count
@@ -65,14 +65,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     rate: float | None
     patience_s: float
-    found: dict[str, Holding]
+    found: dict[str, RegistrySize]
     phases: list[Phase]
     freshness: Freshness | None
     sight: list[Sight]
     notes: list[str]
     interrupted_by: str | None
     gave_up: str | None
-    left: Left | None
+    left: Remainder | None
 
     @property
     def passed(self) -> bool:

@@ -61,7 +61,7 @@ class Run:
         self._pace = Pace(plan.rate)
         self._share_s = plan.seconds / 6
         """Time for each of: renew, list, delta, application, change, sight."""
-        self._heard_at = time.perf_counter()
+        self._last_answer_at = time.perf_counter()
         self._silent: set[Server] = set()
         """Servers that gave no answer in this round of the removal."""
 
@@ -98,14 +98,17 @@ class Run:
 
         Gives up when for `SILENCE_S` nothing could be removed.
         """
-        if not self._leases.held:
+        if not self._leases.held_numbers:
             return
-        tally = self._begin("cancel", len(self._leases.held))
-        self._heard_at = time.perf_counter()
+        tally = self._begin("cancel", len(self._leases.held_numbers))
+        self._last_answer_at = time.perf_counter()
         while True:
             self._silent.clear()
-            await self._together(partial(self._cancel, iter(self._leases.held), tally))
-            if not self._leases.held or time.perf_counter() - self._heard_at > SILENCE_S:
+            await self._together(partial(self._cancel, iter(self._leases.held_numbers), tally))
+            if (
+                not self._leases.held_numbers
+                or time.perf_counter() - self._last_answer_at > SILENCE_S
+            ):
                 break
             await asyncio.sleep(_AGAIN_S)
         self._end(tally)
@@ -123,7 +126,7 @@ class Run:
         self._end(tally)
 
     async def _renew(self) -> None:
-        if held := self._leases.held:
+        if held := self._leases.held_numbers:
             await self._for_a_share("renew", map(self._leases.renewal, itertools.cycle(held)))
 
     async def _read_all(self) -> None:
@@ -149,7 +152,9 @@ class Run:
             if began is None:
                 continue
             changes += 1
-            looks, after_s = await self._until_seen(self._servers[0], ALL, note, tally, began)
+            looks, after_s = await self._wait_until_visible(
+                self._servers[0], ALL, note, tally, began
+            )
             if after_s is None:
                 changes -= self.is_over  # then nobody waited for it long enough
                 break
@@ -170,7 +175,10 @@ class Run:
                 continue
             look_up = self._leases.look_up(number)
             seen = await asyncio.gather(
-                *(self._until_seen(each, look_up, note, tally, began) for each in self._servers)
+                *(
+                    self._wait_until_visible(each, look_up, note, tally, began)
+                    for each in self._servers
+                )
             )
             if self.is_over and any(after_s is None for _, after_s in seen):
                 break
@@ -191,7 +199,7 @@ class Run:
 
     def _begin(self, name: str, goal: int | None = None, *, mixed: bool = False) -> Tally:
         self._pace.restart()
-        self._heard_at = time.perf_counter()
+        self._last_answer_at = time.perf_counter()
         tally = Tally(name, time.perf_counter(), time.process_time(), goal, mixed=mixed)
         self._on_phase(tally)
         return tally
@@ -228,12 +236,12 @@ class Run:
     ) -> Answer:
         """Send one, count it, and pause if there was no answer; timed from `began`, if given."""
         sent_at = time.perf_counter()
-        self._leases.sent(operation, sent_at)
+        self._leases.note_request(operation, sent_at)
         answer = await server.ask(operation)
         now = time.perf_counter()
-        self._leases.answered(operation, answer.status, sent_at)
+        self._leases.note_answer(operation, answer.status, sent_at)
         good = operation.is_good(answer.status)
-        tally.add(answer.words, now - (began or sent_at), len(answer.body), good=good)
+        tally.add(answer.outcome, now - (began or sent_at), len(answer.body), good=good)
         if server is self._servers[0]:
             await self._note_silence(answer, now)
         return answer
@@ -241,15 +249,15 @@ class Run:
     async def _note_silence(self, answer: Answer, now: float) -> None:
         """Take note of whether the first server still answers."""
         if answer.status:
-            self._heard_at = now
-        elif now - self._heard_at > SILENCE_S:
+            self._last_answer_at = now
+        elif now - self._last_answer_at > SILENCE_S:
             self.gave_up = answer.trouble
         else:
             await pause(_AGAIN_S, self._stop)
 
     def _changes(self, began: float) -> Iterator[tuple[str, int]]:
         """Notes of changes and the instances to change: one at least, then for a share of time."""
-        held = self._leases.held
+        held = self._leases.held_numbers
         for count in itertools.count():
             late = time.perf_counter() - began > self._share_s
             if not held or self.is_over or (count and late):
@@ -264,7 +272,7 @@ class Run:
         answer = await self._send(self._servers[0], operation, tally)
         return began if operation.is_good(answer.status) else None
 
-    async def _until_seen(
+    async def _wait_until_visible(
         self, server: Server, look: Operation, note: str, tally: Tally, began: float
     ) -> tuple[int, float | None]:
         """Look until the note is there: how often, and the seconds since `began`.
@@ -316,12 +324,12 @@ class Run:
         gone = operation.is_good(answer.status) and (
             server is self._servers[0] or answer.status != HTTPStatus.NOT_FOUND
         )
-        tally.add(answer.words, now - began, len(answer.body), good=gone)
+        tally.add(answer.outcome, now - began, len(answer.body), good=gone)
         if gone:
-            self._leases.answered(operation, answer.status, now)
-            self._heard_at = now
+            self._leases.note_answer(operation, answer.status, now)
+            self._last_answer_at = now
         else:
-            self.why_left = answer.words
+            self.why_left = answer.outcome
         if not answer.status:
             self._silent.add(server)
         return gone

@@ -50,7 +50,7 @@ class Progress:
         with self._live:
             while True:
                 if self._tally is not None:
-                    line = Text(doing(self._tally, time.perf_counter()), overflow="ellipsis")
+                    line = Text(phase_line(self._tally, time.perf_counter()), overflow="ellipsis")
                     self._live.update(line, refresh=True)
                 await asyncio.sleep(_DRAW_EVERY_S)
 
@@ -59,7 +59,7 @@ class Progress:
         self._console.print(escape(sentence), highlight=False, soft_wrap=True)
 
 
-def doing(tally: Tally, now_s: float) -> str:
+def phase_line(tally: Tally, now_s: float) -> str:
     """A phase under way, in a line."""
     of = "" if tally.goal is None else f" of {tally.goal:,}"
     errors = f", {tally.errors:,} errors" if tally.errors else ""
@@ -75,9 +75,9 @@ def show(report: Report, output: str, console: Console | None = None) -> None:
         console.out(as_json(report), highlight=False)
         return
     console.print(Text(headline(report)), soft_wrap=not console.is_terminal)
-    console.print(fitting(console, phase_rows(report.phases)))
+    console.print(fit_table(console, phase_rows(report.phases)))
     if report.sight or report.freshness:
-        console.print(fitting(console, sight_rows(report)))
+        console.print(fit_table(console, sight_rows(report)))
     for sentence in verdict(report):
         text = Text(sentence.text, style=_STYLES[sentence.weight])
         console.print(text, soft_wrap=not console.is_terminal)
@@ -97,10 +97,10 @@ def headline(report: Report) -> str:
     rate = "as fast as it goes" if report.rate is None else f"{report.rate:g} operations a second"
     holding = report.found[report.urls[0]]
     return (
-        f"{report.application}: {_counted(report.instances, 'instance')} at {report.urls[0]}, "
-        f"which held {_counted(holding.instances, 'instance')} of "
-        f"{_counted(holding.applications, 'application')}; "
-        f"{_counted(report.connections, 'connection')}, {rate}"
+        f"{report.application}: {_quantity(report.instances, 'instance')} at {report.urls[0]}, "
+        f"which held {_quantity(holding.instances, 'instance')} of "
+        f"{_quantity(holding.applications, 'application')}; "
+        f"{_quantity(report.connections, 'connection')}, {rate}"
     )
 
 
@@ -113,7 +113,7 @@ def _row(phase: Phase) -> Row:
     return (
         phase.name,
         f"{phase.count:,}",
-        _none_wanted(phase.errors),
+        _error_count(phase.errors),
         f"{phase.per_second:,.0f}",
         f"{phase.bytes_per_answer:,}" if phase.latency_ms else "",
         *_latency(phase.latency_ms),
@@ -128,12 +128,12 @@ def sight_rows(report: Report) -> list[Row]:
         seen.append(("in the list", report.freshness))
     seen += [(f"itself, {sight.url}", sight) for sight in report.sight]
     for where, found in seen:
-        never = _none_wanted(found.unseen)
+        never = _error_count(found.unseen)
         rows.append((where, f"{found.changes:,}", never, *_latency(found.after_ms)))
     return rows
 
 
-def fitting(console: Console, rows: list[Row]) -> Table:
+def fit_table(console: Console, rows: list[Row]) -> Table:
     """A table, on a narrow terminal without what can be spared; the first row has the headings."""
     table = _table(rows)
     unbounded = console.options.update(max_width=_UNBOUNDED)
@@ -163,10 +163,10 @@ def _latency(latency: Latency | None) -> list[str]:
     return [in_ms(value) for value in (latency.p50, latency.p90, latency.p99, latency.max)]
 
 
-def _none_wanted(count: int) -> Text:
+def _error_count(count: int) -> Text:
     """A number that is best 0."""
     return Text(f"{count:,}", style="red" if count else "")
 
 
-def _counted(count: int, what: str) -> str:
+def _quantity(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"

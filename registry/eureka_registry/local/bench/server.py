@@ -52,7 +52,7 @@ class Answer(NamedTuple):
     date: str = ""
 
     @property
-    def words(self) -> str:
+    def outcome(self) -> str:
         """The status, or why there is none."""
         return self.trouble or str(self.status)
 
@@ -69,7 +69,7 @@ class Answer(NamedTuple):
         return text if unpacking.eof else b""
 
 
-class Holding(msgspec.Struct, frozen=True):
+class RegistrySize(msgspec.Struct, frozen=True):
     """How much a server held before we came."""
 
     applications: int
@@ -128,7 +128,7 @@ class Server:
                 encoding, date = given.get("Content-Encoding", ""), given.get("Date", "")
                 return Answer(answer.status, body, encoding, date=date)
         except (aiohttp.ClientError, OSError) as error:  # OSError: also TimeoutError
-            return Answer(0, trouble=_words(error))
+            return Answer(0, trouble=_error_text(error))
 
 
 async def find(
@@ -137,7 +137,7 @@ async def find(
     headers: Mapping[str, str] = _NO_HEADERS,
     *,
     tls_name: str = "",
-) -> tuple[Server, Holding]:
+) -> tuple[Server, RegistrySize]:
     """Find the server that `url` means, and what it holds.
 
     Args:
@@ -153,7 +153,7 @@ async def find(
     for path in _PATHS:
         server = Server(session, url + path, headers, tls_name)
         answer = await server.ask(ALL)
-        holding = holding_of(answer)
+        holding = registry_size(answer)
         if holding is not None:
             return server, holding
         found.append((server.url, answer))
@@ -162,14 +162,14 @@ async def find(
     raise NoEurekaError(why_not(found))
 
 
-def holding_of(answer: Answer) -> Holding | None:
+def registry_size(answer: Answer) -> RegistrySize | None:
     """What a list of all applications holds; `None` if the answer is no such list."""
     if answer.status != HTTPStatus.OK:
         return None
     try:
         document: Any = json.loads(answer.text)
         applications = document["applications"]["application"]
-        return Holding(len(applications), sum(len(each["instance"]) for each in applications))
+        return RegistrySize(len(applications), sum(len(each["instance"]) for each in applications))
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -179,9 +179,9 @@ def ends_search(answer: Answer) -> bool:
     return answer.status in _MEANINGS or not answer.status
 
 
-def why_not(found: Sequence[tuple[str, Answer]]) -> str:
+def why_not(answers: Sequence[tuple[str, Answer]]) -> str:
     """Say why none of these URLs, with what a list of applications was answered, is a Eureka."""
-    url, answer = found[-1]
+    url, answer = answers[-1]
     if not answer.status:
         advice = "is it running, and is this its address?"
         if "certificate" in answer.trouble:
@@ -190,10 +190,10 @@ def why_not(found: Sequence[tuple[str, Answer]]) -> str:
     meaning = _MEANINGS.get(answer.status)
     if meaning:
         return f"{url} answers {answer.status}: {meaning}"
-    tried = ", ".join(f"{url}apps ({_shape(answer)})" for url, answer in found)
+    tried = ", ".join(f"{url}apps ({_shape(answer)})" for url, answer in answers)
     return (
-        f"{found[0][0]} is no Eureka server: no list of applications at {tried}; give its service "
-        f"URL, such as http://host:8761/eureka/"
+        f"{answers[0][0]} is no Eureka server: no list of applications at {tried}; give its"
+        f" service URL, such as http://host:8761/eureka/"
     )
 
 
@@ -208,7 +208,7 @@ def _shape(answer: Answer) -> str:
     return str(answer.status)
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return f"no connection within {CONNECT_S:g} s"
     if isinstance(error, TimeoutError):

@@ -14,7 +14,7 @@ import msgspec
 
 from eureka_registry.local.bench.figures import Latency, Phase
 from eureka_registry.local.bench.plan import SILENCE_S
-from eureka_registry.local.bench.report import Left, Report
+from eureka_registry.local.bench.report import Remainder, Report
 
 _FULL_SHARE: Final = 0.9
 """A program of one thread can use one core. Above this share, what it waits for is itself: 0.95 is
@@ -41,14 +41,14 @@ class Sentence(msgspec.Struct, frozen=True):
 def verdict(report: Report) -> list[Sentence]:
     """All there is to say, what went wrong first."""
     said = [
-        _interrupted(report),
+        _interruption_sentence(report),
         *map(_errors, report.phases),
-        _answered(report),
-        *(_seen(report, place) for place in range(len(report.sight))),
+        _renewal_sentence(report),
+        *(_visibility_sentence(report, place) for place in range(len(report.sight))),
         _fresh(report),
         *(Sentence(Weight.NOTE, note) for note in report.notes),
         _own_limit(report.phases),
-        _removed(report),
+        _removal_sentence(report),
         _uncertain(report),
     ]
     return [sentence for sentence in said if sentence is not None]
@@ -61,16 +61,17 @@ def in_ms(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004
 
 
-def left_behind(left: Left) -> str:
+def remainder_sentence(remainder: Remainder) -> str:
     """What is left, and until when."""
     return (
-        f"{left.instances:,} of our instances could not be removed ({left.why}). Their leases end "
-        f"at {left.until} at the latest, at one of Netflix's servers at {left.until_netflix} and "
+        f"{remainder.instances:,} of our instances could not be removed ({remainder.why}). Their"
+        f" leases end at {remainder.until} at the latest, at one of Netflix's servers at"
+        f" {remainder.until_netflix} and "
         f"up to a minute later; a server in self-preservation keeps them."
     )
 
 
-def _interrupted(report: Report) -> Sentence | None:
+def _interruption_sentence(report: Report) -> Sentence | None:
     if report.interrupted_by:
         text = f"Interrupted by {report.interrupted_by}: the figures are of the time until then."
         return Sentence(Weight.BAD, text)
@@ -94,7 +95,7 @@ def _errors(phase: Phase) -> Sentence | None:
     return Sentence(Weight.BAD, text)
 
 
-def _answered(report: Report) -> Sentence | None:
+def _renewal_sentence(report: Report) -> Sentence | None:
     """The sentence on renewals, the request of which every registry gets most."""
     if any(phase.errors for phase in report.phases):
         return None
@@ -108,7 +109,7 @@ def _answered(report: Report) -> Sentence | None:
     return Sentence(Weight.GOOD, text)
 
 
-def _seen(report: Report, place: int) -> Sentence | None:
+def _visibility_sentence(report: Report, place: int) -> Sentence | None:
     sight, own = report.sight[place], place == 0
     where = "the server that took it" if own else sight.url
     if sight.unseen:
@@ -158,9 +159,9 @@ def _own_limit(phases: list[Phase]) -> Sentence | None:
     return Sentence(Weight.NOTE, text)
 
 
-def _removed(report: Report) -> Sentence:
+def _removal_sentence(report: Report) -> Sentence:
     if report.left is not None:
-        return Sentence(Weight.BAD, left_behind(report.left))
+        return Sentence(Weight.BAD, remainder_sentence(report.left))
     return Sentence(Weight.GOOD, f"All instances of {report.application} are removed.")
 
 

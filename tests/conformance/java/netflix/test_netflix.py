@@ -83,7 +83,7 @@ def client(cluster: Cluster, program: Path, app: str, codec: Codec) -> RealClien
     return RealClient(command, settings)
 
 
-def named(version: str, codec: Codec, what: str) -> str:
+def application_name(version: str, codec: Codec, what: str) -> str:
     """An application of a test's own."""
     number = CODECS.index(codec)
     return f"{what}{version.partition('.')[0]}{number}"
@@ -92,7 +92,7 @@ def named(version: str, codec: Codec, what: str) -> str:
 @pytest.mark.parametrize("codec", CODECS, ids="-".join)
 def test_whole_life(cluster: Cluster, program: Path, version: str, codec: Codec) -> None:
     """Registers, renews, is overridden, describes itself, sees others by deltas, and leaves."""
-    app, other = named(version, codec, "LIFE"), named(version, codec, "OTHER")
+    app, other = application_name(version, codec, "LIFE"), application_name(version, codec, "OTHER")
     own = f"{app.lower()}:1"
     one = cluster.peers[0]
     one.register(other, "o-1", leaseInfo=LONG, metadata={"a_b": "x y"})
@@ -125,7 +125,7 @@ def test_goes_on_when_its_first_peer_is_killed(
     cluster: Cluster, program: Path, version: str
 ) -> None:
     """Its lease stays at the peers that live, and it sees what comes."""
-    app = named(version, CODECS[0], "KILLED")
+    app = application_name(version, CODECS[0], "KILLED")
     own = f"{app.lower()}:1"
     first, *others = cluster.peers
     with client(cluster, program, app, CODECS[0]) as real:

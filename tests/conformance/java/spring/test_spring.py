@@ -114,7 +114,7 @@ def test_registers_and_looks_up_over_tls(
     settings = {
         **SOON,
         **TRANSPORTS[transport],
-        **_named(name),
+        **_application_settings(name),
         "eureka.client.service-url.defaultZone": closed.place(USER, PASSWORD),
     }
     with SpringApplication(jar, settings, name=name, jvm=(*QUICK_START, *trust)) as application:
@@ -152,9 +152,9 @@ def test_departures_do_not_blind_webclient(cluster: Cluster, jar: Path) -> None:
 
 def _application(cluster: Cluster, jar: Path, name: str, transport: str) -> SpringApplication:
     zone = {"eureka.client.service-url.defaultZone": ",".join(p.url for p in cluster.peers)}
-    settings = {**SOON, **zone, **TRANSPORTS[transport], **_named(name)}
+    settings = {**SOON, **zone, **TRANSPORTS[transport], **_application_settings(name)}
     return SpringApplication(jar, settings, name=name, jvm=QUICK_START)
 
 
-def _named(name: str) -> dict[str, object]:
+def _application_settings(name: str) -> dict[str, object]:
     return {"spring.application.name": name, "eureka.instance.instance-id": f"{name}:1"}

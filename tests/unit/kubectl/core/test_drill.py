@@ -19,11 +19,11 @@ from kubectl_eureka.core.drill import (
     client_urls,
     clients_document,
     cluster_document,
-    do_agree,
     is_over_quota,
     is_ready,
-    leftover,
+    leftover_note,
     namespace_document,
+    peers_agree,
     report_table,
     review,
     verdict,
@@ -81,7 +81,7 @@ def report(*steps: Step) -> Report:
 
 def test_peers_agree_when_each_says_so_of_all_others() -> None:
     """By their own words, and they hold the same."""
-    assert do_agree(THREE, 3)
+    assert peers_agree(THREE, 3)
 
 
 @pytest.mark.parametrize(
@@ -99,15 +99,15 @@ def test_peers_agree_when_each_says_so_of_all_others() -> None:
 )
 def test_one_that_differs_is_enough_not_to_agree(last: PeerPod) -> None:
     """A step is over only when nothing is under way any more."""
-    assert not do_agree((peer(1), peer(2), last), 3)
+    assert not peers_agree((peer(1), peer(2), last), 3)
 
 
 def test_more_or_fewer_pods_than_wanted_do_not_agree() -> None:
     """After a scaling the pods have to be as many, not only those that answer."""
     leaving = PeerPod("eureka-peer-4", "uid-4", ending=True, report=None)
 
-    assert not do_agree(THREE, 4)
-    assert not do_agree((*THREE, leaving), 3)
+    assert not peers_agree(THREE, 4)
+    assert not peers_agree((*THREE, leaving), 3)
 
 
 def test_a_status_of_an_older_spec_is_not_ready() -> None:
@@ -229,7 +229,7 @@ def test_what_others_have_left_is_named_with_the_command_that_removes_it() -> No
     """But it may be of a drill that runs now."""
     metadata = {"name": "eureka-drill-y", "creationTimestamp": "2026-11-30T08:00:00Z"}
 
-    said = leftover({"metadata": metadata})
+    said = leftover_note({"metadata": metadata})
 
     assert "2026-11-30T08:00:00Z" in said
     assert "kubectl delete namespace eureka-drill-y" in said

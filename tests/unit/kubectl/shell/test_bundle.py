@@ -36,7 +36,7 @@ def pod(name: str, *containers: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def planted(api: Api) -> Api:
+def api_with_secrets(api: Api) -> Api:
     """An EurekaCluster of one peer, with a secret in every place that is read."""
     document = cluster()
     document["metadata"]["annotations"] = {"eurekube.io/registry": URL}
@@ -59,13 +59,13 @@ def planted(api: Api) -> Api:
     return api
 
 
-async def test_no_secret_leaves_the_cluster(planted: Api, client: Client) -> None:
+async def test_no_secret_leaves_the_cluster(api_with_secrets: Api, client: Client) -> None:
     """Whatever is read; Secrets are not even asked for."""
     found = await bundle.gather(client, "shop")
     parts = found.parts()
 
     assert not [name for name, text in parts.items() if PLANTED in text]
-    assert not [each for each in planted.asked if "secrets" in each]
+    assert not [each for each in api_with_secrets.asked if "secrets" in each]
     assert {
         "README.txt",
         "notes.txt",
@@ -87,10 +87,10 @@ async def test_no_secret_leaves_the_cluster(planted: Api, client: Client) -> Non
     assert json.loads(parts["status.json"])[0]["name"] == "eureka"
 
 
-async def test_what_cannot_be_read_is_noted(planted: Api, client: Client) -> None:
+async def test_what_cannot_be_read_is_noted(api_with_secrets: Api, client: Client) -> None:
     """The rest is there."""
     for path in (f"{SHOP}/events", f"{SHOP}/pods/eureka-peer-1/log", "/api/v1/pods"):
-        del planted.answers[path]
+        del api_with_secrets.answers[path]
 
     found = await bundle.gather(client, "shop")
 

@@ -45,13 +45,13 @@ def shop(api: Api) -> Api:
         f"{SHOP}/services": (200, listed()),
         f"{CLUSTERS}/eurekaclusters": (200, listed(ready)),
         f"{CLUSTERS}/namespaces/shop/eurekaclusters": (200, listed(ready)),
-        APPS: (200, _held({"namespace": "shop", "pod-name": "orders", "pod-uid": "u1"})),
+        APPS: (200, _secret({"namespace": "shop", "pod-name": "orders", "pod-uid": "u1"})),
         f"{APPS}/ORDERS/orders-1": (404, ""),
     }
     return api
 
 
-def _held(metadata: dict[str, str]) -> dict[str, Any]:
+def _secret(metadata: dict[str, str]) -> dict[str, Any]:
     document = {**DOCUMENT, "metadata": metadata}
     return {"applications": {"application": [{"name": "ORDERS", "instance": [document]}]}}
 
@@ -72,7 +72,7 @@ async def test_nothing_is_wrong_with_what_is_well(shop: Api, client: Client) -> 
 async def test_pods_registry_and_cluster_are_looked_at(shop: Api, client: Client) -> None:
     """A pod without its sidecar; an instance whose pod is gone; conditions."""
     shop.answers[f"{SHOP}/pods"] = (200, listed(pod()))
-    shop.answers[APPS] = (200, _held({"namespace": "shop", "pod-uid": "u0"}))
+    shop.answers[APPS] = (200, _secret({"namespace": "shop", "pod-uid": "u0"}))
     shop.answers[f"{CLUSTERS}/namespaces/shop/eurekaclusters"] = (200, listed(cluster()))
 
     assert await codes(client) == [

@@ -21,7 +21,7 @@ FORBIDDEN: Final = {
 }
 
 
-class Said:
+class Messages:
     """What a drill says."""
 
     def __init__(self) -> None:
@@ -35,13 +35,13 @@ class Said:
         """What is under way is of no interest here."""
 
 
-def drilled(client: Client) -> tuple[Drill, Said]:
+def new_drill(client: Client) -> tuple[Drill, Messages]:
     """A drill that has made nothing yet."""
-    said = Said()
+    said = Messages()
     return Drill(client, 36, said), said
 
 
-def peers_that_agree(drill: Drill) -> dict[str, tuple[int, object]]:
+def answers_of_peers(drill: Drill) -> dict[str, tuple[int, object]]:
     """A namespace with three peers."""
     container = {"image": "registry:old", "imagePullPolicy": "Always"}
     pods: list[dict[str, Any]] = [
@@ -67,7 +67,7 @@ async def test_a_namespace_that_is_refused_leaves_nothing_to_remove(
     api: Api, client: Client
 ) -> None:
     """With the API server's words; nothing is asked for to be deleted."""
-    drill, said = drilled(client)
+    drill, said = new_drill(client)
     api.answers["/api/v1/namespaces"] = (403, FORBIDDEN)
 
     with pytest.raises(NoAnswerError, match=r"cannot be made: .* a policy wants a label"):
@@ -80,7 +80,7 @@ async def test_a_namespace_that_is_refused_leaves_nothing_to_remove(
 
 async def test_before_anything_is_made_nothing_is_removed(api: Api, client: Client) -> None:
     """As after Ctrl-C while rights are looked at."""
-    await drilled(client)[0].remove()
+    await new_drill(client)[0].remove()
 
     assert api.asked == []
 
@@ -89,8 +89,8 @@ async def test_clients_that_do_not_work_are_shown_with_their_words(
     api: Api, client: Client
 ) -> None:
     """An image from before there were clients in it says so at once."""
-    drill, _ = drilled(client)
-    api.answers = peers_that_agree(drill)
+    drill, _ = new_drill(client)
+    api.answers = answers_of_peers(drill)
     words = "eureka-registry: error: argument COMMAND: invalid choice: 'clients'"
     api.answers[f"/api/v1/namespaces/{drill.namespace}/pods/clients/log"] = (200, words)
 
@@ -100,10 +100,10 @@ async def test_clients_that_do_not_work_are_shown_with_their_words(
 
 async def test_peers_that_a_quota_forbids_are_not_waited_for(api: Api, client: Client) -> None:
     """The controller's event has the reason."""
-    drill, _ = drilled(client)
+    drill, _ = new_drill(client)
     core = f"/api/v1/namespaces/{drill.namespace}"
     quota = 'pods "eureka-peer-1" is forbidden: exceeded quota: small, requested: pods=1'
-    api.answers = peers_that_agree(drill)
+    api.answers = answers_of_peers(drill)
     api.answers[f"{core}/pods"] = (200, listed())
     api.answers[f"{core}/events"] = (200, listed({"reason": "FailedCreate", "message": quota}))
 
@@ -113,7 +113,7 @@ async def test_peers_that_a_quota_forbids_are_not_waited_for(api: Api, client: C
 
 async def test_a_removal_that_is_refused_says_what_to_type(api: Api, client: Client) -> None:
     """It is the one thing that a drill must not leave in silence."""
-    drill, _ = drilled(client)
+    drill, _ = new_drill(client)
     core = f"/api/v1/namespaces/{drill.namespace}"
     api.answers = {
         "/api/v1/namespaces": (201, {}),
@@ -128,9 +128,9 @@ async def test_a_removal_that_is_refused_says_what_to_type(api: Api, client: Cli
 
 async def test_pods_end_at_once_when_the_namespace_goes(api: Api, client: Client) -> None:
     """Else Kubernetes looks again only after half of the time that they may take."""
-    drill, said = drilled(client)
+    drill, said = new_drill(client)
     core = f"/api/v1/namespaces/{drill.namespace}"
-    api.answers = peers_that_agree(drill)
+    api.answers = answers_of_peers(drill)
     api.answers[f"{core}/pods/clients/log"] = (200, "no counts")
     with pytest.raises(NoAnswerError):
         await drill.carry_out()

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from eureka_operator.api.cluster import Cluster, Problem, changed, read
+from eureka_operator.api.cluster import Cluster, Problem, read, transition_problems
 from eureka_operator.api.spec import Spec
 from eureka_registry.config import urls
 from support.clusterobjects import BAD, EVERY_FIELD, GOOD, UPDATES, Bad, Update, document
@@ -52,7 +52,7 @@ def test_bad_object_is_refused_in_words(bad: Bad) -> None:
 @pytest.mark.parametrize("update", UPDATES, ids=lambda update: update.about)
 def test_change_of_what_is_immutable_is_refused(update: Update) -> None:
     """As the API server does; `plan --live` says so before anybody applies it."""
-    found = changed(cluster(update.before).spec, cluster(update.after).spec)
+    found = transition_problems(cluster(update.before).spec, cluster(update.after).spec)
 
     assert [each.message.startswith(update.refused) for each in found] == [True] * bool(
         update.refused

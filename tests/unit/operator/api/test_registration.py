@@ -9,7 +9,13 @@ import pytest
 import yaml
 from msgspec import inspect
 
-from eureka_operator.api.registration import Broken, Registration, Spec, read, read_served
+from eureka_operator.api.registration import (
+    InvalidRegistration,
+    Registration,
+    Spec,
+    read,
+    read_served,
+)
 from support.registrationobjects import BAD, EVERY_FIELD, GOOD, SERVICE, Bad, document
 
 from .test_schema import fields_of_crd, fields_of_model
@@ -94,7 +100,7 @@ def test_object_that_cannot_be_read_says_why() -> None:
     """An older CRD may have let it pass."""
     broken = read_served(document({}, namespace="shop", uid="u1", generation=2))
 
-    assert isinstance(broken, Broken)
+    assert isinstance(broken, InvalidRegistration)
     assert (str(broken), broken.uid, broken.generation) == ("shop/db", "u1", 2)
     assert [each.field for each in broken.problems] == ["spec.clusterRef"]
 

@@ -13,7 +13,7 @@ from eureka_registry.local import clusterfile
 from support.clusterobjects import EVERY_FIELD, GOOD, document
 
 
-def given(spec: object) -> dict[str, Any]:
+def settings_of(spec: object) -> dict[str, Any]:
     """Settings of a good object."""
     cluster = read(document(spec), strict=True)
     assert isinstance(cluster, Cluster)
@@ -22,16 +22,16 @@ def given(spec: object) -> dict[str, Any]:
 
 def test_only_what_somebody_chose_is_given() -> None:
     """Else the registry's own defaults would be frozen by the operator's version."""
-    assert given({}) == {}
-    assert given({"registry": {"rateLimit": {"enabled": False}}}) == {"rate_limit": False}
-    assert given({"registry": {"responseCache": {"updateIntervalSeconds": 0}}}) == {
+    assert settings_of({}) == {}
+    assert settings_of({"registry": {"rateLimit": {"enabled": False}}}) == {"rate_limit": False}
+    assert settings_of({"registry": {"responseCache": {"updateIntervalSeconds": 0}}}) == {
         "read_only_cache_s": 0
     }
 
 
 def test_every_field_becomes_its_setting() -> None:
     """As `config.json` has them: JSON and nothing else."""
-    found = given(EVERY_FIELD)
+    found = settings_of(EVERY_FIELD)
 
     assert found == msgspec.json.decode(msgspec.json.encode(found))
     assert set(found) == {
@@ -47,7 +47,7 @@ def test_every_field_becomes_its_setting() -> None:
 
 def test_java_switched_off_is_the_registrys_own_way() -> None:
     """`false` is a choice, too."""
-    found = given({"registry": {"java": {"leaseExpiry": False, "wholeDepartures": False}}})
+    found = settings_of({"registry": {"java": {"leaseExpiry": False, "wholeDepartures": False}}})
 
     assert found == {"lease_expiry": "eurekube", "short_departures": True}
 
@@ -67,7 +67,8 @@ def test_operator_and_up_give_the_same_values(about: str, tmp_path: Path) -> Non
     path.write_text(json.dumps(document(GOOD[about])))
 
     operator = {
-        name: convert(TABLE[name], value, "").value for name, value in given(GOOD[about]).items()
+        name: convert(TABLE[name], value, "").value
+        for name, value in settings_of(GOOD[about]).items()
     }
 
     assert operator == {name: value.value for name, value in clusterfile.read(path).values.items()}

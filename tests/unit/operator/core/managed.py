@@ -90,7 +90,7 @@ def _below(node: Any, step: str) -> Any:  # noqa: ANN401 - JSON
     return next((item for item in node if keys.items() <= item.items()), None)
 
 
-def _put(body: Object, path: Path, value: object) -> None:
+def _set_field(body: Object, path: Path, value: object) -> None:
     """Set a field, with what it is in."""
     node: Any = body
     for step, after in itertools.pairwise((*path, "")):
@@ -204,7 +204,7 @@ class Managed:
     def _take(self, path: Path, value: object, manager: str) -> None:
         if not path[-1].startswith("k:"):
             self._disown(path, keep=manager)
-        _put(self._body, path, value)
+        _set_field(self._body, path, value)
 
     def _disown(self, path: Path, keep: str = "") -> None:
         for name, owned in self._owners.items():

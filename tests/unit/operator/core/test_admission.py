@@ -10,7 +10,7 @@ import pytest
 
 from eureka_operator.core.admission import (
     MOST_DEPTH,
-    Odd,
+    InvalidReview,
     Question,
     approval,
     question,
@@ -38,16 +38,16 @@ def review(**changes: object) -> dict[str, Any]:
     return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": kept}
 
 
-def asked(document: object) -> Question | Odd:
+def read_question(document: object) -> Question | InvalidReview:
     """What is read from a document."""
     return question(json.dumps(document).encode())
 
 
 def test_question_about_a_new_pod_is_read() -> None:
     """Namespace and dry run stand beside the object."""
-    assert asked(review()) == Question(UID, "shop", POD, dry_run=False)
-    assert asked(review(dryRun=True)) == Question(UID, "shop", POD, dry_run=True)
-    assert asked(review(dryRun=None)) == Question(UID, "shop", POD, dry_run=False)
+    assert read_question(review()) == Question(UID, "shop", POD, dry_run=False)
+    assert read_question(review(dryRun=True)) == Question(UID, "shop", POD, dry_run=True)
+    assert read_question(review(dryRun=None)) == Question(UID, "shop", POD, dry_run=False)
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_question_about_a_new_pod_is_read() -> None:
 )
 def test_anything_but_a_new_pod_is_odd(changes: dict[str, Any]) -> None:
     """Somebody has widened the rules of the webhook; its uid is echoed all the same."""
-    assert asked(review(**changes)) == Odd(UID, "not_a_new_pod")
+    assert read_question(review(**changes)) == InvalidReview(UID, "not_a_new_pod")
 
 
 def test_other_version_of_the_review_is_odd() -> None:
     """v1beta1 answers look otherwise."""
     document = review() | {"apiVersion": "admission.k8s.io/v1beta1"}
 
-    assert asked(document) == Odd(UID, "not_a_new_pod")
+    assert read_question(document) == InvalidReview(UID, "not_a_new_pod")
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_other_version_of_the_review_is_odd() -> None:
 )
 def test_document_that_is_no_review_is_odd(document: object) -> None:
     """There is no uid to echo."""
-    assert asked(document) == Odd("", "no_review")
+    assert read_question(document) == InvalidReview("", "no_review")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"a": "\xff"}', b"[1,]"])
 def test_body_that_is_no_json_is_odd(body: bytes) -> None:
     """From a browser, or a scanner."""
-    assert question(body) == Odd("", "not_json")
+    assert question(body) == InvalidReview("", "not_json")
 
 
 @pytest.mark.parametrize("depth", [MOST_DEPTH, 900, 100_000])
@@ -98,7 +98,7 @@ def test_depth_is_bounded(depth: int) -> None:
     start, _, end = json.dumps(review(object="HERE")).encode().partition(b'"HERE"')
     body = start + depth * b'{"a":' + b"1" + depth * b"}" + end
 
-    assert question(body) == Odd(UID, "too_deep")
+    assert question(body) == InvalidReview(UID, "too_deep")
 
 
 def test_depth_of_every_pod_is_allowed() -> None:
@@ -107,7 +107,7 @@ def test_depth_of_every_pod_is_allowed() -> None:
     for _ in range(MOST_DEPTH - 4):
         node = {"a": node}
 
-    assert isinstance(asked(review(object=node)), Question)
+    assert isinstance(read_question(review(object=node)), Question)
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_older_operator_takes_over_when_it_is_asked_to() -> None:
 def test_newer_operator_changes_nothing_but_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole life: an unrelated edit restarts nobody; then all peers take over the newer."""
     world = settled()
-    template, lives = _template(world), _lives(world)
+    template, lives = _template(world), _uids(world)
     newer = replace(NEWER, template_revision=1)
     monkeypatch.setattr("unit.operator.core.world.ENVIRONMENT", newer)
 
@@ -194,7 +194,7 @@ def test_newer_operator_changes_nothing_but_on_request(monkeypatch: pytest.Monke
     world.settle()
 
     assert _template(world) == template
-    assert _lives(world) == lives
+    assert _uids(world) == lives
     assert world.condition("UpgradeAvailable")["reason"] == "NewerDefaults"
     assert world.condition("Ready")["status"] == "True"
 
@@ -202,7 +202,7 @@ def test_newer_operator_changes_nothing_but_on_request(monkeypatch: pytest.Monke
     world.settle(120)
 
     assert _image(world.objects[_STS].document()) == "eurekube/registry:0.2.0"
-    assert not set(_lives(world).values()) & set(lives.values())
+    assert not set(_uids(world).values()) & set(lives.values())
     assert world.condition("UpgradeAvailable") == {}
 
 
@@ -244,7 +244,7 @@ def _template(world: World) -> Object:
     return template
 
 
-def _lives(world: World) -> dict[str, str]:
+def _uids(world: World) -> dict[str, str]:
     return {name: peer.uid for name, peer in world.peers.items()}
 
 

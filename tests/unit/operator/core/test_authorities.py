@@ -16,13 +16,13 @@ from eureka_operator.core.authorities import (
     places,
     plan,
 )
-from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.config import RegistryTarget
 from eureka_operator.core.kinds import Object
 from eureka_operator.core.pods import Pod
 from support.authority import Authority
 
-SECURE = Known("infra", "eureka", (), tls=True)
-PLAIN = Known("infra", "plain", ())
+SECURE = RegistryTarget("infra", "eureka", (), tls=True)
+PLAIN = RegistryTarget("infra", "plain", ())
 NAME = "eurekube-ca-infra.eureka"
 BUNDLE = "a bundle"
 

@@ -10,9 +10,9 @@ from eureka_operator.core.certificates import (
     AUTHORITY_LASTS,
     LEAF_LASTS,
     Authority,
-    Held,
     Leaf,
     Plan,
+    SecretContent,
     plan,
     renewal,
     service_names,
@@ -33,12 +33,14 @@ def leaf(issuer: str | None, age: timedelta = DAY, names: tuple[str, ...] = NAME
     return Leaf(issuer, frozenset(names), NOW - age, NOW - age + LEAF_LASTS)
 
 
-def planned(held: Held | None, *trusted: str, published: tuple[Authority, ...] = ()) -> Plan:
+def planned(
+    held: SecretContent | None, *trusted: str, published: tuple[Authority, ...] = ()
+) -> Plan:
     """What becomes of it now."""
     return plan(held, published, trusted, NAMES, NOW)
 
 
-GOOD = Held((authority("b"), authority("a")), signs=True, leaf=leaf("b"))
+GOOD = SecretContent((authority("b"), authority("a")), signs=True, leaf=leaf("b"))
 
 
 def test_names_are_those_of_the_service() -> None:
@@ -64,7 +66,7 @@ def test_first_pair_is_made_at_once() -> None:
 
 def test_new_ca_signs_nothing_before_it_is_trusted() -> None:
     """An API server that does not know it would refuse the injector's certificate."""
-    held = Held((authority("b"), authority("a")), signs=True, leaf=leaf("a"))
+    held = SecretContent((authority("b"), authority("a")), signs=True, leaf=leaf("a"))
 
     assert planned(held) == Plan(None, None, ("a",), waits=True)
     assert planned(held, "a") == Plan(None, None, ("a",), waits=True)
@@ -83,7 +85,7 @@ def test_leaf_is_renewed_after_two_thirds_of_its_time() -> None:
 def test_ca_is_renewed_after_two_thirds_of_its_time_and_stays_in_the_bundle() -> None:
     """The leaf that it signed is served until the new one is trusted."""
     old = authority("b", AUTHORITY_LASTS * 2 / 3)
-    held = Held((old, authority("a")), signs=True, leaf=leaf("b"))
+    held = SecretContent((old, authority("a")), signs=True, leaf=leaf("b"))
 
     made = planned(held, "b")
 
@@ -101,7 +103,7 @@ def test_ca_whose_key_is_lost_is_replaced_with_overlap() -> None:
 
 def test_bundle_keeps_the_ca_that_signed_what_is_served() -> None:
     """Two new CAs may follow each other faster than a leaf follows them."""
-    held = Held(
+    held = SecretContent(
         (authority("d"), authority("c"), authority("b"), authority("a")),
         signs=True,
         leaf=leaf("a"),
@@ -146,7 +148,7 @@ def test_ca_that_has_ended_is_dropped() -> None:
         ),
     ],
 )
-def test_leaf_that_is_worth_nothing_is_made_at_once(held: Held, why: str) -> None:
+def test_leaf_that_is_worth_nothing_is_made_at_once(held: SecretContent, why: str) -> None:
     """Whether its CA is trusted yet or not: it cannot get worse. The reason is logged."""
     assert planned(held) == Plan(None, why, ("a",))
 
@@ -154,15 +156,15 @@ def test_leaf_that_is_worth_nothing_is_made_at_once(held: Held, why: str) -> Non
 @pytest.mark.parametrize(
     ("held", "why"),
     [
-        (Held(faults=("ca.crt is missing",)), "ca.crt is missing"),
-        (Held(), "the Secret holds no CA"),
+        (SecretContent(faults=("ca.crt is missing",)), "ca.crt is missing"),
+        (SecretContent(), "the Secret holds no CA"),
         (
-            Held((authority("b", -DAY),), signs=True),
+            SecretContent((authority("b", -DAY),), signs=True),
             "the CA holds from 2026-11-29 to 2036-11-26 only",
         ),
     ],
 )
-def test_secret_of_somebody_else_is_replaced_and_said(held: Held, why: str) -> None:
+def test_secret_of_somebody_else_is_replaced_and_said(held: SecretContent, why: str) -> None:
     """Its name is the operator's."""
     assert planned(held).authority == why
 

@@ -15,7 +15,7 @@ _WELL = Facts(
     paused=False,
     skip_convergence=False,
     failures=(),
-    changing=(),
+    changes=(),
     waiting=(),
     convergence=Convergence(ready=3),
     operator_namespace="eurekube-system",
@@ -50,8 +50,8 @@ def test_all_well() -> None:
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        ({"failures": _FAILED, "changing": _GROWING}, ("False", "NameTaken")),
-        ({"changing": _GROWING}, ("False", "ScalingUp")),
+        ({"failures": _FAILED, "changes": _GROWING}, ("False", "NameTaken")),
+        ({"changes": _GROWING}, ("False", "ScalingUp")),
         ({"ready": 2}, ("False", "PeersNotReady")),
         ({"convergence": Convergence(ready=3, differences=("d",))}, ("False", "PeersDiffer")),
         ({"convergence": Convergence(ready=3, behind=("b",))}, ("False", "PeerBehind")),
@@ -70,7 +70,7 @@ def test_ready_only_when_everything_is_as_wanted(
     ("facts", "expected"),
     [
         ({}, set()),
-        ({"changing": _GROWING}, {"Reconciling"}),
+        ({"changes": _GROWING}, {"Reconciling"}),
         ({"ready": 2}, {"Reconciling"}),
         ({"convergence": _SILENT}, {"Reconciling"}),
         ({"failures": _FAILED}, {"Stalled"}),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from eureka_operator.core.differences import differences, removed
+from eureka_operator.core.differences import differences, removed_keys
 
 
 def _found(live: Any, desired: Any) -> list[tuple[str, Any, Any]]:  # noqa: ANN401 - JSON
@@ -40,7 +40,7 @@ def test_documents_are_compared_field_by_field() -> None:
     desired = {"data": {"config.json": '{"port": 2}\n'}}
 
     assert _found(live, desired) == [("data[config.json].port", 1, 2)]
-    assert [each.field for each in removed(live, desired)] == ["data[config.json].gone"]
+    assert [each.field for each in removed_keys(live, desired)] == ["data[config.json].gone"]
 
 
 @pytest.mark.parametrize("text", ["{broken}\n", "{", "[1]", ""])
@@ -49,7 +49,7 @@ def test_file_that_is_no_document_is_compared_as_text(text: str) -> None:
     live, desired = {"data": {"f": text}}, {"data": {"f": "{}\n"}}
 
     assert _found(live, desired) == [("data.f", text, "{}\n")]
-    assert list(removed(live, desired)) == []
+    assert list(removed_keys(live, desired)) == []
 
 
 def test_hashes_say_nothing_to_people() -> None:

@@ -32,7 +32,7 @@ def _scales(seen: Observed, edited: frozenset[str] = NOBODY) -> list[Scale]:
     return scales(seen, seats(seen), DOMAIN, edited)
 
 
-def _seen(
+def _observed(
     wanted: int,
     there: int,
     says: Report | str | None = None,
@@ -62,7 +62,7 @@ def test_first_pass_makes_all_peers_at_once() -> None:
 
 def test_growing_is_done_at_once() -> None:
     """Peers that join take care of themselves."""
-    assert _scales(_seen(5, 3)) == [Scale("", "eureka-peer", 5, 5)]
+    assert _scales(_observed(5, 3)) == [Scale("", "eureka-peer", 5, 5)]
 
 
 def test_peer_that_has_delivered_all_goes_at_once() -> None:
@@ -71,7 +71,7 @@ def test_peer_that_has_delivered_all_goes_at_once() -> None:
         peers=[{"url": view(k).url, "available": True, "agreement": "agreed"} for k in (1, 2)]
     )
 
-    assert _scales(_seen(2, 3, says)) == [Scale("", "eureka-peer", 2, 2)]
+    assert _scales(_observed(2, 3, says)) == [Scale("", "eureka-peer", 2, 2)]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_scale_down_waits_for_changes_that_are_not_delivered(says: Any, reason: 
         well = {"url": view(1).url, "available": True, "agreement": "agreed"}
         says = report(peers=[well | says])
 
-    assert _scales(_seen(2, 3, says)) == [Scale("", "eureka-peer", 3, 2, (reason,))]
+    assert _scales(_observed(2, 3, says)) == [Scale("", "eureka-peer", 3, 2, (reason,))]
 
 
 def test_change_that_is_just_on_its_way_holds_nothing_back() -> None:
@@ -102,26 +102,26 @@ def test_change_that_is_just_on_its_way_holds_nothing_back() -> None:
         for k in (1, 2)
     ]
 
-    assert _scales(_seen(2, 3, report(peers=views)))[0].now == 2
+    assert _scales(_observed(2, 3, report(peers=views)))[0].now == 2
 
 
 def test_scale_down_is_carried_out_after_a_minute_all_the_same() -> None:
     """A peer that cannot deliver would be kept for ever otherwise."""
-    assert _scales(_seen(2, 3, status=_draining()))[0].now == 2
-    assert _scales(_seen(2, 3, status=_draining(seconds=60)))[0].now == 3
-    assert _scales(_seen(2, 3, status=_draining("Ready")))[0].now == 3
-    assert _scales(_seen(2, 3, status={"peers": [{"name": "peer3"}]}))[0].now == 3
+    assert _scales(_observed(2, 3, status=_draining()))[0].now == 2
+    assert _scales(_observed(2, 3, status=_draining(seconds=60)))[0].now == 3
+    assert _scales(_observed(2, 3, status=_draining("Ready")))[0].now == 3
+    assert _scales(_observed(2, 3, status={"peers": [{"name": "peer3"}]}))[0].now == 3
 
 
 @pytest.mark.parametrize("leaving", [{"ready": False}, {"ready": False, "deleting_since": NOW}])
 def test_peer_that_is_not_ready_is_not_waited_for(leaving: dict[str, Any]) -> None:
     """Clients do not use it, and it may never be ready."""
-    assert _scales(_seen(2, 3, **leaving))[0].now == 2
+    assert _scales(_observed(2, 3, **leaving))[0].now == 2
 
 
 def test_scale_to_zero_waits_for_nobody() -> None:
     """There is nobody who could take anything over."""
-    assert _scales(_seen(0, 3))[0].now == 0
+    assert _scales(_observed(0, 3))[0].now == 0
 
 
 def test_survivors_that_are_not_ready_are_not_waited_for() -> None:
@@ -138,7 +138,7 @@ def test_survivors_that_are_not_ready_are_not_waited_for() -> None:
 
 def test_edited_replicas_are_put_right_at_once() -> None:
     """What somebody scaled behind the operator's back was never part of the registry's plan."""
-    assert _scales(_seen(2, 3), frozenset({"eureka-peer"})) == [Scale("", "eureka-peer", 2, 2)]
+    assert _scales(_observed(2, 3), frozenset({"eureka-peer"})) == [Scale("", "eureka-peer", 2, 2)]
 
 
 def test_each_zone_waits_for_its_own() -> None:

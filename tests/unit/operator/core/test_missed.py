@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from eureka_operator.core.kinds import Object
-from eureka_operator.core.missed import Missed, eviction, evictions, missed_pods
+from eureka_operator.core.missed import UninjectedPod, eviction, evictions, uninjected_pods
 from eureka_operator.core.pods import Pod
 
 START: Final = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -44,7 +44,7 @@ def test_pod_that_should_have_a_sidecar_is_missed() -> None:
     """As the deciding function says."""
     one, other = document(), document("other")
 
-    found = missed_pods([one, other], NAMESPACE, lambda pod, _: pod is one)
+    found = uninjected_pods([one, other], NAMESPACE, lambda pod, _: pod is one)
 
     assert [each.pod.name for each in found] == ["orders-7d9-a"]
 
@@ -62,7 +62,7 @@ def test_pod_that_should_have_a_sidecar_is_missed() -> None:
 )
 def test_pod_that_has_one_or_ends_is_not_missed(pod: Object) -> None:
     """By label or by container, whoever put it there."""
-    assert missed_pods([pod], NAMESPACE, always) == []
+    assert uninjected_pods([pod], NAMESPACE, always) == []
 
 
 @pytest.mark.parametrize(
@@ -79,15 +79,17 @@ def test_pod_that_has_one_or_ends_is_not_missed(pod: Object) -> None:
 )
 def test_event_says_how_it_is_cured(pod: Object, cure: str) -> None:
     """By a command to be pasted where there is one."""
-    (found,) = missed_pods([pod], NAMESPACE, always)
+    (found,) = uninjected_pods([pod], NAMESPACE, always)
 
     assert found.event.reason == "SidecarMissing"
     assert found.event.message.endswith(f"Make it again: {cure}")
 
 
-def lacking(name: str, made_s: int = 0, owner: str = "owner-1", **rest: Any) -> Missed:  # noqa: ANN401
+def lacking(name: str, made_s: int = 0, owner: str = "owner-1", **rest: Any) -> UninjectedPod:  # noqa: ANN401
     """A pod without its sidecar; ready unless something else is said."""
-    return Missed(pod=pod(name, made_s, owner, **rest), owner_kind="Deployment", owner_name="a")
+    return UninjectedPod(
+        pod=pod(name, made_s, owner, **rest), owner_kind="Deployment", owner_name="a"
+    )
 
 
 def pod(name: str, made_s: int = 0, owner: str = "owner-1", **rest: Any) -> Pod:  # noqa: ANN401
@@ -101,7 +103,7 @@ WORKS: Final = pod("elsewhere", 1_000, "owner-9")
 """A pod that was made later and has a sidecar: the injector works."""
 
 
-def chosen(found: list[Missed], injected: list[Pod], **evicted: datetime) -> list[str]:
+def chosen(found: list[UninjectedPod], injected: list[Pod], **evicted: datetime) -> list[str]:
     """Which pods may be evicted."""
     names = {owner.replace("_", "-"): moment for owner, moment in evicted.items()}
     return [each.pod.name for each in evictions(found, injected, names)]
@@ -139,7 +141,7 @@ def test_second_eviction_waits_for_the_first_ones_successor() -> None:
 @pytest.mark.parametrize("kind", ["", "Job"])
 def test_pod_that_nobody_makes_anew_is_not_evicted(kind: str) -> None:
     """Or that would begin its work again."""
-    alone = Missed(pod=pod("a"), owner_kind=kind)
+    alone = UninjectedPod(pod=pod("a"), owner_kind=kind)
 
     assert chosen([alone], [WORKS]) == []
 

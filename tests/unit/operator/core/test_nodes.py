@@ -20,7 +20,7 @@ def _peer(**fields: Any) -> Pod:  # noqa: ANN401 - fields of different types
     return pod("eureka-peer-1", **{"ready": False, "node": "n1", **fields})
 
 
-def _seen(*nodes: Node, gone: str = "", spec: object = None) -> Observed:
+def _observed(*nodes: Node, gone: str = "", spec: object = None) -> Observed:
     found: dict[str, Node | None] = {node.name: node for node in nodes}
     return observed(cluster(spec), nodes={**found, gone: None} if gone else found)
 
@@ -38,14 +38,14 @@ def _seen(*nodes: Node, gone: str = "", spec: object = None) -> Observed:
 )
 def test_peer_of_a_lost_node_says_what_follows(fields: Any, said: str) -> None:  # noqa: ANN401
     """And when, so that nobody takes a matter of a minute in hand."""
-    found = node_sentence(_seen(_DOWN), _peer(**fields))
+    found = node_sentence(_observed(_DOWN), _peer(**fields))
 
     assert found == f"node n1 is not ready since {_AT}; {said}"
 
 
 def test_peer_with_a_volume_on_a_lost_node_says_what_people_have_to_do() -> None:
     """Only they know whether the node is off; the commands can be copied."""
-    found = node_sentence(_seen(_DOWN, spec=_VOLUME), _peer(deleting_since=NOW))
+    found = node_sentence(_observed(_DOWN, spec=_VOLUME), _peer(deleting_since=NOW))
 
     assert "has a volume" in found
     assert "kubectl taint node n1 node.kubernetes.io/out-of-service=nodeshutdown:NoExecute" in found
@@ -56,14 +56,14 @@ def test_node_that_people_said_is_off_needs_nothing_more() -> None:
     """Kubernetes removes its pods, volume or not (KEP-2268)."""
     off = Node(name="n1", ready=False, out_of_service=True)
 
-    assert node_sentence(_seen(off, spec=_VOLUME), _peer(deleting_since=NOW)) == (
+    assert node_sentence(_observed(off, spec=_VOLUME), _peer(deleting_since=NOW)) == (
         "node n1 is not ready; it is marked as out of service, so Kubernetes removes its pod"
     )
 
 
 def test_deleted_node_is_named() -> None:
     """The pod is still there until Kubernetes' garbage collector of pods has seen it."""
-    seen = _seen(gone="n1")
+    seen = _observed(gone="n1")
 
     assert is_lost(seen, _peer())
     assert node_sentence(seen, _peer()) == (
@@ -73,7 +73,7 @@ def test_deleted_node_is_named() -> None:
 
 def test_peer_that_leaves_a_cordoned_node_names_it() -> None:
     """That is how a drain looks."""
-    seen = _seen(Node(name="n1", unschedulable=True))
+    seen = _observed(Node(name="n1", unschedulable=True))
 
     assert not is_lost(seen, _peer())
     assert node_sentence(seen, _peer(deleting_since=NOW)) == (
@@ -85,23 +85,23 @@ def test_peer_without_a_node_names_those_that_are_cordoned() -> None:
     """The scheduler only counts them."""
     many = [Node(name=f"n{number}", unschedulable=True) for number in range(5)]
 
-    assert node_sentence(_seen(*many[:2]), _peer(node="")) == "cordoned: n0, n1"
-    assert node_sentence(_seen(*many), _peer(node="")) == "cordoned: n0, n1, n2 and 2 more"
-    assert node_sentence(_seen(Node(name="n9")), _peer(node="")) == ""
+    assert node_sentence(_observed(*many[:2]), _peer(node="")) == "cordoned: n0, n1"
+    assert node_sentence(_observed(*many), _peer(node="")) == "cordoned: n0, n1, n2 and 2 more"
+    assert node_sentence(_observed(Node(name="n9")), _peer(node="")) == ""
 
 
 def test_nothing_is_said_of_a_node_that_is_well_or_not_known() -> None:
     """An operator of single namespaces may not read nodes."""
-    assert node_sentence(_seen(Node(name="n1")), _peer()) == ""
-    assert node_sentence(_seen(), _peer()) == ""
-    assert not is_lost(_seen(), _peer())
+    assert node_sentence(_observed(Node(name="n1")), _peer()) == ""
+    assert node_sentence(_observed(), _peer()) == ""
+    assert not is_lost(_observed(), _peer())
 
 
 def test_only_a_pod_that_can_be_removed_by_force_has_a_time_for_it() -> None:
     """A finalizer outlives any force: trying again would never end."""
     leaving = _peer(deleting_since=NOW)
 
-    assert force_time(_seen(), leaving) == NOW + timedelta(seconds=30)
-    assert force_time(_seen(), _peer()) is None
-    assert force_time(_seen(spec=_VOLUME), leaving) is None
-    assert force_time(_seen(), _peer(deleting_since=NOW, finalizers=("a/b",))) is None
+    assert force_time(_observed(), leaving) == NOW + timedelta(seconds=30)
+    assert force_time(_observed(), _peer()) is None
+    assert force_time(_observed(spec=_VOLUME), leaving) is None
+    assert force_time(_observed(), _peer(deleting_since=NOW, finalizers=("a/b",))) is None

@@ -76,16 +76,16 @@ def test_pod_that_is_being_deleted_is_not_ready() -> None:
     assert found.finalizers == ("example.com/a",)
 
 
-def _waiting(**waiting: str) -> Object:
+def _waiting_pod(**waiting: str) -> Object:
     return {"containerStatuses": [{"state": {"waiting": waiting}}]}
 
 
 @pytest.mark.parametrize(
     ("status", "trouble"),
     [
-        (_waiting(reason="ContainerCreating"), ""),
-        (_waiting(reason="ImagePullBackOff"), "ImagePullBackOff"),
-        (_waiting(reason="CrashLoopBackOff", message="back-off"), "CrashLoopBackOff: back-off"),
+        (_waiting_pod(reason="ContainerCreating"), ""),
+        (_waiting_pod(reason="ImagePullBackOff"), "ImagePullBackOff"),
+        (_waiting_pod(reason="CrashLoopBackOff", message="back-off"), "CrashLoopBackOff: back-off"),
         ({"containerStatuses": [{"state": {"running": {}}}]}, ""),
         (
             {"conditions": [{"type": "PodScheduled", "status": "False", "message": "no node"}]},

@@ -120,7 +120,7 @@ def _rolling(zones: int, replicas: int, strategy: str) -> RollingWorld:
     return world
 
 
-def _named(pods: tuple[str, ...]) -> list[str]:
+def _names(pods: tuple[str, ...]) -> list[str]:
     return [each.partition("(")[2].rstrip(")") for each in pods]
 
 
@@ -165,12 +165,12 @@ def test_what_is_said_is_what_happens(
         _until_quiet(world)
         after = {name: peer.uid for name, peer in world.peers.items()}
 
-        said, happened = _named(found.restarting), world.restarted
+        said, happened = _names(found.restarting), world.restarted
         assert (said if strategy == "Converged" else sorted(said)) == (
             happened if strategy == "Converged" else sorted(happened)
         )
-        assert set(_named(found.joining)) == after.keys() - before.keys()
-        assert set(_named(found.leaving)) == before.keys() - after.keys()
+        assert set(_names(found.joining)) == after.keys() - before.keys()
+        assert set(_names(found.leaving)) == before.keys() - after.keys()
         assert {name for name in before.keys() & after.keys() if before[name] != after[name]} == {
             *happened
         } & before.keys() & after.keys()
@@ -182,7 +182,7 @@ def test_remade_peers_are_said_after_a_restart_by_kubectl() -> None:
     world.restart_by_kubectl("eureka-peer", "now")
     world.tick()
 
-    assert _named(_preview(world).restarting) == ["eureka-peer-3", "eureka-peer-2", "eureka-peer-1"]
+    assert _names(_preview(world).restarting) == ["eureka-peer-3", "eureka-peer-2", "eureka-peer-1"]
 
 
 def test_only_peers_with_the_newer_template_are_said_to_go_back() -> None:
@@ -195,7 +195,7 @@ def test_only_peers_with_the_newer_template_are_said_to_go_back() -> None:
     world.change({"image": {"tag": "1"}})
     world.restarted.clear()
 
-    assert _named(_preview(world).restarting) == ["eureka-peer-3"]
+    assert _names(_preview(world).restarting) == ["eureka-peer-3"]
     _until_quiet(world)
     assert world.restarted == ["eureka-peer-3"]
 

@@ -12,7 +12,7 @@ from eureka_operator.core.instances import Instance
 from eureka_operator.core.pods import Node, Pod
 from eureka_operator.core.reaping import (
     Budget,
-    Known,
+    ClusterState,
     Reason,
     Removal,
     confirm,
@@ -46,7 +46,7 @@ def pod(number: int = 1, **rest: Any) -> Pod:  # noqa: ANN401 - fields of differ
     return Pod(**{**fields, "phase": "Running", "node": "node-1", **rest})
 
 
-def known(*pods: Pod, **rest: Any) -> Known:  # noqa: ANN401 - fields of different types
+def known(*pods: Pod, **rest: Any) -> ClusterState:  # noqa: ANN401 - fields of different types
     """A Kubernetes with these pods and one more, and a node that is ready."""
     fields = {
         "now": NOW,
@@ -54,7 +54,7 @@ def known(*pods: Pod, **rest: Any) -> Known:  # noqa: ANN401 - fields of differe
         "pods": {each.uid: each for each in (*pods, OTHER)},
         "nodes": {"node-1": Node(name="node-1")},
     }
-    return Known(**{**fields, **rest})
+    return ClusterState(**{**fields, **rest})
 
 
 def reasons(*found: Removal) -> list[Reason]:
@@ -105,7 +105,7 @@ def test_pod_of_another_kubernetes_is_not_ours_to_judge(foreign: Instance) -> No
         known(pods={}),
     ],
 )
-def test_nothing_follows_from_what_was_not_read(nothing: Known) -> None:
+def test_nothing_follows_from_what_was_not_read(nothing: ClusterState) -> None:
     """An empty list is what a failure looks like; an empty mark would match an empty mark."""
     assert removals([instance(), instance(2, cluster_uid="")], nothing) == []
 
@@ -259,7 +259,7 @@ def test_no_node_is_missing_where_none_is_read(nodes: dict[str, Node] | None) ->
 @pytest.mark.parametrize(("leases", "most"), [(0, 5), (6, 5), (39, 5), (40, 6), (100, 15)])
 def test_share_of_a_minute(leases: int, most: int) -> None:
     """At least five: a node that is lost takes several pods of a small registry with it."""
-    assert Budget().rest(leases, 0.0) == most
+    assert Budget().remaining(leases, 0.0) == most
 
 
 def test_share_is_of_what_was_there_a_minute_ago() -> None:
@@ -267,13 +267,13 @@ def test_share_is_of_what_was_there_a_minute_ago() -> None:
     budget = Budget()
     removed = 0
     for second in range(60):
-        if budget.rest(100 - removed, float(second)):
+        if budget.remaining(100 - removed, float(second)):
             budget.spend(float(second))
             removed += 1
 
     assert removed == 15
-    assert budget.rest(85, 59.9) == 0
-    assert budget.rest(85, 120.0) == 12
+    assert budget.remaining(85, 59.9) == 0
+    assert budget.remaining(85, 120.0) == 12
 
 
 def test_known_is_not_changed_by_a_second_look() -> None:

@@ -284,7 +284,7 @@ def test_failure_is_said_and_what_runs_is_still_seen() -> None:
 
 def test_pods_that_cannot_be_made_are_explained() -> None:
     """A quota, Pod Security, a webhook: nobody looks at the StatefulSet's events by himself."""
-    seen = observed(cluster(), stateful_set(3), refused_pods="exceeded quota")
+    seen = observed(cluster(), stateful_set(3), pod_creation_error="exceeded quota")
 
     assert "peer1, peer2, peer3: exceeded quota" in _condition(_status(seen), "Ready")["message"]
     assert "exceeded quota" in _condition(_status(seen), "Available")["message"]

@@ -8,7 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from eureka_operator.core import tls
-from eureka_operator.core.certificates import Authority, Held, Leaf, Publication, missing_names
+from eureka_operator.core.certificates import (
+    Authority,
+    Leaf,
+    Publication,
+    SecretContent,
+    missing_names,
+)
 from eureka_operator.core.kinds import CONFIG_MAP, Object
 from eureka_operator.core.observed import Trouble
 from eureka_operator.core.plan import Apply, Refresh
@@ -23,10 +29,10 @@ TWO = cluster({"replicas": 2, "tls": {"secretName": "mine"}})
 ISSUED = cluster({"tls": {"certManager": {"issuerRef": {"name": "shop"}}}})
 AUTHORITY = Authority("a", BEGAN, BEGAN + 3650 * DAY)
 LEAF = Leaf("a", NAMES, BEGAN, BEGAN + 90 * DAY)
-GOOD = Held((AUTHORITY,), leaf=LEAF)
+GOOD = SecretContent((AUTHORITY,), leaf=LEAF)
 
 
-def reason(held: Held | None, now: datetime = BEGAN + DAY) -> str:
+def reason(held: SecretContent | None, now: datetime = BEGAN + DAY) -> str:
     """The word for what is wrong; empty: nothing."""
     found = tls.trouble(held, TWO, DOMAIN, now)
     return found.reason if found is not None else ""
@@ -67,14 +73,14 @@ def test_wildcard_stands_for_one_label() -> None:
     ("held", "expected"),
     [
         (None, "SecretMissing"),
-        (Held(), "Invalid"),
+        (SecretContent(), "Invalid"),
         (GOOD._replace(faults=("tls.key is missing",)), "Invalid"),
         (GOOD._replace(leaf=LEAF._replace(issuer=None)), "Invalid"),
         (GOOD._replace(leaf=LEAF._replace(names=NAMES - {SECOND})), "SANMismatch"),
         (GOOD._replace(leaf=LEAF._replace(not_before=BEGAN + 2 * DAY)), "Invalid"),
     ],
 )
-def test_problem_has_a_word(held: Held | None, expected: str) -> None:
+def test_problem_has_a_word(held: SecretContent | None, expected: str) -> None:
     """And a sentence that names the Secret."""
     assert reason(held) == expected
     found = tls.trouble(held, TWO, DOMAIN, BEGAN + DAY)
@@ -140,11 +146,13 @@ def test_missing_cert_manager_is_told_where_it_is_wanted() -> None:
     ("held", "cure"),
     [
         (None, "cert-manager writes it when its Certificate is ready"),
-        (Held(faults=("ca.crt is missing",)), "Use an issuer that writes ca.crt"),
+        (SecretContent(faults=("ca.crt is missing",)), "Use an issuer that writes ca.crt"),
         (GOOD._replace(leaf=LEAF._replace(issuer=None)), "Use an issuer that writes ca.crt"),
     ],
 )
-def test_nobody_is_told_to_write_the_secret_of_cert_manager(held: Held | None, cure: str) -> None:
+def test_nobody_is_told_to_write_the_secret_of_cert_manager(
+    held: SecretContent | None, cure: str
+) -> None:
     """It would be overwritten."""
     found = tls.trouble(held, ISSUED, DOMAIN, BEGAN + DAY)
 
@@ -174,12 +182,12 @@ def test_ca_is_trusted_when_it_was_published_for_long_enough() -> None:
     found.note(["a"], 0)
     found.note(["a", "b"], 100)
 
-    assert found.trusted(119) == set()
-    assert found.trusted(120) == {"a"}
-    assert found.trusted(220) == {"a", "b"}
+    assert found.trusted_fingerprints(119) == set()
+    assert found.trusted_fingerprints(120) == {"a"}
+    assert found.trusted_fingerprints(220) == {"a", "b"}
     found.note(["b"], 230)
     found.note(["a", "b"], 240)
-    assert found.trusted(250) == {"b"}
+    assert found.trusted_fingerprints(250) == {"b"}
 
 
 def test_status_and_condition_say_until_when() -> None:

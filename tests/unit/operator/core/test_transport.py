@@ -50,7 +50,7 @@ def ports(world: World, name: str) -> dict[str, int]:
     return {each["name"]: each["port"] for each in world.objects[SERVICE, name]["spec"]["ports"]}
 
 
-def served(world: World) -> list[dict[str, int]]:
+def ports_of_peers(world: World) -> list[dict[str, int]]:
     """The ports of each peer."""
     return [world.serves(name) for name in sorted(world.peers)]
 
@@ -61,7 +61,7 @@ def test_new_cluster_begins_with_https() -> None:
     world.settle()
 
     assert {urlsplit(url).scheme for url in listed(world)} == {"https"}
-    assert served(world) == [{"https": 8443, "management": 8763}] * 3
+    assert ports_of_peers(world) == [{"https": 8443, "management": 8763}] * 3
     assert ports(world, "eureka") == ports(world, "peer1") == {"https": 8443}
     assert world.status["endpoints"]["internal"].startswith("https://eureka.prod.svc")
     assert ":8443/eureka/" in world.status["endpoints"]["defaultZone"]
@@ -86,7 +86,7 @@ def test_peers_speak_plain_http_until_each_has_a_certificate() -> None:
     world.change(PERMISSIVE)
 
     assert watched(world) == [{"http"}, {"https"}]
-    assert served(world) == [{"http": 8761, "https": 8443, "management": 8763}] * 3
+    assert ports_of_peers(world) == [{"http": 8761, "https": 8443, "management": 8763}] * 3
 
 
 def test_strict_passes_through_permissive_by_itself() -> None:
@@ -95,7 +95,7 @@ def test_strict_passes_through_permissive_by_itself() -> None:
     world.change(STRICT)
 
     assert watched(world) == [{"http"}, {"https"}]
-    assert served(world) == [{"https": 8443, "management": 8763}] * 3
+    assert ports_of_peers(world) == [{"https": 8443, "management": 8763}] * 3
     assert ports(world, "eureka") == {"https": 8443}
 
 
@@ -118,7 +118,7 @@ def test_peers_speak_plain_http_before_the_first_one_loses_its_certificate() -> 
     world.document["metadata"]["generation"] += 1
 
     assert watched(world) == [{"http"}]
-    assert served(world) == [{"http": 8761, "management": 8763}] * 3
+    assert ports_of_peers(world) == [{"http": 8761, "management": 8763}] * 3
 
 
 def test_one_pod_without_a_certificate_holds_all_back() -> None:

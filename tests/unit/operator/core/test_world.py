@@ -15,11 +15,11 @@ from unit.operator.core.world import World
 _RECORDED: Any = json.loads(FILE.read_text(encoding="utf-8"))
 
 
-def _untouched() -> list[str]:
+def _unchanged_names() -> list[str]:
     return [edit.about for edit in EDITS if edit.about.startswith("nothing: ")]
 
 
-@pytest.mark.parametrize("about", _untouched())
+@pytest.mark.parametrize("about", _unchanged_names())
 def test_owned_fields_are_those_of_a_real_api_server(about: str) -> None:
     """Else drift in the world would not be drift on a cluster."""
     body = _RECORDED["children"][about.removeprefix("nothing: ")]

@@ -47,7 +47,7 @@ class Leader:
         while not self._authorities._published.complete:
             await self._authorities._published.change()
 
-    async def seen(self) -> None:
+    async def wait_until_current(self) -> None:
         """Wait until it has seen the ConfigMap as it is now."""
         name = Name("shop", NAME)
         while (found := self._authorities._published.objects.get(name)) is None or (
@@ -112,7 +112,7 @@ async def test_namespace_of_a_pod_gets_the_cas_and_its_kubelet_hears_of_it(bundl
 
         assert api.objects[PUBLISHED]["data"] == {"ca.crt": bundle}
         assert "eurekube.io/config-hash" in api.objects[POD]["metadata"]["annotations"]
-        await found.seen()
+        await found.wait_until_current()
         assert await found.turn() == []
 
 
@@ -122,14 +122,14 @@ async def test_new_bundle_is_published_and_drift_mended(bundle: str, second: str
     await have_trust(api, bundle)
     async with leader(api) as found:
         await found.turn()
-        await found.seen()
+        await found.wait_until_current()
 
         await have_trust(api, bundle + second)
         assert await found.turn() == [("PATCH", PUBLISHED), ("PATCH", POD)]
         assert api.objects[PUBLISHED]["data"] == {"ca.crt": bundle + second}
 
         await api.put(PUBLISHED, {**api.objects[PUBLISHED], "data": {"ca.crt": "forged"}})
-        await found.seen()
+        await found.wait_until_current()
         await found.turn()
         assert api.objects[PUBLISHED]["data"] == {"ca.crt": bundle + second}
 
@@ -157,7 +157,7 @@ async def test_what_no_pod_needs_any_more_goes(bundle: str) -> None:
     await have_trust(api, bundle)
     async with leader(api) as found:
         await found.turn()
-        await found.seen()
+        await found.wait_until_current()
         found.pods = None
         assert await found.turn() == []
 
@@ -172,7 +172,7 @@ async def test_registry_that_is_gone_takes_its_cas_along(bundle: str) -> None:
     await have_trust(api, bundle)
     async with leader(api) as found:
         await found.turn()
-        await found.seen()
+        await found.wait_until_current()
         await api.delete(EUREKA)
 
         async def gone() -> bool:
@@ -191,7 +191,7 @@ async def test_trust_without_cas_leaves_what_is_published(
     await have_trust(api, bundle)
     async with leader(api) as found:
         await found.turn()
-        await found.seen()
+        await found.wait_until_current()
         await api.delete(TRUST)
         if trust is not None:
             await api.put(TRUST, trust)

@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from eureka_operator.core.certificates import INJECTOR_AUTHORITY, SETTLE_S, Held, service_names
+from eureka_operator.core.certificates import (
+    INJECTOR_AUTHORITY,
+    SETTLE_S,
+    SecretContent,
+    service_names,
+)
 from eureka_operator.shell.certificates import (
     BUNDLE_MANAGER,
     Certificates,
@@ -84,7 +89,7 @@ async def replica() -> AsyncIterator[Replica]:
         yield Replica(api, client)
 
 
-def held(replica: Replica) -> Held:
+def secret_content(replica: Replica) -> SecretContent:
     """What the Secret holds."""
     return read(texts_of(replica.api.objects[SECRET]), INJECTOR_AUTHORITY)
 
@@ -107,7 +112,7 @@ async def test_first_look_makes_what_the_api_server_trusts(replica: Replica) -> 
         ("eurekube-injector-tls", "eureka-operator"),
         ("eurekube-injector", BUNDLE_MANAGER),
     ]
-    found = held(replica)
+    found = secret_content(replica)
     assert (found.signs, found.faults, len(found.authorities)) == (True, (), 1)
     assert found.authorities[0].not_after - replica.now > timedelta(days=3649)
     assert found.leaf is not None
@@ -251,7 +256,7 @@ async def test_damaged_secret_is_repaired(replica: Replica, key: str, text: str)
     await replica.turn(60)
 
     assert await replica.turn(60) == []
-    assert held(replica).faults == ()
+    assert secret_content(replica).faults == ()
     assert replica.why_not_served() is None
 
 
@@ -288,22 +293,22 @@ async def test_configuration_that_is_not_there_is_waited_for(replica: Replica) -
 
 async def test_change_of_either_object_is_seen_at_once(replica: Replica) -> None:
     """Both are watched: drift lasts for moments, not until the next look."""
-    running = asyncio.create_task(replica.certificates.run(_nobody))
+    running = asyncio.create_task(replica.certificates.run(_ignore))
     try:
-        await until_written(replica.api, 2)
+        await wait_until_written(replica.api, 2)
         configuration = replica.api.objects[WEBHOOK]
         configuration["webhooks"][0]["clientConfig"]["caBundle"] = ""
         await replica.api.put(WEBHOOK, configuration)
-        await until_written(replica.api, 3)
+        await wait_until_written(replica.api, 3)
         await replica.api.delete(SECRET)
-        await until_written(replica.api, 5)
+        await wait_until_written(replica.api, 5)
     finally:
         running.cancel()
 
     assert replica.why_not_served() is None
 
 
-async def until_written(api: ApiServer, count: int) -> None:
+async def wait_until_written(api: ApiServer, count: int) -> None:
     """Wait until so much was written."""
     async with asyncio.timeout(10):
         async with api._changed:
@@ -330,5 +335,5 @@ async def test_what_is_made_and_put_right_is_told_once(replica: Replica) -> None
     assert told[2:] == [(secret, "Warning", "CABundleRestored")]
 
 
-async def _nobody(*_: object) -> None:
+async def _ignore(*_: object) -> None:
     """Who is told and does not care."""

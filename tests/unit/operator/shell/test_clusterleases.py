@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from eureka_operator.core.registrations.held import Held
+from eureka_operator.core.registrations.held import RegisteredInstance
 from eureka_operator.core.registrations.sources import Address
-from eureka_operator.core.registrations.wanted import Found, Key, Place, Wanted
+from eureka_operator.core.registrations.wanted import DesiredInstance, DesiredInstances, Key, Place
 from eureka_operator.shell.client import UnavailableError
 from eureka_operator.shell.clusterleases import ClusterLeases
 from eureka_operator.shell.leases import Leases
-from eureka_operator.shell.unwanted import Owner, Unwanted
+from eureka_operator.shell.unwanted import Owner, RemovalCheck
 from support.registrationobjects import SERVICE
 from support.server import Running, running
 from unit.operator.core.registrations.registered import PLACE, found, slice_of
 from unit.operator.shell.eventually import eventually
-from unit.operator.shell.test_leases import KEY, shown, until, world
+from unit.operator.shell.test_leases import KEY, status_at, until, world
 from unit.operator.shell.test_registries import at
 from unit.operator.shell.world import PROD
 
 UID = "uid-of-db"
-NOTHING = Found({})
+NOTHING = DesiredInstances({})
 KNOWN: frozenset[str] = frozenset()
 
 
-class SecondLook(Unwanted):
+class SecondLook(RemovalCheck):
     """Says what it is told to, and remembers what it was asked."""
 
     def __init__(self, *, confirms: bool = True) -> None:
@@ -33,8 +33,12 @@ class SecondLook(Unwanted):
         self.fails = False
         self.asked: list[Owner] = []
 
-    async def of(
-        self, owner: Owner, instances: Sequence[Wanted], held: Sequence[Held], place: Place
+    async def removable(
+        self,
+        owner: Owner,
+        instances: Sequence[DesiredInstance],
+        held: Sequence[RegisteredInstance],
+        place: Place,
     ) -> set[Key]:
         """Confirm all, or none, or fail."""
         assert place == PLACE
@@ -54,7 +58,9 @@ class Compared:
         self.look = SecondLook()
         self.compared = ClusterLeases(PROD, leases, self.look, lambda: self.now_s)
 
-    async def compare(self, wanted: Found = NOTHING, unknown: frozenset[str] = KNOWN) -> set[str]:
+    async def compare(
+        self, wanted: DesiredInstances = NOTHING, unknown: frozenset[str] = KNOWN
+    ) -> set[str]:
         """Compare with what the one registration wants."""
         return await self.compared.compare({UID: wanted}, unknown, PLACE)
 
@@ -66,7 +72,7 @@ async def compared(peer: Running) -> AsyncIterator[Compared]:
         yield Compared(there.leases)
 
 
-def db() -> Found:
+def db() -> DesiredInstances:
     """One instance."""
     return found(SERVICE, slice_of("db", Address("10.1.0.1")))
 
@@ -95,7 +101,7 @@ async def test_removal_that_is_refuted_is_not_looked_at_again_for_a_while() -> N
         await there.compare()
 
         assert len(there.look.asked) == 2
-        assert await shown(peer) == "UP"
+        assert await status_at(peer) == "UP"
 
 
 async def test_second_look_that_fails_keeps_the_lease() -> None:
@@ -105,7 +111,7 @@ async def test_second_look_that_fails_keeps_the_lease() -> None:
         await until(peer, "UP")
         there.look.fails = True
         await there.compare()
-        assert await shown(peer) == "UP"
+        assert await status_at(peer) == "UP"
         there.look.fails = False
         await there.compare()
 
@@ -120,7 +126,7 @@ async def test_lease_of_a_registration_that_is_unknown_is_kept() -> None:
         await there.compared.compare({}, frozenset({UID}), PLACE)
 
         assert there.look.asked == []
-        assert await shown(peer) == "UP"
+        assert await status_at(peer) == "UP"
 
 
 async def test_leases_wait_until_the_registry_was_read() -> None:

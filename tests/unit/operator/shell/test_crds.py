@@ -22,7 +22,7 @@ _METRIC: Final = "crd_missing_fields"
 _FORBIDDEN: Final = 403
 
 
-def _served(found: World, without: str = "") -> None:
+def _install_crds(found: World, without: str = "") -> None:
     """Have both CRDs, that of EurekaClusters without a field of its spec."""
     for path, name in ((_CLUSTERS, "eurekacluster"), (_REGISTRATIONS, "eurekaregistration")):
         crd: Any = yaml.safe_load((_CRDS / f"{name}.yaml").read_text())
@@ -53,17 +53,17 @@ async def test_missing_field_is_told_once_and_its_cure_is_noticed(
 ) -> None:
     """Every minute's look finds the same; one that is upgraded meanwhile lacks nothing."""
     async with world() as found:
-        _served(found, without="logging")
+        _install_crds(found, without="logging")
         served = ServedCRDs(found.kube, found.metrics)
 
         await served.compare(clusters)
         await served.compare(clusters)
 
         assert caplog.text.count("older than this operator: it lacks spec.logging;") == 1
-        assert [reason for _, reason, _ in found.api.told] == ["CRDTooOld"]
+        assert [reason for _, reason, _ in found.api.event_list] == ["CRDTooOld"]
         assert _sample(1) in found.metric(_METRIC)
 
-        _served(found)
+        _install_crds(found)
         await served.compare(clusters)
 
         assert _sample(0) in found.metric(_METRIC)
@@ -97,7 +97,7 @@ async def test_crd_that_cannot_be_read_now_is_left_for_the_next_look(
         assert found.api.events == []
 
         found.api.failing.clear()
-        _served(found, without="logging")
+        _install_crds(found, without="logging")
         await served.compare(clusters)
 
         assert len(found.api.events) == 1

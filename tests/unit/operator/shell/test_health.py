@@ -44,7 +44,7 @@ def test_standby_is_live_while_its_elector_turns() -> None:
 def test_leader_is_live_while_it_looks_at_all_clusters() -> None:
     """A loop that breathes proves nothing."""
     replica = Replica()
-    replica.health.resync_done(complete=True)
+    replica.health.note_resync(complete=True)
     replica.pass_by(210)
     assert replica.health.why_not_live() is None
 
@@ -56,9 +56,9 @@ def test_leader_is_live_while_it_looks_at_all_clusters() -> None:
 def test_absent_api_server_is_no_reason_for_a_restart() -> None:
     """It would not come back sooner; but the metric shows it."""
     replica = Replica()
-    replica.health.resync_done(complete=True)
+    replica.health.note_resync(complete=True)
     replica.pass_by(150)
-    replica.health.resync_done(complete=False)
+    replica.health.note_resync(complete=False)
     replica.pass_by(150)
 
     assert replica.health.why_not_live() is None
@@ -85,7 +85,7 @@ async def test_pages_answer_over_http(host: str) -> None:
     replica.health.problem = "no CRD"
     address = f"[{host}]" if ":" in host else host
     async with (
-        replica.health.serving(host, 0) as port,
+        replica.health.serve(host, 0) as port,
         aiohttp.ClientSession(f"http://{address}:{port}") as session,
     ):
         answers = {}

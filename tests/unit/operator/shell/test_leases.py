@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from eureka_operator.core.pods import Peer
-from eureka_operator.core.registrations.held import read_held
+from eureka_operator.core.registrations.held import read_registered
 from eureka_operator.core.registrations.sources import Address
-from eureka_operator.core.registrations.wanted import Key, Wanted
+from eureka_operator.core.registrations.wanted import DesiredInstance, Key
 from eureka_operator.shell.leases import Leases
 from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.registry import session
@@ -67,13 +67,13 @@ async def world(*peers: Peer, now_ms: Any = None, may_act: bool = True) -> Async
             await asyncio.gather(task, return_exceptions=True)
 
 
-def instance(spec: dict[str, Any] = SERVICE, *, ready: bool = True) -> Wanted:
+def instance(spec: dict[str, Any] = SERVICE, *, ready: bool = True) -> DesiredInstance:
     """What is wanted."""
     (each,) = found(spec, slice_of("db", Address("10.1.0.1", ready))).instances.values()
     return each
 
 
-async def shown(peer: Running) -> str | None:
+async def status_at(peer: Running) -> str | None:
     """The status at a registry."""
     state = await peer.state(*KEY)
     return None if state is None else str(state["status"])
@@ -81,7 +81,7 @@ async def shown(peer: Running) -> str | None:
 
 async def until(peer: Running, status: str | None) -> None:
     """Wait until a registry shows it."""
-    await eventually(lambda: shown(peer), status)
+    await eventually(lambda: status_at(peer), status)
 
 
 async def emptied(leases: Leases) -> None:
@@ -168,7 +168,7 @@ async def test_lease_that_ended_by_itself_is_not_removed_for_ever() -> None:
         assert list(leases)
         clock.now += 180_001
         leases.want(PROD, "u", instance())
-        leases._woken.set()
+        leases._wake_event.set()
 
         await emptied(leases)
 
@@ -184,7 +184,7 @@ async def test_whoever_does_not_lead_asks_nothing() -> None:
         await eventually(due, 0)
 
         assert found_.requests() == {}
-        assert await shown(peer) is None
+        assert await status_at(peer) is None
 
 
 async def test_lease_of_a_former_leader_is_renewed_and_not_registered() -> None:
@@ -195,21 +195,21 @@ async def test_lease_of_a_former_leader_is_renewed_and_not_registered() -> None:
             await until(peer, "UP")
         clock = Clock()
         async with world(at(peer), now_ms=clock) as found_:
-            listed = await found_.leases.whole_list(PROD, "")
+            listed = await found_.leases.full_list(PROD, "")
             assert listed is not None
-            held = read_held(listed[1], PLACE.cluster_uid)
+            held = read_registered(listed[1], PLACE.cluster_uid)
             found_.leases.want(PROD, "u", instance(), held[KEY])
             (entry,) = found_.leases
             assert entry.lease.settled
             clock.now += 30_000
-            found_.leases._woken.set()
+            found_.leases._wake_event.set()
 
             async def is_renewed() -> bool:
                 return "renew,done" in found_.requests()
 
             await eventually(is_renewed, expected=True)
             assert not any(each.startswith("register") for each in found_.requests())
-            assert await found_.leases.whole_list(PROD, listed[0]) is None
+            assert await found_.leases.full_list(PROD, listed[0]) is None
 
 
 async def test_lease_that_nobody_knows_is_removed() -> None:
@@ -219,9 +219,9 @@ async def test_lease_that_nobody_knows_is_removed() -> None:
             former.leases.want(PROD, "u", instance())
             await until(peer, "UP")
         async with world(at(peer)) as found_:
-            listed = await found_.leases.whole_list(PROD, "")
+            listed = await found_.leases.full_list(PROD, "")
             assert listed is not None
-            (held,) = read_held(listed[1], PLACE.cluster_uid).values()
-            found_.leases.remove_unwanted(PROD, held)
+            (held,) = read_registered(listed[1], PLACE.cluster_uid).values()
+            found_.leases.remove_registered(PROD, held)
 
             await until(peer, None)

@@ -69,10 +69,10 @@ def test_end_of_a_clusters_certificate_is_shown_while_it_has_one() -> None:
 def test_what_is_done_for_pods_is_counted() -> None:
     """Alerts go by leases that are removed, and by pods that lack their sidecar."""
     metrics = Metrics()
-    metrics.registry_read("unchanged")
-    metrics.lease_removed("pod_gone")
-    metrics.pod_paused("pause")
-    metrics.pod_evicted("held")
+    metrics.count_registry_read("unchanged")
+    metrics.count_removed_lease("pod_gone")
+    metrics.count_pause("pause")
+    metrics.count_eviction("held")
     metrics.pods_without_sidecar.set(3)
 
     assert 'eureka_operator_registry_reads_total{result="unchanged"} 1.0' in lines(metrics)

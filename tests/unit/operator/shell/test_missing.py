@@ -73,7 +73,7 @@ async def test_pod_is_counted_and_told_once() -> None:
         for _ in range(2):
             assert [each.pod.name for each in await one.look(found.client, ())] == ["orders-1"]
 
-        ((kind, reason, message),) = found.api.told
+        ((kind, reason, message),) = found.api.event_list
         assert (kind, reason) == ("Pod", "SidecarMissing")
         assert found.api.written == []  # where its count would be raised
         assert "kubectl -n shop rollout restart deployment/orders" in message

@@ -39,7 +39,7 @@ async def test_annotation_pauses_and_its_removal_resumes() -> None:
 
         assert record(found) is None
         assert len(found.api.written) == 2
-    assert [(kind, reason) for kind, reason, _ in found.api.told] == [
+    assert [(kind, reason) for kind, reason, _ in found.api.event_list] == [
         ("Pod", "Paused"),
         ("Pod", "Resumed"),
     ]

@@ -264,5 +264,5 @@ async def test_pods_with_a_sidecar_are_known_to_others() -> None:
         before = PodTruth(found.kube, found.metrics, Scope((), "cluster.local"), lambda: True)
         after = await turn(found)
 
-    assert before.injected == []
-    assert [pod.name for pod in after.injected] == ["orders-1"]
+    assert before.injected_pods == []
+    assert [pod.name for pod in after.injected_pods] == ["orders-1"]

@@ -22,7 +22,7 @@ def test_key_is_due_when_it_was_asked_for_and_once_however_often() -> None:
 
     assert schedule.take(4.9) is None
     assert schedule.take(5.0) == ONE
-    schedule.done(ONE)
+    schedule.note_success(ONE)
     assert schedule.take(100.0) is None
 
 
@@ -54,7 +54,7 @@ def test_key_at_work_is_not_taken_again_until_it_is_done() -> None:
 
     assert schedule.take(9.0) is None
     assert schedule.next_s() is None
-    schedule.done(ONE)
+    schedule.note_success(ONE)
     assert schedule.next_s() == 2.0
     assert schedule.take(9.0) == ONE
 
@@ -63,7 +63,7 @@ def test_pauses_after_failures_double_up_to_a_minute() -> None:
     """An object that is refused costs a request a minute, not a loop."""
     schedule = Schedule()
 
-    pauses = [schedule.failed(ONE, 0.0, chance=0.0) for _ in range(12)]
+    pauses = [schedule.note_failure(ONE, 0.0, chance=0.0) for _ in range(12)]
 
     assert pauses[:4] == [0.2, 0.4, 0.8, 1.6]
     assert pauses[-3:] == [60.0, 60.0, 60.0]
@@ -73,27 +73,27 @@ def test_pauses_of_keys_that_failed_together_differ() -> None:
     """Fifty clusters do not come back at once when the API server does."""
     schedule = Schedule()
 
-    assert schedule.failed(ONE, 0.0, chance=1.0) == pytest.approx(0.16)
-    assert schedule.failed(OTHER, 0.0, chance=0.5) == pytest.approx(0.18)
+    assert schedule.note_failure(ONE, 0.0, chance=1.0) == pytest.approx(0.16)
+    assert schedule.note_failure(OTHER, 0.0, chance=0.5) == pytest.approx(0.18)
 
 
 def test_success_ends_the_pauses() -> None:
     """The next failure is a first one."""
     schedule = Schedule()
     for _ in range(5):
-        schedule.failed(ONE, 0.0, chance=0.0)
+        schedule.note_failure(ONE, 0.0, chance=0.0)
     schedule.take(100.0)
 
-    schedule.done(ONE)
+    schedule.note_success(ONE)
 
-    assert schedule.failed(ONE, 0.0, chance=0.0) == 0.2
+    assert schedule.note_failure(ONE, 0.0, chance=0.0) == 0.2
 
 
 def test_event_ends_a_long_pause() -> None:
     """Somebody has mended the object."""
     schedule = Schedule()
     for _ in range(12):
-        schedule.failed(ONE, 0.0, chance=0.0)
+        schedule.note_failure(ONE, 0.0, chance=0.0)
 
     schedule.add(ONE, 0.5)
 

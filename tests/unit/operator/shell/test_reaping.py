@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eureka_operator.core.pods import Node, Pod
-from eureka_operator.core.reaping import Known
+from eureka_operator.core.reaping import ClusterState
 from eureka_operator.shell.reaping import Reaper
 from unit.operator.shell.world import CLUSTER_UID, World, cluster, document, pod, world
 
@@ -29,11 +29,11 @@ class Clock:
         return self.now_s
 
 
-def known(*pods: Pod, **rest: Any) -> Known:  # noqa: ANN401 - fields of different types
+def known(*pods: Pod, **rest: Any) -> ClusterState:  # noqa: ANN401 - fields of different types
     """What watches have shown: these pods, and one more."""
     there = {each.uid: each for each in (*pods, pod(99))}
     now = datetime(2026, 11, 28, 12, tzinfo=UTC)
-    return Known(**{"now": now, "cluster_uid": CLUSTER_UID, "pods": there, **rest})
+    return ClusterState(**{"now": now, "cluster_uid": CLUSTER_UID, "pods": there, **rest})
 
 
 def reaper(
@@ -51,7 +51,7 @@ async def test_lease_of_a_pod_that_is_gone_is_removed_and_told() -> None:
         await reaper(found).reap(await found.readings(), known())
 
         assert await found.status() is None
-    assert found.api.told == [
+    assert found.api.event_list == [
         (
             "EurekaCluster",
             "LeaseRemoved",

@@ -61,7 +61,7 @@ class World:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def held(self, app: str = "DB") -> dict[str, str]:
+    async def instances_of(self, app: str = "DB") -> dict[str, str]:
         """Address and status of each instance of an application."""
         answer = await self.peer.get(f"/apps/{app}")
         if answer.status == 404:
@@ -81,7 +81,7 @@ class World:
         """The status as it was written."""
         return dict(self.api.objects[f"{REGISTRATIONS}/{name}"].get("status", {}))
 
-    async def told(self) -> set[str]:
+    async def event_reasons(self) -> set[str]:
         """The reasons of events."""
         return {each["reason"] for path, each in self.api.objects.items() if "/events/" in path}
 
@@ -130,12 +130,12 @@ async def test_service_is_registered_and_its_readiness_followed() -> None:
     async with world() as found:
         await found.have(SERVICE)
         async with found.leading():
-            await eventually(found.held, BOTH)
+            await eventually(found.instances_of, BOTH)
             await eventually(found.reason(), "Synced")
             await found.have_slice(a1=False, a2=True)
-            await eventually(found.held, {**BOTH, "10.9.0.1": "OUT_OF_SERVICE"})
+            await eventually(found.instances_of, {**BOTH, "10.9.0.1": "OUT_OF_SERVICE"})
             await found.have_slice(a2=True)
-            await eventually(found.held, {"10.9.0.2": "UP"})
+            await eventually(found.instances_of, {"10.9.0.2": "UP"})
 
             async def counts() -> tuple[object, object]:
                 return found.status().get("instances"), found.status().get("up")
@@ -151,12 +151,12 @@ async def test_deleted_registration_is_removed() -> None:
     async with world() as found:
         await found.have({**CLUSTER, "endpoints": [ENDPOINT]})
         async with found.leading():
-            await eventually(found.held, {"db.example.com": "UP"})
+            await eventually(found.instances_of, {"db.example.com": "UP"})
             kept = found.api.objects[f"{REGISTRATIONS}/db"]
             assert "finalizers" not in kept["metadata"]
             await found.api.delete(f"{REGISTRATIONS}/db")
 
-            await eventually(found.held, {})
+            await eventually(found.instances_of, {})
 
 
 async def test_next_leader_removes_what_was_deleted_before_it() -> None:
@@ -165,12 +165,12 @@ async def test_next_leader_removes_what_was_deleted_before_it() -> None:
         for name in ("kept", "gone"):
             await found.have({**CLUSTER, "endpoints": [{**ENDPOINT, "host": name}]}, name)
         async with found.leading():
-            await eventually(lambda: found.held("KEPT"), {"kept": "UP"})
-            await eventually(lambda: found.held("GONE"), {"gone": "UP"})
+            await eventually(lambda: found.instances_of("KEPT"), {"kept": "UP"})
+            await eventually(lambda: found.instances_of("GONE"), {"gone": "UP"})
         before = await found.peer.state("KEPT", "shop:kept:a")
         await found.api.delete(f"{REGISTRATIONS}/gone")
         async with found.leading():
-            await eventually(lambda: found.held("GONE"), {})
+            await eventually(lambda: found.instances_of("GONE"), {})
 
             after = await found.peer.state("KEPT", "shop:kept:a")
             assert after["lastDirtyTimestamp"] == before["lastDirtyTimestamp"]
@@ -184,14 +184,14 @@ async def test_what_cannot_be_read_removes_nothing(path: str) -> None:
     async with world() as found:
         await found.have(SERVICE)
         async with found.leading():
-            await eventually(found.held, BOTH)
+            await eventually(found.instances_of, BOTH)
             found.api.refused[path] = 403
             await found.have_slice(a1=True)
             await found.api.end_watches()
-            await throughout(found.held, BOTH, 0.5)
+            await throughout(found.instances_of, BOTH, 0.5)
 
             found.api.refused.clear()
-            await eventually(found.held, {"10.9.0.1": "UP"})
+            await eventually(found.instances_of, {"10.9.0.1": "UP"})
 
 
 async def test_next_leader_removes_nothing_of_a_registration_that_wants_nothing() -> None:
@@ -199,14 +199,14 @@ async def test_next_leader_removes_nothing_of_a_registration_that_wants_nothing(
     async with world() as found:
         await found.have(SERVICE)
         async with found.leading():
-            await eventually(found.held, BOTH)
+            await eventually(found.instances_of, BOTH)
         await found.have_slice()
         async with found.leading():
             await eventually(found.reason(), "Synced")
-            assert await found.held() == BOTH
+            assert await found.instances_of() == BOTH
         await found.have_slice(a1=True)
         async with found.leading():
-            await eventually(found.held, {"10.9.0.1": "UP"})
+            await eventually(found.instances_of, {"10.9.0.1": "UP"})
 
 
 async def test_cluster_of_another_namespace_lets_in_whom_it_selects() -> None:
@@ -224,11 +224,11 @@ async def test_cluster_of_another_namespace_lets_in_whom_it_selects() -> None:
                 return str(status.get("conditions", [{}])[0].get("reason", ""))
 
             await eventually(reason, "NotAllowed")
-            assert await found.held() == {}
+            assert await found.instances_of() == {}
             await found.api.put(cluster, cluster_document(chosen))
-            await eventually(found.held, {"db.example.com": "UP"})
+            await eventually(found.instances_of, {"db.example.com": "UP"})
             await found.api.put(cluster, cluster_document({}))
-            await eventually(found.held, {})
+            await eventually(found.instances_of, {})
 
 
 async def test_reasons_are_told_on_the_object() -> None:
@@ -243,7 +243,7 @@ async def test_reasons_are_told_on_the_object() -> None:
             await eventually(found.reason("broken"), "Invalid")
             await eventually(found.reason("nowhere"), "ClusterNotFound")
             await eventually(found.reason("none"), "ServiceNotFound")
-            await eventually(found.told, {"Invalid", "ClusterNotFound", "ServiceNotFound"})
+            await eventually(found.event_reasons, {"Invalid", "ClusterNotFound", "ServiceNotFound"})
 
 
 async def test_status_is_not_written_without_a_change() -> None:
@@ -252,7 +252,7 @@ async def test_status_is_not_written_without_a_change() -> None:
         await found.have(SERVICE)
         async with found.leading():
             await eventually(found.reason(), "Synced")
-            await eventually(found.told, {"Synced"})
+            await eventually(found.event_reasons, {"Synced"})
             before = len(found.api.writes)
 
             async def more() -> int:
@@ -280,4 +280,4 @@ async def test_operator_of_single_namespaces_reads_no_others() -> None:
         found.api.refused["/apis/eurekube.io/v1alpha1/eureka"] = 403
         found.api.refused["/api/v1/pods"] = 403
         async with found.leading("shop"):
-            await eventually(found.held, BOTH)
+            await eventually(found.instances_of, BOTH)

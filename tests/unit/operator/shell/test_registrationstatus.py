@@ -45,12 +45,12 @@ class World:
         self.seen = msgspec.structs.replace(self.seen, status=status)
 
     @property
-    def written(self) -> int:
+    def write_count(self) -> int:
         """How often the object was written."""
         return sum(path == PATH for _, path, _ in self.api.writes)
 
     @property
-    def told(self) -> list[str]:
+    def event_reasons(self) -> list[str]:
         """The reasons of events, in their order."""
         return [each["reason"] for path, each in self.api.objects.items() if "/events/" in path]
 
@@ -71,7 +71,7 @@ async def test_status_is_written_once_and_told() -> None:
         found.see()
         assert await found.write(after_s=5)
 
-        assert (found.written, found.told) == (1, ["Synced"])
+        assert (found.write_count, found.event_reasons) == (1, ["Synced"])
         assert found.api.objects[PATH]["status"]["up"] == 1
 
 
@@ -82,7 +82,7 @@ async def test_changes_that_follow_each_other_are_one_write() -> None:
         assert not await found.write(GONE, after_s=1)
         assert await found.write(GONE, after_s=2)
 
-        assert (found.written, found.told) == (2, ["Synced", "ServiceNotFound"])
+        assert (found.write_count, found.event_reasons) == (2, ["Synced", "ServiceNotFound"])
 
 
 async def test_what_was_written_counts_before_the_watch_shows_it() -> None:
@@ -91,7 +91,7 @@ async def test_what_was_written_counts_before_the_watch_shows_it() -> None:
         await found.write()
         await found.write(after_s=1)
 
-        assert found.written == 1
+        assert found.write_count == 1
 
 
 async def test_write_that_fails_is_tried_again() -> None:
@@ -99,18 +99,18 @@ async def test_write_that_fails_is_tried_again() -> None:
     async with world() as found:
         found.api.refused[PATH] = 503
         assert not await found.write()
-        assert found.told == []
+        assert found.event_reasons == []
         found.api.refused.clear()
         assert await found.write(after_s=3)
 
-        assert (found.written, found.told) == (1, ["Synced"])
+        assert (found.write_count, found.event_reasons) == (1, ["Synced"])
 
 
 async def test_whoever_does_not_lead_writes_nothing() -> None:
     """Another one does."""
     async with world(may_act=False) as found:
         assert not await found.write()
-        assert found.written == 0
+        assert found.write_count == 0
 
 
 async def test_object_that_is_gone_is_forgotten() -> None:
@@ -120,4 +120,4 @@ async def test_object_that_is_gone_is_forgotten() -> None:
         found.statuses.forget_others([])
         await found.write(after_s=1)
 
-        assert found.written == 2
+        assert found.write_count == 2

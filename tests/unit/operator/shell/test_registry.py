@@ -12,10 +12,10 @@ from aiohttp.test_utils import RawTestServer
 
 from eureka_operator.shell import registry as module
 from eureka_operator.shell.registry import Listing, Registry, RegistryError, session
-from eureka_operator.shell.ways import Way
+from eureka_operator.shell.ways import PeerSecurity
 from eureka_sidecar.core import document as sidecar
-from eureka_sidecar.core.document import quoted
-from eureka_sidecar.core.downward import Wishes
+from eureka_sidecar.core.document import quote
+from eureka_sidecar.core.downward import PodOptions
 from eureka_sidecar.core.operations import Operation, Request
 from eureka_sidecar.core.settings import Facts, configuration
 from support.secure import TOKEN, bearer, secured, write_policy
@@ -40,7 +40,7 @@ async def test_registration_of_a_sidecar_names_its_pod() -> None:
     orders = {"app": "orders", "port": 8080, "metadata": {"cluster-uid": CLUSTER_UID}}
     registry = {"urls": ["http://peer1:8761/eureka/"]}
     (made,) = configuration({"instances": [orders], "registries": [registry]}, facts).instances
-    content = sidecar.content(made, "UP", Wishes())
+    content = sidecar.content(made, "UP", PodOptions())
     body = sidecar.body(sidecar.registration(made, content, sidecar.UNKNOWN, 1))
     async with world() as found:
         assert (await found.peer.post(body, "ORDERS")).status == 204
@@ -115,10 +115,10 @@ async def test_id_is_one_segment_of_the_path(odd: str) -> None:
     async with world() as found:
         await found.register()
         await found.peer.reg("ORDERS", odd)
-        assert await found.peer.state("ORDERS", quoted(odd)) is not None
+        assert await found.peer.state("ORDERS", quote(odd)) is not None
 
         assert await found.registry.remove("ORDERS", odd)
-        assert await found.peer.state("ORDERS", quoted(odd)) is None
+        assert await found.peer.state("ORDERS", quote(odd)) is None
         assert [each.id for each in (await found.registry.instances(None)).instances] == [ID]
 
 
@@ -165,7 +165,7 @@ async def test_reason_of_a_refusal_is_the_registrys_own(tmp_path: Path) -> None:
     request = Request(Operation.REMOVE, 0, "DELETE", "/eureka/apps/BILLING/i", b"")
     file = str(write_policy(tmp_path))
     async with secured(auth_file=file) as peer, session() as connections:
-        way = Way(None, "", bearer(TOKEN))
+        way = PeerSecurity(None, "", bearer(TOKEN))
         registry = Registry(connections, "127.0.0.1", peer.port, way)
         answer = await registry.exchange(request)
         with pytest.raises(

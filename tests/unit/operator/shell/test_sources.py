@@ -13,13 +13,13 @@ from eureka_operator.core.registrations.sources import Service, Slice
 from eureka_operator.shell.client import ApiError, Client
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.mirror import Name
-from eureka_operator.shell.sources import Known, Sources, confirm
+from eureka_operator.shell.sources import NamespaceSources, Sources, confirm
 from support.apiserver import ApiServer
 from unit.operator.shell.eventually import eventually
 
 SERVICE = "/api/v1/namespaces/shop/services/db"
 SLICE = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices/db-1"
-EMPTY = Known({}, {})
+EMPTY = NamespaceSources({}, {})
 EMPTY_SERVICE = Service(namespace="shop", name="other")
 EMPTY_SLICE = Slice(namespace="shop", name="gone", service="db")
 SLICE_DOCUMENT: Object = {
@@ -74,7 +74,7 @@ async def test_namespace_is_unknown_while_one_kind_cannot_be_read() -> None:
         sources.watch({"shop"}, client, group)
 
         async def is_services_read() -> bool:
-            return sources._watched["shop"].services.complete
+            return sources._watches["shop"].services.complete
 
         await eventually(is_services_read, expected=True)
         assert sources.of("shop") is None
@@ -83,7 +83,7 @@ async def test_namespace_is_unknown_while_one_kind_cannot_be_read() -> None:
 
 async def test_second_look_goes_by_names() -> None:
     """What a list has lost is found, and what is gone is no more; others stay as they were."""
-    stale = Known(
+    stale = NamespaceSources(
         {Name("shop", "other"): EMPTY_SERVICE},
         {Name("shop", "gone"): EMPTY_SLICE},
     )

@@ -10,13 +10,13 @@ import pytest
 
 from eureka_operator.core.kinds import Object
 from eureka_operator.core.pausing import ClusterName
-from eureka_operator.core.registrations.held import Held
-from eureka_operator.core.registrations.wanted import Key, Wanted
+from eureka_operator.core.registrations.held import RegisteredInstance
+from eureka_operator.core.registrations.wanted import DesiredInstance, Key
 from eureka_operator.shell.client import ApiError, Client
 from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.mirror import Name
-from eureka_operator.shell.sources import Known
-from eureka_operator.shell.unwanted import Owner, Unwanted, owner_of
+from eureka_operator.shell.sources import NamespaceSources
+from eureka_operator.shell.unwanted import Owner, RemovalCheck, owner_of
 from support.apiserver import ApiServer
 from support.clusterobjects import document as cluster_document
 from support.registrationobjects import FIXED, SERVICE, document
@@ -31,7 +31,7 @@ REGISTRATION = f"{GROUP}/eurekaregistrations/db"
 EUREKA = f"{GROUP}/eurekaclusters/eureka"
 DB = "/api/v1/namespaces/shop/services/db"
 SLICE = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices/db-1"
-NOTHING = Known({}, {})
+NOTHING = NamespaceSources({}, {})
 SLICE_DOCUMENT: Object = {
     "metadata": {"labels": {"kubernetes.io/service-name": "db"}},
     "addressType": "IPv4",
@@ -40,15 +40,15 @@ SLICE_DOCUMENT: Object = {
 }
 
 
-def instance() -> Wanted:
+def instance() -> DesiredInstance:
     """The instance that the Service's only endpoint is."""
     (each,) = derived(SERVICE, slice_of("db", ONE)).instances.values()
     return each
 
 
-def left(key: Key) -> Held:
+def instance_of_former_leader(key: Key) -> RegisteredInstance:
     """An instance that a former leader has registered."""
-    return Held(
+    return RegisteredInstance(
         key=key,
         registration_uid="uid-of-db",
         registration="db",
@@ -64,7 +64,7 @@ def left(key: Key) -> Held:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[tuple[ApiServer, Unwanted]]:
+async def serving() -> AsyncIterator[tuple[ApiServer, RemovalCheck]]:
     """An API server that has all of it, though watches show nothing."""
     api = ApiServer()
     async with api.serving() as way, Client(way) as client:
@@ -73,12 +73,12 @@ async def serving() -> AsyncIterator[tuple[ApiServer, Unwanted]]:
         await api.put(EUREKA, cluster_document({}))
         await api.put(DB, {"spec": {"ports": [{"name": "http", "port": 8080}]}})
         await api.put(SLICE, SLICE_DOCUMENT)
-        yield api, Unwanted(Kube(client), lambda _: NOTHING)
+        yield api, RemovalCheck(Kube(client), lambda _: NOTHING)
 
 
-async def may_go(unwanted: Unwanted, owner: Owner = OWNER) -> bool:
+async def may_go(unwanted: RemovalCheck, owner: Owner = OWNER) -> bool:
     """Whether the instance may be removed."""
-    return await unwanted.of(owner, [instance()], [], PLACE) == {instance().key}
+    return await unwanted.removable(owner, [instance()], [], PLACE) == {instance().key}
 
 
 async def test_instance_that_a_list_has_lost_stays() -> None:
@@ -139,14 +139,21 @@ async def test_cluster_that_cannot_be_read_removes_nothing() -> None:
 async def test_what_a_former_leader_left_goes_only_beside_what_is_wanted() -> None:
     """An object that wants nothing at all looks like a list that is empty by a fault."""
     gone = Key("DB", "shop:db:10.1.0.9:8080")
-    there = Known(
+    there = NamespaceSources(
         dict(_named(service())),
         dict(_named(slice_of("db", ONE))),
     )
     async with serving() as (_, unwanted):
-        assert await unwanted.of(OWNER, [], [left(gone)], PLACE) == set()
+        assert (
+            await unwanted.removable(OWNER, [], [instance_of_former_leader(gone)], PLACE) == set()
+        )
         unwanted._sources = lambda _: there
-        assert await unwanted.of(OWNER, [], [left(gone), left(instance().key)], PLACE) == {gone}
+        assert await unwanted.removable(
+            OWNER,
+            [],
+            [instance_of_former_leader(gone), instance_of_former_leader(instance().key)],
+            PLACE,
+        ) == {gone}
 
 
 async def test_unknown_sources_keep_everything() -> None:

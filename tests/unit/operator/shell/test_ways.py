@@ -13,9 +13,9 @@ from eureka_operator.core.certificates import Subject
 from eureka_operator.core.kinds import Object
 from eureka_operator.core.pods import Peer
 from eureka_operator.shell.client import UnavailableError
-from eureka_operator.shell.keypairs import encoded, make_authority, make_leaf
+from eureka_operator.shell.keypairs import encode_base64, make_authority, make_leaf
 from eureka_operator.shell.registry import Connections, RegistryError, session
-from eureka_operator.shell.ways import PLAIN, Ways
+from eureka_operator.shell.ways import PLAIN, PeerSecurities
 from support.secure import PEER, Secure, secured, write_policy
 
 NAME = "eureka-tls"
@@ -35,7 +35,7 @@ class Secret:
         self.read.append(f"{namespace}/{name}")
         if self.fails:
             raise UnavailableError("away")
-        return None if self.texts is None else {"data": encoded(self.texts)}
+        return None if self.texts is None else {"data": encode_base64(self.texts)}
 
 
 def texts(*names: str) -> dict[str, str]:
@@ -79,7 +79,7 @@ async def test_peer_is_asked_with_a_certificate_and_verified(peer: Secure) -> No
     """By the name of its Service, wherever it is."""
     secret = Secret(GOOD)
     async with session() as over:
-        registry = await Connections(over, Ways(secret, "cluster.local")).to(at(peer))
+        registry = await Connections(over, PeerSecurities(secret, "cluster.local")).to(at(peer))
         assert (await registry.instances(None)).instances == ()
         assert (await registry.instances(None)).instances == ()
 
@@ -90,7 +90,9 @@ async def test_peer_is_asked_with_a_certificate_and_verified(peer: Secure) -> No
 async def test_peer_of_another_authority_is_refused(peer: Secure, held: dict[str, str]) -> None:
     """Somebody else answers at its address."""
     async with session() as over:
-        registry = await Connections(over, Ways(Secret(held), "cluster.local")).to(at(peer))
+        registry = await Connections(over, PeerSecurities(Secret(held), "cluster.local")).to(
+            at(peer)
+        )
         with pytest.raises(RegistryError, match="certificate"):
             await registry.instances(None)
 
@@ -98,7 +100,7 @@ async def test_peer_of_another_authority_is_refused(peer: Secure, held: dict[str
 async def test_peer_of_another_cluster_is_refused(peer: Secure) -> None:
     """Though the same authority vouches for it."""
     async with session() as over:
-        ways = Ways(Secret(GOOD), "other.domain")
+        ways = PeerSecurities(Secret(GOOD), "other.domain")
         registry = await Connections(over, ways).to(at(peer))
         with pytest.raises(RegistryError, match="Hostname mismatch"):
             await registry.instances(None)
@@ -111,14 +113,14 @@ async def test_secret_that_cannot_be_used_is_named(
     """Nothing is sent in clear instead."""
     async with session() as over:
         with pytest.raises(RegistryError, match=r"\(Secret eureka-tls in prod\) cannot be used"):
-            await Connections(over, Ways(Secret(held), "cluster.local")).to(at(peer))
+            await Connections(over, PeerSecurities(Secret(held), "cluster.local")).to(at(peer))
 
 
 async def test_what_was_read_last_is_used_while_nothing_better_is_there() -> None:
     """A Secret that is deleted or damaged stops nothing."""
     now_s = [0.0]
     secret = Secret(GOOD)
-    ways = Ways(secret, "cluster.local", lambda: now_s[0])
+    ways = PeerSecurities(secret, "cluster.local", lambda: now_s[0])
     place = Peer(namespace="prod", cluster="eureka", name="p", ip="::1", port=1, secret=NAME)
     first = await ways.to(place)
     now_s[0] += 16
@@ -140,7 +142,7 @@ async def test_peer_without_a_secret_is_asked_in_clear() -> None:
     secret = Secret(None)
     place = Peer(namespace="prod", cluster="eureka", name="p", ip="::1", port=1)
 
-    assert await Ways(secret, "cluster.local").to(place) is PLAIN
+    assert await PeerSecurities(secret, "cluster.local").to(place) is PLAIN
     assert secret.read == []
 
 
@@ -151,10 +153,12 @@ async def test_password_of_peers_is_shown_where_they_have_one(tmp_path: Path) ->
     async with secured(**files(tmp_path, GOOD), auth_file=str(policy)) as peer, session() as over:
         place = at(peer, proof="eureka-peer")
         known = GOOD | {"credentials": PEER}
-        registry = await Connections(over, Ways(Secret(known), "cluster.local")).to(place)
+        registry = await Connections(over, PeerSecurities(Secret(known), "cluster.local")).to(place)
         assert (await registry.instances(None)).instances == ()
-        stranger = await Connections(over, Ways(Secret(known), "cluster.local")).to(at(peer))
+        stranger = await Connections(over, PeerSecurities(Secret(known), "cluster.local")).to(
+            at(peer)
+        )
         with pytest.raises(RegistryError, match="answers 401"):
             await stranger.instances(None)
         with pytest.raises(RegistryError, match=r"\(Secret eureka-tls and eureka-peer in prod\)"):
-            await Connections(over, Ways(Secret(GOOD), "cluster.local")).to(place)
+            await Connections(over, PeerSecurities(Secret(GOOD), "cluster.local")).to(place)

@@ -25,7 +25,7 @@ from eureka_operator.shell.webhook import (
     Limits,
     Verdict,
     Webhook,
-    pages,
+    serve_pages,
 )
 from support.certified import HOST, Certified, configuration
 
@@ -47,7 +47,7 @@ class Replica:
         self.passed_s = 0.0
         """How much time has passed, for the leaf."""
 
-    def counted(self) -> dict[tuple[str, str], float]:
+    def answer_counts(self) -> dict[tuple[str, str], float]:
         """Answers by result and reason."""
         text = self.metrics.exposition().decode()
         found = re.findall(
@@ -81,7 +81,7 @@ async def judging(
     metrics, leaf = InjectorMetrics(), ServedLeaf(HOST, clock=lambda: replica.passed_s)
     replica = Replica(Webhook(judge, metrics, limits), metrics, leaf)
     leaf.consider(certified.secret(), configuration(certified.bundle))
-    async with replica.webhook.serving("127.0.0.1", 0, leaf.listening) as port:
+    async with replica.webhook.serve("127.0.0.1", 0, leaf.listening) as port:
         replica.port = port
         async with Client(port, certified.bundle) as client:
             yield replica, client
@@ -153,7 +153,7 @@ async def test_pod_is_patched() -> None:
         "JSONPatch",
     )
     assert tuple(json.loads(base64.b64decode(response["patch"]))) == PATCH
-    assert replica.counted() == {("injected", "ok"): 1}
+    assert replica.answer_counts() == {("injected", "ok"): 1}
     text = replica.metrics.exposition().decode()
     assert "eureka_injector_answer_seconds_count 1.0" in text
     assert "eureka_injector_answer_bytes_count 1.0" in text
@@ -166,7 +166,7 @@ async def test_refused_pod_is_told_why() -> None:
 
     assert response["allowed"] is False
     assert response["status"]["message"] == "name a port"
-    assert replica.counted() == {("refused", "no_port"): 1}
+    assert replica.answer_counts() == {("refused", "no_port"): 1}
 
 
 async def test_dry_run_counts_nothing() -> None:
@@ -175,7 +175,7 @@ async def test_dry_run_counts_nothing() -> None:
         response = await client.ask(dryRun=True)
         assert response["patchType"] == "JSONPatch"
 
-    assert replica.counted() == {}
+    assert replica.answer_counts() == {}
     assert "eureka_injector_answer_seconds_count 0.0" in replica.metrics.exposition().decode()
 
 
@@ -196,7 +196,7 @@ async def test_odd_question_is_allowed_and_counted(body: bytes, uid: str, reason
         assert (await client.ask())["allowed"]
 
     assert response == {"uid": uid, "allowed": True}
-    assert replica.counted()["allowed", reason] == 1
+    assert replica.answer_counts()["allowed", reason] == 1
 
 
 async def test_content_type_has_to_be_json() -> None:
@@ -206,7 +206,7 @@ async def test_content_type_has_to_be_json() -> None:
         answer = await client._post(body, {"Content-Type": "text/plain"})
 
     assert answer["response"] == {"uid": UID, "allowed": True}
-    assert replica.counted() == {("allowed", "content_type"): 1}
+    assert replica.answer_counts() == {("allowed", "content_type"): 1}
 
 
 async def test_body_that_is_not_packed_as_it_says_is_allowed() -> None:
@@ -216,7 +216,7 @@ async def test_body_that_is_not_packed_as_it_says_is_allowed() -> None:
         answer = await client._post(b'{"request":{}}', headers)
 
     assert answer["response"]["allowed"] is True
-    assert replica.counted() == {("allowed", "broken_body"): 1}
+    assert replica.answer_counts() == {("allowed", "broken_body"): 1}
 
 
 async def test_fault_of_ours_is_allowed_counted_and_logged_without_the_pod(
@@ -228,7 +228,7 @@ async def test_fault_of_ours_is_allowed_counted_and_logged_without_the_pod(
         assert await client.ask(object=pod) == {"uid": UID, "allowed": True}
         assert "patch" in await client.ask()
 
-    assert replica.counted() == {("allowed", "error"): 1, ("injected", "ok"): 1}
+    assert replica.answer_counts() == {("allowed", "error"): 1, ("injected", "ok"): 1}
     assert "a fault of the injector's own" in caplog.text
     assert "hunter2" not in caplog.text
 
@@ -250,7 +250,7 @@ async def test_question_that_finds_no_room_is_allowed_and_counted() -> None:
         assert "patch" in await first
         assert "patch" in await client.ask()
 
-    assert replica.counted() == {("allowed", "overload"): 1, ("injected", "ok"): 2}
+    assert replica.answer_counts() == {("allowed", "overload"): 1, ("injected", "ok"): 2}
 
 
 async def test_body_that_does_not_come_is_given_up() -> None:
@@ -264,7 +264,7 @@ async def test_body_that_does_not_come_is_given_up() -> None:
         assert await client.ask(slowly()) == {"uid": UID, "allowed": True}
         assert "patch" in await client.ask()
 
-    assert replica.counted() == {("allowed", "slow_body"): 1, ("injected", "ok"): 1}
+    assert replica.answer_counts() == {("allowed", "slow_body"): 1, ("injected", "ok"): 1}
 
 
 async def test_two_hundred_questions_at_once_are_answered() -> None:
@@ -273,7 +273,7 @@ async def test_two_hundred_questions_at_once_are_answered() -> None:
         answers = await asyncio.gather(*(client.ask() for _ in range(200)))
 
     assert all("patch" in each for each in answers)
-    assert replica.counted() == {("injected", "ok"): 200}
+    assert replica.answer_counts() == {("injected", "ok"): 200}
 
 
 async def test_other_pages_say_what_there_is() -> None:
@@ -331,7 +331,7 @@ async def test_pages_of_health_and_metrics() -> None:
     metrics = InjectorMetrics()
     metrics.answer(INJECTED, 0.001, 300)
     async with (
-        pages("127.0.0.1", 0, lambda: problems[0], metrics) as port,
+        serve_pages("127.0.0.1", 0, lambda: problems[0], metrics) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
     ):
         answers = []

@@ -21,7 +21,7 @@ from eureka_operator.shell.kube import Kube
 from eureka_operator.shell.metrics import Metrics
 from eureka_operator.shell.registries import Reading
 from eureka_operator.shell.registry import Connections, Registry, session
-from eureka_operator.shell.ways import Ways
+from eureka_operator.shell.ways import PeerSecurities
 from support.server import Running, running
 
 PROD: Final = ClusterName("prod", "eureka")
@@ -85,7 +85,7 @@ class Api:
             await response.write(json.dumps(await self.watches.get()).encode() + b"\n")
 
     @property
-    def told(self) -> list[tuple[str, str, str]]:
+    def event_list(self) -> list[tuple[str, str, str]]:
         """Events as kind of the object, reason and message."""
         return [
             (each["involvedObject"]["kind"], each["reason"], each["message"])
@@ -156,7 +156,7 @@ def plain(session: ClientSession) -> Connections:
     async def no_secret(_namespace: str, _name: str) -> None:
         raise AssertionError
 
-    return Connections(session, Ways(no_secret, "cluster.local"))
+    return Connections(session, PeerSecurities(no_secret, "cluster.local"))
 
 
 @asynccontextmanager

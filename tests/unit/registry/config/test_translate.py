@@ -1,7 +1,7 @@
 import pytest
 
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.config.translate import checked_url, translate, without_lines
+from eureka_registry.config.translate import translate, valid_url, without_lines
 
 
 def values(**properties: str) -> dict[str, object]:
@@ -167,9 +167,9 @@ def test_a_placeholder_without_meaning_may_stay() -> None:
 
 def test_service_urls_are_checked() -> None:
     """One place says what a URL must be."""
-    assert checked_url("http://h/eureka", "x") == "http://h/eureka/"
+    assert valid_url("http://h/eureka", "x") == "http://h/eureka/"
     with pytest.raises(ConfigurationError, match=r"http://\*\*\*@"):
-        checked_url("http://u:secret@:1x/", "x")
+        valid_url("http://u:secret@:1x/", "x")
 
 
 def warnings(name: str, value: str = "x", *, used: tuple[str, ...] = ()) -> list[str]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from eureka_registry.config.errors import ConfigurationError
 from eureka_registry.config.settings import LogFormat, Rules
 from eureka_registry.config.table import SETTINGS
-from eureka_registry.config.values import convert, shown
+from eureka_registry.config.values import convert, display_text
 
 
 def value(setting: str, raw: object) -> object:
@@ -94,8 +94,8 @@ def test_what_cannot_be_is_refused_with_source_and_choice(setting: str, raw: obj
 
 def test_messages_show_neither_passwords_nor_novels() -> None:
     """Values of any length and content reach messages."""
-    assert shown("http://u:secret@h/") == "'http://***@h/'"
-    assert len(shown("x" * 10_000)) < 100
+    assert display_text("http://u:secret@h/") == "'http://***@h/'"
+    assert len(display_text("x" * 10_000)) < 100
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()

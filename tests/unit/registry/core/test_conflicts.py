@@ -30,7 +30,7 @@ OUT, UNKNOWN = Status.OUT_OF_SERVICE, Status.UNKNOWN
 DAY_MS = 86_400_000
 
 
-def told(*documents: Instance) -> Instance:
+def instance_at_peer(*documents: Instance) -> Instance:
     """What a peer holds that hears of these documents from others, in this order."""
     held = registry()
     for at, document in enumerate(documents, start=1_000):
@@ -46,7 +46,7 @@ def test_of_equally_old_documents_the_later_change_wins() -> None:
     starting = instance(status=STARTING, last_updated_ms=5)
     up = instance(status=UP, last_updated_ms=6)
 
-    assert told(starting, up).status is told(up, starting).status is UP
+    assert instance_at_peer(starting, up).status is instance_at_peer(up, starting).status is UP
 
 
 @given(
@@ -66,7 +66,7 @@ def test_peers_agree_in_whatever_order_they_hear(documents: list[Instance]) -> N
     """Nothing else brings two peers together that were told the same."""
     ends = {
         (held.status, held.last_dirty_ms, held.last_updated_ms)
-        for held in (told(*order) for order in permutations(documents))
+        for held in (instance_at_peer(*order) for order in permutations(documents))
     }
 
     assert len(ends) == 1

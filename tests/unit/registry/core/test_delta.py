@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eureka_registry.core.delta import MIN_DEPARTURES, Delta, ordered
+from eureka_registry.core.delta import MIN_DEPARTURES, Delta, sorted_changes
 from eureka_registry.core.model import ActionType
 from support.instances import instance
 
@@ -23,26 +23,26 @@ def add(made: Delta, *changes: tuple[str, ActionType], app: str = "APP", at: int
         made.add(instance(name, app, action=action), at)
 
 
-def shown(made: Delta, app: str = "APP") -> list[tuple[str, ActionType | None]]:
+def changes_of(made: Delta, app: str = "APP") -> list[tuple[str, ActionType | None]]:
     """One application's part, in the order of the document."""
     application = made.applications.get(app)
     if application is None:
         return []
-    return [(r.instance.id, r.instance.action) for r in ordered([application])]
+    return [(r.instance.id, r.instance.action) for r in sorted_changes([application])]
 
 
 def test_shows_each_instance_once_with_its_latest_state() -> None:
     """Java's queue may hold several states; clients apply them in whatever order they come."""
     made = delta(("a", ADDED), ("b", ADDED), ("a", MODIFIED))
 
-    assert sorted(shown(made)) == [("a", MODIFIED), ("b", ADDED)]
+    assert sorted(changes_of(made)) == [("a", MODIFIED), ("b", ADDED)]
 
 
 def test_departures_come_last() -> None:
     """A Java client that does not know the application adopts it with its departures."""
     made = delta(("a", ADDED), ("b", DELETED), ("c", ADDED), ("d", DELETED), ("e", MODIFIED))
 
-    assert shown(made) == [
+    assert changes_of(made) == [
         ("a", ADDED), ("c", ADDED), ("e", MODIFIED), ("b", DELETED), ("d", DELETED)
     ]  # fmt: skip
 
@@ -51,7 +51,7 @@ def test_who_comes_back_is_no_departure() -> None:
     """Case 137: registered, cancelled, registered again is one arrival."""
     made = delta(("a", ADDED), ("a", DELETED), ("a", ADDED))
 
-    assert shown(made) == [("a", ADDED)]
+    assert changes_of(made) == [("a", ADDED)]
     assert not made._departures
 
 
@@ -59,7 +59,7 @@ def test_changes_stay_for_the_retention_and_not_longer() -> None:
     """A client that polls every 30 s may miss five polls (case 138)."""
     made = delta(("a", ADDED))
     made.forget_old(RETENTION)
-    kept = shown(made)
+    kept = changes_of(made)
     made.forget_old(RETENTION + 1)
 
     assert kept == [("a", ADDED)]
@@ -72,7 +72,7 @@ def test_a_new_change_of_an_old_entry_starts_its_time_anew() -> None:
     add(made, ("a", MODIFIED), at=100_000)
     made.forget_old(RETENTION + 1)
 
-    assert shown(made) == [("a", MODIFIED)]
+    assert changes_of(made) == [("a", MODIFIED)]
 
 
 def test_version_grows_with_every_change_and_with_every_removal() -> None:
@@ -94,7 +94,7 @@ def test_version_stays_while_nothing_changes() -> None:
     made = delta(("a", ADDED))
     before = made.version
     made.forget_old(RETENTION)
-    made.bound(1)
+    made.trim(1)
 
     assert made.version == before
 
@@ -114,27 +114,27 @@ def test_departures_do_not_outgrow_a_full_document() -> None:
     made = Delta(RETENTION)
     for number in range(1_000):
         add(made, (str(number), DELETED), at=number)
-        made.bound(10)
+        made.trim(10)
 
-    assert shown(made) == [(str(n), DELETED) for n in range(1_000 - MIN_DEPARTURES, 1_000)]
+    assert changes_of(made) == [(str(n), DELETED) for n in range(1_000 - MIN_DEPARTURES, 1_000)]
 
 
 def test_few_departures_are_kept_whatever_is_registered() -> None:
     """Clients that apply deltas without a hash (js) only ever learn of them this way."""
     made = delta(*((str(n), DELETED) for n in range(MIN_DEPARTURES)))
-    made.bound(0)
+    made.trim(0)
 
-    assert len(shown(made)) == MIN_DEPARTURES
+    assert len(changes_of(made)) == MIN_DEPARTURES
 
 
 def test_arrivals_are_never_given_up_for_brevity() -> None:
     """They are in the full document as well, so they never make the delta the longer one."""
     made = delta(*((f"new{n}", ADDED) for n in range(300)))
     add(made, *((f"gone{n}", DELETED) for n in range(300)))
-    made.bound(300)
+    made.trim(300)
 
-    assert sum(action is ADDED for _, action in shown(made)) == 300
-    assert sum(action is DELETED for _, action in shown(made)) == MIN_DEPARTURES
+    assert sum(action is ADDED for _, action in changes_of(made)) == 300
+    assert sum(action is DELETED for _, action in changes_of(made)) == MIN_DEPARTURES
 
 
 def test_says_what_happened_to_one_instance() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eureka_registry.core.delta import ordered
+from eureka_registry.core.delta import sorted_changes
 from eureka_registry.core.model import ActionType, Instance, Origin, Status
 from eureka_registry.core.registry import Registry
 from support.instances import APP, changed, fleet, in_order, instance, register, registry, renew
@@ -20,7 +20,9 @@ def delta(held: Registry, app: str = APP) -> list[tuple[str, ActionType | None, 
     application = held.delta.applications.get(app)
     if application is None:
         return []
-    return [(r.instance.id, r.instance.action, r.instance.status) for r in ordered([application])]
+    return [
+        (r.instance.id, r.instance.action, r.instance.status) for r in sorted_changes([application])
+    ]
 
 
 # -- Delta and hash

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import ordered
+from eureka_registry.core.delta import sorted_changes
 from eureka_registry.core.mirror import Mirror
 from eureka_registry.core.model import (
     ActionType,
@@ -60,7 +60,7 @@ def visible(mirror: Mirror) -> dict[tuple[str, str], Instance]:
 def departed(mirror: Mirror, app: str = "FOO") -> list[str]:
     """Ids that the mirror's delta says have left."""
     application = mirror.delta.applications.get(app)
-    changes = ordered([application]) if application else []
+    changes = sorted_changes([application]) if application else []
     return [change.instance.id for change in changes if change.departed]
 
 
@@ -326,7 +326,7 @@ def changes_of(sources: Sequence[Registry | Mirror]) -> list[Instance]:
         for name in names
         for source in sources
         if name in source.delta.applications
-        for change in ordered([source.delta.applications[name]])
+        for change in sorted_changes([source.delta.applications[name]])
     ]
 
 
@@ -415,7 +415,7 @@ def test_other_earlier_sources_are_looked_at_anew() -> None:
     mirror.defer_to([full], NOW_MS)
     assert visible(mirror) == {}
 
-    mirror.settle_anew()
+    mirror.forget_listings()
     mirror.defer_to([empty], NOW_MS)
 
     assert visible(mirror).keys() == {("FOO", "i1")}

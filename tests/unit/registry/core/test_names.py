@@ -98,7 +98,7 @@ def test_an_index_made_later_knows_what_is_held() -> None:
     assert held.names is index
 
 
-def told(document: Instance, registered_ms: int) -> Instance:
+def peer_document(document: Instance, registered_ms: int) -> Instance:
     """A document as a peer tells it."""
     return changed(document, lease=LeaseInfo(registered_at_ms=registered_ms))
 
@@ -114,10 +114,10 @@ def test_two_peers_that_were_told_different_things_at_once_agree(skew_ms: int) -
         first, second, third = registry(), registry(), registry()
         first.register(of("b", "1"), Origin.CLIENT, at_a)
         second.register(of("a", "2"), Origin.CLIENT, at_b)
-        first.register(told(of("a", "2"), at_b), Origin.PEER, at_a + 10)
-        second.register(told(of("b", "1"), at_a), Origin.PEER, at_b + 10 + skew_ms)
-        third.register(told(of("a", "2"), at_b), Origin.PEER, at_b + 20 + skew_ms)
-        third.copy(told(of("b", "1"), at_a), at_b + 30 + skew_ms)
+        first.register(peer_document(of("a", "2"), at_b), Origin.PEER, at_a + 10)
+        second.register(peer_document(of("b", "1"), at_a), Origin.PEER, at_b + 10 + skew_ms)
+        third.register(peer_document(of("a", "2"), at_b), Origin.PEER, at_b + 20 + skew_ms)
+        third.copy(peer_document(of("b", "1"), at_a), at_b + 30 + skew_ms)
 
         assert {owner(each) for each in (first, second, third)} == {expected}
 
@@ -126,7 +126,7 @@ def test_what_a_client_says_of_its_registration_does_not_count() -> None:
     """It could say that it came first."""
     held = registry()
     held.register(of("b", "1"), Origin.CLIENT, 100_000)
-    held.register(told(of("a", "2"), 1), Origin.CLIENT, 100_001)
+    held.register(peer_document(of("a", "2"), 1), Origin.CLIENT, 100_001)
 
     assert owner(held) == "b"
 

@@ -289,7 +289,7 @@ def test_peer_heard_from_is_tried_before_the_pause_is_over() -> None:
     """It stays failing until a batch arrives, but nothing is gained by waiting any longer."""
     box = outbox()
     now_ms = fail(box, REFUSED_CONNECTION, OPEN_AFTER)
-    box.hurry()
+    box.retry_now()
 
     assert box.wait_ms(now_ms) == 0
     assert box.is_open
@@ -302,7 +302,7 @@ def test_peer_heard_from_is_available_when_nothing_can_be_tried() -> None:
     now_ms = fail(box, REFUSED_CONNECTION, OPEN_AFTER)
     assert box.take(now_ms + 20 * AGE_MS) == []  # it waited for too long
     assert box.reason(now_ms + AGE_MS) is not None
-    box.hurry()
+    box.retry_now()
 
     assert box.reason(now_ms + AGE_MS) is None
     assert not box.is_open
@@ -312,7 +312,7 @@ def test_peer_that_refuses_is_unavailable_whatever_else_it_answers() -> None:
     """It takes nothing: that it is there does not help."""
     box = outbox()
     now_ms = fail(box, Refused(401), 1)
-    box.hurry()
+    box.retry_now()
 
     assert box.backlog == 0
     assert box.reason(now_ms) is not None
@@ -698,9 +698,9 @@ def test_bounds_may_change_while_changes_wait() -> None:
     for number in range(5):
         add(box, REGISTER, name=f"n{number}")
 
-    box.bound(2, 3)
+    box.set_limits(2, 3)
 
     assert (box.backlog, box.dropped[DropReason.OVERFLOW]) == (3, 2)
     assert names(box.take(0)) == ["n2", "n3"]
     with pytest.raises(ValueError, match="at least 1"):
-        box.bound(0, 1)
+        box.set_limits(0, 1)

@@ -9,7 +9,9 @@ from eureka_registry.core.rate import EvictionBudget, MinuteRate
 MINUTE = 60_000
 
 
-def sampled(rate: MinuteRate, per_second: int, start_s: int, end_s: int, total: int = 0) -> int:
+def count_evenly(
+    rate: MinuteRate, per_second: int, start_s: int, end_s: int, total: int = 0
+) -> int:
     """Count at an even pace and sample every second; gives the running total."""
     for second in range(start_s, end_s):
         total += per_second
@@ -20,8 +22,8 @@ def sampled(rate: MinuteRate, per_second: int, start_s: int, end_s: int, total: 
 def test_rate_is_that_of_the_last_sixty_seconds() -> None:
     """Java shows the last whole minute, which may be two minutes old."""
     rate = MinuteRate(0)
-    total = sampled(rate, 10, 0, 120)
-    total = sampled(rate, 0, 120, 150, total)
+    total = count_evenly(rate, 10, 0, 120)
+    total = count_evenly(rate, 0, 120, 150, total)
 
     assert rate.last_minute() == 300
 
@@ -29,7 +31,7 @@ def test_rate_is_that_of_the_last_sixty_seconds() -> None:
 def test_first_minute_shows_what_came_so_far() -> None:
     """Java shows 0 for the first minute, and self-preservation with it."""
     rate = MinuteRate(0)
-    sampled(rate, 10, 0, 20)
+    count_evenly(rate, 10, 0, 20)
 
     assert rate.last_minute() == 200
 
@@ -37,8 +39,8 @@ def test_first_minute_shows_what_came_so_far() -> None:
 def test_without_events_the_rate_falls_to_nothing() -> None:
     """A silent fleet must not look alive."""
     rate = MinuteRate(0)
-    total = sampled(rate, 10, 0, 60)
-    sampled(rate, 0, 60, 121, total)
+    total = count_evenly(rate, 10, 0, 60)
+    count_evenly(rate, 0, 60, 121, total)
 
     assert rate.last_minute() == 0
 
@@ -46,7 +48,7 @@ def test_without_events_the_rate_falls_to_nothing() -> None:
 def test_memory_is_bounded() -> None:
     """A registry runs for months."""
     rate = MinuteRate(0)
-    sampled(rate, 1, 0, 10_000)
+    count_evenly(rate, 1, 0, 10_000)
 
     assert len(rate._samples) <= 62
 

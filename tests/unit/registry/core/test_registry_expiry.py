@@ -25,7 +25,7 @@ JAVA_LEASES = Rules(preservation=OFF, lease_expiry_java=True)
 JAVA = Rules(java_interval_s=30, lease_expiry_java=True, java_expected_clients=2)
 
 
-def gone(held: Registry, at: int) -> list[str]:
+def evicted_ids(held: Registry, at: int) -> list[str]:
     """Who is evicted at that moment."""
     return [document.id for document in held.evict(at, in_order)]
 
@@ -38,8 +38,8 @@ def test_lease_is_valid_to_its_last_millisecond() -> None:
     held = registry(NO_PRESERVATION)
     register(held, duration_s=1)
 
-    assert gone(held, 1_000) == []
-    assert gone(held, 1_001) == ["a"]
+    assert evicted_ids(held, 1_000) == []
+    assert evicted_ids(held, 1_001) == ["a"]
 
 
 def test_renewed_lease_lives_for_one_duration() -> None:
@@ -48,8 +48,8 @@ def test_renewed_lease_lives_for_one_duration() -> None:
     register(held, duration_s=2)
     renew(held, "a", at=1_000)
 
-    assert gone(held, 3_000) == []
-    assert gone(held, 3_001) == ["a"]
+    assert evicted_ids(held, 3_000) == []
+    assert evicted_ids(held, 3_001) == ["a"]
 
 
 def test_java_renewed_lease_lives_for_two_durations() -> None:
@@ -58,8 +58,8 @@ def test_java_renewed_lease_lives_for_two_durations() -> None:
     register(held, duration_s=2)
     renew(held, "a", at=1_000)
 
-    assert gone(held, 5_000) == []
-    assert gone(held, 5_001) == ["a"]
+    assert evicted_ids(held, 5_000) == []
+    assert evicted_ids(held, 5_001) == ["a"]
 
 
 def test_java_lease_that_never_was_renewed_lives_for_one() -> None:
@@ -67,7 +67,7 @@ def test_java_lease_that_never_was_renewed_lives_for_one() -> None:
     held = registry(JAVA_LEASES)
     register(held, duration_s=2)
 
-    assert gone(held, 2_001) == ["a"]
+    assert evicted_ids(held, 2_001) == ["a"]
 
 
 def test_expired_lease_is_hidden_from_single_lookups_but_listed() -> None:
@@ -122,7 +122,7 @@ def test_no_more_go_in_a_minute_than_the_threshold_leaves(
     fleet(held, size)
     renew(held, *map(str, range(dead, size)), at=60_000)
 
-    assert len(gone(held, 90_001)) == evicted
+    assert len(evicted_ids(held, 90_001)) == evicted
 
 
 def test_frequent_passes_evict_no_faster() -> None:
@@ -209,7 +209,7 @@ def test_a_partition_keeps_everything_and_ends_by_itself() -> None:
     fleet(held, 10)
     renew(held, "0", at=90_000)
 
-    assert gone(held, 95_000) == []
+    assert evicted_ids(held, 95_000) == []
     assert held.verdict(95_000).active
     renew(held, *map(str, range(10)), at=120_000)
     assert not held.verdict(120_000).active
@@ -234,7 +234,7 @@ def test_the_last_of_a_small_fleet_goes() -> None:
     held = registry()
     register(held)
 
-    assert gone(held, 90_001) == ["a"]
+    assert evicted_ids(held, 90_001) == ["a"]
 
 
 def test_three_leases_that_promise_much_and_never_come_stop_nobodys_expiry() -> None:
@@ -258,7 +258,7 @@ def test_leases_end_within_hours_whoever_is_silent() -> None:
     register(held)
     hour = 3_600_000
 
-    assert gone(held, 4 * hour) == []
+    assert evicted_ids(held, 4 * hour) == []
     assert held.evict(90_000 + 4 * hour + 1, in_order)
 
 
@@ -267,8 +267,8 @@ def test_a_lease_of_68_years_ends_after_a_day() -> None:
     held = registry()
     register(held, duration_s=2**31 - 1)
 
-    assert gone(held, 86_400_000) == []
-    assert gone(held, 86_400_001) == ["a"]
+    assert evicted_ids(held, 86_400_000) == []
+    assert evicted_ids(held, 86_400_001) == ["a"]
 
 
 class Counting(Registry):
@@ -328,7 +328,7 @@ def test_java_evicts_only_above_the_threshold(renewals: int, evicted: list[str])
 
     assert held.java is not None
     assert held.java.threshold == 5
-    assert gone(held, 90_001) == evicted
+    assert evicted_ids(held, 90_001) == evicted
 
 
 def test_java_counts_each_client_once() -> None:
@@ -362,7 +362,7 @@ def test_java_counts_evictions_as_departures() -> None:
     """Otherwise the threshold would stay high for ever."""
     held = java_with(100)
     register(held)
-    gone(held, 90_001)
+    evicted_ids(held, 90_001)
 
     assert held.java is not None
     assert held.java.expected_clients == 2
@@ -373,7 +373,7 @@ def test_java_cold_start_evicts_nothing() -> None:
     held = java_with(100, clients=0)
     register(held)
 
-    assert gone(held, 1_000_000) == []
+    assert evicted_ids(held, 1_000_000) == []
 
 
 def test_java_rate_counts_renewals_of_unknown_leases_for_nothing() -> None:
@@ -407,9 +407,9 @@ def test_other_rules_hold_from_their_moment_for_leases_held_before() -> None:
     renew(held, "a", at=500)
 
     held.adopt(JAVA_LEASES)
-    assert gone(held, 1_600) == []
+    assert evicted_ids(held, 1_600) == []
     held.adopt(NO_PRESERVATION)
-    assert gone(held, 1_600) == ["a"]
+    assert evicted_ids(held, 1_600) == ["a"]
 
 
 def test_javas_rules_begin_with_the_clients_that_are_here() -> None:
@@ -432,10 +432,10 @@ def test_most_that_is_evicted_a_minute_follows_the_threshold() -> None:
     held = registry(Rules(preservation=Preservation(enabled=False, threshold=0.75)))
     fleet(held, 8)
 
-    assert len(gone(held, 1_000_000)) == 2
-    assert gone(held, 1_000_000) == []
+    assert len(evicted_ids(held, 1_000_000)) == 2
+    assert evicted_ids(held, 1_000_000) == []
     held.adopt(Rules(preservation=Preservation(enabled=False, threshold=0.5)))
-    assert len(gone(held, 1_000_000)) == 2
+    assert len(evicted_ids(held, 1_000_000)) == 2
 
 
 def test_shorter_retention_forgets_what_is_older() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import ordered
+from eureka_registry.core.delta import sorted_changes
 from eureka_registry.core.lease import content, content_digest
 from eureka_registry.core.model import Instance, Origin, Status
 from eureka_registry.core.registry import Registry, Renewal, Rules
@@ -39,7 +39,7 @@ Client = dict[Key, tuple[Status, str | None, tuple[tuple[str, str], ...]]]
 
 
 @dataclass
-class Held:
+class ModelInstance:
     """One instance as the model sees it."""
 
     own: Status
@@ -89,7 +89,7 @@ class RegistryMachine(RuleBasedStateMachine):
             delta_retention_ms=RETENTION_MS,
         )
         self.registry = registry(rules, self.now_ms)
-        self.model: dict[Key, Held] = {}
+        self.model: dict[Key, ModelInstance] = {}
         self.client: Client = {}
         self.fetched_at_ms = self.now_ms
         self.seen = self.versions()
@@ -149,7 +149,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
         held = self.model.get((app, name))
         if held is None or self.is_taken(held, dirty, changed_ms, origin):
-            new = Held(status, dirty, 0, 0, vip, held.override if held else None)
+            new = ModelInstance(status, dirty, 0, 0, vip, held.override if held else None)
             new.dirty = max(dirty, held.dirty) if held else dirty
             new.changed_ms = self.now_ms
             if origin is Origin.PEER:
@@ -169,7 +169,7 @@ class RegistryMachine(RuleBasedStateMachine):
             new.own = new.override
         self.model[app, name] = new
 
-    def is_taken(self, held: Held, dirty: int, changed_ms: int, origin: Origin) -> bool:
+    def is_taken(self, held: ModelInstance, dirty: int, changed_ms: int, origin: Origin) -> bool:
         """Whether a document takes the place of the one that is held."""
         if origin is Origin.CLIENT:
             return dirty >= held.dirty or held.must_register
@@ -201,7 +201,7 @@ class RegistryMachine(RuleBasedStateMachine):
         assert renewal.found is found
         assert (renewal.newer_here is not None) is (dirty is not None and dirty < held.dirty)
 
-    def is_asked(self, held: Held, said: Status | None, origin: Origin) -> bool:
+    def is_asked(self, held: ModelInstance, said: Status | None, origin: Origin) -> bool:
         """Whether a renewal that says another status is answered 404."""
         if said in (None, Status.UNKNOWN, held.own) or held.override is not None:
             return False
@@ -216,7 +216,7 @@ class RegistryMachine(RuleBasedStateMachine):
         assert self.registry.cancel(app, name, self.now_ms) is ((app, name) in self.model)
         self.model.pop((app, name), None)
 
-    def findable(self, key: Key) -> Held | None:
+    def findable(self, key: Key) -> ModelInstance | None:
         """Single look-ups do not find what is over and may expire."""
         held = self.model.get(key)
         if held is None or self.now_ms <= held.ends_at_ms:
@@ -315,7 +315,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def poll(self) -> None:
         """A client that is not too late applies the delta: then it has what a full fetch gives."""
         for application in self.registry.delta.applications.values():
-            for change in ordered([application]):
+            for change in sorted_changes([application]):
                 key = (change.instance.app, change.instance.id)
                 if change.departed:
                     self.client.pop(key, None)
@@ -413,7 +413,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def shows_departures_last(self) -> None:
         """And each instance once, with its present document."""
         for name, application in self.registry.delta.applications.items():
-            changes = ordered([application])
+            changes = sorted_changes([application])
             departed = [change.departed for change in changes]
             assert departed == sorted(departed)
             assert len({change.instance.id for change in changes}) == len(changes)

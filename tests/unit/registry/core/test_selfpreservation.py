@@ -282,7 +282,7 @@ def test_java_counts_arrivals_and_departures() -> None:
     java = JavaThreshold(1, 30, RULES)
     java.count_new()
     java.count_new()
-    java.count_ended()
+    java.count_end()
 
     assert java.expected_clients == 2
 
@@ -290,7 +290,7 @@ def test_java_counts_arrivals_and_departures() -> None:
 def test_java_never_expects_less_than_nobody() -> None:
     """A departure of a client that was never counted."""
     java = JavaThreshold(0, 30, RULES)
-    java.count_ended()
+    java.count_end()
 
     assert java.expected_clients == 0
 

@@ -7,7 +7,7 @@ import pytest
 from eureka_registry.core.lease import Lease
 from eureka_registry.core.model import Instance
 from eureka_registry.core.names import NAMESPACE, NameIndex
-from eureka_registry.http.accounts import Account, Names, Standing
+from eureka_registry.http.accounts import Account, NameOwnership, Names
 from eureka_registry.http.rules import Rule
 from support.instances import instance
 
@@ -47,36 +47,36 @@ def rule(
 @pytest.mark.parametrize(
     ("namespace", "name", "standing"),
     [
-        ("team-a", "ORDERS-EU", Standing.GIVEN),
-        ("team-a", "BILLING", Standing.OTHERS),
-        ("team-b", "ORDERS", Standing.OTHERS),
-        ("team-b", "SHARED", Standing.GIVEN),
-        ("team-c", "SHARED", Standing.OTHERS),
-        ("team-c", "PAYMENTS", Standing.NOBODY),
-        ("", "ORDERS", Standing.OTHERS),
-        ("TEAM-A", "ORDERS", Standing.OTHERS),
-        ("team-a", "XORDERS", Standing.NOBODY),
-        ("team-a", "SHARED\n", Standing.NOBODY),
-        ("team-b", "BILLING-A", Standing.GIVEN),
-        ("team-a", "BILLING-B", Standing.OTHERS),
-        ("team-b", "BILLING-C", Standing.NOBODY),
-        ("team-b", "BILLING?", Standing.NOBODY),
+        ("team-a", "ORDERS-EU", NameOwnership.GIVEN),
+        ("team-a", "BILLING", NameOwnership.OTHERS),
+        ("team-b", "ORDERS", NameOwnership.OTHERS),
+        ("team-b", "SHARED", NameOwnership.GIVEN),
+        ("team-c", "SHARED", NameOwnership.OTHERS),
+        ("team-c", "PAYMENTS", NameOwnership.NOBODY),
+        ("", "ORDERS", NameOwnership.OTHERS),
+        ("TEAM-A", "ORDERS", NameOwnership.OTHERS),
+        ("team-a", "XORDERS", NameOwnership.NOBODY),
+        ("team-a", "SHARED\n", NameOwnership.NOBODY),
+        ("team-b", "BILLING-A", NameOwnership.GIVEN),
+        ("team-a", "BILLING-B", NameOwnership.OTHERS),
+        ("team-b", "BILLING-C", NameOwnership.NOBODY),
+        ("team-b", "BILLING?", NameOwnership.NOBODY),
     ],
 )
-def test_names_are_given_by_pattern(namespace: str, name: str, standing: Standing) -> None:
+def test_names_are_given_by_pattern(namespace: str, name: str, standing: NameOwnership) -> None:
     """Namespaces are compared exactly; asked twice the answer is the same."""
     names = Names(GIVEN)
 
-    assert names.standing(namespace, name) is standing
-    assert names.standing(namespace, name) is standing
+    assert names.ownership(namespace, name) is standing
+    assert names.ownership(namespace, name) is standing
 
 
 def test_what_is_remembered_of_names_is_bounded() -> None:
     """Clients choose them."""
     names = Names(GIVEN)
     for number in range(10_000):
-        names.standing("team-a", f"ORDERS-{number}")
-    names.standing("team-a", "ORDERS" + "X" * 5_000)
+        names.ownership("team-a", f"ORDERS-{number}")
+    names.ownership("team-a", "ORDERS" + "X" * 5_000)
 
     assert len(names._known) <= 4096
     assert max(len(name) for _, name in names._known) < 300

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from eureka_registry.config.load import Loaded, hash_of, load
+from eureka_registry.config.load import LoadResult, hash_of, load
 from eureka_registry.config.settings import Settings
 from eureka_registry.http.configuration import Configuration, with_live
 
@@ -29,7 +29,7 @@ def begin(file: Path) -> Begin:
     def begin(
         arguments: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None
     ) -> Configuration:
-        def read() -> Loaded:
+        def read() -> LoadResult:
             return load(arguments or {}, environ or {}, file, lenient=True)
 
         return Configuration(read(), file, read)

@@ -106,7 +106,7 @@ def _config(path: Path) -> Watching:
     return Watching(configuration.look, lambda: configuration.hash)
 
 
-async def _looked(look: discovery.Look) -> discovery.PeerList | str:
+async def _look(look: discovery.Look) -> discovery.PeerList | str:
     return await look()
 
 
@@ -117,7 +117,7 @@ def _peer_list(path: Path) -> Watching:
 
     def once() -> None:
         """What `discovery.watch` does, once."""
-        found = asyncio.run(_looked(look))
+        found = asyncio.run(_look(look))
         if not isinstance(found, str):
             held[:] = [found]
         elif found not in told:
@@ -165,7 +165,7 @@ def _tls(path: Path) -> Watching:
 
 
 PEERS = '{{"generation": {}, "peers": [{{"name": "a", "url": "http://a:1/"}}]}}'
-HASH = auth.kept(b"x" * 16, b"y" * 32)
+HASH = auth.encode_hash(b"x" * 16, b"y" * 32)
 KINDS = [
     Kind("config.yaml", "zone: a", "zone: b", _config),
     Kind("config.json", '{"zone": "a"}', '{"zone": "b"}', _config),

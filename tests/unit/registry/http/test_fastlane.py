@@ -18,7 +18,7 @@ LIMIT = 100
 Seen = tuple[object, ...] | None
 
 
-def seen(
+def result_of(
     data: bytes, answer: bytes | None = b"answer", known: dict[bytes, Identity] | None = None
 ) -> Seen:
     """What is renewed or registered, and for whom; `None` if that is left to aiohttp."""
@@ -66,7 +66,7 @@ def seen(
 )
 def test_renewals(line: bytes, renewed: Seen) -> None:
     """Percent escapes, parameters and other queries are somebody else's business."""
-    assert seen(b"PUT %b HTTP/1.1\r\nHost: x\r\n\r\n" % line) == renewed
+    assert result_of(b"PUT %b HTTP/1.1\r\nHost: x\r\n\r\n" % line) == renewed
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,14 @@ def test_renewals(line: bytes, renewed: Seen) -> None:
 def test_registrations(path: bytes, app: str | None) -> None:
     """`delta` is another resource."""
     head = b"Host: x\r\nContent-Type: a/b; c=d\r\nContent-Length: 3\r\n\r\n"
-    registered = seen(b"POST %b HTTP/1.1\r\n" % path + head + b"\r\n\r")
+    registered = result_of(b"POST %b HTTP/1.1\r\n" % path + head + b"\r\n\r")
 
     assert registered == ((app, "a/b; c=d", b"\r\n\r", None) if app else None)
 
 
 def test_a_refused_registration_is_left_to_aiohttp() -> None:
     """The ordinary way says why."""
-    assert seen(REGISTRATION, answer=None) == ("FOO", "", b"{}", None)
+    assert result_of(REGISTRATION, answer=None) == ("FOO", "", b"{}", None)
 
 
 WHO = Identity("who")
@@ -121,8 +121,8 @@ WHO = Identity("who")
 def test_where_not_everybody_may_do_everything_who_asks_is_known(head: bytes, taken: bool) -> None:  # noqa: FBT001
     """By one header, byte for byte; the rest is as harmless as without it."""
     known = {b"a b": WHO}
-    renewed = seen(b"PUT /eureka/apps/a/i HTTP/1.1\r\n" + head + b"\r\n", known=known)
-    registered = seen(
+    renewed = result_of(b"PUT /eureka/apps/a/i HTTP/1.1\r\n" + head + b"\r\n", known=known)
+    registered = result_of(
         b"POST /eureka/apps/a HTTP/1.1\r\n" + head + b"Content-Length: 1\r\n\r\nx", known=known
     )
 
@@ -132,7 +132,7 @@ def test_where_not_everybody_may_do_everything_who_asks_is_known(head: bytes, ta
 
 def test_a_refused_renewal_is_left_to_aiohttp() -> None:
     """The ordinary way says why."""
-    assert seen(PLAIN, answer=None) == (("FOO", "a:b-1"), None, None, None)
+    assert result_of(PLAIN, answer=None) == (("FOO", "a:b-1"), None, None, None)
 
 
 def test_heads_that_differ_in_credentials_alone_are_one() -> None:
@@ -154,7 +154,7 @@ def test_a_body_is_as_long_as_was_said_and_may_be(length: int, more: int) -> Non
     head = REGISTRATION.replace(b": 2", b": %d" % length)[:-2]
     body = b"x" * max(0, length + more)
 
-    assert (seen(head + body) is not None) == (len(body) == length <= LIMIT)
+    assert (result_of(head + body) is not None) == (len(body) == length <= LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -228,22 +228,22 @@ def test_anything_else_is_left_to_aiohttp(head: bytes) -> None:
 @given(data=st.data())
 def test_a_part_is_nothing(whole: bytes, data: st.DataObject) -> None:
     """The rest may be anything."""
-    assert seen(whole[: data.draw(st.integers(0, len(whole) - 1))]) is None
+    assert result_of(whole[: data.draw(st.integers(0, len(whole) - 1))]) is None
 
 
 @pytest.mark.parametrize("whole", [PLAIN, REGISTRATION])
 @given(more=st.binary(min_size=1, max_size=50))
 def test_more_than_one_request_is_nothing(whole: bytes, more: bytes) -> None:
     """Pipelining keeps its order only in one place."""
-    assert seen(whole + more) is None
+    assert result_of(whole + more) is None
 
 
 def test_a_renewal_with_a_body_is_nothing() -> None:
     """Nobody sends one, and nobody would read it."""
     said = PLAIN.replace(b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\n")
 
-    assert seen(said) is None
-    assert seen(said + b"{}") is None
+    assert result_of(said) is None
+    assert result_of(said + b"{}") is None
 
 
 def test_long_requests_are_left_alone() -> None:

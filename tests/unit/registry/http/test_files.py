@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from eureka_registry.config.errors import ConfigurationError
-from eureka_registry.http.files import PeerCredentials, Watched, secret
+from eureka_registry.http.files import PeerCredentials, WatchedFiles, secret
 
 
 def test_a_file_is_loaded_when_it_changes_and_only_then(tmp_path: Path) -> None:
     """Also when it is gone and comes back."""
     path, loaded = tmp_path / "a", []
     path.write_text("1")
-    watched = Watched("a", lambda: [path], lambda: loaded.append(secret(path)))
+    watched = WatchedFiles("a", lambda: [path], lambda: loaded.append(secret(path)))
     for content in ("1", "2", "2", None, "3"):
         path.unlink() if content is None else path.write_text(content)
         watched.look()

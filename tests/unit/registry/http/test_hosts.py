@@ -14,7 +14,7 @@ from eureka_registry.http.node import Node
 from eureka_registry.peers.discovery import Peer, PeerList
 
 
-async def served(*names: str, machine: tuple[str, ...] = (), **settings: object) -> set[str]:
+async def served_names(*names: str, machine: tuple[str, ...] = (), **settings: object) -> set[str]:
     """Those of `names` that a peer with such settings serves."""
     async with aiohttp.ClientSession() as session:
         node = Node(Settings(**settings), session)  # type: ignore[arg-type]
@@ -33,7 +33,7 @@ async def test_addresses_and_localhost_need_no_setting() -> None:
         "",
     }
 
-    assert await served(*ours, *others) == ours
+    assert await served_names(*ours, *others) == ours
 
 
 async def test_own_names_are_those_of_the_settings_and_of_the_machine() -> None:
@@ -46,14 +46,14 @@ async def test_own_names_are_those_of_the_settings_and_of_the_machine() -> None:
     ours = {"peer1", "peer1.corp.example", "reg", "laptop"}
     others = {"corp.example", "x.peer1.corp.example", "peer2.corp.example", "reg.example"}
 
-    assert await served(*ours, *others, machine=("Laptop",), **settings) == ours
+    assert await served_names(*ours, *others, machine=("Laptop",), **settings) == ours
 
 
 async def test_names_of_peers_are_ours_too() -> None:
     """One may stand behind a name of all, or take another's place; the list is the operator's."""
     peers = ["http://user:secret@Peer2.example:8761/eureka/", "https://all.example/eureka/"]
 
-    assert await served("peer2.example", "all.example", "secret", "example", peers=peers) == {
+    assert await served_names("peer2.example", "all.example", "secret", "example", peers=peers) == {
         "peer2.example",
         "all.example",
     }
@@ -77,26 +77,26 @@ async def test_services_of_our_namespace_are_ours() -> None:
         "a.b.prod.svc", "eureka.prod.svc.stranger.example", "eureka.prod.svc.cluster.local.x",
     }  # fmt: skip
 
-    assert await served(*ours, *others, hostname="{name}.prod.svc.cluster.local") == ours
+    assert await served_names(*ours, *others, hostname="{name}.prod.svc.cluster.local") == ours
 
 
 async def test_a_public_name_with_svc_in_it_is_no_namespace() -> None:
     """`svc` must be where Kubernetes has it."""
     names = {"stranger.svcs.example", "x.svc", "x.a.svcs"}
 
-    assert await served(*names, hostname="peer1.a.svcs.example") == set()
+    assert await served_names(*names, hostname="peer1.a.svcs.example") == set()
 
 
 async def test_allowed_hosts_are_patterns() -> None:
     """Names of proxies in front of a peer."""
     names = {"eureka.example", "a.apps.example", "b.a.apps.example", "apps.example", "x.example"}
 
-    assert await served(*names, allowed_hosts=["EUREKA.example", "*.apps.example"]) == {
+    assert await served_names(*names, allowed_hosts=["EUREKA.example", "*.apps.example"]) == {
         "eureka.example",
         "a.apps.example",
         "b.a.apps.example",
     }
-    assert await served(*names, allowed_hosts=["*"]) == names
+    assert await served_names(*names, allowed_hosts=["*"]) == names
 
 
 def test_aliases_of_the_machine_come_from_its_file(

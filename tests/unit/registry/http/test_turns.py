@@ -14,7 +14,7 @@ def turns(user: int = 3, source: int = 5, total: int = 8) -> Turns[str]:
     return Turns(Bounds(user, source, total))
 
 
-def taken(queue: Turns[str]) -> list[str]:
+def items_in_order(queue: Turns[str]) -> list[str]:
     """Everything that waits, in the order of its turns."""
     order = []
     while (thing := queue.take()) is not None:
@@ -35,7 +35,7 @@ def test_turns_go_round_the_sources() -> None:
         queue.add("10.0.0.1", f"u{n}", f"guess{n}")
     queue.add("10.0.0.2", "orders", "client")
 
-    assert taken(queue).index("client") == 1
+    assert items_in_order(queue).index("client") == 1
 
 
 def test_who_comes_after_a_burst_of_its_own_address_is_next() -> None:
@@ -45,7 +45,7 @@ def test_who_comes_after_a_burst_of_its_own_address_is_next() -> None:
         queue.add("10.0.0.1", f"user{n}", f"guess{n}")
     queue.add("10.0.0.1", "orders", "client")
 
-    assert "client" in taken(queue)[:2]
+    assert "client" in items_in_order(queue)[:2]
 
 
 @pytest.mark.parametrize("users", [1, 2, 80])
@@ -57,7 +57,7 @@ def test_nobody_is_kept_out_by_a_full_queue(users: int, sources: int) -> None:
         queue.add(f"10.0.0.{n % sources}", f"user{n % users}", f"guess{n}")
 
     assert queue.add("10.9.9.9", "orders", "client") != "client"
-    assert "client" in taken(queue)[: min(sources, 64) + 1]
+    assert "client" in items_in_order(queue)[: min(sources, 64) + 1]
 
 
 def test_the_greediest_loses_its_oldest() -> None:
@@ -70,7 +70,7 @@ def test_the_greediest_loses_its_oldest() -> None:
     assert queue.add("a", "z", "z1") == "x2"
     assert queue.add("b", "x", "b1") is None
     assert queue.add("c", "x", "c1") == "x3"
-    assert sorted(taken(queue)) == ["b1", "c1", "y1", "z1"]
+    assert sorted(items_in_order(queue)) == ["b1", "c1", "y1", "z1"]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), max_size=60))

@@ -18,7 +18,7 @@ def cluster(folder: Path, text: str) -> ClusterSource:
     return read(path)
 
 
-def written(folder: Path, whole: object) -> Path:
+def cluster_file(folder: Path, whole: object) -> Path:
     """A file with this object."""
     path = folder / "cluster.json"
     path.write_text(json.dumps(whole))
@@ -58,7 +58,7 @@ def test_what_is_not_there_has_the_crds_default(tmp_path: Path) -> None:
 
 def test_every_field_that_counts_is_taken(tmp_path: Path) -> None:
     """The registry's part of the spec."""
-    found = read(written(tmp_path, document(EVERY_FIELD)))
+    found = read(cluster_file(tmp_path, document(EVERY_FIELD)))
 
     assert (found.port, found.context_path, found.dns_prefix) == (7001, "/registry", "eu")
     assert found.extra_peer_urls == ["http://eureka.example.com:8761/eureka/"]
@@ -98,7 +98,7 @@ def test_every_field_that_counts_is_taken(tmp_path: Path) -> None:
 
 def test_fields_for_kubernetes_are_listed_once(tmp_path: Path) -> None:
     """What is not here is said in capitals."""
-    found = read(written(tmp_path, document(EVERY_FIELD)))
+    found = read(cluster_file(tmp_path, document(EVERY_FIELD)))
 
     elsewhere = (
         "spec.version, spec.image, spec.paused, spec.topology.zoneKey, "
@@ -118,14 +118,14 @@ def test_fields_for_kubernetes_are_listed_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("about", GOOD)
 def test_what_the_api_server_takes_is_read(tmp_path: Path, about: str) -> None:
     """The same file goes to `kubectl apply`."""
-    assert read(written(tmp_path, document(GOOD[about]))).name == "eureka"
+    assert read(cluster_file(tmp_path, document(GOOD[about]))).name == "eureka"
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad.field}: {bad.said.local}"[:60])
 def test_what_the_api_server_refuses_is_refused(tmp_path: Path, bad: Bad) -> None:
     """With the field's path."""
     with pytest.raises(ConfigurationError) as caught:
-        read(written(tmp_path, bad.document))
+        read(cluster_file(tmp_path, bad.document))
 
     assert bad.field in str(caught.value)
     assert bad.said.local in caught.value.problem

@@ -37,7 +37,7 @@ def overview(second: Sight) -> Overview:
     return Overview([SEEN, second], {"ORDERS": Counter(UP=2, DOWN=1), "EUREKA": Counter(UP=2)})
 
 
-def drawn(renderable: object) -> str:
+def terminal_text(renderable: object) -> str:
     """What a terminal would show."""
     console = Console(file=io.StringIO(), width=120)
     console.print(renderable)
@@ -48,7 +48,9 @@ def drawn(renderable: object) -> str:
 
 def test_peers_are_shown_with_how_they_see_each_other() -> None:
     """That two peers do not reach each other is what the table is for."""
-    text = drawn(peer_table(PEERS, overview(Sight("peer2", "ready", 3, "UP_3_", {}, [AWAY]))))
+    text = terminal_text(
+        peer_table(PEERS, overview(Sight("peer2", "ready", 3, "UP_3_", {}, [AWAY])))
+    )
 
     assert "http://127.0.0.1:8761/" in text
     assert "peer2: agreed, lag 2 ms" in text
@@ -57,7 +59,7 @@ def test_peers_are_shown_with_how_they_see_each_other() -> None:
 
 def test_a_peer_that_is_down_has_no_number_of_instances() -> None:
     """0 would say that it is there and holds nothing."""
-    text = drawn(peer_table(PEERS, overview(Sight("peer2", "down"))))
+    text = terminal_text(peer_table(PEERS, overview(Sight("peer2", "down"))))
 
     assert [line.split()[-2:] for line in text.splitlines() if "peer2 " in line][-1] == [
         "http://127.0.0.1:8762/",
@@ -67,7 +69,7 @@ def test_a_peer_that_is_down_has_no_number_of_instances() -> None:
 
 def test_applications_are_shown_by_size() -> None:
     """The largest first: of hundreds only some fit."""
-    lines = drawn(application_table(overview(SEEN))).splitlines()
+    lines = terminal_text(application_table(overview(SEEN))).splitlines()
 
     assert [line.split() for line in lines[3:5]] == [
         ["ORDERS", "1", "DOWN,", "2", "UP"],
@@ -79,7 +81,7 @@ def test_many_applications_are_summed_up() -> None:
     """A table longer than the terminal shows nothing."""
     many = {f"APP{n}": Counter(UP=1) for n in range(40)}
 
-    assert "25 more" in drawn(application_table(Overview([SEEN], many)))
+    assert "25 more" in terminal_text(application_table(Overview([SEEN], many)))
 
 
 def test_agreement_needs_all_peers_ready_and_alike() -> None:

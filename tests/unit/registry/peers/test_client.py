@@ -45,7 +45,7 @@ async def serving(
 
 
 @asynccontextmanager
-async def talking(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def peer_that_runs(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """The port of a peer that does with every connection what `talk` does."""
     done: list[asyncio.Task[None]] = []
 
@@ -223,7 +223,7 @@ async def test_silent_peer_is_congested(session: aiohttp.ClientSession) -> None:
     async def talk(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with talking(talk) as port:
+    async with peer_that_runs(talk) as port:
         answer = await post(session, port, QUICK)
 
     assert answer == Answer(Congested("no answer within 0.05 s"))
@@ -251,7 +251,7 @@ async def test_unusable_answer_is_unreachable(
     session: aiohttp.ClientSession, data: bytes, reason: str
 ) -> None:
     """Nothing is known of the batch, so it is sent again."""
-    async with talking(answering(data)) as port:
+    async with peer_that_runs(answering(data)) as port:
         answer = await post(session, port)
 
     assert answer == Answer(Unreachable(reason), too_large="larger" in reason)
@@ -271,7 +271,7 @@ async def test_endless_answer_is_cut_off(session: aiohttp.ClientSession) -> None
         except ConnectionError:
             cut.set()
 
-    async with talking(talk) as port, asyncio.timeout(10):
+    async with peer_that_runs(talk) as port, asyncio.timeout(10):
         answer = await post(session, port)
         await cut.wait()
 
@@ -302,7 +302,7 @@ async def test_refused_upload_does_not_hang(session: aiohttp.ClientSession) -> N
         writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
         await release.wait()
 
-    async with talking(talk) as port, asyncio.timeout(10):
+    async with peer_that_runs(talk) as port, asyncio.timeout(10):
         client = PeerClient(session, f"http://127.0.0.1:{port}/", NODE, PATIENT)
         answer = await client.post_batch(b"x" * 33_554_432)
 
@@ -313,7 +313,7 @@ async def test_untrusted_certificate_says_so(tmp_path: Path) -> None:
     """A bare "SSL error" would not tell that a certificate authority is missing."""
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(*Authority(tmp_path).issue("peer1").values())
-    async with talking(answering(b""), tls) as port, open_session() as session:
+    async with peer_that_runs(answering(b""), tls) as port, open_session() as session:
         client = PeerClient(session, f"https://127.0.0.1:{port}/", NODE, PATIENT)
         answer = await client.post_batch(b"{}")
 
@@ -328,7 +328,7 @@ async def test_plain_http_on_a_tls_url_says_so(session: aiohttp.ClientSession) -
         await reader.read(100)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-    async with talking(talk) as port:
+    async with peer_that_runs(talk) as port:
         client = PeerClient(session, f"https://127.0.0.1:{port}/", NODE, PATIENT)
         answer = await client.post_batch(b"{}")
 

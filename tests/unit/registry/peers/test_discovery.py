@@ -18,9 +18,9 @@ from eureka_registry.peers.discovery import (
     PeerState,
     in_dns,
     in_file,
-    listed,
     parse_peers,
     parse_urls,
+    static_peers,
     watch,
 )
 
@@ -138,7 +138,7 @@ def test_bad_url_in_a_list_is_refused_with_a_sentence() -> None:
 
 async def test_listed_peers_are_found() -> None:
     """The tutorials' way of wiring."""
-    assert await listed(["http://peer1:8761/eureka"])() == PeerList((PEER1,))
+    assert await static_peers(["http://peer1:8761/eureka"])() == PeerList((PEER1,))
 
 
 async def test_peers_are_found_in_a_file(tmp_path: Path) -> None:

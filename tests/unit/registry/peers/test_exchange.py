@@ -38,7 +38,7 @@ UP, DOWN, OUT, UNKNOWN = Status.UP, Status.DOWN, Status.OUT_OF_SERVICE, Status.U
 OK, NOT_FOUND, BROKEN = Reply(200), Reply(404), Reply(500)
 
 
-def told(held: Registry, *items: object, now_ms: int = NOW) -> list[Reply]:
+def reply_list(held: Registry, *items: object, now_ms: int = NOW) -> list[Reply]:
     """What a registry answers to items as another server writes them."""
     body = json.dumps({"replicationList": items}).encode()
     replies = [apply(held, item, now_ms) for item in decode_batch(body, now_ms)]
@@ -63,7 +63,7 @@ def test_registration_of_a_peer_is_held() -> None:
     """Case 159."""
     held = registry()
 
-    assert told(held, registration()) == [OK]
+    assert reply_list(held, registration()) == [OK]
     assert lease(held).registered_at_ms == NOW
 
 
@@ -71,7 +71,7 @@ def test_unfit_document_is_answered_200_and_not_held() -> None:
     """Java says so, and its sender would repeat anything else for ever (160)."""
     held = registry()
 
-    assert told(held, registration(host_name="", ip_addr="")) == [OK]
+    assert reply_list(held, registration(host_name="", ip_addr="")) == [OK]
     assert held.size == 0
 
 
@@ -81,20 +81,20 @@ def test_document_of_another_application_is_not_held() -> None:
     foreign = registration()
     foreign["instanceInfo"]["app"] = "OTHER"
 
-    assert told(held, foreign) == [OK]
+    assert reply_list(held, foreign) == [OK]
     assert held.size == 0
 
 
 def test_registration_without_a_document_fails() -> None:
     """Case 161."""
-    assert told(registry(), item("Register")) == [BROKEN]
+    assert reply_list(registry(), item("Register")) == [BROKEN]
 
 
 def test_applications_name_may_be_lower_case() -> None:
     """Case 235."""
     held = registry()
 
-    assert told(held, registration() | {"appName": "orders"}) == [OK]
+    assert reply_list(held, registration() | {"appName": "orders"}) == [OK]
     assert held.lease(APP, "a") is not None
 
 
@@ -102,7 +102,7 @@ def test_older_registration_does_not_replace_ours() -> None:
     """Case 177: answered 200 all the same."""
     held = holding(last_dirty_ms=2_000, metadata={"v": "new"})
 
-    assert told(held, registration(last_dirty_ms=1_000)) == [OK]
+    assert reply_list(held, registration(last_dirty_ms=1_000)) == [OK]
     assert lease(held).instance.metadata == {"v": "new"}
 
 
@@ -111,7 +111,7 @@ def test_older_registration_does_not_replace_ours() -> None:
 
 def test_renewal_of_the_unknown_is_not_found() -> None:
     """The sender then registers it here (162)."""
-    assert told(registry(), item("Heartbeat", lastDirtyTimestamp=DIRTY)) == [NOT_FOUND]
+    assert reply_list(registry(), item("Heartbeat", lastDirtyTimestamp=DIRTY)) == [NOT_FOUND]
 
 
 def test_renewal_of_what_was_cancelled_here_is_not_asked_to_register() -> None:
@@ -119,7 +119,7 @@ def test_renewal_of_what_was_cancelled_here_is_not_asked_to_register() -> None:
     held = holding()
     held.cancel(APP, "a", NOW)
 
-    assert told(held, item("Heartbeat", lastDirtyTimestamp=DIRTY)) == [OK]
+    assert reply_list(held, item("Heartbeat", lastDirtyTimestamp=DIRTY)) == [OK]
     assert held.size == 0
 
 
@@ -128,7 +128,7 @@ def test_renewal_of_a_newer_version_than_the_cancelled_one_is_not_found() -> Non
     held = holding()
     held.cancel(APP, "a", NOW)
 
-    assert told(held, item("Heartbeat", lastDirtyTimestamp=DIRTY + 1)) == [NOT_FOUND]
+    assert reply_list(held, item("Heartbeat", lastDirtyTimestamp=DIRTY + 1)) == [NOT_FOUND]
 
 
 def test_renewal_of_what_expired_here_is_not_found() -> None:
@@ -137,7 +137,7 @@ def test_renewal_of_what_expired_here_is_not_found() -> None:
     gone = held.evict(NOW + 90_001, lambda _: None)
 
     assert len(gone) == 1
-    assert told(held, item("Heartbeat", lastDirtyTimestamp=DIRTY)) == [NOT_FOUND]
+    assert reply_list(held, item("Heartbeat", lastDirtyTimestamp=DIRTY)) == [NOT_FOUND]
 
 
 @pytest.mark.parametrize("stamp", [{"lastDirtyTimestamp": DIRTY}, {"lastDirtyTimestamp": None}, {}])
@@ -145,7 +145,7 @@ def test_renewal_renews(stamp: dict[str, Any]) -> None:
     """Cases 163 and 233."""
     held = holding()
 
-    assert told(held, item("Heartbeat", **stamp)) == [OK]
+    assert reply_list(held, item("Heartbeat", **stamp)) == [OK]
     assert lease(held).renewed_at_ms == NOW
 
 
@@ -153,7 +153,7 @@ def test_renewal_of_an_older_document_is_answered_with_ours() -> None:
     """Case 164: the sender has missed a registration."""
     held = holding(metadata={"v": "new"})
 
-    (reply,) = told(held, item("Heartbeat", lastDirtyTimestamp=DIRTY - 1))
+    (reply,) = reply_list(held, item("Heartbeat", lastDirtyTimestamp=DIRTY - 1))
 
     assert reply.status == 409
     assert reply.entity is not None
@@ -165,7 +165,7 @@ def test_renewal_of_a_newer_document_brings_its_override() -> None:
     held = holding()
     newer = item("Heartbeat", lastDirtyTimestamp=DIRTY + 1, overriddenStatus="OUT_OF_SERVICE")
 
-    assert told(held, newer) == [NOT_FOUND]
+    assert reply_list(held, newer) == [NOT_FOUND]
     assert status(held) == (OUT, OUT)
 
 
@@ -174,7 +174,7 @@ def test_renewal_of_an_equal_document_brings_no_override() -> None:
     held = holding()
     equal = item("Heartbeat", lastDirtyTimestamp=DIRTY, overriddenStatus="OUT_OF_SERVICE")
 
-    assert told(held, equal) == [OK]
+    assert reply_list(held, equal) == [OK]
     assert status(held) == (UP, UNKNOWN)
 
 
@@ -183,7 +183,7 @@ def test_renewal_of_an_unknown_status_brings_no_override() -> None:
     held = holding(status=UNKNOWN)
     newer = item("Heartbeat", lastDirtyTimestamp=DIRTY + 1, overriddenStatus="OUT_OF_SERVICE")
 
-    assert told(held, newer) == [NOT_FOUND]
+    assert reply_list(held, newer) == [NOT_FOUND]
     assert status(held) == (UNKNOWN, UNKNOWN)
 
 
@@ -194,7 +194,7 @@ def test_cancellation_is_found_once() -> None:
     """Case 166."""
     held = holding()
 
-    assert told(held, item("Cancel"), item("Cancel")) == [OK, NOT_FOUND]
+    assert reply_list(held, item("Cancel"), item("Cancel")) == [OK, NOT_FOUND]
 
 
 def test_override_of_a_peer_holds() -> None:
@@ -202,7 +202,7 @@ def test_override_of_a_peer_holds() -> None:
     held = holding()
     update = item("StatusUpdate", status="OUT_OF_SERVICE", lastDirtyTimestamp=DIRTY)
 
-    assert told(held, update) == [OK]
+    assert reply_list(held, update) == [OK]
     assert status(held) == (OUT, OUT)
 
 
@@ -211,7 +211,7 @@ def test_unknown_status_fails_and_changes_nothing(word: str | None) -> None:
     """Case 234."""
     held = holding()
 
-    assert told(held, item("StatusUpdate", status=word)) == [BROKEN]
+    assert reply_list(held, item("StatusUpdate", status=word)) == [BROKEN]
     assert status(held) == (UP, UNKNOWN)
 
 
@@ -219,7 +219,10 @@ def test_override_of_the_unknown_is_not_found() -> None:
     """Nothing to override."""
     clear = item("DeleteStatusOverride", lastDirtyTimestamp=1)
 
-    assert told(registry(), item("StatusUpdate", status="DOWN"), clear) == [NOT_FOUND, NOT_FOUND]
+    assert reply_list(registry(), item("StatusUpdate", status="DOWN"), clear) == [
+        NOT_FOUND,
+        NOT_FOUND,
+    ]
 
 
 @pytest.mark.parametrize(("given", "after"), [({"status": "UP"}, UP), ({}, UNKNOWN)])
@@ -229,7 +232,7 @@ def test_cleared_override_leaves_the_status_told(given: dict[str, str], after: S
     held.set_status(APP, "a", OUT, 1)
     clear = item("DeleteStatusOverride", lastDirtyTimestamp=DIRTY, **given)
 
-    assert told(held, clear) == [OK]
+    assert reply_list(held, clear) == [OK]
     assert status(held) == (after, UNKNOWN)
 
 
@@ -239,7 +242,7 @@ def test_clearing_needs_a_timestamp_and_a_true_status(fields: dict[str, Any]) ->
     held = holding()
     held.set_status(APP, "a", OUT, 1)
 
-    assert told(held, item("DeleteStatusOverride", **fields)) == [BROKEN]
+    assert reply_list(held, item("DeleteStatusOverride", **fields)) == [BROKEN]
     assert status(held) == (OUT, OUT)
 
 
@@ -261,7 +264,7 @@ def test_broken_item_fails_alone(broken: object) -> None:
     """Java refuses the whole batch for some of these; two good items then are lost (173, 174)."""
     held = holding()
 
-    replies = told(held, item("Heartbeat"), broken, item("Cancel"))
+    replies = reply_list(held, item("Heartbeat"), broken, item("Cancel"))
 
     assert replies == [OK, BROKEN, OK]
 

@@ -7,11 +7,11 @@ import pytest
 
 from eureka_registry.core.model import Instance, LeaseInfo, Status
 from eureka_registry.core.registry import Registry
-from eureka_registry.peers.merge import Merged, differing, merge
+from eureka_registry.peers.merge import MergeResult, differing_ids, merge
 from support.instances import APP, DIRTY, instance, lease, register, registry
 
 NOW = 100_000
-NOTHING = Merged([], [])
+NOTHING = MergeResult([], [])
 
 
 def theirs(renewed_at_ms: int = NOW - 10_000, **fields: object) -> Instance:
@@ -25,7 +25,7 @@ def test_what_we_lack_is_taken_over_with_the_time_it_has_left() -> None:
     """A fresh lease for each copy would let two peers keep a dead instance for ever."""
     mine = registry()
 
-    assert merge(mine, [theirs()], NOW) == Merged(["a"], [])
+    assert merge(mine, [theirs()], NOW) == MergeResult(["a"], [])
     assert lease(mine).ends_at_ms(java=False) == NOW - 10_000 + 90_000
 
 
@@ -38,7 +38,7 @@ def test_what_is_over_and_kept_there_is_taken_over_at_the_start() -> None:
     """Self-preservation keeps it; a peer that starts meanwhile would differ until it ends."""
     mine = registry()
 
-    assert merge(mine, [theirs(NOW - 90_001)], NOW, starting=True) == Merged(["a"], [])
+    assert merge(mine, [theirs(NOW - 90_001)], NOW, starting=True) == MergeResult(["a"], [])
     assert lease(mine).ends_at_ms(java=False) == NOW - 1
 
 
@@ -52,12 +52,12 @@ def cancelled_at(now_ms: int) -> Registry:
 
 def test_what_we_cancelled_since_is_to_be_cancelled_there() -> None:
     """The cancellation got lost; taking the instance back would bring it back for all."""
-    assert merge(cancelled_at(NOW - 5_000), [theirs()], NOW) == Merged([], [(APP, "a")])
+    assert merge(cancelled_at(NOW - 5_000), [theirs()], NOW) == MergeResult([], [(APP, "a")])
 
 
 def test_what_was_renewed_there_after_we_cancelled_it_lives() -> None:
     """It has come back, and only we do not know."""
-    assert merge(cancelled_at(NOW - 20_000), [theirs()], NOW) == Merged(["a"], [])
+    assert merge(cancelled_at(NOW - 20_000), [theirs()], NOW) == MergeResult(["a"], [])
 
 
 def test_what_we_evicted_is_left() -> None:
@@ -126,10 +126,10 @@ def test_what_differs_is_named_unless_it_changed_just_now() -> None:
     register(mine)
     other = [theirs(metadata={"v": "2"})]
 
-    assert differing(mine, APP, other, 0, settled_ms=NOW) == ["a"]
-    assert differing(mine, APP, other, 0, settled_ms=-1) == []
-    assert differing(mine, APP, [next(mine.leases()).document()], 0, settled_ms=NOW) == []
-    assert differing(mine, APP, [], 0, settled_ms=NOW) == ["a"]
+    assert differing_ids(mine, APP, other, 0, settled_ms=NOW) == ["a"]
+    assert differing_ids(mine, APP, other, 0, settled_ms=-1) == []
+    assert differing_ids(mine, APP, [next(mine.leases()).document()], 0, settled_ms=NOW) == []
+    assert differing_ids(mine, APP, [], 0, settled_ms=NOW) == ["a"]
 
 
 def test_leases_that_are_over_are_no_difference() -> None:
@@ -138,6 +138,6 @@ def test_leases_that_are_over_are_no_difference() -> None:
     register(mine)
     later = NOW + 90_001
 
-    assert differing(mine, APP, [], later, settled_ms=later) == []
-    assert differing(registry(), APP, [theirs(NOW)], later, settled_ms=later) == []
-    assert differing(registry(), APP, [theirs(NOW)], NOW, settled_ms=later) == ["a"]
+    assert differing_ids(mine, APP, [], later, settled_ms=later) == []
+    assert differing_ids(registry(), APP, [theirs(NOW)], later, settled_ms=later) == []
+    assert differing_ids(registry(), APP, [theirs(NOW)], NOW, settled_ms=later) == ["a"]

@@ -11,21 +11,21 @@ import pytest
 from eureka_registry.core.model import DataCenter, Instance
 from eureka_registry.peers.client import Limits, Node, open_session
 from eureka_registry.peers.regions import Bounds
-from eureka_registry.peers.remotes import Remotes, Wanted
+from eureka_registry.peers.remotes import RemoteRegions, Remotes
 
 NOW_MS = 1_700_000_000_000
 A, B = "http://a.test/eureka/", "http://b.test/eureka/"
 
 
-def wanted(
+def remote_regions(
     urls: Mapping[str, str],
     applications: Mapping[str, Sequence[str]] | None = None,
     *,
     retention_ms: int = 180_000,
-) -> Wanted:
+) -> RemoteRegions:
     """What settings might want."""
     chosen = {name: list(apps) for name, apps in (applications or {}).items()}
-    return Wanted(dict(urls), chosen, Bounds(), Limits(), retention_ms)
+    return RemoteRegions(dict(urls), chosen, Bounds(), Limits(), retention_ms)
 
 
 def instance(app: str) -> Instance:
@@ -44,7 +44,9 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 async def remotes(session: aiohttp.ClientSession) -> Remotes:
     """West, which holds an instance of FOO and one of BAR."""
-    remotes = Remotes(wanted({"west": A}), session, Node("here", "10.0.0.9"), lambda: NOW_MS)
+    remotes = Remotes(
+        remote_regions({"west": A}), session, Node("here", "10.0.0.9"), lambda: NOW_MS
+    )
     remotes.mirrors["west"].replace([instance("FOO"), instance("BAR")], NOW_MS)
     (west,) = remotes
     west.fetched_ms = NOW_MS
@@ -55,7 +57,7 @@ async def test_regions_take_precedence_by_their_names(remotes: Remotes) -> None:
     """Whenever they came; readers keep the mapping that they were given."""
     mirrors = remotes.mirrors
 
-    remotes.adopt(wanted({"west": A, "east": B}))
+    remotes.adopt(remote_regions({"west": A, "east": B}))
 
     assert list(mirrors) == ["east", "west"]
     assert [region.name for region in remotes] == ["east", "west"]
@@ -65,9 +67,9 @@ async def test_region_that_returns_is_not_taken_for_what_it_was(remotes: Remotes
     """The same mirror with higher versions: tags of bodies are made of them."""
     before, version = remotes.mirrors["west"], remotes.mirrors["west"].version
 
-    remotes.adopt(wanted({}))
+    remotes.adopt(remote_regions({}))
     assert (list(remotes), remotes.mirrors) == ([], {})
-    remotes.adopt(wanted({"west": A}))
+    remotes.adopt(remote_regions({"west": A}))
 
     again = remotes.mirrors["west"]
     assert again is before
@@ -77,7 +79,7 @@ async def test_region_that_returns_is_not_taken_for_what_it_was(remotes: Remotes
 
 async def test_other_url_keeps_what_is_held_and_is_fetched_in_full(remotes: Remotes) -> None:
     """The next list replaces it; none must be missing meanwhile."""
-    remotes.adopt(wanted({"west": B}))
+    remotes.adopt(remote_regions({"west": B}))
 
     (west,) = remotes
     assert (west.client.url, west.fetched_ms) == (B, None)
@@ -86,7 +88,7 @@ async def test_other_url_keeps_what_is_held_and_is_fetched_in_full(remotes: Remo
 
 async def test_other_choice_is_fetched_in_full(remotes: Remotes) -> None:
     """A delta would not bring what has not changed."""
-    remotes.adopt(wanted({"west": A}, {"west": ["FOO"]}, retention_ms=1_000))
+    remotes.adopt(remote_regions({"west": A}, {"west": ["FOO"]}, retention_ms=1_000))
 
     (west,) = remotes
     assert west.fetched_ms is None
@@ -100,7 +102,7 @@ async def test_change_of_nothing_disturbs_no_region(remotes: Remotes) -> None:
         remotes.run_in(group)
         tasks = dict(remotes._tasks)
 
-        remotes.adopt(wanted({"west": A}, retention_ms=1_000))
+        remotes.adopt(remote_regions({"west": A}, retention_ms=1_000))
 
         assert remotes._tasks == tasks
         (west,) = remotes
@@ -114,7 +116,7 @@ async def test_fetches_end_with_their_region(remotes: Remotes) -> None:
         remotes.run_in(group)
         old = remotes._tasks["west"]
 
-        remotes.adopt(wanted({"east": B}))
+        remotes.adopt(remote_regions({"east": B}))
 
         await asyncio.wait({old})
         assert old.cancelled()

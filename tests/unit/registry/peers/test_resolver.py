@@ -18,7 +18,7 @@ DEAD = [f"java-eureka-{number}.example" for number in range(20)]
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+def lookup_counts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     """The names that the system was asked for; of those in `DEAD` it says nothing until the end."""
     asked: Counter[str] = Counter()
     end, real = Event(), socket.getaddrinfo
@@ -35,7 +35,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     end.set()
 
 
-async def test_names_that_are_never_found_hold_up_no_other(asked: Counter[str]) -> None:
+async def test_names_that_are_never_found_hold_up_no_other(lookup_counts: Counter[str]) -> None:
     """They take a minute each, and peers ask for them again and again."""
     resolver = Resolver()
     dead = [asyncio.create_task(resolver.resolve(name, 8761)) for name in DEAD * 2]
@@ -50,7 +50,7 @@ async def test_names_that_are_never_found_hold_up_no_other(asked: Counter[str]) 
     again = asyncio.create_task(resolver.resolve(DEAD[0], 8761))
     await asyncio.sleep(0)
     again.cancel()
-    assert asked == Counter([*DEAD, "127.0.0.1"])
+    assert lookup_counts == Counter([*DEAD, "127.0.0.1"])
 
 
 async def test_a_name_that_there_is_not_is_an_error() -> None:
@@ -63,7 +63,7 @@ async def test_a_name_that_there_is_not_is_an_error() -> None:
         assert [type(each) for each in failed] == [socket.gaierror] * 2
 
 
-async def test_peers_are_looked_up_so(asked: Counter[str]) -> None:
+async def test_peers_are_looked_up_so(lookup_counts: Counter[str]) -> None:
     """By the session that all of them share."""
     async with open_session() as session:
         dead = [asyncio.create_task(session.get(f"http://{name}:8761/")) for name in DEAD]
@@ -73,4 +73,4 @@ async def test_peers_are_looked_up_so(asked: Counter[str]) -> None:
         for task in dead:
             task.cancel()
         await asyncio.gather(*dead, return_exceptions=True)
-    assert asked["localhost"]
+    assert lookup_counts["localhost"]

@@ -12,7 +12,7 @@ from eureka_registry.core.outbox import Key
 from eureka_registry.peers.rounds import Rounds
 
 
-class Handed:
+class Recorder:
     """What was handed out, and a way to wait for it."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Handed:
 
 async def test_an_instance_is_handed_out_once_a_round() -> None:
     """However often it was renewed."""
-    handed = Handed()
+    handed = Recorder()
     rounds = Rounds(handed.take)
 
     for name in ("a", "b", "a"):
@@ -44,7 +44,7 @@ async def test_an_instance_is_handed_out_once_a_round() -> None:
 
 async def test_the_first_renewal_after_a_quiet_time_does_not_wait() -> None:
     """Nobody else is near that it could wait for: the loop's next turn takes it along."""
-    handed = Handed()
+    handed = Recorder()
 
     Rounds(handed.take).add(("APP", "a"))
     await _turns()
@@ -59,7 +59,7 @@ async def test_renewals_soon_after_a_round_wait_for_the_next(
     loop = asyncio.get_running_loop()
     moments_s = [loop.time()]
     monkeypatch.setattr(loop, "time", lambda: moments_s[-1])
-    handed = Handed()
+    handed = Recorder()
     rounds = Rounds(handed.take)
     rounds.add(("APP", "a"))
     rounds.hand_out()
@@ -76,7 +76,7 @@ async def test_renewals_soon_after_a_round_wait_for_the_next(
 
 async def test_a_round_that_ended_early_leaves_nothing_behind() -> None:
     """As at a clean stop; what comes later is handed out, too."""
-    handed = Handed()
+    handed = Recorder()
     rounds = Rounds(handed.take)
     rounds.add(("APP", "a"))
     rounds.hand_out()

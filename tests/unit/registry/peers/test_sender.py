@@ -129,11 +129,11 @@ class Stage(NamedTuple):
 
     async def next_batch(self) -> list[Item]:
         """What the peer got."""
-        return await soon(self.peer.arrived.get())
+        return await wait_soon(self.peer.arrived.get())
 
     async def next_reply(self) -> tuple[Task, Reply]:
         """What the owner was told of an item."""
-        told = await soon(self.told.get())
+        told = await wait_soon(self.told.get())
         assert not isinstance(told, str)
         return told
 
@@ -167,7 +167,7 @@ async def running(stage: Stage) -> AsyncIterator[Stage]:
     await stop(task)
 
 
-async def soon(event: Awaitable[T]) -> T:
+async def wait_soon(event: Awaitable[T]) -> T:
     """Wait for what must come, and fail instead of hanging if it does not."""
     return await asyncio.wait_for(event, 10)
 
@@ -306,7 +306,7 @@ async def test_peer_that_is_ourselves_gets_nothing_more(stage: Stage) -> None:
     ]
     stage.peer.on_digest = lambda headers: NODE.nonces.arrive(headers["X-Eurekube-Nonce"])
     stage.add(REGISTER)
-    await soon(stage.sender.run())
+    await wait_soon(stage.sender.run())
     stage.add(CANCEL)
 
     assert stage.sender.is_self
@@ -333,9 +333,9 @@ async def test_sender_that_waits_ends_when_the_peer_is_ourselves(stage: Stage) -
     """A digest shows it while nothing is sent; a task that waits on would hold up the stop."""
     task = asyncio.create_task(stage.sender.run())
     await asyncio.sleep(0)
-    stage.sender.become_self()
+    stage.sender.mark_as_self()
 
-    await soon(task)
+    await wait_soon(task)
 
 
 async def test_another_node_is_not_ourselves(running: Stage) -> None:
@@ -414,7 +414,7 @@ async def test_peer_heard_from_is_tried_at_once(stage: Stage) -> None:
     stage.peer.script = [status(503)]
     stage.add(REGISTER)
     await stage.sender._send_next()
-    stage.sender.hurry()
+    stage.sender.retry_now()
 
     assert stage.sender.outbox.wait_ms(now_ms()) == 0
     assert await stage.sender.flush(10)
@@ -436,7 +436,7 @@ async def test_a_failing_peer_is_logged_once(
 
 async def test_batch_that_is_too_large_is_split(stage: Stage) -> None:
     """A server that takes less than we send must not cost a cancellation."""
-    stage.sender.outbox.bound(100, 100)
+    stage.sender.outbox.set_limits(100, 100)
     stage.peer.most_bytes = 200
     for number in range(8):
         stage.add(CANCEL, f"instance-{number}")
@@ -453,7 +453,7 @@ async def test_item_that_is_refused_costs_no_other(
     stage: Stage, code: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A Java server refuses a whole batch for one bad item; the item is found, and named."""
-    stage.sender.outbox.bound(100, 100)
+    stage.sender.outbox.set_limits(100, 100)
     stage.peer.refuses = ("c", code)
     for instance_id in "abcde":
         stage.add(CANCEL, instance_id)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eureka_registry.core.registry import Registry
-from eureka_registry.peers.snapshot import Snapshot, SnapshotError, beside_of, read
+from eureka_registry.peers.snapshot import Snapshot, SnapshotError, read, temporary_path
 from eureka_registry.wire.copies import encode_copy
 from support.instances import instance, registry
 from support.turns import turns
@@ -40,7 +40,7 @@ def names(directory: Path) -> list[str]:
     return [each.name for each in directory.iterdir()]
 
 
-async def written(path: Path, count: int = 30) -> bytes:
+async def snapshot_bytes(path: Path, count: int = 30) -> bytes:
     """The file of so many instances."""
     await snapshot(path, holding(count)).save()
     return path.read_bytes()  # noqa: ASYNC240
@@ -60,7 +60,7 @@ async def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 async def test_snapshot_of_nothing_is_one(tmp_path: Path) -> None:
     """A peer may be stopped before anybody has registered."""
-    await written(tmp_path / "s", 0)
+    await snapshot_bytes(tmp_path / "s", 0)
 
     assert (await snapshot(tmp_path / "s", registry()).load()).startswith("0 instances")
 
@@ -107,7 +107,7 @@ async def test_what_clients_did_meanwhile_counts_more(tmp_path: Path) -> None:
 def test_any_damage_is_a_sentence(tmp_path: Path, place: float, byte: int, cut: bool) -> None:  # noqa: FBT001
     """A wrong byte in its head prevented every start."""
     path, here = tmp_path / "s", registry()
-    content = bytearray(asyncio.run(written(path)))
+    content = bytearray(asyncio.run(snapshot_bytes(path)))
     at = int(place**3 * (len(content) - 1))  # the head most of all
     same = content[at] == byte
     content[at] = byte
@@ -153,7 +153,7 @@ async def test_whatever_is_at_its_place_does_not_prevent_a_start(
 ) -> None:
     """Nothing is waited for, and no link is followed to somebody else's file."""
     path, here = tmp_path / "s", registry()
-    await written(path)
+    await snapshot_bytes(path)
     damage(path)
 
     sentence = await asyncio.wait_for(snapshot(path, here).load(), 30)
@@ -178,9 +178,9 @@ async def test_link_beside_its_place_is_not_written_through(tmp_path: Path) -> N
     """Its name can be guessed, and the directory may be shared."""
     path, other = tmp_path / "s", tmp_path / "other"
     other.write_text("mine")
-    beside_of(path).symlink_to(other)
+    temporary_path(path).symlink_to(other)
 
-    await written(path)
+    await snapshot_bytes(path)
 
     assert other.read_text() == "mine"
     assert read(path)
@@ -192,8 +192,8 @@ async def test_snapshot_that_cannot_be_written_is_logged(
 ) -> None:
     """And the old one is still there."""
     path = tmp_path / "s"
-    before = await written(path)
-    beside_of(path).mkdir()
+    before = await snapshot_bytes(path)
+    temporary_path(path).mkdir()
 
     await snapshot(path, holding(5)).save()
 

@@ -71,5 +71,5 @@ def test_problem_never_quotes_a_password(given: str) -> None:
 
 def test_shown_url_is_normalised_where_it_can_be() -> None:
     """A dashboard shows one spelling of a peer, and a bad URL as it was given."""
-    assert urls.shown("HTTP://bob:pw@Peer1:8761/eureka") == "http://peer1:8761/eureka/"
-    assert urls.shown("peer1:8761") == "peer1:8761"
+    assert urls.display_url("HTTP://bob:pw@Peer1:8761/eureka") == "http://peer1:8761/eureka/"
+    assert urls.display_url("peer1:8761") == "peer1:8761"

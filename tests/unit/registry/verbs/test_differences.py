@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from eureka_registry.core.model import LeaseInfo, Status
-from eureka_registry.verbs.differences import Difference, difference_table, differences, lasting
+from eureka_registry.verbs.differences import (
+    Difference,
+    difference_table,
+    differences,
+    persistent_differences,
+)
 from unit.registry.verbs.held import NOW_MS, instance, listing
 
 
@@ -31,5 +36,7 @@ def test_what_was_on_its_way_does_not_last() -> None:
     """Only what two looks find is a difference."""
     before = [Difference("A", "1", "status", "UP", "DOWN"), Difference("A", "2", "f", "x", "y")]
 
-    assert lasting(before, [before[1], Difference("A", "3", "f", "x", "y")]) == [before[1]]
+    assert persistent_differences(before, [before[1], Difference("A", "3", "f", "x", "y")]) == [
+        before[1]
+    ]
     assert difference_table(before, ("peer1", "peer2")).titles[-2:] == ("peer1", "peer2")

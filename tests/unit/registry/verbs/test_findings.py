@@ -7,7 +7,7 @@ import pytest
 from eureka_registry.core.model import Instance, LeaseInfo, Port, Status
 from eureka_registry.verbs.findings import (
     CODES,
-    Checked,
+    CheckContext,
     Finding,
     check,
     finding_table,
@@ -22,7 +22,9 @@ OUT = Status.OUT_OF_SERVICE
 
 def found(*instances: Instance, zones: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
     """Codes, and whom they are about."""
-    known = Checked(listing(*instances), {(each.app, each.id): each for each in instances}, zones)
+    known = CheckContext(
+        listing(*instances), {(each.app, each.id): each for each in instances}, zones
+    )
     return [(each.code, each.about) for each in check(known)]
 
 
@@ -82,7 +84,7 @@ def test_a_lease_is_over_only_if_the_instance_itself_says_so() -> None:
     assert [each.id for each in suspects(listed, 2)] == ["b", "orders-1"]
     assert [each.id for each in suspects(listed, 1)] == ["b"]
     fresh = {("ORDERS", "orders-1"): instance()}
-    codes = [each.code for each in check(Checked(listed, fresh))]
+    codes = [each.code for each in check(CheckContext(listed, fresh))]
     assert "lease_over" not in codes
 
 
@@ -111,7 +113,9 @@ def test_a_zone_of_nobody_is_found_where_zones_are_known() -> None:
 
 def test_what_cannot_be_read_is_a_finding() -> None:
     """With the reason that the reader gives."""
-    (one,) = check(Checked(Listing(now_ms=NOW_MS, problems=("ORDERS: port is no number",)), {}))
+    (one,) = check(
+        CheckContext(Listing(now_ms=NOW_MS, problems=("ORDERS: port is no number",)), {})
+    )
 
     assert (one.code, one.sentence.endswith("ORDERS: port is no number")) == ("not_readable", True)
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import ordered
+from eureka_registry.core.delta import sorted_changes
 from eureka_registry.core.model import DataCenter, Instance, Origin, Status
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.wire import bodies as module
@@ -77,7 +77,7 @@ def delta(registry: Registry, form: Form, now_ms: int) -> bytes:
         head, tail = codec.application(application.name)
         pieces = [
             (codec.departure if change.departed else codec.instance)(change.instance)
-            for change in ordered([application])
+            for change in sorted_changes([application])
         ]
         texts.append(head + codec.separator.join(pieces) + tail)
     head, tail = codec.applications(str(registry.delta.version), registry.hashcode())
@@ -105,7 +105,7 @@ def by_address(registry: Registry, name: str) -> dict[str, object]:
     return {"hash": hashcode(counts.items()), "ids": sorted((i.app, i.id) for i in found)}
 
 
-def seen(body: bytes) -> dict[str, object]:
+def instances_of_json(body: bytes) -> dict[str, object]:
     """The same of a JSON body."""
     listed = json.loads(body)["applications"]
     ids = [
@@ -168,7 +168,7 @@ def test_kept_pieces_never_show(steps: list[Step], looked: list[bool]) -> None:
             for name in ("v", "w", "v,w"):
                 vip = bodies.vip([held], name, form, now_ms, secure=False)
                 if form.format is Format.JSON:
-                    assert seen(vip.content) == by_address(held, name)
+                    assert instances_of_json(vip.content) == by_address(held, name)
 
 
 def _compare(held: Registry, bodies: Bodies, form: Form, now_ms: int, *, packed: bool) -> None:
@@ -379,7 +379,10 @@ def test_several_registries_are_one_list() -> None:
 
     body = bodies.full([here, there], JSON, 1, gzip=False).content
 
-    assert seen(body) == {"hash": "DOWN_1_UP_2_", "ids": [("A", "i"), ("A", "j"), ("B", "k")]}
+    assert instances_of_json(body) == {
+        "hash": "DOWN_1_UP_2_",
+        "ids": [("A", "i"), ("A", "j"), ("B", "k")],
+    }
     assert len(json.loads(body)["applications"]["application"]) == 2
 
 

@@ -44,7 +44,7 @@ def registry() -> Registry:
     return held
 
 
-def written(held: Registry) -> bytes:
+def encoded_page(held: Registry) -> bytes:
     """A page of all that a registry holds."""
     return encode_copy(held.leases(), "n", "ready", 10_000)[0]
 
@@ -56,7 +56,7 @@ def read(body: bytes, now_ms: int) -> tuple[list[Instance], list[str]]:
 
 def test_moments_travel_as_how_long_ago() -> None:
     """The clocks of two machines differ: here by a million seconds."""
-    instances, _ = read(written(registry()), 1_000_010_000)
+    instances, _ = read(encoded_page(registry()), 1_000_010_000)
 
     moments = [(i.lease.registered_at_ms, i.lease.renewed_at_ms) for i in instances]
     assert moments == [(1_000_004_000, 1_000_005_000), (1_000_004_000, 1_000_007_000)]
@@ -65,7 +65,7 @@ def test_moments_travel_as_how_long_ago() -> None:
 def test_a_copied_registry_is_the_same() -> None:
     """Its digests say so; an override comes along."""
     there = registry()
-    page = decode_page(written(there))
+    page = decode_page(encoded_page(there))
     instances, problems = decode_leases(page.leases, 10_000)
     here = Registry(Rules(), 0)
     for instance in instances:
@@ -81,7 +81,7 @@ def test_a_copied_registry_is_the_same() -> None:
 
 def test_a_bad_document_costs_only_itself() -> None:
     """And is named."""
-    wire = json.loads(written(registry()))
+    wire = json.loads(encoded_page(registry()))
     wire["leases"][0]["instance"]["leaseInfo"] = []
 
     instances, problems = read(json.dumps(wire).encode(), 10_000)
@@ -93,7 +93,7 @@ def test_a_bad_document_costs_only_itself() -> None:
 @pytest.mark.parametrize(("ago_ms", "moment_ms"), [(-1, 10_000), (-(2**40), 10_000), (2**63, 0)])
 def test_a_moment_that_cannot_be_is_moved(ago_ms: int, moment_ms: int) -> None:
     """A negative age would make a lease live too long; Java keeps moments in 64 bits."""
-    wire = json.loads(written(registry()))
+    wire = json.loads(encoded_page(registry()))
     wire["leases"][0] |= {"renewedMsAgo": ago_ms, "registeredMsAgo": ago_ms}
 
     lease = read(json.dumps(wire).encode(), 10_000)[0][0].lease

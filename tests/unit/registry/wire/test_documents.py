@@ -6,8 +6,8 @@ from eureka_registry.core.model import ActionType, DataCenter, Instance, LeaseIn
 from eureka_registry.wire.dialects import JSON, XML
 from eureka_registry.wire.documents import (
     BadDocument,
+    amazon_of_departure,
     brief_amazon,
-    departed_amazon,
     envelope,
     instance,
     refuse_unfit,
@@ -252,12 +252,14 @@ def test_departures_keep_what_finds_instance_and_region() -> None:
     """Java's client removes it from the region of its zone (`InstanceRegionChecker`)."""
     metadata = {"instance-id": "i", "ami-id": "a", "availability-zone": "us-east-1c"}
 
-    assert departed_amazon(_read(), metadata) == {
+    assert amazon_of_departure(_read(), metadata) == {
         "instance-id": "i",
         "availability-zone": "us-east-1c",
     }
-    assert departed_amazon(_read(instanceId="x"), metadata) == {"availability-zone": "us-east-1c"}
-    assert departed_amazon(_read(), {}) == {}
+    assert amazon_of_departure(_read(instanceId="x"), metadata) == {
+        "availability-zone": "us-east-1c"
+    }
+    assert amazon_of_departure(_read(), {}) == {}
 
 
 def test_a_bad_instance_costs_only_itself() -> None:

@@ -8,14 +8,14 @@ from eureka_registry.wire.fields import (
     LONG_MAX,
     BadDocument,
     Literal,
+    display_text,
     flag,
     known_status,
     metadata,
+    read_integer,
     refused_document,
-    shown,
     status,
     text,
-    whole,
 )
 
 
@@ -71,7 +71,7 @@ def test_an_object_is_no_text(value: object) -> None:
 )
 def test_numbers_are_read_from_texts_too(value: object, read: int | None) -> None:
     """Every client writes ports and moments in its own way."""
-    assert whole(value, "port") == read
+    assert read_integer(value, "port") == read
 
 
 @pytest.mark.parametrize(
@@ -80,18 +80,18 @@ def test_numbers_are_read_from_texts_too(value: object, read: int | None) -> Non
 def test_a_number_no_java_peer_could_read_is_refused(value: object) -> None:
     """Passed on, it would make a Java peer drop a whole batch."""
     with pytest.raises(BadDocument, match="port is not a number"):
-        whole(value, "port")
+        read_integer(value, "port")
 
 
 def test_a_moment_may_be_as_large_as_a_java_long() -> None:
     """Milliseconds do not fit into 32 bits."""
-    assert whole(LONG_MAX, "lastDirtyTimestamp", bound=LONG_MAX) == LONG_MAX
+    assert read_integer(LONG_MAX, "lastDirtyTimestamp", bound=LONG_MAX) == LONG_MAX
 
 
 def test_text_that_is_no_number_is_refused_where_it_counts_as_nothing() -> None:
     """XStream answers 400 to it."""
     with pytest.raises(BadDocument, match="port"):
-        whole("x", "port", otherwise=None)
+        read_integer("x", "port", otherwise=None)
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,8 @@ def test_metadata_that_are_no_map_are_refused(value: object) -> None:
 
 def test_values_in_messages_are_short_and_printable() -> None:
     """Messages go into headers and logs."""
-    assert shown("ü\n") == "'\\xfc\\n'"
-    assert len(shown("x" * 500)) == 60
+    assert display_text("ü\n") == "'\\xfc\\n'"
+    assert len(display_text("x" * 500)) == 60
 
 
 def test_a_refusal_may_carry_a_sentence_for_the_client() -> None:

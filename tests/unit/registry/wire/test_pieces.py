@@ -39,7 +39,7 @@ def item(name: str, size: int, seed: int = 0) -> Item:
     return Item((name, ""), b"{", [text], b"}", len(text) + 2)
 
 
-def whole(items: list[Item]) -> bytes:
+def full_text(items: list[Item]) -> bytes:
     """What a reader must see."""
     return FRAME[0] + plain(items, SEPARATOR) + FRAME[1]
 
@@ -96,11 +96,11 @@ def test_every_change_leaves_one_right_gzip_member(
     """Whatever comes, goes, grows, or changes places; checksum and size are verified by readers."""
     items = [item(f"app-{number}", size) for number, size in enumerate(sizes)]
     kept, budget, now_ms = Pieces(SEPARATOR), Budget(), 0
-    assert read(kept.gzip(FRAME, items, budget, now_ms)) == whole(items)
+    assert read(kept.gzip(FRAME, items, budget, now_ms)) == full_text(items)
     for change in changes:
         items = changed(items, *change)
         now_ms += change[1]
-        assert read(kept.gzip(FRAME, items, budget, now_ms)) == whole(items)
+        assert read(kept.gzip(FRAME, items, budget, now_ms)) == full_text(items)
 
 
 @settings(max_examples=30)
@@ -211,5 +211,5 @@ def test_a_list_is_hardly_larger_than_compressed_as_a_whole(per_app: int) -> Non
     ]
     packed = Pieces(SEPARATOR).gzip(FRAME, items, Budget(), 0)
 
-    assert read(packed) == whole(items)
-    assert len(packed) <= 1.2 * len(zlib.compress(whole(items), 6))
+    assert read(packed) == full_text(items)
+    assert len(packed) <= 1.2 * len(zlib.compress(full_text(items), 6))

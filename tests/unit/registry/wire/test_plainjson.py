@@ -15,7 +15,7 @@ from eureka_registry.wire.dialects import DEFAULT_CLASS, JSON
 from eureka_registry.wire.documents import BadDocument
 from eureka_registry.wire.jsoncodec import decode_instance, parse
 from eureka_registry.wire.plainjson import plain_instance
-from eureka_registry.wire.sharing import shared, shared_center, shared_port
+from eureka_registry.wire.sharing import shared_center, shared_port, shared_text
 
 NOW_MS = 1_700_000_000_000
 
@@ -149,9 +149,9 @@ def test_what_is_shared_is_bounded() -> None:
     """Strangers may invent names without end, and long ones."""
     long = "x" * 100
     for number in range(20_000):
-        shared(f"name-{number}")
+        shared_text(f"name-{number}")
         shared_port(number, enabled=True)
 
-    assert shared(long) is long
+    assert shared_text(long) is long
     assert shared_port.cache_info().currsize <= 4096
     assert shared_center.cache_info().currsize <= 16

@@ -48,7 +48,7 @@ class Record:
     renewed_ms: int
 
     @property
-    def shown(self) -> str:
+    def visible_status(self) -> str:
         """The status that clients see."""
         return self.status if self.override == UNKNOWN else self.override
 
@@ -129,7 +129,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Change:
     """Something that is wished when a request of this number is `under_way` or is not yet sent."""
 
     number: int
@@ -147,7 +147,7 @@ class Run:
     sent: list[tuple[int, Operation, bool, bool]] = field(default_factory=list)
     """Each request: when, what, whether it may have reached the server,
     whether it must not have been sent."""
-    made: list[Wish] = field(default_factory=list)
+    made: list[Change] = field(default_factory=list)
     changed_ms: int = 0
     """When the last fault or wish came."""
     paths_tried: bool = False
@@ -158,7 +158,7 @@ def schedules(length: int) -> Iterator[tuple[str, ...]]:
     return itertools.product(FAULTS, repeat=length)
 
 
-def run(faults: Sequence[str], wishes: Sequence[Wish], chance: Callable[[], float]) -> Run:
+def run(faults: Sequence[str], wishes: Sequence[Change], chance: Callable[[], float]) -> Run:
     """Run a schedule until all is as wished, or two intervals after the last fault or wish."""
     here = Run(Lease(_INSTANCE, ["/eureka/"], Content("STARTING"), chance, Counters()), Model())
     number = 0
@@ -180,7 +180,7 @@ def run(faults: Sequence[str], wishes: Sequence[Wish], chance: Callable[[], floa
     return here
 
 
-def _make(here: Run, wishes: Sequence[Wish], number: int, *, under_way: bool) -> None:
+def _make(here: Run, wishes: Sequence[Change], number: int, *, under_way: bool) -> None:
     for wish in wishes:
         if (wish.number, wish.under_way) == (number, under_way) and wish not in here.made:
             wish.make(here.lease, here.now_ms)
@@ -216,7 +216,7 @@ def _renew(record: Record, request: Request, now_ms: int) -> Answer:
 
 def _shown(record: Record) -> bytes:
     instance = {
-        "status": record.shown,
+        "status": record.visible_status,
         "overriddenStatus": record.override,
         "ipAddr": _INSTANCE.ip,
         "port": {"$": _INSTANCE.port},

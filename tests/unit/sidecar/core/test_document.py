@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from eureka_sidecar.core import document
 from eureka_sidecar.core.configuration import Check, Instance
-from eureka_sidecar.core.document import Content, Held
-from eureka_sidecar.core.downward import Wishes
+from eureka_sidecar.core.document import Content, RegistryRecord
+from eureka_sidecar.core.downward import PodOptions
 from eureka_sidecar.records import replace
 
 ORDERS = Instance(
@@ -69,13 +69,15 @@ def test_secure_instance_has_its_port_and_names() -> None:
 @pytest.mark.parametrize(
     ("wishes", "metadata"),
     [
-        (Wishes(), {"zone": "a", "namespace": "shop"}),
-        (Wishes(zone="b"), {"zone": "b", "namespace": "shop"}),
-        (Wishes(metadata={"v": "2"}), {"zone": "a", "namespace": "shop", "v": "2"}),
-        (Wishes(zone="b", metadata={"zone": "c"}), {"zone": "c", "namespace": "shop"}),
+        (PodOptions(), {"zone": "a", "namespace": "shop"}),
+        (PodOptions(zone="b"), {"zone": "b", "namespace": "shop"}),
+        (PodOptions(metadata={"v": "2"}), {"zone": "a", "namespace": "shop", "v": "2"}),
+        (PodOptions(zone="b", metadata={"zone": "c"}), {"zone": "c", "namespace": "shop"}),
     ],
 )
-def test_pod_adds_to_what_was_configured_and_wins(wishes: Wishes, metadata: dict[str, str]) -> None:
+def test_pod_adds_to_what_was_configured_and_wins(
+    wishes: PodOptions, metadata: dict[str, str]
+) -> None:
     """Its annotations change while it runs; what is said of the zone in metadata is most exact."""
     assert document.content(ORDERS, "UP", wishes) == Content("UP", metadata)
 
@@ -97,7 +99,7 @@ def answer(**changed: object) -> bytes:
     return json.dumps({"instance": {**instance, **changed}}).encode()
 
 
-HELD = Held("UP", "UNKNOWN", "10.0.0.5", 8080, 1_700)
+HELD = RegistryRecord("UP", "UNKNOWN", "10.0.0.5", 8080, 1_700)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +112,9 @@ HELD = Held("UP", "UNKNOWN", "10.0.0.5", 8080, 1_700)
         (answer(overriddenStatus=None), HELD),
     ],
 )
-def test_answer_is_read_as_all_servers_write_it(body: bytes, held: Held) -> None:
+def test_answer_is_read_as_all_servers_write_it(body: bytes, held: RegistryRecord) -> None:
     """Netflix writes numbers as text and, in some versions, `overriddenstatus`."""
-    assert document.held(body) == held
+    assert document.read_record(body) == held
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_answer_is_read_as_all_servers_write_it(body: bytes, held: Held) -> None
 )  # fmt: skip
 def test_answer_that_cannot_be_read_is_none(body: bytes) -> None:
     """What a registry, or a proxy before it, answers must not end the sidecar."""
-    assert document.held(body) is None
+    assert document.read_record(body) is None
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(),
@@ -138,13 +140,13 @@ def test_answer_that_cannot_be_read_is_none(body: bytes) -> None:
 def test_any_json_in_any_place_is_survived(value: object) -> None:
     """Combinations that nobody thought of."""
     for field in ("status", "ipAddr", "port", "lastDirtyTimestamp", "overriddenStatus"):
-        document.held(answer(**{field: value}))
-    document.held(json.dumps({"instance": value}).encode())
+        document.read_record(answer(**{field: value}))
+    document.read_record(json.dumps({"instance": value}).encode())
 
 
 def test_words_of_others_are_short_and_have_no_control_characters() -> None:
     """They are shown on terminals and in logs: an escape sequence there would be a command."""
-    found = document.held(answer(status="\x1b[2J\n" + "x" * 1_000, ipAddr=["a"]))
+    found = document.read_record(answer(status="\x1b[2J\n" + "x" * 1_000, ipAddr=["a"]))
 
     assert found
     assert found.status == "?[2J?" + "x" * 59
@@ -164,13 +166,13 @@ def test_words_of_others_are_short_and_have_no_control_characters() -> None:
 )
 def test_name_is_one_segment_of_a_path(name: str, segment: str) -> None:
     """Ids hold colons, which servers of Java do not like escaped; and `;` begins a parameter."""
-    assert document.quoted(name) == segment
+    assert document.quote(name) == segment
 
 
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_name_comes_back_from_its_segment(name: str) -> None:
     """It is the registry's key."""
-    segment = document.quoted(name)
+    segment = document.quote(name)
 
     assert unquote(segment) == name
     assert not set(segment) & set("/?#; ")

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from eureka_sidecar.core.downward import (
     MAX_PROBLEMS,
-    Wishes,
+    PodOptions,
     parse,
-    wishes,
+    read_options,
 )
 from eureka_sidecar.core.metadata import MAX_METADATA, MAX_VALUE_BYTES
 
@@ -89,24 +89,24 @@ def test_problems_are_counted_off() -> None:
     long = {f"eurekube.io/metadata.{number}": "x" * 1_025 for number in range(20)}
 
     assert len(parse("broken\n" * 20)[1]) == MAX_PROBLEMS
-    assert len(wishes(long, {}).problems) == MAX_PROBLEMS
+    assert len(read_options(long, {}).problems) == MAX_PROBLEMS
 
 
 def test_pod_without_wishes_has_none() -> None:
     """Foreign annotations mean nothing to us."""
-    assert wishes({"kubernetes.io/config.source": "api"}, {"app": "orders"}) == Wishes()
+    assert read_options({"kubernetes.io/config.source": "api"}, {"app": "orders"}) == PodOptions()
 
 
 @pytest.mark.parametrize(("value", "paused"), [("true", True), ("false", False)])
 def test_pause_is_said_by_true_and_false(value: str, paused: bool) -> None:  # noqa: FBT001 - a table
     """As Kubernetes' own annotations do."""
-    assert wishes({"eurekube.io/paused": value}, {}) == Wishes(paused=paused)
+    assert read_options({"eurekube.io/paused": value}, {}) == PodOptions(paused=paused)
 
 
 @pytest.mark.parametrize("value", ["True", "yes", "1", "", " true"])
 def test_any_other_pause_is_a_problem_and_no_pause(value: str) -> None:
     """A typing error must not take an instance out of service in silence, or keep it there."""
-    found = wishes({"eurekube.io/paused": value}, {})
+    found = read_options({"eurekube.io/paused": value}, {})
 
     assert not found.paused
     assert found.problems == (
@@ -118,7 +118,7 @@ def test_metadata_is_what_follows_the_prefix() -> None:
     """Keys may have dots, as Spring's `management.port`."""
     annotations = {"eurekube.io/metadata.management.port": "8081", "eurekube.io/metadata.v": ""}
 
-    assert wishes(annotations, {}).metadata == {"management.port": "8081", "v": ""}
+    assert read_options(annotations, {}).metadata == {"management.port": "8081", "v": ""}
 
 
 @pytest.mark.parametrize(
@@ -134,16 +134,16 @@ def test_zone_is_the_annotation_else_the_label(
     annotations: dict[str, str], labels: dict[str, str], zone: str
 ) -> None:
     """Kubernetes copies the node's zone into a label (KEP-4742); a user may know better."""
-    assert wishes(annotations, labels).zone == zone
+    assert read_options(annotations, labels).zone == zone
 
 
 def test_only_so_many_keys_are_taken_and_always_the_same() -> None:
     """Every client of the registry gets a copy; order in the file is no wish."""
     names = [f"eurekube.io/metadata.k{number:02}" for number in range(MAX_METADATA + 3)]
-    forwards = wishes(dict.fromkeys(names, "v"), {})
+    forwards = read_options(dict.fromkeys(names, "v"), {})
 
     assert list(forwards.metadata) == [f"k{number:02}" for number in range(MAX_METADATA)]
-    assert forwards == wishes(dict.fromkeys(reversed(names), "v"), {})
+    assert forwards == read_options(dict.fromkeys(reversed(names), "v"), {})
     assert forwards.problems == (
         "eurekube.io/metadata.k32 is dropped: only 32 keys of metadata are allowed",
     )
@@ -159,9 +159,9 @@ def test_what_is_too_long_is_dropped_and_said_without_its_value() -> None:
         "eurekube.io/zone": long,
     }
 
-    found = wishes(annotations, {"topology.kubernetes.io/zone": "a"})
+    found = read_options(annotations, {"topology.kubernetes.io/zone": "a"})
 
-    assert found == Wishes(
+    assert found == PodOptions(
         metadata={"a": fits},
         problems=(
             "eurekube.io/metadata. is dropped: the name of the metadata is missing after the dot",
@@ -174,9 +174,9 @@ def test_what_is_too_long_is_dropped_and_said_without_its_value() -> None:
 @pytest.mark.parametrize("letter", ["\0", "\x1b", "\x1f", "\ufffe", "\uffff"])
 def test_what_xml_cannot_hold_is_dropped(letter: str) -> None:
     """Our registry would refuse the whole instance, and Java's break all who read XML."""
-    found = wishes({"eurekube.io/metadata.a": f"x{letter}", "eurekube.io/zone": letter}, {})
+    found = read_options({"eurekube.io/metadata.a": f"x{letter}", "eurekube.io/zone": letter}, {})
 
-    assert found == Wishes(
+    assert found == PodOptions(
         problems=(
             "eurekube.io/metadata.a is dropped: it holds a control character",
             "eurekube.io/zone is dropped: it holds a control character",
@@ -187,7 +187,7 @@ def test_what_xml_cannot_hold_is_dropped(letter: str) -> None:
 @pytest.mark.parametrize("key", ["1a", "a/b", "-a", "\u00fc"])
 def test_key_that_xml_cannot_hold_is_dropped(key: str) -> None:
     """A key becomes the name of an element: the rule is that of configured metadata."""
-    (problem,) = wishes({f"eurekube.io/metadata.{key}": "x"}, {}).problems
+    (problem,) = read_options({f"eurekube.io/metadata.{key}": "x"}, {}).problems
 
     assert problem == (
         f"eurekube.io/metadata.{key} is dropped: as XML has it, a key is of letters, digits, '_',"
@@ -197,4 +197,4 @@ def test_key_that_xml_cannot_hold_is_dropped(key: str) -> None:
 
 def test_lines_and_tabs_are_kept() -> None:
     """XML can hold them, and annotations often end in a line's end."""
-    assert wishes({"eurekube.io/metadata.a": "x\ty\r\n"}, {}).metadata == {"a": "x\ty\r\n"}
+    assert read_options({"eurekube.io/metadata.a": "x\ty\r\n"}, {}).metadata == {"a": "x\ty\r\n"}

@@ -62,13 +62,13 @@ class Conversation:
         assert self.ask() == REGISTER
         self.answer(204)
         assert self.ask() == f"GET {INSTANCE_PATH}"
-        self.answer(200, self.shown())
+        self.answer(200, self.registry_answer())
 
     def use_up_pace(self) -> None:
         """Hold a lease, and ask as often as may be without a pause."""
         self.hold()
         for content in (UP, Content("DOWN")):
-            self.lease.wish(content)
+            self.lease.set_content(content)
             self.ask()
             self.answer(204)
 
@@ -81,10 +81,10 @@ class Conversation:
         self.lease.resume()
         assert self.ask() == f"DELETE {INSTANCE_PATH}/status"
 
-    def shown(self, **changes: object) -> dict[str, Any]:
+    def registry_answer(self, **changes: object) -> dict[str, Any]:
         """What a registry that took the last registration shows."""
         instance = {
-            "status": self.lease.wished.status,
+            "status": self.lease.desired.status,
             "overriddenStatus": "UNKNOWN",
             "ipAddr": INSTANCE.ip,
             "port": {"$": INSTANCE.port},
@@ -162,7 +162,7 @@ def test_change_is_registered_at_once_with_a_later_stamp() -> None:
     """A status by `PUT .../status` would be an operator's override."""
     talk = Conversation(content=STARTING)
     talk.hold()
-    talk.lease.wish(UP)
+    talk.lease.set_content(UP)
     assert talk.ask() == REGISTER
     assert talk.sent["status"] == "UP"
     assert int(talk.sent["lastDirtyTimestamp"]) > WALL_MS
@@ -175,7 +175,7 @@ def test_change_while_registering_is_registered_next() -> None:
     """What was sent is held, not what is wished meanwhile."""
     talk = Conversation(content=STARTING)
     talk.ask()
-    talk.lease.wish(UP)
+    talk.lease.set_content(UP)
     talk.answer(204)
     assert talk.lease.held == STARTING
     assert talk.ask() == REGISTER
@@ -201,13 +201,13 @@ def test_registry_that_kept_an_older_registration_is_told_again() -> None:
     talk.ask()
     talk.answer(204)
     talk.ask()
-    talk.answer(200, talk.shown(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
+    talk.answer(200, talk.registry_answer(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
     assert talk.ask() == REGISTER
     assert int(talk.sent["lastDirtyTimestamp"]) == newer_ms + 1
     talk.answer(204)
     talk.dirty_ms = newer_ms + 1
     assert talk.ask() == f"GET {INSTANCE_PATH}"
-    talk.answer(200, talk.shown())
+    talk.answer(200, talk.registry_answer())
     assert talk.lease.problem is None
     assert talk.lease.counters.reregistrations["stale"] == 1
 
@@ -221,7 +221,7 @@ def test_another_process_under_the_same_id_is_reported() -> None:
         talk.answer(204)
         talk.ask()
         newer_ms += 600_000
-        talk.answer(200, talk.shown(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
+        talk.answer(200, talk.registry_answer(ipAddr="10.0.0.9", lastDirtyTimestamp=str(newer_ms)))
 
     assert talk.lease.problem
     assert talk.lease.problem.code == "stale_record"
@@ -246,9 +246,11 @@ def test_override_of_an_operator_is_shown_and_not_fought() -> None:
     talk.ask()
     talk.answer(204)
     talk.ask()
-    talk.answer(200, talk.shown(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE"))
-    assert talk.lease.seen
-    assert talk.lease.seen.overridden == "OUT_OF_SERVICE"
+    talk.answer(
+        200, talk.registry_answer(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE")
+    )
+    assert talk.lease.record
+    assert talk.lease.record.overridden == "OUT_OF_SERVICE"
     assert talk.ask() == f"PUT {INSTANCE_PATH}"
     talk.answer(200)
     talk.lease.resume()
@@ -265,7 +267,9 @@ def test_pause_is_an_override_that_every_registration_carries() -> None:
     assert "value=OUT_OF_SERVICE" in talk.request.target
     talk.answer(200)
     talk.ask()
-    talk.answer(200, talk.shown(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE"))
+    talk.answer(
+        200, talk.registry_answer(status="OUT_OF_SERVICE", overriddenStatus="OUT_OF_SERVICE")
+    )
     assert talk.lease.settled
     assert talk.ask() == f"PUT {INSTANCE_PATH}"
     talk.answer(404)
@@ -283,7 +287,7 @@ def test_resume_lifts_the_override_to_the_present_status() -> None:
     assert "value=UP" in talk.request.target
     talk.answer(200)
     talk.ask()
-    talk.answer(200, talk.shown())
+    talk.answer(200, talk.registry_answer())
     talk.ask()
     talk.answer(404)
     talk.ask()
@@ -314,7 +318,7 @@ def test_pause_does_not_wait_for_what_is_held_back(waiting: str) -> None:
     if waiting == "renewal":
         talk.now_ms = 5_002
     else:
-        talk.lease.wish(UP)
+        talk.lease.set_content(UP)
     before_ms = talk.now_ms
     talk.lease.pause()
     assert talk.ask() == f"PUT {INSTANCE_PATH}/status"
@@ -417,7 +421,7 @@ def test_change_that_is_forbidden_does_not_cost_the_lease() -> None:
     """Such as an annotation with the namespace of another: what is held is renewed."""
     talk = Conversation()
     talk.hold()
-    talk.lease.wish(Content("UP", {"namespace": "other"}))
+    talk.lease.set_content(Content("UP", {"namespace": "other"}))
     assert talk.ask() == REGISTER
     talk.answer(403)
 
@@ -471,7 +475,7 @@ def test_change_that_was_forbidden_is_tried_with_new_credentials() -> None:
     """They may be those of somebody who has the right."""
     talk = Conversation()
     talk.hold()
-    talk.lease.wish(Content("UP", {"namespace": "other"}))
+    talk.lease.set_content(Content("UP", {"namespace": "other"}))
     talk.ask()
     talk.answer(403)
 
@@ -532,7 +536,7 @@ def test_closing_removes_the_lease_and_nothing_is_asked_afterwards() -> None:
     assert talk.ask() == f"DELETE {INSTANCE_PATH}"
     talk.answer(200)
     assert talk.lease.finished
-    talk.lease.wish(Content("DOWN"))
+    talk.lease.set_content(Content("DOWN"))
     talk.lease.pause()
     talk.lease.resume()
     assert talk.ask() == ""

@@ -66,7 +66,9 @@ def filled(*instances: dict[str, object], kind: Kind = "vip") -> Directory:
     return result
 
 
-def served(known: Directory, zone: str = "", *, secure: bool = False) -> list[dict[str, object]]:
+def answer_for_orders(
+    known: Directory, zone: str = "", *, secure: bool = False
+) -> list[dict[str, object]]:
     """What is served of orders."""
     return [json.loads(each) for each in known.instances("orders", zone, secure=secure)]
 
@@ -75,7 +77,7 @@ def test_instance_is_served_with_what_a_caller_needs() -> None:
     """No caller should have to know how Eureka writes a port."""
     known = filled(instance(1, metadata={"zone": "a", "version": "3"}))
 
-    assert served(known) == [
+    assert answer_for_orders(known) == [
         {
             "instanceId": "orders-1",
             "app": "ORDERS",
@@ -94,7 +96,8 @@ def test_instance_is_served_with_what_a_caller_needs() -> None:
 def test_only_what_is_up_is_served(status: str | None) -> None:
     """The registry lists all; whoever calls one that is paused undoes the pause."""
     assert [
-        each["instanceId"] for each in served(filled(instance(1, status=status), instance(2)))
+        each["instanceId"]
+        for each in answer_for_orders(filled(instance(1, status=status), instance(2)))
     ] == ["orders-2"]
 
 
@@ -103,8 +106,12 @@ def test_own_zone_comes_first() -> None:
     zones = ["b", "a", "c", "a", "b", "a"]
     known = filled(*(instance(n, metadata={"zone": zone}) for n, zone in enumerate(zones)))
 
-    assert [each["zone"] for each in served(known, "a")][:3] == ["a", "a", "a"]
-    assert sorted(str(each["zone"]) for each in served(known, "a")[3:]) == ["b", "b", "c"]
+    assert [each["zone"] for each in answer_for_orders(known, "a")][:3] == ["a", "a", "a"]
+    assert sorted(str(each["zone"]) for each in answer_for_orders(known, "a")[3:]) == [
+        "b",
+        "b",
+        "c",
+    ]
 
 
 def test_instances_without_zone_are_not_preferred_by_who_has_none() -> None:
@@ -115,7 +122,7 @@ def test_instances_without_zone_are_not_preferred_by_who_has_none() -> None:
     body = applications(instance(1, metadata={}), instance(2), instance(3))
     known.keep("vip", "orders", body, 0)
 
-    first = {served(known)[0]["zone"] for _ in range(50)}
+    first = {answer_for_orders(known)[0]["zone"] for _ in range(50)}
 
     assert first == {"", "a"}
 
@@ -127,7 +134,7 @@ def test_each_instance_is_first_as_often_as_any_other() -> None:
     known.ask("vip", "orders", 0)
     known.keep("vip", "orders", applications(*(instance(n) for n in range(4))), 0)
 
-    firsts = [served(known, "a")[0]["instanceId"] for _ in range(2_000)]
+    firsts = [answer_for_orders(known, "a")[0]["instanceId"] for _ in range(2_000)]
 
     assert all(400 < firsts.count(f"orders-{n}") < 600 for n in range(4))
 
@@ -138,7 +145,7 @@ def test_plain_call_of_what_is_only_secure_gets_https() -> None:
         1, port={"$": 8080, "@enabled": "false"}, securePort={"$": "8443", "@enabled": True}
     )
 
-    (place,) = served(filled(only_secure))
+    (place,) = answer_for_orders(filled(only_secure))
 
     assert (place["port"], place["secure"]) == (8443, True)
     assert place["url"] == "https://orders-1.example:8443/"
@@ -149,10 +156,10 @@ def test_secure_call_never_gets_a_plain_port() -> None:
     both = instance(2, securePort={"$": 8443, "@enabled": "true"})
     known = filled(instance(1), both, kind="svip")
 
-    (place,) = served(known, secure=True)
+    (place,) = answer_for_orders(known, secure=True)
 
     assert place["url"] == "https://orders-2.example:8443/"
-    assert served(known) == []
+    assert answer_for_orders(known) == []
 
 
 @pytest.mark.parametrize(
@@ -161,12 +168,12 @@ def test_secure_call_never_gets_a_plain_port() -> None:
 )
 def test_instance_without_a_port_is_not_served(port: object) -> None:
     """Nobody can call it."""
-    assert served(filled(instance(1, port=port))) == []
+    assert answer_for_orders(filled(instance(1, port=port))) == []
 
 
 def test_address_of_ipv6_has_brackets_in_the_url_only() -> None:
     """A host in brackets cannot be connected to, a URL without cannot be read."""
-    (place,) = served(filled(instance(1, ipAddr="fd00::7")))
+    (place,) = answer_for_orders(filled(instance(1, ipAddr="fd00::7")))
 
     assert (place["host"], place["url"]) == ("fd00::7", "http://[fd00::7]:8080/")
 
@@ -175,7 +182,7 @@ def test_mark_of_an_empty_java_map_is_no_metadata() -> None:
     """Java writes `{"@class": "java.util.Collections$EmptyMap"}`."""
     empty = {"@class": "java.util.Collections$EmptyMap"}
 
-    assert served(filled(instance(1, metadata=empty)))[0]["metadata"] == {}
+    assert answer_for_orders(filled(instance(1, metadata=empty)))[0]["metadata"] == {}
 
 
 def test_single_instance_without_an_array_is_read() -> None:
@@ -185,7 +192,7 @@ def test_single_instance_without_an_array_is_read() -> None:
     body = {"applications": {"application": {"name": "ORDERS", "instance": instance(1)}}}
     known.keep("vip", "orders", json.dumps(body).encode(), 0)
 
-    assert len(served(known)) == 1
+    assert len(answer_for_orders(known)) == 1
 
 
 def test_application_is_kept_as_it_came() -> None:
@@ -296,7 +303,7 @@ def test_registry_that_is_away_leaves_what_is_known(status: int) -> None:
     stale = known.ask("vip", "orders", 40_000)
     assert stale
     assert stale.age_s(40_000) == 40
-    assert len(served(known)) == 1
+    assert len(answer_for_orders(known)) == 1
     assert known.due(30_000) == 60_000
 
 
@@ -306,7 +313,7 @@ def test_vip_is_not_gone_because_of_a_404() -> None:
 
     known.take(Want("vip", "orders", "vips/orders"), 404, b"", 30_000)
 
-    assert len(served(known)) == 1
+    assert len(answer_for_orders(known)) == 1
     assert known.problem("vip", "orders") == "the registry answered 404"
 
 
@@ -352,7 +359,7 @@ def test_answer_that_is_none_leaves_what_is_known(body: bytes) -> None:
     known.keep("vip", "orders", body, 30_000)
 
     assert "not understood" in known.problem("vip", "orders")
-    assert len(served(known)) == 1
+    assert len(answer_for_orders(known)) == 1
 
 
 def test_answer_to_what_was_forgotten_meanwhile_is_dropped() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from eureka_sidecar.core.metrics import Checks, Counters, Standing, text
+from eureka_sidecar.core.metrics import Checks, Counters, RegistrationState, text
 
 
 def values(document: str) -> dict[tuple[str, ...], float]:
@@ -30,7 +30,7 @@ def test_each_count_is_in_its_series() -> None:
     checks.count(ok=False)
     checks.count(ok=False)
 
-    read = values(text([Standing(counters, up=True)], {"UP": 1}, checks))
+    read = values(text([RegistrationState(counters, up=True)], {"UP": 1}, checks))
 
     assert read["registrations_total", "1", "done"] == 1
     assert read["renewals_total", "1", "done"] == 1
@@ -48,7 +48,7 @@ def test_each_count_is_in_its_series() -> None:
 
 def test_what_has_not_happened_is_zero_and_not_absent() -> None:
     """`increase` does not see a series that begins with 1: the first failure would be missed."""
-    read = values(text([Standing(Counters(), up=False)], {}, Checks()))
+    read = values(text([RegistrationState(Counters(), up=False)], {}, Checks()))
 
     assert read["registrations_total", "1", "denied"] == 0
     assert read["renewals_total", "1", "forbidden"] == 0
@@ -59,14 +59,14 @@ def test_what_has_not_happened_is_zero_and_not_absent() -> None:
 
 def test_without_a_lease_its_times_are_absent() -> None:
     """A last renewal at 0 would be one in 1970, and lets an alert on its age fire at each start."""
-    read = values(text([Standing(Counters(), up=False)], {}, Checks()))
+    read = values(text([RegistrationState(Counters(), up=False)], {}, Checks()))
 
     assert not [key for key in read if key[0].startswith(("last_renewal", "lease_remaining"))]
 
 
 def test_time_of_a_renewal_is_written_to_the_millisecond() -> None:
     """Six digits, as `%g` writes them, are off by twenty minutes for a Unix time."""
-    standing = Standing(Counters(), True, 1_795_179_529.897, 61.5)  # noqa: FBT003 - by place
+    standing = RegistrationState(Counters(), True, 1_795_179_529.897, 61.5)  # noqa: FBT003 - by place
 
     read = values(text([standing], {}, Checks()))
 
@@ -79,7 +79,9 @@ def test_registries_are_told_apart_by_their_place() -> None:
     first, second = Counters(), Counters()
     second.count_registration("failed")
 
-    read = values(text([Standing(first, up=True), Standing(second, up=False)], {}, Checks()))
+    read = values(
+        text([RegistrationState(first, up=True), RegistrationState(second, up=False)], {}, Checks())
+    )
 
     assert (read["up", "1"], read["up", "2"]) == (1, 0)
     assert (
@@ -90,7 +92,7 @@ def test_registries_are_told_apart_by_their_place() -> None:
 
 def test_types_are_those_of_prometheus() -> None:
     """Its functions go wrong on a gauge that is a counter; and each series says what it means."""
-    document = text([Standing(Counters(), True, 1.0, 2.0)], {}, Checks())  # noqa: FBT003 - by place
+    document = text([RegistrationState(Counters(), True, 1.0, 2.0)], {}, Checks())  # noqa: FBT003 - by place
 
     families = {each.name: each for each in text_string_to_metric_families(document)}
 
@@ -116,6 +118,6 @@ def test_cause_that_nobody_knew_of_keeps_the_document_readable() -> None:
     counters = Counters()
     counters.count_reregistration('a "new"\ncause \\')
 
-    read = values(text([Standing(counters, up=True)], {}, Checks()))
+    read = values(text([RegistrationState(counters, up=True)], {}, Checks()))
 
     assert read["reregistrations_total", "1", 'a "new"\ncause \\'] == 1

@@ -36,7 +36,7 @@ class Shown:
         """A check of the application."""
         reason = "answered 200" if ok else "refuses connections"
         self.health.observe(now_s * 1_000, f"127.0.0.1:8080 {reason}", ok=ok)
-        self.lease.wish(Content(self.health.status))
+        self.lease.set_content(Content(self.health.status))
 
     def ask(self, now_s: int, answer: Answer | None = None) -> None:
         """Send all that is due, with this answer; the registry's own if there is none."""
@@ -69,7 +69,7 @@ class Shown:
 
 
 @pytest.fixture
-def shown() -> Shown:
+def active_report() -> Shown:
     """The application is up and registered, since the tenth second."""
     found = Shown()
     found.check(10, ok=True)
@@ -77,9 +77,9 @@ def shown() -> Shown:
     return found
 
 
-def test_document_has_all_times_relative_to_now(shown: Shown) -> None:
+def test_document_has_all_times_relative_to_now(active_report: Shown) -> None:
     """Its clock means nothing to who asks; programs read it by `-o json`."""
-    assert shown.document(15)["instances"] == [
+    assert active_report.document(15)["instances"] == [
         {
             "app": "orders",
             "id": "orders-1",
@@ -109,9 +109,9 @@ def test_document_has_all_times_relative_to_now(shown: Shown) -> None:
     ]
 
 
-def test_all_is_well(shown: Shown) -> None:
+def test_all_is_well(active_report: Shown) -> None:
     """The line for clients is the answer; the others say what it follows from."""
-    assert shown.text(15) == [
+    assert active_report.text(15) == [
         HEAD,
         "  clients      find it",
         "  application  UP for 5 s: 127.0.0.1:8080 answered 200",
@@ -133,18 +133,20 @@ def test_application_that_is_not_ready_yet() -> None:
     ]
 
 
-def test_application_that_fails(shown: Shown) -> None:
+def test_application_that_fails(active_report: Shown) -> None:
     """Until the registry is told, clients get it; who looks in between must not be misled."""
     for second in (20, 21, 22):
-        shown.check(second, ok=False)
-    assert shown.text(22)[1:3] == [
+        active_report.check(second, ok=False)
+    assert active_report.text(22)[1:3] == [
         "  clients      find it still: the registry is about to be told",
         "  application  DOWN for 0 s: 127.0.0.1:8080 refuses connections",
     ]
 
-    shown.ask(22)
-    assert shown.text(23)[1] == "  clients      do not find it: the application is not healthy"
-    assert "registered as DOWN" in shown.text(23)[3]
+    active_report.ask(22)
+    assert (
+        active_report.text(23)[1] == "  clients      do not find it: the application is not healthy"
+    )
+    assert "registered as DOWN" in active_report.text(23)[3]
 
 
 def test_registry_that_does_not_answer_from_the_start() -> None:
@@ -171,13 +173,13 @@ def test_registry_that_does_not_answer_from_the_start() -> None:
     ],
 )
 def test_registry_that_is_lost_later_keeps_it_for_a_while(
-    shown: Shown, now_s: int, line: str
+    active_report: Shown, now_s: int, line: str
 ) -> None:
     """At three in the morning the question is how long there is."""
-    shown.ask(26, UNREACHABLE)
+    active_report.ask(26, UNREACHABLE)
 
-    assert shown.text(now_s)[1] == "  clients      find it"
-    assert shown.text(now_s)[-2:] == [
+    assert active_report.text(now_s)[1] == "  clients      find it"
+    assert active_report.text(now_s)[-2:] == [
         "               eureka:8761 refuses connections (unreachable)",
         line,
     ]
@@ -191,67 +193,72 @@ def test_request_under_way_has_no_next_attempt() -> None:
     assert shown.text(1)[3] == f"  registry     {URL}  is being registered"
 
 
-def test_paused_instance(shown: Shown) -> None:
+def test_paused_instance(active_report: Shown) -> None:
     """Whoever did it at noon is not who looks at night: what ends it stands there."""
-    shown.paused = True
-    shown.lease.pause()
-    assert not report.is_settled(shown.document(20))
+    active_report.paused = True
+    active_report.lease.pause()
+    assert not report.is_settled(active_report.document(20))
 
-    shown.override = "OUT_OF_SERVICE"
-    shown.ask(20)
-    assert report.is_settled(shown.document(20))
-    assert shown.text(20)[1] == (
+    active_report.override = "OUT_OF_SERVICE"
+    active_report.ask(20)
+    assert report.is_settled(active_report.document(20))
+    assert active_report.text(20)[1] == (
         "  clients      do not find it: it is paused; eureka-sidecar resume ends that"
     )
-    assert shown.text(20)[-1] == "               it shows OUT_OF_SERVICE: the instance is paused"
+    assert (
+        active_report.text(20)[-1]
+        == "               it shows OUT_OF_SERVICE: the instance is paused"
+    )
 
 
-def test_override_by_others(shown: Shown) -> None:
+def test_override_by_others(active_report: Shown) -> None:
     """We did not pause it, so we say who did, and that it can be lifted."""
-    shown.override = "OUT_OF_SERVICE"
-    shown.ask(400)
-    shown.ask(400)
+    active_report.override = "OUT_OF_SERVICE"
+    active_report.ask(400)
+    active_report.ask(400)
 
-    assert shown.text(400)[1] == (
+    assert active_report.text(400)[1] == (
         "  clients      do not find it: no registry shows it as UP, for the reasons below"
     )
-    assert shown.text(400)[-1] == (
+    assert active_report.text(400)[-1] == (
         "               it shows OUT_OF_SERVICE: whoever runs it has overridden the status;"
         " eureka-sidecar resume lifts that"
     )
 
 
-def test_end_of_a_pause_that_is_not_confirmed_is_nobody_elses(shown: Shown) -> None:
+def test_end_of_a_pause_that_is_not_confirmed_is_nobody_elses(active_report: Shown) -> None:
     """The registry has not answered yet: what it shows is our own pause."""
-    shown.override = "OUT_OF_SERVICE"
-    shown.lease.pause()
-    shown.ask(400)
-    shown.lease.resume()
+    active_report.override = "OUT_OF_SERVICE"
+    active_report.lease.pause()
+    active_report.ask(400)
+    active_report.lease.resume()
 
-    assert shown.text(400)[-1] == ("               it shows OUT_OF_SERVICE: a change is under way")
+    assert active_report.text(400)[-1] == (
+        "               it shows OUT_OF_SERVICE: a change is under way"
+    )
 
 
-def test_removal(shown: Shown) -> None:
+def test_removal(active_report: Shown) -> None:
     """`drain` waits for it, and its exit status says whether it is done."""
-    shown.lease.close(20_000)
-    assert shown.text(20)[1] == "  clients      may still find it: it is being removed"
-    assert shown.text(20)[3] == f"  registry     {URL}  being removed; next attempt in 0 s"
-    assert not report.is_removed(shown.document(20))
+    active_report.lease.close(20_000)
+    assert active_report.text(20)[1] == "  clients      may still find it: it is being removed"
+    assert active_report.text(20)[3] == f"  registry     {URL}  being removed; next attempt in 0 s"
+    assert not report.is_removed(active_report.document(20))
 
-    shown.ask(20)
-    assert shown.text(20)[1] == "  clients      do not find it any more"
-    assert shown.text(20)[3] == f"  registry     {URL}  removed"
-    assert report.is_removed(shown.document(20))
-    assert not report.is_held(shown.document(20))
+    active_report.ask(20)
+    assert active_report.text(20)[1] == "  clients      do not find it any more"
+    assert active_report.text(20)[3] == f"  registry     {URL}  removed"
+    assert report.is_removed(active_report.document(20))
+    assert not report.is_held(active_report.document(20))
 
 
-def test_one_registry_of_two(shown: Shown) -> None:
+def test_one_registry_of_two(active_report: Shown) -> None:
     """Half of the clients find it: neither yes nor no would be true."""
     other = Shown()
     other.check(10, ok=True)
     other.ask(10, UNREACHABLE)
-    pairs = [(URL, shown.lease), ("http://b/", other.lease)]
-    one = report.instance(ORDERS, shown.health, pairs, 11_000)
+    pairs = [(URL, active_report.lease), ("http://b/", other.lease)]
+    one = report.instance(ORDERS, active_report.health, pairs, 11_000)
     document = {"paused": False, "notes": [], "instances": [one]}
 
     assert report.sentences(document)[1] == (

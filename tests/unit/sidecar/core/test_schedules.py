@@ -21,7 +21,7 @@ import pytest
 from eureka_sidecar.core.document import UNKNOWN, Content
 from eureka_sidecar.core.lease import Lease
 from eureka_sidecar.core.operations import Operation
-from unit.sidecar.core.schedules import FAULTS, INTERVAL_MS, Run, Wish, run, schedules
+from unit.sidecar.core.schedules import FAULTS, INTERVAL_MS, Change, Run, run, schedules
 
 Record = Callable[[str, object], None]
 
@@ -30,7 +30,7 @@ MOST_A_MINUTE: Final = 1.2 * MINUTE_MS / INTERVAL_MS + 6
 
 
 def _up(lease: Lease, _: int) -> None:
-    lease.wish(Content("UP"))
+    lease.set_content(Content("UP"))
 
 
 def _pause(lease: Lease, _: int) -> None:
@@ -45,17 +45,17 @@ def _close(lease: Lease, now_ms: int) -> None:
     lease.close(now_ms)
 
 
-UP: Final = Wish(1, under_way=True, make=_up)
-PAUSE: Final = Wish(2, under_way=False, make=_pause)
+UP: Final = Change(1, under_way=True, make=_up)
+PAUSE: Final = Change(2, under_way=False, make=_pause)
 SCENARIOS: Final = {
     "registers": (6, [UP]),
     "pauses": (4, [UP, PAUSE]),
-    "pauses and resumes": (4, [UP, PAUSE, Wish(3, under_way=True, make=_resume)]),
-    "closes under way": (5, [UP, Wish(2, under_way=True, make=_close)]),
+    "pauses and resumes": (4, [UP, PAUSE, Change(3, under_way=True, make=_resume)]),
+    "closes under way": (5, [UP, Change(2, under_way=True, make=_close)]),
     **{
         f"closes at request {number}{' under way' if under_way else ''}": (
             4,
-            [UP, Wish(number, under_way=under_way, make=_close)],
+            [UP, Change(number, under_way=under_way, make=_close)],
         )
         for number in range(5)
         for under_way in (False, True)
@@ -82,7 +82,7 @@ def test_promises_hold_under_long_schedules_by_chance() -> None:
         faults = chance.choices(FAULTS, k=12)
         makes = (_up, _pause, _resume, _close)
         wishes = [
-            Wish(chance.randrange(12), under_way=chance.random() < 0.5, make=chance.choice(makes))
+            Change(chance.randrange(12), under_way=chance.random() < 0.5, make=chance.choice(makes))
             for _ in range(4)
         ]
         _check(faults, run(faults, wishes, chance.random))
@@ -99,8 +99,8 @@ def _check(faults: Sequence[str], done: Run) -> None:
         assert record is None, f"4 {what}"
         return
     assert record is not None, f"4 {what}"
-    assert lease.held == lease.wished, f"4 {what}"
-    assert record.status == lease.wished.status, f"4 {what}"
+    assert lease.held == lease.desired, f"4 {what}"
+    assert record.status == lease.desired.status, f"4 {what}"
     assert (record.override != UNKNOWN) == lease.paused, f"4 {what}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eureka_sidecar.core.operations import Operation, Request
-from eureka_sidecar.core.servers import Servers, preferred
+from eureka_sidecar.core.servers import Servers, preferred_order
 
 FIVE_MINUTES_MS = 300_000
 PODS = [f"orders-7d9f-{number:04}.shop:orders:8080" for number in range(900)]
@@ -12,30 +12,32 @@ PODS = [f"orders-7d9f-{number:04}.shop:orders:8080" for number in range(900)]
 def test_servers_without_zones_are_tried_as_they_are_listed() -> None:
     """Whoever lists them knows which one is preferred."""
     for pod in PODS[:20]:
-        assert preferred(["a", "b", "c"], [], "z", pod) == ("a", "b", "c")
+        assert preferred_order(["a", "b", "c"], [], "z", pod) == ("a", "b", "c")
 
 
 def test_each_instance_begins_with_a_server_of_its_own() -> None:
     """Else one peer would have all leases; what has no zone, such as a Service, is the last."""
-    orders = [preferred(["a", "b", "c", "service"], ["", "", ""], "z", pod) for pod in PODS]
+    orders = [preferred_order(["a", "b", "c", "service"], ["", "", ""], "z", pod) for pod in PODS]
 
     first = [order[0] for order in orders]
     assert all(240 < first.count(each) < 360 for each in "abc")
     assert {order[3] for order in orders} == {"service"}
     assert {frozenset(order) for order in orders} == {frozenset(("a", "b", "c", "service"))}
-    assert orders == [preferred(["a", "b", "c", "service"], [""] * 3, "z", pod) for pod in PODS]
+    assert orders == [
+        preferred_order(["a", "b", "c", "service"], [""] * 3, "z", pod) for pod in PODS
+    ]
 
 
 def test_servers_of_the_own_zone_come_first() -> None:
     """A renewal that stays in its zone costs nothing, and outlives the others."""
     servers, zones = ["a1", "b1", "a2", "b2", "none", "service"], ["a", "b", "a", "b", ""]
 
-    orders = [preferred(servers, zones, "b", pod) for pod in PODS[:90]]
+    orders = [preferred_order(servers, zones, "b", pod) for pod in PODS[:90]]
 
     assert {frozenset(order[:2]) for order in orders} == {frozenset(("b1", "b2"))}
     assert {order[0] for order in orders} == {"b1", "b2"}
     assert {frozenset(order[2:5]) for order in orders} == {frozenset(("a1", "a2", "none"))}
-    unknown = {preferred(servers, zones, "", pod)[0] for pod in PODS[:90]}
+    unknown = {preferred_order(servers, zones, "", pod)[0] for pod in PODS[:90]}
     assert unknown == {"a1", "b1", "a2", "b2", "none"}
 
 

@@ -21,7 +21,7 @@ LEAST = ("--app", "orders", "--port", "8080", "--registry", URL)
 def read(*flags: str, document: dict[str, Any] | None = None, facts: Facts = HOST) -> Configuration:
     """The configuration of flags on top of a document."""
     said, _ = settings.from_flags(flags)
-    return settings.configuration(settings.merged(document or {}, said), facts)
+    return settings.configuration(settings.merge(document or {}, said), facts)
 
 
 def problems(*flags: str, document: dict[str, Any] | None = None) -> tuple[str, ...]:
@@ -573,7 +573,7 @@ def test_machine_without_an_address_has_to_be_told_one(ip: str) -> None:
 def test_document_that_is_no_object_is_explained(text: str, sentence: str) -> None:
     """The variable is written by templates, and templates go wrong."""
     with pytest.raises(Problems) as caught:
-        settings.parsed(text, "CONFIG")
+        settings.parse(text, "CONFIG")
 
     assert caught.value.sentences[0].startswith(sentence)
 

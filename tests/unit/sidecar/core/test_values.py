@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eureka_sidecar.core.values import shown
+from eureka_sidecar.core.values import display_text
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from eureka_sidecar.core.values import shown
 )
 def test_value_is_cut_and_no_password_is_shown(value: str, text: str) -> None:
     """It goes into logs, events and annotations."""
-    assert shown(value) == text
+    assert display_text(value) == text
 
 
 def test_value_of_any_depth_can_be_shown() -> None:
@@ -24,4 +24,4 @@ def test_value_of_any_depth_can_be_shown() -> None:
     for _ in range(100_000):
         deep = [deep]
 
-    assert shown(deep) == "what was given"
+    assert display_text(deep) == "what was given"

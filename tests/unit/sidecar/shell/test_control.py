@@ -144,7 +144,7 @@ def test_a_long_drain_does_not_keep_others_waiting(start: Start) -> None:
     def answer(loop: Loop) -> Answer:
         async def drain_or_end(wish: str) -> dict[str, Any]:
             if wish == "drain":
-                await loop.happened(drained)
+                await loop.wait_for_event(drained)
             else:
                 drained.happen()
             return {"asked": wish}

@@ -13,7 +13,7 @@ from eureka_sidecar.shell.credentials import CredentialFiles, CredentialsError
 from support.authority import Authority
 
 
-def written(path: Path, content: str) -> str:
+def write_file(path: Path, content: str) -> str:
     """A file that is replaced as a whole, as kubelet does; its name."""
     new = path.with_suffix(".new")
     new.write_text(content)
@@ -23,8 +23,8 @@ def written(path: Path, content: str) -> str:
 
 def password(directory: Path) -> CredentialFiles:
     """A user and a password."""
-    user = written(directory / "user", "me\n")
-    secret = written(directory / "password", "hunter2\n")
+    user = write_file(directory / "user", "me\n")
+    secret = write_file(directory / "password", "hunter2\n")
     return CredentialFiles(Credentials(user_file=user, password_file=secret))
 
 
@@ -46,14 +46,14 @@ def test_user_and_password_become_basic(tmp_path: Path) -> None:
 def test_password_may_have_letters_beyond_ascii(tmp_path: Path) -> None:
     """RFC 7617 says how they are written: in UTF-8, as Spring Security reads them."""
     credentials = password(tmp_path)
-    written(tmp_path / "password", "pässword")
+    write_file(tmp_path / "password", "pässword")
 
     assert credentials.authorization() == basic("me", "pässword")
 
 
 def test_token_becomes_bearer(tmp_path: Path) -> None:
     """A projected service account token, for one."""
-    token = written(tmp_path / "token", "abc.def\n")
+    token = write_file(tmp_path / "token", "abc.def\n")
 
     assert CredentialFiles(Credentials(token_file=token)).authorization() == "Bearer abc.def"
 
@@ -63,7 +63,7 @@ def test_new_password_is_used_at_once(tmp_path: Path) -> None:
     credentials = password(tmp_path)
     assert credentials.authorization() == basic("me", "hunter2")
 
-    written(tmp_path / "password", "hunter3")
+    write_file(tmp_path / "password", "hunter3")
 
     assert credentials.authorization() == basic("me", "hunter3")
 
@@ -100,7 +100,7 @@ def test_broken_password_is_named_and_not_quoted(
 ) -> None:
     """An operator needs the file's name; a log must not have what is in it."""
     credentials = password(tmp_path)
-    path = written(tmp_path / "password", content)
+    path = write_file(tmp_path / "password", content)
 
     with pytest.raises(CredentialsError, match=sentence) as error:
         credentials.authorization()
@@ -122,7 +122,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 def test_what_no_header_can_carry_is_refused(tmp_path: Path, user: str, token: str) -> None:
     """A colon would move the border to the password (RFC 7617, 2)."""
     files = {
-        f"{name}_file": written(tmp_path / name, content)
+        f"{name}_file": write_file(tmp_path / name, content)
         for name, content in {"user": user, "token": token}.items()
         if content
     }
@@ -152,7 +152,7 @@ def test_broken_new_version_leaves_the_last_good_one(tmp_path: Path) -> None:
     credentials = password(tmp_path)
     credentials.authorization()
 
-    written(tmp_path / "password", "")
+    write_file(tmp_path / "password", "")
 
     assert credentials.authorization() == basic("me", "hunter2")
     assert "is empty" in str(credentials.problem)
@@ -162,7 +162,7 @@ def test_broken_new_version_leaves_the_last_good_one(tmp_path: Path) -> None:
     assert credentials.authorization() == basic("me", "hunter2")
     assert "No such file" in str(credentials.problem)
 
-    written(tmp_path / "password", "hunter3")
+    write_file(tmp_path / "password", "hunter3")
     assert credentials.authorization() == basic("me", "hunter3")
     assert credentials.problem is None
 
@@ -171,18 +171,18 @@ def test_change_of_any_file_is_seen_once(tmp_path: Path) -> None:
     """Injected files come after the start: an optional ConfigMap, a token that is renewed."""
     authority, token = str(tmp_path / "ca.crt"), str(tmp_path / "token")
     credentials = CredentialFiles(Credentials(ca_file=authority, token_file=token))
-    assert not credentials.changed()
+    assert not credentials.check_for_change()
 
-    written(tmp_path / "ca.crt", "x")
-    assert credentials.changed()
-    assert not credentials.changed()
-    written(tmp_path / "token", "one")
-    assert credentials.changed()
-    written(tmp_path / "token", "two")
-    assert credentials.changed()
+    write_file(tmp_path / "ca.crt", "x")
+    assert credentials.check_for_change()
+    assert not credentials.check_for_change()
+    write_file(tmp_path / "token", "one")
+    assert credentials.check_for_change()
+    write_file(tmp_path / "token", "two")
+    assert credentials.check_for_change()
     (tmp_path / "token").unlink()
-    assert credentials.changed()
-    assert not credentials.changed()
+    assert credentials.check_for_change()
+    assert not credentials.check_for_change()
 
 
 def test_tls_always_verifies_and_believes_exactly_the_given_authority(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_context_is_kept_until_a_file_changes(tmp_path: Path) -> None:
     context = credentials.context()
     assert credentials.context() is context
 
-    written(Path(first.path), Path(second.path).read_text())
+    write_file(Path(first.path), Path(second.path).read_text())
 
     changed = credentials.context()
     assert changed is not context
@@ -227,7 +227,7 @@ def test_broken_authority_leaves_the_last_good_one(tmp_path: Path) -> None:
     credentials = CredentialFiles(Credentials(ca_file=authority.path))
     context = credentials.context()
 
-    written(Path(authority.path), "-----BEGIN CERTIFICATE-----\nhunter2\n")
+    write_file(Path(authority.path), "-----BEGIN CERTIFICATE-----\nhunter2\n")
 
     assert credentials.context() is context
     assert f"{authority.path} contains no certificate" in str(credentials.problem)

@@ -38,8 +38,8 @@ def test_part_of_a_deadline_ends_first() -> None:
     end_ms = loop.now_ms() + 3_600_000
     whole = Deadline(loop, lambda: end_ms)
 
-    assert whole.within(1_000).left_ms() <= 1_000
-    assert whole.within(7_200_000).left_ms() > 3_000_000
+    assert whole.within(1_000).remaining_ms() <= 1_000
+    assert whole.within(7_200_000).remaining_ms() > 3_000_000
 
 
 def test_no_time_is_no_wait() -> None:
@@ -47,5 +47,5 @@ def test_no_time_is_no_wait() -> None:
     loop = Loop()
     deadline = Deadline(loop, lambda: loop.now_ms() - 5)
 
-    assert deadline.left_ms() == 0
+    assert deadline.remaining_ms() == 0
     assert not result(loop, deadline.writable(0))

@@ -121,7 +121,7 @@ def registry() -> Iterator[Registry]:
         yield found
 
 
-class Keeping:
+class LeaseRun:
     """A lease at a registry of these servers, and the task that keeps it."""
 
     def __init__(self, *bases: str) -> None:
@@ -147,23 +147,23 @@ class Keeping:
             )
             for step in (*steps, self._close):
                 while not step():
-                    came = await self.loop.happened(self._news, self.loop.now_ms() + NEVER_MS)
+                    came = await self.loop.wait_for_event(self._news, self.loop.now_ms() + NEVER_MS)
                     assert came, "nothing is answered any more"
             if not task.done:
-                await self.loop.happened(task.finished, self.loop.now_ms() + NEVER_MS)
+                await self.loop.wait_for_event(task.finished, self.loop.now_ms() + NEVER_MS)
             assert task.done
 
         result(self.loop, run())
 
-    def settled(self) -> bool:
+    def is_settled(self) -> bool:
         """All that is wished is confirmed."""
         return self.lease.settled
 
-    def wish(self, status: str) -> Callable[[], bool]:
+    def step_to(self, status: str) -> Callable[[], bool]:
         """A step that wishes for a status."""
 
         def step() -> bool:
-            self.lease.wish(Content(status))
+            self.lease.set_content(Content(status))
             self.wished.happen()
             return True
 
@@ -183,11 +183,11 @@ def test_requests_of_the_lease_reach_the_server_and_its_answers_the_lease(
     registry: Registry,
 ) -> None:
     """It is all that stands between the machine and the wire."""
-    kept = Keeping(registry.url)
+    kept = LeaseRun(registry.url)
     addresses: list[str] = []
 
     def read_back() -> bool:
-        addresses.extend([kept.lease.seen.ip] if kept.lease.seen else [])
+        addresses.extend([kept.lease.record.ip] if kept.lease.record else [])
         return bool(addresses)
 
     kept.keep(read_back)
@@ -200,8 +200,8 @@ def test_requests_of_the_lease_reach_the_server_and_its_answers_the_lease(
 
 def test_new_wish_is_sent_at_once(registry: Registry) -> None:
     """The next renewal would be seconds away, with calls to an application that is down."""
-    kept = Keeping(registry.url)
-    kept.keep(kept.settled, kept.wish("DOWN"), kept.settled)
+    kept = LeaseRun(registry.url)
+    kept.keep(kept.is_settled, kept.step_to("DOWN"), kept.is_settled)
 
     posts = [each for each in registry.journal if each.startswith("POST")]
     assert posts == ["POST /eureka/apps/ORDERS UP", "POST /eureka/apps/ORDERS DOWN"]
@@ -209,8 +209,8 @@ def test_new_wish_is_sent_at_once(registry: Registry) -> None:
 
 def test_answers_are_asked_for_as_json_and_only_bodies_are_called_so(registry: Registry) -> None:
     """Netflix' server answers XML if nothing is said."""
-    kept = Keeping(registry.url)
-    kept.keep(kept.settled)
+    kept = LeaseRun(registry.url)
+    kept.keep(kept.is_settled)
 
     assert all(each["Accept"] == "application/json" for each in registry.headers)
     types = [each.get("Content-Type") for each in registry.headers]
@@ -219,20 +219,20 @@ def test_answers_are_asked_for_as_json_and_only_bodies_are_called_so(registry: R
 
 def test_connection_is_closed_when_the_lease_is_removed(registry: Registry) -> None:
     """A sidecar that waits for its application's end must not hold one open."""
-    kept = Keeping(registry.url)
-    kept.keep(kept.settled)
+    kept = LeaseRun(registry.url)
+    kept.keep(kept.is_settled)
 
     assert registry.ended.wait(NEVER_MS / 1_000)
 
 
 def test_connection_is_closed_when_the_task_is_cancelled(registry: Registry) -> None:
     """Whoever ends it has no other way to reach the socket."""
-    kept = Keeping(registry.url)
+    kept = LeaseRun(registry.url)
     came = Event()
 
     async def run() -> None:
         task = kept.loop.start(keep(kept.loop, kept.lease, kept.servers, kept.wished, came.happen))
-        await kept.loop.happened(came, kept.loop.now_ms() + NEVER_MS)
+        await kept.loop.wait_for_event(came, kept.loop.now_ms() + NEVER_MS)
         task.cancel()
 
     result(kept.loop, run())
@@ -244,7 +244,7 @@ def test_server_that_is_away_is_a_reason_and_the_next_one_is_asked(registry: Reg
     """No answer is an answer to the lease, too."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    kept = Keeping(f"http://127.0.0.1:{port}/eureka/", registry.url)
+    kept = LeaseRun(f"http://127.0.0.1:{port}/eureka/", registry.url)
     reasons: list[str] = []
 
     def failed() -> bool:
@@ -252,7 +252,7 @@ def test_server_that_is_away_is_a_reason_and_the_next_one_is_asked(registry: Reg
             reasons.append(kept.lease.problem.text)
         return bool(reasons)
 
-    kept.keep(failed, kept.settled)
+    kept.keep(failed, kept.is_settled)
 
     assert reasons[0].startswith(f"127.0.0.1:{port} refuses connections")
     assert registry.journal[0] == "POST /eureka/apps/ORDERS UP"
@@ -261,7 +261,7 @@ def test_server_that_is_away_is_a_reason_and_the_next_one_is_asked(registry: Reg
 def test_place_of_a_redirection_is_told_but_not_followed(registry: Registry) -> None:
     """It may lead to any other machine, with our credentials. It is cut, as others wrote it."""
     registry.redirect = "http://other/" + "x" * 300
-    kept = Keeping(registry.url)
+    kept = LeaseRun(registry.url)
     texts: list[str] = []
 
     def explained() -> bool:
@@ -278,7 +278,7 @@ def test_place_of_a_redirection_is_told_but_not_followed(registry: Registry) -> 
 def test_words_of_a_refusal_are_told(registry: Registry) -> None:
     """Who asked, and which rule said no: whoever reads it cannot see the registry's log."""
     registry.refusal = "shop/orders may not register PAYMENTS, which is billing's"
-    kept = Keeping(registry.url)
+    kept = LeaseRun(registry.url)
     found: list[tuple[str, str]] = []
 
     def refused() -> bool:
@@ -294,7 +294,7 @@ def test_words_of_a_refusal_are_told(registry: Registry) -> None:
 
 def test_lease_that_never_began_ends_after_one_look(registry: Registry) -> None:
     """A former process may have left one under the same id."""
-    kept = Keeping(registry.url)
+    kept = LeaseRun(registry.url)
     kept.lease.close(kept.loop.now_ms())
     kept.keep()
 

@@ -118,7 +118,7 @@ def test_event_lets_all_go_on_that_wait_at_that_moment(loop: Loop) -> None:
     journal: list[str] = []
 
     async def wait(name: str) -> None:
-        came = await loop.happened(event, loop.now_ms() + NEVER_MS)
+        came = await loop.wait_for_event(event, loop.now_ms() + NEVER_MS)
         journal.append(f"{name} {came}")
 
     async def main() -> None:
@@ -142,9 +142,9 @@ def test_event_that_does_not_happen_is_waited_for_until_the_time(loop: Loop) -> 
     event = Event()
 
     async def main() -> list[bool]:
-        first = await loop.happened(event, loop.now_ms() + 1)
+        first = await loop.wait_for_event(event, loop.now_ms() + 1)
         event.happen()
-        return [first, await loop.happened(Event(), loop.now_ms() + 1)]
+        return [first, await loop.wait_for_event(Event(), loop.now_ms() + 1)]
 
     assert result(loop, main()) == [False, False]
 
@@ -159,7 +159,7 @@ def test_wait_for_either_ends_once(loop: Loop, pair: Pair, by: str) -> None:
     async def either() -> None:
         until_ms = loop.now_ms() + NEVER_MS
         journal.append(await Wait(right.fileno(), READABLE, event, until_ms))
-        journal.append(await loop.happened(Event(), loop.now_ms() + 1))
+        journal.append(await loop.wait_for_event(Event(), loop.now_ms() + 1))
 
     async def main() -> None:
         task = loop.start(either())
@@ -230,7 +230,7 @@ def test_task_that_is_ready_can_be_cancelled_by_one_that_runs_before_it(loop: Lo
     tasks: list[Task] = []
 
     async def cancel() -> None:
-        await loop.happened(event)
+        await loop.wait_for_event(event)
         tasks[0].cancel()
 
     async def main() -> None:
@@ -252,12 +252,12 @@ def test_task_may_wait_while_it_ends(loop: Loop, pair: Pair) -> None:
     tasks: list[Task] = []
 
     async def cancel() -> None:
-        await loop.happened(event)
+        await loop.wait_for_event(event)
         tasks[0].cancel()
 
     async def end_slowly() -> None:
         try:
-            await loop.happened(event)
+            await loop.wait_for_event(event)
         finally:
             journal.append(await loop.readable(right.fileno(), loop.now_ms() + NEVER_MS))
             journal.append(right.recv(10))
@@ -270,7 +270,7 @@ def test_task_may_wait_while_it_ends(loop: Loop, pair: Pair) -> None:
         await turn(loop, 3)
         assert not tasks[0].done
         left.send(b"x")
-        await loop.happened(tasks[0].finished, loop.now_ms() + NEVER_MS)
+        await loop.wait_for_event(tasks[0].finished, loop.now_ms() + NEVER_MS)
 
     result(loop, main())
 
@@ -285,13 +285,13 @@ def test_end_of_a_task_can_be_waited_for(loop: Loop) -> None:
 
     async def main() -> list[bool]:
         first, second = loop.start(work(1)), loop.start(work(NEVER_MS))
-        ended = [await loop.happened(first.finished, loop.now_ms() + NEVER_MS)]
+        ended = [await loop.wait_for_event(first.finished, loop.now_ms() + NEVER_MS)]
 
         async def cancel() -> None:
             second.cancel()
 
         loop.start(cancel())
-        return [*ended, await loop.happened(second.finished, loop.now_ms() + NEVER_MS)]
+        return [*ended, await loop.wait_for_event(second.finished, loop.now_ms() + NEVER_MS)]
 
     assert result(loop, main()) == [True, True]
 
@@ -316,7 +316,7 @@ def test_exception_while_a_task_is_cancelled_reaches_who_cancels(loop: Loop) -> 
 
     async def fail() -> None:
         try:
-            await loop.happened(Event())
+            await loop.wait_for_event(Event())
         finally:
             raise ValueError("while it ended")
 

@@ -44,7 +44,7 @@ Serve = Callable[[socket.socket], None]
 Application = Callable[..., int]
 
 
-def asked(check: Check, host: str = HERE) -> tuple[bool, str]:
+def check_result(check: Check, host: str = HERE) -> tuple[bool, str]:
     """The outcome of one check."""
     loop = Loop()
     return result(loop, probe(loop, check, host, Resolver()))
@@ -115,7 +115,7 @@ def test_http_check_goes_by_the_status(
         head = b"HTTP/1.1 %d X\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n" % status
         port = application(answer(head))
 
-        assert asked(Check("http", port, path="/health")) == (
+        assert check_result(Check("http", port, path="/health")) == (
             outcome,
             f"GET http://127.0.0.1:{port}/health answered {status}",
         )
@@ -131,7 +131,7 @@ def test_http_check_sends_its_path_and_headers(application: Application) -> None
 
     headers = (("Host", "orders.example"), ("Accept", "text/plain"), ("Connection", "keep-alive"))
     port = application(serve)
-    outcome = asked(Check("http", port, path="/health?token=secret", headers=headers))
+    outcome = check_result(Check("http", port, path="/health?token=secret", headers=headers))
 
     (request,) = received
     assert request == (
@@ -155,7 +155,7 @@ def test_body_is_no_matter_of_health(application: Application, rest: bytes) -> N
     """Some health pages are long, and the status has been said."""
     port = application(answer(b"HTTP/1.1 200 OK\r\n" + rest))
 
-    assert asked(Check("http", port)) == (True, f"GET http://127.0.0.1:{port}/ answered 200")
+    assert check_result(Check("http", port)) == (True, f"GET http://127.0.0.1:{port}/ answered 200")
 
 
 def test_application_is_not_cut_off_while_it_sends_its_body(application: Application) -> None:
@@ -171,7 +171,7 @@ def test_application_is_not_cut_off_while_it_sends_its_body(application: Applica
         except OSError as error:
             failures.append(error)
 
-    ok, _ = asked(Check("http", application(serve), timeout_ms=WAIT_S * 1_000))
+    ok, _ = check_result(Check("http", application(serve), timeout_ms=WAIT_S * 1_000))
 
     assert ok
     assert not failures
@@ -191,7 +191,7 @@ def test_answer_that_is_none_is_a_failure(
     """A wrong port, or an application that is dying."""
     port = application(answer(sent))
 
-    assert asked(Check("http", port)) == (False, f"GET http://127.0.0.1:{port}/{reason}")
+    assert check_result(Check("http", port)) == (False, f"GET http://127.0.0.1:{port}/{reason}")
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "grpc"])
@@ -203,7 +203,7 @@ def test_application_that_hangs_fails_within_its_time(
     check = Check(scheme, port, timeout_ms=50)
     subject = "the gRPC server at" if scheme == "grpc" else f"GET {scheme}://"
 
-    ok, reason = asked(check)
+    ok, reason = check_result(check)
 
     assert not ok
     assert reason.startswith(subject)
@@ -213,7 +213,7 @@ def test_application_that_hangs_fails_within_its_time(
 
 def test_whole_seconds_are_said_as_seconds(application: Application) -> None:
     """As the probe's `timeoutSeconds` says them."""
-    ok, reason = asked(Check("http", application(silent)))
+    ok, reason = check_result(Check("http", application(silent)))
 
     assert not ok
     assert reason.endswith("/ did not answer within 1 s")
@@ -224,7 +224,7 @@ def test_refused_connection_is_a_failure(scheme: Scheme) -> None:
     """The application has not opened its port, or is gone: that is DOWN, not unknown."""
     port = free_port()
 
-    assert asked(Check(scheme, port)) == (False, f"127.0.0.1:{port} refuses connections")
+    assert check_result(Check(scheme, port)) == (False, f"127.0.0.1:{port} refuses connections")
 
 
 @pytest.mark.parametrize("host", [HERE, "::1", "localhost"])
@@ -233,12 +233,12 @@ def test_tcp_check_connects(application: Application, host: str) -> None:
     port = application(silent, HERE if host == "localhost" else host)
     at = f"[::1]:{port}" if host == "::1" else f"{host}:{port}"
 
-    assert asked(Check("tcp", port), host) == (True, f"{at} accepts connections")
+    assert check_result(Check("tcp", port), host) == (True, f"{at} accepts connections")
 
 
 def test_unknown_host_is_a_failure() -> None:
     """A typing error in `--check`."""
-    ok, reason = asked(Check("tcp", 80, timeout_ms=WAIT_S * 1_000), "no-such-host.invalid")
+    ok, reason = check_result(Check("tcp", 80, timeout_ms=WAIT_S * 1_000), "no-such-host.invalid")
 
     assert not ok
     assert reason.startswith("cannot resolve no-such-host.invalid: ")
@@ -261,7 +261,7 @@ def test_check_with_an_impossible_header_says_so(application: Application) -> No
     """Its value is not repeated."""
     port = application(silent)
 
-    ok, reason = asked(Check("http", port, headers=(("X", "secret\r\n"),)))
+    ok, reason = check_result(Check("http", port, headers=(("X", "secret\r\n"),)))
 
     assert not ok
     assert reason == (
@@ -288,14 +288,17 @@ def test_https_check_takes_any_certificate(application: Application, tls: ssl.SS
 
     port = application(serve)
 
-    assert asked(Check("https", port)) == (True, f"GET https://127.0.0.1:{port}/ answered 200")
+    assert check_result(Check("https", port)) == (
+        True,
+        f"GET https://127.0.0.1:{port}/ answered 200",
+    )
 
 
 def test_https_check_of_an_http_server_says_what_is_wrong(application: Application) -> None:
     """The scheme of a probe is easily forgotten."""
     port = application(answer(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
 
-    ok, reason = asked(Check("https", port))
+    ok, reason = check_result(Check("https", port))
 
     assert not ok
     assert reason.startswith(f"GET https://127.0.0.1:{port}/ failed: ")
@@ -306,7 +309,7 @@ def test_grpc_check_of_an_http_server_says_what_is_wrong(application: Applicatio
     """Likewise."""
     port = application(answer(b"HTTP/1.1 505 HTTP Version Not Supported\r\n\r\n"))
 
-    assert asked(Check("grpc", port, service="orders")) == (
+    assert check_result(Check("grpc", port, service="orders")) == (
         False,
         f"the gRPC service orders at 127.0.0.1:{port} speaks HTTP/1, where gRPC needs HTTP/2",
     )
@@ -328,7 +331,7 @@ def test_grpc_check_answers_what_the_server_asks(application: Application) -> No
 
     port = application(serve)
 
-    assert asked(Check("grpc", port)) == (
+    assert check_result(Check("grpc", port)) == (
         True,
         f"the gRPC server at 127.0.0.1:{port} answered SERVING",
     )
@@ -354,11 +357,11 @@ def test_grpc_check_is_understood_by_grpc() -> None:
     check = Check("grpc", ports[0], timeout_ms=WAIT_S * 1_000)
 
     outcomes = [
-        asked(replace(check, service="")),
-        asked(replace(check, service="orders")),
-        asked(replace(check, service="stock")),
-        asked(replace(check, service="none")),
-        asked(replace(check, port=ports[1])),
+        check_result(replace(check, service="")),
+        check_result(replace(check, service="orders")),
+        check_result(replace(check, service="stock")),
+        check_result(replace(check, service="none")),
+        check_result(replace(check, port=ports[1])),
     ]
     for server in servers:
         server.stop(None).wait(WAIT_S)

@@ -46,7 +46,7 @@ def names() -> Iterator[Names]:
     names.answering.set()
 
 
-def asked(resolver: Resolver, wait_ms: int = 5_000, host: str = "registry") -> list[Address]:
+def addresses_of(resolver: Resolver, wait_ms: int = 5_000, host: str = "registry") -> list[Address]:
     """What the resolver says within a time."""
     loop = Loop()
     end_ms = loop.now_ms() + wait_ms
@@ -54,9 +54,11 @@ def asked(resolver: Resolver, wait_ms: int = 5_000, host: str = "registry") -> l
     return list(result(loop, found))
 
 
-def asked_until(resolver: Resolver, expected: Callable[[list[Address]], bool]) -> list[Address]:
+def wait_for_addresses(
+    resolver: Resolver, expected: Callable[[list[Address]], bool]
+) -> list[Address]:
     """Ask again until the thread of an earlier look-up is done."""
-    while not expected(found := asked(resolver)):
+    while not expected(found := addresses_of(resolver)):
         pass
     return found
 
@@ -66,19 +68,19 @@ def asked_until(resolver: Resolver, expected: Callable[[list[Address]], bool]) -
 )
 def test_address_needs_no_look_up(names: Names, host: str, family: int) -> None:
     """No thread either."""
-    assert asked(Resolver(names.look_up), host=host) == [(family, (host, 8761))]
+    assert addresses_of(Resolver(names.look_up), host=host) == [(family, (host, 8761))]
     assert names.asked == 0
 
 
 def test_name_is_looked_up_by_the_system() -> None:
     """`localhost` is in every `/etc/hosts`."""
-    assert (socket.AF_INET, ("127.0.0.1", 8761)) in asked(Resolver(), host="localhost")
+    assert (socket.AF_INET, ("127.0.0.1", 8761)) in addresses_of(Resolver(), host="localhost")
 
 
 def test_name_without_an_address_is_explained() -> None:
     """`.invalid` never has one (RFC 6761)."""
     with pytest.raises(ResolveError, match=r"cannot resolve registry\.invalid: \w+"):
-        asked(Resolver(), host="registry.invalid", wait_ms=30_000)
+        addresses_of(Resolver(), host="registry.invalid", wait_ms=30_000)
 
 
 def test_each_time_the_name_is_looked_up_again(names: Names) -> None:
@@ -86,8 +88,8 @@ def test_each_time_the_name_is_looked_up_again(names: Names) -> None:
     names.answers = [[HERE], [THERE]]
     resolver = Resolver(names.look_up)
 
-    assert asked(resolver) == [HERE]
-    assert asked(resolver) == [THERE]
+    assert addresses_of(resolver) == [HERE]
+    assert addresses_of(resolver) == [THERE]
 
 
 def test_last_addresses_are_used_while_the_name_server_fails(names: Names) -> None:
@@ -95,9 +97,9 @@ def test_last_addresses_are_used_while_the_name_server_fails(names: Names) -> No
     names.answers = [[HERE], socket.gaierror(socket.EAI_AGAIN, "try again"), []]
     resolver = Resolver(names.look_up)
 
-    assert asked(resolver) == [HERE]
-    assert asked(resolver) == [HERE]
-    assert asked(resolver) == [HERE]
+    assert addresses_of(resolver) == [HERE]
+    assert addresses_of(resolver) == [HERE]
+    assert addresses_of(resolver) == [HERE]
     assert names.asked == 3
 
 
@@ -105,18 +107,18 @@ def test_last_addresses_are_used_while_the_name_server_is_silent(names: Names) -
     """A third of the time is spent on it, so that the rest suffices to connect."""
     names.answers = [[HERE], [THERE]]
     resolver = Resolver(names.look_up)
-    asked(resolver)
+    addresses_of(resolver)
     names.answering.clear()
     loop = Loop()
     end_ms = loop.now_ms() + 600
     deadline = Deadline(loop, lambda: end_ms)
 
     assert result(loop, resolver.addresses("registry", 8761, deadline)) == [HERE]
-    assert deadline.left_ms() > 0
+    assert deadline.remaining_ms() > 0
 
     names.answering.set()
     names.answers += [[THERE]] * 1_000
-    asked_until(resolver, lambda found: found == [THERE])
+    wait_for_addresses(resolver, lambda found: found == [THERE])
 
 
 def test_look_ups_that_never_return_do_not_pile_up(names: Names) -> None:
@@ -126,7 +128,7 @@ def test_look_ups_that_never_return_do_not_pile_up(names: Names) -> None:
 
     for _ in range(5):
         with pytest.raises(ResolveError, match="does not answer in time"):
-            asked(resolver, wait_ms=1)
+            addresses_of(resolver, wait_ms=1)
 
     assert names.asked <= 1  # the thread may not have been given the processor yet
 
@@ -150,7 +152,7 @@ def test_look_up_under_way_is_shared(names: Names) -> None:
         names.answering.set()
         for task in tasks:
             if not task.done:
-                await loop.happened(task.finished, end_ms)
+                await loop.wait_for_event(task.finished, end_ms)
 
     result(loop, both())
 
@@ -162,7 +164,7 @@ def test_more_addresses_than_can_be_tried_are_left_out(names: Names) -> None:
     """An answer is bounded as everything else that comes from outside."""
     names.answers = [[HERE] * 100]
 
-    assert len(asked(Resolver(names.look_up))) == 8
+    assert len(addresses_of(Resolver(names.look_up))) == 8
 
 
 def test_cancelled_look_up_leaves_no_descriptor_registered(names: Names) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from eureka_operator.core.injection.config import Config, Known, read_registry
+from eureka_operator.core.injection.config import Config, RegistryTarget, read_registry
 from eureka_operator.core.injection.decide import Decision, Inject, apply_decision, decide
 from eureka_operator.core.kinds import Object
 from support.clusterobjects import document
@@ -27,13 +27,15 @@ NAMESPACE: Final[Object] = {
 }
 
 
-def registry(name: str, namespace: str, injection: Object | None = None, **spec: Object) -> Known:
+def registry(
+    name: str, namespace: str, injection: Object | None = None, **spec: Object
+) -> RegistryTarget:
     """A registry of two peers."""
     body = document({**({"injection": injection} if injection else {}), **spec}, name)
     body["metadata"]["namespace"] = namespace
     body["status"] = {"endpoints": endpoints(name, namespace)}
     found = read_registry(body, DOMAIN)
-    assert isinstance(found, Known), found
+    assert isinstance(found, RegistryTarget), found
     return found
 
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from eureka_operator.core.injection.annotations import ANNOTATIONS, Wishes, read
+from eureka_operator.core.injection.annotations import ANNOTATIONS, SidecarOptions, read
 
 _P = "eurekube.io/"
 
 
-def _read(**annotations: str) -> tuple[Wishes, list[str]]:
+def _read(**annotations: str) -> tuple[SidecarOptions, list[str]]:
     given = {_P + key.replace("_", "-"): text for key, text in annotations.items()}
     wishes, found = read(given)
     return wishes, [f"{each.reason.code}: {each.detail}" for each in found]
@@ -23,7 +23,7 @@ def test_every_annotation_is_read() -> None:
     )  # fmt: skip
 
     assert found == []
-    assert wishes == Wishes(
+    assert wishes == SidecarOptions(
         app="orders",
         port="http",
         secure_port=8443,
@@ -60,7 +60,7 @@ def test_impossible_value_is_refused(key: str, text: str) -> None:
     """A number that is ignored because of a slip is found out in production."""
     wishes, found = read({_P + key: text})
 
-    assert wishes == Wishes()
+    assert wishes == SidecarOptions()
     assert [each.own for each in found] == [True]
     assert _P + key[:3] in found[0].detail
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from eureka_operator.core.injection.config import Known, read_registry
+from eureka_operator.core.injection.config import RegistryTarget, read_registry
 from support.clusterobjects import document
 from unit.operator.core.injection.shapes import DOMAIN, registry
 
@@ -23,7 +23,7 @@ def test_registry_without_status_is_reached_by_its_service() -> None:
 
     found = read_registry(body, DOMAIN)
 
-    assert isinstance(found, Known)
+    assert isinstance(found, RegistryTarget)
     assert found.urls == ("http://eureka.shop.svc.cluster.local:9000/prod/eureka/",)
     assert str(found) == "shop/eureka"
 
@@ -41,7 +41,7 @@ def test_peers_come_with_the_zones_of_their_nodes() -> None:
 
     found = read_registry(body, DOMAIN)
 
-    assert isinstance(found, Known)
+    assert isinstance(found, RegistryTarget)
     assert found.urls == (*urls, f"http://eureka.shop.svc.{DOMAIN}:8761/eureka/")
     assert found.zones == ("eu-west-1a", "b", "")
 
@@ -53,7 +53,7 @@ def test_single_peer_has_no_zone() -> None:
 
     found = read_registry(body, DOMAIN)
 
-    assert isinstance(found, Known)
+    assert isinstance(found, RegistryTarget)
     assert found.zones == ()
 
 
@@ -74,7 +74,7 @@ def test_registry_with_tls_is_reached_by_https_alone(mode: str) -> None:
     fresh = document({"tls": {}, "peers": {"contextPath": "/x"}})
     fresh["metadata"]["namespace"] = "shop"
     without_status = read_registry(fresh, DOMAIN)
-    assert isinstance(without_status, Known)
+    assert isinstance(without_status, RegistryTarget)
     assert without_status.urls == ("https://eureka.shop.svc.cluster.local:8443/x/eureka/",)
 
 
@@ -94,7 +94,7 @@ def test_urls_of_the_status_are_rewritten(url: str, reached: str) -> None:
 
     found = read_registry(body, DOMAIN)
 
-    assert isinstance(found, Known)
+    assert isinstance(found, RegistryTarget)
     assert found.urls[0] == reached
 
 
@@ -113,5 +113,5 @@ def test_broken_status_is_no_exception() -> None:
 
     found = read_registry(body, DOMAIN)
 
-    assert isinstance(found, Known)
+    assert isinstance(found, RegistryTarget)
     assert found.urls[0].startswith("http://eureka.")

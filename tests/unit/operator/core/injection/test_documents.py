@@ -46,8 +46,8 @@ def test_pods_of_every_kind_are_injected(kind: str) -> None:
 
     found = _inject(document)
 
-    assert [type(each.decision) for each in found.decided] == [Inject]
-    assert (found.decided[0].kind, found.decided[0].name) == (kind, "orders")
+    assert [type(each.decision) for each in found.decisions] == [Inject]
+    assert (found.decisions[0].kind, found.decisions[0].name) == (kind, "orders")
     template = found.document if kind == "Pod" else found.document["spec"]["template"]
     assert template["spec"]["initContainers"][0]["name"] == "eureka-sidecar"
     if kind != "Pod":
@@ -66,8 +66,8 @@ def test_jobs_are_injected_if_their_pods_ask(kind: str) -> None:
     text = json.dumps(document).replace('"team": "shop"', '"eurekube.io/inject": "enabled"')
     asked = json.loads(text)
 
-    assert isinstance(skipped.decided[0].decision, Skip)
-    assert isinstance(_inject(asked).decided[0].decision, Inject)
+    assert isinstance(skipped.decisions[0].decision, Skip)
+    assert isinstance(_inject(asked).decisions[0].decision, Inject)
 
 
 def test_list_is_injected_item_by_item() -> None:
@@ -77,7 +77,7 @@ def test_list_is_injected_item_by_item() -> None:
 
     found = _inject(document)
 
-    assert [each.kind for each in found.decided] == ["Deployment", "Job"]
+    assert [each.kind for each in found.decisions] == ["Deployment", "Job"]
     assert found.document["items"][1:3] == items[1:3]
     assert uninject_document(found.document) == document
 
@@ -90,7 +90,7 @@ def test_lists_within_lists_end() -> None:
 
     found = _inject(document)
 
-    assert found.decided == ()
+    assert found.decisions == ()
     uninject_document(document)
     while isinstance(document, dict) and "items" in document:
         document = document["items"].pop()
@@ -164,7 +164,7 @@ def test_skipped_pod_can_be_left_as_it_is() -> None:
     for document in (before, _inject(before).document):
         found = inject_document(document, lambda _: off, config(), note_skips=False)
 
-        assert [type(each.decision) for each in found.decided] == [Skip]
+        assert [type(each.decision) for each in found.decisions] == [Skip]
         assert json.dumps(found.document) == json.dumps(before)
 
 

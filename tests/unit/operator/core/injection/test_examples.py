@@ -44,7 +44,7 @@ def test_example_is_injected_and_there_is_nothing_to_say_of_it(file: Path) -> No
     """An example with a note in it would teach a mistake."""
     result = _injected(file.stem)
 
-    (decided,) = result.decided
+    (decided,) = result.decisions
     assert isinstance(decided.decision, Inject)
     assert decided.decision.notes == ()
     assert uninject_document(result.document) == yaml.safe_load(file.read_text())
@@ -57,7 +57,7 @@ def test_label_of_the_namespace_is_all_that_orders_needs() -> None:
 
     assert [(each["app"], each["port"]) for each in instances] == [("orders", 8080)]
     assert instances[0]["readinessProbe"]["httpGet"]["port"] == 8080
-    (decided,) = plain.decided
+    (decided,) = plain.decisions
     assert isinstance(decided.decision, Skip)
     assert decided.decision.finding.reason.code == "not_selected"
 
@@ -65,7 +65,7 @@ def test_label_of_the_namespace_is_all_that_orders_needs() -> None:
 @pytest.mark.parametrize("name", ["annotations", "java-server"])
 def test_others_ask_themselves(name: str) -> None:
     """They say that they need no label on the namespace."""
-    (decided,) = _injected(name, {"metadata": {"name": "shop"}}).decided
+    (decided,) = _injected(name, {"metadata": {"name": "shop"}}).decisions
 
     assert isinstance(decided.decision, Inject)
 

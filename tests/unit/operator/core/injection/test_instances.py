@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from eureka_operator.core.injection.annotations import Wishes
+from eureka_operator.core.injection.annotations import SidecarOptions
 from eureka_operator.core.injection.instances import Instances, app_name, instances
 from eureka_operator.core.injection.pods import Owner
 from eureka_operator.core.injection.reasons import Finding
@@ -23,7 +23,9 @@ def _probe(port: object, **rest: object) -> dict[str, object]:
 
 
 def _one(*containers: object, **wishes: Any) -> Any:  # noqa: ANN401 - an instance or a code
-    found = instances({"spec": {"containers": list(containers)}}, Wishes(**wishes), "orders")
+    found = instances(
+        {"spec": {"containers": list(containers)}}, SidecarOptions(**wishes), "orders"
+    )
     if isinstance(found, Finding):
         return found.reason.code
     (entry,) = found.entries
@@ -31,7 +33,7 @@ def _one(*containers: object, **wishes: Any) -> Any:  # noqa: ANN401 - an instan
 
 
 def _notes(*containers: object) -> list[str]:
-    found = instances({"spec": {"containers": list(containers)}}, Wishes(), "orders")
+    found = instances({"spec": {"containers": list(containers)}}, SidecarOptions(), "orders")
     assert isinstance(found, Instances)
     return [each.reason.code for each in found.notes]
 
@@ -169,15 +171,15 @@ def test_name_is_the_most_explicit_one(labels: object, wish: str, name: str) -> 
     """Annotation, recommended label, common label, owner."""
     pod = {"metadata": {"labels": labels}, "spec": {}}
 
-    assert app_name(pod, Wishes(app=wish), Owner("StatefulSet", "orders")) == name
+    assert app_name(pod, SidecarOptions(app=wish), Owner("StatefulSet", "orders")) == name
 
 
 def test_owner_with_a_long_name_is_no_fault_of_the_pod() -> None:
     """Its namespace's label must not keep it from starting; its own annotation may."""
     pod: dict[str, Any] = {"metadata": {}, "spec": {}}
 
-    found = app_name(pod, Wishes(), Owner("StatefulSet", "a" * 64))
-    named = app_name(pod, Wishes(app="..."), Owner())
+    found = app_name(pod, SidecarOptions(), Owner("StatefulSet", "a" * 64))
+    named = app_name(pod, SidecarOptions(app="..."), Owner())
 
     assert isinstance(found, Finding)
     assert not found.is_refusal

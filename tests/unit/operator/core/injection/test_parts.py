@@ -13,7 +13,7 @@ from eureka_operator.api.spec import (
     SidecarLease,
     SidecarResources,
 )
-from eureka_operator.core.injection.annotations import Wishes
+from eureka_operator.core.injection.annotations import SidecarOptions
 from eureka_operator.core.injection.instances import Instances
 from eureka_operator.core.injection.parts import (
     Drain,
@@ -40,19 +40,19 @@ def _pod(*containers: dict[str, Any], **spec: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("grace", "wishes", "chosen", "said"),
     [
-        (30, Wishes(), _OWN, Drain(20, 20)),
-        (None, Wishes(), _FOREIGN, Drain(60, 20)),
-        (90, Wishes(), _FOREIGN, Drain(60, 60)),
-        (20, Wishes(), _OWN, Drain(20, 10)),
-        (5, Wishes(), _OWN, Drain(20, 0)),
-        (0, Wishes(), _OWN, Drain(20, 0)),
-        (120, Wishes(drain_s=100), _OWN, Drain(100, 100)),
-        (30, Wishes(drain_s=0), _FOREIGN, Drain(0, 0)),
-        ("30", Wishes(), _OWN, Drain(20, 20)),
+        (30, SidecarOptions(), _OWN, Drain(20, 20)),
+        (None, SidecarOptions(), _FOREIGN, Drain(60, 20)),
+        (90, SidecarOptions(), _FOREIGN, Drain(60, 60)),
+        (20, SidecarOptions(), _OWN, Drain(20, 10)),
+        (5, SidecarOptions(), _OWN, Drain(20, 0)),
+        (0, SidecarOptions(), _OWN, Drain(20, 0)),
+        (120, SidecarOptions(drain_s=100), _OWN, Drain(100, 100)),
+        (30, SidecarOptions(drain_s=0), _FOREIGN, Drain(0, 0)),
+        ("30", SidecarOptions(), _OWN, Drain(20, 20)),
     ],
 )
 def test_hold_is_within_the_grace_period(
-    grace: object, wishes: Wishes, chosen: Registries, said: Drain
+    grace: object, wishes: SidecarOptions, chosen: Registries, said: Drain
 ) -> None:
     """10 s are left to end in; the grace period is its owner's, and never changed."""
     assert drain(_pod(terminationGracePeriodSeconds=grace), wishes, chosen) == said
@@ -62,16 +62,16 @@ def test_registry_says_how_long_its_clients_remember() -> None:
     """The pod's own wish comes first."""
     chosen = Registries(_URLS, Injection(drain=SidecarDrain(5)))
 
-    assert drain(_pod(), Wishes(), chosen).granted_s == 5
-    assert drain(_pod(), Wishes(drain_s=7), chosen).granted_s == 7
+    assert drain(_pod(), SidecarOptions(), chosen).granted_s == 5
+    assert drain(_pod(), SidecarOptions(drain_s=7), chosen).granted_s == 7
 
 
 def test_lease_of_the_registry_gives_way_to_the_pods_renewal() -> None:
     """A duration for another pace could end before the next renewal."""
     chosen = Registries(_URLS, Injection(lease=SidecarLease(10, 30)))
 
-    own = configuration(_INSTANCES, chosen, Wishes(renewal_s=60), config())
-    its = configuration(_INSTANCES, chosen, Wishes(), config())
+    own = configuration(_INSTANCES, chosen, SidecarOptions(renewal_s=60), config())
+    its = configuration(_INSTANCES, chosen, SidecarOptions(), config())
 
     assert isinstance(own, dict)
     assert isinstance(its, dict)
@@ -84,7 +84,9 @@ def test_zones_stand_beside_the_urls_of_their_registry() -> None:
     """A registry that is named by its URLs has none."""
     urls = (("http://a:1/", "http://b:1/"), ("http://java:8761/",))
 
-    found = configuration(_INSTANCES, Registries(urls, zones=(("z", ""), ())), Wishes(), config())
+    found = configuration(
+        _INSTANCES, Registries(urls, zones=(("z", ""), ())), SidecarOptions(), config()
+    )
 
     assert isinstance(found, dict)
     assert found["registries"] == [
@@ -98,7 +100,7 @@ def test_mark_of_the_kubernetes_cannot_be_taken_over() -> None:
     chosen = Registries(_URLS, Injection(metadata={"team": "shop", "zone": "a"}))
     given = Instances(({"app": "a", "port": 1, "metadata": {"cluster-uid": "x", "zone": "b"}},))
 
-    found = configuration(given, chosen, Wishes(), config())
+    found = configuration(given, chosen, SidecarOptions(), config())
 
     assert isinstance(found, dict)
     assert found["instances"][0]["metadata"] == {
@@ -110,13 +112,13 @@ def test_configuration_that_the_sidecar_refuses_is_not_injected() -> None:
     """A sidecar that does not start keeps the application from starting."""
     chosen = Registries(_URLS, Injection(lease=SidecarLease(90, 30)))
 
-    found = configuration(_INSTANCES, chosen, Wishes(), config())
+    found = configuration(_INSTANCES, chosen, SidecarOptions(), config())
 
     assert isinstance(found, Finding)
     assert found.reason.code == "configuration_refused"
     assert "ends when one renewal fails" in found.detail
     twice = Instances((_INSTANCES.entries[0],) * 2)
-    wishes = Wishes(instances=twice.entries)
+    wishes = SidecarOptions(instances=twice.entries)
     found = configuration(twice, Registries(_URLS), wishes, config())
     assert isinstance(found, Finding)
     assert found.is_refusal

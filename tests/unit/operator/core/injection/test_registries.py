@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eureka_operator.core.injection.config import Known
+from eureka_operator.core.injection.config import RegistryTarget
 from eureka_operator.core.injection.reasons import Finding
 from eureka_operator.core.injection.registries import Registries, registries
 from unit.operator.core.injection.shapes import config, registry
@@ -11,7 +11,7 @@ _SHOP = {"metadata": {"name": "shop"}}
 _JAVA = ("http://java:8761/eureka/",)
 
 
-def _found(wished: tuple[Any, ...], *known: Known, **rest: Any) -> Registries | str:  # noqa: ANN401 - fields of a config
+def _found(wished: tuple[Any, ...], *known: RegistryTarget, **rest: Any) -> Registries | str:  # noqa: ANN401 - fields of a config
     found = registries(wished, _SHOP, config(registries=known, **rest))
     return f"{found.reason.code}: {found.detail}" if isinstance(found, Finding) else found
 
@@ -58,7 +58,7 @@ def test_named_registry_is_that_of_the_namespace_unless_it_says_another() -> Non
     own, other = registry("eureka", "shop"), registry("eureka", "infra")
 
     for wished, meant in (("eureka", own), ("infra/eureka", other)):
-        found = Registries((meant.urls,), zones=(meant.zones,), known=(meant,))
+        found = Registries((meant.urls,), zones=(meant.zones,), targets=(meant,))
         assert _found((wished,), other, own) == found
     assert _found(("eureka",), other) == "unknown_registry: shop/eureka"
 
@@ -70,5 +70,5 @@ def test_urls_need_permission_and_are_foreign() -> None:
     found = _found(("eureka", _JAVA), own)
 
     zones = (own.zones, ())
-    assert found == Registries((own.urls, _JAVA), is_foreign=True, zones=zones, known=(own, None))
+    assert found == Registries((own.urls, _JAVA), is_foreign=True, zones=zones, targets=(own, None))
     assert str(_found((_JAVA,), own, allow_urls=False)).startswith("urls_not_allowed")

@@ -23,17 +23,17 @@ def _choice(
     namespace = {"metadata": {"name": "shop", "labels": labels}}
     known = (registry("eureka", "shop", injection),)
     copied = rest.get("copied", False)
-    found = choice(pod, namespace, config(registries=known), Owner(), copied=copied)
+    found = choice(pod, namespace, config(registries=known), Owner(), is_copy=copied)
     return found.reason.code if isinstance(found, Finding) else found
 
 
 @pytest.mark.parametrize(
     ("pod", "namespace", "found"),
     [
-        (_ON, None, Choice(asked=True)),
-        (_ON, _OFF, Choice(asked=True)),
+        (_ON, None, Choice(is_requested=True)),
+        (_ON, _OFF, Choice(is_requested=True)),
         (_OFF, _ON, "disabled_by_pod"),
-        (None, _ON, Choice(asked=False)),
+        (None, _ON, Choice(is_requested=False)),
         (None, _OFF, "disabled_by_namespace"),
         (None, None, "not_selected"),
         ({"eurekube.io/inject": "True"}, _ON, "bad_label"),
@@ -47,7 +47,7 @@ def test_label_of_the_pod_wins(pod: object, namespace: object, found: object) ->
 
 def test_registry_can_choose_a_namespace_without_labels() -> None:
     """Only if it says so: who sets but an image there chooses nobody. A label has the last word."""
-    assert _choice(injection={"default": True}) == Choice(asked=False)
+    assert _choice(injection={"default": True}) == Choice(is_requested=False)
     assert _choice(injection={"default": False}) == "not_selected"
     assert _choice(injection={"sidecar": {"image": "a"}}) == "not_selected"
     assert _choice(labels=_OFF, injection={"default": True}) == "disabled_by_namespace"
@@ -57,13 +57,13 @@ def test_registry_can_choose_a_namespace_without_labels() -> None:
         "default": True,
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}},
     }
-    assert _choice(injection=here) == Choice(asked=False)
+    assert _choice(injection=here) == Choice(is_requested=False)
 
 
 def test_copy_for_debugging_has_to_ask() -> None:
     """Clients would call what somebody is looking into."""
     assert _choice(labels=_ON, copied=True) == "debug_copy"
-    assert _choice(_ON, copied=True) == Choice(asked=True)
+    assert _choice(_ON, copied=True) == Choice(is_requested=True)
 
 
 def test_own_namespace_is_excluded() -> None:
@@ -71,7 +71,7 @@ def test_own_namespace_is_excluded() -> None:
     pod = {"metadata": {}, "spec": {"containers": [{"name": "other"}]}}
     namespace = {"metadata": {"name": "eurekube-system", "labels": _ON}}
 
-    found = choice(pod, namespace, config(), Owner(), copied=False)
+    found = choice(pod, namespace, config(), Owner(), is_copy=False)
 
     assert isinstance(found, Finding)
     assert found.reason.code == "excluded_namespace"

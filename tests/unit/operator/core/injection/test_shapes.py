@@ -37,7 +37,7 @@ def _decide(name: str, pod: Object) -> Decision:
     return decide(pod, found.namespace, found.configuration())
 
 
-def _said(decision: Decision) -> Object:
+def _decision_document(decision: Decision) -> Object:
     """A decision as a document; the configuration as the sidecar reads it."""
     match decision:
         case Inject(patch=patch, notes=notes):
@@ -62,7 +62,7 @@ def _patch(patch: tuple[Object, ...]) -> Object:
 @pytest.mark.parametrize("name", _SHAPES)
 def test_shape_is_decided_as_its_file_says(name: str) -> None:
     """The patch as the API server gets it, with its size: whoever makes it grow has to say so."""
-    golden.check(name, _said(_decide(name, _SHAPES[name].given())), GOLDEN)
+    golden.check(name, _decision_document(_decide(name, _SHAPES[name].given())), GOLDEN)
 
 
 def test_every_file_belongs_to_a_shape() -> None:
@@ -72,7 +72,7 @@ def test_every_file_belongs_to_a_shape() -> None:
 
 def test_every_reason_has_a_shape() -> None:
     """Codes are an interface; three need pods that are tested by themselves."""
-    decisions = [_said(_decide(name, each.given())) for name, each in _SHAPES.items()]
+    decisions = [_decision_document(_decide(name, each.given())) for name, each in _SHAPES.items()]
     noted = {code for each in decisions for code in each.get("notes", ())}
     found = noted | {each["reason"] for each in decisions if "reason" in each}
     elsewhere = {"malformed_pod", "hooks_left_out", "injection_kept", "health_downgraded",

@@ -11,7 +11,7 @@ from eureka_operator.core.registrations.sources import (
     ServicePort,
     Slice,
 )
-from eureka_operator.core.registrations.wanted import Found, Place, desired_instances
+from eureka_operator.core.registrations.wanted import DesiredInstances, Place, desired_instances
 from support.registrationobjects import SERVICE, document
 
 PLACE: Final = Place("cluster.local", "cluster-1")
@@ -38,11 +38,13 @@ def slice_of(of: str = "db", /, *addresses: Address, **fields: Any) -> Slice:  #
     return Slice(**{**given, "ports": (HTTP,), "addresses": addresses, **fields})
 
 
-def found(spec: dict[str, Any], *slices: Slice, services: tuple[Service, ...] = ()) -> Found:
+def found(
+    spec: dict[str, Any], *slices: Slice, services: tuple[Service, ...] = ()
+) -> DesiredInstances:
     """What a registration with this spec wants."""
     return desired_instances(registration(spec), services or (service(),), slices, PLACE)
 
 
-def statuses(result: Found) -> dict[str, str]:
+def statuses(result: DesiredInstances) -> dict[str, str]:
     """The status of each instance, by its id."""
     return {key.id: each.content.status for key, each in result.instances.items()}

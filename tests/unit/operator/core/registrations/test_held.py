@@ -9,13 +9,13 @@ import pytest
 
 from eureka_operator.core.instances import NoInstancesError
 from eureka_operator.core.registrations.held import (
-    Held,
-    held_content,
-    read_held,
-    unwanted_instance,
+    RegisteredInstance,
+    read_registered,
+    registered_content,
+    removable_instance,
 )
 from eureka_operator.core.registrations.sources import Address, ServicePort
-from eureka_operator.core.registrations.wanted import Wanted
+from eureka_operator.core.registrations.wanted import DesiredInstance
 from eureka_sidecar.core.document import body
 from eureka_sidecar.core.document import registration as document_of
 from support.registrationobjects import EVERY_FIELD, SERVICE
@@ -26,7 +26,7 @@ from .registered import HTTP, HTTPS, PLACE, found, slice_of
 DIRTY = 1_795_000_000_123
 
 
-def every_field() -> Wanted:
+def every_field() -> DesiredInstance:
     """An instance that has all that can be."""
     spec = {key: value for key, value in EVERY_FIELD.items() if key != "address"}
     ports = (ServicePort("sql", 5432), ServicePort("sql-tls", 5433))
@@ -34,21 +34,21 @@ def every_field() -> Wanted:
     return each
 
 
-def least() -> Wanted:
+def least() -> DesiredInstance:
     """An instance that has little."""
     (each,) = found(SERVICE, slice_of("db", Address("10.1.0.1"))).instances.values()
     return each
 
 
-async def registered(peer: Running, wanted: Wanted) -> None:
+async def registered(peer: Running, wanted: DesiredInstance) -> None:
     """Register it as the operator does."""
     sent = body(document_of(wanted.instance, wanted.content, "UNKNOWN", DIRTY))
     assert (await peer.post(sent, wanted.key.app)).status == 204
 
 
-async def read(peer: Running) -> dict[Any, Held]:
+async def read(peer: Running) -> dict[Any, RegisteredInstance]:
     """What it holds that is ours."""
-    return read_held((await peer.get("/apps")).body, PLACE.cluster_uid)
+    return read_registered((await peer.get("/apps")).body, PLACE.cluster_uid)
 
 
 @pytest.mark.parametrize("make", [every_field, least])
@@ -61,7 +61,7 @@ async def test_what_was_registered_is_recognised(make: Any) -> None:  # noqa: AN
 
     assert list(held) == [wanted.key]
     each = held[wanted.key]
-    assert held_content(each, wanted) == wanted.content
+    assert registered_content(each, wanted) == wanted.content
     assert each.dirty_ms == DIRTY
     assert (each.namespace, each.registration) == ("shop", "db")
     assert each.registration_uid == "uid-of-db"
@@ -81,8 +81,8 @@ async def test_what_differs_is_recognised_as_different() -> None:
     for other in (other_vip, other_lease, both):
         (changed,) = other.instances.values()
         assert changed.key == wanted.key
-        assert held_content(each, changed) != changed.content
-        assert held_content(each, changed) != wanted.content
+        assert registered_content(each, changed) != changed.content
+        assert registered_content(each, changed) != wanted.content
 
 
 async def test_instance_with_an_override_is_registered_again() -> None:
@@ -93,7 +93,7 @@ async def test_instance_with_an_override_is_registered_again() -> None:
         await peer.put(f"/apps/{wanted.key.app}/{wanted.key.id}/status?value=OUT_OF_SERVICE")
         each = (await read(peer))[wanted.key]
 
-    assert held_content(each, wanted) != wanted.content
+    assert registered_content(each, wanted) != wanted.content
 
 
 async def test_instances_of_others_are_not_ours() -> None:
@@ -105,7 +105,7 @@ async def test_instances_of_others_are_not_ours() -> None:
         await peer.reg("NOWHERE", "n1", metadata=marks)
 
         assert await read(peer) == {}
-        assert read_held((await peer.get("/apps")).body, "") == {}
+        assert read_registered((await peer.get("/apps")).body, "") == {}
 
 
 def test_strange_documents_are_read_or_refused() -> None:
@@ -120,10 +120,10 @@ def test_strange_documents_are_read_or_refused() -> None:
     }
     text = json.dumps({"applications": {"application": [{"instance": [strange]}]}})
 
-    (each,) = read_held(text.encode(), "cluster-1").values()
+    (each,) = read_registered(text.encode(), "cluster-1").values()
 
     assert (each.registration_uid, each.dirty_ms, each.duration_s) == ("7", 0, 0)
     with pytest.raises(NoInstancesError, match="no list"):
-        read_held(b'{"applications": 3}', "cluster-1")
-    instance = unwanted_instance(each)
+        read_registered(b'{"applications": 3}', "cluster-1")
+    instance = removable_instance(each)
     assert (instance.app, instance.id, instance.duration_s) == ("A", "a", 90)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from eureka_operator.core.injection.config import Known, read_registry
+from eureka_operator.core.injection.config import RegistryTarget, read_registry
 from eureka_operator.core.registrations import shares as module
 from eureka_operator.core.registrations.shares import refusal, shares
-from eureka_operator.core.registrations.wanted import Finding, Found, desired_instances
+from eureka_operator.core.registrations.wanted import DesiredInstances, Finding, desired_instances
 from support.clusterobjects import document as cluster_document
 from support.registrationobjects import CLUSTER, ENDPOINT, FIXED
 
@@ -18,12 +18,12 @@ from .registered import PLACE, registration
 SHOP = {"metadata": {"name": "shop", "labels": {"team": "orders"}}}
 
 
-def cluster(namespace: str = "shop", **injection: Any) -> Known:  # noqa: ANN401 - any field
+def cluster(namespace: str = "shop", **injection: Any) -> RegistryTarget:  # noqa: ANN401 - any field
     """An EurekaCluster."""
     document = cluster_document({"injection": injection} if injection else {})
     document["metadata"] |= {"namespace": namespace, "uid": "u"}
     found = read_registry(document, "cluster.local")
-    assert isinstance(found, Known), found
+    assert isinstance(found, RegistryTarget), found
     return found
 
 
@@ -128,4 +128,6 @@ def test_findings_of_each_stay() -> None:
     """What stood in the way before does so now."""
     finding = Finding("ServiceNotFound", "there is none")
 
-    assert shares([(registration(), Found({}, (finding,)))]) == {"uid-of-db": Found({}, (finding,))}
+    assert shares([(registration(), DesiredInstances({}, (finding,)))]) == {
+        "uid-of-db": DesiredInstances({}, (finding,))
+    }

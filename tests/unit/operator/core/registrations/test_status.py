@@ -21,7 +21,7 @@ def lease(**fields: object) -> Lease:
     return Lease(**{**given, **fields})  # type: ignore[arg-type]
 
 
-def written(
+def status_of(
     *leases: Lease, findings: tuple[Finding, ...] = (), before: Object | None = None
 ) -> Object:
     """The status."""
@@ -38,7 +38,7 @@ def test_all_is_well() -> None:
     older = NOW - timedelta(seconds=30)
     busy = lease(status="OUT_OF_SERVICE", renewed=older)
 
-    assert written(lease(), busy) == {
+    assert status_of(lease(), busy) == {
         "observedGeneration": 3,
         "app": "DB",
         "instances": 2,
@@ -75,7 +75,7 @@ def test_condition_names_what_people_can_change_first(
     leases: list[Lease], findings: list[Finding], expected: tuple[str, str]
 ) -> None:
     """What stands in the way, then what a registry says, then progress."""
-    found = written(*leases, findings=tuple(findings))
+    found = status_of(*leases, findings=tuple(findings))
 
     assert synced(found) == expected
 
@@ -84,7 +84,7 @@ def test_findings_are_told_together_and_once() -> None:
     """A long list is cut."""
     other = Finding("PortNotFound", "x" * 2_000)
 
-    message = condition(written(findings=(GONE, GONE, other)))["message"]
+    message = condition(status_of(findings=(GONE, GONE, other)))["message"]
 
     assert message.startswith("there is no Service db; xxx")
     assert len(message) == 1024
@@ -92,18 +92,18 @@ def test_findings_are_told_together_and_once() -> None:
 
 def test_many_applications_are_counted() -> None:
     """A column is no list."""
-    found = written(*(lease(app=name) for name in "EDCBAA"), lease(app="X", status=""))
+    found = status_of(*(lease(app=name) for name in "EDCBAA"), lease(app="X", status=""))
 
     assert found["app"] == "A, B, C, 2 more"
 
 
 def test_time_of_the_transition_stays() -> None:
     """Another message is no transition."""
-    before = written(findings=(GONE,))
+    before = status_of(findings=(GONE,))
     condition(before)["lastTransitionTime"] = "2026-11-28T10:00:00Z"
 
-    still = written(findings=(Finding("Conflict", "x"),), before=before)
-    well = written(lease(), before=before)
+    still = status_of(findings=(Finding("Conflict", "x"),), before=before)
+    well = status_of(lease(), before=before)
 
     assert condition(still)["lastTransitionTime"] == "2026-11-28T10:00:00Z"
     assert condition(well)["lastTransitionTime"] == "2026-11-28T12:00:00Z"
@@ -111,22 +111,22 @@ def test_time_of_the_transition_stays() -> None:
 
 def test_last_renewal_is_written_now_and_then() -> None:
     """Renewals themselves are not told: each write is one of etcd."""
-    before = written(lease())
-    soon = written(lease(renewed=NOW + timedelta(minutes=9)))
-    later = written(lease(renewed=NOW + timedelta(minutes=10)))
+    before = status_of(lease())
+    soon = status_of(lease(renewed=NOW + timedelta(minutes=9)))
+    later = status_of(lease(renewed=NOW + timedelta(minutes=10)))
 
     assert not is_due(before, before)
     assert not is_due(before, soon)
     assert is_due(before, later)
     assert is_due({}, before)
-    assert is_due(before, written(lease(status="DOWN")))
+    assert is_due(before, status_of(lease(status="DOWN")))
 
 
 def test_leader_that_renewed_nothing_yet_keeps_the_time() -> None:
     """Its predecessor's is still true."""
-    before = written(lease())
+    before = status_of(lease())
 
-    after = written(lease(renewed=None), before=before)
+    after = status_of(lease(renewed=None), before=before)
 
     assert after["lastRenewal"] == before["lastRenewal"]
     assert not is_due(before, after)
@@ -135,11 +135,11 @@ def test_leader_that_renewed_nothing_yet_keeps_the_time() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ({}, written(lease()), Event(NORMAL, "Synced", "the registry holds what is wanted")),
-        ({}, written(findings=(GONE,)), Event(WARNING, "ServiceNotFound", GONE.message)),
-        (written(findings=(GONE,)), written(findings=(GONE,)), None),
-        ({}, written(lease(settled=False)), None),
-        (written(lease()), written(lease(status="DOWN")), None),
+        ({}, status_of(lease()), Event(NORMAL, "Synced", "the registry holds what is wanted")),
+        ({}, status_of(findings=(GONE,)), Event(WARNING, "ServiceNotFound", GONE.message)),
+        (status_of(findings=(GONE,)), status_of(findings=(GONE,)), None),
+        ({}, status_of(lease(settled=False)), None),
+        (status_of(lease()), status_of(lease(status="DOWN")), None),
     ],
 )
 def test_events_tell_changes_of_the_reason(

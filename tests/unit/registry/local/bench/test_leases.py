@@ -21,13 +21,13 @@ def leases() -> Leases:
 def register(leases: Leases, number: int, status: int, at_s: float = 0.0) -> None:
     """A registration, and what was answered."""
     operation = leases.registration(number)
-    leases.sent(operation, at_s)
-    leases.answered(operation, status, at_s)
+    leases.note_request(operation, at_s)
+    leases.note_answer(operation, status, at_s)
 
 
 def cancel(leases: Leases, number: int, status: int) -> None:
     """A cancellation, and what was answered."""
-    leases.answered(leases.cancellation(number), status, 0.0)
+    leases.note_answer(leases.cancellation(number), status, 0.0)
 
 
 @pytest.mark.parametrize("number", [0, 253, 254, 99_999])
@@ -46,18 +46,18 @@ def test_instances_can_be_called_by_nobody(leases: Leases, number: int) -> None:
 
 def test_a_registration_is_held_from_before_it_is_sent(leases: Leases) -> None:
     """Without an answer the server may have carried it out all the same."""
-    leases.sent(leases.registration(0), 0.0)
+    leases.note_request(leases.registration(0), 0.0)
     register(leases, 1, 0)
     register(leases, 2, 500)
 
-    assert leases.held == [0, 1, 2]
+    assert leases.held_numbers == [0, 1, 2]
 
 
 def test_a_refused_registration_is_not_held(leases: Leases) -> None:
     """The server has said that it holds nothing."""
     register(leases, 0, 403)
 
-    assert leases.held == []
+    assert leases.held_numbers == []
 
 
 def test_an_instance_whose_change_is_refused_is_still_held(leases: Leases) -> None:
@@ -65,7 +65,7 @@ def test_an_instance_whose_change_is_refused_is_still_held(leases: Leases) -> No
     register(leases, 0, 204)
     register(leases, 0, 400)
 
-    assert leases.held == [0]
+    assert leases.held_numbers == [0]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_cancellation_counts_when_it_is_confirmed(
     register(leases, 0, 204)
     cancel(leases, 0, status)
 
-    assert leases.held == held
+    assert leases.held_numbers == held
 
 
 def test_a_renewal_names_the_document_that_has_arrived(leases: Leases) -> None:
@@ -97,8 +97,8 @@ def test_leases_end_one_duration_after_the_last_renewal_that_was_answered(leases
     """That is what is promised to whoever finds what was left."""
     register(leases, 0, 204, at_s=10.0)
     register(leases, 1, 204, at_s=20.0)
-    leases.answered(leases.renewal(0), 200, 50.0)
-    leases.answered(leases.renewal(0), 0, 60.0)
+    leases.note_answer(leases.renewal(0), 200, 50.0)
+    leases.note_answer(leases.renewal(0), 0, 60.0)
 
     assert leases.ends_in_s(100.0) == 40.0
     assert leases.ends_in_s(200.0) == 0.0

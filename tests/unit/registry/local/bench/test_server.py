@@ -6,7 +6,13 @@ import gzip
 
 import pytest
 
-from eureka_registry.local.bench.server import Answer, Holding, ends_search, holding_of, why_not
+from eureka_registry.local.bench.server import (
+    Answer,
+    RegistrySize,
+    ends_search,
+    registry_size,
+    why_not,
+)
 
 LIST = b"""{"applications": {"versions__delta": "1", "apps__hashcode": "UP_3_", "application": [
 {"name": "A", "instance": [{}, {}]}, {"name": "B", "instance": [{}]}]}}"""
@@ -15,10 +21,10 @@ URL = "http://one:8761/"
 
 def test_a_list_is_counted_compressed_or_not() -> None:
     """Bodies are left as they come, so that reading them costs the generator nothing."""
-    plain = holding_of(Answer(200, LIST))
-    compressed = holding_of(Answer(200, gzip.compress(LIST), "gzip"))
+    plain = registry_size(Answer(200, LIST))
+    compressed = registry_size(Answer(200, gzip.compress(LIST), "gzip"))
 
-    assert plain == compressed == Holding(applications=2, instances=3)
+    assert plain == compressed == RegistrySize(applications=2, instances=3)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,7 @@ def test_a_list_is_counted_compressed_or_not() -> None:
 )
 def test_anything_else_is_no_eureka(answer: Answer) -> None:
     """Many web servers answer 200 to everything."""
-    assert holding_of(answer) is None
+    assert registry_size(answer) is None
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from eureka_registry.local.bench.figures import Latency, Phase
-from eureka_registry.local.bench.report import Freshness, Left, Sight
+from eureka_registry.local.bench.report import Freshness, Remainder, Sight
 from eureka_registry.local.bench.verdict import Weight, in_ms, verdict
 from support.benchmarked import GOOD, HERE, QUICK, THERE
 
 SLOW = Latency(9_000.0, 15_097.0, 15_097.0, 15_097.0)
-LEFT = Left(
+LEFT = Remainder(
     3, "2026-01-01T00:01:30Z", "2026-01-01T00:03:00Z", "curl -X DELETE 'x'", "connection refused"
 )
 
@@ -21,7 +21,7 @@ def phase(name: str = "renew", **changes: object) -> Phase:
     return msgspec.structs.replace(GOOD.phases[0], name=name, **changes)
 
 
-def said(**changes: object) -> list[str]:
+def sentences(**changes: object) -> list[str]:
     """The sentences on a good report with some changes."""
     return [each.text for each in verdict(msgspec.structs.replace(GOOD, **changes))]
 
@@ -78,14 +78,14 @@ def test_errors_are_told_by_what_was_answered() -> None:
     """The reason decides what to do; good answers are no news."""
     answers = {"200": 7, "connection refused": 2, "500": 1}
 
-    first = said(phases=[phase(count=10, errors=3, answers=answers)])[0]
+    first = sentences(phases=[phase(count=10, errors=3, answers=answers)])[0]
 
     assert first == ("renew: 3 of 10 not answered as they should: connection refused (2), 500 (1).")
 
 
 def test_peers_that_never_agree_are_a_warning() -> None:
     """And what the other one holds is not ours to remove."""
-    text = "\n".join(said(sight=[Sight(HERE, 1, 0, QUICK), Sight(THERE, 1, 1, None)]))
+    text = "\n".join(sentences(sight=[Sight(HERE, 1, 0, QUICK), Sight(THERE, 1, 1, None)]))
 
     assert f"The servers do not agree. A change was not readable at {THERE} within 45 s" in text
     assert "may stay there until its leases end" in text
@@ -93,14 +93,14 @@ def test_peers_that_never_agree_are_a_warning() -> None:
 
 def test_a_generator_at_its_limit_is_admitted() -> None:
     """Otherwise its own figures are taken for the server's."""
-    text = "\n".join(said(phases=[phase(), phase("list", generator_share=0.99)]))
+    text = "\n".join(sentences(phases=[phase(), phase("list", generator_share=0.99)]))
 
     assert "This program itself was the limit in: list." in text
 
 
 def test_what_is_left_is_told_with_its_end() -> None:
     """Somebody has to clean up, or to know that nobody has to."""
-    last = said(left=LEFT)[-1]
+    last = sentences(left=LEFT)[-1]
 
     assert last.startswith("3 of our instances could not be removed (connection refused).")
     assert "2026-01-01T00:01:30Z at the latest" in last
@@ -111,8 +111,8 @@ def test_registrations_without_an_answer_are_mentioned() -> None:
     """They were cancelled, but may be carried out after that."""
     lost = phase("register", errors=1, answers={"204": 9, "no answer within 8 s": 1})
 
-    assert any("never answered" in each for each in said(phases=[lost]))
-    assert not any("never answered" in each for each in said(phases=[phase("register")]))
+    assert any("never answered" in each for each in sentences(phases=[lost]))
+    assert not any("never answered" in each for each in sentences(phases=[phase("register")]))
 
 
 @pytest.mark.parametrize(
