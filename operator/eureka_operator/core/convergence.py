@@ -31,11 +31,6 @@ class Convergence(msgspec.Struct, frozen=True, kw_only=True):
     behind: tuple[str, ...] = ()
     differing: frozenset[str] = frozenset()
 
-    @property
-    def agreed(self) -> bool:
-        """Whether all ready peers answer, see each other, and hold the same."""
-        return self.ready > 0 and not self.unreachable and not self.differences
-
 
 def convergence(
     observed: Observed, seats: Sequence[Seat], peers: PeerList, config: Configuration, domain: str

@@ -79,7 +79,7 @@ def _of_step(step: Step) -> Iterator[Event]:
 
 
 def _of_stateful_set(body: Object, live: Object) -> Iterator[Event]:
-    name, before, now = name_of(body), live["spec"].get("replicas"), body["spec"]["replicas"]
+    name, before, now = name_of(body), live["spec"].get("replicas", 0), body["spec"]["replicas"]
     if now != before:
         reason = "ScalingUp" if now > before else "ScalingDown"
         yield Event(NORMAL, reason, f"{name}: {before} to {now} peers")

@@ -14,7 +14,7 @@ import msgspec
 
 from eureka_operator.api.cluster import Cluster, Guard
 from eureka_operator.core.kinds import CLUSTER, Kind, Object
-from eureka_operator.core.names import GUARD
+from eureka_operator.core.names import CONFIG_HASH, GUARD
 from eureka_operator.core.pods import Node
 
 Ref = tuple[Kind, str]
@@ -27,9 +27,7 @@ FORMER: Final = "it belongs to a deleted EurekaCluster of the same name"
 class View(msgspec.Struct, frozen=True, rename="camel"):
     """How one peer sees another, from its `/peers`."""
 
-    name: str = ""
     url: str = ""
-    is_self: bool = msgspec.field(default=False, name="self")
     available: bool = False
     agreement: str = "unknown"
     backlog: int = 0
@@ -57,10 +55,8 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
     """A peer's `/peers` document."""
 
     name: str = ""
-    stage: str = ""
     why: str | None = None
     generation: int = 0
-    problem: str | None = None
     instances: int = 0
     applications: dict[str, str] = {}
     preserving: bool = False
@@ -81,20 +77,18 @@ def read_report(document: Object) -> Report | str:
 class Pod(msgspec.Struct, frozen=True, kw_only=True):
     """A peer's pod.
 
-    `ip` is empty without an address, `zone` without zones; `ready_since` is `None` for one that is
-    not ready, `unready_since` for one that is, or was never scheduled; `deleting_since` is when its
-    grace ended or ends, `None` for one that is not deleted; `trouble` says why it does not run, in
-    words. `secure`: it serves HTTPS. `guard` is how far it is with `spec.auth`.
+    `ip` is empty without an address; `ready_since` is `None` for one that is not ready,
+    `unready_since` for one that is, or was never scheduled; `deleting_since` is when its grace
+    ended or ends, `None` for one that is not deleted; `trouble` says why it does not run, in words.
+    `secure`: it serves HTTPS. `guard` is how far it is with `spec.auth`.
     """
 
     name: str
     uid: str
     ip: str = ""
     node: str = ""
-    zone: str = ""
     ready: bool = False
     revision: str = ""
-    image: str = ""
     config_hash: str = ""
     created: datetime | None = None
     ready_since: datetime | None = None
@@ -196,7 +190,7 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(reports, key=lambda report: report.name)
 
 
-def parse_pod(document: Object, zone_label: str, config_annotation: str) -> Pod:
+def parse_pod(document: Object) -> Pod:
     """Read a pod."""
     metadata, status = document["metadata"], document.get("status", {})
     labels = metadata.get("labels", {})
@@ -207,11 +201,9 @@ def parse_pod(document: Object, zone_label: str, config_annotation: str) -> Pod:
         uid=metadata["uid"],
         ip=status.get("podIP", ""),
         node=document.get("spec", {}).get("nodeName", ""),
-        zone=labels.get(zone_label, ""),
         ready=ready,
         revision=labels.get("controller-revision-hash", ""),
-        image=_image(document),
-        config_hash=metadata.get("annotations", {}).get(config_annotation, ""),
+        config_hash=metadata.get("annotations", {}).get(CONFIG_HASH, ""),
         created=_time(metadata.get("creationTimestamp")),
         ready_since=_time(readiness.get("lastTransitionTime")) if ready else None,
         unready_since=None if ready else _time(readiness.get("lastTransitionTime")),
@@ -259,11 +251,6 @@ def owner_phrase(document: Object, cluster: str) -> str:
         return "it has no owner"
     kind, name = owners[0]["kind"], owners[0]["name"]
     return FORMER if (kind, name) == (CLUSTER.kind, cluster) else f"it belongs to {kind} {name}"
-
-
-def _image(document: Object) -> str:
-    containers = document.get("spec", {}).get("containers", [])
-    return str(containers[0].get("image", "")) if containers else ""
 
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

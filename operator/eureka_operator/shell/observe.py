@@ -109,11 +109,7 @@ def _pods(children: Mapping[Ref, Object], documents: list[Object]) -> dict[str, 
     owners = {
         body["metadata"]["uid"] for (kind, _), body in children.items() if kind is STATEFUL_SET
     }
-    found = [
-        parse_pod(each, names.ZONE_LABEL, names.CONFIG_HASH)
-        for each in documents
-        if controller_uid(each) in owners
-    ]
+    found = [parse_pod(each) for each in documents if controller_uid(each) in owners]
     return {pod.name: pod for pod in found}
 
 

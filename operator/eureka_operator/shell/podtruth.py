@@ -82,7 +82,6 @@ class PodTruth:
         ]
         # Nodes belong to no namespace: an operator of single namespaces may not read them.
         self._nodes = [] if scope.namespaces else [Mirror(NODE, read_node)]
-        self._kube = kube
         self._metrics = metrics
         self._namespaces = frozenset(scope.namespaces)
         self._securities = PeerSecurities(

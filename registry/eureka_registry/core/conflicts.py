@@ -35,8 +35,6 @@ def settle(
         now_ms: the present moment.
     """
     by_client = origin is Origin.CLIENT
-    if former is None and by_client:
-        return incoming, now_ms
     told_ms = now_ms if by_client else moment_of_peer(incoming.last_updated_ms, now_ms)
     if former is None:
         return incoming, told_ms
@@ -54,8 +52,9 @@ def settle(
 
 def settle_as_java(former: Lease | None, incoming: Instance, now_ms: int) -> tuple[Instance, int]:
     """Do the same as Java: of two equally old documents the one that comes last."""
-    older = former is not None and former.instance.last_dirty_ms > incoming.last_dirty_ms
-    return (former.instance if former is not None and older else incoming), now_ms
+    if former is not None and former.instance.last_dirty_ms > incoming.last_dirty_ms:
+        return former.instance, now_ms
+    return incoming, now_ms
 
 
 def moment_after(former: Instance, now_ms: int) -> int:

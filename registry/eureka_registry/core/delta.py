@@ -43,10 +43,9 @@ class Recent(msgspec.Struct, frozen=True, gc=False):
 class RecentApplication:
     """One application's part of the delta; `version` is that of its own last change."""
 
-    __slots__ = ("changes", "name", "version")
+    __slots__ = ("changes", "version")
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self) -> None:
         self.version = 0
         self.changes: dict[str, Recent] = {}
 
@@ -81,7 +80,7 @@ class Delta:
             self._departures[key] = None
         application = self.applications.get(instance.app)
         if application is None:
-            application = self.applications[instance.app] = RecentApplication(instance.app)
+            application = self.applications[instance.app] = RecentApplication()
         application.changes[key[1]] = Recent(instance, now_ms, expired=expired)
         self._touch(application)
 

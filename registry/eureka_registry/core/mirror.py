@@ -57,10 +57,9 @@ class Earlier(Protocol):
 class MirroredApplication:
     """One application's visible documents by id; `version` changes with every one of them."""
 
-    __slots__ = ("documents", "name", "version")
+    __slots__ = ("documents", "version")
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self) -> None:
         self.version = 0
         self.documents: dict[str, Instance] = {}
 
@@ -284,7 +283,7 @@ class Mirror:
     def _application(self, name: str) -> MirroredApplication:
         application = self.applications.get(name)
         if application is None:
-            application = self.applications[name] = MirroredApplication(name)
+            application = self.applications[name] = MirroredApplication()
         return application
 
     def _count(self, key: Key, status: Status | None) -> None:

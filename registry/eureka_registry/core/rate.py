@@ -21,7 +21,7 @@ class MinuteRate:
     def sample(self, total: int, now_ms: int) -> None:
         """Remember the running total; call it about once a second."""
         self._samples.append((now_ms, total))
-        while len(self._samples) > 1 and self._samples[1][0] <= now_ms - MINUTE_MS:
+        while self._samples[1][0] <= now_ms - MINUTE_MS:  # never the sample of now
             self._samples.popleft()
 
     def last_minute(self) -> int:

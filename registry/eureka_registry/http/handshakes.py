@@ -50,11 +50,6 @@ class TlsListener:
         sock.setblocking(False)  # noqa: FBT003 - positional-only
         self._loop.add_reader(sock.fileno(), self._accept)
 
-    @property
-    def under_way(self) -> int:
-        """Handshakes that have not ended."""
-        return len(self._under_way)
-
     def close(self) -> None:
         """Accept no more; what is connected stays."""
         if self._pause is not None:

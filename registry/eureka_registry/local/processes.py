@@ -38,7 +38,6 @@ class Process:
         self, settings: Settings, directory: Path, on_line: OnLine, on_event: OnEvent
     ) -> None:
         self.settings = settings
-        self.restarts = 0
         self.has_answered = False
         """Whether somebody has seen the process at work since it was started."""
         self._file = directory / f"{settings.name}.json"
@@ -108,7 +107,6 @@ class Process:
             self._on_event(self.name, f"{_exit_text(code)}; restarting in {pause_s:g} s")
             await asyncio.sleep(pause_s)
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
-            self.restarts += 1
             await self.start()
 
     def kill(self) -> None:

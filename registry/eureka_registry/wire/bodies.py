@@ -10,7 +10,6 @@ Lists may be drawn from several registries: this one, and mirrors of other regio
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
@@ -104,18 +103,10 @@ class Bodies:
         self._short_departures = short_departures
         self._max_age_ms = max_age_ms
 
-    def full(self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool) -> Body:
-        """All applications of all sources (E1)."""
-        return _require_body(self.full_in_part(sources, form, now_ms, gzip=gzip, most=sys.maxsize))
-
-    def delta(self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool) -> Body:
-        """What changed lately, with the hash of everything (E2)."""
-        return _require_body(self.delta_in_part(sources, form, now_ms, gzip=gzip, most=sys.maxsize))
-
     def full_in_part(
         self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool, most: int
     ) -> Body | None:
-        """The same as `full` if no more than `most` documents have to be encoded for it.
+        """All applications of all sources (E1), if at most `most` documents have to be encoded.
 
         Else so many of them are encoded, and the answer is `None`: serve others, and ask again.
         """
@@ -133,7 +124,7 @@ class Bodies:
     def delta_in_part(
         self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool, most: int
     ) -> Body | None:
-        """The same as `delta`, in parts as `full_in_part` is."""
+        """What changed lately, with the hash of everything (E2); in parts as `full_in_part`."""
         for source in sources:
             source.delta.forget_old(now_ms)
         # Mirrors of other regions may change without a local change: the sum only ever grows.

@@ -15,11 +15,9 @@ from eureka_registry.wire.dialects import AMAZON_CLASS, DEFAULT_CLASS, XML
 from eureka_registry.wire.documents import (
     EMPTY_MAP,
     BadDocument,
-    Envelope,
     StatusInfo,
     amazon_of_departure,
     brief_amazon,
-    envelope,
     instance,
     refuse_unfit,
     shown_sid,
@@ -33,7 +31,6 @@ SEPARATOR: Final = b""
 
 _STEP: Final = "  "
 _INSTANCE_ELEMENTS: Final = 10_000
-_LIST_ELEMENTS: Final = 10_000_000
 _V1_STATUSES: Final = frozenset({Status.UP, Status.DOWN, Status.STARTING})
 _MAPS: Final = frozenset({"metadata", "dataCenterInfo", "leaseInfo"})
 _STATUS_INFO: Final = "com.netflix.eureka.util.StatusInfo"
@@ -49,28 +46,6 @@ def decode_instance(body: bytes, now_ms: int) -> Instance:
     if root.name != "instance":
         raise BadDocument("the root element is not instance")
     return _instance(root, now_ms)
-
-
-def decode_applications(body: bytes, now_ms: int) -> Envelope:
-    """Read a list of applications.
-
-    Raises:
-        BadDocument: the list itself cannot be read; a bad instance is only left out.
-    """
-    root = parse(body, element_limit=_LIST_ELEMENTS)
-    if root.name != "applications":
-        raise BadDocument("the root element is not applications")
-    applications = [
-        (_child_text(child, "name"), [node for node in child.children if node.name == "instance"])
-        for child in root.children
-        if child.name == "application"
-    ]
-    return envelope(
-        _child_text(root, "versions__delta"),
-        _child_text(root, "apps__hashcode"),
-        applications,
-        lambda node: _instance(node, now_ms),
-    )
 
 
 def encode_instance(shown: Instance, depth: int = 0, *, v1: bool = False) -> bytes:
@@ -303,7 +278,3 @@ def _field(node: Node) -> object:
     if node.name in _MAPS:
         return {child.name: _field(child) for child in node.children}
     return node.text
-
-
-def _child_text(node: Node, name: str) -> str | None:
-    return next((child.text for child in node.children if child.name == name), None)

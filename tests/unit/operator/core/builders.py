@@ -121,7 +121,7 @@ def report(**rest: object) -> Report:
 
 def view(number: int, **rest: Any) -> View:  # noqa: ANN401 - fields of different types
     """How a peer sees peer `number`: well unless something else is said."""
-    fields = {"name": f"peer{number}", "url": url(number), "available": True}
+    fields = {"url": url(number), "available": True}
     return View(**{**fields, "agreement": "agreed", **rest})
 
 

@@ -165,7 +165,6 @@ class RollingWorld(World):
         trouble = "ImagePullBackOff: no such image" if self.tag_of(peer.name) == BROKEN else ""
         return replace(
             super()._pod(peer),
-            image=self.image_of(peer.name),
             trouble=trouble,
             unready_since=self._unready_since.get(peer.uid),
         )
@@ -177,10 +176,10 @@ class RollingWorld(World):
         apart = {
             each.url
             for host, each in hosts.items()
-            if self._is_apart(peer.name) or self._is_apart(host)
+            if host != peer.name and (self._is_apart(peer.name) or self._is_apart(host))
         }
         views = tuple(
-            replace(view, agreement="differs") if view.url in apart and not view.is_self else view
+            replace(view, agreement="differs") if view.url in apart else view
             for view in found.peers
         )
         return replace(found, peers=views)

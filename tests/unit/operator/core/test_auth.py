@@ -12,7 +12,7 @@ from eureka_operator.api.cluster import Guard
 from eureka_operator.core import auth, names
 from eureka_operator.core.kinds import CONFIG_MAP, STATEFUL_SET, Object
 from eureka_operator.core.observed import Access, Trouble
-from unit.operator.core.builders import cluster
+from unit.operator.core.builders import cluster, observed, own
 from unit.operator.core.world import World, settled
 
 CLEAR: dict[str, Any] = {"allowPlaintext": True}
@@ -136,13 +136,14 @@ def test_peers_prove_themselves_before_anybody_asks() -> None:
 def test_way_back_is_the_same() -> None:
     """Peers that still ask are shown the password until the last one is replaced."""
     world = started(ACCOUNTS, ISSUED)
+    before = files(world)
     world.change({"auth": {"type": "None"}})
     seen: list[set[str]] = []
     for _ in range(300):
         planned = world.reconcile()
         if "asks" in guards(world):
             assert "" not in guards(world)
-            assert "auth.yaml" in files(world)
+            assert files(world) == before
         seen.append(guards(world))
         world.tick()
         if not planned.steps and world.condition("Ready").get("status") == "True":
@@ -185,6 +186,60 @@ def test_what_is_not_known_any_more_stays() -> None:
     assert [each.reason for each in world.events if each.type == "Warning"] == ["KeysUnknown"]
 
 
+def test_settings_change_while_keys_are_not_known() -> None:
+    """Only the files of `spec.auth` stay as they are."""
+    world = started(ACCOUNTS, ISSUED)
+    world.access = Access(trouble=Trouble("KeysUnknown", "look"))
+    world.change({"logging": {"level": "DEBUG"}})
+    world.reconcile()
+
+    assert settings(world)["log_level"] == "DEBUG"
+
+
+def test_what_is_known_anew_takes_the_place_of_what_was() -> None:
+    """A namespace that has lost a name must lose the right to it."""
+    world = started(ACCOUNTS, ISSUED)
+    world.access = replace(ISSUED, names={"a": ("A",)})
+    world.reconcile()
+
+    assert policy(world)["service_accounts"]["names"] == {"a": ["A"]}
+
+
+@pytest.mark.parametrize("spec", [ACCOUNTS, BASIC, BEARER])
+def test_before_anything_was_asked_what_is_there_stays(spec: dict[str, Any]) -> None:
+    """And where nothing is, peers alone are let in."""
+    owner = replace(cluster(spec), guard=Guard.ASKS)
+    kept = {"auth.yaml": "{}\n", "keys.json": KEYS}
+    there = own(CONFIG_MAP, "eureka-config", {"data": {**kept, "config.json": "{}"}})
+    fresh = auth.files(observed(owner))
+
+    assert auth.files(observed(owner, there)) == kept
+    assert fresh.keys() == {"auth.yaml"}
+    assert json.loads(fresh["auth.yaml"])["users"] == {"peer": PEER}
+
+
+@pytest.mark.parametrize("spec", [ACCOUNTS, BEARER])
+def test_user_of_a_secret_counts_for_basic_alone(spec: dict[str, Any]) -> None:
+    """The Secret of a token may have a user, too, whose password nobody meant."""
+    owner = replace(cluster(spec), guard=Guard.ASKS)
+    found = auth.files(observed(owner, access=replace(ISSUED, username="shop")))
+    said = json.loads(found["auth.yaml"])
+
+    assert said["users"] == {"peer": PEER}
+    assert ("service_accounts" in said) == (spec is ACCOUNTS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "keys"),
+    [({}, ()), (ACCOUNTS, ()), (BASIC, ("username", "password")), (BEARER, ("token",))],
+)
+def test_keys_that_the_secret_of_clients_must_have(
+    spec: dict[str, Any], keys: tuple[str, ...]
+) -> None:
+    """What peers mount of it."""
+    assert auth.needed_keys(cluster(spec).spec.auth) == keys
+
+
 @pytest.mark.parametrize("spec", [ACCOUNTS, BASIC, BEARER])
 def test_what_was_never_known_lets_in_nobody_but_peers(spec: dict[str, Any]) -> None:
     """Closed, not open."""
@@ -212,12 +267,18 @@ def test_names_of_a_namespace_are_those_of_all_entries_that_select_it() -> None:
     """Each once."""
     entries = [
         {"namespaceSelector": {"matchLabels": {"team": "shop"}}, "patterns": ["B", "A"]},
-        {"namespaceSelector": {}, "patterns": ["A", "C*"]},
+        {
+            "namespaceSelector": {
+                "matchExpressions": [{"key": "closed", "operator": "DoesNotExist"}]
+            },
+            "patterns": ["A", "C*"],
+        },
     ]
     spec = cluster({"auth": {"type": "ServiceAccount", **CLEAR, "names": entries}}).spec
     namespaces: list[Object] = [
         {"metadata": {"name": "one", "labels": {"team": "shop"}}},
         {"metadata": {"name": "two"}},
+        {"metadata": {"name": "none", "labels": {"closed": "true"}}},
     ]
 
     assert auth.names_of(spec.auth, namespaces) == {"one": ("A", "B", "C*"), "two": ("A", "C*")}

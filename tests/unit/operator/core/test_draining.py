@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from eureka_operator.core.draining import Scale, scales
 from eureka_operator.core.kinds import SERVICE, Object
@@ -28,8 +29,8 @@ from unit.operator.core.builders import (
 NOBODY: frozenset[str] = frozenset()
 
 
-def _scales(seen: Observed, edited: frozenset[str] = NOBODY) -> list[Scale]:
-    return scales(seen, seats(seen), DOMAIN, edited)
+def _scales(seen: Observed, edited: frozenset[str] = NOBODY, judged: str = "") -> list[Scale]:
+    return scales(seen, seats(seen), DOMAIN, edited, judged)
 
 
 def _observed(
@@ -65,11 +66,37 @@ def test_growing_is_done_at_once() -> None:
     assert _scales(_observed(5, 3)) == [Scale("", "eureka-peer", 5, 5)]
 
 
+@pytest.mark.parametrize("wanted", [2, 4])
+def test_scaling_waits_while_a_template_is_judged(wanted: int) -> None:
+    """A peer that joins or goes would change whom the one that is judged agrees with."""
+    waits = ("the new template of peer1 is being judged",)
+
+    assert _scales(_observed(wanted, 3), judged="peer1") == [
+        Scale("", "eureka-peer", 3, wanted, waits)
+    ]
+
+
+def test_what_is_not_scaled_waits_for_no_judgement() -> None:
+    """Nor do replicas that somebody edited: the peers that came by it are none."""
+    edited = frozenset({"eureka-peer"})
+
+    assert _scales(_observed(3, 3), judged="peer1") == [Scale("", "eureka-peer", 3, 3)]
+    assert _scales(_observed(2, 3), edited, "peer1") == [Scale("", "eureka-peer", 2, 2)]
+
+
+def test_each_zone_waits_for_the_judgement() -> None:
+    """And a former one is not forgotten."""
+    sets = [stateful_set(1, zone) for zone in ("a", "b", "former")]
+    found = _scales(observed(cluster({"replicas": 4} | ZONES), *sets), judged="peer1")
+
+    assert [(each.now, each.target) for each in found] == [(1, 2), (1, 2), (1, 0)]
+
+
 def test_peer_that_has_delivered_all_goes_at_once() -> None:
-    """Others hold what it took from clients."""
-    says = report(
-        peers=[{"url": view(k).url, "available": True, "agreement": "agreed"} for k in (1, 2)]
-    )
+    """Others hold what it took from clients; what is not of this cluster does not count."""
+    other = {"url": "http://java:8761/eureka/", "available": False}
+    well = [{"url": view(k).url, "available": True, "agreement": "agreed"} for k in (1, 2)]
+    says = report(peers=[other, *well])
 
     assert _scales(_observed(2, 3, says)) == [Scale("", "eureka-peer", 2, 2)]
 
@@ -97,9 +124,10 @@ def test_scale_down_waits_for_changes_that_are_not_delivered(says: Any, reason: 
 
 def test_change_that_is_just_on_its_way_holds_nothing_back() -> None:
     """Under load there is always one; a stopping peer delivers it."""
+    lags: list[Object] = [{"backlog": 9, "lagMs": 999}, {"backlog": 0, "lagMs": 9_999}]
     views = [
-        {"url": view(k).url, "available": True, "agreement": "agreed", "backlog": 9, "lagMs": 999}
-        for k in (1, 2)
+        {"url": view(k).url, "available": True, "agreement": "agreed", **lag}
+        for k, lag in enumerate(lags, 1)
     ]
 
     assert _scales(_observed(2, 3, report(peers=views)))[0].now == 2
@@ -111,12 +139,30 @@ def test_scale_down_is_carried_out_after_a_minute_all_the_same() -> None:
     assert _scales(_observed(2, 3, status=_draining(seconds=60)))[0].now == 3
     assert _scales(_observed(2, 3, status=_draining("Ready")))[0].now == 3
     assert _scales(_observed(2, 3, status={"peers": [{"name": "peer3"}]}))[0].now == 3
+    no_time = {"peers": [{"name": "peer3", "state": "Draining"}]}
+    assert _scales(_observed(2, 3, status=no_time))[0].now == 3
+
+
+def test_minute_of_one_peer_is_not_that_of_another() -> None:
+    """`peer2` has been draining for long, `peer3` begins."""
+    status = _draining()
+    status["peers"][0]["name"] = "peer2"
+
+    assert _scales(_observed(2, 3, status=status))[0].now == 3
 
 
 @pytest.mark.parametrize("leaving", [{"ready": False}, {"ready": False, "deleting_since": NOW}])
 def test_peer_that_is_not_ready_is_not_waited_for(leaving: dict[str, Any]) -> None:
     """Clients do not use it, and it may never be ready."""
     assert _scales(_observed(2, 3, **leaving))[0].now == 2
+
+
+def test_peer_whose_pod_is_not_there_is_not_waited_for() -> None:
+    """Its StatefulSet would make it again, only to take it away."""
+    seen = _observed(2, 3)
+    there = {name: each for name, each in seen.pods.items() if name != "eureka-peer-3"}
+
+    assert _scales(replace(seen, pods=there)) == [Scale("", "eureka-peer", 2, 2)]
 
 
 def test_scale_to_zero_waits_for_nobody() -> None:

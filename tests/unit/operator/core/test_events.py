@@ -67,6 +67,16 @@ def test_scaling_is_told() -> None:
     ]
 
 
+def test_replicas_that_somebody_removed_are_put_right() -> None:
+    """A pass that fails is tried again, and would fail again."""
+    world = settled()
+    world.objects[_STS].edit(("f:spec", "f:replicas"), None, "kubectl")
+    world.reconcile()
+
+    assert Event(NORMAL, "ScalingUp", "eureka-peer: 0 to 3 peers") in world.events
+    assert world.objects[_STS]["spec"]["replicas"] == 3
+
+
 def test_restart_is_told_before_it_happens() -> None:
     """Only if the template changed, not if somebody took its hash away."""
     world = settled()

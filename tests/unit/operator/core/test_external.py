@@ -30,11 +30,15 @@ def _regions(*regions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _peer(name: str = "peer1", why: str = "") -> Report:
-    return report(name=name, peers=[{"url": _JAVA, "available": not why, "why": why or None}])
+    other = {"url": "http://peer9.prod.svc:8761/eureka/", "available": bool(why)}
+    return report(
+        name=name, peers=[other, {"url": _JAVA, "available": not why, "why": why or None}]
+    )
 
 
 def _mirror(name: str = "peer1", **fields: object) -> Report:
-    return report(name=name, regions=[{"name": "west", "ready": True, **fields}])
+    other = {"name": "east", "ready": False}
+    return report(name=name, regions=[other, {"name": "west", "ready": True, **fields}])
 
 
 def _brief(found: list[Condition]) -> list[tuple[str, str, str]]:
@@ -95,14 +99,26 @@ def test_region_that_all_have_fetched() -> None:
     assert "West" in found[0].message
 
 
-@pytest.mark.parametrize("reports", [(), (_mirror(),)])
+def test_region_by_its_url_is_no_cluster() -> None:
+    """It may be a Java server anywhere: only its peers know whether it is there."""
+    west = {"name": "West", "url": "http://west.example.com:8761/eureka/"}
+
+    assert _brief(_found(_regions(west), _mirror())) == [
+        ("RemoteRegionsAvailable", "True", "Reached")
+    ]
+    assert _brief(_found(_regions(west), report())) == [
+        ("RemoteRegionsAvailable", "False", "NotReached")
+    ]
+
+
+@pytest.mark.parametrize("reports", [(), (_mirror(),), (report(),)])
 def test_region_that_is_a_cluster_which_is_not_there(reports: tuple[Report, ...]) -> None:
     """The sentence says which, and where to look."""
     (found,) = _found(_regions(_WEST), *reports)
 
     assert (found.status, found.reason) == ("False", "ClusterNotFound")
     assert "no EurekaCluster west/eureka is there" in found.message
-    assert "kubectl get ekc -A" in found.message
+    assert found.message.endswith("kubectl get ekc -A lists what is there")
 
 
 @pytest.mark.parametrize(
@@ -135,4 +151,6 @@ def test_operator_looks_again_at_what_it_gets_no_event_of(
     kind: str, status: str, *, waiting: bool
 ) -> None:
     """A server elsewhere comes without one."""
-    assert is_waiting({"conditions": [{"type": kind, "status": status}]}) is waiting
+    others = [{"type": "Ready", "status": "True"}, {"type": "Progressing", "status": "False"}]
+
+    assert is_waiting({"conditions": [*others, {"type": kind, "status": status}]}) is waiting

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from eureka_operator.api.cluster import Guard
 from eureka_operator.core import names
 from eureka_operator.core.kinds import Object
 from eureka_operator.core.observed import (
@@ -14,9 +15,11 @@ from eureka_operator.core.observed import (
     Report,
     View,
     controller_uid,
+    guard_of,
     owner_phrase,
     parse_pod,
     read_report,
+    revision_template,
 )
 from eureka_registry.wire.copies import Sight
 
@@ -27,7 +30,7 @@ def _parsed(status: Object | None = None, **metadata: Any) -> Pod:  # noqa: ANN4
         "spec": {"nodeName": "node-1", "containers": [{"image": "registry:1"}]},
         "status": status or {},
     }
-    return parse_pod(document, names.ZONE_LABEL, names.CONFIG_HASH)
+    return parse_pod(document)
 
 
 _READY: Object = {
@@ -41,28 +44,66 @@ _READY: Object = {
 
 def test_running_pod() -> None:
     """All that plans and statuses need."""
-    labels = {names.ZONE_LABEL: "a", "controller-revision-hash": "eureka-peer-1a2b"}
+    labels = {"controller-revision-hash": "eureka-peer-1a2b"}
 
     assert _parsed(_READY, labels=labels, annotations={names.CONFIG_HASH: "h"}) == Pod(
         name="eureka-peer-1",
         uid="u",
         ip="10.0.0.1",
         node="node-1",
-        zone="a",
         ready=True,
         revision="eureka-peer-1a2b",
-        image="registry:1",
         config_hash="h",
     )
+
+
+@pytest.mark.parametrize("status", ["True", "False"])
+def test_moments_of_a_pod(status: str) -> None:
+    """Updates and nodes are judged by since when it is ready, or is not."""
+    made, changed = "2026-11-28T12:00:00Z", "2026-11-28T12:00:30Z"
+    condition = {"type": "Ready", "status": status, "lastTransitionTime": changed}
+    found = _parsed({"conditions": [condition]}, creationTimestamp=made)
+
+    since = datetime(2026, 11, 28, 12, 0, 30, tzinfo=UTC)
+    assert found.created == datetime(2026, 11, 28, 12, tzinfo=UTC)
+    assert (found.ready_since, found.unready_since) == (
+        (since, None) if status == "True" else (None, since)
+    )
+
+
+def test_how_a_pod_is_reached() -> None:
+    """By its template: what it serves, and whether it asks for credentials."""
+    containers = [{"name": "registry", "ports": [{"name": "https"}]}]
+    document = {
+        "metadata": {"name": "a", "uid": "u", "annotations": {names.GUARD: "asks"}},
+        "spec": {"containers": containers},
+    }
+
+    assert parse_pod(document) == Pod(name="a", uid="u", secure=True, guard=Guard.ASKS)
+
+
+@pytest.mark.parametrize("annotations", [None, {}, {names.GUARD: "edited"}])
+def test_guard_that_nobody_knows_is_none(annotations: Object | None) -> None:
+    """Anybody may write an annotation, and a pass must not fail by it."""
+    assert guard_of({"metadata": {"annotations": annotations}}) is Guard.OFF
+
+
+def test_template_of_a_revision_is_one_that_can_be_applied() -> None:
+    """Kubernetes keeps it as a patch."""
+    metadata = {"labels": {"a": "b"}, "creationTimestamp": None}
+    template = {"metadata": metadata, "spec": {"containers": []}, "$patch": "replace"}
+
+    assert revision_template({"data": {"spec": {"template": template}}}) == {
+        "metadata": {"labels": {"a": "b"}},
+        "spec": {"containers": []},
+    }
 
 
 def test_pod_that_was_just_made() -> None:
     """It has nothing yet, and nothing is wrong."""
     bare = {"metadata": {"name": "eureka-peer-1", "uid": "u"}}
 
-    assert parse_pod(bare, names.ZONE_LABEL, names.CONFIG_HASH) == Pod(
-        name="eureka-peer-1", uid="u"
-    )
+    assert parse_pod(bare) == Pod(name="eureka-peer-1", uid="u")
 
 
 def test_pod_that_is_being_deleted_is_not_ready() -> None:
@@ -88,6 +129,15 @@ def _waiting_pod(**waiting: str) -> Object:
         (_waiting_pod(reason="CrashLoopBackOff", message="back-off"), "CrashLoopBackOff: back-off"),
         ({"containerStatuses": [{"state": {"running": {}}}]}, ""),
         (
+            {
+                "conditions": [
+                    {"type": "PodScheduled", "status": "True", "message": "found"},
+                    {"type": "Ready", "status": "False", "message": "not ready"},
+                ]
+            },
+            "",
+        ),
+        (
             {"conditions": [{"type": "PodScheduled", "status": "False", "message": "no node"}]},
             "no node",
         ),
@@ -104,9 +154,9 @@ def test_trouble_of_a_pod(status: Object, trouble: str) -> None:
 
 def test_report_is_read_leniently() -> None:
     """A peer may be older or newer than the operator."""
-    found = read_report({"name": "peer1", "later": 1, "peers": [{"name": "peer2", "later": 1}]})
+    found = read_report({"name": "peer1", "later": 1, "peers": [{"url": "u", "later": 1}]})
 
-    assert found == Report(name="peer1", peers=(View(name="peer2"),))
+    assert found == Report(name="peer1", peers=(View(url="u"),))
 
 
 def test_view_has_the_names_that_the_registry_writes() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eureka_operator.core import names
-from eureka_operator.core.kinds import Object
+from eureka_operator.core.kinds import SERVICE, Object
 from eureka_operator.core.observed import Observed, Ref
 from eureka_operator.core.peering import PeerList, peer_list, peer_url, replicas, seats, wanted_pods
 from eureka_registry.peers.discovery import PeerList as RegistrysList
@@ -21,6 +21,7 @@ from unit.operator.core.builders import (
     listed,
     numbers,
     observed,
+    own,
     pod,
     pods,
     report,
@@ -61,9 +62,11 @@ def test_numbers_go_round_the_zones() -> None:
 
 
 def test_pod_keeps_its_number() -> None:
-    """Whatever the order in which numbers would be given out now."""
-    seen = observed(cluster(), alias(3, "eureka-peer-1"), alias(1, "eureka-peer-3"))
+    """Whatever the order in which numbers would be given out now, or Services are read."""
+    children = (own(SERVICE, "eureka"), alias(3, "eureka-peer-1"), alias(1, "eureka-peer-3"))
+    seen = observed(cluster(), *children)
 
+    assert [seat.number for seat in seats(seen)] == [1, 2, 3]
     assert numbers(seats(seen)) == {"eureka-peer-3": 1, "eureka-peer-2": 2, "eureka-peer-1": 3}
 
 
@@ -101,6 +104,27 @@ def test_pod_that_its_stateful_set_would_make_again_keeps_its_number() -> None:
     assert numbers(seats(seen)) == {"eureka-peer-1": 1, "eureka-peer-2": 2}
 
 
+def test_the_first_pod_keeps_its_number_as_well() -> None:
+    """Where no peer is wanted any more, and it restarts before it goes."""
+    seen = observed(cluster({"replicas": 0}), *_cluster_of(1, 1))
+
+    assert numbers(seats(seen)) == {"eureka-peer-1": 1}
+
+
+def test_leaving_peer_without_an_address_is_not_listed() -> None:
+    """It will not be there again for long; a wanted one is waited for."""
+    before = {"generation": 4, "names": {"eureka-peer-2": "peer2"}, "peers": [listed(2)]}
+    seen = observed(
+        cluster({"replicas": 1}),
+        *_cluster_of(2, 1, 2),
+        config_map(before),
+        pods=pods(pod("eureka-peer-1")),
+    )
+
+    assert numbers(seats(seen)) == {"eureka-peer-1": 1, "eureka-peer-2": 2}
+    assert _listed(seen) == {"peer1": "active"}
+
+
 def test_pods_of_an_edited_stateful_set_are_no_peers() -> None:
     """They would get alias Services and a place in the list, for the moment until they go."""
     running = pods(*(pod(f"eureka-peer-{k}") for k in range(1, 8)))
@@ -136,6 +160,23 @@ def test_edited_selector_renames_nobody() -> None:
     )
 
     assert numbers(seats(seen)) == {f"eureka-peer-{k}": k for k in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("spec", [{}, {"selector": None}, {"selector": {"app": "x"}}])
+def test_service_that_selects_no_pod_is_no_record(spec: Object) -> None:
+    """Somebody removed the selector; `peers.json` still knows."""
+    record = {"generation": 1, "names": {"eureka-peer-1": "peer2"}, "peers": []}
+    seen = observed(cluster(), own(SERVICE, "peer2", {"spec": spec}), config_map(record))
+
+    assert numbers(seats(seen))["eureka-peer-1"] == 2
+
+
+def test_services_win_over_the_list() -> None:
+    """Clients go by the Service; the list may be edited, or be late."""
+    record = {"generation": 1, "names": {"eureka-peer-1": "peer1"}, "peers": []}
+    seen = observed(cluster(), alias(3, "eureka-peer-1"), config_map(record))
+
+    assert numbers(seats(seen))["eureka-peer-1"] == 3
 
 
 def test_number_is_given_once() -> None:

@@ -189,7 +189,9 @@ def test_stateful_set_of_a_former_zone_goes_when_it_is_empty() -> None:
     spec = {"replicas": 1, "topology": {"zones": [{"name": "a"}]}}
     running = observed(cluster(spec), stateful_set(0, "b", {"replicas": 1}))
     empty = observed(cluster(spec), stateful_set(0, "b", {"replicas": 0}))
+    beginning = observed(cluster(spec), stateful_set(1, "b", {"replicas": 0}))
 
+    assert (STATEFUL_SET, "eureka-peer-b") not in _refs(_plan(beginning), Delete)
     assert (STATEFUL_SET, "eureka-peer-b") not in _refs(_plan(running), Delete)
     assert (STATEFUL_SET, "eureka-peer-b") in _refs(_plan(empty), Delete)
 

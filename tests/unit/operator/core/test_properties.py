@@ -28,8 +28,9 @@ from unit.operator.core.managed import Path, paths, value_at
 from unit.operator.core.world import World, settled
 
 _ZONES: Final = ("a", "b", "c")
-_PASSES: Final = 90
-"""The longest wait is that for a kubelet that looks at its ConfigMaps by itself, once a minute."""
+_PASSES: Final = 180
+"""A kubelet looks at its ConfigMaps by itself once a minute; five peers that get another image are
+each ready for 15 s before the next one."""
 _FOREIGN: Final = ("f:metadata", "f:labels", "f:team")
 _LABEL: Final = ("f:metadata", "f:labels", f"f:{names.CLUSTER_LABEL}")
 _TAKEN: Final = (

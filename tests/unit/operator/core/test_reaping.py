@@ -266,14 +266,23 @@ def test_share_is_of_what_was_there_a_minute_ago() -> None:
     """Fifteen of a hundred, not fifteen and then twelve of what is left."""
     budget = Budget()
     removed = 0
-    for second in range(60):
+    for second in range(1_000, 1_060):
         if budget.remaining(100 - removed, float(second)):
             budget.spend(float(second))
             removed += 1
 
     assert removed == 15
-    assert budget.remaining(85, 59.9) == 0
-    assert budget.remaining(85, 120.0) == 12
+    assert budget.remaining(85, 1_059.9) == 0
+    assert budget.remaining(85, 1_074.0) == 12
+
+
+def test_what_was_removed_a_minute_ago_counts_no_more() -> None:
+    """Whatever the clock says: it only never jumps."""
+    budget = Budget()
+    for _ in range(5):
+        budget.spend(1_000.0)
+
+    assert (budget.remaining(10, 1_059.9), budget.remaining(10, 1_060.0)) == (0, 5)
 
 
 def test_known_is_not_changed_by_a_second_look() -> None:

@@ -214,6 +214,41 @@ def test_bad_template_is_taken_back_and_the_next_good_one_goes_on(tag: str, rule
     assert _is_settled_within(world, 60)
 
 
+def test_scaling_waits_until_a_template_is_judged() -> None:
+    """A peer that joins meanwhile would have the new template, and be away with the first."""
+    world = _started("1", Rule.ONE_BY_ONE)
+    world.change({"image": {"tag": "2"}})
+    while not world.reconcile().rollout.peer:
+        world.tick()
+    world.change({"replicas": 5})
+    waiting = world.reconcile().scales[0]
+    settled = _is_settled_within(world, 60)
+
+    assert (waiting.now, waiting.target) == (3, 5)
+    assert waiting.waits_for == ("the new template of peer3 is being judged",)
+    assert settled
+    assert len(world.peers) == 5
+
+
+@pytest.mark.parametrize("rule", Rule, ids=lambda rule: rule.name)
+def test_cluster_whose_template_was_taken_back_can_be_scaled(rule: Rule) -> None:
+    """Nothing is judged any more: what failed waits for somebody to change it."""
+    world = _started("1", rule)
+    world.change({"image": {"tag": BROKEN}})
+    while not world.reconcile().rollout.failed:
+        world.tick()
+    world.tick()
+    coming_back = world.reconcile().rollout.peer
+    world.change({"replicas": 4})
+    scaled = world.reconcile().scales[0]
+    _work(world, 30)
+
+    assert coming_back == "peer3"
+    assert (scaled.now, scaled.waits_for) == (4, ())
+    assert world.condition("Stalled")["reason"] == "RolledBack"
+    assert _pods(world) == {f"eureka-peer-{number}": ("1", True) for number in range(1, 5)}
+
+
 @pytest.mark.parametrize("rule", Rule, ids=lambda rule: rule.name)
 def test_cluster_whose_first_template_does_not_work_is_repaired(rule: Rule) -> None:
     """Nobody is ready, so nobody is waited for."""

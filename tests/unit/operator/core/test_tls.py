@@ -16,9 +16,9 @@ from eureka_operator.core.certificates import (
     missing_names,
 )
 from eureka_operator.core.kinds import CONFIG_MAP, Object
-from eureka_operator.core.observed import Trouble
+from eureka_operator.core.observed import Observed, Trouble
 from eureka_operator.core.plan import Apply, Refresh
-from unit.operator.core.builders import CERTIFICATE, DOMAIN, cluster
+from unit.operator.core.builders import CERTIFICATE, DOMAIN, cluster, observed, own
 from unit.operator.core.world import World
 
 DAY = timedelta(days=1)
@@ -52,11 +52,36 @@ def test_names_are_all_by_which_peers_and_services_are_asked() -> None:
         "eureka.example.com",
     } <= set(names)
     assert len(names) == len(set(names)) == 43
+    assert tls.subject(cluster({"tls": {}}), DOMAIN).is_client
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, "eureka-tls"),
+        ({"tls": {}}, "eureka-tls"),
+        ({"tls": {"secretName": "mine"}}, "mine"),
+        ({"tls": {"certManager": {"issuerRef": {"name": "shop"}}}}, "eureka-certificate"),
+    ],
+)
+def test_secret_is_that_of_whoever_makes_it(spec: Object, expected: str) -> None:
+    """The operator never writes into one that others write."""
+    assert tls.secret_name(cluster(spec)) == expected
 
 
 def test_good_certificate_has_no_problem() -> None:
     """For two peers no third one's name is asked for."""
     assert reason(GOOD) == ""
+    assert reason(GOOD._replace(leaf=LEAF._replace(not_before=BEGAN + DAY))) == ""
+
+
+def test_names_that_people_add_are_needed() -> None:
+    """Clients ask for the registry by them."""
+    spec = {"replicas": 2, "tls": {"secretName": "mine", "extraSANs": ["eureka.example.com"]}}
+    found = tls.trouble(GOOD, cluster(spec), DOMAIN, BEGAN + DAY)
+
+    assert found is not None
+    assert "not valid for eureka.example.com:" in found.message
 
 
 def test_wildcard_stands_for_one_label() -> None:
@@ -210,6 +235,15 @@ def test_cluster_without_tls_says_nothing_of_it() -> None:
     assert (CONFIG_MAP, "eureka-ca") not in world.objects
 
 
+def test_what_is_known_of_a_certificate_says_nothing_without_tls() -> None:
+    """The Secret may still be there; and with TLS there may be none yet."""
+    left = observed(cluster(), certificate=CERTIFICATE)
+    none_yet = observed(cluster({"tls": {}}))
+
+    assert tls.status(left) == tls.status(none_yet) == {}
+    assert tls.trust(left) is tls.trust(none_yet) is None
+
+
 def test_problem_is_told_once_and_its_end_too() -> None:
     """What runs keeps running: `Ready` stays."""
     world = World({"tls": {}})
@@ -277,3 +311,31 @@ def test_clients_certificates_are_vouched_for_by_both() -> None:
     world.certificate = replace(CERTIFICATE, clients="")
     world.settle()
     assert world.objects[CONFIG_MAP, "eureka-config"]["data"]["client-ca.crt"] == "CA\nCLIENTS\n"
+
+
+CLIENTS = {"tls": {"clientAuth": "Require", "caSecretName": "clients"}}
+KEPT = own(CONFIG_MAP, "eureka-config", {"data": {"client-ca.crt": "OLD\n"}})
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (observed(cluster({"tls": {}}), certificate=CERTIFICATE), None),
+        (observed(cluster(CLIENTS)), None),
+        (observed(cluster(CLIENTS), certificate=CERTIFICATE), "CA\n"),
+        (observed(cluster(CLIENTS), certificate=replace(CERTIFICATE, clients="X\n")), "CA\nX\n"),
+        (observed(cluster(CLIENTS), KEPT), "OLD\n"),
+        (observed(cluster(CLIENTS), KEPT, certificate=CERTIFICATE), "OLD\n"),
+        (
+            observed(
+                cluster(CLIENTS), KEPT, certificate=replace(CERTIFICATE, bundle="", clients="X\n")
+            ),
+            "OLD\n",
+        ),
+    ],
+)
+def test_clients_authorities_stay_until_both_are_known(
+    seen: Observed, expected: str | None
+) -> None:
+    """Half of them would shut out peers, or all clients; none are asked for: there is no file."""
+    assert tls.files(seen) == ({} if expected is None else {"client-ca.crt": expected})

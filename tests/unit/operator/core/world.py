@@ -410,9 +410,7 @@ class World:
         other = self.peers.get(str(pod))
         well = other is not None and bool(other.ip) and other.deleting_since is None
         return View(
-            name=entry["name"],
             url=entry["url"],
-            is_self=other is peer,
             available=well,
             agreement="agreed" if well and peer.name not in self.stuck else "unknown",
         )

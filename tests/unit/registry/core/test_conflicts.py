@@ -146,6 +146,15 @@ def test_what_a_peer_tells_meanwhile_does_not_answer_for_the_client() -> None:
     assert status(held) == (UP, UNKNOWN)
 
 
+def test_an_older_document_of_a_peer_is_no_answer_of_the_client() -> None:
+    """It may have been on its way for long."""
+    held = holding(status=UNKNOWN, last_dirty_ms=9_000)
+    held.renew(APP, "a", 2, DIRTY)
+    register(held, at=3, last_dirty_ms=DIRTY, status=DOWN, origin=Origin.PEER)
+
+    assert status(held) == (UNKNOWN, UNKNOWN)
+
+
 def test_a_peers_renewal_asks_no_client() -> None:
     """It is the peer that must register then."""
     held = holding(status=UNKNOWN, last_dirty_ms=9_000)
@@ -213,3 +222,35 @@ def test_a_peer_is_asked_as_often_as_it_differs() -> None:
     asked = [held.renew(APP, "a", at, DIRTY, UP, origin=Origin.PEER) for at in (1, 2)]
 
     assert asked == [OUTDATED_HERE] * 2
+
+
+@pytest.mark.parametrize(("dirty", "said"), [(9_000, UP), (9_001, None)])
+@pytest.mark.parametrize("origin", Origin)
+def test_only_a_client_that_was_asked_may_answer_with_an_older_document(
+    dirty: int, said: Status | None, origin: Origin
+) -> None:
+    """What a peer was asked says nothing of the client: its document may be a late retry."""
+    held = holding(status=STARTING, last_dirty_ms=9_000)
+    asked = held.renew(APP, "a", 1, dirty, said, origin=origin)
+    register(held, at=2, last_dirty_ms=DIRTY)
+
+    assert asked == OUTDATED_HERE
+    assert status(held)[0] is (UP if origin is Origin.CLIENT else STARTING)
+
+
+# -- Java's way
+
+
+@pytest.mark.parametrize("origin", Origin)
+@pytest.mark.parametrize(
+    ("dirty", "kept"), [(DIRTY - 1, STARTING), (DIRTY, DOWN), (DIRTY + 1, DOWN)]
+)
+def test_java_keeps_the_newer_and_of_equally_old_documents_the_last(
+    dirty: int, kept: Status, origin: Origin
+) -> None:
+    """Whoever tells, and whenever the change was made (`AbstractInstanceRegistry.register`)."""
+    held = registry(Rules(java_conflicts=True))
+    register(held, status=STARTING, last_updated_ms=5_000, origin=Origin.PEER)
+    made = register(held, at=7, status=DOWN, last_dirty_ms=dirty, origin=origin, last_updated_ms=1)
+
+    assert (made.status, made.last_updated_ms) == (kept, 7)

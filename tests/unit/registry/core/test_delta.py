@@ -119,6 +119,18 @@ def test_departures_do_not_outgrow_a_full_document() -> None:
     assert changes_of(made) == [(str(n), DELETED) for n in range(1_000 - MIN_DEPARTURES, 1_000)]
 
 
+def test_departures_that_are_less_than_a_full_document_are_kept() -> None:
+    """Whoever missed one would have to fetch everything, which is more."""
+    made = Delta(RETENTION)
+    for number in range(300):
+        add(made, (str(number), DELETED), at=number)
+        made.trim(300)
+
+    assert len(changes_of(made)) == 300
+    made.trim(299)
+    assert len(changes_of(made)) == 299
+
+
 def test_few_departures_are_kept_whatever_is_registered() -> None:
     """Clients that apply deltas without a hash (js) only ever learn of them this way."""
     made = delta(*((str(n), DELETED) for n in range(MIN_DEPARTURES)))

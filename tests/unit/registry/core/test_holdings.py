@@ -240,6 +240,21 @@ def test_a_missing_instance_shows_in_its_applications_digest_only() -> None:
     assert digests(one)["DIFFERENT"] != digests(other)["DIFFERENT"]
 
 
+def test_the_whole_digest_tells_what_those_of_the_applications_tell() -> None:
+    """Peers compare it first, and ask for those of the applications only where it differs."""
+    one, other = registry(), registry()
+    for app, name in (("ONE", "a"), ("TWO", "b")):
+        register(one, name, app)
+    for app, name in (("TWO", "b"), ("ONE", "a")):
+        register(other, name, app, at=5)
+    equal = one.digest() == other.digest()
+    other.set_status("TWO", "b", Status.DOWN, 6)
+
+    assert equal
+    assert registry().digest() == 0
+    assert 0 != one.digest() != other.digest()
+
+
 def test_digest_returns_when_a_change_is_undone() -> None:
     """It sums up contents, not history."""
     held = registry()

@@ -160,6 +160,15 @@ def test_digest_tells_apart_what_clients_see(field: str) -> None:
     assert content_digest(changed(document, **{field: VISIBLE[field]})) != content_digest(document)
 
 
+def test_the_usual_sid_is_no_part_of_the_content() -> None:
+    """Peers that know no sid pack 22 fields: of the same document they must have the digest."""
+    usual = msgspec.msgpack.decode(content(instance()))
+    other = msgspec.msgpack.decode(content(changed(instance(), sid="s")))
+
+    assert len(usual) == 22
+    assert other == [*usual, "s"]
+
+
 def test_every_field_is_either_in_the_digest_or_a_stamp() -> None:
     """A field added to the model must be put on one of the two lists above."""
     stamps = {name for stamp in OWN_STAMPS for name in stamp}

@@ -230,6 +230,66 @@ def test_limit_counts_every_task_of_an_instance() -> None:
     assert actions(box.take(0)) == [REGISTER, SET]
 
 
+def test_renewals_beyond_the_limit_are_dropped_the_oldest_first() -> None:
+    """Changes stay: the next renewal brings what was lost, and nothing brings a Cancel."""
+    box = outbox(limit=3)
+    add(box, CANCEL, name="gone")
+    for number in range(4):
+        add(box, HEARTBEAT, name=f"n{number}")
+
+    assert box.backlog == 3
+    assert box.dropped[DropReason.OVERFLOW] == 2
+    assert names(box.take(0)) == ["gone", "n2", "n3"]
+
+
+def test_a_fifth_of_a_batch_is_for_renewals_that_wait() -> None:
+    """A registry that copies for minutes must not let the leases of all others end."""
+    box = outbox(batch_size=20)
+    for number in range(30):
+        add(box, REGISTER, name=f"new{number}")
+    alone = names(box.take(0))
+    box.settle(Interrupted(), 0)
+    for number in range(5):
+        add(box, HEARTBEAT, name=f"old{number}")
+    shared = names(box.take(0))
+    box.settle(Interrupted(), 0)
+    on_top = names(box.take(0, renewals=4))
+
+    new = [f"new{number}" for number in range(20)]
+    assert alone == new
+    assert shared == [*new[:16], "old0", "old1", "old2", "old3"]
+    assert on_top == [*new, "old0", "old1", "old2", "old3"]
+    assert box.renewals_taken == 4
+
+
+def test_batch_ends_in_the_middle_of_an_instances_changes() -> None:
+    """The rest of them is the beginning of the next one."""
+    box = outbox(batch_size=3)
+    for name in ("a", "b"):
+        add(box, CANCEL, REGISTER, name=name)
+    first = box.take(0)
+    box.settle(Delivered(), 0)
+
+    assert [(task.id, task.action) for task in first] == [
+        ("a", CANCEL),
+        ("a", REGISTER),
+        ("b", CANCEL),
+    ]
+    assert actions(box.take(0)) == [REGISTER]
+
+
+def test_renewal_that_comes_back_lives_as_long_as_a_newer_one() -> None:
+    """And tells since when the peer is behind."""
+    box = outbox()
+    add(box, HEARTBEAT)
+    box.take(0)
+    add(box, HEARTBEAT, at=10_000)
+    box.settle(Interrupted(), 10_000)
+
+    assert box.lag_ms(10_000) == 10_000
+    assert box.take(AGE_MS) == [Task(HEARTBEAT, "APP", "a", 0, 10_000 + AGE_MS)]
+
+
 def test_limit_holds_when_a_batch_comes_back() -> None:
     """A peer that fails must not make the queue grow beyond its bound."""
     box = outbox(limit=2)
@@ -271,6 +331,19 @@ def test_pause_is_longer_by_the_spread_given() -> None:
     assert box.wait_ms(0) == 1_500
 
 
+def test_with_nothing_to_send_there_is_nothing_to_wait_for() -> None:
+    """Also while a pause is on: what comes next is the next change."""
+    box = outbox()
+    before = box.wait_ms(0)
+    add(box, REGISTER, age_ms=50)
+    box.take(0)
+    box.settle(REFUSED_CONNECTION, 60)
+
+    assert before is None
+    assert box.backlog == 0
+    assert box.wait_ms(61) is None
+
+
 def test_success_ends_the_pauses() -> None:
     """A peer that is back gets everything at once again."""
     box = outbox()
@@ -306,6 +379,17 @@ def test_peer_heard_from_is_available_when_nothing_can_be_tried() -> None:
 
     assert box.reason(now_ms + AGE_MS) is None
     assert not box.is_open
+
+
+def test_peer_heard_from_is_not_available_before_its_batch_arrived() -> None:
+    """Its answer says whether it is."""
+    box = outbox()
+    at = fail(box, REFUSED_CONNECTION, 1)
+    at += box.wait_ms(at) or 0
+    box.take(at)
+    box.retry_now()
+
+    assert box.failing_since_ms is not None
 
 
 def test_peer_that_refuses_is_unavailable_whatever_else_it_answers() -> None:
@@ -439,6 +523,19 @@ def test_retained_tasks_alone_come_back() -> None:
     assert names(box.take(100)) == ["here"]
 
 
+def test_tasks_for_later_wait_in_front() -> None:
+    """A batch that would be too large is sent in parts, in the same order."""
+    box = outbox()
+    for name in ("a", "b", "c"):
+        add(box, REGISTER, name=name)
+    first, *rest = box.take(0)
+    add(box, REGISTER, name="d")
+    box.retain([first], rest)
+    box.settle(Delivered(), 1)
+
+    assert names(box.take(1)) == ["b", "c", "d"]
+
+
 def test_nothing_retained_leaves_the_peer_unjudged() -> None:
     """No batch was sent, so nothing may close the circuit or begin a pause."""
     box = outbox()
@@ -465,6 +562,9 @@ def test_lag_is_the_age_of_the_oldest_change_the_peer_lacks() -> None:
     assert box.lag_ms(60) == 50
     box.settle(Delivered(), 60)
     assert box.lag_ms(60) == 5
+    add(box, REGISTER, name="b", at=52)
+    add(box, SET, name="b", at=58)
+    assert box.lag_ms(60) == 8
 
 
 @pytest.mark.parametrize(
@@ -513,6 +613,16 @@ def test_sizes_below_one_are_the_callers_mistake(batch_size: int, limit: int) ->
     """An outbox that can send or keep nothing would lose everything in silence."""
     with pytest.raises(ValueError, match="at least 1"):
         outbox(batch_size, limit)
+
+
+def test_one_is_enough_for_a_batch_and_for_what_waits() -> None:
+    """A slow way of sending, and a right one."""
+    box = outbox(1, 1)
+    add(box, REGISTER, name="a")
+    add(box, REGISTER, name="b")
+
+    assert names(box.take(0)) == ["b"]
+    assert box.dropped[DropReason.OVERFLOW] == 1
 
 
 class Content(NamedTuple):

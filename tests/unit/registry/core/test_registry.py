@@ -122,7 +122,7 @@ def test_registering_again_restarts_the_lease_but_not_the_time_of_service() -> N
 
 def test_time_of_service_begins_with_the_first_up() -> None:
     """`serviceUpTimestamp` is set once."""
-    held = holding(status=STARTING)
+    held = holding(at=5_000, status=STARTING)
     register(held, at=7_000, status=UP)
     register(held, at=9_000, status=UP)
 
@@ -174,10 +174,10 @@ def test_a_peers_own_instance_is_the_coordinating_server() -> None:
 def test_amazons_metadata_gets_the_instance_id_it_lacks() -> None:
     """`ApplicationResource.addInstance` (21); an empty one stays (237)."""
     held = registry()
-    lacking = register(held, "x", data_center=DataCenter("Amazon", {}))
+    lacking = register(held, "x", data_center=DataCenter("Amazon", {"ami-id": "1"}))
     empty = register(held, "y", data_center=DataCenter("Amazon", {"instance-id": ""}))
 
-    assert lacking.data_center == DataCenter("Amazon", {"instance-id": "x"})
+    assert lacking.data_center == DataCenter("Amazon", {"ami-id": "1", "instance-id": "x"})
     assert empty.data_center == DataCenter("Amazon", {"instance-id": ""})
 
 
@@ -293,6 +293,18 @@ def test_a_copy_from_a_clock_ahead_is_not_in_the_future() -> None:
     assert (lease(held).renewed_at_ms, lease(held).registered_at_ms) == (500, 500)
 
 
+def test_a_copy_is_stamped_like_a_registration() -> None:
+    """Deltas show it as added, with the moment of its last change where it was made."""
+    held = registry(Rules(own_id="me"))
+    for name in ("me", "a"):
+        held.copy(instance(name, last_updated_ms=7, action=ActionType.MODIFIED), 500)
+    held.copy(instance("odd", last_updated_ms=-7), 500)
+
+    assert lease(held).instance.action is ActionType.ADDED
+    assert [lease(held, name).instance.is_coordinating for name in ("me", "a")] == [True, False]
+    assert [lease(held, name).instance.last_updated_ms for name in ("a", "odd")] == [7, 500]
+
+
 def test_a_copy_decides_nothing_anew() -> None:
     """The other peer's decision about status and override is final."""
     held = holding(STICKY, status=OUT)
@@ -320,11 +332,11 @@ def test_remembers_the_last_arrivals_and_departures() -> None:
     held = registry()
     for number in range(LAST_N + 5):
         register(held, str(number), at=number)
-    held.cancel(APP, "7", 9_999)
+        held.cancel(APP, str(number), 9_000 + number)
 
-    assert len(held.last_registered) == LAST_N
+    assert len(held.last_registered) == len(held.last_departed) == 1_000
     assert held.last_registered[-1] == (LAST_N + 4, f"ORDERS({LAST_N + 4})")
-    assert list(held.last_departed) == [(9_999, "ORDERS(7)", False)]
+    assert held.last_departed[-1] == (9_000 + LAST_N + 4, f"ORDERS({LAST_N + 4})", False)
 
 
 def test_finds_an_instance_by_its_id_alone() -> None:

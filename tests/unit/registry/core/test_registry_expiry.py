@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from eureka_registry.core.lease import Lease
-from eureka_registry.core.model import ActionType, Status
+from eureka_registry.core.model import ActionType, Instance, Origin, Status
 from eureka_registry.core.registry import Registry, Rules
+from eureka_registry.core.room import Full, Room
 from eureka_registry.core.selfpreservation import Preservation, Verdict
 from support.instances import (
     APP,
@@ -425,6 +426,29 @@ def test_javas_rules_begin_with_the_clients_that_are_here() -> None:
     assert held.java.expected_clients == 5
     held.adopt(Rules())
     assert held.java is None
+
+
+def test_javas_rules_expect_one_client_where_nobody_is() -> None:
+    """Who expects nobody counts nobody (150), and would keep the dead for ever."""
+    held = registry()
+    held.adopt(JAVA)
+
+    assert held.java is not None
+    assert held.java.expected_clients == 1
+
+
+def test_another_room_holds_from_its_moment() -> None:
+    """What is held stays; one more is refused."""
+    held = registry()
+    fleet(held, 2)
+    held.adopt(Rules(room=Room(max_instances=2)))
+
+    assert held.register(instance("x"), Origin.CLIENT, 1) == Full(
+        "this registry holds its 2 instances already"
+    )
+    held.adopt(Rules(room=Room(max_instances=3)))
+    assert isinstance(held.register(instance("x"), Origin.CLIENT, 2), Instance)
+    assert held.size == 3
 
 
 def test_most_that_is_evicted_a_minute_follows_the_threshold() -> None:

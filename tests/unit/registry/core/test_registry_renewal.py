@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from eureka_registry.core.model import ActionType, Status
+from eureka_registry.core.model import ActionType, Origin, Status
 from eureka_registry.core.registry import Renewal, Rules
 from support.instances import (
     APP,
     holding,
+    instance,
     lease,
     register,
+    registry,
     status,
     with_override,
 )
@@ -266,6 +268,24 @@ def test_an_operators_timestamp_ages_the_document_with_java_only(
     assert by_setting == lease(again).instance.last_dirty_ms == kept
 
 
+@pytest.mark.parametrize(
+    ("rules", "by_client_ms", "by_peer_ms"),
+    [(Rules(), 9_001, 9_000), (Rules(java_conflicts=True), 5_000, 5_000)],
+)
+def test_an_override_is_a_change_of_the_document_where_it_is_made(
+    rules: Rules, by_client_ms: int, by_peer_ms: int
+) -> None:
+    """Else the peers that hear of it would each give it another moment; Java's servers do."""
+    moments = []
+    for origin in (Origin.CLIENT, Origin.PEER):
+        held = registry(rules)
+        held.copy(instance(last_updated_ms=9_000), 5_000)
+        held.set_status(APP, "a", OUT, 5_000, origin=origin)
+        moments.append(lease(held).instance.last_updated_ms)
+
+    assert moments == [by_client_ms, by_peer_ms]
+
+
 def test_an_override_replaces_another() -> None:
     """Case 92: back to UP by setting it is still an override."""
     held = with_override(DOWN)
@@ -277,6 +297,9 @@ def test_an_override_replaces_another() -> None:
 def test_override_up_begins_the_time_of_service() -> None:
     """Case 79's twin: whoever puts it into service."""
     held = holding(status=STARTING)
+    held.set_status(APP, "a", OUT, 7_000)
     held.set_status(APP, "a", UP, 8_000)
+    held.set_status(APP, "a", OUT, 9_000)
+    held.set_status(APP, "a", UP, 10_000)
 
     assert lease(held).instance.lease.service_up_at_ms == 8_000

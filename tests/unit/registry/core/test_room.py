@@ -118,3 +118,57 @@ def test_who_is_in_may_grow_to_a_usual_size_only() -> None:
 
     assert isinstance(refused, Full)
     assert held.applications[APP].leases["small"].instance.metadata == {"k": "v" * 300}
+
+
+def test_who_has_its_share_may_register_again() -> None:
+    """It adds nobody, though its application may have no more."""
+    held = holds(40, share=0.5)
+    fleet(held, 20)
+
+    register(held, "0", at=5)
+    assert held.size == 20
+
+
+def crowded() -> Registry:
+    """A registry whose documents take nearly all the room that there is."""
+    held = holds(40)
+    for number in range(4):
+        register(held, str(number), f"APP{number}", metadata=BIG)
+    room_left = 100_000 - held.bytes
+    register(held, "last", "LAST", metadata={"k": "v" * (room_left - 500)})
+    return held
+
+
+def test_small_document_has_no_room_where_there_is_none() -> None:
+    """Many small ones fill it as well."""
+    made = crowded().register(instance("x", metadata={"k": "v" * 600}), Origin.CLIENT, 1)
+
+    assert isinstance(made, Full)
+
+
+def test_who_is_in_may_stay_as_it_is_when_there_is_less_room() -> None:
+    """Another setting must not drive out those that register again; none may grow but to a mean."""
+    held = holds(200)
+    for number in range(7):
+        register(held, str(number), f"APP{number}", metadata=BIG)
+    register(held, "small")
+    held.adopt(Rules(room=Room(40, 1.0)))
+
+    register(held, "0", "APP0", at=1, metadata=BIG)
+    register(held, "1", "APP1", at=1, metadata={"k": "v" * 15_000})
+    register(held, "small", at=1, metadata={"k": "v" * 600})
+    grown = {**BIG, "more": "v"}
+    refused = held.register(instance("2", "APP2", metadata=grown), Origin.CLIENT, 2)
+
+    assert held.bytes > 100_000
+    assert isinstance(refused, Full)
+
+
+def test_document_that_is_replaced_counts_no_more() -> None:
+    """Only what one grows by has to have room."""
+    held = crowded()
+
+    register(held, "0", "APP0", at=1, metadata={"k": "v" * 20_100})
+    refused = held.register(instance("0", "APP0", metadata={"k": "v" * 22_000}), Origin.CLIENT, 2)
+
+    assert isinstance(refused, Full)

@@ -166,6 +166,46 @@ def test_peers_own_instances_are_no_others(own_app: str, *, expires: bool) -> No
     assert judged.expiration_enabled is expires
 
 
+def test_peers_that_miss_most_are_not_the_one_application_that_is_left_out() -> None:
+    """Else one application of clients, short by itself, would keep the leases of all."""
+    judged = verdict(
+        count("EUREKA", well=0, missing=5),
+        count("CUT", well=1, missing=4),
+        count("WELL", well=10, missing=0),
+        rules=Preservation(own_app="EUREKA"),
+    )
+
+    assert judged.expiration_enabled
+
+
+def test_leases_are_kept_where_no_application_is_short_by_itself() -> None:
+    """What is kept is said, whichever rule keeps it."""
+    judged = verdict(*(count(app, well=8, missing=2) for app in ("ONE", "TWO", "TEN")))
+
+    assert not judged.expiration_enabled
+    assert not judged.kept
+    assert judged.active
+
+
+def test_an_application_is_kept_from_the_floor_on() -> None:
+    """Three of four silent at once look like a network that is cut."""
+    judged = verdict(count("FOUR", well=1, missing=3), count("BIG", well=95, missing=0))
+
+    assert judged.keeps("FOUR", 1)
+
+
+def test_short_are_those_that_miss_any_the_worst_first() -> None:
+    """The dashboard shows them in this order."""
+    judged = verdict(
+        count("B", well=9, missing=1),
+        count("WELL", well=10, missing=0),
+        count("A", well=9, missing=1),
+        count("WORST", well=9, missing=2),
+    )
+
+    assert [each.app for each in judged.short] == ["WORST", "A", "B"]
+
+
 def test_javas_rules_keep_leases_without_end() -> None:
     """Who wants Java's way has it whole."""
     assert JavaThreshold(2, 30, RULES).judge(0).keeps("ANY", 10**12)
@@ -243,6 +283,13 @@ def test_names_the_worst_and_counts_the_rest(short: int, end: str) -> None:
     assert f", {end}. Leases are kept" in sentence
 
 
+def test_names_all_where_no_more_are_short_than_it_names() -> None:
+    """And says nothing of a rest."""
+    sentence = verdict(*(count(f"APP{n}", well=0, missing=1) for n in range(5))).sentence
+
+    assert "APP4 (1 of 1 overdue). Leases are kept" in sentence
+
+
 def test_what_is_needed_is_shown_in_whole_leases() -> None:
     """Of 7 the rule wants more than 5.95, which 6 are."""
     judged = verdict(count("ALL", well=0, missing=7))
@@ -262,10 +309,21 @@ def test_java_threshold_is_cut_to_a_whole_number(clients: int, threshold: int) -
     assert JavaThreshold(clients, 30, RULES).threshold == threshold
 
 
-@pytest.mark.parametrize(("renewals", "expires"), [(2, False), (3, False), (4, True)])
-def test_java_threshold_must_be_exceeded(renewals: int, *, expires: bool) -> None:
+@pytest.mark.parametrize(
+    ("clients", "renewals", "expires"),
+    [(1, 1, False), (1, 2, True), (2, 2, False), (2, 3, False), (2, 4, True)],
+)
+def test_java_threshold_must_be_exceeded(clients: int, renewals: int, *, expires: bool) -> None:
     """Cases 146 and 147."""
-    assert JavaThreshold(2, 30, RULES).judge(renewals).expiration_enabled is expires
+    assert JavaThreshold(clients, 30, RULES).judge(renewals).expiration_enabled is expires
+
+
+def test_java_expects_the_renewals_of_its_clients() -> None:
+    """Metrics and dashboard show them beside those that came; nobody is named as missing."""
+    judged = JavaThreshold(5, 30, RULES).judge(7)
+
+    assert (judged.expected, judged.promised, judged.arriving) == (10, 10, 7)
+    assert (judged.missing, judged.short) == (0, ())
 
 
 def test_java_expects_nobody_more_while_it_expects_nobody() -> None:
@@ -295,10 +353,12 @@ def test_java_never_expects_less_than_nobody() -> None:
     assert java.expected_clients == 0
 
 
-@pytest.mark.parametrize(("count", "expected"), [(8, 10), (9, 9), (30, 30)])
-def test_java_recount_distrusts_a_sudden_loss(count: int, expected: int) -> None:
-    """Case 153: 8 of 10 are below the threshold of 8.5."""
-    java = JavaThreshold(10, 30, RULES)
+@pytest.mark.parametrize(
+    ("clients", "count", "expected"), [(10, 8, 10), (10, 9, 9), (10, 30, 30), (20, 17, 20)]
+)
+def test_java_recount_distrusts_a_sudden_loss(clients: int, count: int, expected: int) -> None:
+    """Case 153: 8 of 10 are below the threshold of 8.5, 17 of 20 are just at it."""
+    java = JavaThreshold(clients, 30, RULES)
     java.recount(count)
 
     assert java.expected_clients == expected

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -21,7 +22,7 @@ from eureka_registry.core.model import DataCenter, Instance, Origin, Status
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.wire import bodies as module
 from eureka_registry.wire import pieces
-from eureka_registry.wire.bodies import Bodies, Body
+from eureka_registry.wire.bodies import Bodies, Body, Source
 from eureka_registry.wire.codecs import Codec, codec_for
 from eureka_registry.wire.negotiate import Form, Format
 from eureka_registry.wire.segments import Segment, compress
@@ -55,6 +56,24 @@ def registry() -> Registry:
     return Registry(Rules(), 0)
 
 
+def full_body(
+    bodies: Bodies, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool
+) -> Body:
+    """All applications, encoded at once."""
+    body = bodies.full_in_part(sources, form, now_ms, gzip=gzip, most=sys.maxsize)
+    assert body is not None
+    return body
+
+
+def delta_body(
+    bodies: Bodies, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool
+) -> Body:
+    """What changed lately, encoded at once."""
+    body = bodies.delta_in_part(sources, form, now_ms, gzip=gzip, most=sys.maxsize)
+    assert body is not None
+    return body
+
+
 def full(registry: Registry, form: Form) -> bytes:
     """The full document without any keeping."""
     codec = codec_for(form)
@@ -73,8 +92,8 @@ def delta(registry: Registry, form: Form, now_ms: int) -> bytes:
     registry.delta.forget_old(now_ms)
     codec = codec_for(form)
     texts = []
-    for application in registry.delta.applications.values():
-        head, tail = codec.application(application.name)
+    for name, application in registry.delta.applications.items():
+        head, tail = codec.application(name)
         pieces = [
             (codec.departure if change.departed else codec.instance)(change.instance)
             for change in sorted_changes([application])
@@ -174,8 +193,8 @@ def test_kept_pieces_never_show(steps: list[Step], looked: list[bool]) -> None:
 def _compare(held: Registry, bodies: Bodies, form: Form, now_ms: int, *, packed: bool) -> None:
     expected = [full(held, form), delta(held, form, now_ms), application(held, "A", form)]
     got = [
-        bodies.full([held], form, now_ms, gzip=packed),
-        bodies.delta([held], form, now_ms, gzip=packed),
+        full_body(bodies, [held], form, now_ms, gzip=packed),
+        delta_body(bodies, [held], form, now_ms, gzip=packed),
         bodies.application([held], "A", form, now_ms, gzip=packed),
     ]
     for body, text in zip(got, expected, strict=True):
@@ -200,8 +219,8 @@ def test_a_tag_changes_exactly_when_its_body_does(
     for step in steps:
         now_ms = take(held, step, now_ms)
         now = [
-            bodies.full([held], form, now_ms, gzip=packed),
-            bodies.delta([held], form, now_ms, gzip=packed),
+            full_body(bodies, [held], form, now_ms, gzip=packed),
+            delta_body(bodies, [held], form, now_ms, gzip=packed),
             bodies.vip([held], "v", form, now_ms, secure=False),
         ]
         for old, new in zip(before or (), now, strict=before is not None):
@@ -251,10 +270,10 @@ def test_a_renewal_changes_no_tag() -> None:
     """Nine of ten requests are renewals."""
     held, bodies = registry(), Bodies()
     held.register(instance(), Origin.CLIENT, 1)
-    before = bodies.full([held], XML, 1, gzip=True)
+    before = full_body(bodies, [held], XML, 1, gzip=True)
     held.renew("A", "i", 2)
 
-    assert bodies.full([held], XML, 2, gzip=True) is before
+    assert full_body(bodies, [held], XML, 2, gzip=True) is before
 
 
 class Counting:
@@ -298,13 +317,13 @@ def test_one_change_encodes_one_instance_and_packs_two_pieces(
     held, bodies = registry(), Bodies()
     for number in range(1000):
         held.register(instance(f"A{number // per_app}", f"i{number}"), Origin.CLIENT, 1)
-    bodies.full([held], form, 1, gzip=packed)
+    full_body(bodies, [held], form, 1, gzip=packed)
     assert counting.encoded == 1000
     assert len(sizes) == 0 or len(sizes) > 8
     sizes.clear()
     held.set_status(f"A{555 // per_app}", "i555", Status.DOWN, 2)
 
-    bodies.full([held], form, 2, gzip=packed)
+    full_body(bodies, [held], form, 2, gzip=packed)
 
     assert counting.encoded == 1001
     assert len([size for size in sizes if size > 500]) <= 2  # and the frame, which is short
@@ -320,12 +339,14 @@ def test_a_delta_leads_from_an_earlier_list_to_the_present_one(
     held, bodies, now_ms = registry(), Bodies(), 1000
     for step in before:
         now_ms = take(held, step, now_ms)
-    known = _listed(bodies.full([held], JSON, now_ms, gzip=False).content)
+    known = _listed(full_body(bodies, [held], JSON, now_ms, gzip=False).content)
     for step in after:
         if step[0] != "wait":  # a client polls more often than a delta forgets
             now_ms = take(held, step, now_ms)
 
-    changes = json.loads(bodies.delta([held], JSON, now_ms, gzip=False).content)["applications"]
+    changes = json.loads(delta_body(bodies, [held], JSON, now_ms, gzip=False).content)[
+        "applications"
+    ]
     for app in changes["application"]:
         for each in app["instance"]:
             key = (app["name"], each["instanceId"])
@@ -333,7 +354,7 @@ def test_a_delta_leads_from_an_earlier_list_to_the_present_one(
             if each["actionType"] != "DELETED":
                 known[key] = each
 
-    assert known == _listed(bodies.full([held], JSON, now_ms, gzip=False).content)
+    assert known == _listed(full_body(bodies, [held], JSON, now_ms, gzip=False).content)
     counts = Counter(each["status"] for each in known.values())
     assert changes["apps__hashcode"] == hashcode(counts.items())
 
@@ -349,11 +370,11 @@ def _listed(body: bytes) -> dict[tuple[str, str], dict[str, Any]]:
 def test_a_cache_of_old_bodies_may_be_had() -> None:
     """As old as allowed and no older."""
     held, bodies = registry(), Bodies(max_age_ms=30_000)
-    old = bodies.full([held], JSON, 0, gzip=False)
+    old = full_body(bodies, [held], JSON, 0, gzip=False)
     held.register(instance(), Origin.CLIENT, 1)
 
-    assert bodies.full([held], JSON, 29_999, gzip=False) is old
-    assert bodies.full([held], JSON, 30_000, gzip=False).content != old.content
+    assert full_body(bodies, [held], JSON, 29_999, gzip=False) is old
+    assert full_body(bodies, [held], JSON, 30_000, gzip=False).content != old.content
 
 
 def test_departures_may_be_whole() -> None:
@@ -363,7 +384,7 @@ def test_departures_may_be_whole() -> None:
     held.cancel("A", "i", 2)
 
     sizes = [
-        len(Bodies(short_departures=short).delta([held], JSON, 3, gzip=False).content)
+        len(delta_body(Bodies(short_departures=short), [held], JSON, 3, gzip=False).content)
         for short in (True, False)
     ]
 
@@ -377,7 +398,7 @@ def test_several_registries_are_one_list() -> None:
     there.register(instance("A", "j"), Origin.CLIENT, 1)
     there.register(instance("B", "k", status=Status.DOWN), Origin.CLIENT, 1)
 
-    body = bodies.full([here, there], JSON, 1, gzip=False).content
+    body = full_body(bodies, [here, there], JSON, 1, gzip=False).content
 
     assert instances_of_json(body) == {
         "hash": "DOWN_1_UP_2_",
@@ -396,7 +417,7 @@ def test_versions_of_two_registries_are_not_confused() -> None:
         alone = bodies.application(sources, "A", JSON, 1, gzip=False)
         assert alone is not None
         return [
-            bodies.full(sources, JSON, 1, gzip=False).content,
+            full_body(bodies, sources, JSON, 1, gzip=False).content,
             bodies.vip(sources, "v", JSON, 1, secure=False).content,
             alone.content,
         ]
@@ -423,10 +444,10 @@ def test_kept_lists_are_bounded() -> None:
     mirrors, bodies = [registry() for _ in range(40)], Bodies()
     for mirror in mirrors:
         mirror.register(instance(), Origin.CLIENT, 1)
-        bodies.full([mirror], JSON, 1, gzip=False)
+        full_body(bodies, [mirror], JSON, 1, gzip=False)
 
     assert len(bodies._lists) <= 24
-    assert bodies.full([mirrors[0]], XML, 1, gzip=False).content == full(mirrors[0], XML)
+    assert full_body(bodies, [mirrors[0]], XML, 1, gzip=False).content == full(mirrors[0], XML)
 
 
 def test_whole_departures_and_age_may_change_at_any_time() -> None:
@@ -434,13 +455,13 @@ def test_whole_departures_and_age_may_change_at_any_time() -> None:
     held, bodies = registry(), Bodies()
     held.register(instance(metadata={"k": "v" * 500}), Origin.CLIENT, 1)
     held.cancel("A", "i", 2)
-    short = bodies.delta([held], JSON, 3, gzip=False)
+    short = delta_body(bodies, [held], JSON, 3, gzip=False)
 
     bodies.adopt(short_departures=False, max_age_ms=30_000)
-    whole = bodies.delta([held], JSON, 4, gzip=False)
+    whole = delta_body(bodies, [held], JSON, 4, gzip=False)
     assert len(short.content) + 500 < len(whole.content)
 
     held.register(instance(), Origin.CLIENT, 5)
-    assert bodies.delta([held], JSON, 6, gzip=False) is whole
+    assert delta_body(bodies, [held], JSON, 6, gzip=False) is whole
     bodies.adopt(short_departures=False, max_age_ms=0)
-    assert bodies.delta([held], JSON, 7, gzip=False) is not whole
+    assert delta_body(bodies, [held], JSON, 7, gzip=False) is not whole

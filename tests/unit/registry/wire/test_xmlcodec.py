@@ -339,23 +339,6 @@ def test_any_bytes_are_read_or_refused(inner: bytes) -> None:
         _read(inner)
 
 
-def test_a_list_is_read() -> None:
-    """The same as in JSON; one bad instance costs only itself."""
-    shown = xmlcodec.decode_instance(ORDERS, NOW)
-    head, tail = xmlcodec.applications_frame(FULL, "3", "UP_1_")
-    app_head, app_tail = xmlcodec.application_frame(FULL, "ORDERS")
-    bad = MINIMAL % b"<port>x</port>"
-    document = head + app_head + xmlcodec.encode_instance(shown, 2) + bad + app_tail + tail
-
-    listed = xmlcodec.decode_applications(document, NOW)
-
-    assert (listed.versions_delta, listed.hashcode) == ("3", "UP_1_")
-    assert listed.applications == [("ORDERS", [shown])]
-    assert listed.problems == ["ORDERS: port is not a number, or too large: 'x'"]
-    with pytest.raises(BadDocument):
-        xmlcodec.decode_applications(b"<html/>", NOW)
-
-
 def test_status() -> None:
     """Byte for byte but for the instance."""
     info = StatusInfo(

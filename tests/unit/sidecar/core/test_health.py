@@ -114,7 +114,9 @@ def test_reason_counts_what_is_missing_for_another_status(results: str, reason: 
     assert observed("+" + results, rise=2, fall=3).reason == reason
 
 
-@pytest.mark.parametrize(("status", "expected"), [(199, 0), (200, 1), (302, 1), (400, 0), (503, 0)])
+@pytest.mark.parametrize(
+    ("status", "expected"), [(199, 0), (200, 1), (302, 1), (399, 1), (400, 0), (503, 0)]
+)
 def test_http_statuses_count_as_for_the_kubelet(status: int, expected: int) -> None:
     """Otherwise a pod would be ready and its instance not, or the other way round."""
     assert is_success(status) == bool(expected)

@@ -119,13 +119,15 @@ def test_registers_reads_back_and_renews() -> None:
 def test_lease_that_was_found_is_renewed_and_read_back_in_its_time() -> None:
     """Another process of ours has begun it: it is not begun anew."""
     talk = Conversation()
+    talk.now_ms = 9
     talk.lease.adopt(UP, WALL_MS + 7, talk.now_ms)
 
     assert talk.lease.settled
+    assert talk.lease.held_since_ms == 9
     assert talk.ask() == f"PUT {INSTANCE_PATH}"
     assert talk.request is not None
     assert f"lastDirtyTimestamp={WALL_MS + 7}" in talk.request.target
-    assert talk.now_ms == 5_000
+    assert talk.now_ms == 5_009
     talk.answer(200)
     asked = [talk.ask()]
     while asked[-1].startswith("PUT"):
@@ -381,6 +383,14 @@ def test_failed_renewal_is_tried_at_the_other_servers_and_then_in_its_own_time()
         ),
         (Answer(404), "context_path", "write the base path"),
         (Answer(307, location="https://b/"), "redirect", "redirects to https://b/ (307)"),
+        (Answer(300, location="https://b/"), "redirect", "redirects to https://b/ (300)"),
+        (Answer(399, location="https://b/"), "redirect", "redirects to https://b/ (399)"),
+        (Answer(407), "auth", "(407): look at the files"),
+        (Answer(499), "invalid", "refuses the registration (499)"),
+        (Answer(408), "unavailable", "answers 408"),
+        (Answer(425), "unavailable", "answers 425"),
+        (Answer(429), "unavailable", "answers 429"),
+        (Answer(500), "unavailable", "answers 500"),
         (Answer(503, b"not yet"), "unavailable", "answers 503: not yet"),
         (Answer(0, reason="b refuses connections", sent=False), "unreachable", "b refuses"),
     ],
@@ -401,12 +411,192 @@ def test_what_the_registry_does_not_take_is_explained(
     assert talk.lease.problem is None
 
 
+def test_first_server_is_asked_again_with_a_renewal_after_five_minutes() -> None:
+    """It is the one in our own zone; a change is not delayed by it."""
+    talk = Conversation(["/a/", "/b/"])
+    talk.ask()
+    talk.answer(503)
+    assert talk.ask() == "POST /b/apps/ORDERS"
+    talk.answer(204)
+    talk.ask()
+    talk.answer(200, talk.registry_answer(lastDirtyTimestamp=str(WALL_MS + 1)))
+    talk.now_ms += 300_000
+    talk.lease.set_content(STARTING)
+    assert talk.ask() == "POST /b/apps/ORDERS"
+    talk.answer(204)
+    assert talk.ask() == "PUT /a/apps/ORDERS/orders-1"
+
+
+def test_changes_in_a_row_wait_for_the_pace_and_a_pause_does_not_count() -> None:
+    """Health that goes up and down must not cost a registry more than renewals do."""
+    talk = Conversation(content=STARTING)
+    talk.hold()
+    talk.lease.pause()
+    talk.ask()
+    talk.answer(200)
+    times = []
+    for content in (UP, Content("DOWN"), UP):
+        talk.lease.set_content(content)
+        assert talk.ask() == REGISTER
+        times.append(talk.now_ms)
+        talk.answer(204)
+
+    assert times[1] - times[0] == 1
+    assert times[2] - times[1] > 1_000
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_change_that_was_not_answered_may_have_had_its_effect(sent: bool) -> None:  # noqa: FBT001
+    """Taken back, it is registered once more; unless it never left."""
+    talk = Conversation()
+    talk.hold()
+    talk.lease.set_content(Content("DOWN"))
+    assert talk.ask() == REGISTER
+    talk.answer(0, reason="no answer", sent=sent)
+    talk.lease.set_content(UP)
+
+    assert talk.ask() == (REGISTER if sent else f"PUT {INSTANCE_PATH}")
+
+
+def test_what_was_refused_once_may_be_wished_again() -> None:
+    """When something else was taken meanwhile: the rule may be another one by then."""
+    talk = Conversation(content=STARTING)
+    talk.hold()
+    for content, status in ((UP, 400), (Content("DOWN"), 204), (UP, 204)):
+        talk.lease.set_content(content)
+        assert talk.ask() == REGISTER
+        talk.answer(status)
+
+    assert talk.lease.held == UP
+
+
+def test_server_that_was_not_told_yet_is_read_again_a_second_later() -> None:
+    """It shows an older registration of ours: its peer is about to tell it."""
+    talk = Conversation()
+    talk.ask()
+    talk.answer(204)
+    talk.ask()
+    talk.answer(200, talk.registry_answer(lastDirtyTimestamp=str(WALL_MS - 1)))
+    at_ms = talk.now_ms
+
+    assert talk.ask() == f"GET {INSTANCE_PATH}"
+    assert talk.now_ms == at_ms + 1_000
+    talk.answer(200, talk.registry_answer())
+    assert talk.lease.record is not None
+
+
+def test_lease_that_begins_anew_is_read_back_anew() -> None:
+    """Since then it is held."""
+    talk = Conversation()
+    talk.hold()
+    talk.ask()
+    talk.answer(404)
+    assert talk.ask() == REGISTER
+    talk.answer(204)
+
+    assert talk.lease.held_since_ms == talk.now_ms
+    assert talk.ask() == f"GET {INSTANCE_PATH}"
+
+
+@pytest.mark.parametrize(("silent_ms", "cause"), [(90_000, "unknown"), (90_001, "expired")])
+def test_cause_of_a_loss_is_counted(silent_ms: int, cause: str) -> None:
+    """A pod that stood still for longer than its lease, or a registry that has lost it."""
+    talk = Conversation()
+    talk.hold()
+    renewed_ms = talk.lease.renewed_ms
+    assert renewed_ms is not None
+    talk.ask()
+    talk.now_ms = renewed_ms + silent_ms - 1
+    talk.answer(404)
+
+    found = {name: count for name, count in talk.lease.counters.reregistrations.items() if count}
+    assert found == {cause: 1}
+
+
+def test_removal_does_not_wait_for_the_pace() -> None:
+    """The process is about to end."""
+    talk = Conversation(content=STARTING)
+    talk.use_up_pace()
+    at_ms = talk.now_ms
+    talk.lease.close(at_ms)
+
+    assert talk.ask() == f"DELETE {INSTANCE_PATH}"
+    assert talk.now_ms == at_ms
+
+
+def test_what_never_left_costs_no_pace() -> None:
+    """Servers that refuse connections are passed at once, however many there are."""
+    talk = Conversation([f"/{number}/" for number in range(9)])
+    for _ in range(9):
+        talk.ask()
+        talk.answer(0, sent=False)
+
+    assert talk.now_ms == 9
+
+
+def test_base_path_that_was_found_is_kept_while_another_server_is_asked() -> None:
+    """Else each failure would begin the search anew."""
+    talk = Conversation(["/x/", "/b/"])
+    talk.ask()
+    talk.answer(404)
+    talk.ask()
+    talk.answer(204)
+    talk.ask()
+    talk.answer(200, talk.registry_answer(lastDirtyTimestamp=str(WALL_MS + 1)))
+    asked = []
+    for _ in range(3):
+        asked.append(talk.ask())
+        talk.answer(503)
+
+    assert asked[0] == asked[2] == f"PUT {INSTANCE_PATH}"
+    assert asked[1] == "PUT /b/apps/ORDERS/orders-1"
+
+
+def test_settled_is_what_the_registry_has_confirmed() -> None:
+    """Whoever waits for it goes on only then."""
+    talk = Conversation()
+    seen = [talk.lease.settled]
+    talk.hold()
+    seen.append(talk.lease.settled)
+    talk.lease.set_content(STARTING)
+    seen.append(talk.lease.settled)
+    talk.ask()
+    talk.answer(204)
+    seen.append(talk.lease.settled)
+    talk.lease.resume()
+    seen.append(talk.lease.settled)
+
+    assert seen == [False, True, False, True, False]
+
+
+def test_request_is_waited_for_from_when_it_was_sent() -> None:
+    """Five seconds, and two once the lease is to be removed."""
+    talk = Conversation()
+    talk.now_ms = 60_000
+    talk.ask()
+    assert talk.lease.deadline_ms == 65_000
+    talk.lease.close(61_000)
+    assert talk.lease.deadline_ms == 63_000
+
+
+def test_pause_that_is_made_already_stops_nothing() -> None:
+    """The annotation may be read twice."""
+    talk = Conversation()
+    talk.hold()
+    for _ in range(2):
+        talk.lease.pause()
+        talk.ask()
+        talk.answer(200, talk.registry_answer())
+
+    assert talk.ask() in (f"PUT {INSTANCE_PATH}", f"GET {INSTANCE_PATH}")
+
+
 def test_what_is_forbidden_is_asked_for_once_a_minute_and_said_once() -> None:
     """No number of requests gives a right, and a log of thousands of pods fills up."""
     talk = Conversation(["/eureka/", "/b/"])
     times = []
-    for _ in range(4):
-        assert talk.ask().startswith("POST")
+    for server in ("eureka", "b") * 2:
+        assert talk.ask() == f"POST /{server}/apps/ORDERS"
         times.append(talk.now_ms)
         talk.answer(403, reason="payments is shop's")
 
@@ -495,6 +685,35 @@ def test_new_credentials_change_nothing_where_all_is_well() -> None:
     assert talk.lease.wake_ms(talk.now_ms) == wake_ms
 
 
+@pytest.mark.parametrize("status", [400, 403])
+def test_another_wish_is_tried_at_once_after_a_refusal(status: int) -> None:
+    """What was refused may have been the content; the same content waits for a minute."""
+    talk = Conversation()
+    talk.ask()
+    talk.answer(status)
+    at_ms = talk.now_ms
+    talk.lease.set_content(UP)
+    same_ms = talk.lease.wake_ms(at_ms)
+    talk.lease.set_content(STARTING)
+
+    assert same_ms is not None
+    assert same_ms > at_ms + 50_000
+    assert talk.ask() == REGISTER
+    assert talk.now_ms == at_ms
+
+
+def test_another_wish_does_not_hurry_a_registry_that_is_down() -> None:
+    """Health that goes up and down would else ask it without a pause."""
+    talk = Conversation()
+    talk.ask()
+    talk.answer(503)
+    at_ms = talk.now_ms
+    talk.lease.set_content(STARTING)
+
+    assert talk.ask() == REGISTER
+    assert talk.now_ms == at_ms + 500
+
+
 def test_words_of_a_server_are_one_line_of_bounded_length() -> None:
     """They come into logs and terminals."""
     talk = Conversation()
@@ -541,6 +760,42 @@ def test_closing_removes_the_lease_and_nothing_is_asked_afterwards() -> None:
     talk.lease.resume()
     assert talk.ask() == ""
     assert talk.lease.removed
+
+
+def test_removal_waits_for_no_pause() -> None:
+    """The process is about to end, whatever failed before."""
+    talk = Conversation()
+    talk.hold()
+    talk.ask()
+    talk.answer(503)
+    at_ms = talk.now_ms
+    talk.lease.close(at_ms)
+    seen = [(talk.lease.settled, talk.lease.finished)]
+    asked = talk.ask()
+    asked_ms = talk.now_ms
+    seen.append((talk.lease.settled, talk.lease.finished))
+    talk.answer(200)
+    seen.append((talk.lease.settled, talk.lease.finished))
+
+    assert (asked, asked_ms) == (f"DELETE {INSTANCE_PATH}", at_ms)
+    assert seen == [(False, False), (False, False), (True, True)]
+
+
+def test_removal_asks_each_server_once_though_none_has_answered_yet() -> None:
+    """A former process may have registered; until it is closed, nothing is over."""
+    talk = Conversation(["/a/", "/b/"])
+    for _ in range(4):
+        talk.ask()
+        talk.answer(0, sent=False)
+    before = talk.lease.finished
+    talk.lease.close(talk.now_ms)
+    asked = []
+    while not talk.lease.finished:
+        asked.append(talk.ask())
+        talk.answer(0, sent=False)
+
+    assert not before
+    assert asked == ["DELETE /a/apps/ORDERS/orders-1", "DELETE /b/apps/ORDERS/orders-1"]
 
 
 def test_registration_under_way_is_awaited_before_the_removal() -> None:

@@ -119,5 +119,65 @@ def test_failed_removal_goes_on_to_the_next_place_and_comes_back() -> None:
     assert servers.current == 0
 
 
+def test_places_of_a_removal_are_asked_in_turn() -> None:
+    """In their order, which is not that of the servers, and without a pause for a place twice."""
+    servers = Servers(["/a/", "/b/", "/c/"])
+    servers.mark(_registration(2, "/c/"), certain=False)
+    servers.mark(_registration(2, "/c/"), certain=False)
+    servers.begin_removal()
+    asked = []
+    for _ in range(4):
+        asked.append(servers.current)
+        servers.move_on(0)
+
+    assert asked == [2, 0, 1, 2]
+    assert servers.switches == 0
+
+
+def test_only_server_stays_as_it_is() -> None:
+    """A path that is being tried is not forgotten because the server failed meanwhile."""
+    servers = Servers(["/registry/"])
+    servers.try_next_path(0)
+    servers.move_on(0)
+
+    assert (servers.current, servers.path, servers.switches) == (0, "/eureka/", 0)
+
+
+def test_path_of_a_server_that_is_left_is_kept_only_if_it_worked() -> None:
+    """Else the configured one is tried first when it is asked again."""
+    proven, unproven = Servers(["/a/", "/b/"]), Servers(["/a/", "/b/"])
+    for servers in (proven, unproven):
+        servers.try_next_path(0)
+    proven.keep_path()
+    for servers in (proven, unproven):
+        servers.move_on(0)
+        servers.move_on(0)
+
+    assert (proven.path, unproven.path) == ("/eureka/", "/a/")
+
+
+def test_only_a_change_of_the_server_counts_as_one() -> None:
+    """A metric counts them."""
+    servers = Servers(["/a/", "/b/"])
+    servers.return_to_first(FIVE_MINUTES_MS)
+    before = servers.switches
+    servers.move_on(1_000)
+    servers.return_to_first(1_000 + FIVE_MINUTES_MS)
+
+    assert (before, servers.switches) == (0, 2)
+
+
+def test_configured_path_is_not_tried_twice() -> None:
+    """Nor soon again, whenever it began."""
+    servers = Servers(["/eureka/"])
+    now_ms = 4_000_000
+    tried = []
+    while servers.try_next_path(now_ms):
+        tried.append(servers.path)
+
+    assert tried == ["/eureka/v2/", "/v2/", "/"]
+    assert not servers.try_next_path(now_ms + FIVE_MINUTES_MS - 1)
+
+
 def _registration(server: int, path: str) -> Request:
     return Request(Operation.REGISTER, server, "POST", f"{path}apps/ORDERS")

@@ -85,6 +85,77 @@ async def test_what_differs_is_recognised_as_different() -> None:
         assert registered_content(each, changed) != wanted.content
 
 
+def held_as(wanted: DesiredInstance, **changed: object) -> RegisteredInstance:
+    """What is read of it when it is registered, but for some fields of the document."""
+    sent = document_of(wanted.instance, wanted.content, "UNKNOWN", DIRTY)["instance"] | changed
+    text = json.dumps({"applications": {"application": [{"instance": [sent]}]}})
+    (each,) = read_registered(text.encode(), PLACE.cluster_uid).values()
+    return each
+
+
+_ASIDE = {
+    "instanceId",
+    "app",
+    "status",
+    "overriddenStatus",
+    "countryId",
+    "dataCenterInfo",
+    "leaseInfo",
+    "lastDirtyTimestamp",
+    "metadata",
+}
+"""Who it is, what is compared by itself, and what is the same of all."""
+
+
+@pytest.mark.parametrize("make", [every_field, least])
+def test_each_field_of_the_document_is_compared(make: Any) -> None:  # noqa: ANN401
+    """A new leader would go on renewing an address that nobody has any more."""
+    wanted = make()
+    document = document_of(wanted.instance, wanted.content, "UNKNOWN", DIRTY)["instance"]
+    same = registered_content(held_as(wanted), wanted)
+    passed = [
+        name
+        for name in document.keys() - _ASIDE
+        if registered_content(held_as(wanted, **{name: "other"}), wanted) == wanted.content
+    ]
+
+    assert same == wanted.content
+    assert passed == []
+
+
+@pytest.mark.parametrize("name", ["renewalIntervalInSecs", "durationInSecs"])
+def test_both_lengths_of_the_lease_are_compared(name: str) -> None:
+    """Each of them decides how long the dead are called."""
+    wanted = least()
+    instance = wanted.instance
+    lease = {
+        "renewalIntervalInSecs": instance.renewal_s,
+        "durationInSecs": instance.duration_s,
+    }
+    changed = held_as(wanted, leaseInfo=lease | {name: 91})
+
+    assert registered_content(held_as(wanted, leaseInfo=lease), wanted) == wanted.content
+    assert registered_content(changed, wanted) != wanted.content
+
+
+def test_what_java_adds_to_metadata_is_none_of_them() -> None:
+    """A registry of Java's shows the class of the map."""
+    wanted = least()
+    metadata = {**wanted.content.metadata, "@class": "java.util.Collections$EmptyMap"}
+
+    assert registered_content(held_as(wanted, metadata=metadata), wanted) == wanted.content
+
+
+def test_removal_keeps_the_lengths_of_the_lease() -> None:
+    """By them the pauses between attempts are chosen."""
+    lease = {"renewalIntervalInSecs": "10", "durationInSecs": 40}
+    known = removable_instance(held_as(least(), leaseInfo=lease))
+    unknown = removable_instance(held_as(least(), leaseInfo={"durationInSecs": -1}))
+
+    assert (known.renewal_s, known.duration_s) == (10, 40)
+    assert (unknown.renewal_s, unknown.duration_s) == (30, 90)
+
+
 async def test_instance_with_an_override_is_registered_again() -> None:
     """What it was registered as is behind the override."""
     wanted = least()
@@ -103,6 +174,7 @@ async def test_instances_of_others_are_not_ours() -> None:
         await peer.reg("POD", "p1", metadata={"pod-uid": "u", "cluster-uid": "cluster-1"})
         await peer.reg("OTHER", "o1", metadata={**marks, "cluster-uid": "cluster-2"})
         await peer.reg("NOWHERE", "n1", metadata=marks)
+        await peer.reg("EMPTY", "e1", metadata={**marks, "cluster-uid": ""})
 
         assert await read(peer) == {}
         assert read_registered((await peer.get("/apps")).body, "") == {}

@@ -124,6 +124,16 @@ def test_all_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert finding.reason == "TooManyInstances"
 
 
+def test_what_just_fits_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And of what does not, the same instances get in whoever counts."""
+    monkeypatch.setattr(module, "MOST_IN_ALL", 2)
+    fits = pair("a", "2026-11-28T12:00:00Z", "1", "2")
+    more = pair("a", "2026-11-28T12:00:00Z", "3", "2", "1")
+
+    assert shares([fits])["uid-of-a"].findings == ()
+    assert given(more) == {"uid-of-a": ["shop:x:1", "shop:x:2"]}
+
+
 def test_findings_of_each_stay() -> None:
     """What stood in the way before does so now."""
     finding = Finding("ServiceNotFound", "there is none")

@@ -61,8 +61,8 @@ def test_endpoint_that_is_not_ready_has_the_status_that_was_chosen(
 
     shown = statuses(found(spec, slice_of("db", ONE, BUSY)))
 
-    assert shown["shop:db:10.1.0.1:8080"] == "UP"
-    assert shown.get("shop:db:10.1.0.2:8080") == expected
+    busy = {} if expected is None else {"shop:db:10.1.0.2:8080": expected}
+    assert shown == {"shop:db:10.1.0.1:8080": "UP", **busy}
 
 
 def test_address_in_two_slices_is_one_instance() -> None:
@@ -107,8 +107,30 @@ def test_ports_are_chosen_by_their_names(
     result = found({**SERVICE, **spec}, slice_of("db", ONE, ports=ports))
 
     (each,) = result.instances.values()
+    plain, secure = expected
     assert (each.instance.port, each.instance.secure_port) == expected
+    assert each.key.id == f"shop:db:10.1.0.1:{plain or secure}"
+    assert each.instance.vip == ("db" if plain else "")
+    assert each.instance.secure_vip == ("db" if secure else "")
     assert result.findings == ()
+
+
+def test_slice_without_the_port_hides_no_other() -> None:
+    """Ports may have other numbers, or be missing, by slice; and it is said."""
+    spec = {**SERVICE, "portName": "http"}
+    missing = slice_of("db", BUSY, ports=(HTTPS,))
+
+    result = found(spec, missing, slice_of("db", ONE, name="db-2"))
+
+    assert statuses(result) == {"shop:db:10.1.0.1:8080": "UP"}
+    assert [each.reason for each in result.findings] == ["PortNotFound"]
+
+
+def test_endpoint_without_a_zone_has_none() -> None:
+    """An empty one would be a zone to clients."""
+    (each,) = found(SERVICE, slice_of("db", BUSY)).instances.values()
+
+    assert "zone" not in each.content.metadata
 
 
 @pytest.mark.parametrize(
@@ -163,6 +185,17 @@ def test_service_by_its_name_is_one_instance(
         instance = each.instance
         assert (instance.app, instance.host_name, instance.ip) == ("ORDERS-DB", host, "10.0.0.9")
         assert instance.port == 80
+        assert each.key.id.endswith(":80")
+        assert each.slice == ("db-1" if expected == "UP" else "")
+
+
+def test_service_with_tls_alone_by_its_name() -> None:
+    """Its id has the port that there is."""
+    spec = {**SERVICE, "address": "ServiceDNS"}
+
+    result = found(spec, slice_of("db", ONE), services=(service(ports=(HTTPS,)),))
+
+    assert statuses(result) == {"shop:db:db.shop.svc.cluster.local:8443": "UP"}
 
 
 def test_headless_service_by_its_name_has_the_name_for_an_address() -> None:
@@ -245,6 +278,7 @@ def test_fixed_endpoints_are_up() -> None:
     assert (two.instance.port, two.instance.secure_port) == (0, 8443)
     assert one.instance.health_url == "http://vm-1.example.com:8080/health"
     assert two.instance.home_url == "https://[fd00::1]:8443/"
+    assert two.instance.status_url == "https://[fd00::1]:8443/info"
     assert (one.instance.vip, one.instance.secure_vip) == ("vm", "")
     assert (two.instance.vip, two.instance.secure_vip) == ("", "tls")
     assert one.content.status == two.content.status == "UP"
@@ -276,3 +310,4 @@ def test_one_registration_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert list(statuses(result)) == ["shop:db:10.1.0.1:8080", "shop:db:10.1.0.2:8080"]
     assert [each.reason for each in result.findings] == ["TooManyInstances"]
+    assert found(SERVICE, slice_of("db", *addresses[:2])).findings == ()
