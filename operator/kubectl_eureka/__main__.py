@@ -15,6 +15,7 @@ from kubectl_eureka.commands import (
     bench,
     completion,
     doctor,
+    drill,
     explain,
     inject,
     plan,
@@ -32,9 +33,11 @@ _CODES: Final = """\
 exit codes:
   0  it is done, and nothing is wrong
   1  something is wrong: inject: a pod is refused, and nothing is printed; status: a cluster is not
-     Ready; doctor, diff: something was found; in: the instance stays out of service
+     Ready; doctor, diff: something was found; in: the instance stays out of service; drill:
+     something was lost
   2  a flag, a name or a file cannot be used
-  3  the cluster or the registry cannot be asked, or there is no such object
+  3  the cluster or the registry cannot be asked, or there is no such object; drill: it cannot be
+     carried out here, or something of it is left
 """
 
 
@@ -88,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     plan.add_command(commands)
     report.add_command(commands)
     bench.add_command(commands)
+    drill.add_command(commands)
     completion.add_command(commands)
     return found
 

@@ -71,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     failure = commands.add_parser("drill", help="kill one of three peers, show what it costs")
     arguments.drill(failure)
     failure.set_defaults(run=_drill)
+    crowd = commands.add_parser(
+        "clients", help="hold leases and look them up, print what fails; part of a drill"
+    )
+    arguments.clients(crowd)
+    crowd.set_defaults(run=_clients)
     speed = commands.add_parser(
         "bench", help="measure a Eureka server, ours or another, by its URL"
     )
@@ -108,6 +113,12 @@ def _drill(options: argparse.Namespace) -> int:
     from eureka_registry.local import drill  # noqa: PLC0415 - likewise
 
     return drill.run(options)
+
+
+def _clients(options: argparse.Namespace) -> int:
+    from eureka_registry.local import clients  # noqa: PLC0415 - likewise
+
+    return clients.run(options)
 
 
 def _bench(options: argparse.Namespace) -> int:

@@ -169,6 +169,13 @@ def promtool() -> Part:
     return installed("promtool", versions.PROMETHEUS, package, tags="remove_all_sd")
 
 
+def prometheus() -> Part:
+    """Prometheus itself, which finds targets in Eureka and Kubernetes; without its web pages."""
+    package = "github.com/prometheus/prometheus/cmd/prometheus"
+    tags = "remove_all_sd,enable_eureka_sd,enable_kubernetes_sd"
+    return installed("prometheus", versions.PROMETHEUS, package, tags=tags)
+
+
 def service_monitors() -> Part:
     """The CRD of ServiceMonitors, `SERVICE_MONITORS` in the folder."""
     module = f"github.com/prometheus-operator/prometheus-operator@v{versions.PROMETHEUS_OPERATOR}"

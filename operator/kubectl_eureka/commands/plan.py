@@ -35,19 +35,13 @@ def run(flags: argparse.Namespace) -> int:
     """
     from eureka_operator.commands import plan  # noqa: PLC0415 - it loads the Kubernetes client
     from eureka_operator.shell.client import ApiError  # noqa: PLC0415 - likewise
+    from kubectl_eureka.shell import cluster  # noqa: PLC0415 - likewise
 
-    installed = asyncio.run(_operator(flags)) if flags.live else None
-    given = installed.arguments if installed is not None else ()
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
-    operator.add_flags(parser)
-    try:
-        found, _ = parser.parse_known_args(given)
-    except argparse.ArgumentError as error:
-        said = f"the flags of the installed operator cannot be read: {error}"
-        raise NoAnswerError(said) from error
+    installed = asyncio.run(_operator(flags)) if flags.live else cluster.Operator()
+    found = cluster.operator_flags(installed)
     found.kubeconfig = options.read_kubeconfig(flags)
     environment = dict(os.environ)
-    if installed is not None and installed.namespace:
+    if installed.namespace:
         environment["POD_NAMESPACE"] = installed.namespace
     try:
         return plan.run(flags, operator.read(found, environment))

@@ -169,17 +169,54 @@ async def installed_operator(client: Client) -> Operator:
     Raises:
         ApiError: The API server cannot be asked.
     """
+    found = await installed_operators(client)
+    return found[0] if found else Operator()
+
+
+async def installed_operators(client: Client) -> list[Operator] | None:
+    """How each operator that is installed is run; `None`: they may not be seen.
+
+    Raises:
+        ApiError: The API server cannot be asked.
+    """
     try:
         found = await Kube(client).list(_DEPLOYMENT, None, _OPERATOR)
     except RefusedError as error:
         if error.status != _FORBIDDEN:
             raise
-        found = []
-    if not found:
-        return Operator()
-    containers = pods.items(found[0]["spec"]["template"], "containers")
+        return None
+    return [_read_operator(each) for each in found]
+
+
+def operator_options(installed: Operator) -> injector.Options:
+    """The operator's options by its flags; those of the program itself if it is not known.
+
+    Raises:
+        NoAnswerError: They cannot be read.
+    """
+    return injector.read(operator_flags(installed), {"POD_NAMESPACE": installed.namespace})
+
+
+def operator_flags(installed: Operator) -> argparse.Namespace:
+    """Its flags, parsed.
+
+    Raises:
+        NoAnswerError: They cannot be.
+    """
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    injector.add_flags(parser)
+    try:
+        found, _ = parser.parse_known_args(installed.arguments)
+    except argparse.ArgumentError as error:
+        said = f"the flags of the installed operator cannot be read: {error}"
+        raise NoAnswerError(said) from error
+    return found
+
+
+def _read_operator(deployment: Object) -> Operator:
+    containers = pods.items(deployment["spec"]["template"], "containers")
     arguments = tuple(str(each) for each in (containers[0].get("args") or [])[1:])
-    return Operator(str(found[0]["metadata"]["namespace"]), arguments)
+    return Operator(str(deployment["metadata"]["namespace"]), arguments)
 
 
 async def _cluster_uid(kube: Kube) -> tuple[str, tuple[str, ...]]:

@@ -198,15 +198,8 @@ async def reports(client: Client, target: Target) -> dict[str, Object | str]:
     found: dict[str, Object | str] = {}
     troubles = []
     for pod in pods:
-        name = f"{pod['metadata']['name']}:{MANAGEMENT_PORT}"
         try:
-            body, _ = await client.fetch(
-                "get",
-                f"{path_of(POD, target.namespace, name, 'proxy')}/peers",
-                JSON,
-                _MOST_REPORT_BYTES,
-            )
-            report = msgspec.json.decode(body, type=dict[str, Any])
+            report = await report_of(client, target.namespace, pod["metadata"]["name"])
         except (ApiError, msgspec.MsgspecError) as error:
             troubles.append(f"{pod['metadata']['name']} cannot be asked: {error}")
             continue
@@ -214,6 +207,18 @@ async def reports(client: Client, target: Target) -> dict[str, Object | str]:
     for name in peer_names(target.document):
         found.setdefault(name, "; ".join(troubles) or "no pod answers for it")
     return found
+
+
+async def report_of(client: Client, namespace: str, pod: str) -> Object:
+    """What a peer says of itself and the others (`/peers`).
+
+    Raises:
+        ApiError: It cannot be asked.
+        msgspec.MsgspecError: What answers is no peer.
+    """
+    place = path_of(POD, namespace, f"{pod}:{MANAGEMENT_PORT}", "proxy")
+    body, _ = await client.fetch("get", f"{place}/peers", JSON, _MOST_REPORT_BYTES)
+    return msgspec.json.decode(body, type=dict[str, Any])
 
 
 def _now_ms() -> int:

@@ -1,4 +1,4 @@
-"""The options of `up`, `drill`, `bench` and of the verbs that ask any server by its URL.
+"""The options of `up`, `drill`, `clients`, `bench` and of the verbs that ask any server by its URL.
 
 Apart from what these do, so that `serve` starts without it.
 """
@@ -49,6 +49,14 @@ def drill(parser: argparse.ArgumentParser) -> None:
         help="seconds the peer stays away (default: 8, longer than a lease of the drill's clients)",
     )  # fmt: skip
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+
+
+def clients(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `clients`."""
+    parser.add_argument(
+        "urls", nargs="+", metavar="URL", help="of peers of one cluster: http://host:port/eureka/"
+    )
+    parser.add_argument("--clients", type=int, default=36, metavar="N", help="default: 36")
 
 
 def bench(parser: argparse.ArgumentParser) -> None:

@@ -9,26 +9,19 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 import aiohttp
 import msgspec
 
+from eureka_registry.verbs.tally import Tally
+
+INTERVAL_S = 2
+DURATION_S = 6
+LOOK_UP_EVERY_S = 0.1
+_APPLICATIONS = 6
 _TIMEOUT = aiohttp.ClientTimeout(total=2.0, connect=0.5)
-
-
-class Tally(msgspec.Struct):
-    """What all clients together met."""
-
-    lookups: int = 0
-    lookups_retried: int = 0
-    lookups_failed: int = 0
-    renewals: int = 0
-    renewals_retried: int = 0
-    renewals_failed: int = 0
-    leases_lost: int = 0
-    """Renewals answered 404: the server did not know the lease any more."""
 
 
 OnTrouble = Callable[[str], None]
@@ -158,3 +151,30 @@ class LeaseClient:
                 pass
             self._urls = [*self._urls[1:], self._urls[0]]
         return 0, len(self._urls)
+
+
+def drill_clients(
+    session: aiohttp.ClientSession,
+    urls: Sequence[str],
+    count: int,
+    tally: Tally,
+    on_trouble: OnTrouble,
+) -> list[LeaseClient]:
+    """The clients of a drill, of a few applications; none has registered yet."""
+    return [
+        LeaseClient(session, urls, (f"DRILL-{n % _APPLICATIONS}", n), tally, on_trouble)
+        for n in range(count)
+    ]
+
+
+async def register_all(clients: Sequence[LeaseClient]) -> None:
+    """Begin a lease of `DURATION_S` for each; `RuntimeError` if no server takes one."""
+    await asyncio.gather(*(client.register(INTERVAL_S, DURATION_S) for client in clients))
+
+
+def work_of(clients: Sequence[LeaseClient]) -> list[Awaitable[None]]:
+    """What they do until it is cancelled: renew each lease, and look it up."""
+    return [
+        *(client.hold(INTERVAL_S, DURATION_S) for client in clients),
+        *(client.look_up(LOOK_UP_EVERY_S) for client in clients),
+    ]

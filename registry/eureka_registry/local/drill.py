@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import aiohttp
 import msgspec
@@ -20,13 +20,18 @@ from rich.table import Table
 from eureka_registry.config.settings import Settings
 from eureka_registry.http.sockets import bind
 from eureka_registry.local.background import in_background
-from eureka_registry.local.client import LeaseClient, Tally
+from eureka_registry.local.client import (
+    DURATION_S,
+    INTERVAL_S,
+    LeaseClient,
+    drill_clients,
+    register_all,
+    work_of,
+)
 from eureka_registry.local.processes import Process, run_peers
 from eureka_registry.local.sight import Overview, look, service_url
+from eureka_registry.verbs.tally import Tally
 
-INTERVAL_S = 2
-DURATION_S = 6
-LOOK_UP_EVERY_S = 0.1
 POLL_S = 0.1
 PATIENCE_S = 30.0
 _TROUBLES_SHOWN = 10
@@ -55,10 +60,8 @@ class Report(msgspec.Struct):
     @property
     def passed(self) -> bool:
         """Whether nothing failed, nothing was lost, and all agree in the end."""
-        tally = self.tally
-        lost = tally.lookups_failed or tally.leases_lost or tally.renewals_failed
         complete = all(count == self.clients for count in self.leases_at_end.values())
-        return not lost and complete and self.seconds_until_agreed is not None
+        return not self.tally.loses and complete and self.seconds_until_agreed is not None
 
 
 class DrillError(Exception):
@@ -106,7 +109,7 @@ class Drill:
             clients = await self._register(session)
             await self._until(session, lambda o: self._complete(o) and o.agreed)
             self._note(f"all peers agree on {self._count} leases")
-            async with in_background(self._tasks_of(clients)):
+            async with in_background(work_of(clients)):
                 await self._fail(session, processes[1])
             overview = await look(session, self._peers)
             self._report.leases_at_end = {p.name: p.instances for p in overview.peers}
@@ -133,28 +136,14 @@ class Drill:
 
     async def _register(self, session: aiohttp.ClientSession) -> list[LeaseClient]:
         urls = [service_url(peer) for peer in self._peers]
-        clients = [
-            LeaseClient(
-                session,
-                urls,
-                (f"DRILL-{n % 6}", n),
-                self._report.tally,
-                self._report.troubles.append,
-            )
-            for n in range(self._count)
-        ]
+        report = self._report
+        clients = drill_clients(session, urls, self._count, report.tally, report.troubles.append)
         try:
-            await asyncio.gather(*(client.register(INTERVAL_S, DURATION_S) for client in clients))
+            await register_all(clients)
         except RuntimeError as error:
             raise DrillError(str(error)) from error
         self._note(f"{self._count} clients have registered, each holds a lease of {DURATION_S} s")
         return clients
-
-    def _tasks_of(self, clients: list[LeaseClient]) -> list[Awaitable[None]]:
-        return [
-            *(client.hold(INTERVAL_S, DURATION_S) for client in clients),
-            *(client.look_up(LOOK_UP_EVERY_S) for client in clients),
-        ]
 
     def _complete(self, overview: Overview) -> bool:
         return all(peer.instances == self._count for peer in overview.peers)

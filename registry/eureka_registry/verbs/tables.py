@@ -60,6 +60,11 @@ def since(at_ms: int, now_ms: int) -> str:
     return span(now_ms - at_ms) if at_ms else ""
 
 
+def quantity(number: int, noun: str) -> str:
+    """`1 peer`, `3 peers`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _two(seconds: int, large_s: int, large: str, small_s: int, small: str) -> str:
     rest = seconds % large_s // small_s
     return f"{seconds // large_s}{large}" + (f"{rest}{small}" if rest else "")

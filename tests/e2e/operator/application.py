@@ -23,7 +23,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from eureka_registry.local.client import LeaseClient, Tally
+from eureka_registry.local.client import LeaseClient
+from eureka_registry.verbs.tally import Tally
 
 PORT: Final = 8080
 _INTERVAL_S: Final = 10

@@ -25,7 +25,8 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from eureka_registry.local.client import LeaseClient, Tally
+from eureka_registry.local.client import LeaseClient
+from eureka_registry.verbs.tally import Tally
 
 APP: Final = "LEASES"
 LEASE_S: Final = (10, 60)

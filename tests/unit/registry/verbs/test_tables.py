@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eureka_registry.verbs.tables import span, table
+from eureka_registry.verbs.tables import quantity, span, table
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,8 @@ def test_an_optional_column_is_there_if_a_row_has_something_in_it() -> None:
     assert table(("a", "b"), [("1", ""), ("2", "")], ("b",)) == (("a",), (("1",), ("2",)))
     assert table(("a", "b"), [("1", ""), ("2", "x")], ("b",)).titles == ("a", "b")
     assert table(("a", "b"), [("1", "")]).titles == ("a", "b")
+
+
+def test_a_noun_follows_its_number() -> None:
+    """Only one is singular."""
+    assert [quantity(number, "peer") for number in (0, 1, 2)] == ["0 peers", "1 peer", "2 peers"]
