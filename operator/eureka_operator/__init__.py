@@ -1,3 +1,3 @@
-"""The operator of Eurekube: an `EurekaCluster` becomes peers, Services and what they need."""
+"""The operator of Eurekube: it makes peers, Services and other objects of an `EurekaCluster`."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The command line: `run` the operator, `plan` what it would do, `injector` beside it."""
+"""The command line: `run` the operator, `plan` its changes, or run the `injector`."""
 
 from __future__ import annotations
 

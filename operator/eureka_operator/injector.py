@@ -1,4 +1,4 @@
-"""The composition root of `injector`: sockets, tasks and signals are made here and nowhere else.
+"""The composition root of `injector`: only this module makes sockets, tasks and signal handlers.
 
 Every replica answers; none leads. Nothing is written to the API server.
 """

@@ -1,4 +1,4 @@
-"""The composition root of `run`: sockets, tasks and signals are made here and nowhere else.
+"""The composition root of `run`: only this module makes sockets, tasks and signal handlers.
 
 Every replica runs the elector and the HTTP server. The one that leads starts workers, resync and
 watches besides, in this order: kopf ends tasks that were made after its own start. It is never

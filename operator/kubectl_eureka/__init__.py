@@ -1,1 +1,1 @@
-"""`kubectl eureka`: what Eurekube's injector does to pods, on the command line."""
+"""`kubectl eureka`: EurekaClusters, instances and injected pods on the command line."""

@@ -1,4 +1,4 @@
-"""The command line: what `kubectl eureka` can do; each command declares its own arguments."""
+"""The command line of `kubectl eureka`; each command declares its own arguments."""
 
 from __future__ import annotations
 

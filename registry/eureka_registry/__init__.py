@@ -1,3 +1,3 @@
-"""A Netflix-Eureka-compatible registry: see docs/architecture.md for who calls whom."""
+"""A registry compatible with Netflix Eureka; docs/architecture.md is the map of its code."""
 
 __version__ = "0.1.0"

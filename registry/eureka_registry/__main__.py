@@ -1,4 +1,4 @@
-"""The command line: peers and their measurements, and verbs that ask any server.
+"""The command line: commands that run or measure peers, and commands that query any server.
 
 `serve` one peer, `up` for several, `drill` a failure, `bench` a server; `ls`, `get`, `out`, `in`,
 `diff`, `watch` and `doctor` ask one.

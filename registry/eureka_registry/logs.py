@@ -1,4 +1,4 @@
-"""Log lines for people, or for machines: event first, facts after.
+"""Log lines for people or for machines: first the event, then its facts.
 
 Lines show what strangers send: ids, names, hosts. So each is one line whatever is in it, has a
 bounded length, and one place of the program can only write so many.

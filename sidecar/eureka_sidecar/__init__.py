@@ -1,3 +1,3 @@
-"""The sidecar: it registers what runs beside it in Eureka, and renews its lease."""
+"""The sidecar: it registers the application beside it with Eureka, and renews its lease."""
 
 __version__ = "0.1.0"

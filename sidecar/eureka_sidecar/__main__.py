@@ -1,4 +1,4 @@
-"""`eureka-sidecar`: run beside an application, or ask the one that runs."""
+"""`eureka-sidecar`: runs beside an application, or queries a running sidecar."""
 
 from __future__ import annotations
 

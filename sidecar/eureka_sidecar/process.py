@@ -1,4 +1,4 @@
-"""Puts the parts together and runs them: the only place that makes tasks and ends the process."""
+"""Makes all parts and runs them: only this module makes tasks and ends the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A document held against the types of its fields: everything that is wrong with it, in words."""
+"""Checks a document against the types of its fields, and returns all errors in words."""
 
 from __future__ import annotations
 

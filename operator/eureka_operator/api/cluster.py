@@ -1,4 +1,4 @@
-"""An `EurekaCluster` as the rest of the operator has it, read from its document."""
+"""An `EurekaCluster` as the operator uses it, read from its document."""
 
 from __future__ import annotations
 

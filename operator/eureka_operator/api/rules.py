@@ -1,4 +1,4 @@
-"""What fields must be to each other: the CEL rules of the CRD, with its sentences."""
+"""Rules between fields: the CEL rules of the CRD, with its sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A LabelSelector (`metav1.LabelSelector`), as our objects have it, with its bounds."""
+"""A LabelSelector (`metav1.LabelSelector`) in our objects, with its limits."""
 
 from __future__ import annotations
 

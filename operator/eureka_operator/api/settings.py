@@ -1,4 +1,4 @@
-"""Which settings of the registry an `EurekaCluster` gives to all of its peers."""
+"""The settings of the registry that an `EurekaCluster` gives to all of its peers."""
 
 from __future__ import annotations
 

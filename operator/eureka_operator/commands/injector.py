@@ -1,4 +1,4 @@
-"""`injector`: answer the API server about new pods until SIGTERM."""
+"""`injector`: answers the API server about new pods until SIGTERM."""
 
 from __future__ import annotations
 

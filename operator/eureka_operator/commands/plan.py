@@ -1,4 +1,4 @@
-"""`plan`: show what the operator would do with a file, with or without a cluster."""
+"""`plan`: shows what the operator would do with a file, with or without a cluster."""
 
 from __future__ import annotations
 

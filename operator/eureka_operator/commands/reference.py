@@ -1,4 +1,4 @@
-"""`python -m eureka_operator.commands.reference`: docs/injection-reference.md, of the tables."""
+"""`python -m eureka_operator.commands.reference`: writes docs/injection-reference.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`run`: reconcile EurekaClusters until SIGTERM."""
+"""`run`: reconciles EurekaClusters until SIGTERM."""
 
 from __future__ import annotations
 

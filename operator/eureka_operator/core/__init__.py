@@ -1,1 +1,1 @@
-"""What an `EurekaCluster` becomes, and what is said of it. Pure: values in, values out."""
+"""The objects and the status of an `EurekaCluster`. Pure: values in, values out."""

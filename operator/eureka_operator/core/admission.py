@@ -1,4 +1,4 @@
-"""The API server's question about a new pod, and our answer: `AdmissionReview`, `admission/v1`.
+"""The API server's request about a new pod, and the answer: `AdmissionReview`, `admission/v1`.
 
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 

@@ -1,4 +1,4 @@
-"""What a cluster took over from the operator that made it, and goes on with under a newer one.
+"""Defaults that an EurekaCluster got from its first operator, and keeps under a newer one.
 
 An operator has defaults of its own: the image of peers, and the pod template that its release
 builds. A newer operator with other ones would restart every peer of every user. So what a cluster

@@ -1,4 +1,4 @@
-"""Who may do what at a cluster's registry: `auth.yaml` and `keys.json`, and what is said of them.
+"""Rights at an EurekaCluster's registry: `auth.yaml`, `keys.json`, and the status of both.
 
 Peers prove themselves before anybody is asked to: one that restarts later would be refused by those
 that ask already. So each peer says in its pod's annotation how far it is (`Guard`).

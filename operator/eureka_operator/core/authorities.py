@@ -1,4 +1,4 @@
-"""CAs of registries where sidecars read them: a ConfigMap in each namespace with pods of a cluster.
+"""CAs of registries for sidecars: a ConfigMap in each namespace with pods of an EurekaCluster.
 
 An application must not wait for it, so its volume is optional: without it the sidecar waits.
 """

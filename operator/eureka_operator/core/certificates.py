@@ -1,4 +1,4 @@
-"""What becomes of certificates that the operator makes: what is kept, renewed or replaced, and why.
+"""Decides which certificates of the operator are kept, renewed or replaced, and why.
 
 One Secret holds a CA with its key and a leaf with its own. The bundle is the CA and the one before
 it: whichever of the two signed what is served, it is trusted. So a new CA is published first, and

@@ -1,4 +1,4 @@
-"""Whether the peers hold the same and have the configuration they should have, as they say.
+"""Decides whether the peers hold the same and have the wanted configuration, by their reports.
 
 Peers that do not answer the operator are counted apart: a NetworkPolicy may keep it from them, and
 that says nothing about the registry.

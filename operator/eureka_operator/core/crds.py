@@ -1,7 +1,7 @@
-"""Which fields a served CustomResourceDefinition lacks that this operator knows.
+"""Finds fields that this operator knows and the served CustomResourceDefinition does not have.
 
-The API server drops a field that is not in its schema without a word to anybody, be it set by
-people or be it of the status. So an operator that is newer than the CRD has to say so itself.
+The API server drops a field that is not in its schema without a message, in the spec and in the
+status. So an operator that is newer than the CRD must say so itself.
 """
 
 from __future__ import annotations

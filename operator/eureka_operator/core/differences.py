@@ -1,4 +1,4 @@
-"""How a child differs from what it is to become, value by value, for people to read."""
+"""The differences between a child and its wanted state, value by value, for people to read."""
 
 from __future__ import annotations
 

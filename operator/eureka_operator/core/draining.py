@@ -1,8 +1,9 @@
-"""How many replicas each StatefulSet has now on its way to what is wanted.
+"""Decides how many replicas each StatefulSet has now, until it has the wanted number.
 
-Growing is done at once. Before a peer is taken away, what it took from clients must have reached
-the others: they are asked, for at most a minute. Losing nothing does not depend on it (a stopping
-peer delivers what it has), but a peer that cannot deliver shows before it is gone.
+The number grows at once. Before a peer is removed, the changes that it accepted from clients must
+have reached the others: the operator asks them, for at most a minute. Losing nothing does not
+depend on it (a stopping peer delivers what it has), but a peer that cannot deliver shows before it
+is gone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Which fields of a child somebody else changed, and who: read from `metadata.managedFields`.
+"""Finds the fields of a child that somebody else changed, and who, from `metadata.managedFields`.
 
-The API server records which manager set which field. A field that the operator wants, but that its
-own record does not have any more, was changed by whoever has it now, or removed. Fields that others
-added are theirs. Format of the record: structured-merge-diff, `fieldpath/serialize.go`.
+The API server records which manager set which field. If the operator wants a field that is no
+longer in its own record, somebody else changed or removed it. Fields that others added belong to
+them. Format of the record: structured-merge-diff, `fieldpath/serialize.go`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What people are to read in `kubectl describe`: events of steps, and of changes of the status."""
+"""Events for `kubectl describe`: of steps, and of changes of the status."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Conditions of servers that are not the cluster's own: extra peers and other regions.
+"""Conditions of servers outside of the EurekaCluster: extra peers and other regions.
 
-They exist while the spec names such servers, and do not count for `Ready`: a Java server that is
-being replaced may go at any time, and the cluster's own peers agree without it.
+They exist while the spec names such servers. They do not count for `Ready`: a Java server that is
+being replaced may stop at any time, and the EurekaCluster's own peers agree without it.
 """
 
 from __future__ import annotations

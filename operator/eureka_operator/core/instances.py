@@ -1,4 +1,4 @@
-"""What a registry holds of pods: of its instances those whose metadata name one.
+"""The instances of pods in a registry: those whose metadata name a pod.
 
 Everything here was written by whoever may register, so nothing of it is believed before it was
 looked at: a name that Kubernetes would not take is none.

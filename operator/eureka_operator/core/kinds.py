@@ -1,4 +1,4 @@
-"""The kinds of objects that the operator reads or makes, and what an object is here."""
+"""The kinds of objects that the operator reads or makes."""
 
 from __future__ import annotations
 

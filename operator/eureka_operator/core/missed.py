@@ -1,8 +1,8 @@
-"""Pods that should have a sidecar and have none: what is said of them, and which may be evicted.
+"""Pods that should have a sidecar and have none: their events, and which of them may be evicted.
 
-A webhook that fails open lets pods start without a sidecar, and nothing makes them anew: they serve
-and nobody finds them. So they are counted, and an event on each says how it is cured. Evictions are
-for those who ask for them:
+A webhook that fails open lets pods start without a sidecar, and nothing makes them again: they
+serve, but clients do not find them. So the operator counts them, and an event on each says what to
+do. Evictions are for those who ask for them:
 
 * By the eviction API, so that PodDisruptionBudgets hold; and only of pods whose controller makes
   them anew and loses nothing (not a Job's).

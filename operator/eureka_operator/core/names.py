@@ -1,4 +1,4 @@
-"""What child objects, labels and annotations are called, and how peers are addressed."""
+"""Names of child objects, labels and annotations, and addresses of peers."""
 
 from __future__ import annotations
 

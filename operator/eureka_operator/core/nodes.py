@@ -1,4 +1,4 @@
-"""What a node has to do with a peer that is not ready, and when its pod is removed by force."""
+"""Decides what a node means for a peer that is not ready, and when its pod is deleted by force."""
 
 from __future__ import annotations
 

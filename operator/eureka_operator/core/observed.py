@@ -1,4 +1,4 @@
-"""What the API server and the peers say of one cluster at one moment.
+"""The state of one EurekaCluster at one time, as the API server and the peers report it.
 
 Objects stay JSON documents; pods and the peers' `/peers` are read into values, leniently: a peer
 may be older or newer than the operator.

@@ -1,4 +1,4 @@
-"""Pods that are paused by annotation, at the registries that they are registered with.
+"""Pods that an annotation pauses, at the registries with which they are registered.
 
 `eurekube.io/paused: "true"` makes an override, OUT_OF_SERVICE, and its removal lifts it. The
 sidecar does that, too, as soon as its kubelet has written the annotations' file anew; the operator

@@ -1,4 +1,4 @@
-"""Which pod is which peer, and what `peers.json` says of them.
+"""Decides which pod is which peer, and what `peers.json` says of them.
 
 Rules:
 

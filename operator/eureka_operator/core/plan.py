@@ -1,8 +1,8 @@
-"""What is to be done so that the API server holds what an `EurekaCluster` asks for. Pure.
+"""The steps after which the API server holds what an `EurekaCluster` asks for. Pure.
 
-A child that is missing is made, one that is not as wanted is applied, one that is not wanted is
-deleted. A child is left alone if its recorded hash is that of what is wanted and nobody else
-changed a field of it: so a quiet cluster costs no write.
+A missing child is made, a child that differs is applied, an unwanted child is deleted. A child is
+left alone if its recorded hash is that of what is wanted and nobody else changed a field of it: so
+a quiet cluster costs no write.
 """
 
 from __future__ import annotations

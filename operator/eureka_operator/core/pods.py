@@ -1,6 +1,6 @@
-"""Pods and nodes, reduced to the few fields that matter for what is registered.
+"""Pods and nodes, reduced to the fields that the operator needs for leases.
 
-A pod is 10 KiB and more as a document: of thousands nothing else is kept.
+As a document a pod has 10 KiB and more, so the operator keeps nothing else of it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a plan means for people: which objects change, which peers restart, join or leave."""
+"""A plan in words: which objects change, which peers restart, join or leave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which leases are removed because their pods are gone without a word.
+"""Decides which leases are removed because their pods ended without removing them.
 
 A sidecar removes its lease itself. It cannot if it was killed with its pod, if the pod was deleted
 by force, or if its node is lost; until the lease ends, clients go on calling an address that

@@ -1,4 +1,4 @@
-"""Which `EurekaCluster`s name which others as remote regions, by namespace and name."""
+"""Finds which `EurekaCluster`s name which others as remote regions, by namespace and name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a changed pod template reaches the peers: one at a time, each judged before the next one.
+"""Brings a changed pod template to the peers: one at a time, each checked before the next one.
 
 Rules of the strategy `Converged`:
 

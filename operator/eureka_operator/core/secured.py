@@ -1,7 +1,7 @@
-"""Conditions of what a cluster needs of Secrets: its certificate, and who may do what.
+"""Conditions of an EurekaCluster's Secrets: its certificate, and its users and keys.
 
-They exist while the spec asks for them. They do not count for `Ready`: peers that run go on with
-what they have.
+They exist while the spec asks for them. They do not count for `Ready`, because running peers
+continue with the files that they have.
 """
 
 from __future__ import annotations

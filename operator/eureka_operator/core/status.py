@@ -1,4 +1,4 @@
-"""`status` of an `EurekaCluster`, from what was seen, what is to be done, and what was refused.
+"""`status` of an `EurekaCluster`, from its observed state, the planned steps and refused requests.
 
 What changes all the time (instances, self-preservation) is written at most every 30 s, only when
 it changed, and with whatever else is new: a status is stored in etcd and sent to all who watch.

@@ -1,4 +1,4 @@
-"""The certificate of an EurekaCluster's peers: what it is to be, and what is to be said of it."""
+"""The certificate of an EurekaCluster's peers: what it must be, and what the status says of it."""
 
 from __future__ import annotations
 

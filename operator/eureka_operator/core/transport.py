@@ -1,4 +1,4 @@
-"""How the registry of a cluster is reached: plain HTTP, HTTPS, or both while clients move.
+"""How peers and clients reach the registry: plain HTTP, HTTPS, or both during a change.
 
 Peers that have no certificate yet can neither serve HTTPS nor verify who does. So peers know each
 other by plain URLs until every one of them has a certificate, and `Strict` is `Permissive` until

@@ -1,1 +1,1 @@
-"""The ports to the Kubernetes API, to peers, and to whoever looks at the operator."""
+"""The connections to the Kubernetes API and to peers, and the operator's own HTTP server."""

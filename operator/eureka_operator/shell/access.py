@@ -1,6 +1,6 @@
-"""What is read for `spec.auth`: Secrets, keys of the API server's issuer, labels of namespaces.
+"""Reads what `spec.auth` needs: Secrets, keys of the API server's issuer, labels of namespaces.
 
-And the password by which peers know each other, which is made once and kept.
+It also makes and keeps the password with which peers recognise each other.
 """
 
 from __future__ import annotations

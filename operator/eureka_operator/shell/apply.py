@@ -1,4 +1,4 @@
-"""Carrying out a plan's steps; what the API server refuses becomes a sentence, not an exception."""
+"""Carries out the steps of a plan; a refusal of the API server becomes a sentence."""
 
 from __future__ import annotations
 

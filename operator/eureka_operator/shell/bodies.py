@@ -1,4 +1,4 @@
-"""Bodies of answers, which are as long as whoever answers pleases."""
+"""Reads bodies of answers up to a limit."""
 
 from __future__ import annotations
 

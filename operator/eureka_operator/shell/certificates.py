@@ -1,4 +1,4 @@
-"""The injector's certificates: made, kept in a Secret, and published in the webhook's `caBundle`.
+"""The injector's certificates: made, stored in a Secret, and published in the webhook's `caBundle`.
 
 A task of the leader. The API server trusts a new CA before anything is signed by it, and goes on
 trusting the one before. Of the MutatingWebhookConfiguration nothing but `caBundle` is applied, by

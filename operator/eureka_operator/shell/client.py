@@ -1,4 +1,4 @@
-"""Requests to the API server: one way in, a time limit on each, failures in words.
+"""Requests to the API server, each with a time limit; failures in words.
 
 The dynamic client of `kubernetes.aio` is used without its discovery: group, version and plural of
 each kind are known (`core/kinds.py`). That spares requests and a cache file, and an aggregated API

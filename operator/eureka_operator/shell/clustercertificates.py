@@ -1,4 +1,4 @@
-"""The Secrets with the certificates of EurekaClusters' peers: made and renewed, or only read.
+"""The Secrets with certificates of peers: the operator makes and renews them, or only reads them.
 
 The pass over a cluster looks at its Secret (`shell/observe.py`). What one holds that the operator
 made is remembered while it leads, so that a Secret that somebody deletes comes back as it was:

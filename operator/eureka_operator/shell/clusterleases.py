@@ -1,4 +1,4 @@
-"""Brings the leases of one EurekaCluster to what its EurekaRegistrations want."""
+"""Updates the leases of one EurekaCluster to what its EurekaRegistrations want."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compares the CustomResourceDefinitions that are served with what this operator knows."""
+"""Compares the served CustomResourceDefinitions with the fields that this operator knows."""
 
 from __future__ import annotations
 

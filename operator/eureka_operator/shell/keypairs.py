@@ -1,4 +1,4 @@
-"""Certificates and keys as PEM in Secrets: read, made, renewed.
+"""Reads, makes and renews certificates and keys as PEM in Secrets.
 
 Keys are made here, so this is no part of the core; what is to be made says `core/certificates.py`.
 """

@@ -1,4 +1,4 @@
-"""What the operator does with objects: read, make, apply, annotate, delete, tell events."""
+"""Operations on objects: read, make, apply, annotate, delete, write events."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which replica acts: the one whose name is in the Lease.
+"""Leader election: the replica whose name is in the Lease acts.
 
 The rules are client-go's (`tools/leaderelection`). The clocks of two machines are never compared: a
-holder is taken for dead when its record has not changed for a lease duration of our own clock.
+holder counts as dead when its record has not changed for a lease duration by the own clock.
 """
 
 from __future__ import annotations

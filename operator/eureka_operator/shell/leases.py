@@ -1,4 +1,4 @@
-"""Leases of instances that are no pods with a sidecar, renewed by the operator.
+"""Leases of instances that the operator itself registers and renews.
 
 Each is a state machine of the sidecar (`eureka_sidecar.core.lease`), whose one server is whichever
 ready peer of its EurekaCluster answers: a peer that does not is passed over for a moment, and the

@@ -1,4 +1,4 @@
-"""Log lines for people, or for machines; an event worth knowing is one line."""
+"""Log lines for people or for machines, one line for each event."""
 
 from __future__ import annotations
 

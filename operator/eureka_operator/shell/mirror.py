@@ -1,4 +1,4 @@
-"""A small view of what the API server has of a kind: one list, then a watch from there.
+"""A small copy of the objects of a kind at the API server: one list, then a watch.
 
 For processes that look at few objects and must not wait for the API server when they are asked.
 An API server that is away leaves the view as it was.

@@ -1,4 +1,4 @@
-"""The leader's look, once a minute, for pods that should have a sidecar and have none."""
+"""The leader's search, once a minute, for pods that should have a sidecar and have none."""
 
 from __future__ import annotations
 

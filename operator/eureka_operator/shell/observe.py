@@ -1,4 +1,4 @@
-"""One look at everything that belongs to a cluster: its children, its pods, what its peers say."""
+"""Reads everything that belongs to an EurekaCluster: children, pods, and reports of peers."""
 
 from __future__ import annotations
 

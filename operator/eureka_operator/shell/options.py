@@ -1,4 +1,4 @@
-"""What the operator is started with: flags, and two variables that a pod gets of itself."""
+"""The options of the operator: flags, and two variables that describe its own pod."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From fields that we own by a POST to fields that we own by server-side apply. Pure.
+"""Moves fields from ownership by POST to ownership by server-side apply. Pure.
 
 A POST leaves an entry `operation: Update` in `managedFields`; an apply by the same manager makes a
 second one. A field left out of a later apply would then stay for ever, owned by the first. So the

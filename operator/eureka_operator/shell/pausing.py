@@ -1,4 +1,4 @@
-"""Carries out pauses by annotation at the registries, with the record of them on the pods."""
+"""Carries out pauses by annotation at the registries, and records them on the pods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each peer says of itself and of the others: `/peers` of its management port."""
+"""Reads `/peers` of each peer's management port: its own state, and how it sees the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The leader's loop that keeps registries true to pods: leases of pods that are gone, and pauses.
+"""The leader's loop that removes leases of pods that are gone, and carries out pauses.
 
 It looks every two seconds, and at once when a pod changes. A turn in which nothing has changed
 costs one request for each EurekaCluster, answered with 304.

@@ -1,4 +1,4 @@
-"""Which cluster is reconciled when: soon after an event, later after each failure, never twice.
+"""Decides when each EurekaCluster is reconciled: soon after an event, later after each failure.
 
 `Schedule` is pure: seconds of a monotonic clock go in. `Queue` adds the waiting and the workers.
 """

@@ -1,4 +1,4 @@
-"""Removes leases of pods that are gone, after a second look at each by its name."""
+"""Removes leases of pods that are gone, after it has read each pod by name again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The leader's loop that registers what EurekaRegistrations stand for.
+"""The leader's loop that registers the instances of EurekaRegistrations.
 
 A turn compares what is wanted with the leases there are; it happens when an object changes, when a
 registry has taken a change, and every few seconds. Renewals need no turn (`shell/leases.py`). While

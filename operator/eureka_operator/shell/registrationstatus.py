@@ -1,4 +1,4 @@
-"""Writes the status of EurekaRegistrations, and tells events of its changes."""
+"""Writes the status of EurekaRegistrations, and an event for each change of it."""
 
 from __future__ import annotations
 

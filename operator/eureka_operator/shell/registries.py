@@ -1,4 +1,4 @@
-"""What the registries of all EurekaClusters hold, each read from one of its peers.
+"""Reads what the registries of all EurekaClusters hold, each from one of its peers.
 
 A peer is kept for as long as it is ready and answers: what was changed there is seen there at once,
 and its tags spare reading a list anew that has not changed. One that does not answer is passed over

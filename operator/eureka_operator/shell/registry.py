@@ -1,4 +1,4 @@
-"""What one peer's registry holds of pods, and the few things that the operator changes there."""
+"""Reads the instances of pods from one peer's registry, and changes a few things there."""
 
 from __future__ import annotations
 

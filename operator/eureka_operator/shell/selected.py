@@ -1,4 +1,4 @@
-"""Keeps the webhooks of namespaces that EurekaClusters choose in the injector's configuration.
+"""Keeps the webhooks for namespaces that EurekaClusters select up to date.
 
 A task of the leader. Server-side apply with a field manager of its own: the chart's webhooks, which
 are its installer's, are not touched, and what an EurekaCluster had goes with it.

@@ -1,4 +1,4 @@
-"""The certificate that the injector serves: a new one is taken without a restart, if it is trusted.
+"""The certificate that the injector serves; a new one is used without a restart if it is trusted.
 
 It is tried before it is served: by a TLS handshake in memory with what the API server was told to
 trust. So one that would be refused never takes the place of one that works. Nor does one whose CA

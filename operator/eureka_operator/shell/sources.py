@@ -1,4 +1,4 @@
-"""Services and EndpointSlices of the namespaces that have registrations of Services, by watches.
+"""Watches Services and EndpointSlices of namespaces that have registrations of Services.
 
 Of other namespaces nothing is read: a large Kubernetes has tens of thousands of endpoints, and few
 of them are registered.

@@ -1,4 +1,4 @@
-"""Whose peers are being replaced: one cluster's at a time, of all that this operator keeps."""
+"""Lets only one EurekaCluster of this operator replace peers at a time."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Whether a lease that watches say nobody wants is unwanted indeed.
+"""Checks by name whether a lease is really unwanted, if watches say so.
 
-A lease that is removed by mistake costs more than one that stays, so nothing follows from an object
-that is missing in a list: the registration, the Service and the slice by which an instance was
-wanted are asked for by their names first, and a failure keeps all leases.
+A lease that is removed by mistake does more harm than one that stays, so an object that is missing
+in a list is not enough: the registration, the Service and the slice by which an instance was wanted
+are asked for by their names first, and a failure keeps all leases.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the injector knows when it is asked: namespaces and registries, by watches."""
+"""What the injector knows of namespaces and registries, from watches."""
 
 from __future__ import annotations
 

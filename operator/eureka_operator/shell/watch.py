@@ -1,4 +1,4 @@
-"""Events of the API server become keys in the queue. kopf is the watch engine, and nothing more.
+"""Turns events of the API server into keys of the queue; kopf is used only for its watches.
 
 With `on.event` handlers alone it writes nothing to any object: no finalizer, no annotation. That an
 object is gone may escape it when a watch ends early, so the resync does not rely on it.

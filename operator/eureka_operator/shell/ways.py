@@ -1,4 +1,4 @@
-"""How the operator asks peers: by plain HTTP, or by HTTPS with what their Secret holds.
+"""The operator's way to peers: plain HTTP, or HTTPS with the contents of their Secret.
 
 A peer's pod names the Secrets that it has mounted. `ca.crt` says whom to trust, the certificate
 proves that the operator is no stranger where `spec.tls.clientAuth` asks for one, and so does the

@@ -1,4 +1,4 @@
-"""The injector's server: the API server asks it about each new pod that wants a sidecar.
+"""The injector's server: the API server calls it for each new pod that wants a sidecar.
 
 It answers every question, and none of its own faults blocks a pod: if it cannot decode a question,
 cannot answer in time or has too many questions, it allows the pod without a patch, and counts it.

@@ -1,4 +1,4 @@
-"""`bench`: `eureka-registry bench` under this name, where it is installed."""
+"""`bench`: the same as `eureka-registry bench`, if that is installed."""
 
 from __future__ import annotations
 

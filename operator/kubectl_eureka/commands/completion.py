@@ -1,4 +1,4 @@
-"""`completion`: what a shell has to read to complete commands and flags by the Tab key."""
+"""`completion`: prints the script with which a shell completes commands and flags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`doctor`: find what is wrong with pods, EurekaClusters and registries, each with its cure."""
+"""`doctor`: finds problems of pods, EurekaClusters and registries, each with what to do."""
 
 from __future__ import annotations
 

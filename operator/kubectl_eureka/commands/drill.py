@@ -1,4 +1,4 @@
-"""`drill`: what the loss of a peer costs on this cluster, in a namespace of its own."""
+"""`drill`: measures what the loss of a peer costs on this cluster, in its own namespace."""
 
 from __future__ import annotations
 

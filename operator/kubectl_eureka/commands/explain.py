@@ -1,4 +1,4 @@
-"""`explain`: say why pods have a sidecar or none, and what is registered of them."""
+"""`explain`: says why pods have a sidecar or none, and what the registry holds of them."""
 
 from __future__ import annotations
 

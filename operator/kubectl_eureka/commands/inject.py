@@ -1,4 +1,4 @@
-"""`inject`: print documents with the sidecar in their pods, and say what was decided."""
+"""`inject`: prints documents with the sidecar in their pods, and a table of the decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `inject` and `explain` know of the cluster, from it or from files alone."""
+"""What `inject` and `explain` know of the cluster, read from it or only from files."""
 
 from __future__ import annotations
 

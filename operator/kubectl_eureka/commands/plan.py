@@ -1,4 +1,4 @@
-"""`plan`: what the operator would do with a file, as `eureka-operator plan` shows it.
+"""`plan`: shows what the operator would do with a file, like `eureka-operator plan`.
 
 With `--live` it counts with the flags and the namespace of the operator that is installed.
 """

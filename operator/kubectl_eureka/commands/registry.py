@@ -1,4 +1,4 @@
-"""`ls`, `get`, `out`, `in`, `diff` and `watch`: the registry of an EurekaCluster, asked.
+"""`ls`, `get`, `out`, `in`, `diff` and `watch` for the registry of an EurekaCluster.
 
 The verbs themselves are those of `eureka-registry`.
 """

@@ -1,4 +1,4 @@
-"""`report`: a file to show to others: objects, events, logs and what peers say, without secrets."""
+"""`report`: writes an archive of objects, events, logs and reports of peers, without secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`status`: EurekaClusters, their peers, what self-preservation says, and what is amiss."""
+"""`status`: EurekaClusters, their peers, self-preservation, and problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`uninject`: print documents as they were before their pods got a sidecar."""
+"""`uninject`: prints documents as they were before their pods got a sidecar."""
 
 from __future__ import annotations
 

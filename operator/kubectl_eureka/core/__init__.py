@@ -1,1 +1,1 @@
-"""What commands print, without input or output."""
+"""The output of commands, without input or output."""

@@ -1,4 +1,4 @@
-"""EurekaClusters as `status` shows them: peers, what they say of each other, and what is amiss."""
+"""EurekaClusters for `status`: their peers, how these see each other, and problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`drill`: what it makes in its namespace, when peers agree, and what it comes to.
+"""`drill`: the objects in its namespace, when peers agree, and the result.
 
 The clients of a drill hold leases of a few seconds and look them up all the time, in a pod of the
 registry's image, at the URLs that every client of an EurekaCluster gets. What is lost is what they

@@ -1,4 +1,4 @@
-"""What `doctor` finds wrong with pods: their environment, their URLs, and their place in Eureka."""
+"""What `doctor` checks of pods: their environment, their URLs, and their instances in Eureka."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may leave the cluster in a report: objects and texts without their secrets.
+"""Removes secrets from the objects and texts of a report.
 
 In doubt a value is left out. What was recognised as a secret in one place is removed wherever else
 it stands.

@@ -1,4 +1,4 @@
-"""An explanation as lines of text: what it is about on the left, a sentence on the right."""
+"""An explanation as lines of text: the subject on the left, a sentence on the right."""
 
 from __future__ import annotations
 

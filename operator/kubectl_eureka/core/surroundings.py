@@ -1,4 +1,4 @@
-"""What decisions rest on beside the pod: its namespace, registries, and the injector's flags."""
+"""What a decision depends on besides the pod: namespace, registries, and the injector's flags."""
 
 from __future__ import annotations
 

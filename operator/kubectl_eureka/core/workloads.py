@@ -1,4 +1,4 @@
-"""Objects as they are named on the command line, and what is seen of a pod that exists."""
+"""Names of objects on the command line, and facts of a pod that exists."""
 
 from __future__ import annotations
 

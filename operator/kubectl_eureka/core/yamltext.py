@@ -1,4 +1,4 @@
-"""Files of several YAML documents: taken apart, read as kubectl reads them, and written.
+"""Splits files of several YAML documents, reads them like kubectl, and writes them.
 
 kubectl reads YAML by go-yaml, which differs from PyYAML: `2026-01-01` and `22:22` are texts there,
 `1e3` and `08` are numbers.

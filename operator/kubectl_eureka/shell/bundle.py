@@ -1,4 +1,4 @@
-"""What goes into a report: objects, events, logs, what peers say. Secrets are never asked for."""
+"""Collects the files of a report: objects, events, logs, reports of peers; never Secrets."""
 
 from __future__ import annotations
 

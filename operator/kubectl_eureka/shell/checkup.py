@@ -1,4 +1,4 @@
-"""What `doctor` reads of a cluster beside the registry: EurekaClusters, pods, Services."""
+"""What `doctor` reads of a cluster besides the registry: EurekaClusters, pods, Services."""
 
 from __future__ import annotations
 

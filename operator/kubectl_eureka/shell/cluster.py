@@ -1,4 +1,4 @@
-"""What is asked of the API server: namespaces, registries, the injector, pods.
+"""Reads namespaces, registries, the injector and pods from the API server.
 
 Most people may read little beside their namespace. What they may not read is said in a sentence and
 done without, unless nothing can be decided then.

@@ -1,4 +1,4 @@
-"""`drill` on a cluster: a namespace, peers and clients in it, what is done to the peers, removal.
+"""Runs `drill` on a cluster: makes a namespace with peers and clients, changes peers, removes it.
 
 Nothing is read or changed outside of the namespace that it makes; what is looked at before is in
 `preflight.py`.

@@ -1,4 +1,4 @@
-"""What ends a command, in a sentence: what is wrong, where, and what can be done."""
+"""Errors that end a command: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects that are in the cluster, explained with what is there of them."""
+"""Explains objects of the cluster."""
 
 from __future__ import annotations
 

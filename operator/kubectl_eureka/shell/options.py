@@ -1,4 +1,4 @@
-"""What several commands are told alike: where they look, and what stands in for a cluster."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 

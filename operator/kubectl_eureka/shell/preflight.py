@@ -1,4 +1,4 @@
-"""What is looked at before a drill makes anything: Eurekube itself, our rights, earlier drills."""
+"""Checks before a drill makes anything: Eurekube itself, the rights, earlier drills."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registries of EurekaClusters, asked by the API server's proxy, so that nothing is exposed."""
+"""Queries the registries of EurekaClusters through the API server's proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EurekaClusters with what their peers say of themselves and of each other."""
+"""Reads EurekaClusters, with what their peers report of themselves and of each other."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Settings: their table, and where they come from."""
+"""Settings: the table of settings, and the sources that set them."""

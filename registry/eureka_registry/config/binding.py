@@ -1,4 +1,4 @@
-"""Finding a property in the table of names, however it is spelt.
+"""Finds a property in the table of names, in any spelling.
 
 Names are compared without case, `-`, `_` and `.`, as Spring's relaxed binding does:
 `enable-self-preservation`, `enableSelfPreservation` and `ENABLE_SELF_PRESERVATION` are one.

@@ -1,4 +1,4 @@
-"""Reading YAML, JSON and plain text with errors that name the file and the line."""
+"""Reads YAML, JSON and plain text; errors name the file and the line."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Files that people give to a process: read within bounds, and never the end of it.
+"""Reads files that people give to a process, up to a limit of bytes.
 
-A file may be anything at any moment: half written, swapped for a link, a pipe, a folder, a bomb.
+At any time a file may be half written, or may be a link, a pipe, a folder, or far too large.
 """
 
 from __future__ import annotations

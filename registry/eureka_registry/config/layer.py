@@ -1,4 +1,4 @@
-"""What one source of settings gives."""
+"""The settings that one source gives."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One peer's settings from flags, environment and a file, the first one that has a value.
+"""Loads one peer's settings: from flags, then the environment, then a file; the first value wins.
 
-A value keeps its source until everything is put together, so that each error says where to look.
+Each value keeps its source until all sources are read, so that each error says where to look.
 """
 
 from __future__ import annotations

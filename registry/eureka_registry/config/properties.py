@@ -1,4 +1,4 @@
-"""Properties out of trees: how Spring names what stands in YAML and JSON."""
+"""Makes Spring's property names from trees of YAML and JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference page `docs/configuration.md`, made from the tables of settings and names.
+"""Writes the page `docs/configuration.md` from the tables of settings and names.
 
 `python -m eureka_registry.config.reference > docs/configuration.md` makes it anew.
 """

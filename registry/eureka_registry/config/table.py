@@ -1,4 +1,4 @@
-"""The table of settings as data, taken from `Settings`: what files, flags and pages need of it."""
+"""The table of settings as data, made from `Settings`, for files, flags and pages."""
 
 from __future__ import annotations
 

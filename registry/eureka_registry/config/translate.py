@@ -1,4 +1,4 @@
-"""From Spring's and Netflix's properties to settings."""
+"""Translates Spring's and Netflix's properties to settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Service URLs: whether they can be used, and how they are shown without their passwords."""
+"""Service URLs: checks whether they can be used, and shows them without passwords."""
 
 from __future__ import annotations
 

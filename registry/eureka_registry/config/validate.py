@@ -1,4 +1,4 @@
-"""What settings must be together, and what a type cannot say of one alone."""
+"""Rules between settings, and rules that a type cannot express."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what people write to a setting's value: `false`, `no`, `8761`, `a, b`, `eu=http://...`."""
+"""Converts text that people write to a setting's value: `false`, `8761`, `eu=http://...`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changed lately, one entry per instance.
+"""The recent changes, one entry for each instance.
 
 Netflix keeps a queue of changes (`recentlyChangedQueue`), in which an instance may stand many
 times. Here a newer change takes the place of an older one, so that a delta never holds two states

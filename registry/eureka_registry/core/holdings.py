@@ -1,4 +1,4 @@
-"""What a peer holds: leases by application, and everything that is derived from them.
+"""All leases that a peer holds, by application, and everything that is derived from them.
 
 Counts, virtual addresses, names, digests, versions and the delta change together with the leases,
 in `_put`, `_modify` and `_remove`, and nowhere else. Which of them happens when is the business of

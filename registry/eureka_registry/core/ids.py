@@ -1,4 +1,4 @@
-"""Which applications hold an instance id: ids are unique within one application only."""
+"""Finds the applications that hold an instance id: ids are unique only within one application."""
 
 from __future__ import annotations
 

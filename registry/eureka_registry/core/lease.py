@@ -1,4 +1,4 @@
-"""One lease: who holds it, until when, and what an operator decided about it.
+"""One lease: its instance, its end, and an operator's override.
 
 Times are epoch milliseconds, lengths milliseconds.
 """

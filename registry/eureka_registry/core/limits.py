@@ -1,7 +1,7 @@
-"""Bounds of what clients and peers may send, in one place, with their reasons.
+"""Limits of what clients and peers may send, in one place, with their reasons.
 
-Whoever sends, a peer's loop must not stand still for long, and what is kept for one sender must
-be bounded (docs/security.md). What users may want to change is a setting instead.
+No sender may block a peer's event loop for long, and the memory for one sender must be limited
+(docs/security.md). What users may want to change is a setting instead.
 """
 
 from __future__ import annotations

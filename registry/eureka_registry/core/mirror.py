@@ -1,4 +1,4 @@
-"""A read-only copy of another region's registry, from which lists are drawn as from our own.
+"""A read-only copy of another region's registry; lists are made from it as from the own registry.
 
 Nothing expires here: the other region says who is there. What each of its peers stamps by itself,
 such as moments of leases, is no change, so that an unchanged instance stays the same object, its

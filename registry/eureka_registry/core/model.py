@@ -1,4 +1,4 @@
-"""Values of the registry: an instance, its lease as the wire shows it, and what happened to it.
+"""Values of the registry: an instance, its lease as clients see it, and a change of it.
 
 The Eureka document is the domain here, so `Instance` holds its fields one to one; the
 names and types they have on the wire are the codecs' business (`eureka_registry.wire`).

@@ -1,7 +1,7 @@
-"""What one peer has not been told yet, and when it may be told.
+"""The changes that wait to be sent to one peer, and when each may be sent.
 
-A task says *that* something happened to an instance; what is sent is read when the batch is
-encoded. So a pending task always speaks of the newest state, and most of them can be merged.
+A task only says *that* an instance changed; its content is read when the batch is encoded. So a
+waiting task always has the newest state, and most of them can be merged.
 
 Order. At most one batch is under way, and an instance's tasks leave in the order in which they
 wait, so the changes of one instance never overtake each other (Java's twenty workers per peer do

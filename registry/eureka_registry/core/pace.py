@@ -1,4 +1,4 @@
-"""When a peer may get the next batch, judged from what became of the last ones.
+"""Decides when a peer may get the next batch, by the results of the last ones.
 
 A failure is followed by a pause, 1 s after congestion and 100 ms otherwise, doubled with every
 further failure in a row up to 30 s (Java: `TrafficShaper`, which does not double). After

@@ -1,4 +1,4 @@
-"""What happens in a minute: how many renewals came, how many evictions may still be."""
+"""Counts of the last minute: renewals that came, and evictions that are still allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Token buckets for fetches (Netflix `RateLimitingFilter`), and what a log is told."""
+"""Token buckets for fetches (Netflix `RateLimitingFilter`), and for lines of the log."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Instances that peers told of and that are not held: what of them is to be said.
+"""Instances that the registry did not accept from peers, and what the log says of them.
 
-They differ between peers for as long as they are refused, so the log must say why; but whoever
-sends them must not fill it.
+Peers differ while such instances are refused, so the log must say why; but their sender must not be
+able to fill the log.
 """
 
 from __future__ import annotations

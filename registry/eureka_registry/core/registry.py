@@ -1,4 +1,4 @@
-"""The registry: everything that may happen to a lease, and by which rules.
+"""The registry: every operation on a lease, and its rules.
 
 Every operation takes the time and is complete when it returns; what others must be told is in
 its result. The rules follow `docs/protocol/leases.md`. Different from Java:

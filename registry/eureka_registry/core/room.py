@@ -1,4 +1,4 @@
-"""How much a registry holds at most, and how much of that one application may take.
+"""Limits how much a registry holds, in all and for one application.
 
 What is held already is never refused: it may register again, and grow to the size of a usual
 document. All that is new is counted, whether a client registers it or a peer tells of it.

@@ -1,4 +1,4 @@
-"""When expired leases are kept: too many clients went silent at once to believe they are all gone.
+"""Decides when expired leases are kept, because too many clients stopped renewing at once.
 
 The rules here (Netflix's are in `JavaThreshold`):
 

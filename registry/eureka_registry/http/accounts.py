@@ -1,4 +1,4 @@
-"""What ServiceAccounts of Kubernetes may write, by their namespace. Pure.
+"""Decides what a ServiceAccount of Kubernetes may write, by its namespace. Pure.
 
 1. Instances whose metadata name their namespace, and no others.
 2. Names (of applications, and VIP addresses) that were given to the namespace. One that was given

@@ -1,4 +1,4 @@
-"""Which address others know this machine by, when a peer listens on every network."""
+"""Finds the address of this machine that others can reach, if a peer listens on every network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of the processor a page may take that anybody may ask for, as often as he likes."""
+"""Limits the processor time of a page that anybody may request at any time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a path and a method to a handler, and from whatever goes wrong to an answer."""
+"""Finds the handler of a path and a method, and turns errors into answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One peer's life: the composition root.
+"""The life of one peer: the composition root.
 
 Start: learn our name, listen, load the snapshot, copy from a peer, become ready. Then timers:
 evict, tick, compare, watch the peer list and the settings. Stop: not ready, cancel our own lease,

@@ -1,7 +1,7 @@
-"""Who may do what: identities, and the one rule for every request. Pure; who it is finds `guard`.
+"""Identities, and the rule for every request: who may do what. Pure; `guard` finds the identity.
 
-The rule is about routes, not paths: what serves a request and what it may do cannot differ by a
-spelling. Nothing is allowed that is not named here.
+The rule uses routes, not paths, so another spelling of a path cannot change the rights. Only what
+is named here is allowed.
 """
 
 from __future__ import annotations

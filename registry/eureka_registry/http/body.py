@@ -1,4 +1,4 @@
-"""Bodies of requests: read in pieces, inflated here, and given up as soon as they cost too much.
+"""Reads and decompresses bodies in pieces, and stops as soon as they cost too much.
 
 aiohttp would inflate whatever comes, even of requests that were refused already. So it hands on
 what was sent, and only what a handler is to read is inflated, slice by slice.

@@ -1,4 +1,4 @@
-"""What web pages may ask for: a browser sends requests for any page, also a stranger's. Pure.
+"""Rules for requests of browsers, which also send requests for pages of strangers. Pure.
 
 Programs notice nothing of this. A request belongs to a browser if it has one of the headers that
 every browser sends and that no script can take off all at once. Reasons, and what Chromium sends:

@@ -1,4 +1,4 @@
-"""Memory that connections hold together: requests on their way in, answers nobody has read yet."""
+"""Limits the memory of all connections: requests that arrive, answers that nobody has read yet."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The clock of a peer: never set, never back, and following the machine's own slowly.
+"""The clock of a peer: nobody sets it, it never goes back, and it follows the machine's slowly.
 
-The rule, and why, is in `core.clock`. `CLOCK_MONOTONIC` stands still while a machine is suspended,
-which is what leases need; `CLOCK_BOOTTIME`, which does not, would end all of them at once.
+`core.clock` has the rule and its reasons. Leases need a clock that stops while a machine is
+suspended: `CLOCK_MONOTONIC` does, `CLOCK_BOOTTIME` would end all leases at once.
 """
 
 from __future__ import annotations

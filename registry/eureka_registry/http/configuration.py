@@ -1,4 +1,4 @@
-"""The settings in force, and the `--config` file that may change them while everything runs.
+"""The settings in force, and the `--config` file that may change them in a running peer.
 
 The file comes from a ConfigMap mounted as a directory. The kubelet swaps its `..data` link, which
 inotify on the file does not see, so its content is looked at again and again. A file that cannot be

@@ -1,4 +1,4 @@
-"""Connections: bounded in number, in time and in memory, and with a fast lane for renewals."""
+"""Connections: limited in number, time and memory, with a fast lane for renewals."""
 
 from __future__ import annotations
 

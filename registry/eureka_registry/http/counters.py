@@ -1,4 +1,4 @@
-"""How often each resource was asked for, with what result: plain numbers, read by the metrics."""
+"""Counts requests by resource and result, for the metrics."""
 
 from __future__ import annotations
 

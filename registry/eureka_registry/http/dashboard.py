@@ -1,4 +1,4 @@
-"""What the dashboard shows, as data. The pages themselves are in `static/`."""
+"""The data of the dashboard. Its pages are in `static/`."""
 
 from __future__ import annotations
 

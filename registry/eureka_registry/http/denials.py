@@ -1,4 +1,4 @@
-"""Answers that say no: who asked, what for, by which rule; and the line of the log for each."""
+"""Answers that refuse a request: identity, request and rule; and the line of the log for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The eviction timer: when leases are removed, and when a peer that stood still waits."""
+"""The eviction timer: when leases are removed, and how long it waits after a stopped process."""
 
 from __future__ import annotations
 

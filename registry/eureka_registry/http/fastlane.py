@@ -1,4 +1,4 @@
-"""Renewals and registrations recognised by their bytes: no parser, task or request object.
+"""Recognises renewals and registrations by their bytes: no parser, task or request object.
 
 Nine of ten requests are renewals, and all of one client look alike; when a rack restarts, nine of
 ten are registrations. What is not exactly one whole request of these with known harmless headers is

@@ -1,4 +1,4 @@
-"""Small files that are looked at again and again: certificates, passwords, tokens.
+"""Reads small files again when they change: certificates, passwords, tokens.
 
 They are mounted Secrets: the kubelet swaps a link, which inotify on the file does not see.
 """

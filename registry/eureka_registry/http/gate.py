@@ -1,4 +1,4 @@
-"""When lists may be read: not before the registry is complete, and not too often."""
+"""Decides whether lists may be read: only from a complete registry, and not too often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks: `auth_file` read and watched, credentials checked, verified ones remembered.
+"""Finds who sent a request: reads and watches `auth_file`, checks credentials, remembers results.
 
 A password takes a quarter of a second to check (`passwords`), a token a tenth of a millisecond
 (`tokens`). Once verified, the header that brought it is known by its digest, so that renewals do

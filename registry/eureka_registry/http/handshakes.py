@@ -1,4 +1,4 @@
-"""TLS connections before they are any: counted when they are accepted, and not for long."""
+"""Counts and limits TLS handshakes, from accept until the connection exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names by which browsers may ask for a peer: its own, its peers', and `allowed_hosts`."""
+"""The host names that browsers may use for a peer: its own, its peers', and `allowed_hosts`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work that is shared out over turns of the event loop."""
+"""Divides large work over several turns of the event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request and an answer, apart from any server: what the handlers work with."""
+"""A request and an answer as the handlers use them, without any server."""
 
 from __future__ import annotations
 

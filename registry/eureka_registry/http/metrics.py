@@ -1,4 +1,4 @@
-"""Prometheus metrics: names that users of Eureka know, and what they lacked.
+"""Prometheus metrics, with the names that users of Eureka know where they exist.
 
 From Spring: `eureka_server_instances{application,status}`. From Netflix's `EurekaMonitors`: renew,
 cancel, register, expired, getAll and their kin, as `eureka_server_*_total`. Ours: lag, queues, full

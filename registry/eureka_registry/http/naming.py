@@ -1,4 +1,4 @@
-"""Which peer a pod is: its name, host name and URL, from the peer list that the operator writes.
+"""Finds which peer a pod is: its name, host name and URL, from the operator's peer list.
 
 A pod of a StatefulSet with zones cannot know its number. It is told once, before it answers
 anything by a name of its own; another name would be another instance, so it needs a restart.

@@ -1,4 +1,4 @@
-"""One peer put together: what it holds, whom it knows, how it stands. No server in here."""
+"""The parts of one peer, put together without a server."""
 
 from __future__ import annotations
 

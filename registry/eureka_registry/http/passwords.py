@@ -1,4 +1,4 @@
-"""Passwords checked one after the other, in a thread: scrypt takes a quarter of a second.
+"""Checks passwords one after the other, in a thread: scrypt takes a quarter of a second.
 
 Users who are not there take as long as those who are, wait like them, and are refused like them.
 """

@@ -1,4 +1,4 @@
-"""What peers ask each other: batches; between Eurekube peers renewals, digests, copies."""
+"""Requests between peers: batches; between Eurekube peers also renewals, digests and copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which resource a path names (`docs/protocol/http.md#base-paths`).
+"""Finds the resource that a path names (`docs/protocol/http.md#base-paths`).
 
 The Eureka API is below `/eureka`, `/eureka/v2`, `/eureka/v1`, `/v2`, `/v1`, and all of that again
 below a configured prefix, which also works by itself. Slashes at the end and double ones do not

@@ -1,4 +1,4 @@
-"""Why a request was refused: the rules, as metrics and the log name them. Pure."""
+"""The rules by which a request is refused, with their names in metrics and log. Pure."""
 
 from __future__ import annotations
 

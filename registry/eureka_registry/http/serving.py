@@ -1,4 +1,4 @@
-"""From aiohttp's requests to calls, and from answers to aiohttp's responses."""
+"""Converts aiohttp's requests to calls, and answers to aiohttp's responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sockets to listen on, and a sentence that says why one cannot be opened."""
+"""Opens sockets to listen on; if one cannot be opened, a sentence says why."""
 
 from __future__ import annotations
 

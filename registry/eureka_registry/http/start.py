@@ -1,4 +1,4 @@
-"""From listening to ready: a name, the snapshot, the list of peers, a copy of what they hold."""
+"""The start, from listening to ready: name, snapshot, list of peers, copy of their leases."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""TLS: our certificate, whom we trust, and both read again when their files change.
+"""TLS: the own certificate and the trusted CAs, both read again when their files change.
 
-Each change makes new contexts, for the connections that begin from then on: so what was taken out
-of a file is not trusted any more, and what is open goes on. A pair or a file that cannot be used
-changes nothing.
+Each change makes new contexts for later connections: a CA that was removed from a file is no longer
+trusted, and open connections continue. A pair or a file that cannot be used changes nothing.
 """
 
 from __future__ import annotations

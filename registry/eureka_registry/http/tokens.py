@@ -1,4 +1,4 @@
-"""Tokens of ServiceAccounts, checked without asking anybody: signature, issuer, audience, times.
+"""Checks tokens of ServiceAccounts locally: signature, issuer, audience, times.
 
 Imported only where `auth_file` has a section `service_accounts`: PyJWT and cryptography take
 memory that others need not pay for.

@@ -1,4 +1,4 @@
-"""Who is next: things that wait for one worker, shared fairly among those who sent them. Pure.
+"""A fair queue for one worker: senders take turns. Pure.
 
 Newcomers always get in, and whoever has most waiting loses its oldest for them: so nobody can keep
 others out by filling the queue. Turns go round the sources; within one the newest and the oldest

@@ -1,7 +1,7 @@
-"""When a certificate ends, read from its DER form (RFC 5280, 4.1).
+"""Reads the end of a certificate from its DER form (RFC 5280, 4.1).
 
-The standard library tells it of CAs and of verified peers, not of our own certificate, and
-`cryptography` takes 9 MiB of memory.
+The standard library gives this time for CAs and verified peers, but not for the own certificate,
+and `cryptography` takes 9 MiB of memory.
 """
 
 from __future__ import annotations

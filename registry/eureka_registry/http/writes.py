@@ -1,6 +1,7 @@
-"""What clients and peers write one by one: E4, E6 to E10 of `docs/protocol/http.md#endpoints`.
+"""Single writes of clients and peers: E4, E6 to E10 of `docs/protocol/http.md#endpoints`.
 
-Each is complete when it returns, and then the peers are told, unless a peer told us.
+Each write is complete when the function returns; then it is sent to the peers, unless it came from
+a peer.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Peers as processes on this machine (`up`, `drill`), and any server measured (`bench`)."""
+"""Peers as processes on this machine (`up`, `drill`), and measuring any server (`bench`)."""

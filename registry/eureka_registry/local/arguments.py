@@ -1,6 +1,6 @@
-"""The options of `up`, `drill`, `clients`, `bench` and of the verbs that ask any server by its URL.
+"""Options of `up`, `drill`, `clients`, `bench`, and of the commands that query a server by URL.
 
-Apart from what these do, so that `serve` starts without it.
+This module imports none of these commands, so that `serve` starts without them.
 """
 
 from __future__ import annotations

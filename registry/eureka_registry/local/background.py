@@ -1,4 +1,4 @@
-"""Work that goes on beside other work, and ends with it."""
+"""Runs work in the background, and ends it with the work in the foreground."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eureka-registry clients`: the clients of a drill by themselves, at peers that run elsewhere.
+"""`eureka-registry clients`: only the clients of a drill, for peers that run elsewhere.
 
 `kubectl eureka drill` runs it in a pod. Every half second it prints a line of JSON
 (`verbs/tally.py`, `ClientsReport`): what all clients together have met since they registered.

@@ -1,4 +1,4 @@
-"""Peers from an `EurekaCluster`: the part of the document that matters on one machine."""
+"""Reads peers from an `EurekaCluster`: the fields that matter on one machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fields of an `EurekaCluster` must be to each other: the CEL rules of the CRD."""
+"""Rules between fields of an `EurekaCluster`: the CEL rules of the CRD."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`eureka-registry drill`: the tutorials' experiment. One of three peers is killed and comes back.
+"""`eureka-registry drill`: kills one of three peers and starts it again, while clients run.
 
 Clients hold leases and look themselves up all the while. At the end a timeline and a verdict: what
 failed, what was lost, how long it took until all peers agreed again.

@@ -1,4 +1,4 @@
-"""What a plan has to know of the machine its peers will run on."""
+"""What a plan must know about the machine on which its peers will run."""
 
 from __future__ import annotations
 

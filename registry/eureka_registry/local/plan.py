@@ -1,4 +1,4 @@
-"""Which peers run on this machine, each with its settings: what `eureka-registry up` starts."""
+"""Decides which peers run on this machine, each with its settings, for `eureka-registry up`."""
 
 from __future__ import annotations
 

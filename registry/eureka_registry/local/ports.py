@@ -1,4 +1,4 @@
-"""Which port each peer listens on when all of them share one machine."""
+"""Chooses the port of each peer if all of them share one machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Peers as processes on this machine: started, watched, restarted after a crash, stopped."""
+"""Peers as processes on this machine: starts, watches, restarts and stops them."""
 
 from __future__ import annotations
 

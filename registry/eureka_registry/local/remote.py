@@ -1,4 +1,4 @@
-"""The verbs of `eureka-registry` that ask any Eureka server by its URL, Java's included."""
+"""The commands of `eureka-registry` that query any Eureka server by its URL, also a Java server."""
 
 from __future__ import annotations
 

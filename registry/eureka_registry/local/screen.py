@@ -1,4 +1,4 @@
-"""How `up` shows itself: a live table on a terminal, lines when piped, JSON for programs."""
+"""Prints `up`: a live table on a terminal, lines in a pipe, JSON for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the peers on this machine look like from outside: asked over HTTP, like anybody could."""
+"""Reads the state of the peers on this machine over HTTP, as any client could."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files of a folder Spring reads, in its order: `application.yml` and what is beside it.
+"""The files of a folder that Spring reads, in its order: `application.yml` and others.
 
 As `ConfigDataEnvironment` has it for the class path: the folder and `config` in it, in each the
 files without a profile, then those of profiles; what comes later wins.

@@ -1,4 +1,4 @@
-"""From Spring's peers to settings of peers on this machine."""
+"""Converts Spring's peers to settings of peers on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose URL is it? From the service URLs of Spring's files to peers on one machine.
+"""Finds which peer a service URL of Spring's files belongs to, for peers on one machine.
 
 Pure but for the questions asked of the `Machine`. Peers of the file are reached on this machine
 whatever their host names mean elsewhere; other peers stay as they are written.

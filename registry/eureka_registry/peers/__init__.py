@@ -1,1 +1,1 @@
-"""The other peers: who they are, what they are told, what they hold."""
+"""The other peers: their list, what is sent to them, and what they hold."""

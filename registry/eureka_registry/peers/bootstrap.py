@@ -1,4 +1,4 @@
-"""The start: copy the registry from a peer, and do not wait for ever for anybody.
+"""The start: copies the registry from a peer, within a time limit.
 
 All peers are asked at once, again and again, and nobody waits for a slow one. A ready one's copy is
 complete, and so is a Java server's list. A peer that is itself starting gives what it has, perhaps

@@ -1,4 +1,4 @@
-"""One peer over HTTP, and in plain words what went wrong with it.
+"""Requests to one peer over HTTP; errors in plain words.
 
 Time-outs, the size of answers and redirects are bounded here; pauses and retries are the outbox's
 business. To a Java server this is a Java peer with more headers

@@ -1,7 +1,7 @@
-"""A registry read from another peer in pages, and taken over some leases at a time.
+"""Reads another peer's registry in pages, and stores some leases at a time.
 
-The loop turns between two pieces, so a large registry holds up nobody. What a page cannot be is
-refused: one that is larger than its bound, does not go on behind the last, or is one too many.
+The event loop runs between two parts, so a large registry does not block other work. A page is
+refused if it is larger than its limit, does not continue after the last one, or is one too many.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which applications another peer holds otherwise than we do, by digests that come in pages."""
+"""Finds applications that differ at another peer, by digests that come in pages."""
 
 from __future__ import annotations
 

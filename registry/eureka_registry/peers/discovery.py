@@ -1,4 +1,4 @@
-"""Who the peers are: from a list of URLs, a watched `peers.json`, or a DNS name.
+"""Finds the peers: from a list of URLs, a watched `peers.json`, or a DNS name.
 
 `peers.json` comes from a ConfigMap mounted as a directory. The kubelet swaps its `..data` link,
 which inotify on the file does not see, so its contents are looked at again and again; so is DNS.

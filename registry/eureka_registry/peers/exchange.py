@@ -1,4 +1,4 @@
-"""What one item of a replication batch does to a registry, and how a change becomes an item.
+"""Applies one item of a replication batch to a registry, and makes an item from a change.
 
 `docs/protocol/replication.md`; Netflix `PeerReplicationResource`, `PeerEurekaNode`. Nothing here
 waits or sends, so that whole stories of several peers can be told with it in a test.

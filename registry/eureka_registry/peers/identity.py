@@ -1,4 +1,4 @@
-"""Which process is behind a URL: this very one, another, or several in turn.
+"""Finds which process is behind a URL: this process, another one, or several in turn.
 
 Every process has a node id, and names it in a header of its requests and answers. Who answers may
 claim any: our own, which stands in each of our requests, or that of another peer.

@@ -1,4 +1,4 @@
-"""One peer as we know it: what we send it, what it says it holds, and whether the two agree."""
+"""One other peer: what is sent to it, what it holds, and whether both agree."""
 
 from __future__ import annotations
 

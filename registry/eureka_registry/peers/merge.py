@@ -1,4 +1,4 @@
-"""Which of another peer's leases to take over. Pure; used at the start and to repair divergence.
+"""Decides which leases of another peer to store, at the start and after divergence. Pure.
 
 Replication loses things: a peer was away, a batch was refused. For each lease that the other peer
 has and we do not have likewise:

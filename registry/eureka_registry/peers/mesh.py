@@ -1,4 +1,4 @@
-"""All peers together: every change goes to each of them, and peers may come and go."""
+"""All peers together: sends every change to each of them; peers may come and go."""
 
 from __future__ import annotations
 

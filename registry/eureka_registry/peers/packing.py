@@ -1,4 +1,4 @@
-"""Tasks packed into the body of one request, and the answer to it read."""
+"""Packs tasks into the body of one request, and reads the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting between two rounds for as long as a setting says, which may change meanwhile."""
+"""Waits between two rounds for the time in a setting, which may change during the wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All other regions together: they may come, go and change while everything runs."""
+"""All other regions together; they may come, go and change in a running peer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What another peer knows better is taken over, and what still differs is named."""
+"""Repairs differences with another peer, and names those that are left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of peers and their addresses, each looked up by itself.
+"""Resolves the names of peers, each independently of the others.
 
 The loop's own look-ups share a few threads (uvloop: two), so two names whose DNS server does not
 answer would keep a peer from reaching all others.

@@ -1,4 +1,4 @@
-"""Renewals gathered and handed out together, for they are nearly all there is to tell."""
+"""Collects renewals and gives them to all peers together: nearly all changes are renewals."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Tells one peer what its outbox holds, and hands back what the peer says of each item.
+"""Sends the outbox of one peer, and handles the peer's answer to each item.
 
-A batch that is refused is sent again in parts, down to one item: only what the peer refuses by
-itself is given up, and named.
+A refused batch is sent again in parts, down to one item. Only a single item that the peer refuses
+is dropped, and the log names it.
 """
 
 from __future__ import annotations

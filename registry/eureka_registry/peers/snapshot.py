@@ -1,4 +1,4 @@
-"""The registry on disk, for a start when all peers were down.
+"""The registry on disk, for a start while all other peers are down.
 
 One line that says what follows (format, length, SHA-256), then pages as peers exchange them, a line
 each. The file is written beside its place and renamed, so that there is always a whole one.

@@ -1,4 +1,4 @@
-"""Service URLs of peers: one spelling for each, and none of their passwords in a log."""
+"""Service URLs of peers in one normal form, and without passwords in logs."""
 
 from __future__ import annotations
 

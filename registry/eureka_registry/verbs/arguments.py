@@ -1,4 +1,4 @@
-"""The arguments of the verbs; where the server is, each program says by arguments of its own."""
+"""The arguments of these commands; each program adds its own arguments for the server."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What happens at a server, seen by looking at it again and again.
+"""Finds changes at a server by reading it again and again.
 
-A list of all applications is no place to read renewals from: servers keep it encoded until an
-instance changes, and a renewal changes none. So an instance whose renewal looks overdue is asked
-for by itself, a few of them at each look.
+A list of all applications does not show renewals: servers keep it encoded until an instance
+changes, and a renewal changes no instance. So an instance whose renewal looks overdue is asked for
+by itself, a few of them at each look.
 """
 
 from __future__ import annotations

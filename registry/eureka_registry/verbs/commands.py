@@ -1,6 +1,7 @@
-"""The verbs: each asks a server, prints, and gives the exit code.
+"""The commands: each one queries a server, prints the result, and returns the exit code.
 
-All raise `NoAnswerError` if the server cannot be asked, and `BadNameError` for a name that is none.
+All raise `NoAnswerError` if the server cannot be asked, and `BadNameError` for a name of the wrong
+form.
 """
 
 from __future__ import annotations

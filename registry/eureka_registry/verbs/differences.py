@@ -1,4 +1,4 @@
-"""What two servers hold differently."""
+"""Finds the differences between two servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `doctor` finds: one table of codes, and what is checked of a registry.
+"""The findings of `doctor`: one table of codes, and the checks of a registry.
 
 A code never changes. What a program alone can check (pods, variables) it adds by `finding`.
 """

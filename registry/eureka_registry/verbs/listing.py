@@ -1,4 +1,4 @@
-"""What a server holds at one moment."""
+"""All instances of a server at one time."""
 
 from __future__ import annotations
 

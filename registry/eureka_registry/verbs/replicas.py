@@ -1,4 +1,4 @@
-"""What a server's status page says of its replicas."""
+"""Reads the replicas from a server's status page."""
 
 from __future__ import annotations
 

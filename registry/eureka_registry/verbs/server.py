@@ -1,4 +1,4 @@
-"""A Eureka server that can be asked, and the requests that the verbs need."""
+"""A Eureka server to query, and the requests that the commands need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown, apart from how: tables, lines, and times in words."""
+"""The content of tables, lines and times in words, without their layout."""
 
 from __future__ import annotations
 

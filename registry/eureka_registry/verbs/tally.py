@@ -1,4 +1,4 @@
-"""What clients met while something was done to their peers: counts of both programs' `drill`."""
+"""Counts of what clients met during a `drill`, for both programs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Documents of the wire: JSON, XML, and bodies assembled from them."""
+"""Documents in JSON and XML, and bodies made from them."""

@@ -1,4 +1,4 @@
-"""Bodies of list documents, assembled from kept pieces and never stale.
+"""Bodies of lists, joined from stored pieces, never stale.
 
 Kept are the encoded form of each instance (`wire/lists.py`), and the compressed text in pieces
 (`wire/pieces.py`). An encoded form is good as long as the document is the same object (they are

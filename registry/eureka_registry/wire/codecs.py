@@ -1,4 +1,4 @@
-"""The encoders of each form side by side, for whoever assembles documents from pieces."""
+"""The encoders of all forms, for code that joins documents from pieces."""
 
 from __future__ import annotations
 

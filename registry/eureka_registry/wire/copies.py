@@ -1,4 +1,4 @@
-"""What Eurekube peers tell each other besides Java's batches: digests, and copies of leases.
+"""Documents between Eurekube peers that Java does not have: digests, and copies of leases.
 
 Both come in pages, in the order of `core.pages`. Pages of a copy are also what a snapshot on disk
 holds. Moments travel as "so long ago", because the clocks of two machines differ; a snapshot is

@@ -1,4 +1,4 @@
-"""Where Java's two readers differ: `EurekaJacksonCodec` for JSON, XStream's `Converters` for XML.
+"""Differences between Java's two readers: `EurekaJacksonCodec` for JSON, XStream's `Converters`.
 
 `docs/protocol/documents.md` says what each of them takes. The two tables at the end
 are the whole list.

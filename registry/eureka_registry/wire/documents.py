@@ -1,4 +1,4 @@
-"""What both codecs share: the rules by which a document becomes an `Instance`.
+"""The rules of both codecs by which a document becomes an `Instance`.
 
 A reader brings its input into one mapping, with the names that JSON has
 (`docs/protocol/documents.md#fields`); `instance` reads that mapping. What differs between the two

@@ -1,4 +1,4 @@
-"""Single values of documents, read as leniently as Netflix's Jackson codec reads them.
+"""Single values of documents, read with the same tolerance as in Netflix's Jackson codec.
 
 Clients write numbers as text, flags as numbers and text as numbers; which of these Java takes,
 and as what, is `docs/protocol/documents.md#fields`. `where` names the field in messages.

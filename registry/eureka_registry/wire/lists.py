@@ -1,4 +1,4 @@
-"""A list of applications, encoded: what did not change is neither encoded nor looked at again.
+"""An encoded list of applications; unchanged parts are not encoded again.
 
 Of each application the documents and what they were encoded to are kept. An application is good as
 long as its version is, an encoded document as long as the document is the same object.

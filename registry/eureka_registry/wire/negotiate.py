@@ -1,4 +1,4 @@
-"""Which form of document a request asks for, and which one it brings.
+"""Finds the form of document that a request asks for, and the form of its body.
 
 The protocol: `docs/protocol/http.md#content-types`.
 """

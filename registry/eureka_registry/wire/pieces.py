@@ -1,4 +1,4 @@
-"""A list cut into pieces, so that a change compresses two of them and no others.
+"""Cuts a list into pieces, so that a change compresses only two of them.
 
 Items (small applications whole, of large ones runs of instances) are grouped into pieces of some
 20 kB. Each piece is compressed with the piece before it as window, so it is good as long as

@@ -1,4 +1,4 @@
-"""Registrations as Java's clients write them, read in a third of the time.
+"""Reads registrations in the form of Java's clients, in a third of the time.
 
 Every field has one type here, which msgspec checks while it reads. What has a field of another
 type, or one that is not listed, is no plain document: `documents.instance` reads it, with all its

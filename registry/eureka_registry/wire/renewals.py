@@ -1,8 +1,8 @@
-"""Batches between Eurekube peers: Java's items, and renewals in a short form beside them.
+"""Batches between Eurekube peers: Java's items, and renewals in a short form.
 
-A renewal is nearly all there is to tell, and as an item of a Java batch it costs both sides more
-than the client's own request. Here it is a list of five values, and the answer names only those
-that are not simply 200. What a renewal does is the same (`peers.exchange.apply`).
+Nearly all changes are renewals, and as an item of a Java batch a renewal costs both sides more than
+the client's own request. Here it is a list of five values, and the answer names only those that are
+not simply 200. What a renewal does is the same (`peers.exchange.apply`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Batches that peers send each other, and their answers.
+"""Batches that peers send to each other, and their answers.
 
 The protocol: `docs/protocol/replication.md#batch-request`.
 

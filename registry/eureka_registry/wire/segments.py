@@ -1,4 +1,4 @@
-"""Compressed text in pieces: each piece is compressed once, and pieces join to one gzip member.
+"""Compresses text in pieces, each once, and joins pieces to one gzip member.
 
 A piece is a raw deflate stream that ends at a byte boundary (`Z_SYNC_FLUSH`). It may refer back to
 a window: text that stands right before it in the whole, of which deflate reaches back 32 KiB (RFC

@@ -1,4 +1,4 @@
-"""Values that many documents have in common are one object in memory.
+"""Stores values that many documents share only once in memory.
 
 Ten thousand instances have some hundred names of applications, zones and ports between them.
 Only what was seen lately is known, so nobody can fill this with names of his own.

@@ -1,4 +1,4 @@
-"""How much there is to read in a text, before any of it is read."""
+"""Estimates the number of values in a text before it is parsed."""
 
 from __future__ import annotations
 

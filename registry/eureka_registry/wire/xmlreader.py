@@ -1,8 +1,8 @@
-"""A small tree of an XML document, read by expat, which refuses what no client of Eureka sends.
+"""Reads an XML document into a small tree with expat; refuses what no Eureka client sends.
 
-A DOCTYPE (so entities cannot be defined), and deep or huge trees. The encoding is the one that the
-document names, as for Java's parsers, and processing instructions say nothing to us. A document is
-decoded before it is parsed: no encoding is a way around what is checked.
+It refuses a DOCTYPE (so entities cannot be defined), and deep or huge trees. The encoding is the
+one that the document names, as for Java's parsers, and processing instructions say nothing to us. A
+document is decoded before it is parsed: no encoding is a way around what is checked.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What `eureka-sidecar` can be told to do."""
+"""The commands of `eureka-sidecar`."""

@@ -1,4 +1,4 @@
-"""`eureka-sidecar status|drain|pause|resume`: ask the sidecar that runs here."""
+"""`eureka-sidecar status|drain|pause|resume`: sends the command to the running sidecar."""
 
 from __future__ import annotations
 

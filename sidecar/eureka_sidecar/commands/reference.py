@@ -1,4 +1,4 @@
-"""`python -m eureka_sidecar.commands.reference`: docs/sidecar-settings.md, of the table."""
+"""`python -m eureka_sidecar.commands.reference`: writes docs/sidecar-settings.md from the table."""
 
 from __future__ import annotations
 

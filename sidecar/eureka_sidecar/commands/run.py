@@ -1,4 +1,4 @@
-"""`eureka-sidecar run`: flags, environment and file become a configuration, which is run."""
+"""`eureka-sidecar run`: makes a configuration from flags, environment and file, and runs it."""
 
 from __future__ import annotations
 

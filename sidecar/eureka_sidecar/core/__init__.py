@@ -1,1 +1,1 @@
-"""What is registered, when, and what is said of it. Pure: values and times in, values out."""
+"""Decides what is registered, when, and what is reported. Pure: values and times in, values out."""

@@ -1,4 +1,4 @@
-"""How the application is asked for its health, as a URL or as a readiness probe of Kubernetes."""
+"""The health check of the application: a URL, or a readiness probe of Kubernetes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sidecar is told at its start. Times are milliseconds, unless a name says seconds."""
+"""The sidecar's configuration. Times are milliseconds, unless a name says seconds."""
 
 from __future__ import annotations
 

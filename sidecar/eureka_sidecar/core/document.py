@@ -1,4 +1,4 @@
-"""The document of an instance: what a registration sends, and what a registry says it holds."""
+"""The document of an instance: as a registration sends it, and as a registry returns it."""
 
 from __future__ import annotations
 

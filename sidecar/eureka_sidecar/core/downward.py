@@ -1,4 +1,4 @@
-"""What annotations and labels of the pod wish, as files of the downward API hold them."""
+"""Reads annotations and labels of the pod from files of the downward API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the application is ready: what its checks said, as a status of Eureka."""
+"""Turns the results of the application's checks into a status of Eureka."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What the local look-up knows of other applications, and what it must fetch next.
+"""What the look-up knows of other applications, and what it must fetch next.
 
-It holds what was asked for and nothing else: the whole registry is 4.7 MB for 5,000 instances, and
-takes 20 MiB while it is parsed. While the registry is away, what was known last stays, with its
-age.
+It holds only applications that somebody asked for: the whole registry has 4.7 MB for 5,000
+instances, and takes 20 MiB while it is parsed. If the registry cannot be reached, the last answer
+stays, with its age.
 """
 
 from __future__ import annotations

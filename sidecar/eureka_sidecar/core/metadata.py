@@ -1,4 +1,4 @@
-"""What the metadata of an instance may be, from wherever it comes."""
+"""Rules for the metadata of an instance, from any source."""
 
 from __future__ import annotations
 

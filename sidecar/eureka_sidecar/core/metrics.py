@@ -1,4 +1,4 @@
-"""What Prometheus reads of the sidecar: counters, and their text (exposition format 0.0.4).
+"""The sidecar's metrics for Prometheus: counters, and their text (exposition format 0.0.4).
 
 No label names the application or the pod: Prometheus adds those of what it scrapes. `registry` is
 the place of a registry in the configuration, from 1; a URL would be a new series on each change.

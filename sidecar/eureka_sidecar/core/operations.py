@@ -1,4 +1,4 @@
-"""What is asked of a registry, and what its answers mean."""
+"""The requests to a registry, and the meanings of its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often a registry is asked: renewals, retries, and a bound that holds whatever happens."""
+"""Limits how often a registry gets requests: renewals, retries, and a limit for all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sidecar says of itself: a document for programs, and the same in sentences."""
+"""The sidecar's report of itself: a document for programs, and the same in sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which server of a registry is asked, and below which path it has its API."""
+"""Chooses the server of a registry, and the base path of its API."""
 
 from __future__ import annotations
 

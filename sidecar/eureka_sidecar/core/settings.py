@@ -1,4 +1,4 @@
-"""What can be configured: one table for the JSON document and for the flags.
+"""All settings: one table for the JSON document and for the flags.
 
 The document is `EUREKA_SIDECAR_CONFIG` or the file of `--config`; flags describe one instance and
 registries that share their credentials. A flag wins over the document.

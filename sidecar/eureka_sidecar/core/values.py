@@ -1,4 +1,4 @@
-"""What the value of a setting may be, by its kind."""
+"""The possible values of a setting, by its kind."""
 
 from __future__ import annotations
 

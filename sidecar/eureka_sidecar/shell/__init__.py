@@ -1,1 +1,1 @@
-"""Sockets, files, signals and child processes: they decide nothing."""
+"""Sockets, files, signals and child processes, without decisions."""

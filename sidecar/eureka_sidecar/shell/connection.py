@@ -1,4 +1,4 @@
-"""Requests to one Eureka server over one connection that is kept."""
+"""Requests to one Eureka server over one connection that stays open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What leads to one registry: connections to its servers, with its credentials."""
+"""Connections to the servers of one registry, with its credentials."""
 
 from __future__ import annotations
 

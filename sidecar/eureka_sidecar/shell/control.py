@@ -1,4 +1,4 @@
-"""The Unix socket on which `status`, `drain`, `pause` and `resume` ask the sidecar.
+"""The Unix socket on which the sidecar answers `status`, `drain`, `pause` and `resume`.
 
 A client sends a line of JSON, `{"do": "status"}`, and gets one. `{"error": "..."}` is a refusal.
 """

@@ -1,4 +1,4 @@
-"""Who we are, and whom we believe: files of a Secret, read again when Kubernetes replaces them."""
+"""Own credentials and trusted CAs: files of a Secret, read again when Kubernetes replaces them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a wait that may come nearer while it lasts, as a drain lets it."""
+"""The end of a wait, which can become earlier during the wait, as in a drain."""
 
 from __future__ import annotations
 

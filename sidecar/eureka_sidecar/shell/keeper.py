@@ -1,4 +1,4 @@
-"""Does what a lease wants: sends its requests, and gives it the answers."""
+"""Sends the requests of a lease, and gives it the answers."""
 
 from __future__ import annotations
 

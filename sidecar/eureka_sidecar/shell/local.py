@@ -1,4 +1,4 @@
-"""The look-up, the status and the metrics over HTTP, for programs in the same pod.
+"""Serves the look-up, the status and the metrics over HTTP to programs in the same pod.
 
 Nobody is authenticated: it is served on loopback only, and only to who asks for loopback. A page
 in a browser whose name was made to resolve to 127.0.0.1 asks for its own name.

@@ -1,7 +1,7 @@
-"""An event loop of one thread: coroutines that wait for file descriptors, events and times.
+"""An event loop in one thread: coroutines that wait for file descriptors, events and times.
 
-It is what the sidecar needs of `asyncio`, which costs 10 MiB in each pod. A task that fails ends
-the process: an exception of it comes out of `Loop.run`.
+It has the functions of `asyncio` that the sidecar needs; `asyncio` itself costs 10 MiB in each pod.
+If a task fails, `Loop.run` raises its exception, and the process ends.
 """
 
 from __future__ import annotations

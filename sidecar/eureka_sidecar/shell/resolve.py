@@ -1,4 +1,4 @@
-"""Addresses of names, looked up without stopping the loop."""
+"""Looks up addresses of names without blocking the event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One TCP connection, with TLS if it is wanted, that waits for nothing longer than its deadline."""
+"""One TCP connection, with or without TLS, that never waits longer than its deadline."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""HTTP and gRPC as bytes: no input, no output."""
+"""HTTP and gRPC as bytes, without input or output."""

@@ -1,7 +1,7 @@
-"""HTTP/1.1 as a small server on loopback speaks it: a reader of requests without a body, answers.
+"""HTTP/1.1 for a small server on loopback: reads requests without a body, writes answers.
 
-It is stricter than RFC 9112 asks for: what one program takes for the end of a request and another
-does not is refused, and so is a body.
+It is stricter than RFC 9112: it refuses a request whose end two programs could see at different
+places, and it refuses a body.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who peers are to the API server, and who may reach them: ServiceAccount and NetworkPolicy."""
+"""ServiceAccount and NetworkPolicy: the identity of peers, and who may reach them."""
 
 from __future__ import annotations
 

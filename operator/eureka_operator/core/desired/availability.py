@@ -1,4 +1,4 @@
-"""The PodDisruptionBudget: how many peers a drain of nodes may take away at once."""
+"""The PodDisruptionBudget: how many peers a drain of nodes may remove at once."""
 
 from __future__ import annotations
 

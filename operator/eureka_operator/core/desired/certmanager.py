@@ -1,4 +1,4 @@
-"""The Certificate of cert-manager: what an issuer is asked for."""
+"""The Certificate of cert-manager: the request to an issuer."""
 
 from __future__ import annotations
 

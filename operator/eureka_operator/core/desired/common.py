@@ -1,4 +1,4 @@
-"""What all children have in common, and what the operator is run with."""
+"""What all children have in common, and the options of the operator."""
 
 from __future__ import annotations
 

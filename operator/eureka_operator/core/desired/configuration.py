@@ -1,4 +1,4 @@
-"""The ConfigMap: `config.json` with the registry's settings, `peers.json` with who the peers are.
+"""The ConfigMap: `config.json` with the registry's settings, `peers.json` with the peers.
 
 It is mounted as a directory, so that a change reaches running peers. What only a restart puts into
 force is hashed into the pod template (`static_hash`).

@@ -1,1 +1,1 @@
-"""Which pods get a sidecar, which one, and why: one pure decision for all who ask."""
+"""Decides which pods get which sidecar, and why: one pure decision for all callers."""

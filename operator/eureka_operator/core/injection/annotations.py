@@ -1,4 +1,4 @@
-"""Annotations `eurekube.io/...` of a pod: one table of what they mean and what they may be."""
+"""Annotations `eurekube.io/...` of a pod: one table of their meanings and possible values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a pod's own resources (`spec.resources`, KEP-2837) leave room for the sidecar."""
+"""Decides whether a pod's own resources (`spec.resources`, KEP-2837) are enough for the sidecar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the injector is run with, and the registries that it knows."""
+"""The options of the injector, and the registries that it knows."""
 
 from __future__ import annotations
 

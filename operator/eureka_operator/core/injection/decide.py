@@ -1,4 +1,4 @@
-"""The decision about one pod, and its parts taken out again."""
+"""Decides about one pod, and removes the injected parts again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole documents injected, for Git and for looking: pods, whatever makes pods, and lists."""
+"""Injects whole documents, for Git and for inspection: pods, objects that make pods, and lists."""
 
 from __future__ import annotations
 

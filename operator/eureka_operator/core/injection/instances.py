@@ -1,4 +1,4 @@
-"""What is registered of a pod: name, ports and health, as the sidecar's configuration has them."""
+"""The instances that a pod registers: name, ports and health, for the sidecar's configuration."""
 
 from __future__ import annotations
 

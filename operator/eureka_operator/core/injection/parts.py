@@ -1,4 +1,4 @@
-"""What is put into a pod: the sidecar's container, its volume, and hooks that hold the application.
+"""The injected parts of a pod: sidecar, volume, and hooks that delay the application's end.
 
 The same as in `examples/pods/orders.yaml`, with the configuration in one variable.
 """

@@ -1,4 +1,4 @@
-"""Parts put into a pod and taken out of it, and the JSON patch between two pods (RFC 6902).
+"""Adds parts to a pod and removes them, and makes the JSON patch between two pods (RFC 6902).
 
 Pods are values: only what is on the way to a change is copied, so what others wrote stays the same
 object, however it is nested.

@@ -1,4 +1,4 @@
-"""A pod as its JSON document: what it is made of, whoever wrote it."""
+"""A pod as its JSON document, from any source."""
 
 from __future__ import annotations
 

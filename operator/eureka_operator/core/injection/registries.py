@@ -1,4 +1,4 @@
-"""Which registries a pod registers with."""
+"""Finds the registries with which a pod registers."""
 
 from __future__ import annotations
 

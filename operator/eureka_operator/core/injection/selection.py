@@ -1,4 +1,4 @@
-"""Whether a pod is to have a sidecar at all: by labels, by what it is and where it runs."""
+"""Decides whether a pod gets a sidecar: by labels, by its kind and by where it runs."""
 
 from __future__ import annotations
 

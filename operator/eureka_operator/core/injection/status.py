@@ -1,4 +1,4 @@
-"""The annotation `eurekube.io/status`: what the injector did to a pod, and what takes it back."""
+"""The annotation `eurekube.io/status`: what the injector added to a pod, and how to remove it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks of namespaces that an EurekaCluster chooses by `spec.injection.default`.
+"""Webhooks of namespaces that an EurekaCluster selects by `spec.injection.default`.
 
 The chart's own webhooks are called for namespaces and pods with the label. A namespace that is
 chosen by its EurekaCluster, or by another's selector, has none; so it gets a webhook, in the same

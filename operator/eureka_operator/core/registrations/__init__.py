@@ -1,1 +1,1 @@
-"""What an `EurekaRegistration` has registered, as pure functions."""
+"""Pure functions for the instances of an `EurekaRegistration`."""

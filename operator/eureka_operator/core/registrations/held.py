@@ -1,4 +1,4 @@
-"""What a registry holds that was registered for an `EurekaRegistration`, by marks in metadata.
+"""The instances of an `EurekaRegistration` in a registry, recognised by their metadata.
 
 An operator that has just become the leader has registered nothing itself. By what it finds here it
 goes on with the leases of its predecessor, and removes those that nobody wants any more.

@@ -1,4 +1,4 @@
-"""Which registration may register what: in which EurekaCluster, and if two want the same."""
+"""Decides which registration may register what, and where, if two want the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Services and EndpointSlices, reduced to what is registered of them.
+"""Services and EndpointSlices, reduced to the fields that are registered.
 
 Fields and their meaning: `core/v1` Service and `discovery.k8s.io/v1` EndpointSlice.
 """

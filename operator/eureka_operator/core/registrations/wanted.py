@@ -1,4 +1,4 @@
-"""Which instances an `EurekaRegistration` stands for, and with which status.
+"""The instances that an `EurekaRegistration` wants, each with its status.
 
 An instance's id does not change for as long as its address is the same: it is
 NAMESPACE:SERVICE:ADDRESS:PORT, and NAMESPACE:REGISTRATION:ID for a fixed endpoint.

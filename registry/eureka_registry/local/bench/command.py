@@ -1,4 +1,4 @@
-"""The command: its signals, its exit code, and what it says at the end."""
+"""The command `bench`: its signals, its exit code, and its last lines."""
 
 from __future__ import annotations
 

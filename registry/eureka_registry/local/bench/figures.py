@@ -1,4 +1,4 @@
-"""Counting answers, and how long they took: exact percentiles in bounded memory."""
+"""Counts answers and measures their times: exact percentiles in limited memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The instances of a benchmark: what is sent of them, and which of them a server may hold.
+"""The instances of a benchmark: their documents, and which of them a server may hold.
 
 They are made so that nobody calls them and everybody can tell what they are:
 

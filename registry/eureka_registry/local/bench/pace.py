@@ -1,4 +1,4 @@
-"""When the next operation may go out."""
+"""Decides when the next operation may be sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be done, and the bounds of time that it keeps."""
+"""The plan of a benchmark: its operations and time limits."""
 
 from __future__ import annotations
 

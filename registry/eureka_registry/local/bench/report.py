@@ -1,4 +1,4 @@
-"""What a benchmark has found out: the document of `-o json`, from which all else is made."""
+"""The result of a benchmark: the document of `-o json`, from which all other output is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark itself: register, renew, read, change, and in any case remove.
+"""Runs the benchmark: register, renew, read, change, and always remove.
 
 Nothing that was sent is abandoned: whoever wants to stop sets an event, requests under way are
 waited for, and then what was registered is removed. A cancellation that overtook its registration

@@ -1,4 +1,4 @@
-"""How a benchmark shows itself: progress on a terminal, then tables and a verdict, or JSON."""
+"""Prints a benchmark: progress on a terminal, then tables and a verdict, or JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Eureka server behind a URL: found, and asked.
+"""Finds the Eureka API of a URL, and sends requests to it.
 
 A URL is taken with or without the path that Eureka's API has at most servers; the first of
 `_PATHS` below it that gives a list of applications is used from then on.

@@ -1,4 +1,4 @@
-"""What a report means, in sentences.
+"""Says in sentences what a report means.
 
 None of them has a threshold of its own: a list is stale if the first one fetched after a change
 does not show it, peers disagree if a change is never seen, and whether a latency is a good one is
