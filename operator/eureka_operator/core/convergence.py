@@ -6,7 +6,7 @@ that says nothing about the registry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -22,14 +22,14 @@ class Convergence(msgspec.Struct, frozen=True, kw_only=True):
 
     `ready` counts them, `unreachable` names those that do not answer and why, `differences` and
     `behind` are sentences on peers that do not agree, or do not have the wanted configuration.
-    `differing` are the names of the peers that `differences` are about.
+    `differing` has the peers that `differences` are about, each with the first of its sentences.
     """
 
     ready: int
     unreachable: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
-    differing: frozenset[str] = frozenset()
+    differing: Mapping[str, str] = {}
 
 
 def convergence(
@@ -58,7 +58,7 @@ def convergence(
         ),
         differences=tuple(said for _, said in differences),
         behind=tuple(each for name, report in heard for each in _behind(config, name, report)),
-        differing=frozenset(name for pair, _ in differences for name in pair),
+        differing={name: said for pair, said in reversed(differences) for name in pair},
     )
 
 

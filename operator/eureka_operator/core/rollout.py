@@ -427,8 +427,9 @@ def _why_not_well(
     if not pod.ready:
         return _Trouble(pod.trouble or (report.why if report else None) or "it is starting")
     if not _skips_convergence(observed):
-        if member.peer in convergence.differing:
-            return _Trouble(next(said for said in convergence.differences if member.peer in said))
+        difference = convergence.differing.get(member.peer)
+        if difference is not None:
+            return _Trouble(difference)
         if report is None:
             return _Trouble("it does not answer the operator", is_blamed=False)
         fullest = max((other.instances for other in observed.ready_reports), default=0)

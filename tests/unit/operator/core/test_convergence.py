@@ -51,7 +51,7 @@ def test_one_view_that_differs_is_enough(seen: Any, said: str) -> None:  # noqa:
     found = _peer2(peers=(view(1), seen))
 
     assert found.differences == (said,)
-    assert found.differing == {"peer2", "peer3"}
+    assert found.differing == {"peer2": said, "peer3": said}
 
 
 def test_how_a_peer_sees_itself_does_not_matter() -> None:
