@@ -27,10 +27,12 @@ FOR_EVER = ("--seconds", "600")
 """Longer than any test: it ends by what the test does."""
 
 
-def bench(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def bench(
+    *words: str, program: str = "eureka_registry", **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
     return subprocess.run(
-        [*BENCH, *words],
+        [sys.executable, "-m", program, "bench", *words],
         capture_output=True,
         text=True,
         check=False,
@@ -97,9 +99,11 @@ def test_everything_is_measured_and_nothing_is_left(peer: PeerProcess) -> None:
     assert peer.instance("ORDERS", "orders-1") == before
 
 
-def test_the_path_of_the_api_is_found(peer: PeerProcess) -> None:
-    """Users know a host and a port."""
-    result = bench(peer.url.removesuffix("/eureka/"), "--instances", "2", "--seconds", "0.1")
+@pytest.mark.parametrize("program", ["eureka_registry", "kubectl_eureka"])
+def test_the_path_of_the_api_is_found(peer: PeerProcess, program: str) -> None:
+    """Users know a host and a port. `kubectl eureka bench` is the same command."""
+    url = peer.url.removesuffix("/eureka/")
+    result = bench(url, "--instances", "2", "--seconds", "0.1", program=program)
 
     assert result.returncode == 0
     assert f"2 instances at {peer.url}, which held 1 instance of 1 application" in result.stdout

@@ -138,3 +138,12 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if self.data_center and self.data_center.amazon:
             return self.data_center.amazon.get("instance-id") or self.host_name
         return self.host_name
+
+    @property
+    def zone(self) -> str:
+        """The zone that clients prefer it by: of its metadata, else Amazon's; empty: none.
+
+        Spring's clients read the metadata first (`DomainExtractingServer`).
+        """
+        amazon = self.data_center.amazon if self.data_center else None
+        return self.metadata.get("zone") or (amazon or {}).get("availability-zone", "")

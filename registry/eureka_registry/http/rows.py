@@ -88,7 +88,6 @@ class Rows:
 def _row(lease: Lease) -> tuple[object, ...]:
     instance = lease.instance
     amazon = instance.data_center.amazon if instance.data_center else None
-    zone = (amazon or {}).get("availability-zone") or instance.metadata.get("zone")
     return (
         instance.app,
         instance.id,
@@ -98,7 +97,7 @@ def _row(lease: Lease) -> tuple[object, ...]:
         instance.secure_port.number if instance.secure_port.enabled else None,
         instance.status,
         lease.override,
-        zone or "defaultZone",
+        instance.zone or "defaultZone",
         (amazon or {}).get("ami-id"),
         instance.status_page_url,
         instance.home_page_url,

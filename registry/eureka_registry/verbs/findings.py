@@ -21,7 +21,6 @@ from eureka_registry.verbs.listing import (
     name_of,
     ports_of,
     renewed_ms,
-    zone_of,
 )
 from eureka_registry.verbs.tables import Table, span, table
 
@@ -283,7 +282,7 @@ def _lease_over(instance: Instance, context: CheckContext) -> Iterator[Finding]:
 
 
 def _zone_not_known(instance: Instance, zones: frozenset[str]) -> Iterator[Finding]:
-    zone = zone_of(instance)
+    zone = instance.zone
     if zones and zone.lower() not in _DEFAULT_ZONES and zone not in zones:
         detail = f"{zone}; the registry has {', '.join(sorted(zones))}"
         yield finding("zone_not_known", name_of(instance), detail)
@@ -295,10 +294,10 @@ def _group_findings(instances: Iterable[Instance]) -> Iterator[Finding]:
         by_app[each.app].append(each)
     for group in by_app.values():
         yield from _same_addresses(group)
-        with_zone = [each for each in group if zone_of(each)]
+        with_zone = [each for each in group if each.zone]
         if 0 < len(with_zone) < len(group):
             for each in group:
-                if not zone_of(each):
+                if not each.zone:
                     yield finding("zone_missing", name_of(each))
 
 

@@ -16,7 +16,6 @@ from eureka_registry.verbs.listing import (
     overdue_ms,
     ports_of,
     renewed_ms,
-    zone_of,
 )
 from eureka_registry.verbs.tables import Line, Table, since, span, table
 
@@ -80,7 +79,7 @@ def lines(instance: Instance, now_ms: int) -> Iterator[Line]:
         ("secure vip", instance.secure_vip_address),
         ("group", instance.app_group_name),
         ("namespace", instance.metadata.get(NAMESPACE)),
-        ("zone", zone_of(instance)),
+        ("zone", instance.zone),
         ("home page", instance.home_page_url),
         ("status page", instance.status_page_url),
         ("health check", instance.health_check_url),
@@ -159,7 +158,7 @@ def _row(instance: Instance, now_ms: int) -> Row:
         port=instance.port.number if instance.port.enabled else None,
         secure_port=instance.secure_port.number if instance.secure_port.enabled else None,
         namespace=instance.metadata.get(NAMESPACE, ""),
-        zone=zone_of(instance),
+        zone=instance.zone,
         vip_address=instance.vip_address or "",
         renewal_interval_secs=lease.renewal_interval_s,
         duration_secs=lease.duration_s,
@@ -176,7 +175,7 @@ def _cells(instance: Instance, now_ms: int, *, wide: bool) -> tuple[str, ...]:
         str(instance.status),
         _address(instance),
         instance.metadata.get(NAMESPACE, ""),
-        zone_of(instance),
+        instance.zone,
         since(lease.registered_at_ms, now_ms),
     )
     if not wide:

@@ -9,8 +9,6 @@ import msgspec
 from eureka_registry.core.model import Instance, Status
 from eureka_registry.wire.jsoncodec import decode_applications, encode, parse
 
-ZONE: Final = "zone"
-"""Metadata of an instance: its zone, as Spring's clients and the sidecar write it."""
 NAMESPACE: Final = "namespace"
 """Metadata of an instance: the namespace of its pod, as the sidecar writes it."""
 _SKEW_MS: Final = 2_000
@@ -90,13 +88,6 @@ def late_ms(instance: Instance, renewed_at_ms: int, now_ms: int) -> int:
     if not renewed_at_ms:
         return 0
     return max(0, now_ms - renewed_at_ms - instance.lease.renewal_interval_s * 1500)
-
-
-def zone_of(instance: Instance) -> str:
-    """Its zone: by its metadata, or by Amazon's; empty: it says none."""
-    center = instance.data_center
-    amazon = (center.amazon or {}) if center is not None else {}
-    return instance.metadata.get(ZONE) or amazon.get("availability-zone", "")
 
 
 def ports_of(instance: Instance) -> tuple[tuple[str, int], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from e2e.clusters import Target
 from e2e.injection.manifests import LABEL
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import CHART, Operator
-from e2e.operator.prometheus import Document, adapt_to_cluster, job_of, run_prometheus
+from e2e.operator.prometheus import Document, Prometheus, adapt_to_cluster, job_of, run_prometheus
 from processes.cluster import until
 from support.kubectl import Kubectl
 from support.ownclusters import show_progress
@@ -84,7 +85,7 @@ def test_what_service_monitors_select_is_scraped_and_no_alert_is_near(
         until(lambda: _evaluated(prometheus.rules, scraped), PATIENCE_S)
         assert {each["name"] for each in prometheus.rules} == _alerts()
         assert [each for each in prometheus.rules if each["health"] != "ok"] == []
-        assert [each["alerts"] for each in prometheus.rules if each["state"] != "inactive"] == []
+        assert _unsettled(prometheus) == []
         assert {each["value"][1] for each in prometheus.query("sum(eureka_operator_leader)")} == {
             "1"
         }
@@ -149,6 +150,21 @@ def _pod_names(kubectl: Kubectl) -> set[str]:
         for each in kubectl.get("pods")["items"]
         if "deletionTimestamp" not in each["metadata"]
     }
+
+
+def _unsettled(prometheus: Prometheus) -> list[Document]:
+    """Alerts whose condition still holds when all has had time to settle.
+
+    Peers that have just started differ for a moment, and an operator has just let go what an
+    earlier test removed. No alert fires that soon, but a condition that is wrong stays.
+    """
+    with suppress(AssertionError):
+        until(lambda: not _active(prometheus), PATIENCE_S)
+    return _active(prometheus)
+
+
+def _active(prometheus: Prometheus) -> list[Document]:
+    return [alert for rule in prometheus.rules for alert in rule["alerts"]]
 
 
 def _evaluated(rules: list[Document], since: datetime) -> bool:

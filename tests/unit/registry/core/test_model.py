@@ -28,3 +28,12 @@ def test_id_is_the_first_name_given(
     document = instance(instance_id=instance_id, host_name="host", data_center=center)
 
     assert document.id == expected
+
+
+def test_a_zone_may_be_amazons() -> None:
+    """Metadata win."""
+    amazon = DataCenter("Amazon", {"availability-zone": "us-east-1c"})
+
+    assert instance(data_center=amazon).zone == "us-east-1c"
+    assert instance(data_center=amazon, metadata={"zone": "a"}).zone == "a"
+    assert instance(data_center=None).zone == ""

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from eureka_registry.core.model import DataCenter, LeaseInfo
-from eureka_registry.verbs.listing import overdue_ms, read_listing, renewed_ms, zone_of
+from eureka_registry.core.model import LeaseInfo
+from eureka_registry.verbs.listing import overdue_ms, read_listing, renewed_ms
 from eureka_registry.wire.documents import BadDocument
 from eureka_registry.wire.jsoncodec import encode_instance
 from unit.registry.verbs.held import NOW_MS, instance
@@ -52,12 +52,3 @@ def test_a_renewal_is_overdue_after_one_and_a_half_intervals() -> None:
     assert overdue_ms(silent, NOW_MS) == 1_000
     assert overdue_ms(silent, NOW_MS - 1_000) == 0
     assert overdue_ms(instance(lease=LeaseInfo()), NOW_MS) == 0
-
-
-def test_a_zone_may_be_amazons() -> None:
-    """Metadata win."""
-    amazon = DataCenter("Amazon", {"availability-zone": "us-east-1c"})
-
-    assert zone_of(instance(data_center=amazon)) == "us-east-1c"
-    assert zone_of(instance(data_center=amazon, metadata={"zone": "a"})) == "a"
-    assert zone_of(instance(data_center=None)) == ""
