@@ -124,8 +124,9 @@ def drop_unused(folder: Path, version: str = "") -> None:
     """
     os.utime(folder)
     for old in folder.parent.glob(f"{version}*/"):
-        if time.time() - old.stat().st_mtime > _UNUSED_S:
-            shutil.rmtree(old, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another worker deletes it, too
+            if time.time() - old.stat().st_mtime > _UNUSED_S:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def kubernetes(version: Kubernetes) -> Part:
