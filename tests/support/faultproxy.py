@@ -25,7 +25,7 @@ class Fault(enum.Enum):
     CLOSE_BEFORE = "connection closed before the server sees it"
     CLOSE_AFTER = "connection closed after its effect, without the answer"
     HOLD = "has its effect at once, and no answer before the client gives up"
-    DELAY = "has its effect after the client has given up"
+    DELAY = "has its effect after the client has given up, before its next request"
 
 
 _PLAIN = {
@@ -49,6 +49,11 @@ class _Request(NamedTuple):
     target: str
     raw: bytes
 
+    @property
+    def app(self) -> str:
+        """The application in the path."""
+        return self.target.partition("apps/")[2].partition("/")[0]
+
 
 class FaultProxy:
     """Listens on a free port of loopback while the block lasts; one thread, one loop."""
@@ -68,6 +73,8 @@ class FaultProxy:
         self._upstream = upstream
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._late: dict[str, asyncio.Task[None]] = {}
+        """The delayed request of an application, which has no effect yet."""
         self._listening = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="faultproxy")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,16 +116,18 @@ class FaultProxy:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._start(self._serve(reader, writer))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while request := await _request(reader):
                 fault = self.choose(request.method, request.target)
                 self.seen.append(Exchange(request.method, request.target, fault))
+                await self._wait_for_late(request)
                 answer = await self._answer(request, fault, reader)
                 if not answer:
                     return
@@ -145,15 +154,27 @@ class FaultProxy:
                 await self._forward(request)
                 await reader.read()
             case Fault.DELAY:
-                await reader.read()
-                self._start(self._forward_late(request))
+                late = self._start(self._forward_late(request, reader))
+                self._late[request.app] = late
+                await asyncio.wait({late})
             case Fault.CLOSE_BEFORE:
                 pass
         return b""
 
-    async def _forward_late(self, request: _Request) -> None:
+    async def _forward_late(self, request: _Request, reader: asyncio.StreamReader) -> None:
+        await reader.read()
         await asyncio.sleep(AFTERWARDS_S)
         await self._forward(request)
+
+    async def _wait_for_late(self, request: _Request) -> None:
+        """Let the application's delayed request come first, also on a busy machine.
+
+        One that comes later still, after a pause that its client has confirmed, ends that pause,
+        and no client can know.
+        """
+        late = self._late.pop(request.app, None)
+        if late is not None:
+            await asyncio.wait({late})
 
     async def _forget(self, request: _Request) -> None:
         before, _, names = request.target.partition("?")[0].partition("apps/")
