@@ -157,6 +157,7 @@ def test_crd_that_is_made_again_at_once(
     cluster.start({"replicas": 1})
 
 
+@pytest.mark.long
 def test_operator_that_finds_no_crd_waits_for_it(
     target: Target, operator: Operator, cluster: EkcCluster
 ) -> None:

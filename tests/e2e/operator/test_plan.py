@@ -157,6 +157,7 @@ def change(target: Target, operator: Operator, cluster: EkcCluster) -> Change:
     return found
 
 
+@pytest.mark.long
 def test_plan_comes_true_for_each_of_many_changes(change: Change, record_property: Record) -> None:
     """Restarts in their order, who joins, who leaves, who reloads, and who notices nothing."""
     begin = time.monotonic()

@@ -125,6 +125,7 @@ def test_other_bad_templates_are_taken_back_likewise(
         rolled.wait_ready(ROLLED_S)
 
 
+@pytest.mark.long
 def test_rollout_goes_on_where_it_was_whoever_forgets_it(
     operator: Operator, rolled: EkcCluster, faults: Faults
 ) -> None:
