@@ -108,8 +108,11 @@ class Connection(RequestHandler):
             self._linger(data)
             return
         count = self._request_count
+        whole = self._at_boundary and self._fast is not None and self._fast.is_whole(data)
         super().data_received(data)
-        self._at_boundary = self._request_count > count and self._ends_request(data)
+        if data:  # aiohttp itself gives nothing after each request, which leaves all as it was
+            ended = self._request_count > count and self._ends_request(data, whole=whole)
+            self._at_boundary = ended
         self._give_up_bodies()
         if data:
             self._count(len(data))
@@ -274,17 +277,19 @@ class Connection(RequestHandler):
                 body.set_exception(web.RequestPayloadError("the body is malformed"))
                 body.feed_eof()
 
-    def _ends_request(self, data: bytes) -> bool:
+    def _ends_request(self, data: bytes, *, whole: bool) -> bool:
         """Whether the parser, which has just made requests of `data`, holds no piece of another.
 
         After a request that is complete, what follows it can only end with an empty line if it
         is empty itself, or another whole request, or a fault. Bodies may end with anything, so
-        after a request with a body the answer is no, unless it looks like the end of a head.
+        after a request with a body the answer is no, unless it looks like the end of a head, or
+        `data` is certainly one `whole` request. Else who sends nothing but registrations, and whose
+        first one came too early for the fast lane, would never get into it.
         """
         if self._buffer_paused or self._upgraded or not self._messages:
             return False
         _, payload = self._messages[-1]
-        return data.endswith(_END) and payload.is_eof()
+        return (whole or data.endswith(_END)) and payload.is_eof()
 
     def _is_waiting(self) -> bool:
         """Whether no whole request is here: nothing queued, nothing in progress."""

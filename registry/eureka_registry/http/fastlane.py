@@ -111,6 +111,18 @@ class FastLane:
         end = data.find(_END) + len(_END)
         return self._registration(request, data[request.end() : end], data[end:])
 
+    def is_whole(self, data: bytes) -> bool:
+        """Whether `data` is exactly one plain registration, so that no parser holds a piece of it.
+
+        Only of those who are known by now: other credentials might hide the end of a head.
+        """
+        request = _REGISTRATION.match(data)
+        if request is None:
+            return False
+        end = data.find(_END) + len(_END)
+        block, _ = self._read(data[request.end() : end])
+        return block is not None and block.length == len(data) - end
+
     def _renewal(self, request: re.Match[bytes], head: bytes) -> bytes | None:
         block, identity = self._read(head)
         if block is None or block.length:
