@@ -96,7 +96,8 @@ async def _renewed(lab: Lab, peers: Sequence[Process], words: str) -> Row:
 async def _cost_us(lab: Lab, peers: Sequence[Process]) -> float | None:
     """The microseconds of processor that each renewal takes with all it causes: a median."""
     costs = [(await _load(lab, peers[0], rate=_PACED))[1] for _ in range(lab.rounds(3, 1))]
-    return median([cost for cost in costs if cost is not None]) if None not in costs else None
+    measured = [cost for cost in costs if cost is not None]
+    return median(measured) if measured else None
 
 
 async def _load(lab: Lab, peer: Process, rate: float) -> tuple[Tally, float | None]:

@@ -97,10 +97,10 @@ def run_attack(victim: Victim, name: str, size: float) -> Impact:
         NotMeasuredError: the attack failed; what it said is above.
     """
     with _Witness(victim) as witness:
-        return _impact_of(victim, name, size, witness)
+        return _attack(victim, name, size, witness)
 
 
-def _impact_of(victim: Victim, name: str, size: float, witness: _Witness) -> Impact:
+def _attack(victim: Victim, name: str, size: float, witness: _Witness) -> Impact:
     attacker = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "bench.attacks", name, str(victim.port),
          str(victim.management_port), str(size)],

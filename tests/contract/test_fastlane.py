@@ -514,7 +514,7 @@ async def test_the_fast_lane_opens_again_after_a_registration(twins: Twins, body
 async def test_the_fast_lane_is_open_for_registrations_alone_after_an_ordinary_one(
     twins: Twins,
 ) -> None:
-    """No renewal comes between them: without this, all that follow cost four times as much."""
+    """A client that sends no renewals in between must not stay on the ordinary path."""
     fast, _ = twins
     async with await fast.connect() as wire:
         await wire.send(request("POST", "/eureka/apps/FOO", JSON_TYPE, b"{}"))

@@ -52,7 +52,12 @@ class _Request(NamedTuple):
     @property
     def app(self) -> str:
         """The application in the path."""
-        return self.target.partition("apps/")[2].partition("/")[0]
+        return app_of(self.target)
+
+
+def app_of(target: str) -> str:
+    """The application in the path of a request."""
+    return target.partition("apps/")[2].partition("/")[0]
 
 
 class FaultProxy:

@@ -23,7 +23,7 @@ from eureka_sidecar.shell.credentials import CredentialFiles
 from eureka_sidecar.shell.keeper import keep
 from eureka_sidecar.shell.loop import Event, Loop, Task
 from eureka_sidecar.shell.resolve import Resolver
-from support.faultproxy import Fault, FaultProxy
+from support.faultproxy import Fault, FaultProxy, app_of
 from support.looped import result
 
 Schedule = tuple[Fault, ...]
@@ -116,7 +116,7 @@ class Leases:
 
     def _choose(self, method: str, target: str) -> Fault:
         """The next fault of the schedule of the application in the path."""
-        app = _app(target)
+        app = app_of(target)
         member = self.lives.get(app) or self.early[app]
         fault = member.next_fault(method, target)
         return Fault.NOT_FOUND if fault is Fault.FORGET and method == "POST" else fault
@@ -171,7 +171,7 @@ class Leases:
         """Leases that asked for anything but their removal after that had begun."""
         asked = defaultdict(list)
         for each in self._proxy.seen:
-            asked[_app(each.target)].append(_kind(each.method, each.target))
+            asked[app_of(each.target)].append(_kind(each.method, each.target))
         return [
             f"{app}: {methods}, {self._members[app].history()}"
             for app, methods in asked.items()
@@ -219,10 +219,6 @@ class _Member:
         """What happened to it, for a failed test."""
         faults = [fault.name for fault in self.schedule]
         return f"{faults}, {self._asked[-12:]}, {self.lease.problem}"
-
-
-def _app(target: str) -> str:
-    return target.partition("apps/")[2].partition("/")[0]
 
 
 def _kind(method: str, target: str) -> str:

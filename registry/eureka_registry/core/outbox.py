@@ -88,7 +88,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
 
     `queued_at_ms` is the moment since which this peer has been behind on the instance: a task
     that joins or replaces waiting ones takes theirs over. At `expires_at_ms` it is too late.
-    `lease` is what was renewed, so that nobody has to look for it again; `None`: it has to be.
+    `lease` is the lease that was renewed, which saves a look-up for each peer; `None`: look it up.
     """
 
     action: PeerAction

@@ -108,9 +108,10 @@ class Connection(RequestHandler):
             self._linger(data)
             return
         count = self._request_count
-        whole = self._at_boundary and self._fast is not None and self._fast.is_whole(data)
+        fast = self._fast if self._at_boundary else None
+        whole = fast is not None and fast.is_registration(data)
         super().data_received(data)
-        if data:  # aiohttp itself gives nothing after each request, which leaves all as it was
+        if data:  # aiohttp calls this without data after each request: that changes nothing
             ended = self._request_count > count and self._ends_request(data, whole=whole)
             self._at_boundary = ended
         self._give_up_bodies()
@@ -283,8 +284,8 @@ class Connection(RequestHandler):
         After a request that is complete, what follows it can only end with an empty line if it
         is empty itself, or another whole request, or a fault. Bodies may end with anything, so
         after a request with a body the answer is no, unless it looks like the end of a head, or
-        `data` is certainly one `whole` request. Else who sends nothing but registrations, and whose
-        first one came too early for the fast lane, would never get into it.
+        `data` is certainly one `whole` request. Otherwise a client that sends only registrations
+        would stay on the ordinary path after the first request there.
         """
         if self._buffer_paused or self._upgraded or not self._messages:
             return False

@@ -77,6 +77,15 @@ class Block(NamedTuple):
     content_type: str
 
 
+class Registration(NamedTuple):
+    """The arguments of `Register`."""
+
+    app: str
+    content_type: str
+    body: bytes
+    identity: Identity | None
+
+
 class FastLane:
     """Answers renewals and registrations; knows the header blocks it has seen to be harmless.
 
@@ -105,23 +114,17 @@ class FastLane:
         request = _RENEWAL.match(data)
         if request is not None:
             return self._renewal(request, data[request.end() :])
-        request = _REGISTRATION.match(data)
-        if request is None:
+        registration = self._registration(data)
+        if registration is None or len(registration.body) > self._max_body_bytes:
             return None
-        end = data.find(_END) + len(_END)
-        return self._registration(request, data[request.end() : end], data[end:])
+        return self._register(*registration)
 
-    def is_whole(self, data: bytes) -> bool:
+    def is_registration(self, data: bytes) -> bool:
         """Whether `data` is exactly one plain registration, so that no parser holds a piece of it.
 
-        Only of those who are known by now: other credentials might hide the end of a head.
+        Only if the sender is known already: other credentials could hide the end of a head.
         """
-        request = _REGISTRATION.match(data)
-        if request is None:
-            return False
-        end = data.find(_END) + len(_END)
-        block, _ = self._read(data[request.end() : end])
-        return block is not None and block.length == len(data) - end
+        return self._registration(data) is not None
 
     def _renewal(self, request: re.Match[bytes], head: bytes) -> bytes | None:
         block, identity = self._read(head)
@@ -135,12 +138,17 @@ class FastLane:
             identity,
         )
 
-    def _registration(self, request: re.Match[bytes], head: bytes, body: bytes) -> bytes | None:
-        block, identity = self._read(head)
-        if block is None or block.length != len(body) or len(body) > self._max_body_bytes:
+    def _registration(self, data: bytes) -> Registration | None:
+        """The registration that `data` certainly is, and nothing else; `None` otherwise."""
+        request = _REGISTRATION.match(data)
+        if request is None:
+            return None
+        end = data.find(_END) + len(_END)
+        block, identity = self._read(data[request.end() : end])
+        if block is None or block.length != len(data) - end:
             return None
         app = request[1].decode("ascii").upper()
-        return self._register(app, block.content_type, body, identity)
+        return Registration(app, block.content_type, data[end:], identity)
 
     def _read(self, head: bytes) -> tuple[Block | None, Identity | None]:
         """What a head says of the body, and who sends it; no block if either is not sure."""

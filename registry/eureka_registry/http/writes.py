@@ -68,12 +68,11 @@ class Writes:
         except BadDocument as error:
             return _unreadable(call, error)
         (app,) = route.names
-        wrong = problem(instance, app)
-        if wrong is not None:
-            return text(400, wrong)
-        refusal = self._refusal_of_registration(call.identity, instance)
-        if refusal is not None:
-            return self._forbidden(call, route, refusal, instance.id)
+        objection = self._objection(instance, app, call.identity)
+        if isinstance(objection, str):
+            return text(400, objection)
+        if objection is not None:
+            return self._forbidden(call, route, objection, instance.id)
         full = self._begin(instance, _origin(call), call.now_ms)
         return NO_CONTENT if full is None else text(503, full.sentence)
 
@@ -93,9 +92,7 @@ class Writes:
             instance = _decode(body, form, now_ms)
         except BadDocument:
             return False
-        if problem(instance, app) is not None:
-            return False
-        if identity is not None and self._refusal_of_registration(identity, instance) is not None:
+        if self._objection(instance, app, identity) is not None:
             return False
         return self._begin(instance, Origin.CLIENT, now_ms) is None
 
@@ -213,7 +210,11 @@ class Writes:
     # -- How
 
     def _begin(self, instance: Instance, origin: Origin, now_ms: int) -> Full | None:
-        """Begin a lease; tell the peers, if its client asks for it. Why there is no room for it."""
+        """Begin a lease, and tell the peers if its client asks for it.
+
+        Returns:
+            Why there is no room for it; `None`: it has begun.
+        """
         made = self._registry.register(instance, origin, now_ms)
         if isinstance(made, Full):
             return made
@@ -222,6 +223,12 @@ class Writes:
         if origin is Origin.CLIENT:
             self._publish(PeerAction.REGISTER, instance.app, instance.id)
         return None
+
+    def _objection(
+        self, instance: Instance, app: str, identity: Identity | None
+    ) -> str | Refusal | None:
+        """What is wrong with a document, or why its sender may not register it; else `None`."""
+        return problem(instance, app) or self._refusal_of_registration(identity, instance)
 
     def _refusal_of_registration(
         self, identity: Identity | None, instance: Instance

@@ -87,7 +87,10 @@ def take_reply(registry: Registry, task: Task, reply: Reply, now_ms: int) -> Rep
 
 
 def renewal(registry: Registry, task: Task) -> bytes | None:
-    """The short form that tells a peer of a renewal, as it is now; `None` if the lease is gone."""
+    """The short form that tells a peer of a renewal, as it is now; `None` if no lease is found.
+
+    A lease that the task names is not looked up: what ends or replaces it takes the task's place.
+    """
     lease = task.lease or registry.lease(task.app, task.id)
     if lease is None:
         return None

@@ -1,7 +1,6 @@
 // CoreDNS with the plugins that a test cluster and kind's default configuration name.
 //
-// The program as released has some forty more, which bring the client libraries of three clouds:
-// five times as much to build.
+// The program as released has many more, which bring the client libraries of three clouds to build.
 package main
 
 import (
