@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -231,7 +231,7 @@ def _fresh(value: object) -> Answer:
 def _static_files() -> dict[str, Answer]:
     """All files there are, read once: what strangers ask for is not to be remembered."""
     found = {}
-    for file in files("eureka_registry.http").joinpath("static").iterdir():
+    for file in Path(__file__).with_name("static").iterdir():
         kind = _TYPES.get(file.name.rpartition(".")[2])
         if kind is not None:
             found[file.name] = Answer(200, file.read_bytes(), kind, _SECURITY)

@@ -34,7 +34,7 @@ from eureka_registry.wire.fields import (
     status,
     text,
 )
-from eureka_registry.wire.sharing import shared_port, shared_text
+from eureka_registry.wire.sharing import shared_metadata, shared_port, shared_text
 
 __all__ = [
     "EMPTY_MAP",
@@ -117,7 +117,7 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
         country_id=1 if country is None else country,
         data_center=dialect.data_center(fields.get("dataCenterInfo")),
         lease=_lease(fields.get("leaseInfo"), dialect),
-        metadata=held,
+        metadata=shared_metadata(held),
         app_group_name=_upper(text(fields.get("appGroupName"), "appGroupName")),
         home_page_url=text(fields.get("homePageUrl"), "homePageUrl"),
         status_page_url=text(fields.get("statusPageUrl"), "statusPageUrl"),

@@ -21,7 +21,12 @@ from eureka_registry.core.model import (
     Status,
 )
 from eureka_registry.wire.fields import INT_MAX, LONG_MAX
-from eureka_registry.wire.sharing import shared_center, shared_port, shared_text
+from eureka_registry.wire.sharing import (
+    shared_center,
+    shared_metadata,
+    shared_port,
+    shared_text,
+)
 
 _Int = Annotated[int, msgspec.Meta(ge=0, lt=INT_MAX)]
 _Long = Annotated[int, msgspec.Meta(ge=0, lt=LONG_MAX)]
@@ -126,7 +131,7 @@ def plain_instance(body: bytes) -> Instance | None:
         country_id=read.country_id,
         data_center=shared_center(read.data_center_info.name),
         lease=_lease(read.lease_info),
-        metadata={key: shared_text(value) for key, value in read.metadata.items()},
+        metadata=shared_metadata(read.metadata),
         app_group_name=read.app_group_name and read.app_group_name.upper(),
         home_page_url=read.home_page_url,
         status_page_url=read.status_page_url,

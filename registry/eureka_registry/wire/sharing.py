@@ -6,6 +6,7 @@ Only what was seen lately is known, so nobody can fill this with names of his ow
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -15,10 +16,21 @@ _KNOWN: Final = 4_096
 _LONGEST: Final = 64
 """Characters of a text that is likely to come again."""
 
+_MOST_PAIRS: Final = 16
+"""Pairs of metadata that is likely to come again."""
+
 
 def shared_text(text: str) -> str:
     """The text, if possible as the object that other documents hold."""
     return _shared(text) if len(text) <= _LONGEST else text
+
+
+def shared_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Metadata, if possible as the object that other documents hold: never change it in place."""
+    pairs = tuple(metadata.items())
+    if len(pairs) <= _MOST_PAIRS and all(len(value) <= _LONGEST for value in metadata.values()):
+        return _shared_metadata(pairs)
+    return {key: shared_text(value) for key, value in pairs}
 
 
 @lru_cache(maxsize=_KNOWN)
@@ -40,3 +52,8 @@ def shared_center(name: str) -> DataCenter:
 @lru_cache(maxsize=_KNOWN)
 def _shared(text: str) -> str:
     return text
+
+
+@lru_cache(maxsize=_KNOWN)
+def _shared_metadata(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return {key: _shared(value) for key, value in pairs}

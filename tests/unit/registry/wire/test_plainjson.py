@@ -15,7 +15,12 @@ from eureka_registry.wire.dialects import DEFAULT_CLASS, JSON
 from eureka_registry.wire.documents import BadDocument
 from eureka_registry.wire.jsoncodec import decode_instance, parse
 from eureka_registry.wire.plainjson import plain_instance
-from eureka_registry.wire.sharing import shared_center, shared_port, shared_text
+from eureka_registry.wire.sharing import (
+    shared_center,
+    shared_metadata,
+    shared_port,
+    shared_text,
+)
 
 NOW_MS = 1_700_000_000_000
 
@@ -142,7 +147,15 @@ def test_equal_values_of_documents_are_one_object() -> None:
     assert one.vip_address is other.secure_vip_address
     assert one.port is other.port
     assert one.data_center is other.data_center
-    assert one.metadata["zone"] is other.metadata["zone"]
+    assert one.metadata is other.metadata
+
+
+def test_values_of_different_metadata_are_one_object() -> None:
+    """Some metadata is each instance's own, and its zone is not."""
+    one = shared_metadata({"zone": "zone-1", "pod": "a"})
+    other = shared_metadata({"zone": "-".join(("zone", "1")), "pod": "b"})
+
+    assert one["zone"] is other["zone"]
 
 
 def test_what_is_shared_is_bounded() -> None:
@@ -151,7 +164,11 @@ def test_what_is_shared_is_bounded() -> None:
     for number in range(20_000):
         shared_text(f"name-{number}")
         shared_port(number, enabled=True)
+    many = {f"key-{number}": "value" for number in range(100)}
 
     assert shared_text(long) is long
+    assert shared_metadata(many) is not shared_metadata(many)
+    assert shared_metadata({"key": long})["key"] is long
+    assert shared_metadata({"key": long}) is not shared_metadata({"key": long})
     assert shared_port.cache_info().currsize <= 4096
     assert shared_center.cache_info().currsize <= 16
