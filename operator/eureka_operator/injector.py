@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class Injector:
-    """One replica: what it knows, what it serves, and whether it is ready."""
+    """One replica: its view of the cluster, its servers, and whether it is ready."""
 
     def __init__(self, options: InjectorOptions) -> None:
         names = service_names(options.name, options.namespace, options.cluster_domain)
@@ -57,13 +57,13 @@ class Injector:
         self.metrics.certificate_ends.set_function(lambda: self.leaf.ends_s)
 
     def why_not_ready(self) -> str | None:
-        """Why the API server should not ask this replica, in words; `None`: it should."""
+        """Why this replica should get no requests, in words; `None`: it should get them."""
         if self.webhook.closing:
             return "it is about to end"
         return self._why_no_version() or self.view.problem or self._why_no_leaf()
 
     async def follow(self, client: Client) -> None:
-        """Keep what is known true for ever."""
+        """Keep the view of the cluster up to date, for ever."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ask_version(client))
             tasks.create_task(self.view.follow(client))
@@ -154,7 +154,7 @@ async def run(options: InjectorOptions) -> int:
 
 @asynccontextmanager
 async def serve(options: InjectorOptions, connection: Configuration) -> AsyncIterator[Replica]:
-    """Listen while the block runs; nothing is known, and nobody ready, before `wait_for_end`.
+    """Listen while the block runs; the replica is not ready before `wait_for_end`.
 
     Raises:
         UnavailableError: A port is taken.
@@ -179,7 +179,7 @@ async def serve(options: InjectorOptions, connection: Configuration) -> AsyncIte
 
 
 async def wait_for_end(replica: Replica, stop: asyncio.Event, leave_s: float = LEAVE_S) -> int:
-    """Follow the API server until `stop` is set, and answer on for so many seconds."""
+    """Follow the API server until `stop` is set, and go on answering for so many seconds."""
     injector = replica.injector
     following = asyncio.create_task(injector.follow(replica.client))
     stopping = asyncio.create_task(stop.wait())

@@ -162,7 +162,7 @@ async def _lead(parts: _Parts, reconcile: Reconcile) -> None:
 
 
 def _certificates(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
-    """Yield what keeps the certificates of the injector, if they are to be kept."""
+    """Yield the task that keeps the injector's certificates, if the operator has to keep them."""
     options = parts.options
     if options.injector is not None and options.certificates:
         names = service_names(options.injector, options.namespace, options.cluster_domain)
@@ -171,7 +171,7 @@ def _certificates(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
 
 
 def _pods(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
-    """Yield what keeps registries true to pods, and tells of pods without their sidecar."""
+    """Yield the tasks that keep registries in step with pods, and report missing sidecars."""
     options = parts.options
     leads = parts.elector
     changed = asyncio.Event()
@@ -183,7 +183,7 @@ def _pods(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
 
 
 async def _registrations(parts: _Parts) -> None:
-    """Register what EurekaRegistrations stand for."""
+    """Register the instances of EurekaRegistrations."""
     scope = Scope(parts.options.namespaces, parts.options.cluster_domain)
     leads = parts.elector
     registrations = Registrations(parts.kube, parts.metrics, scope, lambda: leads.leading)
@@ -193,9 +193,9 @@ async def _registrations(parts: _Parts) -> None:
 async def _care_for_injection(
     parts: _Parts, truth: PodTruth, injector: str, pod_change: asyncio.Event
 ) -> None:
-    """Have the injector asked about all pods that are chosen, and care for those that it changed.
+    """Keep the webhooks for all selected pods, and look after those that the injector changed.
 
-    Sidecars get the CAs of their registries, and of pods that missed theirs it is told.
+    Sidecars get the CAs of their registries; pods that missed their sidecar are reported.
     """
     options = parts.options
     clusters_changed = asyncio.Event()
@@ -227,7 +227,7 @@ async def _care_for_injection(
 
 
 async def _wait_for_clusters(parts: _Parts) -> None:
-    """Return once EurekaClusters can be listed; until then say why not, in log and readiness.
+    """Return once EurekaClusters can be listed; until then log why not, and be not ready.
 
     kopf would wait for their CRD for ever, and say so once.
     """
@@ -278,7 +278,7 @@ async def _missing_kinds(parts: _Parts) -> set[Kind]:
 
 
 async def _resync(parts: _Parts, kinds: Sequence[Kind]) -> None:
-    """Look at everything every so often, whatever the watches may have missed."""
+    """Look at everything at intervals, as watches may miss something."""
     served = ServedCRDs(parts.kube, parts.metrics)
     if parts.options.namespaces:
         _log.info("CustomResourceDefinitions are not compared: they are in no namespace")

@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Memory:
-    """What one cluster's passes leave behind for the next one."""
+    """What one reconcile of a cluster remembers for the next one."""
 
     def __init__(self) -> None:
         self.uid = ""
@@ -130,7 +130,7 @@ class Reconciler:
         return pause_s
 
     def _plan(self, key: Key, observed: Observed) -> tuple[Observed, Plan]:
-        """Plan, and take the turn if peers are to be replaced: nothing else runs in between."""
+        """Plan, and take the turn if peers have to be replaced: nothing else runs in between."""
         observed = msgspec.structs.replace(observed, rolling=self._turns.other(key))
         planned = plan(observed, self._environment)
         rolling = planned.rollout.has_turn and not is_paused(observed.cluster)
@@ -138,7 +138,7 @@ class Reconciler:
         return observed, planned
 
     def _may_pass(self, before: Object, after: Object, memory: _Memory) -> bool:
-        """Whether peers differ for so short a time that it is not worth a word."""
+        """Whether peers have differed for so short a time that it is not reported yet."""
         if not only_differs(before, after):
             memory.differing_since = None
             return False
@@ -147,7 +147,7 @@ class Reconciler:
         return now - memory.differing_since < _DIFFERENCES_PASS_WITHIN
 
     async def _look_for_kinds(self, namespace: str) -> None:
-        """Find out, now and then, which kinds of others the API server has."""
+        """Check at intervals which kinds of other projects the API server has."""
         now = self._now()
         if self._kinds_asked is not None and now - self._kinds_asked < _KINDS_ASKED_EVERY:
             return
@@ -174,7 +174,7 @@ class Reconciler:
         return outcome
 
     async def _refuse(self, document: Object, problems: Sequence[Problem]) -> None:
-        """Say what is wrong with an object that cannot be read; what runs keeps running."""
+        """Report what is wrong with an object that cannot be read; running peers go on."""
         metadata = document["metadata"]
         key = Key(metadata["namespace"], metadata["name"])
         made = invalid_status(document, problems, self._now())
@@ -200,7 +200,7 @@ class Reconciler:
 
 
 def _name_conflicts(observed: Observed, new_plan: Plan) -> list[Failure]:
-    """Children whose names are held by labelled objects of others, which will not go away."""
+    """Children whose names belong to labelled objects of others, which will not go away."""
     bodies = {(body["kind"], body["metadata"]["name"]): body for body in new_plan.objects}
     return [
         name_conflict(bodies[kind.kind, name], owner)

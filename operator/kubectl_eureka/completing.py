@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def completions(words: Sequence[str]) -> list[str]:
-    """What can stand in the place of the last word."""
+    """The words that can complete the last one."""
     line = " ".join(["kubectl-eureka", *words])
     os.environ |= {
         "_ARGCOMPLETE": "1",

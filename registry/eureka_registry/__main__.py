@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Repeats what it cannot use, but no password of a URL."""
+    """Repeats arguments that it cannot use, but without passwords of URLs."""
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and end the program."""

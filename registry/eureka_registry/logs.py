@@ -32,17 +32,17 @@ _UNSAFE: Final = re.compile(
 
 
 def escape(text: str) -> str:
-    """Give `text` as it may stand in a line: with escapes in the place of what would break it."""
+    """`text` as it may stand in a line: characters that would break the line are escaped."""
     return _UNSAFE.sub(_escape, text)
 
 
 def cut(text: str, most: int = MAX_MESSAGE) -> str:
-    """Give `text`, or its beginning and how much was left out."""
+    """`text`, or its beginning and how much was left out."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text) - most} more characters)"
 
 
 class _TextFormatter(logging.Formatter):
-    """A line for people; a traceback follows it, each of its lines moved to the right."""
+    """A line for people; a traceback follows it, indented."""
 
     def __init__(self) -> None:
         super().__init__(_TEXT)
@@ -77,7 +77,7 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _Allowance:
-    """How many lines a place may still write, and how many it could not."""
+    """How many lines a place in the code may still write, and how many were left out."""
 
     def __init__(self, now_s: float) -> None:
         self._left = float(BURST)
@@ -95,7 +95,7 @@ class _Allowance:
 
 
 class Flood(logging.Filter):
-    """Leaves out lines of a place that writes too many; its next line says how many."""
+    """Leaves out lines of a place in the code that writes too many; its next line says how many."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Flood(logging.Filter):
 
 
 def set_up(settings: Settings) -> None:
-    """Write the program's log to standard error, as the settings want it."""
+    """Write the program's log to standard error, in the form of the settings."""
     handler = logging.StreamHandler()
     handler.addFilter(Flood())
     if settings.log_format is LogFormat.JSON:

@@ -132,7 +132,7 @@ class Sidecar:
         )
 
     def _update_leases(self) -> None:
-        """Tell the leases what is wished now."""
+        """Give the leases the wanted content and pause."""
         paused = self._paused or self._pod_options.paused
         for member in self._members:
             content = document.content(member.instance, member.health.status, self._pod_options)
@@ -176,7 +176,7 @@ class Sidecar:
                 self._lease_event.happen()
 
     def _publish_changes(self) -> None:
-        """A lease has changed: log it, and let who waits look."""
+        """Log the changes of a lease, and wake up those who wait for one."""
         for member in self._members:
             for lease, _ in member.leases:
                 for event in lease.take_events():
@@ -205,7 +205,7 @@ class Sidecar:
         return self._child is not None and self._child.exit_status is not None
 
     async def _until(self, condition: Callable[[], bool], until_ms: int | None = None) -> bool:
-        """Wait until it holds; `False`: the time is up."""
+        """Wait until a condition holds; `False`: the time is up."""
         while not condition():
             if not await self._loop.wait_for_event(self._change_event, until_ms):
                 return condition()
@@ -315,7 +315,7 @@ class Sidecar:
         return [*self._notes, *self._pod_options.problems, *files, *self._pod_files.problems]
 
     def _listen(self) -> LocalServer | None:
-        """Serve look-up and metrics, if they are wished; `None`: they are not."""
+        """Serve look-up and metrics, if they are configured; `None`: they are not."""
         if not self._configuration.listen:
             return None
         from .core.lookup import Directory  # noqa: PLC0415 - 0.3 MiB, only where it is wished
@@ -363,7 +363,7 @@ class Sidecar:
 
 
 class _Member:
-    """An instance: how its application is, and its lease at each registry."""
+    """An instance: its application's health, and its lease at each registry."""
 
     def __init__(
         self, instance: Instance, health: Health, leases: list[tuple[Lease, list[Server]]]
@@ -393,7 +393,7 @@ def _chance() -> float:
 
 
 def _log(text: str) -> None:
-    """Whoever reads the log may have gone, or a command may have made the pipe non-blocking."""
+    """Log; the reader may be gone, or a command may have made the pipe non-blocking."""
     try:
         sys.stderr.write(f"eureka-sidecar: {text}\n")
         sys.stderr.flush()

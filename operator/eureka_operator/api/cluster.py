@@ -29,7 +29,7 @@ KIND: Final = "EurekaCluster"
 
 
 class Guard(StrEnum):
-    """How far peers are with asking who somebody is: not at all, proving themselves, asking all."""
+    """The step of authentication at peers: none, only among themselves, or for all."""
 
     OFF = ""
     PROVES = "proves"
@@ -41,7 +41,8 @@ class Cluster(msgspec.Struct, frozen=True):
 
     `uid` and `namespace` are empty and `generation` is 0 for a document that the API server has not
     seen. `deleting` says that it is being deleted, `status` is as it was written, empty if it was
-    not. `guard` is how its peers are to be now if that is less than `spec.auth` says.
+    not. `guard` is the step of authentication that its peers should have now, if they are not yet
+    where `spec.auth` wants them.
     """
 
     name: str
@@ -84,8 +85,8 @@ _DOCUMENT: Final = inspect.type_info(_Document)
 def read(document: Mapping[str, Any], *, strict: bool = False) -> Cluster | tuple[Problem, ...]:
     """Read an object, or say everything that is wrong with it.
 
-    With `strict`, a field that the CRD does not have is a problem; else it is passed over, as an
-    operator must that is older than the CRD.
+    With `strict`, a field that the CRD does not have is a problem; else it is ignored: the CRD may
+    be newer than this operator.
     """
     node = without_nulls(document)
     found = tuple(object_problems(node, _EXPECTED, _DOCUMENT, _METADATA, strict=strict))

@@ -132,7 +132,7 @@ class Spec(_Group, frozen=True):
 class Registration(msgspec.Struct, frozen=True):
     """One `EurekaRegistration`; `created` and `status` are as the API server has them.
 
-    `deleting`: it is being deleted, and there as long as finalizers of others hold it.
+    `deleting`: it is being deleted, and stays until the finalizers of others are gone.
     """
 
     namespace: str
@@ -200,8 +200,8 @@ def read(
 ) -> Registration | tuple[Problem, ...]:
     """Read an object, or say everything that is wrong with it.
 
-    With `strict`, a field that the CRD does not have is a problem; else it is passed over, as an
-    operator must that is older than the CRD.
+    With `strict`, a field that the CRD does not have is a problem; else it is ignored: the CRD may
+    be newer than this operator.
     """
     node = without_nulls(document)
     found = tuple(object_problems(node, _EXPECTED, _DOCUMENT, _METADATA, strict=strict))
@@ -222,7 +222,7 @@ def read(
 
 
 def read_served(document: Mapping[str, Any]) -> Registration | InvalidRegistration:
-    """Read an object that the API server has."""
+    """Read an object that the API server has stored."""
     found = read(document)
     if isinstance(found, Registration):
         return found

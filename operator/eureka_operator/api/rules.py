@@ -108,7 +108,7 @@ _SUFFIXES: Final = {
 
 
 def rule_problems(name: str, spec: Spec) -> Iterator[Problem]:
-    """Yield what is wrong between fields that are each possible."""
+    """Yield what is wrong between fields that are valid one by one."""
     yield from _name(name, spec.peers.dns_prefix)
     if 0 < spec.replicas < len(spec.topology.zones):
         yield Problem("spec.replicas", PEERS_PER_ZONE)
@@ -228,7 +228,7 @@ def _minutes(duration: str) -> int:
 
 
 def transition_problems(old: Spec, new: Spec) -> tuple[Problem, ...]:
-    """Return what the API server refuses of a change, though `new` alone is possible."""
+    """Return what the API server refuses in a change although `new` by itself is valid."""
     return tuple(_transition_problems(old, new))
 
 

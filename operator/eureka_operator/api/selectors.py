@@ -51,7 +51,7 @@ class Selector(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def selector_problems(selector: Selector, path: str) -> Iterator[Problem]:
-    """Yield what is wrong between fields that are each possible."""
+    """Yield what is wrong between fields that are valid one by one."""
     if not all(map(_is_name, selector.match_labels)):
         yield Problem(f"{path}.matchLabels", NAMES)
     for place, each in enumerate(selector.match_expressions):

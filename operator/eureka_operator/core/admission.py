@@ -28,9 +28,9 @@ _UID: Final = re.compile(rb'"uid"\s*:\s*"([0-9A-Za-z-]{1,64})"')
 
 
 class Question(NamedTuple):
-    """A pod that is about to be made, as it was sent.
+    """A pod that is about to be created, as it was sent.
 
-    It may have no name yet, and no namespace: that is beside it. `dry_run`: nobody will run it.
+    It may have no name and no namespace in itself yet. `dry_run`: it will not run.
     """
 
     uid: str
@@ -107,7 +107,7 @@ def _is_of_new_pod(request: dict[str, Any]) -> bool:
 
 
 def _is_too_deep(document: object) -> bool:
-    """Whether there is anything below the depth; level by level, so that depth costs no stack."""
+    """Whether there is anything below the depth; level by level, so it needs no stack."""
     level = [document]
     for _ in range(MOST_DEPTH):
         below: list[object] = []

@@ -102,7 +102,7 @@ def adoption(observed: Observed, environment: Environment) -> Adoption:
 def _first_record(observed: Observed, environment: Environment) -> Record | None:
     """The record of the first StatefulSet that has one; `None`: there is no StatefulSet.
 
-    One without a record is of an operator that kept none: then what runs is what was taken over.
+    If it has no record, an operator without records made it: then what runs counts as recorded.
     """
     sets = {name: body for (kind, name), body in observed.children.items() if kind is STATEFUL_SET}
     bodies = [sets[name] for name in sorted(sets)]
@@ -164,7 +164,7 @@ def _unknown(observed: Observed, record: Record, environment: Environment) -> st
 
 
 def _request(observed: Observed, environment: Environment) -> str:
-    """How people ask for this operator's defaults."""
+    """How users ask for this operator's defaults."""
     cluster = observed.cluster
     annotation = f"{names.UPGRADE}={environment.version}"
     command = f"kubectl -n {cluster.namespace} annotate ekc {cluster.name} {annotation}"

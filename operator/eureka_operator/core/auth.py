@@ -66,9 +66,9 @@ def username_trouble(username: str) -> Trouble | None:
 
 
 def files(observed: Observed) -> dict[str, str]:
-    """The files of the ConfigMap; what is there stays while something else is not known.
+    """The files of the ConfigMap; present ones stay while their sources are not known.
 
-    Empty without `spec.auth`. If nothing was ever known, nobody but peers may do anything.
+    Empty without `spec.auth`. If their sources were never known, only peers may do anything.
     """
     cluster, access = observed.cluster, observed.access
     if guard(cluster) is Guard.OFF:
@@ -87,7 +87,7 @@ def files(observed: Observed) -> dict[str, str]:
 
 
 def guard(cluster: Cluster) -> Guard:
-    """How far peers are to be with it: as the spec says, unless they are on their way."""
+    """The step of authentication that peers should have now."""
     if cluster.guard is not None:
         return cluster.guard
     return Guard.OFF if cluster.spec.auth.type == NONE else Guard.ASKS

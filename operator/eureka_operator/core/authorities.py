@@ -55,12 +55,12 @@ def places(
 def plan(
     wanted: Mapping[Place, RegistryTarget], bundles: Mapping[str, str], live: Mapping[Place, Object]
 ) -> Plan:
-    """What makes it so.
+    """The ConfigMaps to apply and to remove, so that each place has its CAs.
 
     Args:
         wanted: what is needed.
-        bundles: the certificates of each registry, by `Known.authorities`. One that is missing
-            leaves what is published: whoever runs goes on running.
+        bundles: the certificates of each registry, by `Known.authorities`. If one is missing, what
+            is published stays, so that running pods go on.
         live: all ConfigMaps with the label.
     """
     bodies = {
@@ -94,12 +94,12 @@ def config_map(namespace: str, registry: RegistryTarget, bundle: str) -> Object:
 
 
 def certificates(text: str) -> str:
-    """The certificates of a PEM file and nothing else: a key beside them stays where it is."""
+    """The certificates of a PEM file and nothing else: a private key in it is not copied."""
     return "".join(f"{each}\n" for each in _CERTIFICATE.findall(text))
 
 
 def newest_readers(pods: Iterable[Pod], place: Place) -> list[Pod]:
-    """The pods whose kubelets are told of a new bundle: the newest that read it.
+    """The pods whose kubelets have to notice a new bundle: the newest that read it.
 
     A kubelet looks at a pod's volumes once a minute, and at once when an annotation of it changes.
     """

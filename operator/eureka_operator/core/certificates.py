@@ -25,8 +25,8 @@ CLOCKS_DIFFER: Final = timedelta(hours=1)
 class Subject(NamedTuple):
     """What certificates are made for.
 
-    `authority` is the common name of their CAs, by which those that the operator made are known;
-    `names` are what the leaf is valid for. `is_client`: it proves a client's identity, too.
+    `authority` is the common name of their CAs, by which the operator recognises its own; `names`
+    are what the leaf is valid for. `is_client`: it proves a client's identity, too.
     """
 
     authority: str
@@ -82,7 +82,7 @@ class Plan(NamedTuple):
 
 
 class Publication:
-    """Since when CAs are published; they are trusted `settle_s` later, by a clock that goes on."""
+    """Since when CAs are published; they are trusted `settle_s` later, by a monotonic clock."""
 
     def __init__(self, settle_s: float) -> None:
         self._settle_s = settle_s
@@ -93,7 +93,7 @@ class Publication:
         self._since_s = {each: self._since_s.get(each, now_s) for each in fingerprints}
 
     def trusted_fingerprints(self, now_s: float) -> frozenset[str]:
-        """Those that everybody has had the time to take notice of."""
+        """The CAs that have been published for long enough to be trusted everywhere."""
         return frozenset(
             each for each, since_s in self._since_s.items() if since_s + self._settle_s <= now_s
         )
@@ -115,8 +115,8 @@ def plan(
     """What becomes of the Secret (`None`: there is none) so that its leaf is valid for `names`.
 
     `published` are the CAs of ours that are published now: if the Secret is lost, what one of them
-    signed is still served. `trusted` are fingerprints of those that everybody has had the time to
-    take notice of.
+    signed is still served. `trusted` are fingerprints of those that have been published for long
+    enough to be trusted everywhere.
     """
     there = content or SecretContent()
     new_authority = _why_authority(content, now)
@@ -188,7 +188,7 @@ def _why_renewed(leaf: Leaf | None, signer: str | None, now: datetime) -> str | 
 def _faults(
     content: SecretContent, bundle: Collection[str | None], names: Sequence[str], now: datetime
 ) -> Iterator[str]:
-    """Yield what keeps the leaf from being served and trusted; then it is made at once."""
+    """Yield the reasons why the leaf cannot be served or trusted; it is then replaced at once."""
     leaf = content.leaf
     if leaf is None:
         yield "; ".join(content.faults) or "there is none"

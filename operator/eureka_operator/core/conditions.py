@@ -77,7 +77,7 @@ def conditions(facts: Facts) -> list[Condition]:
 
 
 def ready(facts: Facts) -> Condition:
-    """Whether everything is as the object asks for, and all peers agree."""
+    """Whether everything is as the object wants it, and all peers agree."""
     if facts.failures:
         return _failure_condition("Ready", FALSE, facts)
     if facts.update_failure or facts.changes:
@@ -109,7 +109,7 @@ def available(facts: Facts) -> Condition:
 
 
 def peers_converged(facts: Facts) -> Condition:
-    """Whether all ready peers know each other by the newest list and hold the same."""
+    """Whether all ready peers have the newest peer list and hold the same instances."""
     seen = facts.convergence
     if not seen.ready:
         return _without_peers("PeersConverged", FALSE, facts)
@@ -122,7 +122,7 @@ def peers_converged(facts: Facts) -> Condition:
 
 
 def config_synced(facts: Facts) -> Condition:
-    """Whether all ready peers have the configuration in force that the object asks for."""
+    """Whether all ready peers use the configuration that the object asks for."""
     seen = facts.convergence
     if not seen.ready:
         return _without_peers("ConfigSynced", UNKNOWN, facts)
@@ -151,7 +151,7 @@ def degraded(facts: Facts) -> Condition:
 
 
 def reconciled(facts: Facts) -> Condition:
-    """Whether the last pass over this generation did all it had to."""
+    """Whether the last reconcile of this generation did everything that was needed."""
     if facts.failures:
         return _failure_condition("Reconciled", FALSE, facts)
     if facts.paused:
@@ -181,7 +181,7 @@ def _exceptional(facts: Facts) -> list[Condition]:
 
 
 def _failure_condition(kind: str, status: str, facts: Facts) -> Condition:
-    """What was refused: the first reason, and all messages."""
+    """The condition for refused steps: the first reason, and all messages."""
     said = _join([failure.message for failure in facts.failures])
     return Condition(kind, status, facts.failures[0].reason, said)
 
@@ -210,7 +210,10 @@ def _without_peers(kind: str, status: str, facts: Facts) -> Condition:
 
 
 def _unreachable(facts: Facts) -> str:
-    """Why the operator does not hear of peers; all silent while ready: they are kept from it."""
+    """Why peers do not answer the operator.
+
+    If all are ready and none answers, something is in between.
+    """
     seen = facts.convergence
     said = _join(seen.unreachable)
     if len(seen.unreachable) < seen.ready:

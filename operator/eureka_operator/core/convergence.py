@@ -69,7 +69,7 @@ def _differences(
     ready: Sequence[Seat],
     domain: str,
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield whom a difference is about, and the sentence."""
+    """Yield each difference: the peer that it is about, and a sentence."""
     cluster = observed.cluster
     name, report = reports
     if report.generation != generation:

@@ -105,13 +105,13 @@ def served_fields(crd: Object, kind: Kind) -> frozenset[str]:
 
 
 def missing_fields(crd: Object, kind: Kind) -> tuple[str, ...]:
-    """What the operator knows and the CRD lacks, sorted; of a group that is missing, its name."""
+    """The known fields that the CRD lacks, sorted; a group that is missing by its name alone."""
     missing = fields(kind) - served_fields(crd, kind)
     return tuple(sorted(path for path in missing if not missing.intersection(_groups(path))))
 
 
 def warning(crd: str, missing_fields: Iterable[str]) -> str:
-    """What people are told of missing fields."""
+    """The message about missing fields."""
     return (
         f"the CustomResourceDefinition {crd} is older than this operator: it lacks"
         f" {', '.join(missing_fields)}; what is set there is lost without a word, and the rest"

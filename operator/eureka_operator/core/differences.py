@@ -27,7 +27,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def differences(live: object, desired: object, path: str = "") -> Iterator[Difference]:
-    """Yield the fields of `desired` that `live` has otherwise; others' fields do not count."""
+    """Yield the fields of `desired` that `live` has with other values or lacks."""
     if path in _IGNORED:
         return
     if isinstance(live, dict) and isinstance(desired, dict):

@@ -78,7 +78,7 @@ def _current(body: Object | None, wanted: int) -> int:
 def _why_not_drained(
     observed: Observed, leaving_seat: Seat, seats: Sequence[Seat], domain: str
 ) -> str | None:
-    """Why a peer may not go yet, in words; `None` if it may."""
+    """Why a peer must not be removed yet, in words; `None` if it may be."""
     cluster = observed.cluster
     name = alias(cluster, leaving_seat.number)
     pod = observed.pods.get(leaving_seat.pod)

@@ -39,7 +39,7 @@ class Drift(msgspec.Struct, frozen=True):
 
 
 def drift(desired: Object, live: Object) -> list[Drift]:
-    """Fields of `desired`, which may be a part, that the operator has not on record for `live`."""
+    """Fields of `desired`, which may be a part, that are not the operator's in `live`."""
     records = live["metadata"].get("managedFields", [])
     own = {each["operation"]: each["fieldsV1"] for each in records if _is_own(each)}
     others = sorted(
@@ -59,7 +59,7 @@ def drift(desired: Object, live: Object) -> list[Drift]:
 
 
 def surplus(desired: Object, live: Object) -> list[str]:
-    """Fields that the operator has on record for `live` and does not want any more."""
+    """Fields that are the operator's by `managedFields` of `live` and are not wanted any more."""
     records = live["metadata"].get("managedFields", [])
     own: Mapping[str, Any] = next((r["fieldsV1"] for r in records if _is_own(r)), {})
     return [_readable(path) for path in _surplus_paths(_owned_part(desired), own, ())]
@@ -133,7 +133,7 @@ def _short_name(item: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _owner(path: Path, records: Sequence[Mapping[str, Any]]) -> str:
-    """Who has a field now; empty: nobody."""
+    """The manager that owns a field now; empty: nobody."""
     for record in records:
         node: Any = record["fieldsV1"]
         for step in path:
@@ -144,7 +144,7 @@ def _owner(path: Path, records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _last_writer(records: Sequence[Mapping[str, Any]]) -> str:
-    """Who wrote the object last, apart from its status: a field that nobody has was removed."""
+    """Who wrote the object last, apart from its status: a field without an owner was removed."""
     writers = (each for each in records if not each.get("subresource"))
     return next((str(each["manager"]) for each in writers), "")
 

@@ -45,7 +45,7 @@ def about(cluster: Cluster) -> Object:
 
 
 def of_steps(steps: Sequence[Step]) -> list[Event]:
-    """What was done."""
+    """The events for what was done."""
     made = [step.body for step in steps if isinstance(step, Create) and not step.again]
     found = []
     if made:
@@ -95,7 +95,7 @@ def _of_stateful_set(body: Object, live: Object) -> Iterator[Event]:
 
 
 def of_change(before: Object, after: Object) -> list[Event]:
-    """What became different from one status to the next."""
+    """The events for what changed from one status to the next."""
     old, new = _by_type(before), _by_type(after)
     found = [*_of_conditions(old, new)]
     states = {peer["name"]: peer["state"] for peer in before.get("peers", []) if "state" in peer}
@@ -114,7 +114,7 @@ def of_change(before: Object, after: Object) -> list[Event]:
 
 
 def _of_rollout(before: Object, after: Object) -> Iterator[Event]:
-    """Each peer that has its new template and is well, and the end of all."""
+    """Each peer that is ready with its new template, and the end of the update."""
     old, new = before.get("rollout", {}), after.get("rollout", {})
     if not old:
         return
@@ -158,7 +158,7 @@ def _of_conditions(old: Object, new: Object) -> Iterator[Event]:
 
 
 def _was_ready(old: Object, new: Object) -> bool:
-    """Whether all was well with the same spec: so peers are missing that nobody took away."""
+    """Whether it was ready with the same spec: then peers are missing that nobody removed."""
     before, now = old.get("Ready", {}), new["Ready"]
     same = before.get("observedGeneration") == now["observedGeneration"]
     return bool(same and before.get("status") == "True")

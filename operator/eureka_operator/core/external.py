@@ -29,7 +29,7 @@ def conditions(observed: Observed) -> list[Condition]:
 
 
 def is_waiting(status: Mapping[str, Any]) -> bool:
-    """Whether a status says that a named server is not reached: no event tells when it is."""
+    """Whether a status names a server that is not reached: no event says when it is."""
     return any(
         each["type"] in (EXTRA_PEERS, REMOTE_REGIONS) and each["status"] != TRUE
         for each in status["conditions"]
@@ -54,7 +54,7 @@ def _extra_peers(observed: Observed) -> Iterator[Condition]:
 
 
 def _unreachable_url(url: str, reports: Sequence[Report]) -> Iterator[str]:
-    """Yield a sentence if there are peers whose changes do not reach a URL."""
+    """Yield a sentence if there are peers that cannot deliver their changes to a URL."""
     found = []
     for report in reports:
         view = next(

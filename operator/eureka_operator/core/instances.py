@@ -52,7 +52,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NoInstancesError(ValueError):
-    """A document that is not what a registry answers with; the text says what is wrong."""
+    """A document that is not the answer of a registry; the text says what is wrong."""
 
 
 class _Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -81,7 +81,7 @@ class _One(msgspec.Struct, frozen=True):
 
 
 def read_items(body: bytes, item: type[T]) -> Iterator[T]:
-    """All instances of the answer to `GET apps`, of each what `item` has fields for.
+    """All instances of the answer to `GET apps`; of each the fields that `item` has.
 
     Raises:
         NoInstancesError: It is another document.

@@ -38,8 +38,8 @@ _NOT_EVICTED: Final = frozenset({"", "Job"})
 class UninjectedPod(msgspec.Struct, frozen=True, kw_only=True):
     """A pod without its sidecar.
 
-    `owner_kind` and `owner_name` are what people restart: the Deployment of a ReplicaSet's pod.
-    They are empty for a pod without a controller, as `pod.owner` is.
+    `owner_kind` and `owner_name` are what users restart: the Deployment of a ReplicaSet's pod. They
+    are empty for a pod without a controller, as `pod.owner` is.
     """
 
     pod: Pod
@@ -48,7 +48,7 @@ class UninjectedPod(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def event(self) -> Event:
-        """What is said of it, with the pod: what is wrong, and the cure."""
+        """The event on the pod: what is wrong, and the cure."""
         said = (
             "this pod should have a sidecar and has none, so clients do not find it in Eureka: it"
             " was made before injection was enabled, or while the injector did not answer. Make it"
@@ -112,7 +112,7 @@ def evictions(
 
 
 def eviction(uninjected: UninjectedPod) -> Object:
-    """What asks for a pod's eviction; meant for that one pod, not for another of its name."""
+    """The Eviction of that one pod, not of another with its name."""
     metadata = {"namespace": uninjected.pod.namespace, "name": uninjected.pod.name}
     return {
         "apiVersion": "policy/v1",

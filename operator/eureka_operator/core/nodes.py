@@ -33,7 +33,7 @@ def is_lost(observed: Observed, pod: Pod) -> bool:
 
 
 def node_sentence(observed: Observed, pod: Pod) -> str:
-    """What its node has to do with a pod that is not ready, and what to do; empty: nothing."""
+    """Why the node keeps a pod from being ready, and what to do; empty: it does not."""
     if not pod.node:
         return _cordoned_nodes(observed)
     node = observed.nodes.get(pod.node)
@@ -47,7 +47,7 @@ def node_sentence(observed: Observed, pod: Pod) -> str:
 
 
 def _cordoned_nodes(observed: Observed) -> str:
-    """Which nodes take no new pods; people who drain them know why."""
+    """Which nodes take no new pods."""
     found = sorted(node.name for node in observed.nodes.values() if node and node.unschedulable)
     if not found:
         return ""

@@ -36,7 +36,7 @@ class View(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RegionView(msgspec.Struct, frozen=True, rename="camel"):
-    """How one peer does with a remote region, whose name is in lower case, from its `/peers`."""
+    """The state of a remote region at one peer, from its `/peers`; the name is in lower case."""
 
     name: str = ""
     ready: bool = False
@@ -44,7 +44,7 @@ class RegionView(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Config(msgspec.Struct, frozen=True, rename="camel"):
-    """Which configuration a peer has in force."""
+    """Which configuration a peer uses."""
 
     hash: str = ""
     problem: str | None = None
@@ -178,13 +178,13 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     access: Access | None = None
 
     def report(self, pod: str) -> Report | None:
-        """What a pod's peer says; `None` if it does not answer."""
+        """The report of a pod's peer; `None` if it does not answer."""
         found = self.reports.get(pod)
         return found if isinstance(found, Report) else None
 
     @property
     def ready_reports(self) -> list[Report]:
-        """What the ready peers say, by name; those that do not answer are missing."""
+        """The reports of the ready peers, by name; those that do not answer are missing."""
         ready = [pod.name for pod in self.pods.values() if pod.ready]
         reports = [report for name in ready if (report := self.report(name)) is not None]
         return sorted(reports, key=lambda report: report.name)
@@ -216,7 +216,7 @@ def parse_pod(document: Object) -> Pod:
 
 
 def guard_of(document: Object) -> Guard:
-    """How far a pod, or one of a template, is with `spec.auth`."""
+    """The step of authentication of a pod, or of one of a template."""
     text = (document["metadata"].get("annotations") or {}).get(GUARD, "")
     return Guard(text) if text in set(Guard) else Guard.OFF
 
@@ -245,7 +245,7 @@ def controller_uid(document: Object) -> str:
 
 
 def owner_phrase(document: Object, cluster: str) -> str:
-    """Who an object that is not ours belongs to, in words; `FORMER`: it is about to be removed."""
+    """Who owns an object that is not ours, in words; `FORMER`: it is about to be removed."""
     owners: list[dict[str, Any]] = document["metadata"].get("ownerReferences", [])
     if not owners:
         return "it has no owner"

@@ -101,7 +101,7 @@ class Lift(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What is to be done for a pod, in this order.
+    """What has to be done for a pod, in this order.
 
     `record` is the annotation's new value, empty: it is to be removed, `None`: it stays as it is.
     """
@@ -117,7 +117,7 @@ def changes(
     readable: frozenset[ClusterName],
     claims: Iterable[Override] = (),
 ) -> Changes:
-    """What makes registries show a pod as its annotation wishes.
+    """The changes that make registries show a pod as its annotation asks.
 
     Args:
         pod: the pod.
@@ -171,24 +171,24 @@ def new_pauses(
 
 
 def inherited_override(instance: RegistryInstance) -> Override:
-    """The override of a pod that is gone, as that of the one which has its lease now."""
+    """The override of a pod that is gone, for the pod that has its lease now."""
     return _override(instance, instance.instance)
 
 
 def is_concerned(pod: Pod) -> bool:
-    """Whether there may be anything to do for a pod: most are not paused, and never were."""
+    """Whether there may be something to do for a pod: most are not paused, and never were."""
     return pod.paused or bool(pod.paused_by_operator)
 
 
 def pause_event(instance: RegistryInstance) -> Event:
-    """What is said of an override, with the pod."""
+    """The event on the pod for an override."""
     where = f"{instance.instance} is OUT_OF_SERVICE in EurekaCluster {instance.cluster}"
     said = f"{where}: the pod has the annotation {PAUSED}"
     return Event(NORMAL, "Paused", said)
 
 
 def resume_event(lift: Lift) -> Event:
-    """What is said of its end."""
+    """The event on the pod for the end of an override."""
     said = f"{lift.instance.instance} is no longer paused in EurekaCluster {lift.instance.cluster}"
     return Event(NORMAL, "Resumed", said)
 
@@ -204,7 +204,7 @@ def _may_be_paused(instance: Instance) -> bool:
 
 
 def _is_lifted_next(instance: RegistryInstance | None) -> bool:
-    """Whether an override that is on record is still there, and still ours."""
+    """Whether a recorded override is still there, and still ours."""
     return instance is not None and _is_out_of_service(instance)
 
 
@@ -225,7 +225,7 @@ def _status_after(instance: Instance, was: str) -> str:
 
 
 def recorded_overrides(pod: Pod) -> tuple[Override, ...]:
-    """What is on record for this very pod; nothing if the annotation is another's or broken."""
+    """What is recorded for this pod; nothing if the annotation is another pod's, or broken."""
     try:
         record = msgspec.json.decode(pod.paused_by_operator or "null", type=_Record | None)
     except msgspec.MsgspecError:

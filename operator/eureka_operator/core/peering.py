@@ -30,7 +30,7 @@ PEERS_FILE: Final = "peers.json"
 
 
 class State(StrEnum):
-    """Where a peer is in its life, as `peers.json` tells the others."""
+    """The state of a peer, as `peers.json` tells it to the others."""
 
     JOINING = "joining"
     ACTIVE = "active"
@@ -38,7 +38,7 @@ class State(StrEnum):
 
 
 class Seat(msgspec.Struct, frozen=True):
-    """A peer's number and the pod that has it; `wanted` is false for one that is to go."""
+    """A peer's number and the pod that has it; `wanted` is false for one that will be removed."""
 
     number: int
     pod: str
@@ -80,7 +80,7 @@ def zones(cluster: Cluster) -> tuple[str, ...]:
 
 
 def replicas(cluster: Cluster) -> dict[str, int]:
-    """How many peers each zone gets: dealt one by one, so that growing moves none."""
+    """How many peers each zone gets: dealt one by one, so that adding peers moves none."""
     found = zones(cluster)
     count, total = len(found), cluster.spec.replicas
     return {zone: (total - place + count - 1) // count for place, zone in enumerate(found)}
@@ -99,9 +99,9 @@ def wanted_pods(cluster: Cluster) -> list[tuple[str, str]]:
 
 
 def seats(observed: Observed) -> list[Seat]:
-    """Every peer that is wanted or still there, by number.
+    """Every peer that is wanted or still exists, by number.
 
-    A pod that is not wanted and has no number never was a peer: somebody scaled the StatefulSet.
+    A pod that is not wanted and has no number was never a peer: somebody scaled the StatefulSet.
     """
     wanted = wanted_pods(observed.cluster)
     names_wanted = {pod for pod, _ in wanted}
@@ -129,7 +129,7 @@ def _leaving_pods(observed: Observed, wanted: set[str]) -> dict[str, str]:
 
 
 def _record(observed: Observed, pods: set[str]) -> dict[str, int]:
-    """The numbers that these pods have."""
+    """The numbers of these pods."""
     found: dict[str, int] = {}
     for pod, number in (*_selected_numbers(observed), *_published_numbers(observed)):
         if pod in pods and pod not in found and number not in found.values():
@@ -170,7 +170,7 @@ def alias(cluster: Cluster, number: int) -> str:
 
 
 def peer_list(observed: Observed, seats: Sequence[Seat], domain: str) -> PeerList:
-    """What `peers.json` has to say, with a new generation if it says something new."""
+    """The contents of `peers.json`, with a new generation if they change."""
     cluster = observed.cluster
     previous = _previous(observed)
     before = _states(previous)

@@ -33,14 +33,14 @@ _BY_NAME: Final = {kind.kind: kind for kind in CHILDREN}
 
 
 class Create(msgspec.Struct, frozen=True):
-    """Make a child; `again`: it was there before, and somebody deleted it."""
+    """Create a child; `again`: it was there before, and somebody deleted it."""
 
     body: Object
     again: bool = False
 
 
 class Apply(msgspec.Struct, frozen=True):
-    """Make a child what it should be; `drift` says which fields somebody else changed."""
+    """Apply a child as it should be; `drift` lists fields that somebody else has changed."""
 
     body: Object
     live: Object
@@ -56,7 +56,7 @@ class Delete(msgspec.Struct, frozen=True):
 
 
 class Refresh(msgspec.Struct, frozen=True):
-    """Make the kubelet renew a pod's mounted configuration now."""
+    """Make the kubelet update a pod's mounted configuration now."""
 
     pod: str
     hash: str
@@ -82,7 +82,7 @@ Step = Create | Apply | Delete | Refresh | Abandon | Recreate
 
 
 def corrects_drift(step: Step) -> bool:
-    """Whether a step puts right what somebody else did."""
+    """Whether a step undoes what somebody else did."""
     match step:
         case Create(again=again):
             return again
@@ -109,7 +109,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan(observed: Observed, environment: Environment) -> Plan:
-    """Everything that is to be done for one cluster now."""
+    """Everything that has to be done for one cluster now."""
     observed = msgspec.structs.replace(observed, cluster=transport.in_transition(observed))
     adopted = adoption(observed, environment)
     environment = adopted.environment(environment)
@@ -197,7 +197,7 @@ def _objects(
     files: tuple[Configuration, PeerList],
     sets: Sequence[Object],
 ) -> Iterator[Object]:
-    """All children, in the order in which they are made: what a pod needs before the pod."""
+    """All children in the order in which they are created: first what a pod needs, then the pod."""
     cluster = observed.cluster
     yield access.service_account(cluster)
     yield services.headless_service(cluster)
@@ -217,7 +217,7 @@ def _objects(
 
 
 def _with_hash(body: Object) -> Object:
-    """A child with the hash of what it is to be among its annotations."""
+    """A child with its own hash as an annotation."""
     metadata = body["metadata"]
     annotations = {**metadata.get("annotations", {}), names.DESIRED_HASH: names.object_digest(body)}
     return {**body, "metadata": {**metadata, "annotations": annotations}}
@@ -239,7 +239,7 @@ def _steps_for(objects: Sequence[Object], observed: Observed) -> Iterator[Step]:
 
 
 def _drift(body: Object, live: Object) -> tuple[Drift, ...]:
-    """Fields that somebody changed; one that is wanted only now is not among them."""
+    """Fields that somebody has changed; fields that are newly wanted do not count."""
     found = drift(body, live)
     return tuple(each for each in found if each.taken or _hash(live) == _hash(body))
 
@@ -255,7 +255,7 @@ def _is_settled(observed: Observed, live: Object, body: Object) -> bool:
 
 
 def _was_complete(observed: Observed) -> bool:
-    """Whether all children of this generation were there once: one that is missing was deleted."""
+    """Whether all children of this generation have existed: then a missing one was deleted."""
     return any(
         each["type"] == "Reconciled"
         and each["status"] == "True"
@@ -293,7 +293,7 @@ def _refreshes(observed: Observed, objects: Sequence[Object]) -> Iterator[Refres
 def _deletions(
     objects: Sequence[Object], observed: Observed, counts: Sequence[Scale]
 ) -> Iterator[Delete]:
-    """What is not wanted any more; a StatefulSet of a former zone goes when it has no pods."""
+    """Deletions of unwanted children; a former zone's StatefulSet goes when it has no pods."""
     wanted = {(kind_of(body), name_of(body)) for body in objects}
     former = {
         (STATEFUL_SET, each.name) for each in counts if each.zone not in zones(observed.cluster)
@@ -308,7 +308,7 @@ def _is_empty(live: Object) -> bool:
 
 
 def _abandon_steps(observed: Observed) -> Iterator[Abandon]:
-    """Pods that should have been gone for half a minute: their nodes do not answer."""
+    """Removals of pods that should have ended half a minute ago: their nodes do not answer."""
     for pod in observed.pods.values():
         forced = force_time(observed, pod)
         if forced is not None and observed.now > forced:

@@ -88,7 +88,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_pod(document: Object) -> Pod:
-    """Keep of a pod what matters."""
+    """Read the parts of a pod that matter."""
     metadata, status = document["metadata"], document.get("status") or {}
     annotations = metadata.get("annotations") or {}
     owner = _controller(metadata)
@@ -110,7 +110,7 @@ def read_pod(document: Object) -> Pod:
 
 
 def read_node(document: Object) -> Node:
-    """Keep of a node what matters; one that says nothing yet counts as ready."""
+    """Read the parts of a node that matter; a node without a condition yet counts as ready."""
     condition = _condition(document.get("status") or {}, "Ready")
     since = condition.get("lastTransitionTime")
     spec = document.get("spec") or {}

@@ -46,7 +46,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """All of a plan's consequences; peers by name, in the order in which it happens to them.
+    """All consequences of a plan; peers by name, in the order of the changes.
 
     A peer that joins restarts, too, if it starts with a template that is being replaced. `paused`:
     nothing is done, so nothing else is in it.
@@ -61,7 +61,7 @@ class Preview(msgspec.Struct, frozen=True):
 
 
 def preview(observed: Observed, plan: Plan) -> Preview:
-    """What carrying out the plan, and those that follow from it, leads to."""
+    """The consequences of this plan and of the plans that follow from it."""
     cluster = observed.cluster
     if is_paused(cluster):
         return Preview(paused=True)

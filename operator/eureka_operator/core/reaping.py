@@ -88,7 +88,7 @@ def is_ours(instance: Instance, state: ClusterState) -> bool:
 
 
 def removals(instances: Iterable[Instance], state: ClusterState) -> list[Removal]:
-    """What is to be removed by what the watches have shown; what clients still call comes first."""
+    """Removals according to the watches; instances that clients still call come first."""
     if not state.pods:
         return []
     found = [
@@ -108,10 +108,10 @@ def confirm(
     node: Node | None,
     state: ClusterState,
 ) -> Removal | None:
-    """The removal, if it is still right by what was asked for by name just now; `None`: it is not.
+    """The removal if it is still right according to objects just read; `None` if it is not.
 
     Args:
-        proposal: what the watches have led to.
+        proposal: the removal according to the watches.
         record: what the registry holds under that id, `None` if nothing.
         pod: the pod that has the name now, `None` if there is none.
         node: the node of `proposed.node`, `None` if there is none.
@@ -143,7 +143,7 @@ def missing_nodes(
 
 
 def event(removal: Removal) -> Event:
-    """What is said of a removal, with the EurekaCluster."""
+    """The event on the EurekaCluster for a removal."""
     said = f"removed the lease of {removal.instance}: {removal.why}"
     return Event(NORMAL, "LeaseRemoved", said)
 
@@ -162,7 +162,7 @@ class Budget:
         return max(0, most - len(self._spent))
 
     def spend(self, now_s: float) -> None:
-        """One is removed, or may have been."""
+        """Count a lease that was removed, or may have been."""
         self._spent.append(now_s)
 
 

@@ -27,7 +27,7 @@ def remote_clusters(cluster: Cluster) -> Iterator[Place]:
 
 
 class References:
-    """What events on clusters have said so far."""
+    """Which clusters name which remote regions, according to the events so far."""
 
     def __init__(self) -> None:
         self._remote_clusters: dict[Place, frozenset[Place]] = {}

@@ -49,7 +49,7 @@ _PARTITION: Final[Object] = {"spec": {"updateStrategy": {"rollingUpdate": {"part
 
 
 class Fence(msgspec.Struct, frozen=True, kw_only=True):
-    """What one StatefulSet is to have as template, and from which position on.
+    """The template that one StatefulSet should have, and from which position on.
 
     `position` `None`: at none yet, the fence stands at `replicas`. `failed` is the hash of a
     template that was taken back, and `because` says why; both are empty if none was.
@@ -62,7 +62,7 @@ class Fence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stuck(msgspec.Struct, frozen=True):
-    """A pod that keeps its StatefulSet from going on."""
+    """A pod that blocks the update of its StatefulSet."""
 
     pod: str
     uid: str
@@ -70,7 +70,7 @@ class Stuck(msgspec.Struct, frozen=True):
 
 
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be done about pod templates now, and what is said of it.
+    """What has to be done about pod templates now, and how the update is reported.
 
     `fences` are by StatefulSet. While peers are being replaced, `target` is the revision they are
     to have, `updated` of `total` have it, and `waits_for` says why it does not go on at once;
@@ -97,7 +97,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Trouble(NamedTuple):
-    """Why a new peer is not well, and whether its template may be to blame."""
+    """Why a new peer is not ready, and whether its template may be the cause."""
 
     reason: str
     is_blamed: bool = True
@@ -113,7 +113,7 @@ class _Member(msgspec.Struct, frozen=True):
 
 
 class _Set(msgspec.Struct, frozen=True, kw_only=True):
-    """A StatefulSet: the template it is to have, and what the API server says of it.
+    """A StatefulSet: the template it should have, and its state at the API server.
 
     `live` is `None` for one that is not there. `template` is what is wanted, or the last good one
     if that failed. Members are sorted from the highest position down.
@@ -293,7 +293,7 @@ def _refusal(sets: Sequence[_Set]) -> str:
 
 
 def _order(each: _Set) -> tuple[bool, int]:
-    """What has begun first, then the StatefulSet of the highest peer."""
+    """The order: first what has begun, then the StatefulSet of the highest peer."""
     return not each.is_open, -max((member.number for member in each.members), default=0)
 
 
@@ -306,9 +306,9 @@ def _is_updated(member: _Member, each: _Set) -> bool:
 
 
 def _stuck(observed: Observed, sets: Sequence[_Set], convergence: Convergence) -> Iterator[Stuck]:
-    """Pods that are not well, with a template that they are not to have any more.
+    """Pods that are not well and have a template that is not wanted any more.
 
-    One that is ready is not taken away while another peer is not.
+    A ready pod is not removed while another peer is not ready.
     """
     found = [
         (member, member.pod)
@@ -381,7 +381,7 @@ def _judge(
     state: Rollout,
     trouble: _Trouble,
 ) -> Rollout:
-    """Wait for a peer that is not well, or give the update up."""
+    """Wait for a peer that is not well, or end the update as failed."""
     updates = observed.cluster.spec.updates
     started = _start_time(observed, member, active)
     state = msgspec.structs.replace(state, peer=member.peer, started=started)
@@ -470,7 +470,7 @@ def _why_not_now(
 
 
 def _has_long_been_away(observed: Observed, next_member: _Member) -> bool:
-    """Whether nobody misses the peer: else a cluster whose template never worked stays so."""
+    """Whether the peer has been missing for so long that its removal costs nothing."""
     pod = next_member.pod
     if pod is None or pod.ready:
         return False

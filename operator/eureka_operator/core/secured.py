@@ -24,7 +24,7 @@ _PROOFS: Final = {
 
 
 def conditions(observed: Observed) -> Iterator[Condition]:
-    """Yield them."""
+    """Yield the conditions about TLS and authentication."""
     spec, certificate, access = observed.cluster.spec, observed.certificate, observed.access
     if spec.tls is not None and certificate is not None:
         ends = f"{certificate.ends:%Y-%m-%d %H:%M} UTC" if certificate.ends else "an unknown time"
@@ -36,7 +36,7 @@ def conditions(observed: Observed) -> Iterator[Condition]:
 
 
 def troubles(observed: Observed) -> Iterator[str]:
-    """Yield what keeps a peer from starting, maybe."""
+    """Yield possible reasons why a peer does not start."""
     for found in (observed.certificate, observed.access):
         if found is not None and found.trouble is not None:
             yield found.trouble.message

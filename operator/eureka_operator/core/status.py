@@ -66,7 +66,7 @@ def status(
 
 
 def invalid_status(document: Object, problems: Sequence[Problem], now: datetime) -> dict[str, Any]:
-    """The status of an object that cannot be read: what it said of the peers stays as it was."""
+    """The status of an object that cannot be read: the parts about the peers stay as they were."""
     before: dict[str, Any] = document.get("status") or {}
     said = "; ".join(f"{each.field}: {each.message}" for each in problems)
     said = f"{said}. Nothing was changed: peers run on as they are"
@@ -94,7 +94,7 @@ def is_same(one: Object, other: Object) -> bool:
 
 
 def only_differs(before: Object, after: Object) -> bool:
-    """Whether peers that agreed differ now, and nothing else is amiss.
+    """Whether peers that agreed differ now, and nothing else is wrong.
 
     When many clients register at once, digests are behind for moments.
     """
@@ -159,7 +159,7 @@ def _is_ready(observed: Observed, seat: Seat) -> bool:
 
 
 def _ongoing_changes(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]]:
-    """What is under way: reason and sentence."""
+    """The changes under way: reason and sentence."""
     if FORMER in observed.foreign.values():
         yield "Creating", "waiting for objects of a deleted EurekaCluster of this name to be gone"
     made = [step for step in plan.steps if isinstance(step, Create) and not step.again]
@@ -207,7 +207,7 @@ def _ongoing_rollout(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]
 
 
 def _rollout_sentence(rollout: Rollout) -> str:
-    """How far an update is, and what it waits for."""
+    """The progress of an update, and what it waits for."""
     said = f"{rollout.updated} of {rollout.total} peers have the new template"
     waits = "; ".join(rollout.waits_for) or (f"{rollout.peer} is being replaced")
     return f"{said}; {waits}" if rollout.peer or rollout.waits_for else said
@@ -345,9 +345,9 @@ def _external(service: Object | None) -> str:
 
 
 def _registry(observed: Observed, now: str, *, at_once: bool) -> dict[str, Any]:
-    """What the fullest peer holds; as it was if that is not long ago, or nothing changed.
+    """The contents of the peer with most instances; the former ones if recent or unchanged.
 
-    `at_once`: the status is written anyhow.
+    `at_once`: the status is written anyway.
     """
     before: dict[str, Any] = observed.cluster.status.get("registry", {})
     ready = [pod.name for pod in observed.pods.values() if pod.ready]

@@ -55,9 +55,9 @@ def service_host(namespace: str, cluster: str, domain: str) -> str:
 
 
 def subject(cluster: Cluster, domain: str) -> Subject:
-    """What the operator makes certificates for: all names by which peers and Services are known.
+    """The subject of the operator's certificates: all names of peers and Services.
 
-    The names of all peers that there may be are in them from the start.
+    The names of all peers that there may ever be are in it from the start.
     """
     namespace, prefix = cluster.namespace, cluster.spec.peers.dns_prefix
     services = (cluster.name, *(f"{prefix}{number}" for number in range(1, _MOST_PEERS + 1)))
@@ -72,7 +72,7 @@ def subject(cluster: Cluster, domain: str) -> Subject:
 
 
 def needed_names(cluster: Cluster, domain: str) -> list[str]:
-    """What a certificate that somebody else makes must be valid for."""
+    """The names that a certificate made by somebody else must be valid for."""
     prefix = cluster.spec.peers.dns_prefix
     peers = (f"{prefix}{number}" for number in range(1, cluster.spec.replicas + 1))
     hosts = [names.host(name, cluster.namespace, domain) for name in (cluster.name, *peers)]
@@ -82,7 +82,7 @@ def needed_names(cluster: Cluster, domain: str) -> list[str]:
 def trouble(
     content: SecretContent | None, cluster: Cluster, domain: str, now: datetime
 ) -> Trouble | None:
-    """What is wrong with the Secret (`None`: there is none), and what is to be done."""
+    """What is wrong with the Secret (`None`: there is none), and what to do."""
     secret = secret_name(cluster)
     is_issued = _is_issued(cluster)
     if content is None:
@@ -167,9 +167,9 @@ def status(observed: Observed) -> dict[str, Any]:
 
 
 def bundle(observed: Observed) -> str:
-    """The CAs by which peers are verified, as PEM; what was published last if it is not known.
+    """The CAs by which peers are verified, as PEM; the last published ones if they are not known.
 
-    Empty: it was never known.
+    Empty: they were never known.
     """
     found = observed.certificate
     if found is not None and found.bundle:
@@ -185,7 +185,7 @@ def published_authorities(body: Object | None) -> str:
 
 
 def trust(observed: Observed) -> Object | None:
-    """The ConfigMap by which clients verify peers; `None` while there is nothing to be in it."""
+    """The ConfigMap by which clients verify peers; `None` while there is nothing to put into it."""
     cluster = observed.cluster
     text = bundle(observed) if cluster.spec.tls is not None else ""
     if not text:
@@ -194,9 +194,9 @@ def trust(observed: Observed) -> Object | None:
 
 
 def files(observed: Observed) -> dict[str, str]:
-    """The file of the ConfigMap with who vouches for clients and peers: if others do for clients.
+    """The file of the ConfigMap with the CAs of clients and peers, if clients have their own.
 
-    While that is not known, it stays as it is.
+    While they are not known, it stays as it is.
     """
     found, tls = observed.certificate, observed.cluster.spec.tls
     if tls is None or tls.ca_secret_name is None:

@@ -37,7 +37,7 @@ def _ports(cluster: Cluster) -> Iterator[tuple[str, int]]:
 
 
 def is_secure(observed: Observed) -> bool:
-    """Whether HTTPS is asked for, and every peer that is there, or may come back, serves it."""
+    """Whether HTTPS is asked for, and every peer that exists, or may come back, serves it."""
     if observed.cluster.spec.tls is None:
         return False
     pods = observed.pods.values()
@@ -45,7 +45,7 @@ def is_secure(observed: Observed) -> bool:
 
 
 def in_transition(observed: Observed) -> Cluster:
-    """The cluster as its peers are to be now."""
+    """The cluster as its peers should be now."""
     cluster = replace(observed.cluster, guard=_guard(observed))
     tls = cluster.spec.tls
     if tls is None or tls.mode == PERMISSIVE or is_secure(observed):
@@ -54,9 +54,10 @@ def in_transition(observed: Observed) -> Cluster:
 
 
 def _guard(observed: Observed) -> Guard:
-    """How far all peers may be: each proves itself before anybody asks, and no password in clear.
+    """The step that all peers may take: each sends credentials before any requires them.
 
-    Peers that ask still have to be shown something while they are being replaced.
+    No password goes out in plain text. Peers that require credentials still get them while they are
+    being replaced.
     """
     spec = observed.cluster.spec
     found = {pod.guard for pod in observed.pods.values()} | set(map(guard_of, _former(observed)))

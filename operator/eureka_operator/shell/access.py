@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Issuer(NamedTuple):
-    """Who signs tokens of ServiceAccounts, and by which keys; read until then it is as good."""
+    """The issuer of ServiceAccounts' tokens, and its keys; they are read again after `until`."""
 
     name: str
     keys: str
@@ -43,7 +43,7 @@ class _Issuer(NamedTuple):
 
 
 class AccessReader:
-    """Reads it for all clusters; without `may_write` no password is made."""
+    """Reads the access of all clusters; without `may_write` it makes no password."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class AccessReader:
         self._passwords: dict[str, str] = {}
 
     async def look(self, cluster: Cluster) -> Access | None:
-        """Read what a cluster needs; `None`: nobody is asked for anything.
+        """Read what a cluster needs; `None`: it asks nobody for credentials.
 
         Raises:
             ApiError: The API server does not answer; it is tried again.
@@ -94,7 +94,7 @@ class AccessReader:
         return Access(issuers=(issuer.name,), keys=issuer.keys, names=given)
 
     async def _account_access(self, cluster: Cluster, name: str) -> Access:
-        """What is in the Secret of the one identity; its password or token stays there."""
+        """The contents of the Secret of the one identity; its password or token stays there."""
         secret = await self._kube.get(SECRET, cluster.namespace, name)
         keys = auth.needed_keys(cluster.spec.auth)
         if secret is None:
@@ -138,7 +138,7 @@ class AccessReader:
         return self._issuer
 
     async def _peer_secret(self, cluster: Cluster) -> str:
-        """Have the Secret with the peers' password; what changes with it."""
+        """Create the Secret with the peers' password if it is missing; returns its version."""
         name = names.peer_secret(cluster.name)
         secret = await self._kube.get(SECRET, cluster.namespace, name)
         if secret is not None and controller_uid(secret) != cluster.uid:
@@ -165,7 +165,7 @@ class AccessReader:
 
 
 class _TroubleError(Exception):
-    """Something is not as it should be; in words for people."""
+    """A Secret cannot be used; the text says why."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

@@ -40,14 +40,14 @@ _log = logging.getLogger(__name__)
 
 
 class _FinishedStep(NamedTuple):
-    """A step that was carried out, and the object as it is since; `None` for one not kept."""
+    """A finished step, and the object after it; `None` if the object is not kept."""
 
     step: Step
     live: Object | None
 
 
 class Outcome:
-    """What came of a plan: steps that were carried out, failures, and what is settled now."""
+    """The result of a plan: finished steps, failures, and what is settled now."""
 
     def __init__(self) -> None:
         self.done: list[Step] = []
@@ -56,7 +56,7 @@ class Outcome:
         self.failed: set[Ref] = set()
 
     def add(self, finished: _FinishedStep) -> None:
-        """Keep what was done, and what the object was then."""
+        """Add a finished step and its object."""
         self.done.append(finished.step)
         if finished.live is not None:
             metadata = finished.live["metadata"]
@@ -90,7 +90,7 @@ async def apply(kube: Kube, cluster: Cluster, steps: Sequence[Step]) -> Outcome:
 
 
 def _needs(cluster: Cluster) -> set[Ref]:
-    """What pods cannot be without."""
+    """The objects that pods need to start."""
     return {
         (CONFIG_MAP, names.config_map(cluster.name)),
         (SERVICE_ACCOUNT, cluster.name),
@@ -120,7 +120,7 @@ async def _carry_out(kube: Kube, cluster: Cluster, step: Step) -> _FinishedStep 
 async def _create(
     kube: Kube, cluster: Cluster, step: Step, body: Object
 ) -> _FinishedStep | Failure | None:
-    """Make a child; one that lost its label is still ours, one of somebody else stays theirs."""
+    """Create a child; one that lost its label is still ours; one of somebody else is left alone."""
     try:
         return _FinishedStep(step, await kube.create(body))
     except AlreadyThereError:

@@ -67,7 +67,7 @@ class Authorities:
                     continue
 
     async def turn(self) -> None:
-        """Publish what is needed, mend what was changed, remove what nobody needs any more.
+        """Publish what is needed, repair what was changed, remove what is not needed any more.
 
         While pods or EurekaClusters are not all known, nothing is done.
         """
@@ -140,7 +140,7 @@ class Authorities:
 
 
 def _relevant_fields(body: Object) -> Object:
-    """What of a ConfigMap matters."""
+    """The parts of a ConfigMap that matter."""
     metadata = body["metadata"]
     kept = {key: metadata[key] for key in ("uid", "labels") if key in metadata}
     return {"metadata": kept, "data": body.get("data")}

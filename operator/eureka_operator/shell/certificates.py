@@ -101,7 +101,7 @@ class Certificates:
                     continue
 
     async def turn(self) -> float:
-        """Bring both objects nearer to what they are to be; seconds until the next look.
+        """Bring both objects closer to their desired state; returns the seconds until the next.
 
         Raises:
             ApiError: It is tried again.
@@ -119,7 +119,7 @@ class Certificates:
         return SETTLE_S if plan.waits else _LOOK_S
 
     async def tell(self, tell: Tell) -> None:
-        """Tell what was done since it was told last; nothing if the Secret cannot be read."""
+        """Post events for what was done since the last ones; none if the Secret cannot be read."""
         if self._events:
             try:
                 secret = await self._get(path_of(SECRET, self._namespace, self._secret))
@@ -156,7 +156,7 @@ class Certificates:
             raise
 
     async def _keep(self, secret: Object | None, plan: Plan, webhook: Object | None) -> str:
-        """Write the Secret, if anything in it changes; the bundle it has then."""
+        """Write the Secret if anything in it changes; returns its bundle."""
         before = texts_of(secret)
         after = renew(before, plan, bundle_of(webhook), self._subject, self._now())
         if after != before or secret is None:
@@ -193,7 +193,7 @@ class Certificates:
         await self._client.send("post", path, body, field_manager=MANAGER)
 
     async def _publish(self, webhook: Object, bundle: str) -> None:
-        """Have the bundle in each webhook, and remember since when its CAs are there."""
+        """Write the bundle into each webhook, and remember since when its CAs are there."""
         wanted = base64.b64encode(bundle.encode()).decode()
         webhooks = _of_chart(webhook)
         if any(each["clientConfig"].get("caBundle") != wanted for each in webhooks):
@@ -221,12 +221,12 @@ def bundle_of(webhook: Object | None) -> str:
 
 
 def published_authorities(webhook: Object | None) -> tuple[Authority, ...]:
-    """The CAs of the operator's that a configuration's first webhook trusts."""
+    """The operator's CAs that a configuration's first webhook trusts."""
     return authorities(bundle_of(webhook), INJECTOR_AUTHORITY)
 
 
 def _apply_body(webhook: Object, bundle: str) -> Object:
-    """What is applied: for this one configuration, `caBundle` of each webhook by its name."""
+    """The object to apply: for this one configuration, `caBundle` of each webhook by its name."""
     return {
         "apiVersion": WEBHOOK.api_version,
         "kind": WEBHOOK.kind,
@@ -245,4 +245,4 @@ def _of_chart(webhook: Object | None) -> list[Object]:
 
 
 def _discard(_: Object) -> None:
-    """What is kept of an object between two looks: keys must not lie around."""
+    """The parts of an object that are kept between two looks; private keys are not."""

@@ -64,7 +64,7 @@ class Client:
     """The API server; a context manager, in one event loop.
 
     `count` is called with verb and status of each answer, 0 for none. Nothing is written unless
-    `may_write` says so: a leader that lost its Lease has to stop, whatever it is at.
+    `may_write` allows it: a leader that lost its Lease must stop at once.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Client:
     async def fetch(
         self, verb: str, path: str, accept: str, most_bytes: int, **query: object
     ) -> tuple[bytes, str]:
-        """Send one request; the body of its answer as it is, and its header `Date`.
+        """Send one request; returns the body of its answer as it is, and its header `Date`.
 
         Raises:
             RefusedError, UnavailableError: as they say; the second if the body is larger than that.
@@ -164,7 +164,7 @@ class Client:
 
     @asynccontextmanager
     async def _count_request(self, verb: str) -> AsyncIterator[None]:
-        """Count what comes of the block, and put its failures into words."""
+        """Count the result of the block, and put its failures into words."""
         status = 0
         try:
             yield
@@ -198,7 +198,7 @@ def path_of(kind: Kind, namespace: str | None, name: str = "", subresource: str 
 
 
 def failure(status: int, body: str | bytes) -> ApiError:
-    """What an answer's status and its `Status` document mean."""
+    """The error that an answer's status and its `Status` document mean."""
     said = _status_document(body)
     message = str(said.get("message") or f"the API server answered {status}")
     reason = str(said.get("reason") or "")

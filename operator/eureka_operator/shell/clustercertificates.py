@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Memory:
-    """What is kept of a cluster: what its Secret held last, and since when its CAs are known."""
+    """The last contents of a cluster's Secret, and since when its CAs are published."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
@@ -74,11 +74,11 @@ class ClusterCertificates:
         self._memories: dict[str, _Memory] = {}
 
     async def look(self, cluster: Cluster, published: str) -> Certificate | None:
-        """Have the Secret as it should be, and say what it holds; `None` without `spec.tls`.
+        """Make, renew or repair the Secret; returns its contents, `None` without `spec.tls`.
 
         Args:
             cluster: the EurekaCluster.
-            published: the CAs that clients were told last, as PEM; empty: none.
+            published: the CAs that were published to clients last, as PEM; empty: none.
 
         Raises:
             ApiError: The API server does not answer; it is tried again.
@@ -105,12 +105,12 @@ class ClusterCertificates:
         self._memories.pop(uid, None)
 
     async def _read(self, cluster: Cluster) -> Certificate:
-        """What somebody else's Secret holds."""
+        """The contents of somebody else's Secret."""
         secret = await self._kube.get(SECRET, cluster.namespace, tls.secret_name(cluster))
         return self._certificate(cluster, secret)
 
     async def _keep(self, cluster: Cluster, published: str) -> Certificate:
-        """What the operator's own Secret holds once it was made, mended or renewed."""
+        """The contents of the operator's own Secret after it was made, repaired or renewed."""
         secret = await self._kube.get(SECRET, cluster.namespace, tls.secret_name(cluster))
         if secret is not None and controller_uid(secret) != cluster.uid:
             return _name_conflict(cluster, secret)
@@ -142,7 +142,7 @@ class ClusterCertificates:
         return replace(self._certificate(cluster, secret), waits=plan.waits)
 
     async def _with_clients(self, cluster: Cluster, certificate: Certificate) -> Certificate:
-        """The same with who vouches for clients, if somebody else does than for peers."""
+        """The same with the CAs of clients, if they have their own."""
         name = cluster.spec.tls.ca_secret_name if cluster.spec.tls else None
         if name is None:
             return certificate
@@ -157,7 +157,7 @@ class ClusterCertificates:
         return replace(certificate, trouble=certificate.trouble or Trouble("ClientCAMissing", said))
 
     def _certificate(self, cluster: Cluster, secret: Object | None) -> Certificate:
-        """What a Secret holds for peers, whoever made it."""
+        """The contents of a Secret for peers, whoever made it."""
         name, now = tls.secret_name(cluster), self._now()
         if secret is None:
             return Certificate(secret=name, trouble=tls.trouble(None, cluster, self._domain, now))
@@ -189,7 +189,7 @@ class ClusterCertificates:
 def _restore_authorities(
     secret: Object | None, last: Mapping[str, str], published: str, subject: Subject
 ) -> dict[str, str]:
-    """What the Secret holds, or held: without its CAs nobody could tell whom to go on trusting."""
+    """The contents of the Secret, with former CAs if it lost them: peers still trust those."""
     if secret is None:
         return dict(last)
     texts = texts_of(secret)

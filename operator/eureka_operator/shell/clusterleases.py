@@ -53,13 +53,13 @@ class ClusterLeases:
     ) -> set[str]:
         """Register what is wanted and remove what is not.
 
-        The leases of a registration begin after the registry was read: they may be there already,
-        from a former leader, and are then renewed.
+        The leases of a registration begin only after the registry was read: if a former leader has
+        begun them, they are renewed.
 
         Args:
-            wanted: what each registration wants here, by its uid.
-            unknown: registrations of which that is not known; what they have stays.
-            place: where this is.
+            wanted: the wanted instances of each registration here, by its uid.
+            unknown: registrations whose wanted instances are not known; what they have stays.
+            place: in which Kubernetes cluster this is.
 
         Returns:
             Registrations that wait, as no peer answers.
@@ -77,7 +77,7 @@ class ClusterLeases:
         return waiting
 
     async def _read(self, place: Place, *, anew: bool) -> dict[Key, RegisteredInstance] | None:
-        """What former leaders have registered, if it is time to look; `None`: no peer answers."""
+        """The instances of former leaders, if it is time to look; `None`: no peer answers."""
         now_s = self._clock()
         if not anew and now_s < self._next_read_s:
             return {}
@@ -95,7 +95,7 @@ class ClusterLeases:
     def _unsure(
         self, keys: set[Key], former: Mapping[Key, RegisteredInstance], unknown: frozenset[str]
     ) -> dict[Owner, Unsure]:
-        """What seems to be unwanted, by its registration."""
+        """The instances that seem unwanted, by registration."""
         now_s = self._clock()
         self._postponed = {key: end_s for key, end_s in self._postponed.items() if end_s > now_s}
         passed_over = keys | self._postponed.keys()
@@ -114,7 +114,7 @@ class ClusterLeases:
         return found
 
     async def _remove(self, unsure: Mapping[Owner, Unsure], place: Place) -> None:
-        """Remove those that are unwanted by a second look, too."""
+        """Remove those that a second look finds unwanted, too."""
         for owner, (entries, held) in unsure.items():
             instances = [each.wanted for each in entries if each.wanted is not None]
             try:
@@ -134,7 +134,7 @@ class ClusterLeases:
         self._problem = ""
 
     def _note(self, problem: str) -> None:
-        """Say a problem once, not with every turn."""
+        """Log a problem once, not on every turn."""
         if problem != self._problem:
             _log.warning("EurekaCluster %s: %s", self._cluster, problem)
         self._problem = problem

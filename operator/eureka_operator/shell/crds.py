@@ -18,9 +18,9 @@ _log = logging.getLogger(__name__)
 
 
 class ServedCRDs:
-    """What is missing in them: a log line when it changes, a metric, and an event on each cluster.
+    """Reports missing fields: a log line when they change, a metric, and an event on each cluster.
 
-    Without the right to read them nothing is compared, which is said once.
+    Without the right to read CRDs nothing is compared, which is logged once.
     """
 
     def __init__(self, kube: Kube, metrics: Metrics) -> None:
@@ -31,7 +31,7 @@ class ServedCRDs:
         self._refused = ""
 
     async def compare(self, clusters: Iterable[Object]) -> None:
-        """Look at each CRD once, and tell those EurekaClusters that were not told yet."""
+        """Look at each CRD once, and post the event on EurekaClusters that do not have it yet."""
         for kind in crds.KINDS:
             await self._compare(kind)
         missing = self._missing.get(CLUSTER, ())

@@ -18,9 +18,9 @@ _PASS_S: Final = 30.0
 
 
 class Health:
-    """What the probes are answered with.
+    """The answers to the probes.
 
-    `problem` holds, in words, what keeps a leader from its work; `None`: nothing does.
+    `problem` says in words what keeps a leader from its work; `None`: nothing.
     """
 
     def __init__(
@@ -41,15 +41,15 @@ class Health:
         metrics.resync_age.set_function(self._resync_age_s)
 
     def note_resync(self, *, complete: bool) -> None:
-        """Note that all clusters were looked at, or that the API server kept us from it."""
+        """Note that all clusters were looked at, or that the API server did not answer."""
         self._last_pass_s = self._clock()
         if complete:
             self._last_resync_s = self._last_pass_s
 
     def why_not_live(self) -> str | None:
-        """Why this process should be started again; `None`: it should not.
+        """Why this process should be restarted; `None`: it should not.
 
-        An API server that is away is no reason: it ends a pass like any other answer.
+        An API server that does not answer is no reason: a restart would not help.
         """
         now_s = self._clock()
         turn_s = now_s - self._elector.last_turn_s
@@ -68,7 +68,7 @@ class Health:
 
     @asynccontextmanager
     async def serve(self, host: str | None, port: int) -> AsyncIterator[int]:
-        """Answer HTTP while the block runs; gives the port. Host `None`: on all addresses."""
+        """Answer HTTP while the block runs; yields the port. Host `None`: on all addresses."""
         server = web.Server(self._answer, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0)
         await runner.setup()

@@ -40,7 +40,7 @@ class Issuer(NamedTuple):
 
 
 def texts_of(secret: Object | None) -> dict[str, str]:
-    """What a Secret holds; a value that is no text is empty."""
+    """The texts of a Secret; a value that is not text is empty."""
     data = (secret or {}).get("data") or {}
     return {key: decode_base64(text) for key, text in data.items()}
 
@@ -59,7 +59,7 @@ def encode_base64(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def read(texts: Mapping[str, str], authority: str) -> SecretContent:
-    """What a Secret of the operator's holds that can be used, with CAs of this common name."""
+    """The usable contents of an operator's Secret, with CAs of this common name."""
     faults = _missing_keys(texts, (BUNDLE, AUTHORITY_KEY, LEAF, LEAF_KEY))
     certificates = _ours(texts.get(BUNDLE, ""), authority)
     if texts.get(BUNDLE) and not certificates:
@@ -72,7 +72,7 @@ def read(texts: Mapping[str, str], authority: str) -> SecretContent:
 
 
 def read_external(texts: Mapping[str, str]) -> SecretContent:
-    """What a Secret that somebody else keeps holds that peers can use."""
+    """The contents of somebody else's Secret that peers can use."""
     faults = _missing_keys(texts, (BUNDLE, LEAF, LEAF_KEY))
     certificates = _certificates(texts.get(BUNDLE, ""))
     if texts.get(BUNDLE) and not certificates:
@@ -88,9 +88,9 @@ def read_external(texts: Mapping[str, str]) -> SecretContent:
 def renew(
     texts: Mapping[str, str], plan: Plan, published: str, subject: Subject, now: datetime
 ) -> dict[str, str]:
-    """The Secret's texts once the plan is carried out; those that are not ours are dropped.
+    """The Secret's texts after the plan was carried out; texts that are not ours are dropped.
 
-    `published` is the bundle as it was published, from which CAs may come that the Secret has lost.
+    `published` is the published bundle: CAs that the Secret has lost come from there.
     """
     known = {_fingerprint(each): each for each in _certificates(published)}
     known |= {_fingerprint(each): each for each in _certificates(texts.get(BUNDLE, ""))}
@@ -110,7 +110,7 @@ def renew(
 
 
 def make_authority(name: str, now: datetime) -> Issuer:
-    """A new CA of this common name, which signs itself."""
+    """A new self-signed CA of this common name."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     public = key.public_key()
@@ -156,7 +156,7 @@ def authorities(bundle: str, authority: str) -> tuple[Authority, ...]:
 
 
 def load_pair(context: ssl.SSLContext, leaf: str, key: str) -> None:
-    """Have a context show a certificate; OpenSSL reads files only, so they are there for a moment.
+    """Load a certificate into a context; OpenSSL reads files only, so they exist for a moment.
 
     Raises:
         ValueError: They are no certificate and its key.
@@ -251,7 +251,7 @@ def _leaf(chain: Sequence[x509.Certificate], authorities: Sequence[x509.Certific
 def _issuer(
     chain: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate]
 ) -> x509.Certificate | None:
-    """The CA at the end of the chain; `None`: it leads to none of them."""
+    """The CA at the end of the chain; `None`: the chain leads to none of them."""
     current = chain[0]
     for _ in chain:
         found = next((each for each in authorities if _is_signed(current, each)), None)
@@ -273,7 +273,7 @@ def _is_signed(certificate: x509.Certificate, authority: x509.Certificate) -> bo
 
 
 def _names(certificate: x509.Certificate) -> frozenset[str]:
-    """What a certificate is valid for: DNS names and addresses."""
+    """The DNS names and addresses that a certificate is valid for."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):

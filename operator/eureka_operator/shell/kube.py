@@ -89,7 +89,7 @@ class Kube:
             raise
 
     async def create(self, body: Object) -> Object:
-        """Make an object that is not there yet, and own what we sent as an applier.
+        """Create an object that does not exist yet, and own its fields as an applier.
 
         Raises:
             AlreadyThereError: There is one, whoever made it.
@@ -105,7 +105,7 @@ class Kube:
         return await self._client.send("get", path, header_params=headers)
 
     async def store(self, kind: Kind, body: Object) -> Object:
-        """Make an object, or replace it as a whole if it was read before (`resourceVersion`).
+        """Create an object, or replace it as a whole if it was read before (`resourceVersion`).
 
         Unlike `create` and `apply` it needs no right to patch.
         """
@@ -117,9 +117,9 @@ class Kube:
         return await self._client.send("put", path, body, field_manager=MANAGER)
 
     async def apply(self, body: Object, *, uid: str = "", force: bool = True) -> Object:
-        """Have the fields as they are in `body` (server-side apply).
+        """Set the fields as they are in `body` (server-side apply).
 
-        With `uid` it is meant for that one object, and not for another that has its name by now
+        With `uid` it is for that one object only, not for a newer one of the same name
         (`UnavailableError`). Without `force` a field that another manager owns is refused.
         """
         kind = _kind_of(body)
@@ -132,7 +132,7 @@ class Kube:
         return await self._apply(kind, body, "", MANAGER, force=force)
 
     async def apply_status(self, body: Object) -> Object:
-        """Have the status as it is in `body`, which holds nothing else but names.
+        """Set the status as it is in `body`, which holds nothing else but names.
 
         Fields that the served CRD does not have are left out: an apply is refused for them.
         """
@@ -164,10 +164,10 @@ class Kube:
     async def delete(
         self, kind: Kind, namespace: str, name: str, *, uid: str, grace_s: int | None = None
     ) -> None:
-        """Delete that one object; what it owns follows in the background.
+        """Delete that one object; the objects that it owns follow in the background.
 
-        That it is gone, or that its name belongs to another by now, is no error. `grace_s` `None`:
-        as long as the pod asks for; 0: at once, without waiting for its kubelet.
+        It is no error if it is gone, or if its name belongs to another object by now. `grace_s`
+        `None`: as long as the pod asks for; 0: at once, without waiting for its kubelet.
         """
         options: Object = {
             "apiVersion": "v1",
@@ -207,7 +207,7 @@ class Kube:
         return True
 
     async def post_event(self, about: Object, kind: str, reason: str, message: str) -> None:
-        """Tell people: an Event of kind `Normal` or `Warning` about an object.
+        """Post an Event of type `Normal` or `Warning` about an object.
 
         The same words again raise its count, so there is one line in `kubectl describe`. A failure
         is logged and nothing more: an event is never worth a failed reconcile.

@@ -29,11 +29,11 @@ _log = logging.getLogger(__name__)
 
 
 class LostError(Exception):
-    """This process led and does so no more; it has to end."""
+    """This process was the leader and is not any more; it has to end."""
 
 
 class Record(NamedTuple):
-    """What a Lease says. Times are texts in UTC; `holder` is empty once it was released."""
+    """The contents of a Lease. Times are texts in UTC; `holder` is empty after a release."""
 
     holder: str
     duration_s: int
@@ -50,13 +50,13 @@ class Observation:
     changed_s: float = 0.0
 
     def observe(self, record: Record, now_s: float) -> None:
-        """Look at the record once more."""
+        """Take in a newly read record."""
         if record != self.record:
             self.record = record
             self.changed_s = now_s
 
     def expires_s(self, me: str) -> float:
-        """When by our clock the Lease may be taken: its holder has not renewed it until then."""
+        """When the Lease expires by our clock, if its holder does not renew it before."""
         record = self.record
         if record is None or record.holder in ("", me):
             return self.changed_s
@@ -73,12 +73,12 @@ def after_renewal(record: Record | None, me: str, duration_s: int, now: str) -> 
 
 
 def after_release(record: Record, now: str) -> Record:
-    """The record after we gave the Lease up: nobody has to wait for it to expire."""
+    """The record after we released the Lease: nobody has to wait until it expires."""
     return record._replace(holder="", duration_s=_RELEASED_S, acquired=now, renewed=now)
 
 
 def record_of(lease: Object) -> Record:
-    """What a Lease says; a field that is absent is empty or 0."""
+    """The record of a Lease; a field that is absent is empty or 0."""
     spec = lease.get("spec") or {}
     return Record(
         spec.get("holderIdentity") or "",
@@ -92,8 +92,8 @@ def record_of(lease: Object) -> Record:
 class Elector:
     """Takes the Lease when it may, and renews it.
 
-    `client` is its own, with half the renew deadline for a request: whatever else the operator is
-    at, this goes on. `last_turn_s` is when it last came round, by the clock; a turn is at most two
+    `client` is its own, with half the renew deadline for a request: other work of the operator does
+    not delay it. `last_turn_s` is when its last turn began, by the clock; a turn is at most two
     requests and a pause, and `longest_turn_s` is twice that. `problem` says in words why the API
     server cannot be asked; `None`: it can.
     """
@@ -127,7 +127,7 @@ class Elector:
         return self.held.is_set() and recent
 
     async def run(self) -> None:
-        """Try for ever; no failure of the API server ends it.
+        """Try to lead, for ever; no failure of the API server ends it.
 
         Raises:
             LostError: The Lease was held and could not be renewed, or is another's.
@@ -141,7 +141,7 @@ class Elector:
             await asyncio.sleep(self._pause_s())
 
     async def release(self) -> None:
-        """Give the Lease up, if it is held, so that the other replica need not wait.
+        """Release the Lease, if it is held, so that the other replica need not wait.
 
         `run` must have ended, or it would take it again.
         """
@@ -157,7 +157,7 @@ class Elector:
             _log.warning("the Lease was not released: %s", error)
 
     def _pause_s(self) -> float:
-        """A standby looks twice as often, and is there when the Lease expires."""
+        """The pause until the next turn; a standby looks twice as often, to be there at expiry."""
         if self.held.is_set():
             return self._times.retry_period_s
         left_s = self._observation.expires_s(self._me) - self._clock()
@@ -226,7 +226,7 @@ class Elector:
         self._observation.observe(record_of(self._lease), self._clock())
 
     def _note(self, error: ApiError) -> None:
-        """Say what is wrong once, though an absent API server is told in several ways."""
+        """Log a problem once, though an absent API server fails in several ways."""
         if error.status != self._status:
             _log.warning("the Lease: %s", error)
         self.problem, self._status = str(error), error.status

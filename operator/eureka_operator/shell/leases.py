@@ -47,9 +47,9 @@ _log = logging.getLogger(__name__)
 
 
 class Entry:
-    """A lease: where, for which registration (its uid), and as what it is wanted now.
+    """A lease: its cluster, its registration (uid), and the instance that is wanted now.
 
-    `wanted` is `None` for one that nobody wants, which is only to be removed.
+    `wanted` is `None` for a lease that has to be removed.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Entry:
 
 
 class Leases:
-    """All of them, over one session; `may_act` says whether we still lead.
+    """All leases, over one session; `may_act` says whether we still lead.
 
     `on_change` is called when a registry has taken a change, or has refused one.
     """
@@ -93,15 +93,15 @@ class Leases:
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
 
     def __iter__(self) -> Iterator[Entry]:
-        """All, in no order."""
+        """All leases, in no order."""
         return (entry for each in self._entries.values() for entry in each.values())
 
     def of(self, cluster: ClusterName) -> dict[Key, Entry]:
-        """Those of a cluster."""
+        """The leases of a cluster."""
         return self._entries[cluster]
 
     def set_peers(self, peers: Iterable[Peer]) -> None:
-        """Say which peers are ready."""
+        """Set which peers are ready."""
         found: dict[ClusterName, list[Peer]] = defaultdict(list)
         for each in sorted(peers, key=lambda peer: peer.name):
             found[ClusterName(each.namespace, each.cluster)].append(each)
@@ -111,11 +111,11 @@ class Leases:
 
     @property
     def clusters(self) -> set[ClusterName]:
-        """Those that have a ready peer or a lease."""
+        """The clusters that have a ready peer or a lease."""
         return self._peers.keys() | {name for name, each in self._entries.items() if each}
 
     async def full_list(self, cluster: ClusterName, tag: str) -> tuple[str, bytes] | None:
-        """What a peer holds and its tag (`Registry.whole_list`).
+        """What a peer holds, and its tag (`Registry.full_list`).
 
         Raises:
             RegistryError: No peer answers.
@@ -137,13 +137,13 @@ class Leases:
         wanted: DesiredInstance,
         former: RegisteredInstance | None = None,
     ) -> None:
-        """Have an instance registered as it is wanted.
+        """Register an instance as it is wanted, or change it.
 
         Args:
             cluster: the EurekaCluster.
             owner: uid of the registration.
             wanted: the instance.
-            former: what the registry has of it from a former leader, if it was read just now.
+            former: the instance that a former leader registered, if it was read just now.
         """
         entry = self._entries[cluster].get(wanted.key)
         if entry is None:
@@ -168,7 +168,7 @@ class Leases:
             self._schedule(entry)
 
     def remove_registered(self, cluster: ClusterName, instance: RegisteredInstance) -> None:
-        """Remove what a registry holds, and nobody here knows."""
+        """Remove an instance that a registry holds and that is not known here."""
         lease = self._lease(removable_instance(instance), Content(instance.status))
         lease.adopt(Content(instance.status), instance.dirty_ms, self._now_ms())
         entry = Entry(cluster, lease, instance.registration_uid, None)
@@ -212,7 +212,7 @@ class Leases:
         self._wake_event.set()
 
     async def _next_due(self) -> None:
-        """Return when the first one of the heap is due."""
+        """Return when the first lease of the heap is due."""
         while True:
             self._wake_event.clear()
             wait_s = None
@@ -227,7 +227,7 @@ class Leases:
                 return
 
     def _take(self) -> Entry | None:
-        """The first one of the heap; `None` if it is there for another time by now."""
+        """The first lease of the heap; `None` if its time has changed."""
         at_ms, _, entry = heapq.heappop(self._heap)
         if entry.wake_ms != at_ms or self._entries[entry.cluster].get(entry.key) is not entry:
             return None
@@ -235,7 +235,7 @@ class Leases:
         return entry
 
     async def _exchange(self, entry: Entry) -> None:
-        """Ask what a lease wants now, and tell it the answer."""
+        """Send the request of a lease, and give it the answer."""
         try:
             await self._ask(entry)
         except Exception as error:  # noqa: BLE001 - one odd lease stops no other

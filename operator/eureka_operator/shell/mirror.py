@@ -29,7 +29,7 @@ Kept = TypeVar("Kept")
 
 
 class Name(NamedTuple):
-    """What an object is called; `namespace` is empty where the kind has none."""
+    """The name of an object; `namespace` is empty where the kind has none."""
 
     namespace: str
     name: str
@@ -67,7 +67,7 @@ class Mirror(Generic[Kept]):
         self._change_event = asyncio.Event()
 
     async def follow(self, client: Client) -> None:
-        """Keep the view true for ever; no failure of the API server ends it."""
+        """Keep the view up to date, for ever; no failure of the API server ends it."""
         pause_s = _LEAST_PAUSE_S
         while True:
             try:
@@ -87,7 +87,7 @@ class Mirror(Generic[Kept]):
         await self._change_event.wait()
 
     async def _list(self, client: Client) -> str:
-        """Read all; the version from which a watch goes on."""
+        """Read all; returns the version from which a watch goes on."""
         found: dict[Name, Kept] = {}
         following = None
         while True:
@@ -138,7 +138,7 @@ class Mirror(Generic[Kept]):
         self._tell()
 
     def _tell(self) -> None:
-        """Wake up who waits now, and nobody who waits later."""
+        """Wake up those who wait now, and nobody who waits later."""
         self._change_event.set()
         self._change_event = asyncio.Event()
         self._last_problem()

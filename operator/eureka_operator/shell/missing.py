@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class MissingSidecars:
-    """Finds pods without their sidecar, counts them, says it once of each, and evicts on request.
+    """Finds pods without their sidecar, counts them, posts an event on each, evicts on request.
 
     `wanted` says of a pod whether it should have one, `may_inject` of a namespace whether there may
     be such pods in it; those with pods that ask for it themselves are found besides.
@@ -90,7 +90,7 @@ class MissingSidecars:
             _log.exception("pods without their sidecar were not looked for: %s", error)
 
     async def look(self, client: Client, namespaces: tuple[str, ...]) -> list[UninjectedPod]:
-        """Find them all, and say it of those of which it was not said yet.
+        """Find them all, and post an event on those that have none yet.
 
         Raises:
             ApiError: They are not all known; what is counted stays as it was.
@@ -128,7 +128,7 @@ class MissingSidecars:
     def _uninjected_pods(
         self, pods: list[Object], namespaces: Mapping[str, Object]
     ) -> dict[str, UninjectedPod]:
-        """Those of a page, by uid; a namespace that is newer than our list has its turn later."""
+        """The pods of a page, by uid; a namespace that is newer than our list comes later."""
         by_namespace: dict[str, list[Object]] = defaultdict(list)
         for pod in pods:
             by_namespace[pod["metadata"]["namespace"]].append(pod)

@@ -40,7 +40,7 @@ class LeaseTimes:
 
 @dataclass(frozen=True)
 class Options:
-    """Everything that `run` can be told.
+    """All options of `run`.
 
     `namespaces` empty: all of them. `identity` is new for each process, so that one that was
     started again is not taken for its predecessor. `injector` is the name of the injector's Service
@@ -71,7 +71,7 @@ class Options:
 
 @dataclass(frozen=True)
 class InjectorOptions:
-    """Everything that `injector` can be told.
+    """All options of `injector`.
 
     `name` is that of its Service and of its MutatingWebhookConfiguration, `secret` that of the
     Secret with its certificate.
@@ -168,7 +168,7 @@ def add_injector_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_no_urls(parser: argparse.ArgumentParser) -> None:
-    """The operator needs it, too: to tell which pods should have a sidecar."""
+    """Declare it; the operator needs it, too, to know which pods should have a sidecar."""
     said = "pods may name EurekaClusters, and no registry by its URL"
     parser.add_argument("--no-urls", action="store_true", help=said)
 

@@ -36,7 +36,7 @@ Listings = Mapping[ClusterName, Listing]
 
 
 class Pauser:
-    """Has pods shown as their annotations wish; `may_act` says whether we still lead."""
+    """Makes registries show pods as their annotations ask; `may_act` says whether we still lead."""
 
     def __init__(self, kube: Kube, metrics: Metrics, may_act: Callable[[], bool]) -> None:
         self._kube = kube
@@ -48,7 +48,7 @@ class Pauser:
         self._owners: dict[Key, str] = {}
 
     async def pause(self, pods: Iterable[Pod], readings: Readings) -> None:
-        """Pause and resume what is due. What fails is said once, and tried again the next time."""
+        """Pause and resume what is due. A failure is logged once, and tried again the next time."""
         there = {pod.uid: pod for pod in pods if not pod.finished}
         listings = {cluster: reading.listing for cluster, reading in readings.items()}
         self._claim(there, listings)
@@ -75,7 +75,7 @@ class Pauser:
                 self._claimed.pop(uid, None)
 
     def _claim(self, pods: Mapping[str, Pod], listings: Listings) -> None:
-        """Find the overrides that are ours though they are not on record."""
+        """Find the overrides that are ours although they are not recorded."""
         for gone in self._claimed.keys() - pods.keys():
             del self._claimed[gone]
         paused = {uid: pod for uid, pod in pods.items() if pod.paused}
@@ -92,7 +92,7 @@ class Pauser:
             self._inherit(pods, listings)
 
     def _inherit(self, pods: Mapping[str, Pod], listings: Listings) -> None:
-        """Claim what is on record for a pod that is gone, and was taken over by another."""
+        """Claim a gone pod's recorded overrides for the pod that has its lease now."""
         owners = {key: uid for key, uid in self._owners.items() if key[0] not in listings}
         for held in _all(listings):
             owner = self._owners.get(held.key)

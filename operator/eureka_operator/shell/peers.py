@@ -23,7 +23,7 @@ async def reports(
 ) -> dict[str, Object | str]:
     """Ask all peers at once; `addresses` are IPs by peer.
 
-    A peer's answer is its document, or in words why there is none.
+    A peer's answer is its document, or a text that says why there is none.
     """
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as all_:

@@ -53,7 +53,7 @@ T = TypeVar("T")
 
 
 class PodTruth:
-    """Pods, nodes and peers as watches show them, and what is done about registries.
+    """Keeps registries in step with pods, nodes and peers as watches show them.
 
     `may_act` says whether we still lead. `tell_pods` is called after each change of a pod with a
     sidecar.
@@ -104,7 +104,7 @@ class PodTruth:
         return _all(self._pods)
 
     async def run(self, client: Client) -> None:
-        """Do it for as long as this replica leads; watches use `client`."""
+        """Run for as long as this replica leads; watches use `client`."""
         async with session() as over, asyncio.TaskGroup() as group:
             registries = Registries(Connections(over, self._securities), self._metrics)
             mirrors: list[Mirror[Any]] = [*self._pods, *self._peers, *self._nodes]

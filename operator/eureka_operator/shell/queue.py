@@ -46,7 +46,7 @@ Raises:
 
 
 class Schedule:
-    """When which key is due. A key that is added while it is at work is due again afterwards."""
+    """When each key is due. A key that is added while it is at work is due again afterwards."""
 
     def __init__(self) -> None:
         self._due: dict[Key, float] = {}
@@ -63,7 +63,7 @@ class Schedule:
         return len(self._at_work)
 
     def add(self, key: Key, at_s: float) -> None:
-        """Have the key due at that time, or sooner if it already is."""
+        """Make the key due at that time, or sooner if it already is."""
         self._due[key] = min(at_s, self._due.get(key, at_s))
 
     def take(self, now_s: float) -> Key | None:
@@ -80,12 +80,12 @@ class Schedule:
         return min((self._due[key] for key in self._idle()), default=None)
 
     def note_success(self, key: Key) -> None:
-        """The key went well: its next failure is a first one."""
+        """Note that the key succeeded: its next failure counts as the first."""
         self._at_work.discard(key)
         self._failures.pop(key, None)
 
     def note_failure(self, key: Key, now_s: float, chance: float) -> float:
-        """Have the key due again, the later the more often it failed; returns the pause.
+        """Make the key due again, later with each failure in a row; returns the pause.
 
         `chance` from 0 to 1 spreads keys that failed together.
         """
@@ -119,7 +119,7 @@ class Queue:
         metrics.queue_depth.set_function(lambda: len(self._schedule))
 
     def add(self, key: Key) -> None:
-        """Reconcile soon: events of the next moment are answered with it."""
+        """Reconcile soon: events of the next moment are covered by it."""
         self.add_after(key, DEBOUNCE_S)
 
     def add_after(self, key: Key, pause_s: float) -> None:
@@ -134,7 +134,7 @@ class Queue:
                 outcome.result = await self._reconcile(key, reconcile)
 
     async def drain(self, limit_s: float) -> bool:
-        """Take no key any more; whether those at work were done within the time."""
+        """Take no more keys; returns whether those at work were done within the time."""
         self._closed = True
         self._changed.set()
         try:

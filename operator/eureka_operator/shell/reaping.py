@@ -56,7 +56,7 @@ class Reaper:
         self._problem = ""
 
     async def reap(self, readings: Mapping[ClusterName, Reading], state: ClusterState) -> None:
-        """Remove what is to be removed, of every registry that was read just now.
+        """Remove leases whose pods are gone, in every registry that was read just now.
 
         The API server and the registry are asked again about each lease; where one of them does not
         answer, nothing is removed.
@@ -75,7 +75,7 @@ class Reaper:
                 return
 
     def _note(self, problem: str) -> None:
-        """Say a problem once, not with every turn."""
+        """Log a problem once, not on every turn."""
         if problem != self._problem:
             _log.warning("%s", problem)
         self._problem = problem
@@ -117,7 +117,7 @@ class Reaper:
     async def _confirm(
         self, registry: Registry, proposal: Removal, state: ClusterState
     ) -> Removal | None:
-        """The removal by what is true now; the record is looked at last."""
+        """The removal according to the present state; the record is read last."""
         instance = proposal.instance
         pod = await self._kube.get(POD, instance.namespace, instance.pod)
         node = await self._kube.get(NODE, "", proposal.node) if proposal.node else None
@@ -147,7 +147,7 @@ class Reaper:
         self._postponed[proposal] = now_s + _ASIDE_S
 
     def _log_limit(self, cluster: ClusterName, remaining: int) -> None:
-        """Say once that the minute's share is used up: it may be a fault of ours, or a disaster."""
+        """Log once that the minute's share is used up: it may be a fault of ours, or a disaster."""
         if cluster not in self._capped:
             said = (
                 "%s: %d more leases look as if their pods were gone; they wait for the next minute"

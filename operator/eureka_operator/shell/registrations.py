@@ -59,7 +59,7 @@ _log = logging.getLogger(__name__)
 
 
 class _WatchState(NamedTuple):
-    """What watches show; namespaces `None`: they may not, or cannot be read."""
+    """What watches show; namespaces `None`: they must not or cannot be read."""
 
     registrations: Mapping[Name, Registration | InvalidRegistration]
     clusters: Mapping[Name, Cluster | None]
@@ -67,14 +67,14 @@ class _WatchState(NamedTuple):
 
 
 class _CachedInstances(NamedTuple):
-    """What a registration wanted by one state of what it was derived from."""
+    """The wanted instances of a registration, and the state that they were derived from."""
 
     source: tuple[Any, ...]
     instances: DesiredInstances
 
 
 class Registrations:
-    """EurekaRegistrations as watches show them, and what is done about them.
+    """Registers the instances of EurekaRegistrations as watches show them.
 
     `may_act` says whether we still lead, `now` is the time of day.
     """
@@ -112,7 +112,7 @@ class Registrations:
         self._removals = RemovalCheck(kube, self._sources.of)
 
     async def run(self, client: Client) -> None:
-        """Do it for as long as this replica leads; watches use `client`."""
+        """Run for as long as this replica leads; watches use `client`."""
         async with session() as over, asyncio.TaskGroup() as group:
             connections = Connections(over, PeerSecurities(self._secret, self._domain))
             leases = Leases(connections, self._metrics, self._may_act, self._changed.set)
@@ -133,7 +133,7 @@ class Registrations:
                         await self._changed.wait()
 
     async def turn(self, leases: Leases, client: Client, group: asyncio.TaskGroup) -> None:
-        """Look at everything once, and have done what is due."""
+        """Look at everything once, and do what is due."""
         registrations, clusters = objects_of(self._registrations), objects_of(self._clusters)
         peers = objects_of(self._peers)
         if peers is not None:
@@ -163,7 +163,7 @@ class Registrations:
     def _desired_instances(
         self, registration: Registration, state: _WatchState, place: Place
     ) -> DesiredInstances | None:
-        """What a registration wants; `None`: it is not known now."""
+        """The wanted instances of a registration; `None`: not known now."""
         name = Name(registration.cluster_namespace, registration.spec.cluster_ref.name)
         namespace = None
         if registration.namespace != name.namespace and self._namespaces:
@@ -264,7 +264,7 @@ class Registrations:
         *,
         is_waiting: bool,
     ) -> tuple[Finding, ...] | None:
-        """What stands in the way; `None`: it is not known, and has not been so for long."""
+        """Why not everything is registered; `None`: not known yet, for a short time."""
         if isinstance(about, InvalidRegistration):
             said = "; ".join(f"{each.field}: {each.message}" for each in about.problems)
             return (Finding("Invalid", said),)
@@ -311,7 +311,7 @@ def _of_services(shown: _WatchState) -> set[str]:
 
 
 def _leases(entries: list[Entry], desired: DesiredInstances | None, now: datetime) -> list[Lease]:
-    """How the leases of a registration are, and those that have not begun."""
+    """The state of the leases of a registration, and those that have not begun."""
     now_ms = time.monotonic_ns() // 1_000_000
     found = [_lease(each, now, now_ms) for each in entries]
     begun = {each.key for each in entries}

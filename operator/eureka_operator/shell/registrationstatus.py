@@ -26,7 +26,7 @@ class Statuses:
         self._problem = ""
 
     def forget_others(self, uids: Iterable[str]) -> None:
-        """Remember only what was written of these objects."""
+        """Forget what was written of other objects."""
         kept = set(uids)
         self._written = {uid: each for uid, each in self._written.items() if uid in kept}
 
@@ -37,7 +37,7 @@ class Statuses:
         findings: Sequence[Finding],
         now: datetime,
     ) -> bool:
-        """Have the status written, if it is due; `False`: it has to wait a moment."""
+        """Write the status, if it is due; `False`: it has to wait a moment."""
         before, at = self._written.get(registration.uid, (registration.status, None))
         if at is not None and now - at >= status.LEAST_BETWEEN:
             before = registration.status
@@ -65,7 +65,7 @@ class Statuses:
         self._problem = ""
 
     def _note(self, problem: str) -> None:
-        """Say a problem once, not with every turn."""
+        """Log a problem once, not on every turn."""
         if problem != self._problem:
             _log.warning("%s", problem)
         self._problem = problem

@@ -25,14 +25,14 @@ _log = logging.getLogger(__name__)
 
 
 class Reading(NamedTuple):
-    """A registry, and what it held a moment ago."""
+    """A registry, and its instances a moment ago."""
 
     registry: Registry
     listing: Listing
 
 
 class Registries:
-    """Reads registries over one session; remembers what it need not read again."""
+    """Reads registries over one session; remembers lists that have not changed."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Registries:
         self._problems: dict[ClusterName, str] = {}
 
     async def read(self, peers: Iterable[Peer]) -> dict[ClusterName, Reading]:
-        """What each cluster's registry holds; a cluster whose peer does not answer is left out.
+        """The instances of each cluster's registry, without clusters whose peer does not answer.
 
         Args:
             peers: the peers of all clusters that are ready.
@@ -83,7 +83,7 @@ class Registries:
         return Reading(registry, listing)
 
     def _note(self, name: ClusterName, problem: str) -> None:
-        """Say a problem when it begins."""
+        """Log a problem when it begins."""
         if name not in self._problems:
             _log.warning(
                 "%s: leases of pods that are gone are not removed, and pods not paused: %s; does a"
@@ -97,7 +97,7 @@ class Registries:
 def _select_peers(
     peers: Iterable[Peer], before: dict[ClusterName, Peer]
 ) -> dict[ClusterName, Peer]:
-    """One peer of each cluster: the one it was, else the first by name."""
+    """One peer of each cluster: the former one, else the first by name."""
     found: dict[ClusterName, Peer] = {}
     for peer in sorted(peers, key=lambda each: each.name):
         name = _name(peer)

@@ -37,7 +37,7 @@ _MOST_SAID: Final = 300
 
 
 class RegistryError(Exception):
-    """A peer did not do what was asked; the text says which URL, and what it answered."""
+    """A peer refused a request or did not answer; the text names the URL and the answer."""
 
 
 class Listing(NamedTuple):
@@ -48,7 +48,7 @@ class Listing(NamedTuple):
 
 
 def session() -> aiohttp.ClientSession:
-    """What requests to all peers are sent over; a context manager, in one event loop."""
+    """The session for requests to all peers; a context manager, in one event loop."""
     return aiohttp.ClientSession(
         timeout=TIMEOUT,
         headers=_HEADERS,
@@ -57,7 +57,7 @@ def session() -> aiohttp.ClientSession:
 
 
 class Connections:
-    """Those to all peers, over one session, by the way to each."""
+    """Connections to all peers, over one session."""
 
     def __init__(self, session: aiohttp.ClientSession, securities: PeerSecurities) -> None:
         self._session = session
@@ -113,7 +113,7 @@ class Registry:
         return answer.tag, answer.body
 
     async def exchange(self, request: Request) -> Answer:
-        """Send what a lease asks for; without an answer, the reason. Raises nothing."""
+        """Send the request of a lease; without an answer, return the reason. Raises nothing."""
         headers = {"Content-Type": "application/json"} if request.body else {}
         try:
             answer = await self._ask(
@@ -124,7 +124,7 @@ class Registry:
         return Answer(answer.status, answer.body, answer.reason)
 
     async def instance(self, app: str, name: str) -> Instance | None:
-        """What is held under this id now; `None` if nothing is, or if it names no pod."""
+        """The instance with this id now; `None` if there is none, or if it names no pod."""
         url = self._of(app, name)
         answer = await self._ask("GET", url)
         if answer.status == _NOT_FOUND:
@@ -136,15 +136,15 @@ class Registry:
             raise RegistryError(f"{url}: {error}") from error
 
     async def remove(self, app: str, name: str) -> bool:
-        """End a lease; whether there was one."""
+        """Remove a lease; returns whether there was one."""
         return await self._change("DELETE", self._of(app, name))
 
     async def override(self, app: str, name: str, status: str) -> bool:
-        """Show an instance with this status, whatever it registers as; whether it is there."""
+        """Override an instance's status; returns whether the instance exists."""
         return await self._change("PUT", f"{self._of(app, name)}/status?value={quote(status)}")
 
     async def lift(self, app: str, name: str, status: str) -> bool:
-        """Lift an override; whether the instance is there. It has this status from then on."""
+        """Lift an override; returns whether the instance exists. It then has this status."""
         return await self._change("DELETE", f"{self._of(app, name)}/status?value={quote(status)}")
 
     async def _change(self, method: str, url: str) -> bool:
@@ -195,5 +195,5 @@ class _Answer(NamedTuple):
 
 
 def _sentence(text: str) -> str:
-    """What a registry says of a refusal, as far as it is printable."""
+    """The registry's reason for a refusal, as far as it is printable."""
     return "".join(each for each in text[:_MOST_SAID] if each.isprintable())

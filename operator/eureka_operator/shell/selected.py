@@ -55,7 +55,7 @@ class SelectedNamespaces:
                     continue
 
     async def turn(self) -> None:
-        """Apply the webhooks that there should be, if they are not there as they should be.
+        """Apply the webhooks for selected namespaces, if they are missing or different.
 
         While EurekaClusters are not known, none is removed.
 
@@ -83,7 +83,7 @@ class SelectedNamespaces:
         _log.info("webhooks of namespaces that EurekaClusters choose: %s", names or "none")
 
     async def _try(self) -> bool:
-        """Whether a turn was made, whatever there was to be done."""
+        """Try a turn; returns whether it succeeded."""
         try:
             await self.turn()
         except ApiError as error:
@@ -97,7 +97,7 @@ class SelectedNamespaces:
 
 
 def _apply_body(live: Object, wanted: list[Object]) -> Object:
-    """What is applied: to the configuration as it was read, or a new CA bundle could be undone."""
+    """The object to apply, to the version that was read: else a new CA bundle could be undone."""
     metadata = live["metadata"]
     kept = {key: metadata[key] for key in ("name", "uid", "resourceVersion")}
     return {

@@ -79,7 +79,7 @@ class ServedLeaf:
         return self._served.ends_s if self._served else 0.0
 
     def consider(self, secret: Object | None, webhook: Object | None) -> float:
-        """Serve what the Secret holds if all webhooks trust it; else go on with what there is.
+        """Serve the Secret's certificate if all webhooks trust it; else go on with the present one.
 
         `None`: there is no such object. Gives the seconds after which both are to be considered
         again though they have not changed; 0: they need not be.
@@ -104,7 +104,7 @@ class ServedLeaf:
             self._bundles, self._published_s = bundles, self._clock()
 
     def _wait_s(self, candidate: _ServedPair, webhook: Object | None) -> float:
-        """How long what is served has to go on being served, because it is trusted longer."""
+        """How long the present certificate has to stay, because it is trusted for longer."""
         if self._served is None or candidate.pair == self._served.pair:
             return 0.0
         rest_s = self._published_s + SETTLE_S - self._clock()
@@ -116,7 +116,7 @@ class ServedLeaf:
             _log.info("serving a certificate that ends on %s", _day(candidate.ends_s))
 
     def _is_trusted(self, webhook: Object | None) -> bool:
-        """Whether what is served is trusted still."""
+        """Whether the present certificate is still trusted."""
         try:
             return self._served is not None and bool(
                 _checked_pair(self._served.pair, _bundles(webhook), self._host)
@@ -127,7 +127,7 @@ class ServedLeaf:
     def _hand_over(
         self, connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _: ssl.SSLContext
     ) -> int | None:
-        """Give a new connection the newest leaf; called at each handshake, with or without SNI."""
+        """Give a new connection the newest leaf; called for each handshake, with or without SNI."""
         if self._served is None:
             return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
         connection.context = self._served.context
@@ -135,7 +135,7 @@ class ServedLeaf:
 
 
 def _checked_pair(pair: _Pair, bundles: frozenset[str], host: str) -> _ServedPair:
-    """The pair, once a client that trusts each of the bundles has taken it for `host`.
+    """The pair, after a client that trusts each of the bundles has accepted it for `host`.
 
     Raises:
         _UntrustedError: It did not.
@@ -157,7 +157,7 @@ def _checked_pair(pair: _Pair, bundles: frozenset[str], host: str) -> _ServedPai
 
 
 def _shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> float:
-    """Let both shake hands in memory; when the server's certificate ends."""
+    """Run a handshake in memory; returns when the server's certificate ends."""
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     asking = client.wrap_bio(back, there, server_hostname=host)
     answering = server.wrap_bio(there, back, server_side=True)

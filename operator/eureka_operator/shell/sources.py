@@ -27,7 +27,7 @@ class NamespaceSources(NamedTuple):
 
 
 class Sources:
-    """Watches what it is told to; `tell` is called after each change."""
+    """Watches Services and slices of some namespaces; `tell` is called after each change."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self._tell = tell
@@ -41,7 +41,7 @@ class Sources:
             self._watches[new] = _NamespaceWatch(new, client, group, self._tell)
 
     def of(self, namespace: str) -> NamespaceSources | None:
-        """What is there; `None` while that is not known for certain."""
+        """The sources of a namespace; `None` while they are not all known."""
         found = self._watches.get(namespace)
         if found is None or any(
             not each.complete or each.problem is not None for each in (found.services, found.slices)
@@ -80,7 +80,7 @@ async def confirm(
     slices: Iterable[str],
     kube: Kube,
 ) -> NamespaceSources:
-    """What is known, with these objects as they are when each is asked for by its name.
+    """The known sources, with these objects as they are when each is read by its name.
 
     A list that is empty by a fault does not make an object go.
 

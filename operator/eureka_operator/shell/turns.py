@@ -19,7 +19,7 @@ class Turns:
         self._rolling: set[Key] = set()
 
     def begin(self, clusters: Iterable[Object]) -> None:
-        """Take over what a former leader had begun, as the clusters' statuses say."""
+        """Take over the updates that a former leader had begun, as the clusters' statuses say."""
         for each in clusters:
             if each.get("status", {}).get("rollout", {}).get("currentPeer"):
                 metadata = each["metadata"]

@@ -41,7 +41,7 @@ class Owner(NamedTuple):
 
 
 class RemovalCheck:
-    """Looks a second time, by names; `sources` gives what watches show of a namespace."""
+    """Checks a second time, by names; `sources` gives what watches show of a namespace."""
 
     def __init__(self, kube: Kube, sources: Callable[[str], NamespaceSources | None]) -> None:
         self._kube = kube
@@ -54,17 +54,18 @@ class RemovalCheck:
         former: Sequence[RegisteredInstance],
         place: Place,
     ) -> set[Key]:
-        """Those that may be removed, of instances of one registration.
+        """The instances of one registration that may be removed.
 
         Args:
             owner: the registration.
-            instances: what this leader has registered for it, and does not want any more.
-            former: what a former one has registered. By which slice is not known, so if nothing of
-                the registration is wanted any more, they are left to end by themselves.
-            place: where this is.
+            instances: instances that this leader has registered for it, and that are not wanted any
+                more.
+            former: instances that a former leader has registered. Their slice is not known, so if
+                nothing of the registration is wanted any more, they are left to expire.
+            place: in which Kubernetes cluster this is.
 
         Raises:
-            ApiError: It cannot be said.
+            ApiError: It cannot be decided.
         """
         keys = {each.key for each in instances} | {each.key for each in former}
         document = await self._kube.get(REGISTRATION, owner.namespace, owner.name)
@@ -94,7 +95,7 @@ class RemovalCheck:
     async def _is_refused(
         self, registration: Registration, cluster: ClusterName, place: Place
     ) -> bool:
-        """Whether a registration has nothing to do with an EurekaCluster, or may not."""
+        """Whether a registration names another EurekaCluster, or must not use this one."""
         if cluster != (registration.cluster_namespace, registration.spec.cluster_ref.name):
             return True
         document = await self._kube.get(CLUSTER, *cluster)

@@ -59,7 +59,8 @@ class View:
     async def namespace(self, name: str) -> Object:
         """The namespace, with nothing but its metadata.
 
-        One that is not seen in time has a name alone: its pods can still ask for themselves.
+        A namespace that is not seen in time has only its name: its pods can still ask by their own
+        label.
         """
         try:
             async with asyncio.timeout(self._new_namespace_s):
@@ -70,7 +71,7 @@ class View:
         return found
 
     async def follow(self, client: Client) -> None:
-        """Keep the view true for ever."""
+        """Keep the view up to date, for ever."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._namespaces.follow(client))
             tasks.create_task(self._clusters.follow(client))

@@ -23,7 +23,7 @@ _NOT_FOUND: Final = 404
 
 
 class WatchEndedError(Exception):
-    """kopf watches no more; the text says why, for people."""
+    """kopf has stopped watching; the text says why."""
 
 
 async def watch(
@@ -61,7 +61,7 @@ async def watch(
 
 
 def settings(kinds: Iterable[Kind]) -> kopf.OperatorSettings:
-    """What kopf is told: nothing to post, to scan or to persist, and selectors for each kind."""
+    """The settings of kopf: it posts, scans and stores nothing; each kind has a selector."""
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False
     chosen.scanning.disabled = True
@@ -119,14 +119,14 @@ def _of_child(add: Callable[[Key], None]) -> Any:  # noqa: ANN401 - likewise
 
 
 def _owners(metadata: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the clusters that own a child: somebody may have given it the label of another one."""
+    """Yield the clusters that own a child: its label may name another one."""
     for owner in metadata.get("ownerReferences") or ():
         if owner["kind"] == CLUSTER.kind:
             yield owner["name"]
 
 
 def _selector(kind: Kind) -> tuple[str, str] | tuple[str, str, str]:
-    """How kopf is told a kind; the core group has no name there."""
+    """The kind as kopf names it; the core group has no name there."""
     if not kind.group:
         return (kind.version, kind.plural)
     return (kind.group, kind.version, kind.plural)

@@ -83,7 +83,7 @@ class PeerSecurities:
         self._cache: dict[tuple[str, str, str, str], _CachedSecurity] = {}
 
     async def to(self, peer: Peer) -> PeerSecurity:
-        """The way to a peer; while its Secret cannot be used, the one by what it held before.
+        """What a request to a peer needs; while its Secret is unusable, its former contents count.
 
         Raises:
             WayError: There is none.
@@ -111,7 +111,7 @@ class PeerSecurities:
         return way
 
     async def _texts(self, peer: Peer) -> tuple[Texts, Texts]:
-        """What the two Secrets hold; nothing where a peer has none."""
+        """The texts of the two Secrets; none where a peer has no Secret."""
         tls, proof = [
             texts_of(await self._secret(peer.namespace, name)) if name else {}
             for name in (peer.secret, peer.proof)
@@ -129,7 +129,7 @@ class PeerSecurities:
 
 
 def _headers(texts: Texts) -> dict[str, str]:
-    """What proves that the operator is one of the peers.
+    """The headers that prove to peers that the operator is one of them.
 
     Raises:
         ValueError: The password is missing.

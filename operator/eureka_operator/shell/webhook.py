@@ -40,9 +40,9 @@ Result = Literal["injected", "skipped", "refused", "allowed"]
 
 
 class Verdict(NamedTuple):
-    """What becomes of a pod; `reason` is a stable code, `message` is for who made a refused pod.
+    """What happens to a pod; `reason` is a stable code, `message` is for a refused pod's creator.
 
-    `allowed` is none of the other three: there was a fault, and the pod is as it was.
+    `allowed` is for a fault of ours: the pod starts as it is.
     """
 
     result: Result
@@ -54,8 +54,8 @@ class Verdict(NamedTuple):
 class Limits(NamedTuple):
     """What bounds the API server, or whoever else reaches the port.
 
-    So many questions are read and answered at a time; others wait for `queue_s`, as the API server
-    gives up after five seconds. A body has to be there after `body_s`.
+    So many reviews are read and answered at a time; others wait for `queue_s`, as the API server
+    gives up after five seconds. A body must be complete after `body_s`.
     """
 
     at_once: int = 200
@@ -112,7 +112,7 @@ class InjectorMetrics:
 
 
 class Webhook:
-    """Answers questions; `closing` makes clients leave: each answer closes its connection."""
+    """Answers reviews; `closing` makes clients leave: each answer closes its connection."""
 
     def __init__(self, judge: Judge, metrics: InjectorMetrics, limits: Limits = LIMITS) -> None:
         self.closing = False
@@ -125,7 +125,7 @@ class Webhook:
     async def serve(
         self, host: str | None, port: int, context: ssl.SSLContext
     ) -> AsyncIterator[int]:
-        """Answer HTTPS while the block runs; gives the port. Host `None`: on all addresses."""
+        """Answer HTTPS while the block runs; yields the port. Host `None`: on all addresses."""
         server = web.Server(self._answer, access_log=None, keepalive_timeout=_IDLE_S)
         async with _listen(server, host, port, context) as found:
             yield found
@@ -172,7 +172,7 @@ class Webhook:
         return admission.question(body)
 
     async def _read(self, request: web.BaseRequest, most: int) -> tuple[bytes, str]:
-        """The body, or its beginning and the reason why it is not whole; empty: it is."""
+        """The body, or its beginning and the reason why it is incomplete; empty: it is complete."""
         body = bytearray()
         try:
             async with asyncio.timeout(self._limits.body_s):
@@ -207,7 +207,7 @@ async def serve_pages(
     why_not_ready: Callable[[], str | None],
     metrics: InjectorMetrics,
 ) -> AsyncIterator[int]:
-    """Answer the probes and Prometheus over plain HTTP while the block runs; gives the port."""
+    """Answer the probes and Prometheus over plain HTTP while the block runs; yields the port."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         match request.path:

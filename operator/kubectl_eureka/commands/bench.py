@@ -27,7 +27,7 @@ def add_command(commands: options.Commands) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Become `eureka-registry bench`.
+    """Replace this process by `eureka-registry bench`.
 
     Raises:
         UsageError: It is not installed.

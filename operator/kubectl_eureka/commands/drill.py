@@ -42,7 +42,7 @@ def add_command(commands: options.Commands) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Carry it out and clean up; 0 nothing was lost, 1 something was, 128 and a signal's number.
+    """Carry it out and clean up; 0: nothing was lost, 1: something was, 128 + N: signal N.
 
     Raises:
         UsageError: `--clients` or the kubeconfig cannot be used.
@@ -55,7 +55,7 @@ def run(flags: argparse.Namespace) -> int:
 
 
 class _Command:
-    """One run: its signals, its exit code, and what it says."""
+    """One run: its signals, its exit code, and its output."""
 
     def __init__(self, look: options.Look, clients: int, output: str) -> None:
         self._look = look
@@ -126,7 +126,7 @@ class _Command:
 
 
 class Progress:
-    """Lines on standard error, and on a terminal one below them that says what is under way."""
+    """Lines on standard error, and on a terminal one more below them for what is under way."""
 
     def __init__(self) -> None:
         self._began_s = time.monotonic()
@@ -134,16 +134,16 @@ class Progress:
         self._live = Live(console=self._console, transient=True, refresh_per_second=2)
 
     def __enter__(self) -> None:
-        """Begin; where there is no terminal, nothing is drawn."""
+        """Begin; without a terminal nothing is drawn."""
         if self._console.is_terminal:
             self._live.start()
 
     def __exit__(self, *_: object) -> None:
-        """Draw no more."""
+        """Stop drawing."""
         self._live.stop()
 
     def note(self, what: str) -> None:
-        """Say that something has happened, and after how many seconds."""
+        """Print that something has happened, and after how many seconds."""
         self._console.print(Text(f"{time.monotonic() - self._began_s:6.1f} s  {what}"))
 
     def show(self, doing: str) -> None:

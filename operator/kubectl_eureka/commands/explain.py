@@ -34,7 +34,7 @@ def add_command(commands: options.Commands) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Explain what is named, or the pods of files; the exit code.
+    """Explain the named object, or the pods of files; returns the exit code.
 
     Raises:
         UsageError: A name or a file cannot be used.

@@ -31,7 +31,7 @@ def add_command(commands: options.Commands) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Print all documents, or, if one is refused, none; the exit code.
+    """Print all documents, or none if one is refused; returns the exit code.
 
     Raises:
         UsageError: A file cannot be read.
@@ -59,7 +59,7 @@ def run(flags: argparse.Namespace) -> int:
 def _inject_document(
     part: Part, surroundings: Surroundings, namespace: str, registry: str
 ) -> tuple[str, tuple[DocumentDecision, ...]]:
-    """The text of a document, which stays as it is unless its pods change."""
+    """The text of a document; it is unchanged unless its pods change."""
     found = inject_document(
         with_annotation(part.document, registry),
         lambda name: surroundings.namespace(name or namespace),
@@ -73,7 +73,7 @@ def _inject_document(
 
 
 def _tell(decisions: list[DocumentDecision], surroundings: Surroundings, namespace: str) -> None:
-    """Say on standard error what was decided: one row for each reason."""
+    """Print on standard error what was decided: one row for each reason."""
     rows: list[tuple[str, str, str, str]] = []
     for each in decisions:
         name = f"{each.kind} {each.namespace or namespace}/{each.name}"

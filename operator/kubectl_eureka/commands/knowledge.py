@@ -17,7 +17,7 @@ from kubectl_eureka.shell.options import SIDECAR_IMAGE, Look
 
 
 def namespace_of(look: Look) -> str:
-    """The namespace of objects that name none, as kubectl has it."""
+    """The namespace of objects that name none, as kubectl chooses it."""
     if look.namespace or look.offline or look.kubeconfig is None:
         return look.namespace or "default"
     from eureka_operator.shell import client  # noqa: PLC0415 - files need no Kubernetes client
@@ -26,12 +26,12 @@ def namespace_of(look: Look) -> str:
 
 
 def namespace_or_all(flags: argparse.Namespace, look: Look) -> str | None:
-    """The namespace that is meant; `None`: all, by `-A`."""
+    """The namespace of the command line; `None`: all, by `-A`."""
     return None if flags.all_namespaces else namespace_of(look)
 
 
 def surroundings(look: Look, documents: list[Any], namespace: str) -> Surroundings:
-    """What decisions about documents rest on; `namespace` is of those that name none.
+    """What decisions about documents are based on; `namespace` is for those that name none.
 
     Raises:
         NoAnswerError: The cluster cannot be asked.

@@ -29,6 +29,6 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _uninject_document(part: Part) -> str:
-    """The text of a document, which stays as it is unless its pods were injected."""
+    """The text of a document; it is unchanged unless its pods were injected."""
     found = uninject_document(part.document)
     return part.text if found == part.document else yaml_text(found, part.text)

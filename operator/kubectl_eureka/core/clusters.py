@@ -46,10 +46,10 @@ _CURES: Final = {
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
-    """A peer: what the object's status says of it, and what it says itself.
+    """A peer: by the object's status, and by its own report.
 
-    `ready` is whether its pod is, `available` whether every other peer that answers reaches it;
-    `agreement` says in a word or more what it says of the others. Without an answer of the peer
+    `ready` is whether its pod is ready, `available` whether every other peer that answers reaches
+    it; `agreement` says in words whether it agrees with the others. Without an answer of the peer
     `instances` is `None`, `agreement` says why.
     """
 
@@ -66,7 +66,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """A condition that is not as it should be; the cure may be empty."""
+    """A condition that has the wrong status; the cure may be empty."""
 
     type: str
     status: str
@@ -95,11 +95,11 @@ class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def cluster_status(document: Object, reports: Mapping[str, Object | str]) -> ClusterStatus:
-    """Join the object with what its peers say.
+    """Join the object with the reports of its peers.
 
     Args:
         document: the EurekaCluster.
-        reports: by the peers' names, their `/peers`, or in words why there is none.
+        reports: `/peers` of each peer, by its name, or in words why there is none.
     """
     status = _mapping(document.get("status"))
     metadata = document["metadata"]
@@ -162,7 +162,7 @@ def peer_table(status: ClusterStatus, *, wide: bool = False) -> Table:
 
 
 def lines(status: ClusterStatus) -> Iterator[Line]:
-    """What is said of a cluster below its name: the verdict, self-preservation, what is amiss."""
+    """The lines below a cluster's name: the verdict, self-preservation, what is wrong."""
     yield Line("", f"{status.phase or 'New'}: {status.message}.")
     sentences = dict.fromkeys(status.self_preservation.values())
     for at, sentence in enumerate(sentences):
@@ -219,7 +219,7 @@ def _is_available(name: str, reports: Mapping[str, Object | str]) -> bool:
 
 
 def _agreement(report: Object | str | None) -> str:
-    """What a peer says of the others."""
+    """A peer's agreement with the others, in words."""
     if not isinstance(report, dict):
         return report or "not asked"
     views = _other_peers(report)

@@ -40,7 +40,7 @@ _NO_START: Final = (
 
 
 class Right(NamedTuple):
-    """Something that a drill must be allowed to do, in its namespace or with namespaces."""
+    """A permission that a drill needs, in its namespace or for namespaces."""
 
     verb: str
     resource: str
@@ -62,10 +62,10 @@ RIGHTS: Final = (
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One thing that was done to the peers.
+    """One failure that was made at the peers.
 
-    `agreed_after_s`: from its beginning until all peers were ready and held the same; `None`: it
-    did not come to that. `tally`: what clients met until each lease was renewed once more.
+    `agreed_after_s`: from its beginning until all peers were ready and held the same instances;
+    `None`: never. `tally`: what clients saw until each lease was renewed once more.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct):
-    """What a drill showed: its steps, the tally of all of them, sentences on what was missed."""
+    """The result of a drill: its steps, the tally of all of them, sentences about what failed."""
 
     namespace: str
     image: str
@@ -102,7 +102,7 @@ class PeerPod(NamedTuple):
 
 
 def review(right: Right, namespace: str) -> Object:
-    """The question whether we have a right; `namespace` need not be there."""
+    """The SelfSubjectAccessReview for a permission; `namespace` need not exist."""
     resource, _, subresource = right.resource.partition("/")
     attributes = {
         "verb": right.verb,
@@ -129,7 +129,7 @@ def namespace_document(name: str) -> Object:
 
 
 def cluster_document(namespace: str) -> Object:
-    """Three peers as the operator makes them without further wishes.
+    """Three peers as the operator makes them by default.
 
     No NetworkPolicy: the API server's proxy, by which peers are asked whether they agree, need not
     come from an address that one lets in.
@@ -143,7 +143,7 @@ def cluster_document(namespace: str) -> Object:
 
 
 def clients_document(namespace: str, peer: Object, urls: Sequence[str], clients: int) -> Object:
-    """The pod of the clients: of the image of a peer's pod, and pulled as that one is."""
+    """The pod of the clients: with the image and pull secrets of a peer's pod."""
     container = peer["spec"]["containers"][0]
     spec: Object = {
         "restartPolicy": "Never",
@@ -183,12 +183,12 @@ def client_urls(cluster: Object) -> list[str]:
 
 
 def has_status(cluster: Object) -> bool:
-    """Whether an operator has seen an EurekaCluster."""
+    """Whether an operator has taken up an EurekaCluster."""
     return bool(cluster.get("status"))
 
 
 def is_ready(cluster: Object) -> bool:
-    """Whether its newest spec is in force and its peers are ready, by its status."""
+    """Whether its newest spec is applied and its peers are ready, by its status."""
     generation = cluster["metadata"].get("generation")
     for each in _mapping(cluster.get("status")).get("conditions") or ():
         if each.get("type") == "Ready":
@@ -197,7 +197,7 @@ def is_ready(cluster: Object) -> bool:
 
 
 def peers_agree(pods: Sequence[PeerPod], peers: int) -> bool:
-    """Whether there are so many peers, and each says itself that it holds what all others hold."""
+    """Whether there are so many peers, and each reports that it holds the same as all others."""
     reports = [each.report for each in pods if each.report is not None and not each.ending]
     if len(pods) != peers or len(reports) != peers:
         return False
@@ -212,7 +212,7 @@ def peers_agree(pods: Sequence[PeerPod], peers: int) -> bool:
 
 
 def why_not(cluster: Object | None, pods: Iterable[Object], events: Iterable[Object]) -> str:
-    """What keeps pods from running, else what the status says, in a sentence; empty: nothing."""
+    """Why pods do not run, else what the status says, in a sentence; empty: nothing is wrong."""
     found = [*_refusals(events), *_no_starts(pods)]
     if found:
         return "; ".join(dict.fromkeys(found))
@@ -223,7 +223,7 @@ def why_not(cluster: Object | None, pods: Iterable[Object], events: Iterable[Obj
 
 
 def is_over_quota(reason: str) -> bool:
-    """Whether a reason is one that no waiting cures."""
+    """Whether a reason does not go away by waiting."""
     return "exceeded quota" in reason
 
 
@@ -246,7 +246,7 @@ def report_table(report: Report) -> Table:
 
 
 def verdict(report: Report) -> str:
-    """What it comes to, in a sentence."""
+    """The result in one sentence."""
     tally = report.tally
     missed = [
         quantity(number, noun)
@@ -271,7 +271,7 @@ def verdict(report: Report) -> str:
 
 
 def leftover_note(namespace: Object) -> str:
-    """What is said of a namespace that another drill has made."""
+    """The note about a namespace that another drill has made."""
     metadata = namespace["metadata"]
     name, since = metadata["name"], metadata.get("creationTimestamp", "")
     return (
@@ -295,14 +295,14 @@ def _is_agreed(view: Mapping[str, Any]) -> bool:
 
 
 def _refusals(events: Iterable[Object]) -> Iterator[str]:
-    """Pods that the API server does not take of the StatefulSet's controller."""
+    """Pods that the API server refuses to create for the StatefulSet's controller."""
     for each in events:
         if each.get("reason") == "FailedCreate":
             yield str(each.get("message", ""))
 
 
 def _no_starts(pods: Iterable[Object]) -> Iterator[str]:
-    """Pods that no node takes, and containers that do not start."""
+    """Pods that cannot be scheduled, and containers that do not start."""
     for each in pods:
         name, status = each["metadata"]["name"], _mapping(each.get("status"))
         for condition in status.get("conditions") or ():

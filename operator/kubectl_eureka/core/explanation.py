@@ -38,7 +38,7 @@ class Remark(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What a pod has, and what it would get if it were made anew now."""
+    """A part that a pod has, and what it would get if it were created now."""
 
     field: str
     has: str
@@ -46,10 +46,10 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
-    """What is there of a pod that exists.
+    """The present state of a pod that exists.
 
-    `sidecar` is what it has, `reasons` those noted on it. `container` says how the sidecar's
-    container is. `held` is what registries hold of the pod. `advice` says what is to be done.
+    `sidecar` is the one it has, `reasons` are those noted on it. `container` is the state of the
+    sidecar's container. `held` is what registries hold of the pod. `advice` says what to do.
     """
 
     sidecar: Sidecar | None = None
@@ -63,8 +63,9 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """What is decided about the pods of an object, and why.
 
-    `rule` says what chose them, or did not. `sidecar` is what they get; `None`: none. `sources`
-    says where its parts come from, by their names. `now` is `None` if it is no pod that exists.
+    `rule` says which label or default decided. `sidecar` is the one they get; `None`: none.
+    `sources` says where its parts come from, by name. `now` is `None` if the object is not a pod
+    that exists.
     """
 
     kind: str
@@ -102,7 +103,7 @@ def explanation(template: Template, namespace: Object, config: Config) -> Explan
 
 
 def outcome(decision: Decision) -> Outcome:
-    """What becomes of the pod, in one word."""
+    """What happens to the pod, in one word."""
     match decision:
         case Inject():
             return "injected"
@@ -113,7 +114,7 @@ def outcome(decision: Decision) -> Outcome:
 
 
 def remarks(decision: Decision) -> tuple[Remark, ...]:
-    """Why, and what is worth knowing."""
+    """The reasons, and further findings."""
     if isinstance(decision, Inject):
         return tuple(_remark(each) for each in decision.notes)
     return (_remark(decision.finding),)
@@ -146,7 +147,7 @@ def recorded_remarks(pod: Mapping[str, Any]) -> tuple[Remark, ...]:
 
 
 def _original_pod(pod: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The pod as it would be made now; copies for debugging stay copies."""
+    """The pod as it would be created now; copies for debugging stay copies."""
     if pods.problem(pod, {}) or status.is_copy(pod):
         return pod
     return uninject(pod)
@@ -159,7 +160,7 @@ def _remark(finding: Finding) -> Remark:
 
 
 def _rule(pod: Mapping[str, Any], namespace: Object, config: Config) -> str:
-    """Which label or default speaks about the pod."""
+    """The label or default that decides about the pod."""
     own, inherited = pods.labels_of(pod).get(INJECT), pods.labels_of(namespace).get(INJECT)
     if own is not None:
         return f"the pod has the label {INJECT}={own}"
@@ -178,7 +179,7 @@ def _rule(pod: Mapping[str, Any], namespace: Object, config: Config) -> str:
 def _sources(
     pod: Mapping[str, Any], owner: Owner, sidecar: Sidecar, namespace: Object, config: Config
 ) -> Iterator[tuple[str, str]]:
-    """Where name, port, check and registry come from."""
+    """The sources of name, port, check and registry."""
     wishes, _ = read(pods.annotations_of(pod))
     if wishes.instances:
         yield "instances", "the annotation eurekube.io/instances"
@@ -250,7 +251,7 @@ def _is_in(registry: RegistryTarget, namespace: Object) -> bool:
 
 
 def _fields(sidecar: Sidecar | None) -> dict[str, str]:
-    """What can be compared, as texts."""
+    """The parts that can be compared, as texts."""
     if sidecar is None:
         return {"sidecar": "none"}
     return {

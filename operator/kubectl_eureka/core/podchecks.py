@@ -70,7 +70,7 @@ class Registry(NamedTuple):
 
 
 def read_registry(document: Object, peers: Iterable[str]) -> Registry:
-    """What of an EurekaCluster is in URLs."""
+    """The parts of an EurekaCluster that stand in URLs."""
     spec = pods.mapping(pods.mapping(document.get("spec")).get("peers"))
     return Registry(
         document["metadata"]["namespace"],
@@ -82,7 +82,7 @@ def read_registry(document: Object, peers: Iterable[str]) -> Registry:
 
 
 def missing_sidecar_finding(uninjected: UninjectedPod) -> Finding:
-    """A pod without its sidecar; what to do depends on who makes it."""
+    """The finding about a pod without its sidecar; the cure depends on what creates the pod."""
     said, _, cure = uninjected.event.message.partition(" Make it again: ")
     name = f"Pod {uninjected.pod.namespace}/{uninjected.pod.name}"
     return Finding("sidecar_missed", name, said.rstrip("."), f"Make it again: {cure}")
@@ -91,7 +91,7 @@ def missing_sidecar_finding(uninjected: UninjectedPod) -> Finding:
 def check_pods(
     bodies: Iterable[Object], services: frozenset[tuple[str, str]], registries: Iterable[Registry]
 ) -> list[Finding]:
-    """What is wrong with the environment and the URLs of pods; once for those of one owner.
+    """Findings about the environment and the URLs of pods; one for all pods of an owner.
 
     Args:
         bodies: running pods.
@@ -108,7 +108,7 @@ def check_pods(
 def check_instances(
     listing: Listing, uids: frozenset[str], namespaces: frozenset[str]
 ) -> list[Finding]:
-    """Instances whose pod is gone; only those of namespaces whose pods are all known."""
+    """Findings about instances whose pod is gone; only in namespaces whose pods are all known."""
     return [
         finding("pod_gone", name_of(each), _pod_of(each), CODES)
         for each in listing.instances
@@ -119,7 +119,7 @@ def check_instances(
 
 
 def owner_name(pod: Object) -> str:
-    """What people change to change a pod: its Deployment, another controller, or itself."""
+    """The object that users edit to change a pod: its Deployment, another controller, or itself."""
     owner, namespace = pods.owner(pod), pod["metadata"]["namespace"]
     name = pods.workload(pod, owner)
     if not owner.name:
@@ -129,7 +129,7 @@ def owner_name(pod: Object) -> str:
 
 
 def _service_links(pod: Object, services: frozenset[tuple[str, str]]) -> Iterator[Finding]:
-    """Only pods that have such variables themselves: they read their settings from there."""
+    """Findings about service-link variables, for pods that read their settings from variables."""
     spec = pods.mapping(pod.get("spec"))
     namespace = pod["metadata"]["namespace"]
     if spec.get("enableServiceLinks") is False or (namespace, "eureka") not in services:
@@ -162,7 +162,7 @@ def _urls(pod: Object, registries: tuple[Registry, ...]) -> Iterator[Finding]:
 def _wrong(
     url: str, pod: Object, namespace: str, registries: tuple[Registry, ...]
 ) -> Iterator[tuple[str, str]]:
-    """What is wrong with a URL, by code and with the URL."""
+    """The codes of what is wrong with a URL, with the URL."""
     shown, (host, port, path) = redact(url), _split(url)
     if is_local(host):
         if not _serves(pod, port):
@@ -220,7 +220,7 @@ def _variables(container: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _settings(container: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Where a container has URLs of registries, and the URLs."""
+    """The settings of a container that hold URLs of registries, and the URLs."""
     for name, value in _variables(container):
         if _SETTING.fullmatch(name):
             yield name, value

@@ -51,13 +51,13 @@ _KEPT_VARIABLES: Final = frozenset(
 
 
 class Redaction:
-    """Remembers secrets that it has seen, and takes them out of everything."""
+    """Remembers secrets that it has seen, and removes them from everything."""
 
     def __init__(self) -> None:
         self._secrets: set[str] = set()
 
     def learn(self, documents: Iterable[object]) -> None:
-        """Look for secrets in documents: values of variables, passwords of URLs."""
+        """Collect secrets from documents: values of variables, passwords of URLs."""
         for each in documents:
             self._learn(each)
 
@@ -137,13 +137,13 @@ class Redaction:
 
 
 def _is_variable(node: Mapping[str, Any]) -> bool:
-    """Whether it is a variable of a container that may hold a secret; Eurekube's own do not."""
+    """Whether a container's variable may hold a secret; Eurekube's own variables do not."""
     is_one = node.keys() == {"name", "value"} and isinstance(node["value"], str)
     return is_one and node["name"] not in _KEPT_VARIABLES
 
 
 def _is_flag(value: object) -> bool:
-    """Whether it is a flag behind which a secret stands."""
+    """Whether the value of this flag is a secret."""
     return isinstance(value, str) and bool(_FLAG.fullmatch(value))
 
 

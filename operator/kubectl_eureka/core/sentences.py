@@ -10,12 +10,12 @@ from kubectl_eureka.core.sidecar import Sidecar
 
 
 def title(explanation: Explanation) -> str:
-    """What is explained."""
+    """The title: the object that is explained."""
     return f"{explanation.kind} {explanation.namespace}/{explanation.name}"
 
 
 def lines(explanation: Explanation) -> Iterator[Line]:
-    """All that is said of it, the most important first."""
+    """The lines of an explanation, the most important first."""
     yield Line("", _verdict(explanation))
     if explanation.rule:
         yield Line("rule", explanation.rule)

@@ -27,9 +27,9 @@ class RegisteredInstance(msgspec.Struct, frozen=True, kw_only=True, rename="came
 
 
 class Sidecar(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What was injected.
+    """An injected sidecar.
 
-    `version` is that of the injector, `drain` what it says of it: `granted 20 of 20`. `registries`
+    `version` is the injector's, `drain` its note about the drain: `granted 20 of 20`. `registries`
     are URLs of each. `instances` and `registries` are empty if the pod's sidecar is not configured
     by the injector. `hash` is that of all that was added.
     """
@@ -96,7 +96,7 @@ def _registered_instance(entry: Mapping[str, Any]) -> RegisteredInstance:
 
 
 def _check(entry: Mapping[str, Any], port: int) -> str:
-    """How the sidecar learns whether the application is ready."""
+    """The health check of the application, as a sentence's end."""
     try:
         if "check" in entry:
             return _check_text(check.from_url(str(entry["check"]), port))

@@ -17,7 +17,7 @@ from eureka_operator.core.kinds import CLUSTER, NAMESPACE, Object
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the cluster; `notes` are sentences about what is not.
+    """What is known of the cluster; `notes` are sentences about what is not known.
 
     Without a cluster (`offline`) a namespace that no file has counts as one whose pods get a
     sidecar: nobody else can be asked.
@@ -62,7 +62,7 @@ def objects(documents: Iterable[Any]) -> list[Object]:
 def with_files(
     surroundings: Surroundings, documents: Iterable[Any], namespace: str
 ) -> Surroundings:
-    """The cluster as it is once files are applied: their Namespaces and EurekaClusters are there.
+    """The cluster after files were applied: their Namespaces and EurekaClusters exist.
 
     Args:
         surroundings: the cluster as it is now.
@@ -89,7 +89,7 @@ def with_files(
 
 
 def with_registry(surroundings: Surroundings, named: str) -> Surroundings:
-    """The same with an EurekaCluster of this name, which cannot be looked up without a cluster."""
+    """The same with an EurekaCluster of this name, for use without a cluster."""
     namespace, _, name = named.rpartition("/")
     if not surroundings.offline or not namespace or "://" in named:
         return surroundings
@@ -110,7 +110,7 @@ def with_registry(surroundings: Surroundings, named: str) -> Surroundings:
 
 
 def with_annotation(document: Any, registry: str) -> Any:  # noqa: ANN401 - of any kind
-    """A document whose pods name this registry, unless they name one; empty: as it is."""
+    """A document whose pods name this registry, unless they name another; empty: unchanged."""
     if not registry:
         return document
     return change_pods(document, lambda found: _with_registry(found, registry))

@@ -31,12 +31,12 @@ def parse_name(text: str) -> tuple[Kind, str] | None:
 
 
 def kinds() -> str:
-    """What `parse_name` knows, for a person to read."""
+    """The kinds that `parse_name` knows, as a text."""
     return ", ".join(names[0] for names in _NAMES.values())
 
 
 def container_state(pod: Mapping[str, Any]) -> str:
-    """How the sidecar's container is, in words; empty: the pod says nothing of it."""
+    """The state of the sidecar's container, in words; empty: the pod's status has none."""
     found = pods.mapping(pod.get("status")).get("initContainerStatuses")
     for each in found if isinstance(found, list) else ():
         if isinstance(each, Mapping) and each.get("name") == CONTAINER:

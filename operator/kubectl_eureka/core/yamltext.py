@@ -63,7 +63,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc] # as it is built
-    """Reads what JSON has, too."""
+    """Reads only the types that JSON has."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - filled below
     yaml_constructors: dict[str | None, Any] = {  # noqa: RUF012 - of a library
@@ -76,15 +76,15 @@ class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts line by line, no anchors, and in quotes what some reader takes for a number."""
+    """Writes texts line by line, without anchors; quotes what some reader takes for a number."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - of a library
-        """Anchors make a difference in Git hard to read."""
+        """Never write anchors: they make a diff hard to read."""
         return True
 
 
 def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int | float | str:
-    """An integer; as a text if no reader has so great ones."""
+    """An integer; as a text if it is larger than readers can hold."""
     text = str(node.value)
     if len(text) > _MOST_BITS + 3:
         return text
@@ -151,7 +151,7 @@ def join(texts: Iterable[str]) -> str:
 
 
 def _document(text: str, lines: int) -> Any:  # noqa: ANN401 - of any kind
-    """What a text holds; `lines` stand before it in its file."""
+    """The document of a text; `lines` is how many lines of the file come before it."""
     if _NOTHING.fullmatch(text):
         return None
     try:
@@ -173,7 +173,7 @@ def _error_text(error: yaml.YAMLError, lines: int) -> str:
 
 
 def _size(node: object, sizes: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:
-    """How many nodes a document has with its anchors written out, and how many levels.
+    """The number of nodes of a document with its anchors resolved, and of its levels.
 
     Raises:
         ValueError: They are too many.

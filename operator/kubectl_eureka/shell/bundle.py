@@ -63,7 +63,7 @@ or a private key are replaced by ***. Look at it before you pass it on.
 
 
 class Bundle:
-    """Parts of a report by their path; each is redacted only when all of them are there."""
+    """Parts of a report by path; all are redacted at the end, when all secrets are known."""
 
     def __init__(self) -> None:
         self._documents: dict[str, Any] = {}
@@ -71,7 +71,7 @@ class Bundle:
         self.notes: list[str] = []
 
     def add(self, path: str, document: object) -> None:
-        """Add what JSON can hold."""
+        """Add a JSON document."""
         self._documents[path] = document
 
     def add_text(self, path: str, text: str) -> None:
@@ -162,7 +162,7 @@ async def _add_operator(client: Client, bundle: Bundle) -> None:
 
 
 async def _add_sidecars(client: Client, bundle: Bundle, namespace: str | None) -> None:
-    """Of pods with a sidecar nothing but the sidecar's log: the rest is not ours to show."""
+    """Add the sidecars' logs, nothing else of their pods: the rest is the application's."""
     try:
         pods = await Kube(client).list(POD, namespace, INJECTED_LABEL)
     except ApiError as error:
@@ -175,7 +175,7 @@ async def _add_sidecars(client: Client, bundle: Bundle, namespace: str | None) -
 async def _add_objects(
     kube: Kube, bundle: Bundle, root: str, kind: Kind, namespace: str | None, selector: str = ""
 ) -> list[Object]:
-    """Add all of a kind, and give them; what may not be read is a note."""
+    """Add all objects of a kind, and return them; if they must not be read, add a note."""
     try:
         found = await kube.list(kind, namespace, selector)
     except ApiError as error:

@@ -32,7 +32,7 @@ class CheckResult(NamedTuple):
 
 
 async def look_at_all(client: Client, look: Look, namespace: str | None) -> CheckResult:
-    """Look at the EurekaClusters and the pods of a namespace, or of all (`None`).
+    """Check the EurekaClusters and the pods of a namespace, or of all (`None`).
 
     Raises:
         ApiError: Pods or Services cannot be listed.
@@ -72,7 +72,7 @@ async def _clusters(
 async def _look_at_registry(
     client: Client, target: Target, pods: list[Object], namespace: str | None
 ) -> CheckResult:
-    """What an EurekaCluster says of itself, and what its registry holds."""
+    """Check an EurekaCluster's status and the instances of its registry."""
     found, notes = [], []
     status = cluster_status(target.document, {})
     if not status.ready:

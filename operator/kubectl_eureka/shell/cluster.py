@@ -57,14 +57,14 @@ _DIGITS: Final = re.compile(r"\d+")
 
 
 class Operator(NamedTuple):
-    """Where the installed operator is, and the flags that it is run with; empty: not known."""
+    """The namespace of the installed operator, and its flags; empty: not known."""
 
     namespace: str = ""
     arguments: tuple[str, ...] = ()
 
 
 class _Injector(NamedTuple):
-    """What the installed injector is run with; `None`: it is not known."""
+    """The flags of the installed injector; `None`: not known."""
 
     options: injector.InjectorOptions | None
     notes: tuple[str, ...] = ()
@@ -72,10 +72,10 @@ class _Injector(NamedTuple):
 
 @asynccontextmanager
 async def connection(look: Look, *, may_write: bool = False) -> AsyncIterator[Client]:
-    """A way to the API server while the block runs; it writes only if it may.
+    """A client of the API server while the block runs; it writes only if `may_write`.
 
     Raises:
-        NoAnswerError: There is none, or it does not do what is asked of it in the block.
+        NoAnswerError: There is no API server, or it does not answer, or refuses.
     """
     if look.kubeconfig is None and "KUBERNETES_SERVICE_HOST" not in os.environ:
         raise NoAnswerError(
@@ -91,7 +91,7 @@ async def connection(look: Look, *, may_write: bool = False) -> AsyncIterator[Cl
 
 
 async def read_surroundings(look: Look, names: Iterable[str]) -> Surroundings:
-    """What the cluster knows that matters for pods of these namespaces.
+    """What in the cluster matters for pods of these namespaces.
 
     Raises:
         NoAnswerError: It cannot be asked, or a namespace must not be read.
@@ -101,7 +101,7 @@ async def read_surroundings(look: Look, names: Iterable[str]) -> Surroundings:
 
 
 async def surroundings_of(client: Client, look: Look, names: Iterable[str]) -> Surroundings:
-    """What the API server knows that matters for pods of these namespaces.
+    """What in the cluster matters for pods of these namespaces.
 
     Raises:
         ApiError: It cannot be asked, or a namespace must not be read.
@@ -139,7 +139,7 @@ async def surroundings_of(client: Client, look: Look, names: Iterable[str]) -> S
 async def instances_of_pod(
     client: Client, registry: RegistryTarget, app: str, pod_uid: str
 ) -> tuple[Instance, ...]:
-    """What a registry holds of a pod, asked by the API server's proxy.
+    """The instances of a pod at a registry, read through the API server's proxy.
 
     Raises:
         ApiError: It cannot be asked.
@@ -164,7 +164,7 @@ async def instances_of_pod(
 
 
 async def installed_operator(client: Client) -> Operator:
-    """How the installed operator is run; an empty one if it cannot be seen.
+    """The flags of the installed operator; an empty `Operator` if it cannot be seen.
 
     Raises:
         ApiError: The API server cannot be asked.
@@ -174,7 +174,7 @@ async def installed_operator(client: Client) -> Operator:
 
 
 async def installed_operators(client: Client) -> list[Operator] | None:
-    """How each operator that is installed is run; `None`: they may not be seen.
+    """The flags of each installed operator; `None`: they must not be seen.
 
     Raises:
         ApiError: The API server cannot be asked.
@@ -220,7 +220,7 @@ def _read_operator(deployment: Object) -> Operator:
 
 
 async def _cluster_uid(kube: Kube) -> tuple[str, tuple[str, ...]]:
-    """By what the operator knows leases of this Kubernetes."""
+    """The uid by which the operator knows leases of this Kubernetes."""
     try:
         found = await kube.get(NAMESPACE, "", "kube-system")
     except RefusedError as error:
@@ -288,7 +288,7 @@ def _read_injector(deployment: Object) -> _Injector:
 
 
 def _with_cure(error: ApiError) -> str:
-    """What the API server says, or why it says nothing, and what can be done."""
+    """An error of the API server with what can be done about it."""
     if error.status == _FORBIDDEN:
         return f"{error}; ask an administrator for this right, or use -f with --offline"
     return str(error) if error.status else f"{error}; {_OTHERWISE}"

@@ -54,7 +54,7 @@ _OPERATORS: Final = "kubectl get pods -A -l app.kubernetes.io/name=eurekube"
 
 
 class Progress(Protocol):
-    """Where a drill says what it is at."""
+    """Shows the progress of a drill."""
 
     def note(self, what: str) -> None:
         """Say that something has happened."""
@@ -80,7 +80,7 @@ Holds = Callable[[_Sight], bool]
 
 
 class Drill:
-    """One drill; `remove` leaves nothing of it, however far it came."""
+    """One drill; `remove` leaves nothing of it, at whatever step it ended."""
 
     def __init__(self, client: Client, clients: int, progress: Progress) -> None:
         letters = (secrets.choice(_ALPHABET) for _ in range(_LETTERS))
@@ -97,7 +97,7 @@ class Drill:
         """Do all of it but the removal.
 
         Raises:
-            NoAnswerError: Peers or clients did not get going.
+            NoAnswerError: Peers or clients did not start.
             ApiError: The API server cannot be asked.
         """
         await self._make_namespace()
@@ -166,7 +166,7 @@ class Drill:
     # -- what is made
 
     async def _make_namespace(self) -> None:
-        """Make it; one that was asked for is made, whatever becomes of us meanwhile."""
+        """Create it; a request that was sent is finished even if the drill is cancelled."""
         body = core.namespace_document(self.namespace)
         self._making = asyncio.ensure_future(self._post(body))
         await asyncio.shield(self._making)
@@ -181,7 +181,7 @@ class Drill:
             raise NoAnswerError(f"{name} cannot be made: {error}") from error
 
     async def _start_clients(self, sight: _Sight) -> str:
-        """Have the clients look; the image that they are of."""
+        """Start the clients; returns their image."""
         peers = await self._kube.list(POD, self.namespace, f"{CLUSTER_LABEL}={core.NAME}")
         urls = core.client_urls(sight.document)
         body = core.clients_document(self.namespace, peers[0], urls, self._clients)
@@ -195,7 +195,7 @@ class Drill:
     async def _step(
         self, name: str, what: str, act: Callable[[], Awaitable[Holds]], patience_s: float
     ) -> bool:
-        """Do something to the peers and wait until they agree again; whether they do."""
+        """Make a failure at the peers and wait until they agree again; returns whether they do."""
         before, began = self._latest.tally, _now_s()
         self._progress.note(what)
         sight = await self._until(await act(), patience_s)
@@ -244,10 +244,10 @@ class Drill:
     # -- what is seen
 
     async def _until(self, holds: Holds, patience_s: float) -> _Sight | None:
-        """Look again and again until something holds; `None`: it does not within that time.
+        """Look again until a condition holds; `None`: not within that time.
 
         Raises:
-            NoAnswerError: It never will.
+            NoAnswerError: It cannot hold any more.
         """
         began = _now_s()
         sight = None
@@ -292,7 +292,7 @@ class Drill:
                 raise NoAnswerError(f"peers cannot be made: {why}")
 
     async def _why_not(self) -> str:
-        """What keeps peers or clients from running; empty if that cannot be seen."""
+        """Why peers or clients do not run; empty if that cannot be seen."""
         try:
             document, pods, events = await asyncio.gather(
                 self._kube.get(CLUSTER, self.namespace, core.NAME),
@@ -309,7 +309,7 @@ class Drill:
             raise NoAnswerError(f"nothing is known of the clients for {_CLIENTS_S:g} s: {why}")
 
     async def _count(self) -> bool:
-        """Read what clients have met up to now; whether there is something to read.
+        """Read the clients' newest counts; returns whether there are any.
 
         Raises:
             NoAnswerError: They have ended.
@@ -334,7 +334,7 @@ class Drill:
         return body
 
     async def _keep_showing(self) -> None:
-        """Show what clients meet, until cancelled."""
+        """Show the clients' counts, until cancelled."""
         while True:
             await self._count()
             tally = self._latest.tally
@@ -348,7 +348,7 @@ class Drill:
     # -- removal
 
     async def _request_deletion(self) -> bool:
-        """Whether the API server has taken the deletion."""
+        """Request the deletion; returns whether the API server has accepted it."""
         try:
             await self._client.send("delete", path_of(NAMESPACE, None, self.namespace))
         except UnavailableError:
@@ -359,7 +359,7 @@ class Drill:
         return True
 
     async def _kill_pods(self) -> None:
-        """End all pods at once; a namespace with pods that take their time is removed much later.
+        """Kill all pods at once; a namespace with pods that end slowly is removed much later.
 
         Nobody can make new ones in it. What remains is the matter of Kubernetes.
         """
@@ -387,7 +387,7 @@ def _agreement(peers: int) -> Holds:
 
 
 async def _wait_until(done: Callable[[], Awaitable[bool]], patience_s: float) -> bool:
-    """Try again and again until something is done; whether it is within that time."""
+    """Try again until something is done; returns whether it was done in that time."""
     began = _now_s()
     while not await done():
         if _now_s() - began > patience_s:

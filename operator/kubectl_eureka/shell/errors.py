@@ -8,4 +8,4 @@ __all__ = ["BadNameError", "NoAnswerError", "UsageError"]
 
 
 class UsageError(ValueError):
-    """Something that was typed, or a file, cannot be used."""
+    """An argument or a file cannot be used."""

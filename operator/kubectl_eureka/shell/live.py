@@ -67,7 +67,7 @@ async def there(client: Client, look: Look, namespace: str, kind: Kind, name: st
 
 
 async def _now(client: Client, surroundings: Surroundings, pod: Object, about: Explanation) -> Now:
-    """What is there of a pod, and what it would get."""
+    """The present state of a pod, and what it would get now."""
     sidecar = sidecar_of(pod)
     held = await _registry_lines(client, surroundings, pod, sidecar) if sidecar is not None else ()
     is_both = sidecar is not None and about.sidecar is not None
@@ -82,7 +82,7 @@ async def _now(client: Client, surroundings: Surroundings, pod: Object, about: E
 
 
 def _advice(pod: Object, surroundings: Surroundings, about: Explanation) -> str:
-    """How a pod gets the sidecar that it should have."""
+    """What to do so that a pod gets the sidecar that it should have."""
     if about.outcome != "injected":
         return ""
     found = uninjected_pods(
@@ -94,7 +94,7 @@ def _advice(pod: Object, surroundings: Surroundings, about: Explanation) -> str:
 async def _registry_lines(
     client: Client, surroundings: Surroundings, pod: Mapping[str, Any], sidecar: Sidecar
 ) -> tuple[str, ...]:
-    """What each registry that is an EurekaCluster holds of a pod, or why that is not known."""
+    """The instances of a pod at each EurekaCluster, or why they are not known."""
     uid = pods.text(pods.mapping(pod.get("metadata")).get("uid"))
     said: list[str] = []
     for urls in sidecar.registries:

@@ -21,10 +21,10 @@ SIDECAR_IMAGE: Final = f"eurekube/sidecar:{__version__}"
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to look.
+    """The cluster to ask.
 
-    `kubeconfig` `None`: there is none, and a way to the API server in a pod only. `sidecar_image`
-    and `cluster_domain` are empty: those of the installed injector.
+    `kubeconfig` `None`: there is none, so the API server can be reached only in a pod.
+    `sidecar_image` and `cluster_domain` are empty: those of the installed injector.
     """
 
     namespace: str = ""
@@ -37,7 +37,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def domain(self) -> str:
-        """The DNS domain of the cluster where nobody is asked for it."""
+        """The DNS domain of the cluster, without asking it."""
         return self.cluster_domain or InjectorOptions.cluster_domain
 
 
@@ -53,13 +53,13 @@ def command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser
 
 
 def add_kubeconfig(parser: argparse.ArgumentParser) -> None:
-    """Declare the file by which a cluster is asked."""
+    """Declare the kubeconfig."""
     said = "default: $KUBECONFIG, else as kubectl"
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help=said)
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
-    """Declare which cluster is asked, and which namespace of it."""
+    """Declare the cluster and the namespace."""
     add_kubeconfig(parser)
     flag = parser.add_argument
     flag("-n", "--namespace", default="", metavar="NS", help="default: the kubeconfig's")
@@ -67,12 +67,12 @@ def add_place(parser: argparse.ArgumentParser) -> None:
 
 
 def add_everywhere(parser: argparse.ArgumentParser) -> None:
-    """Declare that all namespaces may be meant."""
+    """Declare `--all-namespaces`."""
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="in all namespaces")
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
-    """Declare whose registry is asked."""
+    """Declare the EurekaCluster whose registry is asked."""
     parser.add_argument(
         "--cluster",
         default="",
@@ -118,7 +118,7 @@ def read_kubeconfig(flags: argparse.Namespace) -> Path | None:
     """The file that kubectl reads; `None`: there is none.
 
     Raises:
-        UsageError: It cannot be one.
+        UsageError: It is not one.
     """
     return _kubeconfig(flags.kubeconfig)
 
@@ -137,7 +137,7 @@ def read_place(flags: argparse.Namespace) -> Look:
 
 
 def read(flags: argparse.Namespace) -> Look:
-    """Where to look, by parsed flags and `$KUBECONFIG`.
+    """The cluster to ask, by parsed flags and `$KUBECONFIG`.
 
     Raises:
         UsageError: An image or a kubeconfig cannot be one.

@@ -17,10 +17,10 @@ _FORBIDDEN: Final = 403
 
 
 async def check(client: Client, namespace: str) -> list[str]:
-    """Look whether a drill can be made in a new namespace; sentences on what others have left.
+    """Check whether a drill can run in a new namespace; returns notes on what others have left.
 
     Raises:
-        NoAnswerError: It cannot: no operator would look after it, or a right is missing.
+        NoAnswerError: It cannot: no operator would look after it, or a permission is missing.
         ApiError: The API server cannot be asked.
     """
     if not await Kube(client).serves(CLUSTER):

@@ -78,7 +78,7 @@ async def find_target(client: Client, namespace: str, named: str) -> Target:
 
 
 async def _everywhere(kube: Kube) -> list[Object]:
-    """Those of all namespaces; none if they may not be read."""
+    """The EurekaClusters of all namespaces; none if they must not be read."""
     try:
         return await kube.list(CLUSTER, None)
     except RefusedError as error:
@@ -145,7 +145,7 @@ class ProxyServer:
         return f"{self.name} cannot be asked: {error}; see kubectl eureka status"
 
     def _directly(self, *, wants_certificate: bool) -> str:
-        """Commands that ask it without the proxy."""
+        """Commands that reach it without the proxy."""
         namespace, name = self._target.namespace, self._target.name
         tls, auth = self._target.spec.get("tls"), self._target.spec.get("auth") or {}
         url = f"{'https' if tls else 'http'}://localhost:{self._port}/eureka/"
@@ -171,7 +171,7 @@ _PROOFS: Final = {
 
 
 def registry(client: Client, target: Target) -> ProxyServer:
-    """The registry of a cluster: at its first ready peer, so that requests meet the same one."""
+    """The registry of a cluster, at its first ready peer: all requests reach the same peer."""
     ready = ready_peers(target.document)
     return ProxyServer(client, target, ready[0] if ready else target.name)
 
@@ -189,7 +189,7 @@ def peer(client: Client, target: Target, name: str) -> ProxyServer:
 
 
 async def reports(client: Client, target: Target) -> dict[str, Object | str]:
-    """What each peer says of itself and the others (`/peers`), by name; or why it says nothing.
+    """`/peers` of each peer, by name, or why it does not answer.
 
     Raises:
         ApiError: The cluster's pods cannot be listed.
@@ -210,7 +210,7 @@ async def reports(client: Client, target: Target) -> dict[str, Object | str]:
 
 
 async def report_of(client: Client, namespace: str, pod: str) -> Object:
-    """What a peer says of itself and the others (`/peers`).
+    """`/peers` of a peer.
 
     Raises:
         ApiError: It cannot be asked.

@@ -16,7 +16,7 @@ _NOT_FOUND = 404
 async def read(
     client: Client, namespace: str | None, name: str
 ) -> tuple[list[ClusterStatus], list[str]]:
-    """Those of a namespace, or of all (`None`), or one of them; and what is not known.
+    """The statuses of a namespace's clusters, or of all (`None`), or of one; and what is not known.
 
     Raises:
         ApiError: The API server cannot be asked.

@@ -21,14 +21,14 @@ _SEPARATORS: Final = re.compile(r"[-_.\[\]]+")
 
 
 class Match(msgspec.Struct, frozen=True):
-    """A row, and for a family the key that the name carries, as it was written."""
+    """A row, and for a family the key in the name, as it was written."""
 
     row: Row
     key: str = ""
 
 
 def compact(name: str) -> str:
-    """Return the form in which names are compared: lower case, without separators."""
+    """Return the form for comparing names: lower case, without separators."""
     return _SEPARATORS.sub("", name).lower()
 
 
@@ -60,13 +60,13 @@ _NETFLIX_FAMILIES: Final = (
 
 @lru_cache(maxsize=1)
 def known_names() -> tuple[str, ...]:
-    """Return every name of the table without its `.*`, to compare misspelt ones with."""
+    """Return every name of the table without its `.*`, for suggestions."""
     rows = (*MAPPED, *UNMAPPED)
     return tuple(name.removesuffix(".*") for row in rows for name in row.names)
 
 
 def is_section(name: str) -> bool:
-    """Whether names of the table stand below `name`, and it is none itself."""
+    """Whether the table has names below `name`, and not `name` itself."""
     below = _segments(name)
     return find(name) is None and any(
         each[: len(below)] == below and len(each) > len(below) for each in _spelt()
@@ -97,7 +97,7 @@ def _segments(name: str) -> tuple[str, ...]:
 
 
 def _cut(name: str, prefix: str) -> str:
-    """Return what stands in `name` behind the compact `prefix` and a separator; empty: nothing."""
+    """Return the part of `name` after the compact `prefix` and a separator; empty: none."""
     taken = 0
     for position, character in enumerate(name):
         if taken == len(prefix):
@@ -107,7 +107,7 @@ def _cut(name: str, prefix: str) -> str:
 
 
 def find(name: str) -> Match | None:
-    """Look a property or a Spring environment variable up; `None` for a name nobody knows."""
+    """Look up a property or a Spring environment variable; `None` for an unknown name."""
     flat = compact(name)
     if row := _SINGLE.get(flat):
         return Match(row)

@@ -54,7 +54,7 @@ def text_of(content: bytes, source: str, *, fallback: str | None = None) -> str:
 
 
 class _TypedLoader(yaml.SafeLoader):
-    """YAML as PyYAML reads it, but for keys that are there twice: the second is an error."""
+    """YAML as PyYAML reads it, but a key that occurs twice is an error."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -62,7 +62,7 @@ class _TypedLoader(yaml.SafeLoader):
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401 - as inherited
-        """Refuse what nests too deeply before it is all read."""
+        """Refuse deep nesting before the whole document is read."""
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise _too_large(self.get_mark())
@@ -71,7 +71,7 @@ class _TypedLoader(yaml.SafeLoader):
         return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Refuse double keys before `<<` brings in those that may be overridden."""
+        """Refuse duplicate keys before `<<` adds those that may be overridden."""
         if id(node) not in self._checked:
             self._checked.add(id(node))
             _refuse_double_keys(node)
@@ -80,10 +80,10 @@ class _TypedLoader(yaml.SafeLoader):
 
 
 class _TextLoader(_TypedLoader):
-    """YAML whose scalars stay the texts that were written: Spring converts them by itself."""
+    """YAML whose scalars stay texts as written: Spring converts them itself."""
 
     def check_plain(self) -> bool:
-        """Let a text begin with `@`: Maven fills `@project.version@` in before Spring reads it."""
+        """Allow a text to begin with `@`, as Maven's `@project.version@` does."""
         return self.peek() == "@" or super().check_plain()
 
 
@@ -109,7 +109,7 @@ def _refuse_double_keys(node: yaml.MappingNode) -> None:
 
 
 def _keep_last(node: yaml.MappingNode) -> None:
-    """Of a merged key and its override keep the override, which comes last.
+    """Keep the last of several equal keys: the override of a merged one.
 
     PyYAML 6.0.4 keeps the first when the mapping is merged in turn and the key has one letter.
     """
@@ -118,12 +118,12 @@ def _keep_last(node: yaml.MappingNode) -> None:
 
 
 def _name(key: yaml.Node) -> object:
-    """What a key is told apart by: the text of a scalar, anything else by itself."""
+    """The identity of a key: the text of a scalar, any other node itself."""
     return (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
 
 
 def _refuse_boundless(root: yaml.Node | None) -> None:
-    """Refuse what grows beyond measure when aliases are followed, or never ends."""
+    """Refuse a document that grows too large when aliases are followed, or never ends."""
     waiting = [(root, 1)] if root else []
     visited = 0
     while waiting:
@@ -179,7 +179,7 @@ def yaml_documents(text: str, source: str, *, texts_only: bool = False) -> list[
 
 
 def convert_document(document: object, kind: type[_T], source: str) -> _T:
-    """Turn a document that was read into a struct.
+    """Convert a parsed document into a struct.
 
     Raises:
         ConfigurationError: a key is unknown, lacks its value or has one of another type.

@@ -27,7 +27,7 @@ _OURS: Final[Mapping[str, str]] = {row.environment: row.name for row in SETTINGS
 
 
 def from_environment(environ: Mapping[str, str]) -> Layer:
-    """Read the variables that mean settings; our own names win over Spring's.
+    """Read the variables that are settings; our own names win over Spring's.
 
     A variable that is empty counts as not set. Spring's may hold placeholders, which other
     variables fill, as in `EUREKA_INSTANCE_HOSTNAME=${HOSTNAME}.eureka`. What Spring reads from
@@ -56,7 +56,7 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
 def _is_service_link(name: str, value: str) -> bool:
     """Whether the kubelet made this variable for a Service called `eureka`, `eureka-...` or such.
 
-    Names that mean nothing here are of no interest.
+    Names that are no settings do not matter.
     """
     if name.startswith("EUREKA_") and name not in _OURS and _LINK_NAME.fullmatch(name):
         return True
@@ -68,9 +68,9 @@ def _is_of_interest(name: str) -> bool:
 
 
 def is_of_java(name: str, value: str) -> bool:
-    """Whether a variable would count for a Java server, as the property or the file that it names.
+    """Whether a Java server would read a variable, as a property or as the name of a file.
 
-    A service link of Kubernetes' does not.
+    Service links of Kubernetes do not count.
     """
     spelt = name.upper().startswith(("EUREKA_", "SPRING_", "SERVER_", "MANAGEMENT_"))
     known_there = find(name) is not None or name in (*_JSON_NAMES, _ACTIVE)
@@ -80,7 +80,7 @@ def is_of_java(name: str, value: str) -> bool:
 def _from_spring(
     spring: Mapping[str, str], environ: Mapping[str, str], json_name: str
 ) -> tuple[Layer, set[str]]:
-    """Translate variables, and properties of the variable of JSON; and which others they used."""
+    """Translate variables, and properties in JSON; returns which others they used."""
     inline = _inline(environ[json_name], f"environment {json_name}") if json_name else {}
     own = {**spring, **inline}
 

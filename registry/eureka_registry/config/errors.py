@@ -9,9 +9,9 @@ from collections.abc import Iterable
 class ConfigurationError(ValueError):
     """A configuration that cannot be used.
 
-    `source` says where it stands (`environment EUREKA_PORT`, `file x.yaml: key a.b`,
-    `flag --port`), `problem` what is wrong with it, `allowed` what may stand there instead;
-    empty if the problem says so itself. None of them ever holds a password.
+    `source` says where it is (`environment EUREKA_PORT`, `file x.yaml: key a.b`, `flag --port`),
+    `problem` what is wrong with it, `allowed` what is allowed instead; empty if the problem says so
+    itself. None of them ever holds a password.
     """
 
     def __init__(self, source: str, problem: str, allowed: str = "") -> None:

@@ -46,13 +46,13 @@ def _kind(mode: int) -> str:
 
 
 def load_or_refuse(load: Callable[[], _T], source: str) -> _T:
-    """Return what `load` gives; whatever goes wrong in it becomes a sentence.
+    """Return the result of `load`; any error in it becomes a sentence.
 
     The one place that stands between a file and the process that reads it: at the start the
     sentence is shown and the process ends, later the last good state stays.
 
     Raises:
-        ConfigurationError: `load` raised, whatever it was. `source` says where, unless it did.
+        ConfigurationError: `load` raised some error. `source` says where, unless the error says so.
     """
     try:
         return load()
@@ -67,7 +67,7 @@ def load_or_refuse(load: Callable[[], _T], source: str) -> _T:
 
 
 def _unexpected_error_text(error: Exception) -> str:
-    """Name an error nobody thought of, and the line; its text may hold a secret of the file."""
+    """Name an unexpected error, and the line; its text may hold a secret of the file."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return type(error).__name__ + place

@@ -23,7 +23,7 @@ _PLACEHOLDER: Final[Mapping[Kind, str]] = {
 
 
 def _options(setting: Setting) -> dict[str, Any]:
-    """Return how argparse is to read the flag; texts stay texts, `convert` judges them."""
+    """Return the options for argparse; values stay texts, `convert` checks them."""
     described = {
         "dest": setting.name,
         "default": argparse.SUPPRESS,
@@ -53,7 +53,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def from_arguments(arguments: Mapping[str, object]) -> Layer:
-    """Read parsed arguments; those that are no settings, or `None`, are passed over.
+    """Read parsed arguments; those that are no settings, or `None`, are skipped.
 
     Raises:
         ConfigurationError: a value is not possible.

@@ -8,7 +8,7 @@ from eureka_registry.config.values import SettingValue
 
 
 class Layer(msgspec.Struct):
-    """Values by the name of their setting, and what a person should know of the source."""
+    """Values by the name of their setting, and warnings about the source."""
 
     values: dict[str, SettingValue] = {}
     warnings: list[str] = []

@@ -41,7 +41,7 @@ _SPRING_KEYS: Final = frozenset({"eureka", "spring", "server", "management", "lo
 
 
 class LoadResult(msgspec.Struct, frozen=True):
-    """Settings, and what a person should know about where they came from, one line each.
+    """Settings, and warnings about their sources, one line each.
 
     `hash` is the `hash_of` of the file that was read, empty without one.
     """
@@ -60,9 +60,9 @@ def load(
 ) -> LoadResult:
     """Put one peer's settings together: flags, else environment, else `file`, else defaults.
 
-    `arguments` are those of a parser that got `add_flags`; other names in it are passed over.
-    `file` is JSON (`.json`) or YAML, a mapping of the settings' names; `None`: no file. A `lenient`
-    reader warns of keys that it does not know: the file may be written for another version.
+    `arguments` are those of a parser with `add_flags`; other names in it are skipped. `file` is
+    JSON (`.json`) or YAML, a mapping of the settings' names; `None`: no file. A `lenient` reader
+    warns of keys that it does not know: the file may be written for another version.
 
     Raises:
         ConfigurationError: a value is not possible, or the file cannot be read.
@@ -79,7 +79,7 @@ def load(
 
 
 def hash_of(content: bytes) -> str:
-    """Name a file's content by the first 16 hex digits of its SHA-256."""
+    """Return the first 16 hex digits of the SHA-256 of a file's content."""
     return hashlib.sha256(content).hexdigest()[:_HASH_DIGITS]
 
 
@@ -87,7 +87,7 @@ def settings_of(values: Mapping[str, SettingValue]) -> Settings:
     """Return the settings with these values, defaults for the rest.
 
     Raises:
-        ConfigurationError: values that are possible alone contradict each other.
+        ConfigurationError: values that are valid one by one contradict each other.
     """
     plain = {name: given.value for name, given in values.items()}
     settings = msgspec.structs.replace(Settings(), **plain)
@@ -134,7 +134,7 @@ def _document(content: bytes, path: Path, source: str) -> object:
 
 
 def _unknown(key: object, source: str, raw: object) -> ConfigurationError:
-    """Say of a key that is no setting what it may be."""
+    """Say what a key that is no setting may have been meant to be."""
     if str(key) in _SPRING_KEYS or "." in str(key):
         return ConfigurationError(
             f"{source}: key {key}",
@@ -154,7 +154,7 @@ def _unknown(key: object, source: str, raw: object) -> ConfigurationError:
 
 
 def _value(name: str, raw: object, source: str) -> SettingValue:
-    """Convert a value, naming the member of a mapping that is at fault."""
+    """Convert a value; an error names the wrong member of a mapping."""
     if isinstance(raw, dict):
         for key, part in raw.items():
             convert(SETTINGS[name], {key: part}, f"{source}.{key}")

@@ -21,7 +21,7 @@ _MAX_LENGTH: Final = 65_536
 
 
 class Resolution(msgspec.Struct, frozen=True):
-    """A text with its placeholders filled in, and the names that could not be, or were, used."""
+    """A text with its placeholders replaced, and the names that were missing, or used."""
 
     text: str
     missing: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Resolution(msgspec.Struct, frozen=True):
 
 
 class _Resolver:
-    """One resolution: its budget, and the names that are being looked up (against circles)."""
+    """One resolution: its budget, and the names that are being looked up, to find cycles."""
 
     def __init__(self, lookup: Lookup) -> None:
         self.lookup = lookup
@@ -50,7 +50,7 @@ class _Resolver:
         return "".join([*done, text[position:]])
 
     def _value(self, text: str, open_names: tuple[str, ...]) -> str:
-        """Return what `${written}` stands for, or itself."""
+        """Return the value of `${written}`, or the placeholder itself."""
         if len(open_names) >= _MAX_DEPTH:
             return self._give_up(text)
         deeper = (*open_names, "")
@@ -80,7 +80,7 @@ class _Resolver:
 
 
 def _closing_brace(text: str, start: int) -> int | None:
-    """Return where the brace stands that closes the placeholder at `start`."""
+    """Return the position of the brace that closes the placeholder at `start`."""
     depth = 0
     position = start + len(_OPEN)
     while position < len(text):
@@ -96,7 +96,7 @@ def _closing_brace(text: str, start: int) -> int | None:
 
 
 def _colon(text: str) -> int:
-    """Return where the default begins: at the first colon outside of inner placeholders."""
+    """Return the position of the default: after the first colon outside of inner placeholders."""
     position = 0
     while position < len(text):
         if text.startswith(_OPEN, position):
@@ -108,10 +108,10 @@ def _colon(text: str) -> int:
 
 
 def resolve(text: str, lookup: Lookup) -> Resolution:
-    """Fill the placeholders of `text` in.
+    """Replace the placeholders of `text`.
 
-    A circle (`a=${b}`, `b=${a}`), more than 1,000 look-ups or 64 KiB leave the placeholder as
-    it is and count as missing.
+    In a cycle (`a=${b}`, `b=${a}`), and beyond 1,000 look-ups or 64 KiB, a placeholder stays as it
+    is and counts as missing.
     """
     run = _Resolver(lookup)
     filled = run.fill(text, ())

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 def flat(node: object, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield names and texts of a tree: `a.b` for a member, `a[0].b` where lists hold more.
 
-    A list of plain values is one text with commas. What is null or an empty section is an empty
-    text under its own name.
+    A list of plain values is one text with commas. A null or an empty section is an empty text
+    under its own name.
     """
     if isinstance(node, dict) and node:
         for key, value in node.items():

@@ -28,7 +28,7 @@ NAME: Final = "{name}"
 
 
 class Rules(StrEnum):
-    """Whose way a thing is done: ours, or exactly the Java server's."""
+    """Whose rules hold: ours, or exactly the Java server's."""
 
     EUREKUBE = "eurekube"
     JAVA = "java"
@@ -50,12 +50,12 @@ class LogFormat(StrEnum):
 
 
 def _about(text: str) -> Meta:
-    """The meaning of a setting that a process keeps as long as it runs."""
+    """The description of a setting that stays as it is while the process runs."""
     return Meta(description=text)
 
 
 def _live(text: str) -> Meta:
-    """The meaning of a setting that is taken over while everything runs when its file changes."""
+    """The description of a setting that a running process takes over when its file changes."""
     return Meta(description=text, extra={"live": True})
 
 

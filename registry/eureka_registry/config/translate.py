@@ -32,9 +32,9 @@ _ORDER: Final = {id(row): place for place, row in enumerate(MAPPED)}
 
 
 class Translation(msgspec.Struct):
-    """What properties mean here.
+    """The meaning of properties here.
 
-    `without` holds the names without meaning here, by the reason why.
+    `without` holds the names that have none, by reason.
     """
 
     values: dict[str, SettingValue] = {}
@@ -56,12 +56,12 @@ class _Property(msgspec.Struct, frozen=True):
 def translate(
     properties: Mapping[str, str], source_of: SourceOf, used_names: Container[str] = ()
 ) -> Translation:
-    """Translate properties whose placeholders are filled in.
+    """Translate properties whose placeholders are replaced.
 
-    Names outside of the table are passed over, but those that begin with `eureka.`, or would be
-    known with it, get a warning with the nearest known name, unless placeholders `used_names` them:
-    they are somebody's own. Empty values count as not set, and so do texts that nothing depends on
-    with a placeholder that nobody could fill.
+    Names outside of the table are skipped. Those that begin with `eureka.`, or would be known with
+    it, get a warning with the nearest known name, unless they are in `used_names`: placeholders use
+    them. Empty values count as not set, and so do texts that nothing depends on with a placeholder
+    that nobody could fill.
 
     Raises:
         ConfigurationError: a value is not of its setting's type, or another holds such a
@@ -88,7 +88,7 @@ def translate(
 
 
 def _blank(source: str, row: Row) -> list[str]:
-    """An application's name is never left empty on purpose."""
+    """A warning about an empty application name, which is never meant."""
     if row.setting != "app_name":
         return []
     return [f"{source}: is blank, so it counts as not set"]
@@ -106,9 +106,9 @@ def _unknown(name: str, value: str, source: str) -> list[str]:
 
 
 def _is_filled(item: _Property, warnings: list[str]) -> bool:
-    """Whether nothing of a value is left for others to fill in; a text that is only shown may be.
+    """Whether a value has no placeholder left; a text that is only shown may have some.
 
-    Spring leaves such a placeholder as it is. Maven has filled its own in when a program is built.
+    Spring leaves such a placeholder as it is. Maven replaces its own when a program is built.
     """
     found = _UNFILLED.search(item.value)
     if found is None or ("://" in item.value and found[0].startswith("@")):

@@ -20,8 +20,8 @@ _BASE_PATH: Final = re.compile(r"(?:/eureka)?(?:/v[12])?/?$")
 def redact(url: str) -> str:
     """Return `url` with `***` in the place of user and password; several URLs may be given.
 
-    A URL that a comma in its password has cut in two is covered, too. An address of IPv6 that lacks
-    its brackets is not taken for a password.
+    It also works for a URL that was cut in two at a comma in its password. An IPv6 address without
+    brackets is not taken for a password.
     """
     return _CUT_CREDENTIALS.sub(_cut, _CREDENTIALS.sub("***@", url))
 
@@ -57,7 +57,7 @@ def problem(url: str) -> str | None:
 
 
 def _is_host(host: str) -> bool:
-    """Whether a name can be looked up; one with an empty or too long part ends the one who asks."""
+    """Whether a name can be looked up; an empty or too long part makes the resolver raise."""
     try:
         host.encode("idna")
     except UnicodeError:
@@ -66,7 +66,7 @@ def _is_host(host: str) -> bool:
 
 
 def _slip(url: str) -> str | None:
-    """Name the mistake and its cure, if it is one of those that many people make."""
+    """Name the mistake and its cure, if it is a common one."""
     if url.count("://") > 1:
         return "holds several URLs, which a comma must separate"
     _, _, rest = url.partition("://")
@@ -88,7 +88,7 @@ def _slip(url: str) -> str | None:
 
 
 def _without_brackets(place: str) -> str:
-    """Give host and port with brackets round an address of IPv6 that lacks them, else nothing."""
+    """Add the missing brackets of an IPv6 address to host and port; empty: nothing is missing."""
     host, _, port = place.rpartition(":")
     if is_ipv6(host) and port.isdecimal() and len(port) >= _PORT_DIGITS:
         return f"[{host}]:{port}"
@@ -112,7 +112,7 @@ def host(text: str) -> str:
 
 
 def split(url: str) -> SplitResult:
-    """Take a URL apart that has no `problem`."""
+    """Split a URL that has no `problem`."""
     return urlsplit(url)
 
 
@@ -122,13 +122,13 @@ def in_url(host: str) -> str:
 
 
 def port_of(url: str) -> int:
-    """Return the port of a URL that has no `problem`, be it written or the scheme's."""
+    """Return the port of a URL that has no `problem`: the written one, else the scheme's."""
     parts = urlsplit(url)
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def context_path(path: str) -> str:
-    """Return what stands before the API's own base path in a URL's path.
+    """Return the part of a URL's path before the API's own base path.
 
     `/eureka/`, `/eureka/v2/` and `/v2/` are served anyway and give an empty text;
     `/registry/eureka/` and `/registry/` give `/registry`.

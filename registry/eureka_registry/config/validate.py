@@ -29,10 +29,10 @@ _URL: Final = "http(s)://host:port/eureka/"
 def validate(settings: Settings, sources: Mapping[str, str] | None = None) -> None:
     """Check settings against each other.
 
-    `sources` says of a setting where its value was given, for the message.
+    `sources` says where the value of a setting was given, for the message.
 
     Raises:
-        ConfigurationError: for the first thing that cannot be.
+        ConfigurationError: for the first contradiction.
     """
     checks = (_names, _ports, _peer_sources, _service_urls, _hosts, _addresses, _certificates)
     for check in checks:

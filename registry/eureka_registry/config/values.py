@@ -22,7 +22,7 @@ _HOSTS: Final = frozenset({"host", "management_host", "hostname", "ip_address"})
 
 
 class SettingValue(msgspec.Struct, frozen=True):
-    """A value somebody gave to a setting, already of its type, and where."""
+    """A value of a setting, already of its type, and where it was given."""
 
     value: object
     source: str
@@ -54,7 +54,7 @@ def _is_plain(raw: object) -> TypeGuard[str | int | float]:
 
 
 def number(raw: object) -> float:
-    """Return the finite number that `raw` is or says; `ValueError` in words, else."""
+    """Return the finite number that `raw` is or holds; else `ValueError` with a sentence."""
     problem = f"{display_text(raw)} is not a number"
     if not _is_plain(raw):
         raise ValueError(problem)
@@ -123,7 +123,7 @@ def _as_service_urls(value: object) -> object:
 
 
 def convert(setting: Setting, raw: object, source: str) -> SettingValue:
-    """Turn what was written into the setting's value.
+    """Convert a written value into the setting's value.
 
     Raises:
         ConfigurationError: `raw` is not of the setting's type or out of its bounds.

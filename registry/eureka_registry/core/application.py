@@ -13,8 +13,8 @@ from eureka_registry.core.selfpreservation import LeaseCount
 class Application:
     """One application's leases.
 
-    `version` changes with every visible change; `digest` sums up the contents, which are `bytes`
-    large.
+    `version` changes with every visible change; `digest` sums up the documents, `bytes` is their
+    size.
     """
 
     __slots__ = ("bytes", "digest", "leases", "name", "version")
@@ -27,11 +27,11 @@ class Application:
         self.leases: dict[str, Lease] = {}
 
     def instances(self) -> Iterator[Instance]:
-        """The documents as of their last change."""
+        """The documents as they were at their last change."""
         return (lease.instance for lease in self.leases.values())
 
     def lease_count(self, now_ms: int) -> LeaseCount:
-        """How the application renews."""
+        """The number of leases, and how they are renewed."""
         promised, missing = 0.0, 0
         for lease in self.leases.values():
             promised += MINUTE_MS / lease.interval_ms

@@ -20,11 +20,11 @@ SLOWNESS: Final = 8
 
 
 def correction_ms(ahead_ms: int, elapsed_ms: int) -> int:
-    """By how much to set a clock forward, or back if negative.
+    """Milliseconds by which to set a clock forward, or back if negative.
 
     `ahead_ms` is how far the machine's clock is ahead of ours (negative: behind), `elapsed_ms` how
-    long ago ours was last corrected, by a clock that is never set. A clock set back must stand
-    still until it has caught up with what it said before.
+    long ago ours was last corrected, by a clock that is never set. A clock that is set back must
+    stand still until it has caught up with its former value.
     """
     most_ms = max(0, elapsed_ms) // SLOWNESS
     return max(-most_ms, min(most_ms, ahead_ms))

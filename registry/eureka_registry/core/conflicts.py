@@ -25,8 +25,8 @@ def settle(
 ) -> tuple[Instance, int]:
     """Give the document to go on with when `incoming` is registered, and when it was changed.
 
-    A client that we told to register means what it says now, however old it says it is: another
-    peer may have brought a timestamp that is ahead of the client's.
+    The document of a client that we told to register counts, whatever its timestamp: another peer
+    may have brought a timestamp that is ahead of the client's.
 
     Args:
         former: the present lease, if there is one.
@@ -51,7 +51,7 @@ def settle(
 
 
 def settle_as_java(former: Lease | None, incoming: Instance, now_ms: int) -> tuple[Instance, int]:
-    """Do the same as Java: of two equally old documents the one that comes last."""
+    """Do the same by Java's rule: of two equally old documents the last one wins."""
     if former is not None and former.instance.last_dirty_ms > incoming.last_dirty_ms:
         return former.instance, now_ms
     return incoming, now_ms
@@ -70,9 +70,9 @@ def moment_of_peer(claimed_ms: int, now_ms: int) -> int:
 def must_ask(lease: Lease, status: str, origin: Origin) -> bool:
     """Decide whether to answer a renewal that says another status than we hold by 404.
 
-    A registration got lost, and nothing but the status tells. A peer is asked until it tells its
-    document. So is a client; but one that registers again as it was, and goes on to say another
-    status, is left alone.
+    A registration was lost, and only the status shows it. A peer is asked until it sends its
+    document. So is a client; but one that registers again as before, and still says another status,
+    is not asked again.
     """
     if lease.override is not None or status not in _SAID:
         return False

@@ -85,7 +85,7 @@ class Delta:
         self._touch(application)
 
     def forget_old(self, now_ms: int) -> None:
-        """Drop what is older than the retention."""
+        """Drop changes that are older than the retention."""
         oldest_kept = now_ms - self.retention_ms
         while self._by_time:
             key, at_ms = next(iter(self._by_time.items()))
@@ -94,7 +94,7 @@ class Delta:
             self._remove(*key)
 
     def trim(self, instance_count: int) -> None:
-        """Drop the oldest departures beyond what makes a delta worth while.
+        """Drop the oldest departures if a delta would be longer than a full document.
 
         Args:
             instance_count: how many instances a full document has.

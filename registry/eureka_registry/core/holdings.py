@@ -22,7 +22,7 @@ from eureka_registry.core.vips import VipIndex
 
 
 class Holdings:
-    """Leases, and what lists, deltas, hashes and digests are made of."""
+    """Leases, and the data for lists, deltas, hashes and digests."""
 
     def __init__(self, delta_retention_ms: int) -> None:
         self.applications: dict[str, Application] = {}
@@ -58,7 +58,7 @@ class Holdings:
         return hashcode(self.counts.items())
 
     def index_names(self) -> None:
-        """Know from now on which namespace holds which name."""
+        """Keep an index of names by namespace from now on."""
         if self.names is not None:
             return
         self.names = NameIndex()
@@ -93,7 +93,7 @@ class Holdings:
         self.delta.add(instance, now_ms)
 
     def _modify(self, lease: Lease, now_ms: int, **changes: object) -> None:
-        """Change a document; unless `changes` say when, it is changed since when it was before."""
+        """Change a document; its `last_updated_ms` stays unless it is among `changes`."""
         before, digest, size = lease.instance, lease.digest, lease.bytes
         lease.show(
             msgspec.structs.replace(

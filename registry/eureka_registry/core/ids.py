@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 
 class IdIndex:
-    """Applications by instance id, in the order they came."""
+    """Applications by instance id, in the order in which they were added."""
 
     def __init__(self) -> None:
         # Nearly every id is in one application alone, and a mapping for each would take 200 bytes.

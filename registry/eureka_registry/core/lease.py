@@ -20,12 +20,12 @@ _PACKER: Final = msgspec.msgpack.Encoder(order="sorted")
 class Lease:
     """A registered instance and the moments of its lease. Only `Registry` changes one.
 
-    `override` is an operator's decision and outlives the client's re-registrations; `None`
-    means there is none. What the client says of itself is only ever in the document.
+    `override` is an operator's decision and outlives the client's re-registrations; `None` means
+    there is none. What the client says of itself is in the document only.
 
     `bytes` and `digest` are those of the document's content. `must_register` is whether its client
-    was told, by a 404, to register; `asked_about` the status because of which it was, until it says
-    otherwise. `duration_ms` and `interval_ms` are what the document wishes, within bounds.
+    was told, by a 404, to register; `asked_about` is the status that was the reason, until it
+    changes. `duration_ms` and `interval_ms` are the document's, within bounds.
 
     `renewal_item` and `renewal_short` are what peers were last told of a renewal, with the document
     and the override it was made of, by which `peers.exchange` sees whether it still holds; `None`:
@@ -49,7 +49,7 @@ class Lease:
     )
 
     def __init__(self, instance: Instance, now_ms: int) -> None:
-        """Begin a lease of `instance` now, as long as its document wishes, within bounds."""
+        """Begin a lease of `instance` now; its length is the document's, within bounds."""
         self.instance = instance
         self.duration_ms = _shared_ms(instance.lease.duration_s)
         self.interval_ms = _shared_ms(instance.lease.renewal_interval_s)
@@ -65,7 +65,7 @@ class Lease:
         self.renewal_short: tuple[Instance, Status | None, bytes] | None = None
 
     def show(self, instance: Instance) -> None:
-        """Let `instance` be the document; it shows the moments of the lease as they are now."""
+        """Set the document; it shows the present moments of the lease."""
         packed = content(instance)
         self.instance = instance
         self.bytes = len(packed)
@@ -86,7 +86,7 @@ class Lease:
         return now_ms - self.renewed_at_ms > min(2 * self.interval_ms, self.duration_ms)
 
     def info(self) -> LeaseInfo:
-        """The lease as documents show it now; its lengths as the client wished them."""
+        """The lease as documents show it now; its lengths are the client's own."""
         wished = self.instance.lease
         return LeaseInfo(
             renewal_interval_s=wished.renewal_interval_s,
@@ -102,7 +102,7 @@ class Lease:
 
 
 def within_bounds(length_s: int) -> int:
-    """What an interval or a duration counts for, in seconds, whatever a document says."""
+    """The length that counts for an interval or a duration of a document, in seconds."""
     if MIN_LEASE_S <= length_s <= MAX_LEASE_S:
         return length_s
     return MIN_LEASE_S if length_s < MIN_LEASE_S else MAX_LEASE_S
@@ -120,12 +120,12 @@ def is_odd(lease: LeaseInfo) -> bool:
 
 
 def content_digest(instance: Instance) -> int:
-    """64 bits that are equal at all peers that hold the same document."""
+    """A digest of 64 bits that is equal at all peers with the same document."""
     return int.from_bytes(blake2b(content(instance), digest_size=8).digest())
 
 
 def content(instance: Instance) -> bytes:
-    """What of a document is equal at all peers, packed.
+    """The part of a document that is equal at all peers, packed.
 
     Leaves out what each peer stamps by itself: moments of the lease, of the last update, the last
     action, and who is the coordinating server.

@@ -43,7 +43,7 @@ class AppListing(Protocol):
 
 
 class Earlier(Protocol):
-    """A source whose instances hide ours of the same id."""
+    """A source whose instances hide those of ours with the same id."""
 
     @property
     def version(self) -> int:
@@ -80,7 +80,7 @@ class _MirrorDelta(Delta):
 
 
 class Mirror:
-    """What we hold of one other region (Netflix `RemoteRegionRegistry`).
+    """The instances of one other region (Netflix `RemoteRegionRegistry`).
 
     `ready` is whether the region was ever fetched, `size` how many instances are visible, and
     `known` how many the region has.
@@ -127,11 +127,11 @@ class Mirror:
         return [instance for instance in found if instance is not None]
 
     def hashcode(self) -> str:
-        """What the region's `apps__hashcode` must be if we hold what it holds."""
+        """The `apps__hashcode` that the region must have if we hold the same."""
         return hashcode(self._totals.items())
 
     def show(self, applications: Collection[str] | None, now_ms: int) -> bool:
-        """Show only these applications from now on; `None`: all.
+        """Show only these applications from now on; `None`: all of them.
 
         Returns:
             Whether that is another choice. What it adds comes with the next `replace`.
@@ -146,14 +146,14 @@ class Mirror:
         return True
 
     def forget_listings(self) -> None:
-        """Forget what earlier sources listed: they are others from now on."""
+        """Forget the listings of earlier sources, because those sources changed."""
         self._settled.clear()
         self._deferred_at = ()
 
     # -- What the region says
 
     def replace(self, instances: Iterable[Instance], now_ms: int) -> None:
-        """Hold exactly these; who is not among them has departed. From then on we are `ready`."""
+        """Hold exactly these instances; all others have departed. The mirror is then `ready`."""
         gone = dict.fromkeys(self._statuses)
         for instance in instances:
             gone.pop((instance.app, instance.id), None)
@@ -164,10 +164,10 @@ class Mirror:
         self._trim(now_ms)
 
     def apply(self, changes: Iterable[Instance], hashcode: str, now_ms: int) -> bool:
-        """Take over a delta, in its order; what it repeats changes nothing.
+        """Apply a delta, in its order; repeated changes have no effect.
 
         Returns:
-            Whether we now hold what `hashcode` sums up. If not, only `replace` helps.
+            Whether the contents now have this `hashcode`. If not, `replace` is needed.
         """
         for instance in changes:
             if instance.action is ActionType.DELETED:
@@ -178,10 +178,10 @@ class Mirror:
         return hashcode == self.hashcode()
 
     def defer_to(self, earlier: Sequence[Earlier], now_ms: int) -> None:
-        """Hide what earlier sources list, and show again what they no longer do.
+        """Hide instances that earlier sources list, and show those that they no longer list.
 
-        Call it before every look at what is visible, always with the same sources. It costs next to
-        nothing if none of them has changed, else what encoding the changed applications costs.
+        Call it before every read of the visible instances, always with the same sources. It costs
+        very little if none of them has changed, else as much as encoding the changed applications.
         """
         at = tuple(source.version for source in earlier)
         if at == self._deferred_at and not self._unsettled:
@@ -306,7 +306,7 @@ def _upper(applications: Collection[str] | None) -> frozenset[str] | None:
 
 
 def _same(held: Instance, fresh: Instance) -> bool:
-    """Whether they differ in nothing but what each peer of the region stamps by itself."""
+    """Whether they are equal but for the fields that each peer of the region sets itself."""
     lease = msgspec.structs.replace(
         held.lease,
         renewal_interval_s=fresh.lease.renewal_interval_s,

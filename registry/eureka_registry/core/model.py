@@ -25,7 +25,7 @@ DEFAULT_SID: Final = "na"
 
 
 class Status(StrEnum):
-    """What an instance says of itself, or an operator says of it (Netflix `InstanceStatus`)."""
+    """An instance's status: its own, or an operator's override (Netflix `InstanceStatus`)."""
 
     UP = "UP"
     DOWN = "DOWN"
@@ -37,7 +37,7 @@ class Status(StrEnum):
 
 
 class ActionType(StrEnum):
-    """What last happened to an instance, as deltas tell it (Netflix `ActionType`)."""
+    """The last change of an instance, as deltas show it (Netflix `ActionType`)."""
 
     ADDED = "ADDED"
     MODIFIED = "MODIFIED"
@@ -45,14 +45,14 @@ class ActionType(StrEnum):
 
 
 class Origin(Enum):
-    """Who wrote: a client, whose writes go on to the peers, or a peer, whose writes never do."""
+    """Who wrote: a client, whose writes are replicated, or a peer, whose writes are not."""
 
     CLIENT = "client"
     PEER = "peer"
 
 
 class PeerAction(StrEnum):
-    """What one peer tells another about a lease (Netflix `PeerRegistryHandler.Action`)."""
+    """An action that is replicated (Netflix `PeerRegistryHandler.Action`)."""
 
     REGISTER = "Register"
     HEARTBEAT = "Heartbeat"
@@ -97,8 +97,9 @@ class LeaseInfo(msgspec.Struct, frozen=True, gc=False):
 class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One instance's document.
 
-    `None` means the field was not given and is not shown; an empty `host_name`, `app` or
-    `ip_addr` means a document that `validation.problem` refuses. Moments are epoch milliseconds.
+    `None` means that the field was not given and is not shown. A document with an empty
+    `host_name`, `app` or `ip_addr` is refused by `validation.problem`. Moments are epoch
+    milliseconds.
     """
 
     instance_id: str | None = None
@@ -141,7 +142,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def zone(self) -> str:
-        """The zone that clients prefer it by: of its metadata, else Amazon's; empty: none.
+        """The zone by which clients prefer it: its metadata's, else Amazon's; empty: none.
 
         Spring's clients read the metadata first (`DomainExtractingServer`).
         """

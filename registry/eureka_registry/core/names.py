@@ -18,7 +18,7 @@ NAMESPACE: Final = "namespace"
 
 
 class _NameUse:
-    """How many leases of a namespace have a name, and since when it has had one at least."""
+    """How many leases of a namespace have a name, and since when there is at least one."""
 
     __slots__ = ("count", "since_ms")
 

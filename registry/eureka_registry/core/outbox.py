@@ -84,7 +84,7 @@ _REPLACES: Final[Mapping[PeerAction, frozenset[PeerAction]]] = MappingProxyType(
 
 
 class Task(msgspec.Struct, frozen=True, gc=False):
-    """One thing to tell a peer about one instance; its contents are read when it is sent.
+    """One change of an instance to send to a peer; its contents are read when it is sent.
 
     `queued_at_ms` is the moment since which this peer has been behind on the instance: a task
     that joins or replaces waiting ones takes theirs over. At `expires_at_ms` it is too late.
@@ -100,7 +100,7 @@ class Task(msgspec.Struct, frozen=True, gc=False):
 
 
 class DropReason(StrEnum):
-    """Why a task was given up."""
+    """Why a task was dropped."""
 
     EXPIRED = "expired"
     OVERFLOW = "overflow"
@@ -132,7 +132,7 @@ class Outbox:
         self.set_limits(batch_size, limit)
 
     def set_limits(self, batch_size: int, limit: int) -> None:
-        """Set the most tasks of a batch, and of those kept waiting; `ValueError`: see the class."""
+        """Set the largest number of tasks in a batch, and waiting; `ValueError`: see the class."""
         if batch_size < 1 or limit < 1:
             raise ValueError("batch size and limit must be at least 1")
         self._batch_size = batch_size
@@ -161,16 +161,16 @@ class Outbox:
 
     @property
     def failing_since_ms(self) -> int | None:
-        """When the failures in a row began; `None`: the last batch arrived, or there was none."""
+        """When the present failures began; `None`: the last batch arrived, or there was none."""
         return self._pace.failing_since_ms
 
     @property
     def is_open(self) -> bool:
-        """Whether the circuit is open, that is the peer taken for dead."""
+        """Whether the circuit is open: the peer counts as dead."""
         return self._pace.is_open
 
     def lag_ms(self, now_ms: int) -> int:
-        """Tell for how long the peer has been behind: the age of its oldest task, 0 without one."""
+        """How long the peer has been behind: the age of its oldest task, 0 without one."""
         since_ms = [task.queued_at_ms for task in self._in_flight]
         since_ms += [tasks[0].queued_at_ms for tasks in self._changes.values()]
         if self._renewals:
@@ -178,7 +178,7 @@ class Outbox:
         return now_ms - min(since_ms, default=now_ms)
 
     def reason(self, now_ms: int) -> str | None:
-        """Say why the peer is not available, and when it is tried again; `None`: it is."""
+        """Why the peer is not available, and when it is tried again; `None`: it is available."""
         since_ms = self._pace.failing_since_ms
         if since_ms is None:
             return None
@@ -217,7 +217,7 @@ class Outbox:
         self._drop_beyond_limit()
 
     def take(self, now_ms: int, *, renewals: int | None = None) -> list[Task]:
-        """Hand out the next batch, changes first, which is then under way until `settle`.
+        """Return the next batch, changes first, which is then under way until `settle`.
 
         Empty while one is under way, during a pause, and when nothing is worth sending. With
         `renewals` so many renewals may come on top of the most tasks of a batch.
@@ -238,7 +238,7 @@ class Outbox:
         return self._renewals_taken
 
     def wait_ms(self, now_ms: int) -> int | None:
-        """Tell after how many milliseconds `take` may give something.
+        """Milliseconds after which `take` may return something.
 
         `None`: not before the next `add` or, with a batch under way, `settle`.
         """
@@ -247,26 +247,26 @@ class Outbox:
         return max(0, self._pace.next_try_ms - now_ms)
 
     def retry_now(self) -> None:
-        """End a pause: somebody has just heard from the peer.
+        """End a pause, because the peer has just answered something.
 
-        Where nothing waits that could be tried, it is available again; one that refused is not: it
-        answers, and takes nothing.
+        If nothing waits that could be tried, it is available again, unless it refused the last
+        batch: such a peer answers but takes nothing.
         """
         if not (self.backlog or self._in_flight or self._pace.is_refused):
             self._pace.note_success()
         self._pace.next_try_ms = 0
 
     def retain(self, tasks: Sequence[Task], later: Sequence[Task] = ()) -> None:
-        """Keep only these of the tasks under way; the others turned out to be pointless.
+        """Keep only these of the tasks under way; the others need not be sent.
 
         Those for `later` wait again, in front. With none kept nothing is under way any more, and
-        nothing has been learned of the peer.
+        nothing is known of the peer.
         """
         self._in_flight = list(tasks)
         self._put_first(later)
 
     def settle(self, outcome: Outcome, now_ms: int, spread: float = 0.0) -> None:
-        """Record what became of the batch under way.
+        """Record the result of the batch under way.
 
         A pause that follows is longer by the share `spread` of it, so that peers who lost the
         same one do not come back to it together. `ValueError`: nothing is under way.
@@ -327,7 +327,7 @@ class Outbox:
         self._drop_beyond_limit()
 
     def _put_first(self, tasks: Sequence[Task]) -> None:
-        """Let tasks wait in front, in their order, merged with what came meanwhile."""
+        """Put tasks in front, in their order, merged with newer ones."""
         older: dict[Key, tuple[Task, ...]] = {}
         for task in tasks:
             key = (task.app, task.id)
@@ -404,7 +404,7 @@ def _has_register(tasks: tuple[Task, ...]) -> bool:
 
 
 def _extend_expiry(task: Task, newer: Task) -> Task:
-    """A Register lives as long as the newest change it stands for; other tasks are left alone."""
+    """A Register expires with the newest change that it contains; other tasks are left alone."""
     if task.action is not PeerAction.REGISTER or task.expires_at_ms >= newer.expires_at_ms:
         return task
     return msgspec.structs.replace(task, expires_at_ms=newer.expires_at_ms)

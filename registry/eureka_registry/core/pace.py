@@ -31,13 +31,13 @@ class Delivered(msgspec.Struct, frozen=True):
 
 
 class Congested(msgspec.Struct, frozen=True):
-    """The peer is there and has too much to do: 503 or a read time-out. `reason` in words."""
+    """The peer answers but is overloaded: 503 or a read time-out. `reason` is a sentence."""
 
     reason: str
 
 
 class Unreachable(msgspec.Struct, frozen=True):
-    """The batch did not arrive, or no usable answer came back. `reason` in words."""
+    """The batch did not arrive, or no usable answer came back. `reason` is a sentence."""
 
     reason: str
 
@@ -49,7 +49,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Interrupted(msgspec.Struct, frozen=True):
-    """We gave the batch up ourselves; it says nothing about the peer."""
+    """We cancelled the batch ourselves; it says nothing about the peer."""
 
 
 Outcome = Delivered | Congested | Unreachable | Refused | Interrupted
@@ -60,7 +60,7 @@ Failure = Congested | Unreachable | Refused
 
 
 class Pace:
-    """When the next batch may leave, judged from the failures in a row."""
+    """When the next batch may be sent, by the number of failures in a row."""
 
     __slots__ = (
         "_failures",

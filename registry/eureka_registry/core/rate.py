@@ -11,8 +11,8 @@ MINUTE_MS: Final = 60_000
 class MinuteRate:
     """Events of the last sixty seconds.
 
-    Counting costs the counted thing one addition; `sample` does the rest. Netflix's
-    `MeasuredRate` shows the last whole minute only and 0 during the first.
+    Counting is one addition; `sample` does the rest. Netflix's `MeasuredRate` shows the last whole
+    minute only and 0 during the first.
     """
 
     def __init__(self, now_ms: int) -> None:

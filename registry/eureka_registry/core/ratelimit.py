@@ -6,7 +6,7 @@ from eureka_registry.core.limits import MAX_NOTICED, NOTICES_A_MINUTE
 
 
 class TokenBucket:
-    """Lets `burst` through at once and `per_second` in the long run."""
+    """Allows `burst` at once and `per_second` in the long run."""
 
     def __init__(self, burst: int, per_second: float, now_ms: int) -> None:
         self._burst = burst
@@ -26,14 +26,14 @@ class TokenBucket:
 
 
 class Notices:
-    """Says whether to log a warning about something: once, and only so many a minute in all."""
+    """Decides whether to log a warning: once per topic, and only so many a minute in all."""
 
     def __init__(self) -> None:
         self._bucket = TokenBucket(NOTICES_A_MINUTE, NOTICES_A_MINUTE / 60, 0)
         self._told: set[str] = set()
 
     def take(self, about: str, now_ms: int) -> bool:
-        """Whether to log a warning about this now; it counts as told if so."""
+        """Whether to log a warning about this topic now; if so, it counts as logged."""
         if about in self._told or not self._bucket.take(now_ms):
             return False
         if len(self._told) >= MAX_NOTICED:

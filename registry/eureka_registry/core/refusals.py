@@ -14,7 +14,7 @@ from eureka_registry.core.validation import display_text
 
 
 class Refusals:
-    """Refused instances: how many since the start, and in sentences those not told of yet."""
+    """Refused instances: how many since the start, and sentences about those not logged yet."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -22,7 +22,7 @@ class Refusals:
         self._notices = Notices()
 
     def note(self, app: str | None, instance_id: str | None, reason: str) -> None:
-        """Remember that an instance was refused; what it was called is quoted and cut."""
+        """Remember that an instance was refused; its name is quoted and cut."""
         self.total += 1
         self._waiting.append(f"{display_text(app)} {display_text(instance_id)}: {reason}")
 

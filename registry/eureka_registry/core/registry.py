@@ -49,7 +49,7 @@ Shuffle = Callable[[list[Lease]], None]
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What of the settings the registry itself needs; lengths in milliseconds."""
+    """The settings that the registry itself needs; lengths in milliseconds."""
 
     preservation: Preservation = Preservation()
     java_interval_s: float | None = None
@@ -67,11 +67,11 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class Renewal(msgspec.Struct, frozen=True):
-    """What a renewal came to.
+    """The result of a renewal.
 
-    `found` is false for a client that has to register (again). `renewed` says whether the lease
-    was renewed, which peers are then told, even if the client has to register (Java does so, too).
-    `newer_here` is our document where the caller's is older.
+    `found` is false for a client that has to register (again). `renewed` says whether the lease was
+    renewed; peers are then told, even if the client has to register, as in Java. `newer_here` is
+    our document where the caller's is older.
     """
 
     found: bool
@@ -105,9 +105,9 @@ class Registry(Holdings):
             )
 
     def adopt(self, rules: Rules) -> None:
-        """Go on by other rules; leases and what was counted stay.
+        """Use other rules from now on; leases and counts stay.
 
-        Who comes to Netflix's rules expects the clients that are here, as after a start.
+        When Netflix's rules are switched on, the present clients are expected, as after a start.
         """
         expected = self.java.expected_clients if self.java is not None else max(1, self.size)
         self.java = None
@@ -132,7 +132,7 @@ class Registry(Holdings):
     def by_id(self, instance_id: str, now_ms: int) -> list[Lease]:
         """The leases of that id, each of another application, as single look-ups see them.
 
-        Of very many only some are given: nobody needs them all to see that there is more than one.
+        Of very many only some are returned: more than one is enough to know.
         """
         applications = islice(self.ids.applications(instance_id), MOST_OF_ONE_ID)
         found = (self.visible(app, instance_id, now_ms) for app in applications)
@@ -143,7 +143,7 @@ class Registry(Holdings):
     def register(self, instance: Instance, origin: Origin, now_ms: int) -> Instance | Full:
         """Begin a lease (`AbstractInstanceRegistry.register`).
 
-        Where `core.conflicts` prefers the document that we hold, it is a new lease of that one.
+        Where `core.conflicts` prefers the document that we hold, the new lease is for that one.
 
         Args:
             instance: a document that `validation.problem` finds nothing wrong with.
@@ -195,10 +195,10 @@ class Registry(Holdings):
         return lease.instance
 
     def copy(self, instance: Instance, now_ms: int) -> Full | None:
-        """Take over another peer's lease as it is, in place of ours if there is one.
+        """Copy another peer's lease as it is, in place of ours if there is one.
 
-        Nothing is decided anew: status and override are the document's, and the lease ends when it
-        ends there. The moments of `instance.lease` are by our clock.
+        Status and override are the document's, and the lease ends when it ends there. The moments
+        of `instance.lease` are by our clock.
 
         Returns:
             Why there is no room for it, else `None`.
@@ -371,7 +371,7 @@ class Registry(Holdings):
         return judge(counts, self.rules.preservation)
 
     def recent_verdict(self, now_ms: int) -> Verdict:
-        """The same, up to a second old: what look-ups and pages go by, however many there are."""
+        """The same, up to a second old: for look-ups and pages, of which there may be many."""
         kept = self._verdict
         if kept is None or not 0 <= now_ms - kept[0] < VERDICT_AGE_MS:
             kept = self._verdict = (now_ms, self.verdict(now_ms))
@@ -397,14 +397,14 @@ class Registry(Holdings):
         return [self._depart(lease, now_ms, expired=True) for lease in victims]
 
     def tick(self, now_ms: int) -> None:
-        """Let time pass: call it about once a second."""
+        """Update what depends on time: call it about once a second."""
         self.renewal_rate.sample(self.renewals, now_ms)
         self.delta.forget_old(now_ms)
 
     # -- How
 
     def _hold(self, lease: Lease, held: Lease | None, now_ms: int, since_ms: int) -> Full | None:
-        """Let `lease` take the place of `held` if there is room for it."""
+        """Put `lease` in the place of `held` if there is room for it."""
         instances, size = self._plenty
         if self.size >= instances or self.bytes + lease.bytes > size:
             full = self.rules.room.refusal(self, lease, held)
@@ -418,7 +418,7 @@ class Registry(Holdings):
     def _moments(
         self, held: Instance, origin: Origin, now_ms: int, last_dirty_ms: int | None
     ) -> dict[str, int]:
-        """What a change of an override does to a document's two moments."""
+        """The two moments of a document after a change of its override."""
         if self.rules.java_conflicts:
             dirty_ms = max(held.last_dirty_ms, last_dirty_ms or 0)
             return {"last_updated_ms": now_ms, "last_dirty_ms": dirty_ms}
@@ -443,7 +443,7 @@ class Registry(Holdings):
 
 
 def _go_on(lease: Lease, held: Lease, origin: Origin) -> None:
-    """Give a new lease what outlives the one it replaces."""
+    """Copy to a new lease what stays from the one that it replaces."""
     lease.service_up_at_ms = held.service_up_at_ms
     lease.override = held.override
     if held.asked_about != lease.instance.status:

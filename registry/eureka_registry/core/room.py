@@ -34,7 +34,7 @@ class Room(msgspec.Struct, frozen=True):
     application_share: float = 0.5
 
     def free_limits(self) -> tuple[int, int]:
-        """Below so many instances and bytes of documents there is room, whosever they are."""
+        """Below so many instances and bytes of documents there is room for any application."""
         instances = min(self.max_instances, self._most_of_one())
         return instances, int(self._most_bytes() * self.application_share)
 

@@ -27,7 +27,7 @@ _NAMED: Final = 5
 
 
 class LeaseCount(msgspec.Struct, frozen=True):
-    """How one application renews: leases, those overdue, and the renewals a minute all promise."""
+    """The leases of one application: all, those overdue, and the renewals a minute they promise."""
 
     app: str
     leases: int
@@ -45,9 +45,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
     `expected`, `arriving` and `threshold` are leases, by Java's rules renewals a minute; `promised`
     are the renewals a minute that leases promise. `kept` holds the applications whose leases do not
-    expire although the registry as a whole is well; `short` all that miss renewals. `patience_ms`
-    is for how long beyond its end any lease is kept, `None` for ever, `application_patience_ms`
-    for how long those of `kept`.
+    expire although the registry as a whole is healthy; `short` all that miss renewals.
+    `patience_ms` is for how long beyond its end any lease is kept, `None` for ever,
+    `application_patience_ms` for how long those of `kept`.
     """
 
     enabled: bool
@@ -126,7 +126,7 @@ def _all_are_short(
 
 
 def _are_few(counts: Sequence[LeaseCount], threshold: float) -> bool:
-    """Whether not more than this share is on time, as it is of nobody."""
+    """Whether at most this share is on time; never true for zero leases."""
     on_time = sum(count.on_time for count in counts)
     return on_time <= threshold * sum(count.leases for count in counts)
 
@@ -197,17 +197,17 @@ class JavaThreshold:
         return int(self.expected_clients * self._per_minute * self._rules.threshold)
 
     def count_new(self) -> None:
-        """A new lease; not counted while nobody is expected, as in Netflix's server."""
+        """Count a new lease; not while no client is expected, as in Netflix's server."""
         if self.expected_clients > 0:
             self.expected_clients += 1
 
     def count_end(self) -> None:
-        """A lease was cancelled or evicted."""
+        """Count a lease that was cancelled or evicted."""
         if self.expected_clients > 0:
             self.expected_clients -= 1
 
     def recount(self, clients: int) -> None:
-        """Expect `clients` from now on, unless they are suspiciously few."""
+        """Expect `clients` from now on, unless there are suspiciously few."""
         if clients > self._rules.threshold * self.expected_clients or not self._rules.enabled:
             self.expected_clients = clients
 

@@ -50,7 +50,7 @@ _LONGEST_SHOWN: Final = 60
 
 
 def problem(instance: Instance, app: str) -> str | None:
-    """Say in the Java server's words why `instance` cannot be registered below `app`, else `None`.
+    """Why `instance` cannot be registered below `app`, in the Java server's words; else `None`.
 
     `app` is the upper-cased name from the request's path. Blank means empty, not white space.
     """
@@ -70,7 +70,7 @@ def problem(instance: Instance, app: str) -> str | None:
 
 
 def beyond_bounds(instance: Instance) -> str | None:
-    """Say which field is longer or holds more than is accepted, else `None`."""
+    """Which field is too long or holds too much; else `None`."""
     return (
         _unnameable(instance.app, MAX_APP_BYTES, "app")
         or _unnameable(instance.id, MAX_ID_BYTES, "instanceId")
@@ -83,7 +83,7 @@ def beyond_bounds(instance: Instance) -> str | None:
 
 
 def beyond_short_bounds(instance: Instance) -> str | None:
-    """Say the same of a document whose text `is_short`, much quicker."""
+    """The same for a document whose text `is_short`, much quicker."""
     vip, secure_vip = instance.vip_address, instance.secure_vip_address
     fine = (
         len(instance.app) <= MAX_APP_BYTES
@@ -96,12 +96,12 @@ def beyond_short_bounds(instance: Instance) -> str | None:
 
 
 def is_short(text: bytes) -> bool:
-    """Whether a document in ASCII is so short that few of its bounds are within its reach."""
+    """Whether a document in ASCII is so short that it can break few of the bounds."""
     return len(text) <= MAX_NAME
 
 
 def metadata_problem(metadata: Mapping[str, str], where: str = "metadata") -> str | None:
-    """Say why this metadata is not accepted, else `None`; an empty key is no element of XML."""
+    """Why this metadata is not accepted; else `None`. An empty key cannot be an XML element."""
     if len(metadata) > MAX_METADATA_ENTRIES:
         return (
             f"{where} has {len(metadata):,} entries; at most {MAX_METADATA_ENTRIES:,} are accepted"
@@ -120,9 +120,9 @@ def metadata_problem(metadata: Mapping[str, str], where: str = "metadata") -> st
 
 
 def unsafe_characters(instance: Instance) -> str | None:
-    """Say which field holds a character that breaks lists or forges logs, else `None`.
+    """Which field holds a character that breaks lists or forges log lines; else `None`.
 
-    Java takes such a document and then writes malformed XML to everybody.
+    Java accepts such a document and then writes malformed XML to everybody.
     """
     amazon, held = _amazon(instance), instance.metadata
     texts = [value for value in msgspec.structs.astuple(instance) if isinstance(value, str)]
@@ -136,13 +136,13 @@ def unsafe_characters(instance: Instance) -> str | None:
 
 
 def display_text(value: object) -> str:
-    """Show a value from a document in a message: printable ASCII, and not long."""
+    """A value from a document as messages show it: printable ASCII, and short."""
     text = ascii(value[: _LONGEST_SHOWN + 1] if isinstance(value, str) else value)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:57]}..."
 
 
 def _unnameable(name: str, limit: int, where: str) -> str | None:
-    """Why the path of no request has room for this name, if it has not."""
+    """Why no request can have this name in its path; `None` if one can."""
     size = len(name) if name.isascii() else len(name.encode("utf-8", "surrogatepass"))
     if size > limit:
         return (
@@ -176,7 +176,7 @@ def _amazon(instance: Instance) -> Mapping[str, str]:
 
 
 def _texts(instance: Instance) -> Iterator[tuple[str, str, re.Pattern[str]]]:
-    """All texts of a document, each with its name and with what it must not hold."""
+    """All texts of a document, each with its name and the characters that it must not hold."""
     for key, value in (*instance.metadata.items(), *_amazon(instance).items()):
         yield f"metadata key {display_text(key)}", key, UNSAFE
         yield f"metadata value of key {display_text(key)}", value, UNSAFE

@@ -27,7 +27,7 @@ class VipIndex:
         self.secure: dict[str, VipGroup] = {}
 
     def replace(self, before: Instance | None, after: Instance | None, version: int) -> None:
-        """Let `after` take the place of `before`, which has the same name; either may be `None`."""
+        """Put `after` in the place of `before`, which has the same name; either may be `None`."""
         if after is not None:
             key = after.app, after.id  # one for both: ten thousand of them are half a MiB
             _enter(self.plain, after.vip_address, key, after, version)

@@ -38,10 +38,10 @@ class Valid(NamedTuple):
 
 
 class Invalid(NamedTuple):
-    """Why a token is not taken.
+    """Why a token is not accepted.
 
-    `who` is its ServiceAccount as far as a signature proves it. `lasts` says that the same token
-    will be refused tomorrow, too, as long as the keys are the same.
+    `who` is its ServiceAccount as far as a signature proves it. `lasts`: the same token will be
+    refused later, too, as long as the keys are the same.
     """
 
     why: str
@@ -50,7 +50,7 @@ class Invalid(NamedTuple):
 
 
 class NameOwnership(Enum):
-    """Whether a namespace was given a name."""
+    """Whether a name belongs to a namespace."""
 
     GIVEN = "to it"
     OTHERS = "only to others"
@@ -72,7 +72,7 @@ class _Patterns:
 
 
 class Names:
-    """The patterns of names that each namespace was given; case does not matter."""
+    """The patterns of names that belong to each namespace; case does not matter."""
 
     def __init__(self, given: Mapping[str, Sequence[str]]) -> None:
         self._given = {namespace: _Patterns(patterns) for namespace, patterns in given.items()}
@@ -80,7 +80,7 @@ class Names:
         self._known: dict[tuple[str, str], NameOwnership] = {}
 
     def ownership(self, namespace: str, name: str) -> NameOwnership:
-        """How a namespace stands to a name (upper case)."""
+        """Whether a name (upper case) belongs to a namespace, to another one, or to none."""
         key = namespace, name
         known = self._known.get(key)
         if known is None:
@@ -99,7 +99,7 @@ class Names:
 
 
 class Account(msgspec.Struct, frozen=True):
-    """The namespace of a ServiceAccount, and the names that all namespaces were given."""
+    """The namespace of a ServiceAccount, and the names of all namespaces."""
 
     namespace: str
     names: Names

@@ -19,7 +19,7 @@ _FAR_AWAY: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::
 def address_of(sockets: Sequence[socket.socket]) -> str:
     """Return the address by which others reach sockets of `sockets.bind`.
 
-    The one that they listen on; for every network the first of this machine that is not the
+    The one that they listen on. If that is every network, the first of this machine that is not the
     loopback's, as Spring's `InetUtils.findFirstNonLoopbackAddress` finds it.
     """
     own = str(sockets[0].getsockname()[0]).partition("%")[0]
@@ -50,7 +50,7 @@ def _of_interfaces() -> Iterator[str]:
 
 
 def _of_ways_out() -> Iterator[str]:
-    """Yield the addresses that packets to other networks would have; none is sent."""
+    """Yield the source addresses of packets to other networks; no packet is sent."""
     for family, far_away in _FAR_AWAY:
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as asking:

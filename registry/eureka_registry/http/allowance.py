@@ -10,7 +10,7 @@ from eureka_registry.core.limits import PAGE_BURST_S, PAGE_SHARE
 
 
 class Allowance:
-    """A share of the time, and some of it at once; who has used it up shows what was made last."""
+    """A share of the processor's time, and some of it at once; beyond it the last page is shown."""
 
     def __init__(self) -> None:
         self._left_s = PAGE_BURST_S

@@ -72,7 +72,7 @@ class Api:
         return answer
 
     def count(self, method: str, route: Route | None, answer: Answer) -> None:
-        """Count an answer that may be another's."""
+        """Count an answer, whoever made it."""
         if route is None:
             return
         # Clients may invent methods; the counters must not grow with them.
@@ -80,7 +80,7 @@ class Api:
         self._counters.note(route.resource, known, answer.status, len(answer.body))
 
     def takes_body(self, method: str, route: Route | None) -> bool:
-        """Whether a request's body matters; that of any other is read and forgotten."""
+        """Whether a request's body matters; other bodies are read and dropped."""
         return method == "POST" and route is not None and "POST" in self._handlers[route.resource]
 
     def _answer(self, call: Call, route: Route) -> Answer | Later:

@@ -58,7 +58,7 @@ _OF_THE_LOG = ("name", "log_level", "log_format")
 
 
 async def serve(configuration: Configuration, *, stop_with_stdin: bool = False) -> None:
-    """Run one peer until SIGTERM or SIGINT, or until standard input ends if that is wished.
+    """Run one peer until SIGTERM or SIGINT, or, with `stop_with_stdin`, until standard input ends.
 
     Raises:
         PortInUseError: a port is taken.
@@ -88,7 +88,7 @@ async def serve(configuration: Configuration, *, stop_with_stdin: bool = False) 
 
 
 def _stop_at_end_of_input(stop: asyncio.Event) -> None:
-    """Stop when the process that started us is gone, whatever became of it."""
+    """Stop when the process that started us is gone, however it ended."""
     if not os.read(sys.stdin.fileno(), 1024):
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         stop.set()
@@ -189,7 +189,7 @@ class Peer:
     # -- Start
 
     async def _look_for_name(self) -> None:
-        """Learn from the peer list who we are, before anybody can ask."""
+        """Learn our name from the peer list, before the peer serves requests."""
         if not self.node.naming.named.is_set():
             found = await _look(self.node.settings)()
             if isinstance(found, PeerList):
@@ -288,7 +288,7 @@ class Peer:
 
 
 def _guard(node: Node) -> Guard | None:
-    """Who judges requests to a node; `None`: everybody may do everything."""
+    """The guard of a node; `None`: everybody may do everything."""
     if not node.settings.auth_file:
         return None
     guard = Guard(node.settings.auth_file, node.registry.index_names)

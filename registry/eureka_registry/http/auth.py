@@ -41,7 +41,7 @@ _MOST_LOG2_N: Final = 17
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Somebody whom we know, or `name` "" for anybody.
+    """A known sender, or with `name` "" anybody.
 
     `applications` are patterns of applications that may be registered, renewed, overridden and
     cancelled, `vips` of the VIP addresses that their instances may have; `None`: as `applications`.
@@ -58,7 +58,7 @@ class Identity(msgspec.Struct, frozen=True):
     def refusal_of_writing(self, app: str) -> Refusal | None:
         """Why it may not change leases of an application (upper-cased); `None` if it may.
 
-        What it may do with which of these leases, its account says.
+        Which of these leases it may change is decided by its account.
         """
         if self.account is not None:
             return self.account.refusal_of_name(app)
@@ -81,7 +81,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What matters of a request."""
+    """The parts of a request that rights depend on."""
 
     method: str
     route: Route | None
@@ -89,7 +89,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def refusal(identity: Identity, request: Request) -> Refusal | None:
-    """Why a request is not to be served, before anything of its body is known; `None`: it is."""
+    """Why a request must not be served, before its body is read; `None`: it may be."""
     route = request.route
     if identity.peer:
         return None
@@ -154,12 +154,12 @@ def certificate_names(certificate: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def hash_password(password: bytes, salt: bytes) -> str:
-    """Give the form in which a password is kept; `salt` is 16 bytes of chance."""
+    """The stored form of a password; `salt` is 16 random bytes."""
     return encode_hash(salt, _scrypt(password, salt, (_LOG2_N, _BLOCK, _PASSES)))
 
 
 def encode_hash(salt: bytes, key: bytes) -> str:
-    """Write down a salt and scrypt's result; made of chance, a password that nobody has."""
+    """The text of a salt and scrypt's result; random ones are a password that nobody has."""
     parts = (base64.b64encode(part).decode("ascii") for part in (salt, key))
     return "$".join(("scrypt", str(_LOG2_N), str(_BLOCK), str(_PASSES), *parts))
 
@@ -167,7 +167,7 @@ def encode_hash(salt: bytes, key: bytes) -> str:
 def decoy(hash_text: str, chance: bytes) -> str:
     """A password that nobody has; checking it costs as much as checking `hash_text`.
 
-    Its key is made of `chance` and as long as the other's.
+    Its key is made of the random bytes `chance` and as long as the other's.
     """
     (log2_n, block, passes), salt, key = _parts(hash_text)
     made = hashlib.shake_256(chance + hash_text.encode()).digest(len(key))
@@ -176,7 +176,7 @@ def decoy(hash_text: str, chance: bytes) -> str:
 
 
 def problem(hash_text: str) -> str | None:
-    """Say why `hash_text` is no kept password, without showing it; `None` if it is one."""
+    """Why `hash_text` is no stored password, without showing it; `None` if it is one."""
     try:
         (log2_n, block, passes), _, key = _parts(hash_text)
     except ValueError:
@@ -187,7 +187,7 @@ def problem(hash_text: str) -> str | None:
 
 
 def is_password(hash_text: str, password: bytes) -> bool:
-    """Whether `password` is the one kept as `hash_text`; takes its time by design."""
+    """Whether `password` is the one stored as `hash_text`; slow by design."""
     work, salt, key = _parts(hash_text)
     return hmac.compare_digest(_scrypt(password, salt, work, len(key)), key)
 

@@ -34,7 +34,7 @@ Hold = Callable[[int], None]
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """What a body may be at most: bytes, as sent and inflated, and structural bytes."""
+    """The bounds of a body: bytes as sent, bytes as inflated, and structural bytes."""
 
     size: int
     structure: int
@@ -49,7 +49,7 @@ class MalformedError(Exception):
 
 
 class UnknownEncodingError(Exception):
-    """A body's `Content-Encoding` is none of `ENCODINGS`."""
+    """A body's `Content-Encoding` is not one of `ENCODINGS`."""
 
 
 async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold, share: LoopShare) -> bytes:
@@ -58,15 +58,15 @@ async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold, share: Loop
     Args:
         request: whose body it is.
         bounds: of the body.
-        hold: is told of every byte that was not sent but came by inflating.
-        share: bytes that all connections together look at in one turn of the loop, or others
+        hold: is called with the number of bytes that inflating has added.
+        share: bytes that all connections together process in one turn of the loop; else others
             would wait for a piece of each of a hundred bodies.
 
     Raises:
-        TooLargeError: it is beyond the bounds, or expands like nothing that a client sends.
+        TooLargeError: it is beyond the bounds, or expands more than any client's body.
         MalformedError: it cannot be inflated.
-        UnknownEncodingError: nobody knows how.
-        RequestPayloadError, ConnectionError: the client sends no more, or no HTTP.
+        UnknownEncodingError: the encoding is not known.
+        RequestPayloadError, ConnectionError: the client has stopped sending, or sends no HTTP.
     """
     content = request.content
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
@@ -99,11 +99,11 @@ async def _inflate_into(
 
 
 async def forget(request: web.BaseRequest, size: int, hold: Hold) -> None:
-    """Read a body that does not matter to its end.
+    """Read a body that is not needed, to its end.
 
     Raises:
         TooLargeError: it is larger than `size`, as sent.
-        RequestPayloadError, ConnectionError: the client sends no more, or no HTTP.
+        RequestPayloadError, ConnectionError: the client has stopped sending, or sends no HTTP.
     """
     while sent := await request.content.readany():
         size -= len(sent)
@@ -116,7 +116,7 @@ _WINDOWS: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB, "identity":
 
 
 class _BodyBuffer:
-    """A body so far, within its bounds."""
+    """The part of a body read so far, within its bounds."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -140,7 +140,7 @@ class _BodyBuffer:
 
 
 class _Decompressor:
-    """Inflates what comes, at most a slice at once."""
+    """Inflates a body, at most a slice at once."""
 
     def __init__(self, window: int, hold: Hold) -> None:
         self._window = window
@@ -160,7 +160,7 @@ class _Decompressor:
                 yield piece
 
     def end(self) -> None:
-        """Raise `MalformedError` unless all of it has come."""
+        """Raise `MalformedError` unless the body is complete."""
         if not self._stream.eof:
             raise MalformedError
 

@@ -38,10 +38,10 @@ _TEXT: Final = "text/plain; charset=utf-8"
 def refusal(
     method: str, headers: Mapping[str, str], is_served: Callable[[str], bool]
 ) -> Answer | None:
-    """The answer to a page that may not ask for this here, `None` if it may or is no page.
+    """The answer to a web page's request that is not allowed; `None`: allowed, or of no page.
 
-    421: the browser was led here by a name that is not ours (DNS rebinding). 403: a page of
-    another site wants to change something.
+    421: the browser came by a name that is not ours (DNS rebinding). 403: a page of another site
+    wants to change something.
 
     Args:
         method: of the request.
@@ -69,11 +69,11 @@ _FOREIGN: Final = (
 
 
 def is_of_browser(headers: Mapping[str, str]) -> bool:
-    """Whether a request has a mark of a browser's.
+    """Whether a request has a header that only browsers send.
 
-    `Accept-Language` is one whatever it says, since scripts can change it but not take it off. The
-    `fetch` of Node sends it, too, with a `Sec-Fetch-Mode` that comes alone; browsers send both
-    `Sec-Fetch` headers or none, and scripts can send neither.
+    `Accept-Language` is one, whatever its value: scripts can change it but not remove it. The
+    `fetch` of Node sends it, too, with `Sec-Fetch-Mode` alone; browsers send both `Sec-Fetch`
+    headers or none, and scripts cannot set them.
     """
     if headers.get(_AGENT, "").startswith(BROWSER_AGENT):
         return True
@@ -89,7 +89,7 @@ def name_of(host: str) -> str:
 
 
 def is_nobodys(name: str) -> bool:
-    """Whether no name server decides where `name` leads: an address, or `localhost` (RFC 6761)."""
+    """Whether no name server resolves `name`: an address, or `localhost` (RFC 6761)."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -100,20 +100,20 @@ def is_nobodys(name: str) -> bool:
 
 
 def _is_verified(headers: Mapping[str, str]) -> bool:
-    """Whether the browser itself has checked a name, and `Host` is one between two programs.
+    """Whether the browser itself has checked a name, and `Host` is one between proxies.
 
-    Browsers send `Sec-Fetch-Site` to HTTPS and to this machine alone: neither can be rebound. A
-    proxy that says what it was asked for (API server of Kubernetes, ingress) may then name us as it
-    likes.
+    Browsers send `Sec-Fetch-Site` only to HTTPS and to this machine: neither can be rebound. A
+    proxy that forwards the browser's host (Kubernetes' API server, an ingress) may then use any
+    name for us.
     """
     return _SITE in headers and _FORWARDED_HOST in headers
 
 
 def _is_foreign(headers: Mapping[str, str], host: str) -> bool:
-    """Whether a page of another site, of a subdomain or of another port sends this.
+    """Whether a page of another site, subdomain or port sends this.
 
-    Without `Sec-Fetch-Site` (plain HTTP, old browsers) the page's address must be the one asked
-    for. Pages of other sites cannot send `X-Forwarded-Host`: they would have to ask first.
+    Without `Sec-Fetch-Site` (plain HTTP, old browsers) the page's address must be that of the
+    request. Pages of other sites cannot send `X-Forwarded-Host`: that needs a CORS preflight.
     """
     site = headers.get(_SITE)
     if site is not None:
@@ -134,7 +134,7 @@ def _place(page: str) -> str:
 
 
 def _quote(host: str) -> str:
-    """Quote what was sent, for a text that people read."""
+    """Quote a received value for a message."""
     return ascii(host[:_MOST_SHOWN]) if host else "a host without a name"
 
 

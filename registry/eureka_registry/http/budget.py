@@ -30,14 +30,14 @@ class Incoming(Generic[_H]):
         self.used += count
 
     def release(self, holder: _H, left: int = 0) -> None:
-        """Count no bytes of a holder any more, or no more than `left`."""
+        """Count at most `left` bytes of a holder from now on."""
         count = self._held.pop(holder, 0)
         self.used -= count
         if left and count:
             self.hold(holder, min(left, count))
 
     def excess(self) -> Iterator[_H]:
-        """Beyond the limit the largest holders, until enough is released; each is released."""
+        """The largest holders beyond the limit, until enough is released; each is released."""
         if self.used <= self.limit:
             return
         for holder in sorted(self._held, key=self._held.__getitem__, reverse=True):
@@ -58,7 +58,7 @@ class Outgoing(Generic[_H]):
         self._shared: dict[Hashable, tuple[int, int]] = {}
 
     def hold(self, holder: _H, what: Hashable, size: int) -> None:
-        """Count what a holder, which holds nothing, is sent."""
+        """Count an answer to a holder that holds nothing yet."""
         sharers, _ = self._shared.get(what, (0, 0))
         if not sharers:
             self.used += size
@@ -66,7 +66,7 @@ class Outgoing(Generic[_H]):
         self._held[holder] = what
 
     def release(self, holder: _H) -> None:
-        """Count nothing of a holder any more."""
+        """Stop counting a holder."""
         if holder not in self._held:
             return
         what = self._held.pop(holder)
@@ -77,7 +77,7 @@ class Outgoing(Generic[_H]):
             self.used -= size
 
     def excess(self, newest: _H) -> Iterator[_H]:
-        """Beyond the limit those that hold for longest, until enough is released; each is released.
+        """The oldest holders beyond the limit, until enough is released; each is released.
 
         `newest` is none of them.
         """

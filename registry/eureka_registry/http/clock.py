@@ -21,9 +21,9 @@ _WORTH_A_LINE_MS: Final = 10_000
 class Clock:
     """`now_ms` gives the time in epoch milliseconds; `follow` is to be called now and then.
 
-    `follow` corrects the time by what has become due, and returns by how many milliseconds the
-    machine's clock has jumped ahead of ours since the last time: so long it may have been
-    suspended. `steady_ns` is a clock that nobody sets, `wall_ns` the machine's own.
+    `follow` corrects the time, and returns by how many milliseconds the machine's clock has jumped
+    ahead of ours since the last call: the machine may have been suspended for that long.
+    `steady_ns` is a monotonic clock, `wall_ns` the machine's own.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class Configuration:
-    """What a process was started with, and what its file says now.
+    """The settings that a process was started with, and those that its file has now.
 
     `hash` names the content of the file whose settings are in force, empty without a file.
     `problem` says why the file as it is now cannot be used; `None`: it can. `restart_needed` holds
@@ -49,7 +49,7 @@ class Configuration:
     def look(self) -> Settings | None:
         """Read the file again if its content has changed; `None` if there are no other settings.
 
-        Flags and environment beat the file as they did at the start.
+        Flags and environment win over the file as they did at the start.
         """
         if self._file is None or self._load is None:
             return None
@@ -88,7 +88,7 @@ class Configuration:
 
 
 def with_live(running: Settings, wanted: Settings) -> Settings:
-    """The settings that run, with those of `wanted` that may change while they do."""
+    """The running settings, with those of `wanted` that may change without a restart."""
     live = {name: getattr(wanted, name) for name, setting in SETTINGS.items() if setting.live}
     return msgspec.structs.replace(running, **live)
 

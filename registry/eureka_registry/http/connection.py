@@ -92,7 +92,7 @@ class Connection(RequestHandler):
         """The address that the client has, or a proxy before it."""
 
     def data_received(self, data: bytes) -> None:
-        """Answer a plain renewal at once; leave everything else to aiohttp."""
+        """Answer a plain renewal or registration at once; leave everything else to aiohttp."""
         if (
             self._fast is not None
             and self._at_boundary
@@ -134,7 +134,7 @@ class Connection(RequestHandler):
             raise ConnectionResetError
 
     def settle(self, request: web.BaseRequest) -> None:
-        """Count the bytes of a request no more, which has its answer."""
+        """Stop counting the bytes of a request that was answered."""
         self._lingering = not request.content.is_eof()
         if self.transport is None:
             self._server.incoming.release(self)
@@ -146,8 +146,8 @@ class Connection(RequestHandler):
     def sending(self, what: int, size: int) -> Iterator[None]:
         """Count an answer while it is written, up to the little that the transport takes at once.
 
-        `what` is the same for all that are sent the same object, `size` is in bytes. If clients
-        leave too much unread, those that do so for longest are cut off.
+        `what` is the same for all who get the same object, `size` is in bytes. If clients leave too
+        much unread, the slowest ones are disconnected.
         """
         outgoing = self._server.outgoing
         encrypted = self.ssl_context is not None  # so it is another text for each connection
@@ -161,7 +161,7 @@ class Connection(RequestHandler):
 
     @property
     def share(self) -> LoopShare:
-        """Bytes that all connections together read or write in one turn, of what is large."""
+        """Bytes of large bodies that all connections together read or write in one turn."""
         return self._server.share
 
     def refuse(self) -> None:
@@ -193,9 +193,9 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is no HTTP with one line, and without a traceback in the log.
+        """Answer what is not HTTP with one line, and without a traceback in the log.
 
-        An error of our own goes to aiohttp, which logs it; the client learns nothing of it.
+        An error of our own goes to aiohttp, which logs it; the client gets no details.
         """
         if status >= 500:  # noqa: PLR2004
             super().handle_error(request, status, exc, message)
@@ -209,7 +209,7 @@ class Connection(RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ANN401 - as aiohttp has it
-        """Log an error of our own with its traceback; one that a client made is one line."""
+        """Log an error of our own with its traceback; an error of a client is one line."""
         error = kw.get("exc_info")
         if not isinstance(error, ConnectionError | web.RequestPayloadError):
             super().log_exception(*args, **kw)
@@ -233,12 +233,12 @@ class Connection(RequestHandler):
         return stuck or now - self._writing_since > timeout_s * _SLOW_READER_FACTOR
 
     def cut_off(self) -> None:
-        """Close at once, whatever is on its way."""
+        """Close at once, whatever is being sent."""
         if self.transport is not None:
             self.transport.abort()
 
     def _count(self, size: int) -> None:
-        """Count what came of a request, and since when one is on its way."""
+        """Count the received bytes of a request, and note since when it is incomplete."""
         self._last_bytes = size
         if not self._is_waiting():
             self._began_at = None
@@ -259,7 +259,7 @@ class Connection(RequestHandler):
             holder.refuse()
 
     def _linger(self, data: bytes) -> None:
-        """Drop what still comes of a request that was refused; beyond a bound read no more."""
+        """Drop the rest of a request that was refused; beyond a bound stop reading."""
         self._lingered += len(data)
         if self._lingered > LINGER_BYTES:
             self._pause_transport_reading()
@@ -267,7 +267,7 @@ class Connection(RequestHandler):
             super().data_received(data)
 
     def _give_up_bodies(self) -> None:
-        """End bodies whose rest is no HTTP; aiohttp's parser leaves them waiting for it."""
+        """End bodies whose rest is not HTTP; aiohttp's parser would wait for it for ever."""
         if not self._messages or not isinstance(self._messages[-1][0], _ErrInfo):
             return
         bodies = [payload for _, payload in self._messages]
@@ -293,7 +293,7 @@ class Connection(RequestHandler):
         return (whole or data.endswith(_END)) and payload.is_eof()
 
     def _is_waiting(self) -> bool:
-        """Whether no whole request is here: nothing queued, nothing in progress."""
+        """Whether no complete request is here: nothing queued, nothing in progress."""
         waiter = self._waiter
         return (
             waiter is not None
@@ -306,7 +306,7 @@ class Connection(RequestHandler):
 
 
 class Server(web.Server):
-    """Accepts connections, up to a number, and cuts off those that take too long."""
+    """Accepts connections up to a number, and closes those that take too long."""
 
     def __init__(
         self,
@@ -321,7 +321,7 @@ class Server(web.Server):
         """Accept nothing yet.
 
         Args:
-            handler: answers what the fast lane does not.
+            handler: answers the requests that the fast lane does not.
             fast: the fast lane, if there is one.
             keepalive_timeout_s: seconds that an idle connection is kept.
             request_timeout_s: seconds that a client may take to send a request.
@@ -348,7 +348,7 @@ class Server(web.Server):
         return Connection(self, self._fast, self._keepalive_timeout_s)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Take a connection: if there are too many in the place of an idle one, else refuse it."""
+        """Accept a connection; if there are too many, close an idle one for it, else refuse it."""
         assert isinstance(handler, Connection)  # noqa: S101  # __call__ makes no other
         handler.source = str((transport.get_extra_info("peername") or ("",))[0])
         super().connection_made(handler, transport)
@@ -382,7 +382,7 @@ class Server(web.Server):
     def _idle_one(self) -> Connection | None:
         """The connection that is idle for longest, of sources with more than their share first.
 
-        Looked for among all once for many newcomers: whoever connects again and again pays more.
+        One search among all serves many new connections, so that a flood of them stays cheap.
         """
         if not self._longest_idle:
             self._longest_idle = self._idle_ones()
@@ -403,7 +403,7 @@ class Server(web.Server):
 
 
 def _without_quotation(message: str) -> str:
-    """What aiohttp says, without what was sent: it might be a password."""
+    """The message of aiohttp without the received bytes, which might hold a password."""
     return next(iter(message.splitlines()), "").partition(":")[0]
 
 

@@ -83,11 +83,11 @@ class Dashboard:
                 return NOT_FOUND
 
     def login_page(self, route: Route, answer: Answer) -> Answer:
-        """What somebody who is not known (`answer` is 401) gets at a page's path.
+        """The answer at a page's path to an unknown sender (`answer` is 401).
 
-        A page comes with it: the browser asks for user and password first, and shows the page to
-        who has none, who can paste a token. Data say nothing of Basic: the browser would ask again
-        at every look.
+        It has a page: the browser asks for user and password first; a user who cancels that sees
+        the page and can paste a token. Answers to requests for data do not offer Basic: the browser
+        would ask again at each of them.
         """
         if not self._node.settings.dashboard:
             return answer
@@ -212,7 +212,7 @@ class Dashboard:
         }
 
     def _replicas(self, now_ms: int) -> tuple[list[str], list[str], list[tuple[str, str]]]:
-        """Peers by URL: all, those that take changes, and why the others do not."""
+        """Peers by URL: all, those that take changes, and why the others do not take them."""
         registered, available, unavailable = [], [], []
         for link in self._node.mesh.other_links():
             registered.append(link.client.url)
@@ -229,7 +229,7 @@ def _fresh(value: object) -> Answer:
 
 
 def _static_files() -> dict[str, Answer]:
-    """All files there are, read once: what strangers ask for is not to be remembered."""
+    """All static files, read once: nothing is cached for names that clients invent."""
     found = {}
     for file in Path(__file__).with_name("static").iterdir():
         kind = _TYPES.get(file.name.rpartition(".")[2])

@@ -27,9 +27,9 @@ _BASIC: Final = 'Basic realm="eureka"'
 def forbidden(
     who: str, method: str, route: Route | None, refusal: Refusal, instance_id: str = ""
 ) -> Answer:
-    """The answer (403) to somebody known.
+    """The answer (403) to a known sender.
 
-    Renewals are told by the header alone: Java reads any body of theirs as an instance.
+    Renewals get the reason in a header only: Java reads any body as an instance.
     """
     refused = _record(refusal.rule, who, method, route, instance_id)
     sentence = f"{who} may not {_description(refused)}: {refusal.why} (rule {refusal.rule})."
@@ -41,20 +41,20 @@ def forbidden(
 
 
 def unknown(method: str, route: Route | None, why: str, who: str = UNPROVEN) -> Answer:
-    """The answer (401) to somebody whose user and password are not right, or were not sent."""
+    """The answer (401) if user and password are wrong or missing."""
     refused = _record(Rule.CREDENTIALS, who, method, route, "")
     return Answer(401, headers=(("WWW-Authenticate", _BASIC), (REASON, why)), refused=refused)
 
 
 def untrusted(method: str, route: Route | None, why: str, who: str) -> Answer:
-    """The answer (401) to somebody whose token is not taken (RFC 6750, 3.1)."""
+    """The answer (401) if a token is not accepted (RFC 6750, 3.1)."""
     challenge = f'Bearer realm="eureka", error="invalid_token", error_description="{why}"'
     refused = _record(Rule.TOKEN, who or UNPROVEN, method, route, "")
     return Answer(401, headers=(("WWW-Authenticate", challenge), (REASON, why)), refused=refused)
 
 
 def tell(refused: RefusalRecord, source: str) -> None:
-    """Write a refusal into the log; `logs` bounds how often."""
+    """Log a refusal; `logs` bounds how often."""
     # Who sends no credentials may not know yet that they are needed: browsers, some clients.
     level = logging.INFO if refused.who == ANONYMOUS else logging.WARNING
     _log.log(

@@ -29,7 +29,7 @@ class Eviction:
         self._due_s = now_s + self._node.settings.eviction_interval_s
 
     def delay(self, added_s: float) -> None:
-        """Expect the next run later: a longer interval is no time spent standing still."""
+        """Expect the next run later: a longer interval does not count as standing still."""
         self._due_s += max(0.0, added_s)
 
     def follow_clock(self, now_s: float) -> None:
@@ -39,7 +39,7 @@ class Eviction:
             self._delay_eviction(now_s, jumped_s)
 
     def evict(self, now_s: float) -> None:
-        """Evict what is over, unless this peer is not ready or stood still lately."""
+        """Evict leases that are over, unless this peer is not ready or stood still lately."""
         patient = self.is_delayed(now_s)
         node = self._node
         if node.gate.stage is not Stage.READY or patient:
@@ -52,9 +52,9 @@ class Eviction:
             _log.info("leases expired more=%d", len(evicted) - _LOGGED_AT_ONCE)
 
     def is_delayed(self, now_s: float) -> bool:
-        """Whether this process stood still lately: its leases get that time on top.
+        """Whether this process stood still lately: all leases then last longer by that time.
 
-        They were renewed meanwhile, but not here (`EvictionTask.getCompensationTimeMs`).
+        Clients renewed meanwhile, but not here (`EvictionTask.getCompensationTimeMs`).
         """
         stood_still_s = now_s - self._due_s
         self._due_s = now_s + self._node.settings.eviction_interval_s
@@ -64,7 +64,7 @@ class Eviction:
         return now_s < self._patient_until_s
 
     def _delay_eviction(self, now_s: float, missed_s: float) -> None:
-        """Let no lease end for as long as clients could not renew, within a bound."""
+        """Extend all leases by the time in which clients could not renew, within a bound."""
         until_s = now_s + min(missed_s, _LONGEST_PATIENCE_S)
         self._patient_until_s = max(self._patient_until_s, until_s)
 

@@ -71,7 +71,7 @@ Known = Callable[[bytes], Identity | None]
 
 
 class Block(NamedTuple):
-    """What a harmless header block says of the body behind it; the length in bytes."""
+    """What a harmless header block says about its body; the length is in bytes."""
 
     length: int
     content_type: str
@@ -89,19 +89,20 @@ class Registration(NamedTuple):
 class FastLane:
     """Answers renewals and registrations; knows the header blocks it has seen to be harmless.
 
-    Every right is asked for each request: only who asks is remembered, by the guard.
+    Rights are checked for each request: only the sender's identity is remembered, by the guard.
     """
 
     def __init__(
         self, renew: Renew, register: Register, max_body_bytes: int, known: Known | None = None
     ) -> None:
-        """Answer what is sure.
+        """Prepare.
 
         Args:
             renew: carries out a renewal.
             register: carries out a registration.
             max_body_bytes: size of the largest registration.
-            known: whom to answer; `None`: everybody may do everything.
+            known: gives the identity for an `Authorization` header; `None`: everybody may do
+                everything.
         """
         self._renew = renew
         self._register = register
@@ -122,7 +123,7 @@ class FastLane:
     def is_registration(self, data: bytes) -> bool:
         """Whether `data` is exactly one plain registration, so that no parser holds a piece of it.
 
-        Only if the sender is known already: other credentials could hide the end of a head.
+        Only if the sender's credentials are known: unknown ones could hide the end of a head.
         """
         return self._registration(data) is not None
 
@@ -151,7 +152,7 @@ class FastLane:
         return Registration(app, block.content_type, data[end:], identity)
 
     def _read(self, head: bytes) -> tuple[Block | None, Identity | None]:
-        """What a head says of the body, and who sends it; no block if either is not sure."""
+        """What a head says about the body, and who sends it; no block if either is not certain."""
         if self._known is None:
             return self._block(head), None
         rest, credentials = split(head)
@@ -169,10 +170,10 @@ class FastLane:
 
 
 def split(head: bytes) -> tuple[bytes, bytes]:
-    """A head without its first `Authorization` header, and what that says; empty if there is none.
+    """A head without its first `Authorization` header, and the value of that; empty: none.
 
-    So heads of clients that differ in nothing else are one. Only a value that is known byte by byte
-    to be right counts, so no line break can hide in it.
+    So heads of clients that differ in nothing else are equal. The value counts only if exactly
+    these bytes are known to be right, so no line break can hide in it.
     """
     before, _, after = head.partition(_CREDENTIALS)
     value, end, rest = after.partition(b"\r\n")
@@ -184,10 +185,10 @@ def split(head: bytes) -> tuple[bytes, bytes]:
 
 
 def harmless(head: bytes) -> Block | None:
-    """What a header block says, if it is whole, well formed and only of harmless headers.
+    """What a header block says, if it is complete, well formed and has only harmless headers.
 
-    `Host` is needed, and no header may come twice: which of two counts is not ours to say. So
-    where the body ends, `Content-Length` alone says, in plain digits.
+    `Host` is needed, and no header may occur twice: which of the two counts is not defined. So
+    `Content-Length` alone, in plain digits, says where the body ends.
     """
     if head.find(_END) != len(head) - len(_END):
         return None

@@ -47,11 +47,11 @@ def secret(path: Path) -> str:
 
 
 class WatchedFiles:
-    """Calls `load` whenever one of the files has changed; what is broken changes nothing.
+    """Calls `load` whenever one of the files has changed; a broken file changes nothing.
 
-    `load` raises, and then has changed nothing. `paths` is asked before and after it, as one file
-    may name others, which may be there only later. `problem` says why the files cannot be used;
-    `None`: they can.
+    If `load` raises, it has changed nothing. `paths` is called before and after it, as one file may
+    name others, which may exist only later. `problem` says why the files cannot be used; `None`:
+    they can.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ def _digest(path: Path) -> bytes:
 
 
 class PeerCredentials:
-    """What proves to peers who we are: `peer_credentials_file`, watched; a path "" proves nothing.
+    """Our credentials for peers: `peer_credentials_file`, watched; with a path "" there are none.
 
     Raises:
         ConfigurationError: the file cannot be used.

@@ -18,7 +18,7 @@ NOT_COPIED: Final = "the registry has not been copied from a peer yet"
 
 
 class Stage(Enum):
-    """Where a peer is in its life."""
+    """The state of a peer."""
 
     STARTING = "starting"
     READY = "ready"
@@ -26,7 +26,7 @@ class Stage(Enum):
 
 
 class Gate:
-    """Says which look-ups are refused, and why. Writes always pass."""
+    """Decides which look-ups are refused, and why. Writes are never refused."""
 
     def __init__(self, settings: Settings, now_ms: int) -> None:
         self.stage = Stage.STARTING
@@ -48,7 +48,7 @@ class Gate:
         return self._settings.remote_region_fallback
 
     def adopt(self, settings: Settings, now_ms: int) -> None:
-        """Go on with other settings; only another rate begins a new burst."""
+        """Take over other settings; a new burst begins only if the rate is another one."""
         before, self._settings = self._settings, settings
         if _rates(before) != _rates(settings):
             self._fetches, self._full_fetches = _buckets(settings, now_ms)
@@ -60,7 +60,7 @@ class Gate:
             self._closed_until_ms = now_ms + int(self._settings.wait_when_sync_empty_s * 1000)
 
     def why_not_serving(self, now_ms: int) -> str | None:
-        """Why this peer should not be asked for lists, else `None`."""
+        """Why this peer should not be asked for lists; else `None`."""
         if self.stage is not Stage.READY:
             return self.why_not_ready
         if now_ms < self._closed_until_ms:
@@ -89,11 +89,11 @@ class Gate:
         return None
 
     def delta_refusal(self, call: Call) -> Answer | None:
-        """Likewise for the delta, which may be switched off."""
+        """The same for the delta, which may be switched off."""
         return Answer(403) if self._settings.disable_delta else self.list_refusal(call)
 
     def regions_refusal(self, ready: Iterable[bool]) -> Answer | None:
-        """The answer to a look-up that names regions not all of which were ever fetched."""
+        """The answer to a look-up that names a region that was never fetched; else `None`."""
         return None if all(ready) else Answer(403)
 
     def _admit(self, call: Call, *, full: bool) -> bool:
@@ -109,7 +109,7 @@ class Gate:
 
 
 def _rates(settings: Settings) -> tuple[int, int, int]:
-    """Fetches at once, a second, and full ones a second."""
+    """Fetches at once, fetches a second, and full fetches a second."""
     return (
         settings.rate_limit_burst,
         settings.rate_limit_fetches_per_s,

@@ -62,7 +62,7 @@ _NO_TOKEN: Final = "the token is not known"  # noqa: S105 - a sentence
 
 
 class Sender(NamedTuple):
-    """Who sends a request, as far as it says: `Authorization`, the certificate, the address."""
+    """The sender of a request: its `Authorization`, certificate and address."""
 
     authorizations: Sequence[str]
     certificate: Mapping[str, Any] | None
@@ -115,7 +115,7 @@ class _CachedIdentity(NamedTuple):
 
 
 class _Rejection(NamedTuple):
-    """Why credentials are not taken; `who` of a token is what its signature proves."""
+    """Why credentials are not accepted; `who` of a token is what its signature proves."""
 
     why: str
     is_token: bool = False
@@ -124,14 +124,14 @@ class _Rejection(NamedTuple):
 
 
 class _Secret(NamedTuple):
-    """Which secret it is of which entry of the file: that of a user or a token, by name."""
+    """A secret by its entry in the file: that of a user or of a token, by name."""
 
     is_token: bool
     name: str
 
 
 class _Former(NamedTuple):
-    """A secret that was replaced, by its digest, and until when it is taken (epoch s)."""
+    """A secret that was replaced, by its digest, and until when it is accepted (epoch s)."""
 
     owner: _Secret
     digest: bytes
@@ -139,17 +139,17 @@ class _Former(NamedTuple):
 
 
 class _Accounts(NamedTuple):
-    """ServiceAccounts: who checks their tokens, and what they may write."""
+    """ServiceAccounts: the verifier of their tokens, and what they may write."""
 
     verifier: Verifier
     names: Names
 
 
 class _Policy(msgspec.Struct, frozen=True):
-    """The file made ready: `secrets` are those of files, by digest.
+    """The file, prepared: `secrets` are those of files, by digest.
 
-    `decoys` cost as much to check as the users' passwords, and are nobody's. `known` and `refused`
-    remember headers by digest, the oldest first.
+    `decoys` cost as much to check as the users' passwords, and belong to nobody. `known` and
+    `refused` remember headers by digest, the oldest first.
     """
 
     file: _File
@@ -198,7 +198,7 @@ class Guard:
         )
 
     async def admit(self, sender: Sender, request: Request) -> Identity | Answer:
-        """Who asks, if that is allowed, else the answer: 401, 403, or 503 for too many at once."""
+        """The sender's identity if it may ask, else the answer: 401, 403, or 503 (too many)."""
         asked = request.method, request.route
         found = await self._identify(sender)
         if isinstance(found, Answer):
@@ -215,7 +215,7 @@ class Guard:
         return denials.forbidden(found.name, *asked, refusal)
 
     def cached_identity(self, authorization: bytes) -> Identity | None:
-        """Whose header this is, if it was checked before and holds; `None`: it is to be checked."""
+        """The identity of a header that was checked and is valid; `None`: it must be checked."""
         found = self._policy.known.get(self._mark(authorization))
         return found.identity if found is not None and self._now_s() < found.until_s else None
 
@@ -264,10 +264,10 @@ class Guard:
     async def _user(
         self, policy: _Policy, sent: Basic, source: str
     ) -> _CachedIdentity | _Rejection:
-        """The user with that password.
+        """Find the user with that password.
 
-        Whoever is not known or remembered as wrong waits for a check, also users who are not there
-        or have no hashed password: how long it takes must not tell who is.
+        Unless the result is remembered, there is a check, also for users who do not exist or have
+        no hashed password: the time that it takes must not show which users exist.
         """
         digest = self._digest(sent.user.encode() + b":" + sent.password)
         proven = policy.passwords.get(digest)
@@ -297,7 +297,7 @@ class Guard:
         return _CachedIdentity(Identity(verified.name, account=account), verified.until_s)
 
     def _decoy(self, policy: _Policy, user: str) -> str:
-        """What a user without a hashed password is checked against: always the same one."""
+        """The hash for users without a hashed password: for one user always the same."""
         number = int.from_bytes(self._digest(user.encode()))
         return policy.decoys[number % len(policy.decoys)]
 
@@ -305,7 +305,7 @@ class Guard:
         return hmac.digest(self._key, text, "sha256")
 
     def _mark(self, authorization: bytes) -> bytes:
-        """By what a header is remembered; each renewal pays for it, and HMAC costs 2 us more."""
+        """The key of a remembered header; each renewal needs it, and HMAC costs 2 us more."""
         return hashlib.sha256(self._key + authorization).digest()
 
     # -- The file
@@ -346,7 +346,7 @@ class Guard:
             yield _Secret(is_token=True, name=name), self._digest(text.encode())
 
     def _former_secrets(self, current: Mapping[_Secret, bytes]) -> list[_Former]:
-        """The secrets that others took the place of, of entries that are still there."""
+        """The secrets that were replaced, of entries that still exist."""
         now_s = self._now_s()
         before = self._policy
         replaced = [

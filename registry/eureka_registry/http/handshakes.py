@@ -19,10 +19,10 @@ _SHORT_OF: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class TlsListener:
-    """Accepts connections on a socket and hands them on when their handshake is over.
+    """Accepts connections on a socket and passes them on after their handshake.
 
-    asyncio's own server counts a connection when its handshake is over, so that any number may
-    wait for theirs.
+    asyncio's own server counts a connection only after its handshake, so any number could wait in
+    theirs.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class TlsListener:
 
         Args:
             sock: is bound, and listens.
-            protocol: makes what gets a connection.
-            context: gives how TLS is spoken from now on, asked for each connection.
+            protocol: makes the protocol of a connection.
+            context: gives the present context, called for each connection.
             shutdown_s: seconds that a client may take to answer a goodbye.
         """
         self._socket = sock
@@ -101,7 +101,7 @@ class TlsListener:
             _log.error("a TLS handshake failed", exc_info=error)
 
     def _wait(self, error: OSError) -> None:
-        """Look at the socket again a little later: it stays readable, which would never end."""
+        """Look at the socket again a little later: it stays readable, so the loop would spin."""
         _log.warning("cannot accept connections: %s", error.strerror)
         self._loop.remove_reader(self._socket.fileno())
         self._pause = self._loop.call_later(_PAUSE_S, self._go_on)

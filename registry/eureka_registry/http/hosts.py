@@ -22,7 +22,7 @@ is called so."""
 
 
 class Hosts:
-    """Knows which names are ours."""
+    """Decides which host names are ours."""
 
     def __init__(self, node: Node, machine: Iterable[str] = ()) -> None:
         """Serve the names of a node, and those of its machine."""
@@ -48,7 +48,7 @@ class Hosts:
 def machine_names(aliases: Path = _ALIASES) -> set[str]:
     """The machine's host name, and the names that `/etc/hosts` gives it; no name server is asked.
 
-    Such names lead where that file says, whatever a name server says.
+    Such names resolve by that file, whatever a name server says.
     """
     own = socket.gethostname().lower()
     names = {own} if own else set()

@@ -7,19 +7,19 @@ from collections import deque
 
 
 class LoopShare:
-    """What all who ask may do together in one turn of the loop; the rest waits, first come first.
+    """Work that all callers together may do in one turn of the loop; the rest waits in order.
 
     Without it many tasks that each do little in a turn make the turn long for everybody else.
     """
 
     def __init__(self, amount: int) -> None:
-        """Allow so much in each turn."""
+        """Allow this amount in each turn."""
         self._amount = self._left = amount
         self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
         self._due = False
 
     async def take(self, amount: int) -> None:
-        """Return in a turn that has some left; it may be exceeded by one who asks for much."""
+        """Return in a turn that has some left; a single large request may exceed it."""
         if not self._due:
             self._schedule_next_turn()
         if self._left > 0 and not self._waiting:

@@ -56,11 +56,11 @@ class Management:
         return answer if isinstance(answer, web.Response) else await answer
 
     def _livez(self) -> web.Response:
-        """Whether the loop turns: that it answers says so. Never depends on peers."""
+        """Liveness: that it answers shows that the loop runs. Never depends on peers."""
         return web.Response(text="ok\n")
 
     def _readyz(self) -> web.Response:
-        """Whether lists may be read here: copied, or nothing to copy, and not stopping."""
+        """Readiness: the copy is complete or not needed, and the peer is not stopping."""
         why = self._node.gate.why_not_serving(self._node.now_ms())
         if why is None:
             return web.Response(text="ok\n")
@@ -79,7 +79,7 @@ class Management:
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 
     async def _peers(self) -> web.Response:
-        """Who we are, what we hold, and how each peer does."""
+        """Our identity, what we hold, and the state of each peer."""
         applications = await self._digests.text()
         node, configuration = self._node, self._node.configuration
         now_ms, verdict = node.now_ms(), self._node.verdict()
@@ -111,7 +111,7 @@ class Management:
 
 
 class Digests:
-    """What the applications hold, summed up, as `/peers` shows it."""
+    """The digests of all applications, as `/peers` shows them."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry

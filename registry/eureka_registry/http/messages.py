@@ -24,9 +24,9 @@ _MAX_DIGITS: Final = 20
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A status, a body and headers. Most bodies are empty and must be: clients read what comes.
+    """A status, a body and headers. Most bodies are empty and must be: clients parse any body.
 
-    `refused` is what is written down if this says no to who asked.
+    `refused` is the record for log and metric if this refuses a request.
     """
 
     status: int
@@ -41,11 +41,11 @@ Later = Coroutine[None, None, Answer]
 
 
 class RequestError(ValueError):
-    """A request that cannot be served; the sentence says what is wrong with it."""
+    """A request that cannot be served; the text says what is wrong with it."""
 
 
 class Call:
-    """One request: what was asked for, by whom, and when it came (epoch ms).
+    """One request: what was asked for, by whom, and when it arrived (epoch ms).
 
     `identity` is `None` where everybody may do everything.
     """
@@ -62,7 +62,7 @@ class Call:
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The query's fields; of one that is given twice the first, as in Java."""
+        """The query's fields; the first of one that is given twice, as in Java."""
         try:
             fields = parse_qsl(
                 self._query,
@@ -77,7 +77,7 @@ class Call:
 
     @property
     def from_peer(self) -> bool:
-        """Whether a peer passes on what a client did."""
+        """Whether a peer replicates what a client did."""
         return self.headers.get(REPLICATION) == "true"
 
     @property
@@ -88,7 +88,7 @@ class Call:
     def has(self, tag: str) -> bool:
         """Whether the client has the document of this entity tag already.
 
-        Compared weakly, as RFC 9110, 13.1.2 wants it: a proxy may have dropped the `W/`.
+        The comparison is weak (RFC 9110, 13.1.2): a proxy may have dropped the `W/`.
         """
         return tag.removeprefix("W/") in self.headers.get("If-None-Match", "")
 
@@ -120,10 +120,10 @@ NOT_FOUND: Final = Answer(404)
 
 
 def text(status: int, sentence: str) -> Answer:
-    """An answer that says something to a person."""
+    """An answer with a text for people."""
     return Answer(status, sentence.encode(), "text/plain; charset=utf-8")
 
 
 def header_text(sentence: str) -> str:
-    """What of a sentence a header may hold, cut."""
+    """A sentence as a header may hold it, cut."""
     return "".join(c if " " <= c <= "~" else "?" for c in sentence)[:400]

@@ -57,7 +57,7 @@ class Metrics:
         self._text = b""
 
     def exposition(self) -> bytes:
-        """Their values in Prometheus' text format; those of before if it is asked for too often."""
+        """The values in Prometheus' text format; the former ones if asked for too often."""
         if not self._text or self._allowance.is_left:
             with self._allowance.account():
                 self._text = generate_latest(self._registry)
@@ -70,7 +70,7 @@ class _NodeCollector(Collector):
         self._counted: dict[str, tuple[int, Counter[Status]]] = {}
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing: a registry of metrics would collect all of them to learn their names."""
+        """Nothing: else a registry of metrics would collect all values to learn their names."""
         yield from ()
 
     def collect(self) -> Iterator[Metric]:

@@ -16,12 +16,12 @@ from eureka_registry.peers.urls import host_and_port
 
 
 class Naming:
-    """What the peer list says of this pod, until it is settled who we are.
+    """The name of this pod by the peer list.
 
     `named` is set once the pod has its name or goes on without one, `listed` once its entry is
-    among the peers or is waited for no longer; both at once where settings name the peer. `name` is
-    the one the list gave, empty if it gave none. `problem` says in words that the list has another
-    name for the pod by now; `None`: it has not.
+    among the peers or is not waited for any more; both at once where settings name the peer. `name`
+    is the list's, empty if it has none. `problem` says in words that the list now has another name
+    for the pod; `None`: it has not.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -36,13 +36,13 @@ class Naming:
 
     @property
     def first(self) -> Settings:
-        """The settings to begin with: until a pod has its name, it is called as the pod is."""
+        """The settings to begin with: without a name yet, the peer has the pod's."""
         if self.named.is_set():
             return self._configured
         return msgspec.structs.replace(self._configured, name=self._configured.pod_name)
 
     def take(self, running: Settings, peers: PeerList) -> Settings:
-        """The settings to go on with after a new list, `running` if it says nothing new of us."""
+        """The settings after a new list; `running` if the list says nothing new about us."""
         if self.listed.is_set():
             self.problem = self._other_name(running, peers)
             return running
@@ -61,7 +61,7 @@ class Naming:
         return _with_address(settings, entry)
 
     def give_up(self, running: Settings) -> Settings:
-        """Wait no longer; who has no name yet is called as it is configured."""
+        """Wait no longer; a peer without a name yet keeps the configured one."""
         name = self.name or self._configured.name
         self.named.set()
         self.listed.set()

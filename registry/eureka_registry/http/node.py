@@ -59,7 +59,7 @@ class Node:
         now_ms: Callable[[], int] | None = None,
         configuration: Configuration | None = None,
     ) -> None:
-        """Begin with `settings`; without a `configuration` they never change by a file."""
+        """Begin with `settings`; without a `configuration` no file changes them."""
         self.configuration = configuration or Configuration(LoadResult(settings, []))
         self.naming = Naming(settings)
         self.settings = settings = self.naming.first
@@ -94,7 +94,7 @@ class Node:
         )
 
     def adopt(self, settings: Settings) -> None:
-        """Go on with other settings as a whole; what this peer holds and knows stays."""
+        """Take over other settings; what this peer holds and knows stays."""
         self.settings = settings
         self.gate.adopt(settings, self.now_ms())
         self.registry.adopt(_rules(settings))
@@ -122,13 +122,13 @@ class Node:
         self.mesh.publish(PeerAction.HEARTBEAT, *key)
 
     def tell_refusals(self) -> None:
-        """Log which instances of peers were not taken, and why; call it about once a second."""
+        """Log which instances of peers were refused, and why; call it about once a second."""
         for sentence in self.registry.refusals.take(self.now_ms()):
             _log.warning("instance of a peer refused: %s", sentence)
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the peer list, what it says of us, our start, or a file we watch."""
+        """What is wrong with the peer list, our name in it, our start, or a watched file."""
         if any(link.agreement() is Agreement.AGREED for link in self.mesh.other_links()):
             self.gate.incomplete = None  # what was missing has come
         problem = self.mesh.problem or self.naming.problem or self.gate.incomplete
@@ -163,12 +163,12 @@ def own_url(settings: Settings) -> str:
 
 
 def scheme(settings: Settings) -> str:
-    """By which of `http` and `https` peers ask each other."""
+    """The scheme that peers use for each other: `http` or `https`."""
     return "https" if settings.tls_cert else "http"
 
 
 def peer_port(settings: Settings) -> int:
-    """The port at which peers ask each other: that with HTTPS, if there is one."""
+    """The port that peers use for each other: the HTTPS port, if there is one."""
     return settings.tls_port or settings.port
 
 

@@ -17,7 +17,7 @@ _BOUNDS: Final = Bounds(limits.MAX_CHECKS_PER_USER, limits.MAX_CHECKS_PER_SOURCE
 
 
 class Claim(NamedTuple):
-    """What is to be checked: that `password` is the one kept as `stored`.
+    """A check to make: `password` is the one stored as `stored`.
 
     `source` and `user` say whose share of the waiting places it takes.
     """
@@ -44,10 +44,10 @@ class Passwords:
         self._worker: asyncio.Task[None] | None = None
 
     async def check(self, key: bytes, claim: Claim) -> bool:
-        """Whether the claim is true; several who ask with one `key` wait for one check.
+        """Whether the claim is true; several calls with one `key` wait for one check.
 
         Raises:
-            asyncio.QueueFull: too many wait, and this one had to go.
+            asyncio.QueueFull: too many wait, and this one was dropped.
         """
         if key not in self._results:
             self._begin(key, claim)

@@ -84,13 +84,13 @@ class PeerApi:
         return self._carry_out(call, entries_of, self._reply)
 
     def renewals(self, call: Call, _route: Route) -> Answer | Later:
-        """Likewise for a batch whose renewals are short."""
+        """The same for a batch with short renewals."""
         return self._carry_out(call, decode_renewals, self._reply_to_renewals)
 
     def _carry_out(
         self, call: Call, decode: Callable[[bytes], _T], reply: Callable[[_T, Call], Later]
     ) -> Answer | Later:
-        """Apply what another peer sends, unless it cannot be read."""
+        """Apply a peer's batch, unless it cannot be read."""
         # Java sends JSON; XML is read as JSON there, too, and fails as such. What any web page can
         # send without asking, or what has no type, is neither (E16).
         if body_format(call.headers.get("Content-Type")) is None:
@@ -121,7 +121,7 @@ class PeerApi:
         return self._json_answer(encode_renewal_replies(replies, join_replies(told)))
 
     async def _replies(self, entries: Sequence[object], call: Call) -> list[bytes]:
-        """Apply items; large batches one at a time, or others would wait for a slice of each."""
+        """Apply items; large batches one at a time, else others would wait for a slice of each."""
         plain = is_plain(call.body)
         if len(entries) <= _LARGE_BATCH:
             return await self._apply(entries, call.now_ms, plain=plain)
@@ -129,7 +129,7 @@ class PeerApi:
             return await self._apply(entries, call.now_ms, plain=plain)
 
     async def _apply(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> list[bytes]:
-        """Apply items in slices; each is complete when others get their turn."""
+        """Apply items in slices; other tasks run between two items, never within one."""
         replies: list[bytes] = []
         told = work = 0
         for entry in entries:
@@ -146,9 +146,9 @@ class PeerApi:
         return replies
 
     def digest(self, call: Call, _route: Route) -> Answer:
-        """What we hold, summed up per application, and how we see our peers.
+        """The digests of our applications, and how we see our peers.
 
-        A page of it; with `?after=` the one behind that application.
+        One page of them; with `?after=` the page after that application.
         """
         after = call.query.get("after", "")
         applications = self._registry.applications
@@ -168,10 +168,10 @@ class PeerApi:
         return self._json_answer(encode_digest(digest))
 
     def copy(self, call: Call, _route: Route) -> Answer:
-        """A page of leases behind `?after_app=` and `after_id=`; with `?app=` those of one.
+        """A page of leases after `?after_app=` and `after_id=`; with `?app=` of one application.
 
-        A peer of an older version asks for everything at once. Where that is more than a page it
-        is refused, upon which such a peer takes the list of clients.
+        A peer of an older version asks for everything at once. If that is more than a page, it is
+        refused, and such a peer then reads the list for clients.
         """
         query = call.query
         after = (query.get("after_app", ""), query.get("after_id", ""))
@@ -205,15 +205,15 @@ class PeerApi:
 class _Pages:
     """Encoded pages, kept for a second while nothing changes, the latest few.
 
-    Renewals change no version, so moments in a page may be a second too old. That is as if the
-    page had been a second on its way.
+    Renewals change no version, so moments in a page may be a second too old, as if the page had
+    been under way for a second.
     """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[object, tuple[int, int, Answer]] = OrderedDict()
 
     def get(self, key: object, version: int, now_ms: int) -> Answer | None:
-        """The page of that key and version; `None`: it has to be made."""
+        """The page of that key and version; `None`: it must be encoded."""
         found = self._kept.get(key)
         if found is None or found[0] != version or now_ms - found[1] > _KEPT_MS:
             return None

@@ -60,7 +60,7 @@ class Reads:
             registry: this peer's.
             bodies: encodes the lists.
             regions: mirrors of other regions by name in lower case, in the order of precedence.
-            gate: says when lists may not be read.
+            gate: decides when lists must not be read.
             node: this process's id, which makes its tags its own.
         """
         self._registry = registry
@@ -106,7 +106,7 @@ class Reads:
         return self._by_address(call, route, secure=True)
 
     def instance(self, call: Call, route: Route) -> Answer:
-        """One instance, with its lease as it is this moment (E5)."""
+        """One instance, with the present state of its lease (E5)."""
         app, instance_id = route.names
         lease = self._registry.visible(app, instance_id, call.now_ms)
         if lease is not None:
@@ -118,8 +118,8 @@ class Reads:
     def by_id(self, call: Call, route: Route) -> Answer:
         """One instance, whatever its application (E11).
 
-        Java gives the first that it finds, so whoever may write one application can answer for an
-        instance of another. Where several have the id, only who asks can know which is meant.
+        Java returns the first that it finds, so a client that may write one application could stand
+        for an instance of another. If several applications have the id, the answer is 409.
         """
         (instance_id,) = route.names
         found = [lease.document() for lease in self._registry.by_id(instance_id, call.now_ms)]
@@ -133,8 +133,8 @@ class Reads:
     def overrides(self, _call: Call, _route: Route) -> Answer:
         """Operators' overrides by instance id (E17).
 
-        An id that several applications have is named with its application, `APP/ID`, both encoded
-        as in a path; so is one with a slash, which could else be taken for such a name.
+        An id that several applications have is written as `APP/ID`, both encoded as in a path; so
+        is an id with a slash, which could be taken for such a name.
         """
         found = {
             self._unambiguous(lease.instance.app, lease.instance.id): lease.override.value
@@ -174,7 +174,7 @@ class Reads:
         return [self._registry, *self._regions.values()]
 
     def _mirrors_of(self, call: Call) -> list[Mirror]:
-        """The mirrors that a request asks for by name; unknown names mean nothing."""
+        """The mirrors that a request asks for by name; unknown names are ignored."""
         wanted = {name.strip().lower() for name in call.query.get("regions", "").split(",")}
         return [mirror for name, mirror in self._regions.items() if name in wanted]
 
@@ -182,14 +182,14 @@ class Reads:
         return self._gate.regions_refusal(mirror.ready for mirror in self._mirrors_of(call))
 
     def _settle(self, now_ms: int) -> None:
-        """Let no mirror list what this peer or a mirror before it lists."""
+        """Make each mirror hide what this peer or an earlier mirror lists."""
         earlier: list[Earlier] = [self._registry]
         for mirror in self._regions.values():
             mirror.defer_to(earlier, now_ms)
             earlier.append(mirror)
 
     def _list_in_parts(self, call: Call, form: Form, build: BuildInPart) -> Answer | Later:
-        """A list of the size of the registry; at once if few documents are to be encoded."""
+        """A list of the size of the registry; at once if few documents must be encoded."""
         sources = self._sources(call)
         body = build(sources, form, call.now_ms, gzip=call.gzip, most=ENCODED_AT_ONCE)
         if body is not None:

@@ -23,7 +23,7 @@ _NETFLIX_PAGES: Final = {"status.jsp": "../", "lastN.jsp": "../lastn"}
 
 
 class Resource(Enum):
-    """What can be asked for; the Eureka ones in the order of `docs/protocol/http.md#endpoints`."""
+    """The resources; those of Eureka in the order of `docs/protocol/http.md#endpoints`."""
 
     APPS = "apps"
     DELTA = "delta"

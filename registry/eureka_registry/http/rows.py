@@ -32,7 +32,7 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Rows:
-    """Tables, plain and compressed, kept until the registry changes, and longer if it must be."""
+    """Tables, plain and compressed, kept until the registry changes, or longer under load."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -41,14 +41,14 @@ class Rows:
         self._under_way: dict[bool, asyncio.Task[Table]] = {}
 
     def recent_table(self, *, gzip: bool) -> Table | None:
-        """The table that is good enough to be shown, `None` if one has to be made."""
+        """The table that is recent enough to be shown; `None` if a new one must be made."""
         table = self._kept.get(gzip)
         if table is None or table.version == self._registry.version:
             return table
         return None if self._allowance.is_left else table
 
     async def new_table(self, *, gzip: bool) -> Table:
-        """A table of now, or the one that is being made."""
+        """A new table, or the one that is being made."""
         if gzip not in self._under_way:
             task = asyncio.create_task(self._make(gzip=gzip))
             self._under_way[gzip] = task

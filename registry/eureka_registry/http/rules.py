@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 
 class Rule(StrEnum):
-    """What stood against a request."""
+    """The rule that refused a request."""
 
     CREDENTIALS = "credentials"
     """None were sent, or they are not right."""
@@ -30,14 +30,14 @@ class Rule(StrEnum):
 
 
 class Refusal(NamedTuple):
-    """A rule, and in words, as the end of a sentence, why it stands against this request."""
+    """A rule, and why it refuses this request, as the end of a sentence."""
 
     rule: Rule
     why: str
 
 
 class RefusalRecord(NamedTuple):
-    """What is written down of a refusal.
+    """The record of a refusal.
 
     `who` is whose identity is proven, else `ANONYMOUS` or `UNPROVEN`; `verb`, `app` and `id` are
     what was asked for, the names as they were sent, "" for none.

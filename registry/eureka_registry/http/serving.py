@@ -60,10 +60,10 @@ class Serving:
 
         Args:
             node: the node.
-            api: answers whoever may ask.
-            hosts: knows by which names browsers may come.
-            login_page: gives what a page's path answers to somebody who is not known.
-            guard: knows who may ask; `None`: everybody.
+            api: answers requests that are allowed.
+            hosts: knows the host names that browsers may use.
+            login_page: gives the answer at a page's path to an unknown sender.
+            guard: decides who may ask; `None`: everybody may.
         """
         self._login_page = login_page
         self._node = node
@@ -100,7 +100,7 @@ class Serving:
     async def _refusal(
         self, request: web.BaseRequest, call: Call, route: Route | None
     ) -> Answer | None:
-        """The answer to who may not do this, before a body is read; else `call` learns who asks."""
+        """The answer to a forbidden request, before its body is read; else sets `call.identity`."""
         foreign = browsers.refusal(call.method, call.headers, self._hosts.is_served)
         if foreign is not None:
             self._api.count(call.method, route, foreign)
@@ -132,7 +132,7 @@ class Serving:
     async def _take_body(
         self, request: web.BaseRequest, call: Call, route: Route | None
     ) -> Answer | None:
-        """Give `call` its body, where one matters; else the answer that says why there is none."""
+        """Read the body into `call`, if one is needed; returns an answer if it cannot be used."""
         connection = request.protocol
         assert isinstance(connection, Connection)  # noqa: S101  # no server makes another
         bounds = self._bounds(route)
@@ -157,7 +157,7 @@ class Serving:
         return None
 
     def _bounds(self, route: Route | None) -> Bounds:
-        """What a body may be at most; settings may change while we run."""
+        """The bounds of a body; settings may change while the peer runs."""
         settings = self._node.settings
         if route is not None and route.resource in BATCHES:
             return Bounds(settings.max_batch_bytes, BATCH_STRUCTURE)
@@ -179,13 +179,13 @@ class Serving:
 
 
 def _with_close(answer: Answer) -> Answer:
-    """The same answer at the end of a connection: a body that nobody wants may follow."""
+    """The same answer, after which the connection closes: an unread body may follow."""
     headers = (*answer.headers, ("Connection", "close"))
     return msgspec.structs.replace(answer, headers=headers)
 
 
 class _LargeResponse(web.Response):
-    """An answer whose body may be sent to many at once, and is kept by those who do not read it."""
+    """An answer whose body may be sent to many at once, and stays in memory until they read it."""
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Send it, and count it for as long as much of it is unread.
@@ -210,7 +210,7 @@ class _LargeResponse(web.Response):
 
 
 async def _write_in_pieces(writer: StreamWriter, body: bytes, share: LoopShare) -> None:
-    """Write a body, and let others in between: the system takes some MiB of it at once."""
+    """Write a body in pieces, and let other tasks run: the system takes some MiB at once."""
     view = memoryview(body)
     for start in range(0, len(body), ANSWER_PIECE_BYTES):
         piece = view[start : start + ANSWER_PIECE_BYTES]
@@ -258,9 +258,9 @@ def fast_lane(node: Node, guard: Guard | None = None) -> FastLane:
 
 
 def _may_renew(node: Node, identity: Identity, key: tuple[str, str]) -> bool:
-    """What `auth.refusal` and the handler of renewals say together.
+    """Whether both `auth.refusal` and the handler of renewals allow it.
 
-    What an account may do with a lease includes what it may do with its application.
+    The rule for a lease includes the rule for its application.
     """
     if identity.account is None:
         return identity.refusal_of_writing(key[0]) is None

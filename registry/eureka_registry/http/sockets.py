@@ -22,7 +22,7 @@ class PortInUseError(OSError):
 
 
 def allow_files(connections: int) -> None:
-    """Let the process hold as many connections as it accepts, if the machine lets it."""
+    """Raise the limit of open files to the number of connections, if the machine allows it."""
     wanted = connections + HANDSHAKES + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
@@ -54,7 +54,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
 def _bind_everywhere(port: int) -> list[socket.socket]:
     """Sockets for every network of IPv4 and of IPv6, each if the machine has it.
 
-    One for each: what a single socket of IPv6 takes of IPv4 depends on the system.
+    One socket for each: whether a socket of IPv6 also accepts IPv4 depends on the system.
     """
     sockets: list[socket.socket] = []
     for family, host in _EVERY_ADDRESS.items():

@@ -73,7 +73,7 @@ async def _copy(node: Node) -> Outcome:
 
 
 async def _wait_for_list(node: Node) -> None:
-    """Know whom to copy from; and be known, or changes that others get meanwhile are missed."""
+    """Wait until we know whom to copy from, and are known: else we miss changes meanwhile."""
     await _comes_in_time(node.mesh.listed, node, NOT_COPIED)
     why = f"{node.settings.name} is not in the peer list yet"
     if not await _comes_in_time(node.naming.listed, node, why):
@@ -82,7 +82,7 @@ async def _wait_for_list(node: Node) -> None:
 
 
 async def _comes_in_time(event: asyncio.Event, node: Node, why_not_ready: str) -> bool:
-    """Wait for an event for at most `sync_timeout_s`; whether it came."""
+    """Wait for an event for at most `sync_timeout_s`; returns whether it came."""
     if event.is_set():
         return True
     node.gate.why_not_ready = why_not_ready

@@ -24,9 +24,9 @@ _SETTINGS: Final = ("tls_cert", "tls_key", "tls_client_ca", "peer_ca")
 
 
 class Tls:
-    """One peer's contexts: `server` for those who ask us, `client` for what we ask of peers.
+    """One peer's contexts: `server` for its clients, `client` for its own requests.
 
-    `None`: plain HTTP, and what everybody trusts. `ends_s` is when our certificate ends (epoch s);
+    `None`: plain HTTP, and the system's CAs. `ends_s` is when our certificate ends (epoch s);
     `None`: there is none, or only OpenSSL can read it, and it serves all the same.
 
     Raises:
@@ -46,16 +46,16 @@ class Tls:
         )
 
     def server_context(self) -> ssl.SSLContext:
-        """How TLS is spoken to a client that connects now; there is a certificate."""
+        """The context for a client that connects now; there is a certificate."""
         assert self.server is not None  # noqa: S101 - who has none listens without TLS
         return self.server
 
     def client_context(self) -> ssl.SSLContext | None:
-        """How TLS is spoken to a peer that is connected to now; `None`: as everybody does."""
+        """The context for a connection to a peer now; `None`: the default one."""
         return self.client
 
     def _load(self) -> None:
-        """Make new contexts, and take them only if all files can be used."""
+        """Make new contexts, and use them only if all files can be used."""
         settings = self._settings
         server = self._server() if settings.tls_cert else None
         client = self._client() if settings.peer_ca or settings.tls_client_ca else None
@@ -74,9 +74,9 @@ class Tls:
         return context
 
     def _client(self) -> ssl.SSLContext:
-        """A context that verifies names and chains; with authorities of our own it has no others.
+        """A context that verifies names and chains, by `peer_ca` alone if it is set.
 
-        Without `peer_ca` the system's are read: that takes 20 ms.
+        Without `peer_ca` the system's CAs are read, which takes 20 ms.
         """
         settings = self._settings
         if settings.peer_ca:

@@ -57,7 +57,8 @@ class Verifier:
     """Checks tokens by the keys of a JSON Web Key Set.
 
     Raises:
-        ValueError: the set is none, too large, or holds no key that signs; no content is repeated.
+        ValueError: it is not a key set, is too large, or has no key for signatures; the text holds
+            none of it.
     """
 
     def __init__(self, keys: bytes, audience: str, issuers: Collection[str]) -> None:
@@ -66,7 +67,7 @@ class Verifier:
         self._issuers = issuers
 
     def verify(self, token: bytes, now_s: float) -> Valid | Invalid:
-        """Whose token it is, if it holds now."""
+        """The ServiceAccount of a token, if the token is valid now."""
         claims = self._verified_claims(token)
         if isinstance(claims, Invalid):
             return claims
@@ -100,7 +101,7 @@ class Verifier:
 
 
 def _read(text: bytes) -> Mapping[str, jwt.PyJWK]:
-    """The keys that sign, by name; those of other kinds or for other uses are left out."""
+    """The keys for signatures, by name; keys of other kinds or for other uses are left out."""
     try:
         listed = msgspec.json.decode(text, type=_Keys).keys
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -17,7 +17,7 @@ _OF_ONE_MACHINE: Final = 64
 
 
 class Bounds(NamedTuple):
-    """How many may wait: for one user of a source, for a source, in all."""
+    """The bounds of waiting: for one user of a source, for a source, in all."""
 
     user: int
     source: int
@@ -30,7 +30,7 @@ class _Waiter(NamedTuple, Generic[T]):
 
 
 class Turns(Generic[T]):
-    """What waits, by source (an address) and user (a name that was sent, whether real or not)."""
+    """Waiting items, by source (an address) and user (a name that was sent, real or not)."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -42,20 +42,20 @@ class Turns(Generic[T]):
         return sum(map(len, self._sources.values()))
 
     def add(self, source: str, user: str, item: T) -> T | None:
-        """Let `item` wait; what has to go for it, `None` if there is room."""
+        """Let `item` wait; returns the item that is dropped for it, `None` if there is room."""
         waiting = self._sources.setdefault(source, [])
         waiting.append(_Waiter(user, item))
         if sum(each.user == user for each in waiting) > self._bounds.user:
             return self._drop(source, user)
         if len(waiting) > self._bounds.source:
-            return self._drop(source, _largest_source(waiting))
+            return self._drop(source, _user_with_most(waiting))
         if len(self) > self._bounds.total:
             most = max(self._sources, key=lambda name: len(self._sources[name]))
-            return self._drop(most, _largest_source(self._sources[most]))
+            return self._drop(most, _user_with_most(self._sources[most]))
         return None
 
     def take(self) -> T | None:
-        """Whose turn it is, `None` if nobody waits."""
+        """Take the next item, `None` if nothing waits."""
         source = next(iter(self._sources), None)
         if source is None:
             return None
@@ -75,13 +75,13 @@ class Turns(Generic[T]):
         return dropped.thing
 
 
-def _largest_source(waiting: list[_Waiter[T]]) -> str:
-    """The user with most waiting, of several the one whose oldest waits longest."""
+def _user_with_most(waiting: list[_Waiter[T]]) -> str:
+    """The user with most waiting items; of several the one whose oldest item waits longest."""
     return Counter(each.user for each in waiting).most_common(1)[0][0]
 
 
 def source_of(address: str) -> str:
-    """Whose share a client's address counts for: the address, or with IPv6 its network."""
+    """The source that a client's address counts for: the address, or with IPv6 its network."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:

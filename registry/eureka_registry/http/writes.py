@@ -79,7 +79,7 @@ class Writes:
     def register_for_client(
         self, app: str, body: bytes, form: Format, now_ms: int, identity: Identity | None
     ) -> bool:
-        """Begin a lease at its client's wish; false if that is refused, and nothing has happened.
+        """Begin a lease for its client; false: that was refused, and nothing has changed.
 
         Args:
             app: the application's name in upper case.
@@ -97,7 +97,7 @@ class Writes:
         return self._begin(instance, Origin.CLIENT, now_ms) is None
 
     def renew(self, call: Call, route: Route) -> Answer:
-        """Renew a lease (E6). Clients read any body as an instance: there is none but for 409."""
+        """Renew a lease (E6). Clients parse any body as an instance: only 409 has one."""
         app, instance_id = route.names
         version = call.moment("lastDirtyTimestamp"), call.query.get("status")
         forbidden = self._refusal_of_change(call, route)
@@ -125,7 +125,7 @@ class Writes:
         status: str | None,
         now_ms: int,
     ) -> int:
-        """Renew a lease at its client's wish, tell the peers, and give the status to answer.
+        """Renew a lease for its client, tell the peers, and return the status of the answer.
 
         Before the copy is complete nobody can know that a lease is unknown: 503 sends the client to
         another peer, where 404 would make it register.
@@ -210,7 +210,7 @@ class Writes:
     # -- How
 
     def _begin(self, instance: Instance, origin: Origin, now_ms: int) -> Full | None:
-        """Begin a lease, and tell the peers if its client asks for it.
+        """Begin a lease, and tell the peers if a client registers.
 
         Returns:
             Why there is no room for it; `None`: it has begun.
@@ -241,9 +241,9 @@ class Writes:
         return identity.account.refusal_of_registration(instance, held, self._names)
 
     def _refusal_of_change(self, call: Call, route: Route) -> Answer | None:
-        """The answer to who may write the application, and not this lease of it.
+        """The answer to a sender that may write the application, but not this lease.
 
-        `None`: he may, or there is no such lease.
+        `None`: it may, or there is no such lease.
         """
         if call.identity is None or call.identity.account is None:
             return None
@@ -295,7 +295,7 @@ def _decode(body: bytes, form: Format, now_ms: int) -> Instance:
 def _unreadable(call: Call, error: BadDocument) -> Answer:
     """Java's answer to a document that cannot be read (`DiscoveryJerseyProvider`).
 
-    What exactly is wrong goes into a header, because Java's sentence never says.
+    The exact reason goes into a header, because Java's text never has it.
     """
     reason = ((REASON, header_text(str(error))),)
     if error.sentence is not None:
@@ -318,7 +318,7 @@ def _wanted_status(call: Call) -> Status:
 
 
 def _metadata_from(fields: dict[str, str]) -> dict[str, str]:
-    """What may be added; `@class` is Java's and no metadata, as in a document that is read."""
+    """The metadata to add; `@class` is Java's and no metadata, as in documents."""
     for key, value in fields.items():
         if UNSAFE.search(key + value):
             message = f"metadata key {key[:80]!r} or its value holds a control character"

@@ -79,9 +79,9 @@ def bench(parser: argparse.ArgumentParser) -> None:
 
 
 def remote(add: Callable[..., P]) -> list[P]:
-    """Declare the verbs that ask any server by its URL; `verb` is which it is.
+    """Declare the verbs that ask any server by its URL; parsed arguments have it as `verb`.
 
-    `add` adds a command: `add_parser` of those that there are.
+    `add` adds a command: `add_parser` of the subparsers.
     """
     found = {
         name: _verb(add, name, text)

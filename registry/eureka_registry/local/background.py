@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 
 @contextlib.asynccontextmanager
 async def in_background(work: Sequence[Awaitable[None]]) -> AsyncIterator[None]:
-    """Do `work` while the block runs, then cancel it; what it raises is dropped."""
+    """Run `work` while the block runs, then cancel it; its errors are dropped."""
     tasks = [asyncio.ensure_future(each) for each in work]
     try:
         yield

@@ -31,7 +31,7 @@ OnTrouble = Callable[[str], None]
 def fields_of(
     app: str, instance_id: str, lease_s: tuple[int, int], dirty_ms: int
 ) -> dict[str, object]:
-    """What all our clients register; host, address, status and port are their own affair.
+    """The fields that all our clients register, without host, address, status and port.
 
     Args:
         app: name of the application.
@@ -69,7 +69,7 @@ class LeaseClient:
             urls: service URLs; each client begins with one of its own.
             name: application and number of the instance.
             tally: shared with others.
-            on_trouble: told of failures and lost leases.
+            on_trouble: called for failures and lost leases.
         """
         app, number = name
         self.app = app
@@ -84,7 +84,7 @@ class LeaseClient:
         """When a server last took the lease or its renewal, by the monotonic clock."""
 
     async def register(self, interval_s: int, duration_s: int) -> None:
-        """Begin the lease; `RuntimeError` if no server takes it."""
+        """Begin the lease; `RuntimeError` if no server accepts it."""
         document = {
             "instance": fields_of(self.app, self.id, (interval_s, duration_s), self._dirty_ms)
             | {
@@ -119,7 +119,7 @@ class LeaseClient:
             await asyncio.sleep(interval_s)
 
     async def look_up(self, interval_s: float) -> None:
-        """Look up our own application until cancelled; it must be there with us in it."""
+        """Look up our own application until cancelled; the answer must have our instance."""
         while True:
             status, tries = await self._request("GET", f"apps/{self.app}/{self.id}")
             self._tally.lookups += 1
@@ -134,7 +134,7 @@ class LeaseClient:
         await self._request("DELETE", f"apps/{self.app}/{self.id}")
 
     async def _request(self, method: str, path: str, document: object = None) -> tuple[int, int]:
-        """The first status below 500 that a server gives (0: none), and how many were asked."""
+        """The first status below 500 of a server (0: none), and how many servers were asked."""
         body = None if document is None else msgspec.json.encode(document)
         headers = {"Accept": "application/json"}
         if body is not None:
@@ -160,7 +160,7 @@ def drill_clients(
     tally: Tally,
     on_trouble: OnTrouble,
 ) -> list[LeaseClient]:
-    """The clients of a drill, of a few applications; none has registered yet."""
+    """The clients of a drill, of a few applications; none is registered yet."""
     return [
         LeaseClient(session, urls, (f"DRILL-{n % _APPLICATIONS}", n), tally, on_trouble)
         for n in range(count)
@@ -168,12 +168,12 @@ def drill_clients(
 
 
 async def register_all(clients: Sequence[LeaseClient]) -> None:
-    """Begin a lease of `DURATION_S` for each; `RuntimeError` if no server takes one."""
+    """Register each, for `DURATION_S`; `RuntimeError` if no server accepts one."""
     await asyncio.gather(*(client.register(INTERVAL_S, DURATION_S) for client in clients))
 
 
 def work_of(clients: Sequence[LeaseClient]) -> list[Awaitable[None]]:
-    """What they do until it is cancelled: renew each lease, and look it up."""
+    """The work of all clients until it is cancelled: renew each lease, and look it up."""
     return [
         *(client.hold(INTERVAL_S, DURATION_S) for client in clients),
         *(client.look_up(LOOK_UP_EVERY_S) for client in clients),

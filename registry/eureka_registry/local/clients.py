@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _work(urls: list[str], count: int) -> None:
-    """Do it, and end the leases.
+    """Hold the leases, look up, and end the leases.
 
     Raises:
         RuntimeError: a client cannot register.

@@ -77,11 +77,11 @@ _SETTINGS: Final[tuple[tuple[str, str, Callable[[Any], object]], ...]] = (
 
 
 class ClusterSource(msgspec.Struct, frozen=True, kw_only=True):
-    """What an `EurekaCluster` says of its peers.
+    """The peers of an `EurekaCluster`.
 
     `context_path` stands before `/eureka/` in URLs and is empty if there is none, `zones` are empty
     if none are named, `snapshots` says whether peers keep one. `values` are the settings that all
-    peers share, `lines` what a person should know of how the file was read.
+    peers share, `lines` are notes on how the file was read.
     """
 
     path: str
@@ -105,12 +105,12 @@ def _documents(path: Path) -> list[object]:
 
 
 def is_kubernetes(document: object) -> bool:
-    """Whether a document is meant as an object of Kubernetes, and so none of Spring's."""
+    """Whether a document is an object of Kubernetes, and not one of Spring's."""
     return isinstance(document, dict) and bool({"apiVersion", "kind"} & document.keys())
 
 
 def read(path: Path) -> ClusterSource:
-    """Read the one `EurekaCluster` of a file; objects of other kinds are passed over.
+    """Read the one `EurekaCluster` of a file; objects of other kinds are skipped.
 
     Raises:
         ConfigurationError: there is none or more than one, or a field is unknown or wrong.
@@ -199,7 +199,7 @@ def _cluster(document: dict[str, Any], source: str, empty: Set[str]) -> Cluster:
 def _ignored_fields(
     node: object, kind: inspect.Type, path: str, source: str
 ) -> Iterator[tuple[str, str]]:
-    """Yield reason and path of each field without meaning here; refuse unknown fields and twins."""
+    """Yield reason and path of fields without effect here; refuse unknown and duplicate fields."""
     match kind:
         case inspect.Metadata(type=inner, extra=extra):
             if extra and REASON in extra:
@@ -228,7 +228,7 @@ def _ignored_fields_of_struct(
 
 
 def _suggestion(key: str) -> str:
-    """Return `; did you mean X?` for a field of another place: a line is indented wrongly."""
+    """Return `; did you mean X?` for a field that belongs elsewhere: a line is indented wrongly."""
     root = inspect.type_info(Cluster)
     found = [path for path in _fields(root, "") if path.rpartition(".")[2] == key]
     nearest_root = min(found, key=lambda path: path.count("."), default="")

@@ -42,7 +42,7 @@ _SUFFIXES: Final = {
 
 
 def violations(cluster: Cluster) -> Broken:
-    """Yield field and sentence of what the rules of the CRD refuse."""
+    """Yield field and sentence for each violated rule of the CRD."""
     spec = cluster.spec
     if re.fullmatch(f"{spec.peers.dns_prefix}[0-9]+", cluster.metadata.name):
         said = "must not look like a peer's name (spec.peers.dnsPrefix and a number)"

@@ -45,7 +45,7 @@ class TimelineEvent(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct):
-    """What the drill showed; seconds are `None` where it never came to that."""
+    """The results of the drill; seconds are `None` for what never happened."""
 
     peers: int
     clients: int
@@ -59,17 +59,17 @@ class Report(msgspec.Struct):
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed, nothing was lost, and all agree in the end."""
+        """Whether nothing failed, nothing was lost, and all peers agree in the end."""
         complete = all(count == self.clients for count in self.leases_at_end.values())
         return not self.tally.loses and complete and self.seconds_until_agreed is not None
 
 
 class DrillError(Exception):
-    """The drill could not be carried out; the sentence says why."""
+    """The drill could not be carried out; the text says why."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Carry the drill out; 0 if nothing was lost, 1 if something was."""
+    """Carry out the drill; returns 0 if nothing was lost, 1 if something was."""
     say = _progress(quiet=options.output == "json")
     try:
         report = asyncio.run(Drill(options.clients, options.down, say).carry_out())
@@ -97,7 +97,7 @@ class Drill:
         """Run the whole drill.
 
         Raises:
-            DrillError: the peers or the clients did not get going.
+            DrillError: the peers or the clients did not start.
         """
         self._began = asyncio.get_running_loop().time()
         async with (
@@ -151,7 +151,7 @@ class Drill:
     async def _until(
         self, session: aiohttp.ClientSession, holds: Callable[[Overview], bool]
     ) -> None:
-        """Look again and again until something holds.
+        """Look again until a condition holds.
 
         Raises:
             DrillError: it does not within `PATIENCE_S`.
@@ -220,7 +220,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _peers_on_free_ports(count: int) -> list[Settings]:
-    """Peers that are wired to each other, on ports nobody uses; another `up` may be running."""
+    """Peers that know each other, on free ports; another `up` may be running."""
     sockets = [bind("127.0.0.1", 0)[0] for _ in range(2 * count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:

@@ -14,7 +14,7 @@ from eureka_registry.http.sockets import PortInUseError, bind
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """Answers about a machine, asked while a plan is made.
+    """What a plan needs to know about a machine.
 
     `resolve` gives an address of a host name, `None` if there is none; `is_free` says whether
     nobody listens on a port of the loopback address; peers keep snapshots below `state_folder`.

@@ -28,7 +28,7 @@ _HIGHEST_PORT: Final = 65535
 
 
 class LocalPlan(msgspec.Struct, frozen=True):
-    """The peers to run, and lines for a person: what was read, moved, left out and doubtful."""
+    """The peers to run, and notes: what was read, moved, left out or doubtful."""
 
     peers: list[Settings]
     lines: list[str]
@@ -37,10 +37,10 @@ class LocalPlan(msgspec.Struct, frozen=True):
 def read_source(
     file: Path | None, profiles: Sequence[str], environ: Mapping[str, str]
 ) -> ClusterSource | SpringSource | None:
-    """Read a file or folder that describes peers, telling an `EurekaCluster` from Spring's.
+    """Read a file or folder that describes peers, an `EurekaCluster` or Spring's.
 
     `None` stays `None`: the default peers. `profiles` are for Spring's files only, and `environ`
-    fills their placeholders.
+    replaces their placeholders.
 
     Raises:
         ConfigurationError: the file cannot be read or used.
@@ -66,7 +66,7 @@ def _is_kubernetes(file: Path) -> bool:
 
 
 def plan(source: ClusterSource | SpringSource | None, machine: Machine = THIS_MACHINE) -> LocalPlan:
-    """Place the peers of `source` on this machine; `None`: three peers, all listing each other.
+    """Place the peers of `source` on this machine; `None`: three peers that list each other.
 
     Raises:
         ConfigurationError: settings of the source cannot be used.
@@ -101,7 +101,7 @@ def _plan_cluster(source: ClusterSource, machine: Machine) -> tuple[list[Setting
 
 
 def _own_values(source: ClusterSource, k: int, ports: Ports, machine: Machine) -> dict[str, object]:
-    """Return what is the k-th peer's own; zones are dealt round-robin as the operator does."""
+    """Return the k-th peer's own settings; zones are dealt round-robin, as by the operator."""
     name = f"{source.dns_prefix}{k}"
     placed: dict[str, object] = {
         "name": name,
@@ -130,7 +130,7 @@ _MEANINGS: Final[Mapping[tuple[str, bool], str]] = {
 
 
 def _registration_lines(peers: Sequence[Settings]) -> list[str]:
-    """Say what the two settings that puzzle every reader of a tutorial mean here."""
+    """Notes on the meaning of register-with-eureka and fetch-registry here."""
     lines = []
     for (name, value), meaning in _MEANINGS.items():
         those = [peer for peer in peers if getattr(peer, name) is value]

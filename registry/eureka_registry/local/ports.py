@@ -31,7 +31,7 @@ class Ports(msgspec.Struct, frozen=True):
 
 
 def _next(start: int, used: Collection[int], is_free: Callable[[int], bool]) -> int:
-    """Return the first port from `start` on, round the end, that nobody has."""
+    """Return the first free port from `start` on; the last port is followed by the first."""
     for port in chain(range(start, _HIGHEST + 1), range(_LOWEST, start)):
         if port not in used and is_free(port):
             return port
@@ -41,10 +41,10 @@ def _next(start: int, used: Collection[int], is_free: Callable[[int], bool]) -> 
 def assign(
     requested: Sequence[RequestedPorts], is_free: Callable[[int], bool]
 ) -> tuple[list[Ports], list[str]]:
-    """Give every peer two ports that no other has, and say in a line where a wish was not met.
+    """Assign two ports to every peer, with a note where a requested port was not granted.
 
-    `is_free` is asked about ports that nobody wished for. A wish is granted unseen: whether the
-    port is free shows when the peer starts.
+    `is_free` is called for ports that were not requested. A requested port is granted without a
+    check: whether it is free shows when the peer starts.
     """
     wished = {wish.port for wish in requested} | {wish.management for wish in requested}
     holders: dict[int, str] = {}

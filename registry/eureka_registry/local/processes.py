@@ -32,7 +32,7 @@ OnEvent = Callable[[str, str], None]
 
 
 class Process:
-    """One peer's process. A pipe to it ends it if we die, however we die."""
+    """One peer's process. A pipe ends it if this process dies in any way."""
 
     def __init__(
         self, settings: Settings, directory: Path, on_line: OnLine, on_event: OnEvent
@@ -59,7 +59,7 @@ class Process:
         return self._process.pid if self._process is not None and running else None
 
     async def start(self) -> None:
-        """Start the process; settings go through a file only we can read."""
+        """Start the process; settings are in a file that only our user can read."""
         self._stopping = False
         self.has_answered = False
         self._file.touch(mode=0o600)
@@ -91,7 +91,7 @@ class Process:
         return code
 
     async def watch(self, *, restart: bool) -> None:
-        """Report a crash, and unless told otherwise start the process again, until `stop`."""
+        """Report a crash, and start the process again unless that is switched off, until `stop`."""
         loop = asyncio.get_running_loop()
         pause_s = FIRST_PAUSE_S
         while True:
@@ -115,7 +115,7 @@ class Process:
             self._process.kill()
 
     async def stop(self) -> int:
-        """Ask the process to end, insist after a while; its exit code."""
+        """Ask the process to end, kill it after a while; returns its exit code."""
         self._stopping = True
         process = self._process
         if process is None or process.returncode is not None:
@@ -150,7 +150,7 @@ class Process:
 async def run_peers(
     peers: Sequence[Settings], on_line: OnLine, on_event: OnEvent
 ) -> AsyncIterator[list[Process]]:
-    """Run peers as processes; on leaving all are stopped at once and waited for."""
+    """Run peers as processes; at the end all are stopped together and waited for."""
     with tempfile.TemporaryDirectory(prefix="eurekube-") as directory:
         processes = [Process(peer, Path(directory), on_line, on_event) for peer in peers]
         try:

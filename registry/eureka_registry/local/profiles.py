@@ -41,7 +41,7 @@ class Document(msgspec.Struct, frozen=True):
     properties: Mapping[str, Property]
 
     def value(self, canonical_name: str) -> str:
-        """Return what a property says, empty if it is not there."""
+        """Return the value of a property, empty if it is missing."""
         found = self.properties.get(canonical_name)
         return found.value.strip() if found else ""
 
@@ -52,7 +52,7 @@ class Document(msgspec.Struct, frozen=True):
 
 
 def canonical(name: str) -> str:
-    """Return the form in which properties of one configuration override each other."""
+    """Return the canonical name of a property, by which properties override each other."""
     return re.sub(r"[-_]", "", name.replace("[", ".").replace("]", "")).lower()
 
 
@@ -132,12 +132,12 @@ class Profiles:
         self._documents = documents
 
     def names(self) -> list[str]:
-        """Return every profile that documents or files are named for, in their order."""
+        """Return every profile that documents or files name, in their order."""
         names = (name for document in self._documents for name in _profiles_of(document))
         return [name for name in dict.fromkeys(names) if name != DEFAULT]
 
     def parts(self) -> set[str]:
-        """Return the profiles that come in only by way of others, as members or included."""
+        """Return the profiles that are active only through others, as members or included."""
         return {
             name
             for document in self._documents
@@ -175,7 +175,7 @@ class Profiles:
         return list(ordered)
 
     def active_documents(self, active: Sequence[str]) -> list[Document]:
-        """Return the documents that count while `active` (expanded) are, the winning last."""
+        """Return the documents that count while `active` (expanded) are; the last one wins."""
         order = {name: place for place, name in enumerate(active or [DEFAULT])}
         fitting = [
             document

@@ -156,7 +156,7 @@ async def _server_at(options: argparse.Namespace, given: str) -> AsyncIterator[U
 
 
 def _secret(file: Path, flag: str) -> str:
-    """The one line of a file; it is never repeated in an error."""
+    """The one line of a file; errors never repeat it."""
     try:
         text = file.read_bytes()[:_MOST_SECRET_BYTES].decode().strip()
     except OSError as error:
@@ -179,7 +179,7 @@ def _with_user(url: str, given: str) -> str:
 
 
 def _context(authorities: Path | None, certificate: Path | None) -> ssl.SSLContext | None:
-    """Whom to trust, and what to show; `None`: the system's authorities, and nothing."""
+    """The TLS context by CA and certificate files; `None`: the system's CAs, no certificate."""
     if authorities is None and certificate is None:
         return None
     try:
@@ -200,7 +200,7 @@ def _unusable(flag: str, file: Path | None, error: OSError) -> ConfigurationErro
 
 
 def _base_path(url: str, real: str) -> list[Finding]:
-    """What is wrong with a URL that is not the service URL; ours serve several paths."""
+    """What is wrong with a URL that is not the service URL; our servers accept several paths."""
     shown = redact(normalise(url))
     if shown == real:
         return []
@@ -208,7 +208,7 @@ def _base_path(url: str, real: str) -> list[Finding]:
 
 
 async def _troubles(places: list[tuple[str, int]]) -> list[str]:
-    """Of each host and port, why no connection can be made; empty if one can."""
+    """For each host and port, why no connection can be made; empty if one can."""
     turn = asyncio.Semaphore(_MOST_CONNECTIONS)
 
     async def one(host: str, port: int) -> str:

@@ -25,16 +25,16 @@ _COLOURS = {"ready": "green", "starting": "yellow", "stopping": "yellow"}
 
 
 class Screen(Protocol):
-    """Where `up` says what is going on."""
+    """The output of `up`."""
 
     def begin(self, peers: list[Settings], lines: list[str]) -> None:
-        """Show what is going to run."""
+        """Show what will run."""
 
     def overview(self, overview: Overview) -> None:
-        """Show how the peers stand."""
+        """Show the state of the peers."""
 
     def event(self, peer: str, sentence: str) -> None:
-        """Show what happened to a peer."""
+        """Show an event of a peer."""
 
     def log(self, peer: str, line: str) -> None:
         """Show a line of a peer's log."""
@@ -58,7 +58,7 @@ class PlainScreen:
         self._last: dict[str, str] = {}
 
     def begin(self, peers: list[Settings], lines: list[str]) -> None:
-        """Say what is going to run."""
+        """Print what will run."""
         for line in lines:
             self._say(line)
         for peer in peers:
@@ -69,7 +69,7 @@ class PlainScreen:
         self._say(client_line(peers))
 
     def overview(self, overview: Overview) -> None:
-        """Say what has changed since the last time."""
+        """Print what has changed since the last time."""
         for peer in overview.peers:
             holds = f", {_instances(peer.instances)}" if peer.stage == "ready" else ""
             self._say_if_changed(peer.name, f"{peer.name}: {peer.stage}{holds}")
@@ -78,16 +78,16 @@ class PlainScreen:
             self._say_if_changed("", words)
 
     def event(self, peer: str, sentence: str) -> None:
-        """Say what happened."""
+        """Print an event."""
         self._say(f"{peer} {sentence}")
 
     def log(self, peer: str, line: str) -> None:
-        """Pass on warnings and worse; the rest is noise beside the changes."""
+        """Print warnings and errors only."""
         if is_worth_showing(line):
             self._say(f"{peer} | {line}")
 
     def end(self, sentence: str) -> None:
-        """Say how it ended."""
+        """Print how it ended."""
         self._say(sentence)
 
     def _say_if_changed(self, what: str, text: str) -> None:
@@ -120,7 +120,7 @@ class JsonScreen:
         self._write({"event": "begin", "peers": listed, "notes": lines})
 
     def overview(self, overview: Overview) -> None:
-        """Write how the peers stand, if that has changed."""
+        """Write the state of the peers, if it has changed."""
         peers = [msgspec.to_builtins(peer) for peer in overview.peers]
         state = {"event": "overview", "agreed": overview.agreed, "peers": peers}
         line = msgspec.json.encode(state)
@@ -178,7 +178,7 @@ class LiveScreen:
             self._lines.append(f"{peer} | {line}")
 
     def end(self, sentence: str) -> None:
-        """Leave the last picture standing."""
+        """Leave the last table on the screen."""
         self._live.stop()
         self._console.print(self._picture())
         self._console.print(escape(sentence))
@@ -240,7 +240,7 @@ def agreement(overview: Overview) -> Text:
 
 
 def client_line(peers: list[Settings]) -> str:
-    """What to put into a client's configuration."""
+    """The line for a client's configuration."""
     urls = ",".join(service_url(peer) for peer in peers)
     return f"For clients: eureka.client.service-url.defaultZone={urls}"
 
@@ -251,7 +251,7 @@ def is_worth_showing(line: str) -> bool:
 
 
 def _write_line(out: TextIO, line: str) -> None:
-    """Write a line; whoever read them is gone, as `head` soon is: that is a wish to stop."""
+    """Write a line; if the reader is gone, as `head` soon is, stop."""
     try:
         print(line, file=out, flush=True)
     except BrokenPipeError:

@@ -63,12 +63,12 @@ class Overview(msgspec.Struct, frozen=True):
 
 
 def base_url(settings: Settings) -> str:
-    """Where a peer on this machine is reached."""
+    """The URL of a peer on this machine."""
     return f"http://{_local(settings.host)}:{settings.port}{settings.context_path}/"
 
 
 def dashboard_url(settings: Settings) -> str:
-    """Where a peer on this machine shows its dashboard."""
+    """The dashboard's URL of a peer on this machine."""
     return f"{base_url(settings).rstrip('/')}{settings.dashboard_path}/"
 
 
@@ -116,7 +116,7 @@ async def _get(session: aiohttp.ClientSession, url: str, *, compact: bool = Fals
 
 
 def _local(host: str) -> str:
-    """An address this machine reaches `host` by."""
+    """An address by which this machine reaches `host`."""
     if host in {"", EVERY_NETWORK, "0.0.0.0"}:  # noqa: S104 - compared only
         return "localhost"
     return in_url("::1" if host == "::" else host)

@@ -42,8 +42,8 @@ _ROOTS: Final = ("eureka.", "server.", "spring.")
 class SpringPeer(msgspec.Struct, frozen=True):
     """One peer: its profile's name, and its properties as they count for it.
 
-    Placeholders are filled in, but those that nobody could fill. `used` are the properties that
-    others' placeholders asked for, by the names that they are written with.
+    Placeholders are replaced, except those without a value. `used` are the properties that others'
+    placeholders use, as they are written there.
     """
 
     name: str
@@ -52,7 +52,7 @@ class SpringPeer(msgspec.Struct, frozen=True):
 
 
 class SpringSource(msgspec.Struct, frozen=True):
-    """The peers of Spring's files, and what a person should know of how they were read.
+    """The peers of Spring's files, and notes on how they were read.
 
     `chosen` names the peers to run; the others are known because service URLs lead to them.
     """
@@ -66,11 +66,11 @@ class SpringSource(msgspec.Struct, frozen=True):
 def read(path: Path, environ: Mapping[str, str], profiles: Sequence[str] = ()) -> SpringSource:
     """Read a file, with `application-<profile>` files beside it, or a folder of such files.
 
-    `environ` fills placeholders and nothing else. `profiles` names the peers wanted, none: all;
-    a profile among them that is no peer is laid over every peer.
+    `environ` is for placeholders only. `profiles` names the peers to run, none: all; a profile
+    among them that is no peer is active at every peer.
 
     Raises:
-        ConfigurationError: a file cannot be read, or a profile is not there.
+        ConfigurationError: a file cannot be read, or a profile does not exist.
     """
     files = springfolder.files(path)
     found = [document for file, profile in files for document in _documents(file, profile)]
@@ -153,7 +153,7 @@ class Configuration:
             )
 
     def peers(self, wanted: Sequence[str]) -> tuple[list[SpringPeer], list[str]]:
-        """Return all peers that the profiles describe, or the one without; and who is to run."""
+        """Return all peers that the profiles describe, or the only one; and which of them run."""
         try:
             return self._peers(wanted)
         except ConfigurationError:
@@ -235,7 +235,7 @@ class Configuration:
             )
 
     def _effective(self, active: Sequence[str]) -> dict[str, str]:
-        """Return the properties that count while `active` are, with placeholders filled in."""
+        """Return the properties that count while `active` are, with placeholders replaced."""
         return {name: resolved.text for name, resolved in self._resolved_properties(active).items()}
 
     def _resolved_properties(self, active: Sequence[str]) -> dict[str, Resolution]:
@@ -250,9 +250,9 @@ class Configuration:
         return {found.name: resolve(found.value, lookup) for found in merged.values()}
 
     def _base_peer(self, peers: Sequence[SpringPeer]) -> SpringPeer | None:
-        """Return the configuration without profiles, if a peer has it for its own peer.
+        """Return the peer of the configuration without profiles, if other peers list it.
 
-        So do tutorials whose first server is `application.yml` and whose second is a profile.
+        In some tutorials the first server is `application.yml` and the second is a profile.
         """
         base = self._effective([])
         port, host = (_value(base, name) for name in _PEER_NAMES)
@@ -281,7 +281,7 @@ def _value(properties: Mapping[str, str], canonical_name: str) -> str:
 
 
 def _host_name(properties: Mapping[str, str]) -> str:
-    """Return a host name that tells peers apart, or an empty text."""
+    """Return a host name that only one peer has, or an empty text."""
     name = _value(properties, "eureka.instance.hostname")
     return "" if name == "localhost" or "$" in name or "@" in name else name
 

@@ -24,7 +24,7 @@ _BASES: Final = ("eureka-client", "eureka-server", "application")
 
 
 def profile_of(path: Path) -> list[str]:
-    """Return the profile of a file that was named alone, as `application-peer1.yml`."""
+    """Return the profile of a single file, such as `application-peer1.yml`."""
     profile = path.stem.removeprefix("application-")
     return [profile] if path.is_file() and profile != path.stem else []
 

@@ -38,7 +38,7 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class _Draft(msgspec.Struct, frozen=True):
-    """A peer of the file before it has its place on this machine."""
+    """A peer of the file, not yet placed on this machine."""
 
     name: str
     translation: Translation
@@ -72,7 +72,7 @@ def plan_spring(source: SpringSource, machine: Machine) -> tuple[list[Settings],
 
 
 def _names(peers: Sequence[SpringPeer]) -> list[str]:
-    """Return names that can be files' names, no two alike."""
+    """Return different names that are usable as names of files."""
     names: list[str] = []
     for peer in peers:
         name = _UNSAFE.sub("-", peer.name).strip("-.") or "peer"
@@ -85,7 +85,7 @@ def _names(peers: Sequence[SpringPeer]) -> list[str]:
 
 
 def _drafts(source: SpringSource) -> Iterator[_Draft]:
-    """Yield the peers that run, and those of the others that can be made sense of."""
+    """Yield the peers that run, and those of the others that can be read."""
     for peer, name in zip(source.peers, _names(source.peers), strict=True):
         if peer.name in source.chosen:
             yield _draft(peer, name, source.path, runs=True)
@@ -192,7 +192,7 @@ def _settings(
 
 
 def _reachable_at(draft: _Draft, host: str) -> str:
-    """Return where a peer is reached: at `host`, unless it listens on an address of its own."""
+    """Return the host of a peer: `host`, unless it listens on an address of its own."""
     address = str(draft.value("host", ""))
     return address if is_loopback(address) else host
 
@@ -200,7 +200,7 @@ def _reachable_at(draft: _Draft, host: str) -> str:
 def _with_source(
     planned: Mapping[str, object], values: Mapping[str, SettingValue]
 ) -> dict[str, SettingValue]:
-    """Return what the plan decided, with the source of what the file said about it."""
+    """Return a value of the plan, with its source in the file."""
     return {
         name: SettingValue(value, values[name].source if name in values else f"plan: {name}")
         for name, value in planned.items()
@@ -219,7 +219,7 @@ def _context(draft: _Draft, from_urls: str) -> str:
 
 
 def _listen_here(name: str, values: dict[str, SettingValue]) -> list[str]:
-    """Take addresses away that are another machine's, and say so."""
+    """Remove addresses of other machines, with a note."""
     lines = []
     for setting in ("host", "management_host"):
         given = values.get(setting)

@@ -24,7 +24,7 @@ LOOK_EVERY_S = 1.0
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the peers until Ctrl-C or SIGTERM; 1 if one could not run."""
+    """Run the peers until Ctrl-C or SIGTERM; returns 1 if one could not run."""
     local = load_or_refuse(
         lambda: plan(read_source(options.file, options.profile, os.environ)),
         f"file {options.file}" if options.file else "settings",
@@ -60,7 +60,7 @@ async def _up(local: LocalPlan, screen: Screen, *, restart: bool) -> int:
 
 
 async def _until(stop: asyncio.Event, watchers: list[asyncio.Task[None]]) -> None:
-    """Wait for the wish to stop, or until no peer is left to watch."""
+    """Wait for a request to stop, or until no peer is left."""
     stopping = asyncio.create_task(stop.wait())
     gone = asyncio.gather(*watchers)
     await asyncio.wait((stopping, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -79,7 +79,7 @@ async def _look_for_ever(
 
 
 def _with_stage(process: Process, sight: Sight) -> Sight:
-    """A peer that does not answer has no process, or is being started, or is stuck."""
+    """The view of a peer that does not answer: it has no process, is starting, or hangs."""
     stage = sight.stage
     if stage != "down":
         process.has_answered = True
@@ -93,10 +93,10 @@ def _end_text(stop: asyncio.Event) -> str:
 
 
 def check_ports(peers: list[Settings]) -> None:
-    """Try every port before anything is started.
+    """Check every port before anything is started.
 
     Raises:
-        PortInUseError: some are taken; the sentence names them all.
+        PortInUseError: some are taken; the text names them all.
     """
     problems = []
     for peer in peers:

@@ -20,11 +20,11 @@ _LOCAL_NAMES: Final = frozenset({LOCAL, "127.0.0.1", "::1", "0.0.0.0"})  # noqa:
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A peer of a file, as its wiring sees it.
+    """A peer of a file, with what its wiring needs.
 
-    `host_name` is empty if the file names none. `wanted_port` is what the file says, `port` what
-    the peer got. `urls` are its service URLs as written, without `problem`; `implied` says that
-    the file has none and these are Spring's default. One that does not run is only led to.
+    `host_name` is empty if the file names none. `wanted_port` is the file's, `port` the assigned
+    one. `urls` are its service URLs as written, without `problem`; `implied` says that the file has
+    none and these are Spring's default. A peer that does not run is only a target of URLs.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wiring(msgspec.Struct):
-    """What came of it, by a peer's place among the nodes.
+    """The wiring, by a peer's place among the nodes.
 
-    `links` are the places of the peers that it lists, `outside` the URLs of others; `hosts` by
-    which host name it is reached, `contexts` below which further path, `moved` says how its URLs
-    differ from the file's.
+    `links` are the places of the peers that it lists, `outside` the URLs of other servers; `hosts`
+    is its host name, `contexts` the further path of its URLs, `moved` how its URLs differ from the
+    file's.
     """
 
     links: list[list[int]]
@@ -53,13 +53,13 @@ class Wiring(msgspec.Struct):
 
 
 def canonical_host(host: str) -> str:
-    """Return the form in which host names are compared; all names of this machine are one."""
+    """Return the form for comparing host names; all names of this machine are equal."""
     name = host.lower().strip("[]")
     return LOCAL if name in _LOCAL_NAMES else name
 
 
 def is_loopback(address: str | None) -> bool:
-    """Whether an address is one of this machine's own; `None` is none."""
+    """Whether an address is one of this machine's own; `None` is not."""
     try:
         return address is not None and ipaddress.ip_address(address.split("%")[0]).is_loopback
     except ValueError:
@@ -67,10 +67,11 @@ def is_loopback(address: str | None) -> bool:
 
 
 def owner(nodes: Sequence[Node], url: str, seeker: int) -> int | None:
-    """Return the place of the peer that a URL of the peer `seeker` means; `None`: no peer.
+    """Return the place of the peer that a URL of the peer `seeker` leads to; `None`: no peer.
 
-    A host name decides, the port only between peers of one name. A peer without a host name is
-    known by its own name, or on `localhost` by its port. Whoever could mean itself does.
+    The host name decides, the port only among peers with one name. A peer without a host name is
+    found by its own name, or on `localhost` by its port. A URL that could lead to `seeker` itself
+    does.
     """
     host, port = urls.split(url).hostname or "", urls.port_of(url)
     name = canonical_host(host)
@@ -85,7 +86,7 @@ def owner(nodes: Sequence[Node], url: str, seeker: int) -> int | None:
 
 
 def wire(nodes: Sequence[Node], machine: Machine) -> Wiring:
-    """Find the owner of every URL, and say in lines what is not as it is written."""
+    """Find the owner of every URL, with notes on what differs from the file."""
     wiring = Wiring(
         links=[[] for _ in nodes],
         outside=[[] for _ in nodes],
@@ -133,7 +134,7 @@ def _keep_outside(url: str, place: int, node: Node, wiring: Wiring, machine: Mac
 def _redirect_notes(
     url: str, host: str, port: int, target: Node, machine: Machine
 ) -> Iterable[str]:
-    """Say how the peer that a URL means is really reached."""
+    """Notes on the real URL of a peer that a URL of the file leads to."""
     here = f"127.0.0.1:{target.port}"
     address = machine.resolve(host)
     if address is None:

@@ -47,7 +47,7 @@ _STALLED_S: Final = 1.0
 
 
 class PeerReport(Enum):
-    """What a peer had to say."""
+    """What a peer answered."""
 
     COPIED = "copied"
     STARTING = "starting"
@@ -58,9 +58,9 @@ class PeerReport(Enum):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How the start went: from whom the copy is (`None`: nobody), and how it ended, in words.
+    """The result of the start: the copied peer (`None`: none), and how it ended, in words.
 
-    It is not `complete` where some peer certainly holds what we lack.
+    It is not `complete` if some peer certainly holds instances that we lack.
     """
 
     source: str | None
@@ -77,7 +77,7 @@ async def copy_registry(
 ) -> Outcome:
     """Fill `registry` from the peers; `links` gives the present ones.
 
-    A copy of more than `most` instances is none.
+    A copy of more than `most` instances fails.
     """
     copying = _CopyProgress(registry, most, now_ms)
     survey = _Survey(copying.ask)
@@ -100,7 +100,10 @@ async def copy_registry(
 
 
 class _Survey:
-    """What each peer said last. One that does not answer holds up neither the others nor us."""
+    """The last answer of each peer.
+
+    A peer that does not answer delays neither the others nor us.
+    """
 
     def __init__(self, ask: Callable[[Link], Coroutine[None, None, PeerReport]]) -> None:
         self._ask = ask
@@ -108,7 +111,7 @@ class _Survey:
         self._heard: dict[Link, PeerReport] = {}
 
     async def ask(self, links: Sequence[Link]) -> list[PeerReport]:
-        """Ask all that are not being asked already; wait a moment for their answers."""
+        """Ask all peers that are not being asked already; wait a moment for their answers."""
         for link in links:
             if link not in self._asking:
                 self._asking[link] = asyncio.create_task(self._ask(link))
@@ -119,7 +122,7 @@ class _Survey:
         return [self._heard.get(link, PeerReport.SILENT) for link in links]
 
     async def end(self) -> None:
-        """Give up the questions still open."""
+        """Cancel the requests that are still open."""
         for task in self._asking.values():
             task.cancel()
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
@@ -141,7 +144,7 @@ def _describe(links: Sequence[Link], heard: Sequence[PeerReport]) -> str:
 
 
 class _Place(NamedTuple):
-    """How far a copy has come: of which process, behind what, and whether it was ready."""
+    """How far a copy has come: of which process, after which lease, and whether it was ready."""
 
     node: str | None
     after: Cursor
@@ -152,7 +155,7 @@ _BEGIN: Final = _Place(None, BEGIN, ready=True)
 
 
 class _CopyProgress:
-    """The copies under way: how far each has come, and when one last came further."""
+    """The copies under way: how far each has come, and when one made progress last."""
 
     def __init__(self, registry: Registry, most: int, now_ms: Callable[[], int]) -> None:
         self._registry = registry
@@ -165,7 +168,7 @@ class _CopyProgress:
         self._leader: Link | None = None
 
     def is_stuck(self, began_s: float, timeout_s: float) -> bool:
-        """Whether nothing has come for so long, or something for far too long."""
+        """Whether there was no progress for a while, or the copy takes far too long."""
         now_s = asyncio.get_running_loop().time()
         idle_s = now_s - max(began_s, self._moved_s)
         return idle_s > timeout_s or now_s - began_s > LONGEST_COPY * timeout_s
@@ -175,7 +178,7 @@ class _CopyProgress:
         return bool(self._reached) or PeerReport.TOO_LARGE in heard
 
     async def ask(self, link: Link) -> PeerReport:
-        """Copy from one peer, from where the last try broke off at that process."""
+        """Copy from one peer, from where the last try ended at that process."""
         if link.sender.is_self:
             return PeerReport.OURSELVES
         if link in self._too_large:
@@ -189,7 +192,7 @@ class _CopyProgress:
                 self._leader = None
 
     async def _copy(self, link: Link) -> PeerReport:
-        """Go on where the last try broke off, if that process is still there."""
+        """Go on where the last try ended, if that process is still running."""
         place = self._reached.pop(link, _BEGIN)
         if place.node != link.client.seen.current:
             place = _BEGIN
@@ -205,7 +208,7 @@ class _CopyProgress:
         return PeerReport.COPIED if ready else PeerReport.STARTING
 
     async def _wait_for_turn(self, link: Link) -> None:
-        """One copy at a time is the quickest, unless it has stopped to come."""
+        """Wait for the copy that is under way: one at a time is quickest, unless it is stuck."""
         loop = asyncio.get_running_loop()
         # Polled, because no event tells that the other copy makes no progress.
         while self._waits(link, loop.time()):  # noqa: ASYNC110
@@ -231,9 +234,10 @@ class _CopyProgress:
                 return self._report_of(link, too_large=error.too_large)
 
     async def _ask_java(self, link: Link) -> PeerReport:
-        """A Java server gives its list; when its leases were renewed it does not tell.
+        """Copy the list of a Java server; it does not say when its leases were renewed.
 
-        Naming a region that nobody has leaves out the instances of its own remote regions.
+        The request names a region that does not exist: this leaves out the instances of its remote
+        regions.
         """
         answer = await link.client.get("apps/", {"regions": "none"})
         if answer.body is None:
@@ -260,7 +264,7 @@ class _CopyProgress:
         return PeerReport.TOO_LARGE
 
     def _say(self, link: Link, reason: str) -> None:
-        """Say why a peer cannot be copied, once; it is asked again and again."""
+        """Log once why a peer cannot be copied; it is asked again and again."""
         if self._said.get(link) != reason:
             self._said[link] = reason
             _log.warning("peer cannot be copied peer=%s reason=%s", link.name, reason)

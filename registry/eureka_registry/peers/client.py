@@ -85,9 +85,9 @@ _WORDS_BY_KIND: Final = (
 class Node(msgspec.Struct, frozen=True):
     """Who we are: our node id, and the address by which logs of Java peers name us.
 
-    `authorization` gives the header that proves it where the URL names no user; empty: none.
-    `stopping` says whether this process was told to stop, `tls` how TLS is spoken to a peer from
-    now on: whom to trust, and our own certificate; `None`: the system's authorities.
+    `authorization` gives the header for URLs without a user; empty: none. `stopping` says whether
+    this process was told to stop, `tls` gives the context for new connections to peers: trusted
+    CAs, and our own certificate; `None`: the system's CAs.
     """
 
     id: str
@@ -116,10 +116,10 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Answer(NamedTuple):
-    """What came of a request: `body` only if it was a 2xx, `node` where the peer names itself.
+    """The result of a request: `body` only for a 2xx, `node` if the peer names itself.
 
-    `is_self` says that the URL leads to this very process, `stops` that the peer was told to stop,
-    `too_large` that the answer was larger than its bound and therefore not read.
+    `is_self`: the URL leads to this process; `stops`: the peer was told to stop; `too_large`: the
+    answer was larger than its bound and therefore not read.
     """
 
     outcome: Outcome
@@ -136,8 +136,8 @@ def open_session(
     """Open the session that all peers share; the caller closes it.
 
     Names are resolved for every new connection, as a peer comes back from a restart with another
-    address. Without `decompress` bodies stay as they came. `tls` says whom requests trust that say
-    nothing of it themselves; `None`: the system's authorities.
+    address. Without `decompress` bodies stay compressed. `tls` is the context of requests that have
+    none of their own; `None`: the system's CAs.
     """
     connector = aiohttp.TCPConnector(
         limit=0,
@@ -211,7 +211,7 @@ class PeerClient:
         return answer
 
     async def _leads_here(self) -> bool:
-        """Whether the URL leads to this process: anybody can claim our id, which he was told."""
+        """Whether the URL leads to this process; a claim of our node id alone does not count."""
         nonce = self.node.nonces.begin()
         try:
             await self._exchange("GET", DIGEST_PATH, self._sent(None) | {NONCE_HEADER: nonce})
@@ -314,7 +314,7 @@ def _outcome_of(error: Exception, limits: Limits) -> Outcome:
 
 
 def trouble(error: Exception) -> str:
-    """Say briefly what a failed request met; a time-out is for the caller, who knows how long."""
+    """Briefly, why a request failed; a time-out is left to the caller, who knows its length."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"TLS certificate not trusted: {_tls_error_text(error.certificate_error)}"
     if isinstance(error, ssl.SSLError):

@@ -28,9 +28,9 @@ _T = TypeVar("_T")
 
 
 class NotCopiedError(Exception):
-    """A copy ended before its last page; `answer` ended it, and the sentence says how.
+    """A copy ended before its last page because of `answer`; the text says why.
 
-    It is `too_large` where the peer holds more than can be copied from it.
+    It is `too_large` if the peer holds more than can be copied.
     """
 
     def __init__(self, reason: str, answer: Answer, *, too_large: bool = False) -> None:
@@ -42,7 +42,7 @@ class NotCopiedError(Exception):
 async def read_pages(
     client: PeerClient, most: int, *, app: str | None = None, after: Cursor = BEGIN
 ) -> AsyncIterator[Page]:
-    """The pages of a peer's copy behind `after`, or of those leases that are of `app`.
+    """The pages of a peer's copy after `after`, or of the leases of `app`.
 
     Raises:
         NotCopiedError: it cannot be read to its end, or holds more than `most` leases.
@@ -94,20 +94,20 @@ async def take_over(registry: Registry, page: Page, peer: str, now_ms: Callable[
 
 
 async def in_pieces(items: Sequence[_T]) -> AsyncIterator[Sequence[_T]]:
-    """Some of the items at a time; others get their turn between them."""
+    """The items in small groups; other tasks run in between."""
     for some in pieces(items):
         yield some
         await asyncio.sleep(0)
 
 
 def pieces(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """Some of the items at a time."""
+    """The items in small groups."""
     for first in range(0, len(items), LEASES_AT_ONCE):
         yield items[first : first + LEASES_AT_ONCE]
 
 
 def failure_text(outcome: Outcome) -> str:
-    """What went wrong with a request, briefly."""
+    """Briefly, why a request failed."""
     match outcome:
         case Congested(reason) | Unreachable(reason):
             return reason

@@ -16,11 +16,11 @@ _MOST_PAGES: Final = 50
 async def differing_applications(
     registry: Registry, client: PeerClient, first: Digest
 ) -> frozenset[str]:
-    """Applications that differ from those of a peer, whose first page of digests is at hand.
+    """Applications that differ from a peer's; the peer's first page of digests is given.
 
     Raises:
         NotCopiedError: a page is missing.
-        BadDocument: a page is none.
+        BadDocument: a page cannot be read.
     """
     if first.whole is not None and first.whole == f"{registry.digest():016x}":
         return frozenset()
@@ -46,7 +46,7 @@ async def _page_behind(client: PeerClient, after: str, pages: int) -> Digest:
 
 
 def _page_differences(registry: Registry, page: Digest, after: str) -> set[str]:
-    """Names of one page, behind `after` and up to its last, that only one has or that differ."""
+    """Names from `after` to the last one of a page that only one of the two has, or that differ."""
     mine = {
         name: f"{application.digest:016x}"
         for name, application in registry.applications.items()

@@ -25,7 +25,7 @@ from eureka_registry.peers import urls
 
 
 class PeerState(StrEnum):
-    """Where a peer is in its life, as the operator writes it into `peers.json`."""
+    """The state of a peer, as the operator writes it into `peers.json`."""
 
     JOINING = "joining"
     ACTIVE = "active"
@@ -42,14 +42,14 @@ class Peer(msgspec.Struct, frozen=True):
 
     @property
     def takes_changes(self) -> bool:
-        """Whether changes are still sent to it; a draining peer only sends its own."""
+        """Whether changes are still sent to it; a draining peer only sends its own changes."""
         return self.state is not PeerState.DRAINING
 
 
 class PeerList(msgspec.Struct, frozen=True):
     """All peers, each URL once; `generation` counts the operator's versions, 0 without one.
 
-    `names` says which peer each pod is, also before the peer is listed; `None`: the list does not.
+    `names` says which peer each pod is, also before the peer is listed; `None`: not in the list.
     """
 
     peers: tuple[Peer, ...] = ()
@@ -70,7 +70,7 @@ class _File(msgspec.Struct, frozen=True):
 def parse_peers(text: bytes | str) -> PeerList | str:
     """Read a `peers.json`; a `str` says in a sentence why it cannot be used.
 
-    Keys it does not know are left alone: the operator may be newer than this peer.
+    Unknown keys are ignored: the operator may be newer than this peer.
     """
     try:
         file = msgspec.json.decode(text, type=_File)
@@ -143,10 +143,10 @@ async def watch(
     on_change: Callable[[PeerList], None],
     on_problem: Callable[[str | None], None],
 ) -> None:
-    """Look now and then every `refresh_s` seconds, for ever.
+    """Look at once and every `refresh_s` seconds, for ever.
 
-    `on_change` hears of the first list and of every other one, `on_problem` of every new problem
-    and, with `None`, of its end. While there is a problem the last list holds.
+    `on_change` gets the first list and every changed one, `on_problem` every new problem and, with
+    `None`, its end. While there is a problem, the last list is kept.
     """
     last: PeerList | None = None
     trouble: str | None = None

@@ -30,7 +30,7 @@ FULL = Reply(507)
 
 
 def apply(registry: Registry, item: Item, now_ms: int) -> Reply:
-    """Do what a peer tells, and say how it went. Never passed on to other peers."""
+    """Apply a peer's item, and return the reply. It is never replicated further."""
     if item.problem is not None or item.action is None or not item.app or not item.id:
         if item.problem is not None:
             registry.refusals.note(item.app, item.id, item.problem)
@@ -52,7 +52,8 @@ def apply(registry: Registry, item: Item, now_ms: int) -> Reply:
 def adopt(registry: Registry, entity: Instance, now_ms: int) -> bool:
     """Take over the newer document that a peer answered with (`PeerEurekaNode.syncInstances`).
 
-    False if it is unfit, or if our lease has ended meanwhile: Java brings such an instance back.
+    False if it is not acceptable, or if our lease has ended meanwhile: Java brings such an instance
+    back.
     """
     if problem(entity, entity.app) is not None or registry.lease(entity.app, entity.id) is None:
         return False
@@ -63,7 +64,7 @@ def adopt(registry: Registry, entity: Instance, now_ms: int) -> bool:
 
 
 class ReplyOutcome(Enum):
-    """What a peer's reply to one item led to, or has to lead to."""
+    """The consequence of a peer's reply to one item."""
 
     NOTHING = "nothing"
     MUST_REGISTER = "the peer must be told the whole document"
@@ -72,9 +73,10 @@ class ReplyOutcome(Enum):
 
 
 def take_reply(registry: Registry, task: Task, reply: Reply, now_ms: int) -> ReplyOutcome:
-    """Do what a peer's reply asks for (`PeerEurekaNode.heartbeat`, `handleFailure`).
+    """Do what a peer's reply to a renewal asks for (`PeerEurekaNode.heartbeat`, `handleFailure`).
 
-    Only renewals ask for anything: the peer lacks the lease, or knows a newer document.
+    Other replies ask for nothing. After a renewal the peer may lack the lease, or have a newer
+    document.
     """
     if task.action is not PeerAction.HEARTBEAT:
         return ReplyOutcome.NOTHING
@@ -87,9 +89,10 @@ def take_reply(registry: Registry, task: Task, reply: Reply, now_ms: int) -> Rep
 
 
 def renewal(registry: Registry, task: Task) -> bytes | None:
-    """The short form that tells a peer of a renewal, as it is now; `None` if no lease is found.
+    """The short form of a renewal as it is now; `None` if there is no lease.
 
-    A lease that the task names is not looked up: what ends or replaces it takes the task's place.
+    A lease that the task names is not looked up: a task that ends or replaces the lease takes this
+    one's place.
     """
     lease = task.lease or registry.lease(task.app, task.id)
     if lease is None:
@@ -103,7 +106,7 @@ def renewal(registry: Registry, task: Task) -> bytes | None:
 
 
 def encode(registry: Registry, task: Task) -> bytes | None:
-    """The item that tells a peer of `task`, with the lease as it is now; `None` if it is gone."""
+    """The item for `task`, with the lease as it is now; `None` if the lease is gone."""
     if task.action is PeerAction.CANCEL:
         return encode_item(task.action, task.app, task.id)
     lease = registry.lease(task.app, task.id)
@@ -149,7 +152,7 @@ def _renewal(task: Task, lease: Lease) -> bytes:
 
 
 def _status_to_send(task: Task, lease: Lease) -> Status:
-    """What a StatusUpdate must say is the override, even while the client says it is DOWN."""
+    """The status of a StatusUpdate: the override, even while the client says that it is DOWN."""
     if task.action is PeerAction.STATUS_UPDATE and lease.override is not None:
         return lease.override
     return lease.instance.status
@@ -187,7 +190,7 @@ def _renew(registry: Registry, key: Key, item: Item, now_ms: int) -> Reply:
 
 
 def _was_cancelled(registry: Registry, key: Key, last_dirty_ms: int | None) -> bool:
-    """Whether this version of the instance was cancelled lately; a newer is another lease."""
+    """Whether this version of the instance was cancelled lately; a newer one is another lease."""
     recent = registry.delta.get(*key)
     if recent is None or not recent.departed or recent.expired:
         return False

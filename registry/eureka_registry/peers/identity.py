@@ -23,22 +23,22 @@ _CALM_ANSWERS: Final = 100
 
 
 class Nonces:
-    """Numbers on their way to a URL; one that arrives here shows that the URL leads here.
+    """Numbers that were sent to a URL; one that arrives here shows that the URL leads here.
 
-    A process that only passes our requests on to us leads here, too.
+    So does a proxy that forwards our requests to us.
     """
 
     def __init__(self) -> None:
         self._arrived: dict[str, bool] = {}
 
     def begin(self) -> str:
-        """Make a number that nobody can guess."""
+        """Create a number that nobody can guess."""
         nonce = secrets.token_hex(16)
         self._arrived[nonce] = False
         return nonce
 
     def arrive(self, nonce: str | None) -> None:
-        """Note the number of a request that came; `None` and numbers of others change nothing."""
+        """Note the number of a received request; `None` and others' numbers are ignored."""
         if nonce in self._arrived:
             self._arrived[nonce] = True
 
@@ -50,8 +50,8 @@ class Nonces:
 class NodesSeen:
     """Node ids that answered at one URL.
 
-    A restart brings an id that was never seen. An id that comes back after another one says that
-    the URL leads to several processes in turn, as that of a Kubernetes Service does.
+    A restart brings a new id. An id that comes back after another one shows that the URL leads to
+    several processes in turn, like that of a Kubernetes Service.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class NodesSeen:
         self._in_a_row = 0
 
     def hear(self, node: str | None) -> bool:
-        """Note who answered; whether this is what shows that there are several."""
+        """Note who answered; returns whether this answer shows that there are several processes."""
         if node is None or len(node) > _LONGEST_ID:
             return False
         if node == self.current:

@@ -28,7 +28,7 @@ _ROUNDS_OF_REST: Final = 12
 
 
 class Kind(StrEnum):
-    """What a peer turned out to be."""
+    """The kind of a peer, as known so far."""
 
     UNKNOWN = "unknown"
     EUREKUBE = "eurekube"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 
 class Agreement(StrEnum):
-    """Whether a peer holds what we hold."""
+    """Whether a peer holds the same instances as we do."""
 
     UNKNOWN = "unknown"
     AGREED = "agreed"
@@ -49,7 +49,7 @@ class Link:
     def __init__(
         self, peer: Peer, client: PeerClient, sender: Sender, registry: Registry, most: int
     ) -> None:
-        """Begin without knowing anything; a copy of more than `most` instances is none."""
+        """Begin without any knowledge; a copy of more than `most` instances fails."""
         self.peer = peer
         self.client = client
         self.sender = sender
@@ -75,7 +75,7 @@ class Link:
 
     @property
     def name(self) -> str:
-        """The name the peer gives itself, else the one it is listed under."""
+        """The peer's own name for itself, else the one in the list."""
         if self.digest is not None and self.may_name_itself:
             return self.digest.name
         return self.peer.name
@@ -92,17 +92,17 @@ class Link:
 
     @property
     def is_heard(self) -> bool:
-        """Whether it answered when last asked."""
+        """Whether it answered the last request."""
         return self.why_silent is None
 
     @property
     def takes_changes(self) -> bool:
-        """Whether the peer is to be told of changes."""
+        """Whether changes are sent to the peer."""
         return self.counts and self.peer.takes_changes
 
     @property
     def diverged_instances(self) -> dict[str, list[str]]:
-        """Instances that differ although nobody has changed them for a while, by application."""
+        """Instances that differ although they have not changed for a while, by application."""
         return self.repair.diverged
 
     @property
@@ -111,7 +111,7 @@ class Link:
         return self.repair.repaired
 
     def why_unavailable(self, now_ms: int) -> str | None:
-        """Why changes do not reach the peer, or do not come from it, else `None`."""
+        """Why changes do not reach the peer, or do not come from it; else `None`."""
         if not self.counts:
             return None
         return (
@@ -123,11 +123,11 @@ class Link:
         )
 
     def agreement(self) -> Agreement:
-        """Whether the peer held what we hold when last asked.
+        """Whether the peer held the same as we at the last request.
 
-        Each application's digests were equal at the last comparison or the one before, as in a busy
-        registry something always changes while we ask; or all that differs was looked at lease by
-        lease, and changed just now or is over. Leases that are over end at each peer in its turn.
+        Each application's digests were equal at the last comparison or the one before: in a busy
+        registry something always changes meanwhile. Or all differences were checked lease by lease,
+        and are leases that changed just now or are over: those expire at each peer by itself.
         """
         if self.kind is not Kind.EUREKUBE or self.why_silent is not None:
             return Agreement.UNKNOWN
@@ -148,13 +148,12 @@ class Link:
         )
 
     async def compare(self, now_ms: int, *, repair: bool = True) -> None:
-        """Ask the peer what it holds; call it again and again.
+        """Compare what the peer holds with ours; call it at intervals.
 
-        Without `repair` nothing is taken over, as during a start, which copies anyway.
+        With `repair`, applications that differ twice in a row get the peer's newer documents.
 
-        What the peer knows better in applications that differ twice in a row is taken over.
-        Instances have diverged if they differ although nobody has changed them for a while: what
-        changed just now may be under way, and in a busy registry something always is.
+        A start goes without, as it copies anyway. Instances have diverged if they differ although
+        they have not changed for a while: recent changes may still be under way.
         """
         answer = await self.client.get(DIGEST_PATH)
         if answer.is_self:
@@ -201,7 +200,7 @@ class Link:
     async def _repair(
         self, different: frozenset[str], certain: frozenset[str], now_ms: int
     ) -> bool:
-        """Take over what differs twice in a row; whether there was nothing to take over."""
+        """Take over what differs twice in a row; returns whether there was nothing to take over."""
         self.repair.keep(different)
         self._resting = max(0, self._resting - 1)
         if not different:
@@ -217,7 +216,7 @@ class Link:
         return explained
 
     def _pause_copying(self, reason: str, *, too_large: bool) -> None:
-        """Do not ask again at once for a copy that failed; log it once."""
+        """Wait before asking again for a copy that failed; log it once."""
         self._resting = _ROUNDS_OF_REST
         if self.why_not_copied != reason:
             _log.warning("peer differs and cannot be copied peer=%s reason=%s", self.name, reason)
@@ -225,10 +224,10 @@ class Link:
         self.why_too_large = reason if too_large else None
 
     async def _compare_with_java(self, now_ms: int) -> None:
-        """A Java server knows nothing of digests; that it takes changes is all we can ask for.
+        """A Java server has no digests; all we can check is that it accepts changes.
 
-        It has said so if it takes a batch without items: 404 is its answer to a digest, and
-        anybody's answer below a path that he does not serve.
+        An empty batch shows that: its answer to a digest is 404, but so is that of any server to an
+        unknown path.
         """
         if self.kind is not Kind.JAVA:
             answer = await self.client.post_batch(encode_batch(()))
@@ -254,7 +253,7 @@ class Link:
                 return None
 
     async def leads_here(self) -> bool:
-        """Whether the URL leads to this process; so it is taken for while nobody answers."""
+        """Whether the URL leads to this process; also assumed while nobody answers."""
         answer = await self.client.get(DIGEST_PATH)
         return answer.is_self or not isinstance(answer.outcome, Delivered | Refused)
 

@@ -31,7 +31,7 @@ from eureka_registry.core.validation import problem
 
 
 class MergeResult(msgspec.Struct, frozen=True):
-    """What merging did: instance ids taken over, and leases the other peer must cancel."""
+    """The result of a merge: ids taken over, and leases that the other peer must cancel."""
 
     taken: list[str]
     to_cancel: list[tuple[str, str]]
@@ -40,9 +40,9 @@ class MergeResult(msgspec.Struct, frozen=True):
 def merge(
     registry: Registry, theirs: Iterable[Instance], now_ms: int, *, starting: bool = False
 ) -> MergeResult:
-    """Take over what another peer knows better; moments of the leases are by our clock.
+    """Take over newer documents of another peer; moments of the leases are by our clock.
 
-    What is not taken although it is new, `Registry.refusals` says.
+    `Registry.refusals` has those that were refused.
     """
     merged = MergeResult([], [])
     for instance in theirs:
@@ -104,7 +104,7 @@ def _rank(instance: Instance, digest: int, now_ms: int) -> tuple[int, int, int]:
 
 
 def _change_ms(instance: Instance, now_ms: int) -> int:
-    """When the other peer changed it; who names a moment far ahead is not waited for until then."""
+    """When the other peer changed it; a moment far in the future does not count."""
     return instance.last_updated_ms if instance.last_updated_ms <= now_ms + MAX_AHEAD_MS else 0
 
 
@@ -116,9 +116,9 @@ def differing_ids(
     settled_ms: int,
     part: tuple[str, str | None] = ("", None),
 ) -> list[str]:
-    """Ids of one application that only one of two peers has, or that they have differently.
+    """Ids of one application that only one of two peers has, or with different documents.
 
-    Of ours, those behind the one id of `part` and up to the other; `None`: to the last.
+    Of ours, those after the first id of `part` and up to the second; `None`: to the last.
 
     Left out are instances that either peer changed after `settled_ms`, those we evicted, and those
     that one lacks and whose lease is over: each peer evicts them by itself, some at a time.

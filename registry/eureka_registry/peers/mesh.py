@@ -35,7 +35,7 @@ _SELF_INTERVALS: Final = 5
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How changes travel: see the settings of the same names."""
+    """How changes are replicated: see the settings of the same names."""
 
     batch_size: int
     queue_limit: int
@@ -77,7 +77,7 @@ class Mesh:
         self._group: asyncio.TaskGroup | None = None
 
     def run_in(self, group: asyncio.TaskGroup) -> None:
-        """Let tasks for present and future peers run in `group`."""
+        """Run the tasks for present and future peers in `group`."""
         self._group = group
         for link in self.links.values():
             self._start(link)
@@ -102,16 +102,16 @@ class Mesh:
         self.listed.set()
 
     def adopt(self, pace: Pace) -> None:
-        """Let changes travel at another pace from now on."""
+        """Take over other settings of replication."""
         self._pace = pace
         for link in self.links.values():
             link.client.set_limits(pace.limits)
             link.sender.outbox.set_limits(pace.batch_size, pace.queue_limit)
 
     def set_problem(self, problem: str | None) -> None:
-        """Remember what is wrong with the peer list, `None` when it is well again.
+        """Remember what is wrong with the peer list, `None` when it is right again.
 
-        A start waits for a list all the same: without one nobody knows whom to copy from.
+        A start still waits for a list: without one there is no peer to copy from.
         """
         self.problem = problem
         if problem is not None:
@@ -141,13 +141,13 @@ class Mesh:
         return {link.name: link.sight(now_ms) for link in self.other_links()}
 
     def hear_stop(self, node: str | None) -> None:
-        """Know that the process of that node id was told to stop."""
+        """Note that the process with that node id was told to stop."""
         for link in self.links.values():
             if node is not None and link.node == node:
                 link.sender.peer_stops = True
 
     async def flush(self, timeout_s: float) -> bool:
-        """Send what waits, for a clean stop; says whether everything was sent."""
+        """Send what waits, for a clean stop; returns whether everything was sent."""
         self._rounds.hand_out()
         flushed = await asyncio.gather(
             *(link.sender.flush(timeout_s) for link in self.other_links())
@@ -175,7 +175,7 @@ class Mesh:
             sender.add_renewals(tasks)
 
     def _choose_receivers(self) -> None:
-        """Know whom to tell of changes without asking again for each; renewals are many."""
+        """Keep a list of the peers that get changes, as there are many renewals."""
         self._receivers = [link.sender for link in self.links.values() if link.peer.takes_changes]
 
     def _link(self, peer: Peer, seen: NodesSeen | None = None) -> Link:
@@ -218,7 +218,7 @@ class Mesh:
         return interval_s if link.why_silent is None else min(interval_s, _ASK_SOON_S)
 
     async def _begin_anew_with_another(self, link: Link) -> None:
-        """Wait until a URL that led to ourselves leads elsewhere: names and addresses move on."""
+        """Wait until a URL that led to ourselves leads elsewhere: names and addresses can move."""
         own = True
         while own:
             await pause(lambda: _SELF_INTERVALS * self._pace.digest_interval_s)
@@ -232,8 +232,8 @@ class Mesh:
     def _recognise(self) -> None:
         """Give each peer a name of its own, and notice two URLs with one node id.
 
-        Both are told of changes all the same: who claims the id of another must not make him
-        vanish, and to be told twice does no harm (docs/decisions/0017-a-node-id-is-a-claim.md).
+        Both get changes: a false claim of another's id must not cut that one off, and receiving a
+        change twice does no harm (docs/decisions/0017-a-node-id-is-a-claim.md).
         """
         listed = Counter(link.peer.name for link in self.links.values())
         given: set[str] = set()
@@ -254,13 +254,13 @@ class Mesh:
             self._group.create_task(_flush(link))
 
     def _end_tasks(self, url: str) -> None:
-        """End what runs for a URL, but for the task that says so."""
+        """Cancel the tasks of a URL, except the calling one."""
         for task in self._tasks.pop(url, []):
             if task is not asyncio.current_task():
                 task.cancel()
 
 
 async def _flush(link: Link) -> None:
-    """Send a peer that leaves what still waits for it."""
+    """Send the changes that still wait for a peer that leaves."""
     with suppress(TimeoutError):
         await link.sender.flush(_FLUSH_S)

@@ -17,14 +17,17 @@ Others = list[tuple[Task, Reply]]
 
 
 class Room(NamedTuple):
-    """How large a request may be."""
+    """The bounds of a request."""
 
     size: int
     items: int
 
 
 class Outcomes(NamedTuple):
-    """What an answer says. After a `mismatch` nobody knows which reply is whose."""
+    """The outcomes of an answer.
+
+    After a `mismatch` it is unknown which reply belongs to which item.
+    """
 
     outcome: Outcome
     others: Others
@@ -32,7 +35,7 @@ class Outcomes(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """What is sent at once: tasks as items, then those as `renewals`; `later` had no room.
+    """The contents of one request: tasks as items, then those as `renewals`; `later` had no room.
 
     `size` is that of the body, roughly, in bytes.
     """
@@ -44,13 +47,13 @@ class Packed(NamedTuple):
     later: Sequence[Task] = ()
 
     def body(self) -> bytes:
-        """The request's: a batch as Java's servers take it, unless there are short renewals."""
+        """The body: a batch as Java's servers take it, unless there are short renewals."""
         if self.renewals:
             return encode_renewals(self.renewals, self.items)
         return encode_batch(self.items)
 
     def read(self, answer: Answer, now_ms: int) -> Outcomes:
-        """What an answer means: one that cannot be read is retried, as in Java."""
+        """The meaning of an answer; if it cannot be read, the batch is sent again, as in Java."""
         if answer.body is None:
             return Outcomes(answer.outcome, [])
         try:
@@ -85,9 +88,9 @@ def pack(
     encode: Callable[[Task], bytes | None],
     renewal: Callable[[Task], bytes | None],
 ) -> Packed:
-    """Pack as many tasks as have room, one at least; those from `short_from` on in short form.
+    """Pack as many tasks as have room, at least one; those from `short_from` on in short form.
 
-    Tasks of which nothing is to be told any more are left out.
+    Tasks whose lease is gone are left out.
     """
     tasks: list[Task] = []
     items: list[bytes] = []

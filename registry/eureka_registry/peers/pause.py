@@ -10,7 +10,7 @@ _LOOK_EVERY_S: Final = 1.0
 
 
 async def pause(seconds: Callable[[], float]) -> None:
-    """Wait until so many seconds have passed; a change of how many counts within a second."""
+    """Wait for a time that may change meanwhile; a change counts within a second."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     # Nothing could set an event: settings are only read.

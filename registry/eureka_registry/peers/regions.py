@@ -49,7 +49,7 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 class RegionClient(PeerClient):
-    """A peer client that says it fetches for another region."""
+    """A peer client whose requests say that they come from another region."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, node: Node, limits: Limits
@@ -59,7 +59,7 @@ class RegionClient(PeerClient):
 
 
 class Region:
-    """Another region, our mirror of it, and how its fetches go.
+    """Another region, our mirror of it, and the state of its fetches.
 
     `fetched_ms` is the moment of the last good fetch, `None` before the first. `problem` says in
     words what is wrong now. `full_fetches` and `delta_fetches` count the good ones.
@@ -84,7 +84,7 @@ class Region:
         self._now_ms = now_ms
 
     async def run(self) -> None:
-        """Fetch now and then every interval, for ever; after failures at first sooner."""
+        """Fetch at once and every interval, for ever; sooner after the first failures."""
         pause_s = FIRST_PAUSE_S
         while True:
             if await self.fetch():
@@ -95,9 +95,9 @@ class Region:
             pause_s = min(2 * pause_s, self.bounds.interval_s)
 
     def request_full_fetch(self, client: RegionClient | None = None) -> None:
-        """Fetch everything with the next round, from elsewhere if a client is given.
+        """Fetch everything in the next round, with another client if one is given.
 
-        What is held stays until then.
+        The present instances stay until then.
         """
         self.client = client or self.client
         self.fetched_ms = None
@@ -105,7 +105,7 @@ class Region:
     async def fetch(self) -> bool:
         """Bring the mirror up to date once; false if nothing usable came, and `problem` says why.
 
-        A list that can be used but has a fault counts as fetched, and is a problem, too.
+        A usable list with a fault counts as fetched, and is also a problem.
         """
         good = self.full_fetches + self.delta_fetches
         problem = await self._fetch()
@@ -118,7 +118,7 @@ class Region:
         return self.full_fetches + self.delta_fetches > good
 
     async def _fetch(self) -> str | None:
-        """One round; `None`, or what was wrong."""
+        """Do one round; returns `None`, or what was wrong."""
         if self._delta_will_do():
             answer = await self.client.get("apps/delta", OWN_ONLY)
             problem = _silence(answer)
@@ -136,7 +136,7 @@ class Region:
         return self._now_ms() - self.fetched_ms < TRUSTED_MS
 
     async def _take_delta(self, answer: Answer) -> bool:
-        """Whether the delta was given, could be read, and led to the region's hash."""
+        """Fetch and apply the delta; returns whether the result has the region's hash."""
         read = await self._read(answer)
         if isinstance(read, str) or read.problems:
             return False
@@ -178,7 +178,7 @@ class Region:
 
 
 def _silence(answer: Answer) -> str | None:
-    """Why a region said nothing, after which there is no use in asking it for more."""
+    """Why a region did not answer; if set, further requests are useless."""
     if isinstance(answer.outcome, Unreachable | Congested):
         return answer.outcome.reason
     return None

@@ -72,7 +72,7 @@ class Remotes:
             task.cancel()
 
     def adopt(self, wanted: RemoteRegions) -> None:
-        """Follow the settings: fetch from new regions at once, forget those that left."""
+        """Take over other settings: fetch from new regions at once, forget removed ones."""
         before, self._wanted = self._wanted, wanted
         for name in self._regions.keys() - wanted.urls.keys():
             self._drop(name)
@@ -89,7 +89,7 @@ class Remotes:
     # -- How
 
     def _follow(self, name: str, before: RemoteRegions) -> bool:
-        """Bring one region to what is wanted; whether all of it must be fetched at once."""
+        """Adapt one region to the settings; returns whether all of it must be fetched at once."""
         wanted = self._wanted
         shown = wanted.applications.get(name)
         region = self._regions.get(name) or self._begin(name)

@@ -26,7 +26,7 @@ _SETTLING_MS: Final = 2_000
 
 
 class Repair:
-    """Takes over from one peer, and tells it of cancellations that it missed."""
+    """Takes over newer documents of one peer, and tells it of cancellations that it missed."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Repair:
         most: int,
         name: Callable[[], str],
     ) -> None:
-        """Begin with nothing that differs; a copy of more than `most` instances is none."""
+        """Begin without differences; a copy of more than `most` instances fails."""
         self.diverged: dict[str, list[str]] = {}
         """Instances that differ although nobody has changed them for a while, by application."""
         self.repaired = 0
@@ -48,7 +48,7 @@ class Repair:
         self._name = name
 
     def keep(self, different: Collection[str]) -> None:
-        """Forget what was said of applications that do not differ any more."""
+        """Forget applications that do not differ any more."""
         self.diverged = {app: ids for app, ids in self.diverged.items() if app in different}
 
     async def take_over(self, applications: Sequence[str], now_ms: int) -> bool:
@@ -70,7 +70,7 @@ class Repair:
         return self.repaired == repaired and not self.diverged
 
     async def _take_application(self, app: str, now_ms: int) -> None:
-        """Page by page; each is compared with the part of ours that it covers."""
+        """Take over page by page; each is compared with the part of ours that it covers."""
         settled_ms = now_ms - _SETTLING_MS - self._sender.outbox.lag_ms(now_ms)
         ids: list[str] = []
         behind = ""

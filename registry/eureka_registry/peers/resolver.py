@@ -28,7 +28,7 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of a name; who asks while it is looked up gets the same answer.
+        """The addresses of a name; calls during one look-up share its answer.
 
         Raises:
             OSError, UnicodeError: there is none, or nobody answers.

@@ -13,20 +13,20 @@ _EVERY_S: Final = RENEWALS_EVERY_MS / 1_000
 
 
 class Rounds:
-    """Hands out what was renewed at most every `RENEWALS_EVERY_MS`, and once per instance.
+    """Collects renewals and passes them on at most every `RENEWALS_EVERY_MS`, once per instance.
 
-    The first renewal after a quiet time is handed out at once. Needs a running event loop.
+    The first renewal after a quiet time is passed on at once. Needs a running event loop.
     """
 
     def __init__(self, hand_out: Callable[[Iterable[Key]], None]) -> None:
-        """Give each round's instances to `hand_out`."""
+        """Pass each round's instances to `hand_out`."""
         self._hand_out = hand_out
         self._renewed: dict[Key, None] = {}
         self._last_s = 0.0
         self._alarm: asyncio.TimerHandle | None = None
 
     def add(self, key: Key) -> None:
-        """Hand out, with the next round, that this instance was renewed."""
+        """Add a renewed instance to the next round."""
         self._renewed[key] = None
         if self._alarm is None:
             loop = asyncio.get_running_loop()

@@ -35,11 +35,11 @@ _NOT_SHORT: Final = frozenset({404, 405, 415, 501})
 
 
 class Hooks(NamedTuple):
-    """What the sender asks and tells its owner.
+    """The callbacks of a sender.
 
-    `encode` gives a task's item as it is to be sent now, and `renewal` a renewal's short form;
-    `None` if its lease is gone and the peer need not hear of it. `on_reply` gets each reply that is
-    not a 2xx: the owner answers a renewal's 404 with a Register and adopts the document of a 409.
+    `encode` gives a task's item as it must be sent now, and `renewal` a renewal's short form;
+    `None` if its lease is gone and nothing has to be sent. `on_reply` gets each reply that is not a
+    2xx: the owner answers a renewal's 404 with a Register and adopts the document of a 409.
     """
 
     encode: Callable[[Task], bytes | None]
@@ -48,7 +48,7 @@ class Hooks(NamedTuple):
 
 
 class Sender:
-    """One peer's outbox, its connection, and the task that carries from one to the other.
+    """One peer's outbox, its connection, and the task that sends from one to the other.
 
     `now_ms` reads the clock that the outbox's moments are of.
     """
@@ -76,20 +76,20 @@ class Sender:
 
     @property
     def is_self(self) -> bool:
-        """Whether the peer is this very process; nothing is sent to it any more."""
+        """Whether the peer is this process itself; then nothing is sent to it."""
         return self._is_self
 
     def mark_as_self(self) -> None:
-        """Send nothing more: the peer turned out to be this very process."""
+        """Send nothing more: the peer is this process itself."""
         if not self._is_self:
             _log.info("peer is this process peer=%s", self._client.url)
         self._is_self = True
         self._wake.set()
 
     def takes_renewals(self, node: str, *, takes: bool) -> None:
-        """Know of a process behind the URL whether it takes renewals in their short form.
+        """Note whether the process behind the URL takes short renewals.
 
-        Of one that is known already nothing changes: it may have refused them.
+        For a known process nothing changes: it may have refused them.
         """
         if node != self._speaks_to:
             self._speaks_to = node
@@ -103,13 +103,13 @@ class Sender:
             self._wake.set()
 
     def add_renewals(self, tasks: Mapping[Key, Task]) -> None:
-        """Likewise for renewals, which all peers may share."""
+        """The same for renewals; all peers may share the tasks."""
         if not self._is_self:
             self.outbox.add_renewals(tasks, self._now_ms())
             self._wake.set()
 
     def retry_now(self) -> None:
-        """Try a failing peer now and not only after the pause: it has just answered something."""
+        """Try a failing peer now instead of after the pause: it has just answered something."""
         if self.outbox.failing_since_ms is None:
             return
         self.outbox.retry_now()
@@ -117,7 +117,7 @@ class Sender:
         self._wake.set()
 
     async def run(self) -> None:
-        """Send what comes, for ever; returns only if the peer is this very process.
+        """Send tasks as they come, for ever; returns only if the peer is this process itself.
 
         A batch under way when this is cancelled goes back into the outbox, so that `flush` can
         send it again.
@@ -130,8 +130,8 @@ class Sender:
     async def flush(self, timeout_s: float) -> bool:
         """Send until nothing waits any more, for a clean stop, whether `run` still runs or not.
 
-        Gives up after `timeout_s`, or sooner if the peer is taken for dead, or stops, too, and does
-        not answer any more. Says whether everything was sent or needed no sending.
+        Ends after `timeout_s`, or sooner if the peer counts as dead, or is stopping, too, and does
+        not answer any more. Returns whether everything was sent or needed no sending.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -173,7 +173,7 @@ class Sender:
         self._wake.set()
 
     def _pack(self) -> Packed:
-        """The next batch: what of it is still worth sending and has room; the rest waits again."""
+        """The next batch: tasks that must still be sent and have room; the rest waits again."""
         renewals = RENEWALS_AT_ONCE if self._short else None
         taken = self.outbox.take(self._now_ms(), renewals=renewals)
         short_from = len(taken) - (self.outbox.renewals_taken if self._short else 0)
@@ -193,9 +193,9 @@ class Sender:
             raise
 
     def _sends_otherwise(self, packed: Packed, answer: Answer) -> bool:
-        """Whether what was refused is to be sent in another form, or in smaller parts.
+        """Whether a refused batch has to be sent in another form, or in smaller parts.
 
-        One item may be the reason, and nothing else may be lost for it.
+        One item may be the reason, and no other must be lost because of it.
         """
         match answer.outcome:
             case Refused(status) if packed.renewals and status in _NOT_SHORT:
@@ -238,7 +238,7 @@ class Sender:
             )
 
     def _log_turn(self, now_ms: int, *, was_failing: bool) -> None:
-        """One line when the peer begins to fail and one when it is back, however long it lasts."""
+        """Log one line when the peer begins to fail and one when it is back."""
         reason = self.outbox.reason(now_ms)
         if reason is not None and not was_failing:
             _log.warning("peer unavailable peer=%s reason=%s", self._client.url, reason)

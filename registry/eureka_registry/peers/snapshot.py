@@ -42,7 +42,7 @@ _HEAD_BYTES: Final = 256
 
 
 class SnapshotError(ValueError):
-    """A snapshot cannot be used; the sentence says why."""
+    """A snapshot cannot be used; the text says why."""
 
 
 class _Head(msgspec.Struct):
@@ -58,7 +58,7 @@ class Snapshot:
     def __init__(
         self, path: Path, registry: Registry, node: str, now_ms: Callable[[], int]
     ) -> None:
-        """Say whose registry it is by `node`; `now_ms` reads the clock of its moments."""
+        """Prepare; `node` names the registry's peer, `now_ms` reads the clock of its moments."""
         self.path = path
         self._registry = registry
         self._node = node
@@ -66,10 +66,10 @@ class Snapshot:
         self._writing = asyncio.Lock()
 
     async def load(self) -> str:
-        """Fill the registry, from all of the file or nothing; say in a sentence what came of it.
+        """Fill the registry from the whole file or not at all; returns the result as a sentence.
 
-        Leases keep the moments of their last renewal, so one that has ended since is over: whether
-        it is then kept is for self-preservation to say. What clients did meanwhile counts more.
+        Leases keep the moments of their last renewal, so one that has ended since is over;
+        self-preservation decides whether it is kept. Newer changes of clients win.
         """
         await asyncio.to_thread(remove_leftovers, self.path)
         try:
@@ -86,13 +86,13 @@ class Snapshot:
         return f"{len(instances)} instances from {self.path}, written {age_s} s ago"
 
     async def keep(self, interval_s: Callable[[], float]) -> None:
-        """Write it every `interval_s` seconds, if anything changed or leases were renewed."""
+        """Write the file every `interval_s` seconds, if anything changed or leases were renewed."""
         while True:
             await pause(interval_s)
             await self.save()
 
     async def save(self) -> None:
-        """Write it now, a page at a time; a failure is logged, the next try may succeed."""
+        """Write the file now, a page at a time; a failure is logged, the next try may succeed."""
         async with self._writing:
             try:
                 await self._write()
@@ -130,7 +130,7 @@ def temporary_path(path: Path) -> Path:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what a process left that was killed while it wrote."""
+    """Remove temporary files of a process that was killed while it wrote."""
     try:
         for each in path.parent.glob(f".{escape(path.name)}.*"):
             if each.suffix[1:].isdecimal():
@@ -143,7 +143,7 @@ def read(path: Path) -> tuple[int, list[bytes]]:
     """When a snapshot was written (epoch ms), and its pages.
 
     Raises:
-        SnapshotError: the file is damaged, of another format, or none.
+        SnapshotError: the file is damaged, has another format, or is no snapshot.
         OSError: it cannot be read; `FileNotFoundError`: there is none.
     """
     line, _, body = _content(path).partition(b"\n")
@@ -163,7 +163,7 @@ def read(path: Path) -> tuple[int, list[bytes]]:
 
 
 def _content(path: Path) -> bytes:
-    """All of a file; no link is followed, and nothing is waited for, as at a pipe."""
+    """The whole contents of a file; links are not followed, and reading a pipe does not block."""
     if path.is_symlink():
         raise SnapshotError(f"{path} is a link")
     number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
@@ -188,7 +188,7 @@ async def _decode_pages(pages: list[bytes], saved_ms: int) -> list[Instance]:
 
 
 def _begin(beside: Path) -> IO[bytes]:
-    """Open a new file that only we can read: metadata may hold what is nobody else's business."""
+    """Open a new file that only our user can read: metadata may hold private data."""
     beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -198,7 +198,7 @@ def _begin(beside: Path) -> IO[bytes]:
 
 
 def _end(file: IO[bytes], head: _Head) -> None:
-    """Put the head into its place, and all of it on disk."""
+    """Write the head, and sync the file to disk."""
     file.seek(0)
     file.write(msgspec.json.encode(head))
     file.flush()

@@ -18,7 +18,7 @@ exit codes:
 
 
 def ls(parser: argparse.ArgumentParser) -> None:
-    """Those of `ls`."""
+    """Declare the arguments of `ls`."""
     parser.add_argument("app", nargs="?", default="", metavar="APP", help="only this application")
     parser.add_argument(
         "--status", action="append", default=[], metavar="STATUS",
@@ -28,23 +28,23 @@ def ls(parser: argparse.ArgumentParser) -> None:
 
 
 def get(parser: argparse.ArgumentParser) -> None:
-    """Those of `get`."""
+    """Declare the arguments of `get`."""
     instance(parser)
     output(parser, choices=("table", "json", "yaml"))
 
 
 def instance(parser: argparse.ArgumentParser) -> None:
-    """Those of `out` and `in`."""
+    """Declare the arguments of `out` and `in`."""
     parser.add_argument("instance", metavar="APP/ID", help="as `ls` shows them")
 
 
 def diff(parser: argparse.ArgumentParser) -> None:
-    """Those of `diff`, beside the two servers."""
+    """Declare the arguments of `diff`, except the two servers."""
     output(parser, choices=("table", "json", "yaml"))
 
 
 def watch(parser: argparse.ArgumentParser) -> None:
-    """Those of `watch`."""
+    """Declare the arguments of `watch`."""
     parser.add_argument("app", nargs="?", default="", metavar="APP", help="only this application")
     parser.add_argument(
         "--every", type=float, default=2.0, metavar="S", help="seconds between looks (default: 2)"
@@ -56,7 +56,7 @@ def watch(parser: argparse.ArgumentParser) -> None:
 
 
 def doctor(parser: argparse.ArgumentParser) -> None:
-    """Those of `doctor`; more codes may be among those of the program."""
+    """Declare the arguments of `doctor`; a program may have further codes."""
     parser.add_argument(
         "--ignore", action="append", default=[], metavar="CODE",
         help="leave out findings with this code; may be repeated",
@@ -65,10 +65,10 @@ def doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def output(parser: argparse.ArgumentParser, choices: tuple[str, ...] = OUTPUTS) -> None:
-    """How it is printed."""
+    """Declare the form of the output."""
     parser.add_argument("-o", "--output", choices=choices, default="table", help="default: table")
 
 
 def unknown_codes(codes: list[str], further: frozenset[str] = frozenset()) -> list[str]:
-    """Those of `--ignore` that are no codes."""
+    """The values of `--ignore` that are not codes."""
     return [each for each in codes if each not in CODES and each not in further]

@@ -43,7 +43,7 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Watcher:
-    """Compares each look with the one before; the first one has nothing to be compared with."""
+    """Compares each list with the one before; the first one makes no events."""
 
     def __init__(self) -> None:
         self._before: dict[Key, Instance] | None = None
@@ -51,7 +51,7 @@ class Watcher:
         self._late: dict[Key, int] = {}
 
     def due(self, listing: Listing) -> list[Instance]:
-        """Those that are to be asked for by themselves now, the longest silent first."""
+        """The instances that should be looked up one by one now, the longest silent first."""
         silent = [
             (known_ms, each)
             for each in listing.instances
@@ -61,11 +61,11 @@ class Watcher:
         return [each for _, each in sorted(silent, key=lambda one: one[0])[:MOST_LOOKS]]
 
     def events(self, listing: Listing, instances: list[Instance]) -> list[Event]:
-        """What happened since the last look.
+        """The events since the last list.
 
         Args:
             listing: all instances.
-            instances: those that were asked for by themselves, with their leases as they are.
+            instances: those that were looked up one by one, with the present state of their leases.
         """
         now_ms, found = listing.now_ms, listing.by_key
         for each in instances:
@@ -87,7 +87,7 @@ class Watcher:
         ]
 
     def _lateness(self, instance: Instance, now_ms: int) -> Iterator[tuple[str, str]]:
-        """Say once of a lease that its renewal is late, and once that it was renewed again."""
+        """The event of a renewal that is late, or is made again after that; each once."""
         key, said_ms = key_of(instance), instance.lease.renewed_at_ms
         ago = span(now_ms - renewed_ms(instance, now_ms))
         if key not in self._late and overdue_ms(instance, now_ms):
@@ -100,7 +100,7 @@ class Watcher:
             yield "renewed", f"renewed {ago} ago"
 
     def _renewal_ms(self, instance: Instance, now_ms: int) -> int:
-        """When it was last renewed, by its own document or by the list."""
+        """When the lease was last renewed, by its own document or by the list."""
         return max(self._renewed_ms.get(key_of(instance), 0), renewed_ms(instance, now_ms))
 
 

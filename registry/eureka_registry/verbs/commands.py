@@ -48,7 +48,7 @@ Reach = Callable[[list[tuple[str, int]]], Awaitable[list[str]]]
 
 
 class Streams(NamedTuple):
-    """Where results go, and what is said beside them."""
+    """The streams for results and for notes."""
 
     out: TextIO
     err: TextIO
@@ -95,7 +95,7 @@ async def set_out_of_service(options: argparse.Namespace, asked: Server, streams
 
 
 async def lift_override(options: argparse.Namespace, asked: Server, streams: Streams) -> int:
-    """Lift the override; an instance that has none is as its own client says."""
+    """Lift the override; without one an instance has the status of its client."""
     name = read_name(options.instance)
     found = await server.instance(asked, name)
     if found is None:
@@ -115,7 +115,7 @@ async def lift_override(options: argparse.Namespace, asked: Server, streams: Str
 async def diff(
     options: argparse.Namespace, servers: tuple[Server, Server], streams: Streams, pause: Pause
 ) -> int:
-    """Compare what two servers hold; what only the first of two looks found was on its way."""
+    """Compare two servers twice; differences that the second look does not find were under way."""
     first, second = servers
     found = differences(await server.listing(first), await server.listing(second))
     if found:
@@ -132,7 +132,7 @@ async def diff(
 
 
 async def watch(options: argparse.Namespace, server: Server, streams: Streams, pause: Pause) -> int:
-    """Print what happens as it happens; a look that fails is said once, and the next one tried."""
+    """Print events as they happen; a failed look is printed once, and the next one tried."""
     watcher, trouble, looks = Watcher(), "", 0
     while options.limit is None or looks * options.every <= options.limit:
         if looks:
@@ -161,14 +161,14 @@ async def doctor(
     further: Sequence[Finding] = (),
     reach: Reach | None = None,
 ) -> int:
-    """Print what is wrong with a registry, each with its cure.
+    """Print findings about a registry, each with its cure.
 
     Args:
         options: those of the command line.
         server: the registry.
         streams: where to print.
-        further: what the program has found besides.
-        reach: opens connections to instances; `None`: do not try.
+        further: findings of the program itself.
+        reach: tries connections to instances; `None`: do not try.
     """
     found = [*further, *await examine(server, reach=reach)]
     return show_findings(options, without(found, options.ignore), streams)
@@ -188,7 +188,7 @@ def show_findings(options: argparse.Namespace, findings: list[Finding], streams:
 async def examine(
     asked: Server, zones: frozenset[str] = frozenset(), reach: Reach | None = None
 ) -> list[Finding]:
-    """Everything that is wrong with what a registry holds."""
+    """All findings about the instances of a registry."""
     listing = await server.listing(asked)
     fresh = {}
     for each in suspects(listing, _MOST_SUSPECTS):
@@ -200,7 +200,7 @@ async def examine(
 
 
 async def _unreachable_instances(listing: Listing, reach: Reach) -> list[Finding]:
-    """Instances that should be called and cannot be connected to from here."""
+    """Findings about instances that clients call and that cannot be reached from here."""
     called = [each for each in listing.instances if each.status is Status.UP and ports_of(each)]
     called = called[:_MOST_REACHED]
     places = [(each.ip_addr or each.host_name, ports_of(each)[0][1]) for each in called]

@@ -17,7 +17,7 @@ ABSENT: Final = "absent"
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A field of an instance, and what each of the two servers says."""
+    """A field of an instance, with its value at each of the two servers."""
 
     app: str
     id: str
@@ -29,7 +29,7 @@ class Difference(msgspec.Struct, frozen=True):
 def differences(first: Listing, second: Listing) -> list[Difference]:
     """All differences, in the order of the instances.
 
-    Times of leases are not compared: servers hear of the same renewal one after the other.
+    Times of leases are not compared: servers learn of a renewal one after the other.
     """
     here, there = first.by_key, second.by_key
     return [
@@ -40,7 +40,7 @@ def differences(first: Listing, second: Listing) -> list[Difference]:
 
 
 def persistent_differences(before: list[Difference], after: list[Difference]) -> list[Difference]:
-    """Those of the first look that the second one still found: others were on their way."""
+    """The differences of the first look that the second one also found: others were under way."""
     again = set(after)
     return [each for each in before if each in again]
 
@@ -64,7 +64,7 @@ def _fields(first: Instance | None, second: Instance | None) -> Iterator[tuple[s
 
 
 def _comparable_fields(instance: Instance) -> dict[str, str]:
-    """The fields that every server should hold alike, as texts."""
+    """The fields that must be equal at all servers, as texts."""
     return {
         "status": str(instance.status),
         "overriddenStatus": str(instance.overridden_status),

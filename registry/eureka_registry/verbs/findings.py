@@ -40,7 +40,7 @@ _DEFAULT_ZONES: Final = frozenset({"", "defaultzone"})
 
 
 class Code(NamedTuple):
-    """What may be found, and its cure."""
+    """A kind of finding, and its cure."""
 
     sentence: str
     cure: str
@@ -57,7 +57,7 @@ CODES: Final = {
         "set eureka.instance.hostname or the URL itself (eureka.instance.health-check-url)",
     ),
     "host_name_not_known": Code(
-        "its host name is that of a pod or container, which no other can look up",
+        "its host name is the name of a pod or container, which clients cannot look up",
         "set eureka.instance.prefer-ip-address=true",
     ),
     "no_port": Code(
@@ -74,8 +74,8 @@ CODES: Final = {
     ),
     "same_address": Code(
         "two instances of the application have the same address and port",
-        "one of them is left over, or their ids differ with each start: build the id from what"
-        " stays the same (eureka.instance.instance-id), and remove the other one",
+        "either one of them is dead, or the instance id changes with each start: give it one that"
+        " stays the same (eureka.instance.instance-id), and remove the dead one",
     ),
     "lease_too_short": Code(
         "the lease ends when one renewal is lost",
@@ -97,41 +97,41 @@ CODES: Final = {
     ),
     "overridden": Code(
         "an operator's override keeps it out of service",
-        "put it back in service with the verb `in`, if that is over",
+        "when it may serve again, put it back in service with the command `in`",
     ),
     "zone_missing": Code(
         "it names no zone, but other instances of the application do",
         "set eureka.instance.metadata-map.zone on all instances, or on none",
     ),
     "zone_not_known": Code(
-        "its zone is not one of the registry's zones, so clients of no zone prefer it",
+        "its zone is not one of the registry's zones, so no client prefers it",
         "use one of the registry's zones in eureka.instance.metadata-map.zone",
     ),
     "not_readable": Code(
         "an instance cannot be read",
-        "its client is no Eureka client, or a broken one: see what it registers",
+        "look at what its client registers: it is not what a Eureka client sends",
     ),
     "not_reachable": Code(
         "its address cannot be reached from here",
-        "if clients are no nearer, register an address that they reach"
+        "if clients cannot reach it either, register an address that they can reach"
         " (eureka.instance.ip-address, .hostname, .non-secure-port)",
     ),
     "base_path_missing": Code(
-        "the URL is not the service URL, which clients need",
+        "the URL is not the service URL that clients need: its path is missing or wrong",
         "write the whole service URL into eureka.client.service-url.defaultZone",
     ),
     "replicas_not_available": Code(
         "the server lists replicas that are not available",
-        "replicas that do not answer: start them. Replicas that do: with a Java server their host"
-        " names (eureka.instance.hostname) must be those in defaultZone, and prefer-ip-address"
-        " false",
+        "start the replicas that do not answer. If they answer, and the server is a Java server:"
+        " their host names (eureka.instance.hostname) must be those in defaultZone, and"
+        " prefer-ip-address must be false",
     ),
 }
 """By code: what is wrong, and what to do."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something that is wrong: with what, and in words."""
+    """A finding: its code, what it is about, and in words."""
 
     code: str
     about: str
@@ -140,10 +140,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class CheckContext(NamedTuple):
-    """What is known when instances are checked.
+    """What checks of instances are based on.
 
-    `listing` has leases as they were when each document was written, `fresh` those that were asked
-    for by themselves. `zones` are the registry's; empty: not known, or it has none.
+    `listing` has leases as they were when each document was written, `fresh` those that were looked
+    up one by one. `zones` are the registry's; empty: not known, or there are none.
     """
 
     listing: Listing
@@ -159,16 +159,16 @@ def finding(code: str, about: str, detail: str = "", codes: dict[str, Code] = CO
 
 
 def suspects(listing: Listing, most: int) -> list[Instance]:
-    """Instances whose lease is over by what the list says: they are to be asked for by themselves.
+    """Instances whose lease is over by the list: they should be looked up one by one.
 
-    At most so many, the longest silent first.
+    At most `most` of them, the longest silent first.
     """
     over = [each for each in listing.instances if _over_ms(each, listing.now_ms)]
     return sorted(over, key=lambda each: renewed_ms(each, listing.now_ms))[:most]
 
 
 def check(context: CheckContext) -> list[Finding]:
-    """Everything that is wrong with instances, in their order."""
+    """All findings about instances, in their order."""
     listing = context.listing
     found = [finding("not_readable", "the registry", each) for each in listing.problems]
     for each in listing.instances:
@@ -181,13 +181,13 @@ def check(context: CheckContext) -> list[Finding]:
 
 
 def without(findings: Iterable[Finding], ignored: Iterable[str]) -> list[Finding]:
-    """Findings but for those with an ignored code."""
+    """The findings without those that have an ignored code."""
     codes = frozenset(ignored)
     return [each for each in findings if each.code not in codes]
 
 
 def finding_table(findings: Iterable[Finding]) -> Table:
-    """For people: the findings of one kind below each other."""
+    """The table of findings for people, sorted by code."""
     ordered = sorted(findings, key=lambda each: (each.code, each.about))
     rows = [
         (each.code, each.about, f"{each.sentence}. {each.cure[:1].upper()}{each.cure[1:]}.")
@@ -197,7 +197,7 @@ def finding_table(findings: Iterable[Finding]) -> Table:
 
 
 def is_local(host: str) -> bool:
-    """Whether a host means the machine that asks."""
+    """Whether a host is the machine that asks."""
     return bool(_LOCAL.fullmatch(host.lower()))
 
 
@@ -313,7 +313,7 @@ def _same_addresses(group: list[Instance]) -> Iterator[Finding]:
 
 
 def _over_ms(instance: Instance, now_ms: int) -> int:
-    """For how long a lease is over; 0: it is not, or its document does not say."""
+    """For how long a lease is over; 0: it is not, or its document has no moment of a renewal."""
     at_ms = renewed_ms(instance, now_ms)
     if not at_ms:
         return 0

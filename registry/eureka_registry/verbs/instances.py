@@ -68,7 +68,7 @@ def with_status(listing: Listing, statuses: Iterable[str]) -> Listing:
 
 
 def lines(instance: Instance, now_ms: int) -> Iterator[Line]:
-    """All that a document says, what people look for first at the top."""
+    """All fields of a document, the most wanted ones at the top."""
     yield Line("", f"It is {_status_sentence(instance)}.")
     yield from _nonempty_lines(
         ("host name", instance.host_name),
@@ -126,7 +126,7 @@ def _lease(instance: Instance, now_ms: int) -> Iterator[Line]:
 
 
 def _moment(at_ms: int, now_ms: int) -> str:
-    """A moment with its age; years that no clock has are shown as they are."""
+    """A moment with its age; impossible moments are shown as numbers."""
     if not at_ms:
         return ""
     try:

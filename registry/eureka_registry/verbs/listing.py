@@ -55,7 +55,7 @@ def key_of(instance: Instance) -> tuple[str, str]:
 
 
 def name_of(instance: Instance) -> str:
-    """As the command line names it."""
+    """The name of an instance on the command line."""
     return f"{instance.app}/{instance.id}"
 
 
@@ -65,7 +65,7 @@ def is_overridden(instance: Instance) -> bool:
 
 
 def renewed_ms(instance: Instance, now_ms: int) -> int:
-    """When its lease was last renewed, by what its document says; 0: it does not say.
+    """When its lease was last renewed, by its document; 0: the document has no such moment.
 
     A Java server adds the duration of the lease to it (`Lease.renew`), so it is in the future.
     """
@@ -76,14 +76,14 @@ def renewed_ms(instance: Instance, now_ms: int) -> int:
 
 
 def overdue_ms(instance: Instance, now_ms: int) -> int:
-    """For how long its renewal is overdue by what its document says; else 0."""
+    """For how long its renewal is overdue, by its document; else 0."""
     return late_ms(instance, renewed_ms(instance, now_ms), now_ms)
 
 
 def late_ms(instance: Instance, renewed_at_ms: int, now_ms: int) -> int:
     """For how long a renewal is overdue: later than one and a half intervals; else 0.
 
-    One that was never renewed (0) does not say.
+    A lease that was never renewed (0) is never late.
     """
     if not renewed_at_ms:
         return 0

@@ -37,7 +37,7 @@ _BETWEEN: Final = 3
 
 
 def print_table(stream: TextIO, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows below titles; cells that are outcomes or statuses have a colour."""
+    """Print rows below titles; outcomes and statuses are coloured."""
     cells = [[_printable(cell) for cell in row] for row in rows]
     if stream.isatty():
         table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -60,7 +60,7 @@ def print_rows(stream: TextIO, table: Table) -> None:
 
 
 def print_lines(stream: TextIO, title: str, lines: Iterable[Line]) -> None:
-    """Print what is explained, and below it one line for each thing that is said."""
+    """Print a title, and lines below it."""
     shown = [Line(each.about, _printable(each.text)) for each in lines]
     width = max((len(each.about) for each in shown), default=0) + 2
     if not stream.isatty():
@@ -82,18 +82,18 @@ def print_lines(stream: TextIO, title: str, lines: Iterable[Line]) -> None:
 
 
 def print_notes(stream: TextIO, notes: Iterable[str]) -> None:
-    """Print what is worth knowing beside the results."""
+    """Print notes beside the results."""
     for note in notes:
         print(f"note: {_printable(note)}", file=stream)
 
 
 def print_line(stream: TextIO, text: str) -> None:
-    """Print one line at once, for who reads along."""
+    """Print one line without buffering, for readers of live output."""
     print(_printable(text), file=stream, flush=True)
 
 
 def print_document(stream: TextIO, form: str, document: object) -> None:
-    """Print what JSON can hold, as `json` or `yaml`."""
+    """Print a JSON document, as `json` or `yaml`."""
     if form == "yaml":
         plain = json.loads(json.dumps(document))  # of subclasses PyYAML would write the names
         yaml.safe_dump(plain, stream, sort_keys=False, allow_unicode=True)
@@ -107,5 +107,5 @@ def _heading(title: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """A text of one line without anything that a terminal would obey."""
+    """A text of one line without control characters."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

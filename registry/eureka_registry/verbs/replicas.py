@@ -16,7 +16,7 @@ _MOST_ELEMENTS: Final = 10_000
 
 
 async def replica_findings(server: Server) -> list[Finding]:
-    """Replicas that the server calls not available; none where there is no status page."""
+    """Findings about replicas that the server lists as unavailable; none without a status page."""
     try:
         answer = await server.ask("GET", "status", XML)
         page = parse(answer.body, element_limit=_MOST_ELEMENTS)

@@ -18,11 +18,11 @@ _NO_NAMES: Final = frozenset({"", ".", ".."})
 
 
 class NoAnswerError(Exception):
-    """The server did not do what was asked; the text says which one, why, and what can be done."""
+    """The server refused or did not answer; the text says which one, why, and what can be done."""
 
 
 class BadNameError(ValueError):
-    """What was typed names no instance; the text says what to type."""
+    """An argument is no name of an instance; the text says what to type."""
 
 
 class Answer(NamedTuple):
@@ -38,7 +38,7 @@ class Server(Protocol):
 
     @property
     def name(self) -> str:
-        """How people name it; holds no password."""
+        """The name of the server for people; without a password."""
 
     async def ask(self, method: str, path: str, accept: str = JSON) -> Answer:
         """Send a request for a path below the service URL, such as `apps/ORDERS`.
@@ -60,12 +60,12 @@ class Name(NamedTuple):
         return f"apps/{quote(self.app, safe='')}/{quote(self.id, safe='')}"
 
     def __str__(self) -> str:
-        """As it is typed."""
+        """The name as it is typed."""
         return f"{self.app}/{self.id}"
 
 
 class FoundInstance(NamedTuple):
-    """One instance: its document as the server wrote it, what was read of it, and the moment."""
+    """One instance: its document as the server wrote it, the parsed document, and the moment."""
 
     document: dict[str, Any]
     instance: Instance
@@ -76,7 +76,7 @@ def read_name(text: str) -> Name:
     """The instance that `APP/ID` names; a slash in the id is part of it.
 
     Raises:
-        BadNameError: It is something else.
+        BadNameError: It is not of this form.
     """
     app, _, instance_id = text.partition("/")
     if app in _NO_NAMES or instance_id in _NO_NAMES:
@@ -85,7 +85,7 @@ def read_name(text: str) -> Name:
 
 
 async def listing(server: Server, app: str = "") -> Listing:
-    """What the server holds, of one application if one is named; nothing of one it does not know.
+    """The instances of the server, or of one application; none if it does not know that.
 
     Raises:
         BadNameError: It cannot be the name of an application.
@@ -104,7 +104,7 @@ async def listing(server: Server, app: str = "") -> Listing:
 
 
 async def instance(server: Server, name: Name) -> FoundInstance | None:
-    """One instance, with its lease as it is this moment; `None`: the server does not know it.
+    """One instance, with the present state of its lease; `None`: the server does not know it.
 
     Raises:
         NoAnswerError: The server cannot be asked, or is no Eureka server.
@@ -125,7 +125,7 @@ async def instance(server: Server, name: Name) -> FoundInstance | None:
 
 
 async def override(server: Server, name: Name) -> bool:
-    """Take an instance out of service, as the dashboard does; whether the server knows it.
+    """Take an instance out of service, as the dashboard does; returns whether the server knows it.
 
     Raises:
         NoAnswerError: The server cannot be asked, or refuses.
@@ -147,7 +147,7 @@ async def lift_override(server: Server, name: Name) -> bool:
 
 
 def moment_ms(date: str, otherwise_ms: int) -> int:
-    """The moment that a header `Date` says; `otherwise_ms` if it says none."""
+    """The moment of a `Date` header; `otherwise_ms` if it has none."""
     try:
         return int(parsedate_to_datetime(date).timestamp() * 1000)
     except (TypeError, ValueError, OverflowError):

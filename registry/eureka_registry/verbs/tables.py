@@ -11,7 +11,7 @@ _DAY_S: Final = 86_400
 
 
 class Line(NamedTuple):
-    """A line; `about` is empty where it goes on with the line above, or is a sentence itself."""
+    """A line; `about` is empty if it continues the line above, or is a sentence itself."""
 
     about: str
     text: str
@@ -56,7 +56,7 @@ def span(ms: int) -> str:
 
 
 def since(at_ms: int, now_ms: int) -> str:
-    """The time since a moment; empty for the moment 0, which is none."""
+    """The time since a moment; empty for the moment 0, which means never."""
     return span(now_ms - at_ms) if at_ms else ""
 
 

@@ -6,9 +6,9 @@ import msgspec
 
 
 class Tally(msgspec.Struct):
-    """What all clients together met.
+    """The counts of all clients together.
 
-    `retried`: made again at another peer. Only what no peer answered as it should has failed.
+    `retried`: sent again to another peer. A request has failed if no peer answered it rightly.
     """
 
     lookups: int = 0
@@ -27,20 +27,20 @@ class Tally(msgspec.Struct):
 
     @property
     def retried(self) -> int:
-        """Look-ups and renewals that were made again at another peer."""
+        """Look-ups and renewals that were sent again to another peer."""
         return self.lookups_retried + self.renewals_retried
 
     def since(self, before: Tally) -> Tally:
-        """What was counted after an earlier state of the same counts."""
+        """The counts since an earlier state of them."""
         return Tally(
             **{name: getattr(self, name) - getattr(before, name) for name in self.__struct_fields__}
         )
 
 
 class ClientsReport(msgspec.Struct):
-    """What `eureka-registry clients` prints as one line of JSON, again and again.
+    """The line of JSON that `eureka-registry clients` prints at intervals.
 
-    `troubles`: the first sentences about what failed or was lost; later ones are only report.
+    `troubles`: the first sentences about what failed or was lost; later ones are only counted.
     """
 
     clients: int

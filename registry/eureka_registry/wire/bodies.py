@@ -48,7 +48,7 @@ class Listed(Versioned, Protocol):
 
 
 class Source(Protocol):
-    """What lists are drawn from: this peer's registry, or the mirror of another region."""
+    """A source of lists: this peer's registry, or the mirror of another region."""
 
     @property
     def version(self) -> int:
@@ -72,7 +72,7 @@ class Source(Protocol):
 
 
 class Body(msgspec.Struct, frozen=True):
-    """An encoded document. `tag` is the same exactly as long as the document is."""
+    """An encoded document. `tag` changes exactly when the document does."""
 
     content: bytes
     tag: str
@@ -83,11 +83,11 @@ class Bodies:
     """The bodies that one peer serves."""
 
     def __init__(self, *, short_departures: bool = True, max_age_ms: int = 0) -> None:
-        """Keep nothing yet.
+        """Begin with an empty cache.
 
         Args:
             short_departures: whether departures carry only what clients read.
-            max_age_ms: serve bodies up to so old even if they have changed; 0: never.
+            max_age_ms: serve bodies up to this age even if they have changed; 0: never.
         """
         self._short_departures = short_departures
         self._max_age_ms = max_age_ms
@@ -96,7 +96,7 @@ class Bodies:
         self._bodies: OrderedDict[Hashable, tuple[Hashable, int, Body]] = OrderedDict()
 
     def adopt(self, *, short_departures: bool, max_age_ms: int) -> None:
-        """Go on as if made with these; pieces are kept as long as they would be the same."""
+        """Take over other settings; pieces are kept if they would be the same."""
         if short_departures != self._short_departures:
             self._lists.clear()
             self._bodies.clear()
@@ -108,7 +108,8 @@ class Bodies:
     ) -> Body | None:
         """All applications of all sources (E1), if at most `most` documents have to be encoded.
 
-        Else so many of them are encoded, and the answer is `None`: serve others, and ask again.
+        Else `most` of them are encoded, and the result is `None`: let other tasks run, and call
+        again.
         """
         version = tuple(source.version for source in sources)
 
@@ -124,7 +125,7 @@ class Bodies:
     def delta_in_part(
         self, sources: Sequence[Source], form: Form, now_ms: int, *, gzip: bool, most: int
     ) -> Body | None:
-        """What changed lately, with the hash of everything (E2); in parts as `full_in_part`."""
+        """Recent changes, with the hash of everything (E2); in parts as `full_in_part`."""
         for source in sources:
             source.delta.forget_old(now_ms)
         # Mirrors of other regions may change without a local change: the sum only ever grows.
@@ -231,7 +232,7 @@ class Bodies:
 
 
 def _require_body(body: Body | None) -> Body:
-    """What was asked for without a bound."""
+    """The body of a request without a bound, which always exists."""
     assert body is not None  # noqa: S101
     return body
 
@@ -252,7 +253,7 @@ def _encode_group(codec: Codec, groups: Sequence[VipGroup]) -> bytes:
 
 
 def _tag(key: Hashable, version: Hashable) -> str:
-    """What was asked for, as a number, and its version, in characters a header may hold."""
+    """The key as a number, and the version, in characters that a header may hold."""
     numbers = version if isinstance(version, tuple) else (version,)
     shown = ".".join("x" if number is None else str(number) for number in numbers)
     return f"{crc32(repr(key).encode()):08x}-{shown}"

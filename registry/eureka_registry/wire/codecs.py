@@ -19,7 +19,7 @@ _IN_APPLICATION = 1
 
 
 class Codec(msgspec.Struct, frozen=True):
-    """How one form is written.
+    """The encoders of one form.
 
     `instance` and `departure` write an instance of a list, `instance_alone` one of an
     application's own document, `single` a document of one instance. `applications` frames all

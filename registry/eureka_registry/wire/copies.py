@@ -41,7 +41,7 @@ class Sight(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Digest(msgspec.Struct, frozen=True, rename="camel"):
-    """What a peer holds, summed up per application, and how it sees its own peers (by name).
+    """The digests of a peer's applications, and how it sees its own peers (by name).
 
     `whole` sums up all applications. `next` is the last application of this page where further
     ones follow. `renewals` says that the peer takes batches with short renewals.
@@ -87,7 +87,7 @@ def decode_digest(body: bytes) -> Digest:
     """Read a digest.
 
     Raises:
-        BadDocument: it is none, or its names cannot be shown.
+        BadDocument: it is not a digest, or its names cannot be shown.
     """
     digest = _decode(body, Digest)
     if len(digest.sees) > PEERS_SEEN:
@@ -101,7 +101,7 @@ def decode_digest(body: bytes) -> Digest:
 def encode_copy(
     leases: Iterable[Lease], node: str, stage: str, now_ms: int
 ) -> tuple[bytes, Cursor | None]:
-    """Write a page of leases as another peer can take them over: as many as have room in it.
+    """Write a page of leases for another peer: as many as have room in it.
 
     Returns:
         The page, and the last of its leases where further ones follow.
@@ -126,7 +126,7 @@ def encode_copy(
 
 
 def decode_page(body: bytes) -> Page:
-    """Read a page of a copy, its documents not yet.
+    """Read a page of a copy; its documents are read later.
 
     Raises:
         BadDocument: it is none.
@@ -135,7 +135,7 @@ def decode_page(body: bytes) -> Page:
 
 
 def decode_leases(leases: Sequence[WireLease], now_ms: int) -> tuple[list[Instance], list[str]]:
-    """Read documents, their moments by our clock; those that cannot be read are named."""
+    """Read documents, with moments by our clock; also returns which cannot be read."""
     instances, problems = [], []
     for lease in leases:
         try:
@@ -153,7 +153,7 @@ def decode_leases(leases: Sequence[WireLease], now_ms: int) -> tuple[list[Instan
 
 
 def _ago(ms: int, now_ms: int) -> int:
-    """The moment so long ago, between the epoch and now whatever was said."""
+    """The moment this long ago, never outside of the epoch and now."""
     return now_ms - min(max(0, ms), now_ms)
 
 

@@ -134,10 +134,10 @@ def instance(fields: Mapping[str, object], now_ms: int, dialect: Dialect) -> Ins
 
 
 def refuse_unfit(read: Instance, *, plain: bool = False) -> None:
-    """Refuse what must not be held or shown, whoever sends it (`core.validation`).
+    """Refuse a document that must not be held or shown, whoever sends it (`core.validation`).
 
     Args:
-        read: what was made of a document.
+        read: the parsed document.
         plain: whether it came as JSON in ASCII without escapes, which holds no control character.
 
     Raises:
@@ -176,7 +176,7 @@ def envelope(
     applications: Iterable[tuple[object, Iterable[object]]],
     read: Callable[[object], Instance],
 ) -> Envelope:
-    """Read applications one instance at a time, so that a bad one costs only itself.
+    """Read applications one instance at a time, so that a bad one does not affect others.
 
     Raises:
         BadDocument: version, hash or an application's name is an object or an array.

@@ -26,8 +26,8 @@ _STATUSES: Final = {status.value: status for status in Status}
 class BadDocument(ValueError):  # noqa: N818 - the page's word, and no error of the program
     """A body that cannot be read; its text says in one sentence what is wrong, and where.
 
-    `sentence` is `None`, or what a client is to be told instead of Java's fixed
-    `cannot parse request body`.
+    `sentence` is `None`, or the text for the client instead of Java's fixed `cannot parse request
+    body`.
     """
 
     def __init__(self, reason: str, *, sentence: str | None = None) -> None:
@@ -42,12 +42,12 @@ class Literal(str):
 
 
 def refused_document(sentence: str) -> BadDocument:
-    """Make the refusal of a document whose reason the client is to see."""
+    """Make the refusal of a document with a reason for the client."""
     return BadDocument(sentence, sentence=sentence)
 
 
 def text(value: object, where: str) -> str | None:
-    """Read a text; numbers and flags count as what was written, `None` as not given.
+    """Read a text; numbers and flags count as written, `None` as not given.
 
     Raises:
         BadDocument: it is an object or an array.
@@ -70,7 +70,7 @@ def read_integer(
         value: a number, or a text that should hold one.
         where: the field's name.
         bound: the largest number allowed, and one less the smallest.
-        otherwise: what a text that holds no number counts as; `None`: the document is refused.
+        otherwise: the value for a text that is no number; `None`: the document is refused.
 
     Raises:
         BadDocument: it is an object, an array or a number out of bounds.
@@ -106,7 +106,7 @@ def flag(value: object, where: str, *, default: bool) -> bool:
 
 
 def status(value: object, where: str, *, default: Status, fold: bool = False) -> Status:
-    """Read a status, `default` if not given; a word that is none counts as `UNKNOWN`.
+    """Read a status, `default` if not given; an unknown word counts as `UNKNOWN`.
 
     Args:
         value: what was given.
@@ -141,7 +141,7 @@ def metadata(value: object) -> dict[str, str]:
 
 
 def known_status(word: str | None) -> Status | None:
-    """Find the status exactly so called, `None` if there is none (`InstanceStatus.valueOf`)."""
+    """Find the status of exactly this name, `None` if there is none (`InstanceStatus.valueOf`)."""
     return _STATUSES.get(word) if word is not None else None
 
 

@@ -119,7 +119,7 @@ def parse(body: bytes) -> object:
     """Read JSON into plain values; numbers with a fraction come as `Literal`.
 
     Raises:
-        BadDocument: it is no JSON, no UTF-8, nested too deeply or holds a giant number.
+        BadDocument: it is not JSON, not UTF-8, nested too deeply or holds a giant number.
     """
     try:
         return _DECODER.decode(body.removeprefix(codecs.BOM_UTF8))
@@ -133,7 +133,7 @@ def decode_instance(body: bytes, now_ms: int) -> Instance:
     """Read what a client registers: `{"instance": {...}}` and nothing beside it.
 
     Raises:
-        BadDocument: it cannot be read, or holds what must not go on.
+        BadDocument: it cannot be read, or must not be held (`refuse_unfit`).
     """
     read = plain_instance(body)
     if read is not None:
@@ -149,7 +149,7 @@ def decode_bare(body: bytes, now_ms: int) -> Instance:
     """Read the object below `instance` alone, as copies hold it.
 
     Raises:
-        BadDocument: it cannot be read, or holds what must not go on.
+        BadDocument: it cannot be read, or must not be held (`refuse_unfit`).
     """
     return _read(parse(body), body, now_ms)
 
@@ -165,10 +165,10 @@ def instance_from(fields: object, now_ms: int, *, plain: bool = False) -> Instan
     Args:
         fields: the object.
         now_ms: stands in for a missing `lastDirtyTimestamp`.
-        plain: whether `is_plain` holds for what it came in.
+        plain: whether `is_plain` holds for the body that it came in.
 
     Raises:
-        BadDocument: it cannot be read, or holds what must not go on.
+        BadDocument: it cannot be read, or must not be held (`refuse_unfit`).
     """
     read = _instance(fields, now_ms)
     refuse_unfit(read, plain=plain)
@@ -256,7 +256,7 @@ def encode_compact(shown: Instance) -> bytes:
 
 
 def encode_departure(departed: Instance) -> bytes:
-    """Write of a departed instance what every client needs to forget it, bare.
+    """Write the parts of a departed instance that clients need to forget it, bare.
 
     No URLs, metadata or lease. Spring's WebClient reads at most 256 KiB of a delta.
     """
@@ -340,7 +340,7 @@ def _instance(fields: object, now_ms: int) -> Instance:
 
 
 def _refuse_unfit(read: Instance, body: bytes) -> None:
-    """Do what `refuse_unfit` does, with less to look at in a short document in ASCII."""
+    """The same as `refuse_unfit`, but faster for a short document in ASCII."""
     plain = is_plain(body)
     if plain and is_short(body) and beyond_short_bounds(read) is None:
         return

@@ -19,7 +19,7 @@ from eureka_registry.wire.pieces import MOST_BYTES, Budget, Item, Pieces, plain,
 
 
 class Versioned(Protocol):
-    """Something that says when it has changed."""
+    """Something with a version."""
 
     @property
     def version(self) -> int:
@@ -59,15 +59,15 @@ class EncodedList:
         documents: Callable[[Sequence[V]], Sequence[Instance]],
         most: int,
     ) -> bool:
-        """Encode what changed, or some of it: who is not done goes on where this ended.
+        """Encode what changed, or a part of it; the next call continues.
 
         Args:
             sources: applications by name, the same sources every time.
-            documents: those of one application, drawn from each source that has it.
+            documents: the documents of one application, from each source that has it.
             most: documents that are encoded at most.
 
         Returns:
-            Whether all is encoded. Else nothing may be read yet.
+            Whether everything is encoded. Else the list must not be read yet.
         """
         names = list(sources[0] if len(sources) == 1 else dict.fromkeys(chain(*sources)))
         versions = _versions(sources, names)
@@ -105,11 +105,11 @@ class EncodedList:
     def _part(
         self, name: str, instances: Sequence[Instance], before: _Part, left: int
     ) -> tuple[int, _Part]:
-        """An application of these documents, using what is still good of its last encoding.
+        """An application with these documents; encodings that are still valid are reused.
 
         Returns:
             How many documents may still be encoded, and the application. If the number is negative,
-            the application lacks some, and goes on from what it has the next time.
+            some are missing; the next call continues.
         """
         common = min(len(instances), len(before.instances))
         both = zip(instances, before.instances, strict=False)
@@ -133,7 +133,7 @@ class EncodedList:
 
 
 def _versions(sources: Sequence[Mapping[str, V]], names: Sequence[str]) -> list[Hashable]:
-    """The version of each application; of two sources they are not to be compared."""
+    """The version of each application; versions of two sources cannot be compared."""
     if len(sources) == 1:
         return list(map(_VERSION, sources[0].values()))
     return [
@@ -143,7 +143,7 @@ def _versions(sources: Sequence[Mapping[str, V]], names: Sequence[str]) -> list[
 
 
 def _items(name: str, part: _Part, frame: Frame, before: Sequence[Item]) -> list[Item]:
-    """An application whole if it is small, else in runs of instances; those unchanged as before."""
+    """A small application as one item, else runs of instances; unchanged items are reused."""
     head, tail = frame
     sizes = list(map(len, part.encoded))
     size = len(head) + sum(sizes) + len(sizes) + len(tail)

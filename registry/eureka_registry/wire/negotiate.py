@@ -31,7 +31,7 @@ class Form(NamedTuple):
 
     @property
     def content_type(self) -> str:
-        """What the answer's `Content-Type` is to be; Java adds no charset."""
+        """The answer's `Content-Type`; Java adds no charset."""
         return self.format.value
 
 
@@ -64,7 +64,7 @@ def wants_gzip(accept_encoding: str | None) -> bool:
 
 @lru_cache(maxsize=64)
 def body_format(content_type: str | None) -> Format | None:
-    """Find the format of a registration's body; `None` is to be answered 415.
+    """Find the format of a registration's body; for `None` the answer must be 415.
 
     Beside Java's two media types their siblings `application/*+json`, `application/*+xml` and
     `text/xml` are taken. A charset must be one that Java reads, and is then ignored: bytes are

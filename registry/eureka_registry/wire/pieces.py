@@ -43,11 +43,11 @@ _NUMBERS: Final = count(1)
 
 
 class Item(msgspec.Struct, frozen=True, eq=False):
-    """What is never cut: a run of instances of one application.
+    """A run of instances of one application, which is never cut.
 
     `name` is the application's and that of the first instance; no other item has it. `head` and
-    `tail` are those of the application where it begins or ends, else empty. Between instances, and
-    between items, stands the list's separator.
+    `tail` are the application's if it begins or ends here, else empty. The list's separator is
+    between instances and between items.
     """
 
     name: tuple[str, str]
@@ -72,14 +72,14 @@ class _Piece(msgspec.Struct, eq=False):
     packed_ms: int = 0
 
     def holds(self, other: _Piece) -> bool:
-        """Whether it is of the very items of the other one, and so of its text."""
+        """Whether it has the same items as the other one, and so the same text."""
         return self.items == other.items and self.text_before == other.text_before
 
 
 class Budget:
     """How many bytes of text may be compressed densely now; the rest is compressed fast.
 
-    So a list of any size takes its maker a bounded time, and is small soon.
+    So making a list takes a bounded time whatever its size, and the list becomes small soon.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Budget:
         self._at_ms = 0
 
     def take(self, size: int, now_ms: int) -> bool:
-        """Take so many bytes; false, and nothing is taken, when there are not as many."""
+        """Take so many bytes; false if there are not enough, and then nothing is taken."""
         gained = max(0, now_ms - self._at_ms) * DENSE_BYTES_PER_S / 1000
         self._left = min(float(DENSE_BURST_BYTES), self._left + gained)
         self._at_ms = now_ms
@@ -98,13 +98,13 @@ class Budget:
 
 
 class Pieces:
-    """The pieces of one list as they were last made.
+    """The pieces of a list as they were last made.
 
-    A list has some hundred pieces, of which a change concerns two: only these are looked at.
+    A list has some hundred pieces; a change affects two of them, and only these are made again.
     """
 
     def __init__(self, separator: bytes) -> None:
-        """Keep nothing yet; the separator stands between two items."""
+        """Begin without pieces; the separator stands between two items."""
         self._separator = separator
         self._items: list[Item] = []
         self._pieces: list[_Piece] = []
@@ -125,7 +125,7 @@ class Pieces:
         Args:
             frame: what stands before and behind the items.
             items: all of them in order.
-            budget: what may be compressed densely.
+            budget: how much may be compressed densely.
             now_ms: the present moment.
         """
         is_first = not self._pieces
@@ -144,11 +144,13 @@ class Pieces:
     # -- How
 
     def _replace(self, items: Sequence[Item]) -> Sequence[int] | None:
-        """Let items of other text take the places of those of the same names.
+        """Put changed items in the places of those with the same names.
 
         Returns:
-            Where pieces are to be compressed, in order. `None` where items came, went, or a piece
-            has grown too large: then nothing is replaced, and all is to be arranged anew.
+            The places of pieces to compress, in order.
+
+            `None` if items came or went, or if a piece has grown too large: then nothing is
+            replaced, and all must be arranged anew.
         """
         if len(items) != len(self._items):
             return None
@@ -165,10 +167,10 @@ class Pieces:
         return [place for place in sorted(nearby) if self._is_outdated(place)]
 
     def _arrange(self, items: Sequence[Item]) -> Sequence[int]:
-        """Cut items into pieces; those that are as before are the same objects.
+        """Cut items into pieces; unchanged pieces stay the same objects.
 
         Returns:
-            Where pieces are to be compressed, in order.
+            The places of pieces to compress, in order.
         """
         before = self._pieces
         known = {piece.items[0].name: piece for piece in before}
@@ -194,22 +196,22 @@ class Pieces:
         return _Piece(group, self._separator if start else b"", sum(item.size for item in group))
 
     def _reach(self, place: int) -> tuple[int, int]:
-        """From where to where a piece reaches among the items."""
+        """The first and the end position of a piece among the items."""
         is_last = place + 1 == len(self._starts)
         return self._starts[place], len(self._items) if is_last else self._starts[place + 1]
 
     def _is_outdated(self, place: int) -> bool:
-        """Whether a piece is not compressed, or is behind another one than it was."""
+        """Whether a piece is not compressed yet, or its predecessor has changed."""
         piece = self._pieces[place]
         return piece.segment is None or piece.after != (
             self._pieces[place - 1].number if place else 0
         )
 
     def _pack_densely(self, budget: Budget, now_ms: int) -> None:
-        """Compress again some of what was compressed fast, and has not changed for a while.
+        """Compress densely some pieces that were compressed fast and have not changed for a while.
 
-        What changes all the time need not be small, and who waits for a change need not wait for
-        more than that.
+        Pieces that change all the time need not be small, and a request for a change should not
+        wait for more.
         """
         rested = (at for at in self._fast if now_ms - self._pieces[at].packed_ms >= RESTED_MS)
         for at in list(itertools.islice(rested, len(self._pieces) // _REPACKED_SHARE + 1)):
@@ -234,7 +236,7 @@ class Pieces:
         return piece.text_before + plain(piece.items, self._separator)
 
     def _checksums(self) -> Iterator[Checksum]:
-        """Checksums of the pieces, some together at a time."""
+        """Checksums of groups of pieces."""
         for group in range(-(-len(self._pieces) // _SUMMED_TOGETHER)):
             checksum = self._sums.get(group)
             if checksum is None:
@@ -258,10 +260,10 @@ def plain(items: Iterable[Item], separator: bytes) -> bytes:
 def runs(
     names: Sequence[Hashable], sizes: Sequence[int], starts: Set[Hashable]
 ) -> list[tuple[int, int]]:
-    """Cut a row into runs, from where to where, that begin at the names in `starts` if they can.
+    """Cut a row into runs (start, end) that begin at the names in `starts` where possible.
 
-    Runs that are too large are cut, too small ones joined, so that neighbours of a run that did not
-    change mostly stay: given its own starts, the result is the same again.
+    Runs that are too large are cut, too small ones joined. With the starts of a former result the
+    same runs come out, so pieces that did not change mostly stay.
     """
     begins = [at for at, name in enumerate(names) if name in starts or not at]
     cut: list[tuple[int, int, int]] = []
@@ -271,7 +273,7 @@ def runs(
 
 
 def _cut(sizes: Sequence[int], start: int, end: int) -> list[tuple[int, int, int]]:
-    """A run as it is, or in several if it is too large: from where to where, and its size."""
+    """A run, or several if it is too large: each as start, end and size."""
     size = sum(sizes[start:end])
     if size <= MOST_BYTES:
         return [(start, end, size)]

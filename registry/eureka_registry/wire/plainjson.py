@@ -35,7 +35,7 @@ _LONGEST_MOMENT: Final = 18
 
 
 class _Plain(msgspec.Struct, frozen=True, gc=False, rename="camel", forbid_unknown_fields=True):
-    """What no plain document has more of than its fields."""
+    """A struct that refuses unknown fields."""
 
 
 class _Port(_Plain, frozen=True):
@@ -107,7 +107,7 @@ _JAVA_READER: Final = msgspec.json.Decoder(_JavaDocument)
 
 
 def plain_instance(body: bytes) -> Instance | None:
-    """What `{"instance": {...}}` holds; `None` if it is not certainly a plain document."""
+    """The instance in `{"instance": {...}}`; `None` if it is not certainly a plain document."""
     reader = _JAVA_READER if b'"overriddenstatus"' in body else _READER
     try:
         read = reader.decode(body).instance

@@ -58,7 +58,7 @@ _WHOLE: Final = SLICE_BYTES
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One action of a batch; `None` is what was not given.
+    """One action of a batch; fields that were not given are `None`.
 
     `status` is the text that came, perhaps no status at all. `instance` is read for `Register`
     only. An item with a `problem` cannot be carried out and is to be answered 500.
@@ -85,11 +85,11 @@ _OK = Reply(200)
 
 
 class TooManyError(Exception):
-    """A batch has more items than are taken at once."""
+    """A batch has too many items."""
 
 
 def entries_of(body: bytes) -> list[object]:
-    """The entries of a batch, for `item`; of a large one none is read before its turn.
+    """The entries of a batch, for `item`; those of a large one are read in their turn.
 
     Raises:
         BadDocument: the body holds no list `replicationList`. (Java answers 500 if it is missing.)
@@ -123,7 +123,7 @@ def item(entry: object, now_ms: int, *, plain: bool) -> Item:
 
 
 def size_of(entry: object) -> int:
-    """Bytes of an entry that is read at its turn; 0 for one that was read with its batch."""
+    """Bytes of an entry that is read in its turn; 0 for one that was read with its batch."""
     return len(memoryview(entry)) if isinstance(entry, msgspec.Raw) else 0
 
 
@@ -140,7 +140,7 @@ def encode_item(  # noqa: PLR0913 - the keys of an item
     """Write one action, with the keys that Java's sender writes for it.
 
     Args:
-        action: what is told; of a `CANCEL` only `app` and `id` are written.
+        action: the action; for a `CANCEL` only `app` and `id` are written.
         app: the application's name.
         id: the lease's id.
         last_dirty_ms: the sender's stored timestamp, epoch ms.
@@ -192,7 +192,7 @@ def join_replies(items: Iterable[bytes]) -> bytes:
 
 
 def _whole_entries(body: bytes) -> list[object]:
-    """All entries read; what is not as peers write it is read leniently."""
+    """All entries, read; those that are not written like a peer's are read leniently."""
     try:
         plain = _PLAIN_BATCH.decode(body).replicationList
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

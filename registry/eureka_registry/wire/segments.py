@@ -31,7 +31,7 @@ _STRATEGY: Final = 0
 
 
 class Checksum(NamedTuple):
-    """What gzip's trailer says of a text: its CRC-32 and its size in bytes."""
+    """The contents of gzip's trailer: the CRC-32 of a text and its size in bytes."""
 
     crc: int
     size: int
@@ -40,7 +40,7 @@ class Checksum(NamedTuple):
 class Segment(msgspec.Struct, frozen=True):
     """A piece of text, compressed; `checksum` is that of the plain text.
 
-    `is_dense` tells on which level: fast pieces are a third larger.
+    `is_dense` says on which level: fast pieces are a third larger.
     """
 
     deflated: bytes
@@ -53,8 +53,8 @@ def compress(text: bytes, window: bytes = b"", *, dense: bool = False) -> Segmen
 
     Args:
         text: what it holds.
-        window: the end of what stands before it in the whole; empty: it may stand anywhere.
-        dense: take three times as long for a quarter less.
+        window: the end of the text before it in the whole; empty: the piece may stand anywhere.
+        dense: take three times as long, for a quarter fewer bytes.
     """
     library, level = (zlib, _DENSE_LEVEL) if dense else (isal_zlib, _FAST_LEVEL)
     given = (window[-WINDOW_BYTES:],) if window else ()

@@ -21,12 +21,12 @@ _MOST_PAIRS: Final = 16
 
 
 def shared_text(text: str) -> str:
-    """The text, if possible as the object that other documents hold."""
+    """The text, if possible as the same object as in other documents."""
     return _shared(text) if len(text) <= _LONGEST else text
 
 
 def shared_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Metadata, if possible as the object that other documents hold: never change it in place."""
+    """Metadata, if possible as the same object as in other documents: never change it in place."""
     pairs = tuple(metadata.items())
     if len(pairs) <= _MOST_PAIRS and all(len(value) <= _LONGEST for value in metadata.values()):
         return _shared_metadata(pairs)
@@ -35,13 +35,13 @@ def shared_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 
 @lru_cache(maxsize=_KNOWN)
 def shared_port(number: int, *, enabled: bool) -> Port:
-    """A port as the object that other documents hold."""
+    """A port, as the same object as in other documents."""
     return Port(number, enabled)
 
 
 @lru_cache(maxsize=16)
 def shared_center(name: str) -> DataCenter:
-    """A data centre of Netflix's default class as the object that other documents hold.
+    """A data centre of Netflix's default class, as the same object as in other documents.
 
     Args:
         name: one of Netflix's names, or empty.

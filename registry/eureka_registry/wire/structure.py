@@ -8,10 +8,10 @@ _STRUCTURAL: Final = b",[{<="
 
 
 def structure(text: bytes, enough: int = 0) -> int:
-    """How many bytes may begin a value in JSON, or an element or attribute in XML.
+    """Count the bytes that may begin a value in JSON, or an element or attribute in XML.
 
-    They are counted wherever they stand, so a document never holds more values. A text that is no
-    longer than `enough` is not looked at: its length is given.
+    They are counted anywhere in the text, so a document never has more values. If a text is not
+    longer than `enough`, its length is returned instead.
     """
     if len(text) <= enough:
         return len(text)

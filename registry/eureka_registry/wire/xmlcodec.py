@@ -40,7 +40,7 @@ def decode_instance(body: bytes, now_ms: int) -> Instance:
     """Read what a client registers.
 
     Raises:
-        BadDocument: it cannot be read, or holds what must not go on.
+        BadDocument: it cannot be read, or must not be held (`refuse_unfit`).
     """
     root = parse(body, element_limit=_INSTANCE_ELEMENTS)
     if root.name != "instance":
@@ -79,7 +79,7 @@ def encode_compact(shown: Instance, *, v1: bool = False) -> bytes:
 
 
 def encode_departure(departed: Instance, depth: int = 2, *, v1: bool = False) -> bytes:
-    """Write of a departed instance what every client needs to forget it.
+    """Write the parts of a departed instance that clients need to forget it.
 
     Arguments as for `encode_instance`.
     """

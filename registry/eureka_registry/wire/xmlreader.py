@@ -61,7 +61,7 @@ def parse(body: bytes, *, element_limit: int) -> Node:
     """Read a document and return its root.
 
     Raises:
-        BadDocument: it is malformed, or something this reader refuses.
+        BadDocument: it is malformed, or this reader refuses it.
     """
     tree = _Tree(element_limit)
     parser = expat.ParserCreate("UTF-8")

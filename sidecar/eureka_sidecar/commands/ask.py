@@ -23,7 +23,7 @@ _MOST_HOLD_S = 3_600
 
 
 def ask(arguments: Sequence[str]) -> int:
-    """Ask, and print the answer; returns 0 if all is as wished, 1 if not, 2 if nobody answers."""
+    """Ask and print the answer; returns 0 if the state is as wanted, 1 if not, 2 if none came."""
     command, *rest = arguments
     if "-h" in rest or "--help" in rest:
         from .help import show  # noqa: PLC0415
@@ -63,7 +63,7 @@ def _is_as_wished(command: str, document: dict[str, Any]) -> bool:
 
 
 def _options(arguments: Sequence[str], known: Sequence[str]) -> dict[str, str] | str:
-    """Options by flag, or what is wrong with them."""
+    """The options by flag, or a text about what is wrong."""
     options: dict[str, str] = {}
     rest = list(arguments)
     while rest:

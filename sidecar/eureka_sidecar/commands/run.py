@@ -76,8 +76,9 @@ def _facts(environment: Mapping[str, str], document: Document) -> Facts:
 def own_ip(registry_host: str, local_ip: Callable[[str], str]) -> str:
     """The address at which others reach us: the one from which we reach the registry.
 
-    A name is not looked up, which would cost time at the start: then it is the address of the
-    default route, as the last two, which are for documentation only, lead there.
+    A name is not looked up, which would cost time at the start. Then it is the address of the
+    default route: the last two addresses below, which are for documentation only, are reached by
+    it.
 
     Args:
         registry_host: a name, an address, or empty.
@@ -92,7 +93,7 @@ def own_ip(registry_host: str, local_ip: Callable[[str], str]) -> str:
 
 
 def _local_ip(where: str) -> str:
-    """Nothing is sent: the kernel chooses the address."""
+    """The kernel chooses the address; nothing is sent."""
     family = socket.AF_INET6 if ":" in where else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -103,7 +104,7 @@ def _local_ip(where: str) -> str:
 
 
 def _registry_host(document: Document) -> str:
-    """The host of the first registry; empty: it cannot be read, which is said elsewhere."""
+    """The host of the first registry; empty: it cannot be read, which is reported elsewhere."""
     try:
         return urls.parse(document["registries"][0]["urls"][0]).host
     except (LookupError, TypeError, ValueError, AttributeError):

@@ -85,7 +85,7 @@ def _is_ipv6(host: str) -> bool:
 
 
 def from_probe(probe: Mapping[str, Any], port: int, host: str) -> tuple[Check, str]:
-    """A readiness probe as a pod has it, and what cannot be done as it says (empty: nothing).
+    """A pod's readiness probe as a check, and what of it cannot be done (empty: nothing).
 
     Ports that it names must have been resolved. The kubelet asks at the pod's address, `host`.
     `exec` runs in another container: TCP takes its place. Fields that are not known are ignored:

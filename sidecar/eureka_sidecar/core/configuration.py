@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @record
 class Check:
-    """How the application's health is asked: a readiness probe of Kubernetes, repeated.
+    """The check of the application's health: a readiness probe of Kubernetes, repeated.
 
     `https` does not verify the application's certificate, as the kubelet does not: it is asked on
     loopback or at the pod's own address. `service` is that of gRPC's health protocol.
@@ -34,7 +34,7 @@ class Check:
 
 @record
 class Credentials:
-    """Files that say who we are, and whom we believe; an empty string: none. Read again on change.
+    """Files with our credentials and trusted CAs; an empty string: none. Read again on change.
 
     Without `ca_file` an https URL is verified against the system's authorities.
     """
@@ -52,7 +52,7 @@ class Registry:
     """One Eureka: the base URLs of its servers, the preferred one first.
 
     `zones` are those of the first ones, in the same order; an empty one is none. Servers with a
-    zone, even an empty one, are as good as each other but for that.
+    zone, even an empty one, are equal but for their zone.
     """
 
     urls: tuple[str, ...]
@@ -62,10 +62,10 @@ class Registry:
 
 @record
 class Instance:
-    """One entry of the registry, as it is wished.
+    """The wanted entry of the registry.
 
-    `metadata` is what was configured; what files of the downward API say is added to it while the
-    sidecar runs. A port of 0 is disabled. URLs may be empty.
+    `metadata` is what was configured; that of files of the downward API is added while the sidecar
+    runs. A port of 0 is disabled. URLs may be empty.
     """
 
     app: str
@@ -89,7 +89,7 @@ class Instance:
 
 @record
 class Configuration:
-    """Everything that flags, environment and file say."""
+    """Everything from flags, environment and file."""
 
     instances: tuple[Instance, ...]
     registries: tuple[Registry, ...]

@@ -23,7 +23,7 @@ _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 
 @record
 class Content:
-    """What of an instance changes while it is registered."""
+    """The parts of an instance that change while it is registered."""
 
     status: str
     metadata: Mapping[str, str] = {}
@@ -31,7 +31,7 @@ class Content:
 
 @record
 class RegistryRecord:
-    """What a registry says it holds of an instance."""
+    """An instance as a registry holds it."""
 
     status: str
     overridden: str
@@ -41,7 +41,7 @@ class RegistryRecord:
 
 
 def content(instance: Instance, status: str, options: PodOptions) -> Content:
-    """What is to be registered, with what the pod's annotations and labels wish added."""
+    """The content to register, with what the pod's annotations and labels add."""
     zone = {"zone": options.zone} if options.zone else {}
     return Content(status, {**instance.metadata, **zone, **options.metadata})
 
@@ -87,7 +87,7 @@ def body(document: Mapping[str, Any]) -> bytes:
 
 
 def read_record(text: bytes) -> RegistryRecord | None:
-    """What the answer to a look-up of an instance says; `None` if it cannot be read."""
+    """The instance in the answer to a look-up; `None` if it cannot be read."""
     try:
         instance = jsontext.loads(text)["instance"]
         return RegistryRecord(
@@ -104,7 +104,7 @@ def read_record(text: bytes) -> RegistryRecord | None:
 
 
 def _long(value: str | int) -> int:
-    """A number that servers of Java can read when they are sent it back."""
+    """A number that fits into a Java long, so that it can be sent back."""
     number = int(value)
     if not 0 <= number < 2**63:
         raise ValueError("it is no time")
@@ -112,7 +112,7 @@ def _long(value: str | int) -> int:
 
 
 def _single_word(value: object) -> str:
-    """What others have written, as one word of a log and of a terminal."""
+    """A text of others, as one word for a log or a terminal."""
     text = str(value)[:_MOST_SHOWN]
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 

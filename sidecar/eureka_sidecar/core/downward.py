@@ -27,10 +27,10 @@ _DIGITS = {"x": 2, "u": 4, "U": 8}
 
 @record
 class PodOptions:
-    """What the pod wishes of its instances.
+    """What the pod's annotations and labels ask for.
 
     `metadata` is added to what was configured; an empty `zone` is none. `problems` are sentences
-    about wishes that are not followed.
+    about values that are not used.
     """
 
     paused: bool = False
@@ -40,7 +40,7 @@ class PodOptions:
 
 
 def parse(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The values of a file of the downward API by key, and sentences about lines it cannot have.
+    """The values of a file of the downward API by key, and sentences about wrong lines.
 
     The kubelet writes `key="value"` lines with the value in Go's `strconv.Quote`
     (`fieldpath.FormatMap`). A broken line is skipped; its value is not repeated.
@@ -60,7 +60,7 @@ def parse(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
 
 
 def read_options(annotations: Mapping[str, str], labels: Mapping[str, str]) -> PodOptions:
-    """What the pod's annotations and labels wish."""
+    """The options in the pod's annotations and labels."""
     problems: list[str] = []
     paused = annotations.get(PAUSED, "false")
     if paused not in {"true", "false"}:
@@ -74,7 +74,7 @@ def read_options(annotations: Mapping[str, str], labels: Mapping[str, str]) -> P
 
 
 def _metadata(annotations: Mapping[str, str], problems: list[str]) -> dict[str, str]:
-    """The first of them by name, so that it does not depend on the file which are dropped."""
+    """The first of them by name, so that the file's order does not decide which are dropped."""
     found: dict[str, str] = {}
     for name in sorted(annotations):
         key = name.removeprefix(METADATA)
@@ -113,7 +113,7 @@ def _unquote(quoted: str) -> str | None:
 
 
 def _character(letter: str, digits: str) -> bytes | None:
-    r"""What `\x`, `\u` or `\U` with its digits stands for: a byte, or a character's bytes."""
+    r"""The bytes of `\x`, `\u` or `\U` with its digits: one byte, or a character's bytes."""
     if len(digits) != _DIGITS.get(letter) or not _HEX.issuperset(digits):
         return None
     code = int(digits, 16)

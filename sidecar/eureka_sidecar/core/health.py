@@ -18,8 +18,8 @@ class Health:
     """The status of one application, from the checks in a row.
 
     `STARTING` until `check.rise` checks in a row succeeded, then `UP`; `check.fall` failures in a
-    row make it `DOWN`, `rise` successes `UP` again. What never was `UP` is never `DOWN`: it stays
-    `STARTING`, however long that takes. As the kubelet's `successThreshold` and `failureThreshold`.
+    row make it `DOWN`, `rise` successes `UP` again. An application that was never `UP` does not
+    become `DOWN`: it stays `STARTING`. As the kubelet's `successThreshold` and `failureThreshold`.
 
     All times are those of one clock that never jumps.
     """
@@ -39,7 +39,7 @@ class Health:
         self._against = 0  # checks in a row that speak against the status
 
     def observe(self, now_ms: int, reason: str, *, ok: bool) -> None:
-        """Take the result of a check, which said `reason`."""
+        """Take in the result of a check, and its `reason`."""
         self._against = self._against + 1 if ok != (self.status == "UP") else 0
         needed = self._check.rise if ok else self._check.fall
         if self._against >= needed:

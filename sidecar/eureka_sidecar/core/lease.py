@@ -84,7 +84,7 @@ _COLUMNS = {result: column for column, result in enumerate(Outcome)}
 
 @record
 class Problem:
-    """Why the registry does not hold what is wished: a stable code, and a sentence."""
+    """Why the registry does not hold what is wanted: a stable code, and a sentence."""
 
     code: str
     text: str
@@ -138,9 +138,9 @@ class Lease:
         Args:
             instance: what is registered.
             paths: the base path of each server of the registry.
-            content: status and metadata that are wished at first.
+            content: the wanted status and metadata at the start.
             chance: gives a number in [0, 1), for jitter.
-            counters: of the registry; what it is asked is counted there.
+            counters: the registry's counters of requests.
         """
         self.instance = instance
         self.servers = Servers(paths)
@@ -154,10 +154,10 @@ class Lease:
         self._events: list[str] = []
 
     def adopt(self, content: Content, dirty_ms: int, now_ms: int) -> None:
-        """Go on with a lease that another process of ours has begun: it is renewed, not begun anew.
+        """Continue a lease that a former process of this pod has begun: renew it.
 
         Args:
-            content: what was registered; if it is not what is wished, it is registered again.
+            content: what was registered; if it is not what is wanted, it is registered again.
             dirty_ms: its `lastDirtyTimestamp` at the registry.
             now_ms: of the clock of `next_request`.
         """
@@ -172,7 +172,7 @@ class Lease:
     # What is wished.
 
     def set_content(self, content: Content) -> None:
-        """Wish for another status or metadata."""
+        """Set the wanted status and metadata."""
         if content == self.desired:
             return
         self.desired = content
@@ -180,26 +180,26 @@ class Lease:
             self._retry_ms = 0
 
     def try_again(self) -> None:
-        """Take that there are new credentials: what failed without them is not waited for."""
+        """Try again at once what failed without the new credentials."""
         if self.problem:
             self._retry_ms = 0
             self._refused = None
             self._pace.give_back()  # one request for each change
 
     def pause(self) -> None:
-        """Wish that nobody calls the instance: an override at the registry, OUT_OF_SERVICE."""
+        """Ask for a pause: an override at the registry, OUT_OF_SERVICE."""
         self.paused = True
         self._to_lift = False
         self._is_urgent = True
 
     def resume(self) -> None:
-        """Wish that it is called again; it lifts an override of whoever made it."""
+        """Ask for the end of a pause; this lifts any override, whoever made it."""
         self.paused = False
         self._to_lift = True
         self._is_urgent = True
 
     def close(self, now_ms: int) -> None:
-        """Wish that the lease is removed. It cannot be taken back."""
+        """Ask for the removal of the lease. This cannot be undone."""
         if self.closing:
             return
         self.closing = True
@@ -212,24 +212,24 @@ class Lease:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing will be asked any more: the lease was removed, or never begun."""
+        """Whether there will be no more requests: the lease was removed, or never begun."""
         return self.closing and self.under_way is None and self._is_over()
 
     @property
     def settled(self) -> bool:
-        """Whether the registry has confirmed all that is wished."""
+        """Whether the registry has confirmed everything that is wanted."""
         return self.finished if self.closing else self._is_confirmed()
 
     @property
     def deadline_ms(self) -> int:
-        """Until when the request under way is waited for."""
+        """The time limit of the request under way."""
         if not self.closing:
             return self._sent_ms + TIMEOUT_MS
         begin_ms = max(self._sent_ms, self._closing_ms)
         return min(self._sent_ms + TIMEOUT_MS, begin_ms + CLOSING_TIMEOUT_MS)
 
     def next_request(self, now_ms: int, wall_ms: int) -> Request | None:
-        """The request to be sent now; `None`: wait until `wake_ms`, a wish or an answer.
+        """The request to send now; `None`: wait until `wake_ms`, a new wish or an answer.
 
         Args:
             now_ms: of a clock that never jumps.
@@ -277,29 +277,29 @@ class Lease:
         return Operation.RENEW
 
     def _switch(self) -> Operation | None:
-        """What pauses or resumes the instance at the registry, if it is to be."""
+        """The request that pauses or resumes the instance, if one is needed."""
         if self.paused and not self._held_paused:
             return Operation.OVERRIDE
         return Operation.LIFT if self._to_lift else None
 
     def _is_awaited(self, operation: Operation) -> bool:
-        """Whether somebody waits for it: the first attempt of a pause or of its end."""
+        """Whether a user waits for it: the first attempt of a pause or of its end."""
         return self._is_urgent and operation in (Operation.OVERRIDE, Operation.LIFT)
 
     def _is_confirmed(self) -> bool:
-        """Whether nothing is to be done but renewals and looks."""
+        """Whether only renewals and looks are left to do."""
         if self.held is None or self._is_changed() or self._to_lift:
             return False
         return self._held_paused == self.paused
 
     def _is_changed(self) -> bool:
-        """Whether the registry is to be told of another status or metadata, and may take it."""
+        """Whether the registry must get another status or metadata, and may accept it."""
         if self.desired == self._refused:
             return False
         return self._is_unsure or self.desired != self.held
 
     def _is_over(self) -> bool:
-        """Whether there is nothing to remove: or only a former process's, and no server answers."""
+        """Whether there is nothing to remove, or only a former process's and no server answers."""
         is_given_up = not self._may_be_there and self._failures >= len(self.servers)
         return self.removed or is_given_up
 
@@ -361,7 +361,7 @@ class Lease:
     # What the answers change.
 
     def receive(self, answer: Answer, now_ms: int) -> None:
-        """Take the answer to the request under way, or why there is none."""
+        """Take in the answer to the request under way, or why there is none."""
         request = self.under_way
         assert request  # noqa: S101 - the caller sends one request at a time
         self.under_way = None
@@ -389,7 +389,7 @@ class Lease:
             self.counters.count_removal(result)
 
     def _note_place(self, request: Request, answer: Answer, result: Outcome, now_ms: int) -> None:
-        """Remember where the lease is, or may be: a registration that got no answer may arrive."""
+        """Remember where the lease is, or may be: a registration without an answer may arrive."""
         given_up = answer.sent and not answer.status and request.operation is Operation.REGISTER
         if given_up:
             self._given_up_ms = now_ms
@@ -415,7 +415,7 @@ class Lease:
         self._add_event(f"registered as {self.held.status}")
 
     def _begin(self, now_ms: int) -> None:
-        """A lease begins: it is read back, and its renewals start."""
+        """Begin a lease: it is read back, and its renewals start."""
         self.held_since_ms = now_ms
         self._held_paused = False
         self._to_verify = True
@@ -460,7 +460,7 @@ class Lease:
             )
 
     def _accept(self, _: Answer, now_ms: int) -> None:
-        """Without the right to read, or without a readable answer, nothing can be compared."""
+        """Go on without a comparison, for lack of the right to read or of a readable answer."""
         self._end_look(now_ms)
 
     def _end_look(self, now_ms: int) -> None:
@@ -500,7 +500,7 @@ class Lease:
         self._add_event("resumed: the override at the registry was lifted")
 
     def _note_override(self, status: str, override: str) -> None:
-        """The registry has confirmed an override or its end; it is read back when there is time."""
+        """Note that the registry has confirmed an override or its end; it is read back later."""
         self._to_verify = True
         if self.record:
             self.record = replace(self.record, status=status, overridden=override)
@@ -517,7 +517,7 @@ class Lease:
         self.servers.move_on(now_ms)
 
     def _note_refusal(self, answer: Answer, now_ms: int) -> None:
-        """What was sent is not taken: what the registry holds is kept until the wish changes."""
+        """Note that a change was refused: it is not sent again until something else is wanted."""
         self._explain(answer, now_ms)
         self._refused = self._sent_content
         if self.held is not None:
@@ -545,10 +545,10 @@ class Lease:
         self.servers.move_on(now_ms)
 
     def _wait_for_servers(self, now_ms: int) -> None:
-        """Each server is asked once without a pause, then all are waited for.
+        """Each server is tried once without a pause, then there is a pause for all.
 
-        A renewal that fails is tried at the next one's time: the lease lasts for several, and those
-        whose renewals met a short outage do not come back all at once.
+        A failed renewal is tried again when the next one is due: the lease lasts for several, and
+        after a short outage not all clients come back at once.
         """
         self._failures += 1
         rounds, rest = divmod(self._failures, len(self.servers))
@@ -563,7 +563,7 @@ class Lease:
         self._retry_ms = now_ms + pause_ms
 
     def _finish_removal(self, _: Answer, now_ms: int) -> None:
-        """The lease is gone; unless a registration that was given up reaches the server later."""
+        """Finish: the lease is gone, unless a registration that was given up arrives later."""
         given_up_ms = self._given_up_ms
         if given_up_ms is not None and now_ms - given_up_ms < _LATE_MS:
             self._given_up_ms = None
@@ -576,7 +576,7 @@ class Lease:
         self._add_event("the lease is removed")
 
     def _try_next_place(self, answer: Answer, now_ms: int) -> None:
-        """A server that was not told of the lease does not speak for the others."""
+        """Go to the next place: a server that does not know the lease proves nothing."""
         if not self.servers.drop_place():
             self._finish_removal(answer, now_ms)
 
@@ -638,7 +638,7 @@ def _problem_of(answer: Answer) -> Problem:
 
 
 def _server_text(answer: Answer) -> str:
-    """What the server says of a refusal, in one line; empty: nothing that is for people."""
+    """The server's reason for a refusal, in one line; empty: none that is for people."""
     text = answer.reason or answer.body[: 4 * _MOST_SAID].decode("utf-8", "replace")
     line = "".join(each if each.isprintable() else " " for each in text.strip()[:_MOST_SAID])
     return "" if line[:1] in ("{", "<") else line

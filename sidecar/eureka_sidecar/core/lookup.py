@@ -37,7 +37,7 @@ class TooManyNames(Exception):  # noqa: N818 - the request is right, there is no
 
 @record
 class Want:
-    """What must be fetched: `path` goes below the registry's base URL."""
+    """A fetch to make: `path` is below the registry's base URL."""
 
     kind: Kind
     name: str
@@ -46,7 +46,7 @@ class Want:
 
 @record
 class CacheEntry:
-    """What the registry said of a name at `kept_ms`.
+    """The registry's answer about a name at `kept_ms`.
 
     `places` are the instances of a vip or svip that can be called, by zone (empty: none given), as
     they are served. Of an application there is instead `body`, the registry's JSON as it came
@@ -59,7 +59,7 @@ class CacheEntry:
     hosts: Sequence[tuple[str, str]] = ()
 
     def age_s(self, now_ms: int) -> int:
-        """Whole seconds since the registry said it."""
+        """Whole seconds since the registry's answer."""
         return max(0, now_ms - self.kept_ms) // 1000
 
     def size(self) -> int:
@@ -84,7 +84,7 @@ class _Entry:
 class Directory:
     """The names that are asked for, and what is known of them.
 
-    The caller fetches what `due` says, one after the other, and gives each answer to `take`.
+    The caller makes the fetches of `due`, one after the other, and gives each answer to `take`.
     `apps` are fetched from the start, as applications and as vips, and are never forgotten.
 
     Raises:
@@ -106,7 +106,7 @@ class Directory:
         }
 
     def ask(self, kind: Kind, name: str, now_ms: int) -> CacheEntry | None:
-        """What is known; `None`: it must be fetched, or `problem` says why that failed.
+        """The cached answer; `None`: it must be fetched, or `problem` says why that failed.
 
         Raises:
             ValueError: no application can have this name.
@@ -126,7 +126,7 @@ class Directory:
         return entry.known
 
     def problem(self, kind: Kind, name: str) -> str:
-        """Why the last fetch of it failed; empty: it did not fail."""
+        """Why its last fetch failed; empty: it did not fail."""
         entry = self._entries.get((kind, _canonical_name(kind, name)))
         return entry.problem if entry else ""
 
@@ -146,7 +146,7 @@ class Directory:
         return self._shuffle(near) + self._shuffle(far)
 
     def due(self, now_ms: int) -> Want | int:
-        """What to fetch now, or the time to look again if nobody asks for something new.
+        """The next fetch, or the time to look again if nobody asks for something new.
 
         Names of which nothing is known come first: somebody may wait for them.
         """
@@ -159,7 +159,7 @@ class Directory:
         return min((each[1] for each in due), default=now_ms + _REFRESH_MS)
 
     def take(self, want: Want, status: int, body: bytes, now_ms: int) -> None:
-        """Take the answer to a fetch; a status of 0: none came.
+        """Take in the answer to a fetch; status 0: there was none.
 
         404 means that there is no such application; for vips Eureka does not use it.
         """
@@ -173,7 +173,7 @@ class Directory:
             self.miss(want.kind, want.name, f"the registry answered {status}", now_ms)
 
     def keep(self, kind: Kind, name: str, body: bytes | None, now_ms: int) -> None:
-        """Keep what the registry said; `None`: it has no such application."""
+        """Keep the registry's answer; `None`: it has no such application."""
         entry = self._entries.get((kind, name))
         if entry is None:
             return
@@ -190,7 +190,7 @@ class Directory:
         entry.due_ms = now_ms + self._pause_ms(_REFRESH_MS)
 
     def miss(self, kind: Kind, name: str, reason: str, now_ms: int) -> None:
-        """Take that a fetch failed; what is known stays.
+        """Note that a fetch failed; what is known stays.
 
         What is known is fetched again no sooner than otherwise: a registry that comes back meets
         no more requests than it had.
@@ -303,7 +303,7 @@ def _port(value: object, default: str) -> int:
 
 
 def _metadata(value: object) -> dict[str, str]:
-    """What was set; `@class` is how Java marks an empty map."""
+    """The metadata without `@class`, by which Java marks an empty map."""
     if not isinstance(value, dict):
         return {}
     return {key: each for key, each in value.items() if isinstance(each, str) and key != "@class"}

@@ -22,7 +22,7 @@ _CAUSES = ("expired", "unknown", "stale")
 
 
 class Counters:
-    """What one registry was asked since the start, and how it went.
+    """Requests to one registry since the start, by result.
 
     Results are the values of `operations.Outcome`. Those that did not happen yet are 0, not
     absent: `rate` sees no first increase otherwise.
@@ -38,7 +38,7 @@ class Counters:
         self.switches = 0
 
     def count_registration(self, result: str) -> None:
-        """Count a registration that was answered, or was not."""
+        """Count a registration, answered or not."""
         _add(self.registrations, result)
 
     def count_renewal(self, result: str, seconds: float) -> None:
@@ -48,7 +48,7 @@ class Counters:
         self.renewal_count += 1
 
     def count_reregistration(self, cause: str) -> None:
-        """Count that the registry had lost the instance, by what it is put down to."""
+        """Count that the registry had lost the instance, by the likely cause."""
         _add(self.reregistrations, cause)
 
     def count_removal(self, result: str) -> None:
@@ -69,7 +69,7 @@ class Checks:
 
 @record
 class RegistrationState:
-    """How one registry holds the instance now.
+    """The state of the instance at one registry.
 
     `up`: the lease is acknowledged and not over. `last_renewal_s` is a Unix time,
     `lease_remaining_s` counts from now; `None`: there is none. With several instances, the worst

@@ -19,7 +19,7 @@ class Operation(enum.Enum):
 
 
 class Outcome(enum.Enum):
-    """What became of a request."""
+    """The outcome of a request."""
 
     DONE = "done"
     MISSING = "missing"
@@ -48,8 +48,8 @@ class Answer:
     """An answer, or why there is none: then `status` is 0.
 
     `reason` is why there is none, else the server's own words for a refusal (X-Eurekube-Reason);
-    `code` that of the problem without an answer. `sent` is false if surely nothing of the request
-    reached the server.
+    `code` that of the problem without an answer. `sent` is false if certainly nothing of the
+    request reached the server.
     """
 
     status: int
@@ -61,7 +61,7 @@ class Answer:
 
 
 def outcome(operation: Operation, answer: Answer) -> Outcome:
-    """What an answer means.
+    """The meaning of an answer.
 
     Java's client takes any answer to a removal for success (`ServerStatusEvaluators`); here the
     lease must be gone: 2xx or 404. A status below 200 is none, as interim answers are skipped.

@@ -68,7 +68,7 @@ class Pace:
         self._room -= 1.0
 
     def give_back(self) -> None:
-        """Count a request less: it did not reach a server."""
+        """Take back the count of a request that did not reach a server."""
         self._room = min(_BURST, self._room + 1.0)
 
     def _fill(self, now_ms: int) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def instance(
     instance_settings: Instance, health: Health, leases: Sequence[tuple[str, Lease]], now_ms: int
 ) -> dict[str, Any]:
-    """One instance: how its application is, and what each registry holds of it.
+    """One instance: its application's health, and what each registry holds of it.
 
     `leases` are the lease at each registry with the URL of the server that is asked. Times are
     milliseconds before or after now.
@@ -175,7 +175,7 @@ def _registration_text(registry: dict[str, Any]) -> str:
 
 
 def _end(ends_ms: int) -> str:
-    """What a registration that cannot be renewed comes to."""
+    """What happens to a registration that cannot be renewed."""
     if ends_ms <= 0:
         return "it was not renewed in time: the registry may have dropped it"
     return f"it is valid for {_time(ends_ms)} more, unless it is renewed"

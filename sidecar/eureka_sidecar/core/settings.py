@@ -112,7 +112,7 @@ _CONFIG = Setting("", "", "--config", "text", "file of all that, as JSON", "FILE
 
 @record
 class Facts:
-    """What is known of where the sidecar runs; empty: not known."""
+    """Facts about the sidecar's surroundings; empty: not known."""
 
     host: str = ""
     ip: str = ""
@@ -131,7 +131,7 @@ class Problems(ValueError):  # noqa: N818 - there may be several
 
 
 def from_flags(arguments: Sequence[str]) -> tuple[Document, str]:
-    """What flags and `-- COMMAND` say, as a document, and the file of `--config` (empty: none).
+    """The flags and `-- COMMAND` as a document, and the file of `--config` (empty: none).
 
     Raises:
         Problems: a flag is unknown, or lacks its value.
@@ -210,7 +210,7 @@ def parse(text: str, where: str) -> Document:
 
 
 def merge(document: Document, flags: Document) -> Document:
-    """A document with what the flags say; they speak of its only instance and all registries.
+    """A document with the flags merged in; they are for its only instance and all registries.
 
     Registries of flags take the place of all others, credentials included. Metadata is merged key
     by key.
@@ -271,7 +271,7 @@ def configuration(document: Document, facts: Facts) -> Configuration:
 
 
 def _contradictions(configuration: Configuration) -> list[str]:
-    """What is wrong with values that are right each by itself."""
+    """What is wrong between values that are right one by one."""
     problems = []
     if configuration.hold_ms and not configuration.command:
         problems.append(
@@ -309,7 +309,7 @@ class _Entry:
 
 
 class _Reader:
-    """Reads the sections of a document, and gathers what is wrong with them."""
+    """Reads the sections of a document, and collects what is wrong with them."""
 
     def __init__(self, facts: Facts) -> None:
         self.problems: list[str] = []
@@ -388,7 +388,7 @@ class _Reader:
         )
 
     def _check(self, entry: _Entry, port: int) -> tuple[Check | None, str]:
-        """How it is asked for its health, with a note; `None`: something is wrong with that."""
+        """The health check, with a note; `None`: something is wrong with it."""
         fields, facts = entry.fields, self._facts
         try:
             if "readinessProbe" in fields:
@@ -427,7 +427,7 @@ class _Reader:
 
 
 def _instance_problems(entry: _Entry, facts: Facts) -> list[str]:
-    """What an instance lacks, or has that does not fit together."""
+    """What an instance lacks, or which of its values contradict each other."""
     fields, problems = entry.fields, []
     if "app" not in entry.keys:
         problems.append("it has no name: --app NAME")
@@ -449,7 +449,7 @@ def _instance_problems(entry: _Entry, facts: Facts) -> list[str]:
 
 
 def _duration_s(fields: Document) -> int:
-    """When a lease ends: three renewals may fail if nothing else is said."""
+    """The duration of a lease; by default it outlasts three failed renewals."""
     duration_s: int = fields.get("durationSeconds", max(90, 3 * fields.get("renewalSeconds", 30)))
     return duration_s
 

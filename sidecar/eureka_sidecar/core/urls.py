@@ -122,9 +122,9 @@ def url_host(host: str) -> str:
 
 
 def plain_text_warning(url: Url, credentials: Credentials) -> str | None:
-    """What its user should know of credentials that go over http; `None`: nothing.
+    """The warning about credentials that go over http; `None`: none is needed.
 
-    It is allowed, since many registries in the field have a password and no TLS.
+    It is allowed, since many registries have a password and no TLS.
     """
     secret = credentials.password_file or credentials.token_file
     if url.scheme == "https" or not secret:

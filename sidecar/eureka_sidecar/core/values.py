@@ -22,7 +22,7 @@ _IPV6 = "0123456789abcdefABCDEF:."
 
 
 def problem(kind: str, value: object, low: int, high: int) -> str:
-    """What a value must be, as the rest of a sentence; empty: it is.
+    """What a value must be, as the rest of a sentence; empty: the value is right.
 
     Args:
         kind: one of `KINDS`, number or seconds.
@@ -40,12 +40,12 @@ def problem(kind: str, value: object, low: int, high: int) -> str:
 
 
 def number(text: str) -> int | None:
-    """A number as it is typed; `None`: it is none. `isdigit` alone takes `²`, too."""
+    """A number as it is typed; `None`: it is not a number. `isdigit` alone accepts `²`, too."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
 def display_text(value: object) -> str:
-    """A value for a message: cut, and not at all if there may be a password in it."""
+    """A value for a message: cut, and hidden if there may be a password in it."""
     try:
         text = ascii(value)
     except RecursionError:  # a document may be nested as deep as its reader lets it
@@ -56,7 +56,7 @@ def display_text(value: object) -> str:
 
 
 def consists_of(text: str, letters: str) -> bool:
-    """Whether it has no others."""
+    """Whether a text has no other characters."""
     return all(letter in letters for letter in text)
 
 
@@ -85,7 +85,7 @@ def _name(value: object) -> str:
 
 
 def _is_name(text: str) -> bool:
-    """Whether it can be a segment of a path that no server or proxy reads otherwise."""
+    """Whether it can be a segment of a path that all servers and proxies read alike."""
     is_plain = text.isprintable() and not any(letter in _NOT_IN_NAMES for letter in text)
     return is_plain and bool(text.strip(".")) and len(text) <= _MOST_NAME
 

@@ -61,7 +61,7 @@ class Child:
             os.kill(self.pid, number)
 
     def reap(self) -> int | None:
-        """Take the end of every child that has ended (after SIGCHLD). Returns `exit_status`.
+        """Collect every child that has ended (after SIGCHLD). Returns `exit_status`.
 
         As process 1 of a container the sidecar gets the children of others, which nobody else
         would take.
@@ -150,4 +150,4 @@ class Signals:
 
 
 def _ignore_signal(number: int, frame: object) -> None:
-    """Python writes to the descriptor of `set_wakeup_fd` only for signals with a handler."""
+    """Do nothing; without a handler Python does not write to `set_wakeup_fd`'s descriptor."""

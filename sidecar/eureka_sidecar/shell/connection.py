@@ -127,7 +127,7 @@ class Server:
         return response
 
     def _identity(self) -> tuple[ssl.SSLContext | None, str | None]:
-        """What the files of now say: how to speak TLS, and the value of `Authorization`."""
+        """The present credentials: the TLS context and the value of `Authorization`."""
         context = self._credentials.context() if self.url.scheme == "https" else None
         return context, self._credentials.authorization()
 
@@ -156,7 +156,7 @@ class Server:
         return ResponseReader(self._body_limit, head=method == "HEAD")
 
     def _is_usable(self, identity: tuple[object, ...]) -> bool:
-        """Whether the kept connection is open and made with the credentials of now."""
+        """Whether the kept connection is open and was made with the present credentials."""
         if not self._stream or self._stream_identity != identity:
             return False
         return self._stream.is_quiet()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Connections:
-    """Makes connections to the servers of one registry, and counts what it is asked."""
+    """Makes connections to the servers of one registry, and counts its requests."""
 
     def __init__(self, loop: Loop, registry: Registry, resolver: Resolver) -> None:
         self.urls = [urls.parse(each) for each in registry.urls]

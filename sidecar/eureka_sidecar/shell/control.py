@@ -107,8 +107,7 @@ def _address(name: str) -> str:
 async def serve(loop: Loop, listener: socket.socket, answer: Answer) -> None:
     """Answer clients until cancelled, which closes the socket and removes its file.
 
-    `answer` gets what is asked for, and may take its time. Clients beyond `MAX_CLIENTS` are
-    refused.
+    `answer` gets the command, and may take long. Clients beyond `MAX_CLIENTS` are refused.
     """
     clients: list[Task] = []
     name = listener.getsockname()
@@ -135,7 +134,7 @@ async def serve(loop: Loop, listener: socket.socket, answer: Answer) -> None:
 
 
 def _refusal(client: socket.socket, name: str | bytes, clients: int) -> str | None:
-    """Why a client may not ask; `None`: it may. Abstract names are bytes."""
+    """Why a client must not ask; `None`: it may. Abstract names are bytes."""
     if isinstance(name, bytes) and _peer_uid(client) not in {0, os.geteuid()}:
         return f"only the users {os.geteuid()} and 0 (root) may ask"
     if clients >= MAX_CLIENTS:
@@ -182,7 +181,7 @@ _USAGE = f'a request is a line of JSON of at most {MAX_REQUEST_BYTES} bytes: {{"
 
 
 async def _request(loop: Loop, client: socket.socket) -> bytes | None:
-    """The line that the client sends, or what is too long for one; `None`: it is too slow."""
+    """The client's line, or its beginning if it is too long; `None`: it is too slow."""
     until_ms = loop.now_ms() + WAIT_MS
     received = b""
     while b"\n" not in received and len(received) <= MAX_REQUEST_BYTES:
@@ -196,7 +195,7 @@ async def _request(loop: Loop, client: socket.socket) -> bytes | None:
 
 
 def _command_of(request: bytes) -> str | None:
-    """What is asked for; `None`: it is no request."""
+    """The command in a request; `None`: it is no request."""
     line = request.partition(b"\n")[0]
     if len(line) > MAX_REQUEST_BYTES:
         return None

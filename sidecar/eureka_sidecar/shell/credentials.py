@@ -50,19 +50,19 @@ class CredentialFiles:
         """The value of `Authorization`; `None`: there is none.
 
         Raises:
-            CredentialsError: there never was a version that can be used.
+            CredentialsError: there was never a usable version.
         """
         value: str | None = self._authorization.value()
         return value
 
     def context(self) -> ssl.SSLContext:
-        """How to speak TLS: another object after each change of a file.
+        """The TLS context: another object after each change of a file.
 
-        It believes exactly the authorities of `ca_file`, or the system's, and always verifies the
-        server's certificate and name.
+        It trusts exactly the CAs of `ca_file`, or the system's, and always verifies the server's
+        certificate and name.
 
         Raises:
-            CredentialsError: there never was a version that can be used.
+            CredentialsError: there was never a usable version.
         """
         value: ssl.SSLContext = self._context.value()
         return value
@@ -97,7 +97,7 @@ class _Current:
 
 
 def _version(path: str) -> tuple[int, ...]:
-    """What is different after a change; the link that Kubernetes turns is followed."""
+    """A value that changes with the file; the link that Kubernetes switches is followed."""
     try:
         now = os.stat(path)  # noqa: PTH116 - pathlib is not loaded
     except OSError as error:
@@ -148,7 +148,7 @@ def _text(path: str) -> str:
 
 
 def _content(path: str, limit: int) -> bytes:
-    """The content of a file, which has some; a pipe is not waited for, and counts as empty."""
+    """The content of a file, which must have some; reading a pipe does not block."""
     content = b""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

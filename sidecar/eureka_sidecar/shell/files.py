@@ -54,11 +54,11 @@ class PodFiles:
 
     @property
     def problems(self) -> list[str]:
-        """Why a file is not followed, one sentence each."""
+        """Why a file cannot be used, one sentence each."""
         return [each.problem for each in self._files if each and each.problem]
 
     def read_if_changed(self) -> PodOptions | None:
-        """What the pod wishes, if a file has changed since the last call."""
+        """The pod's options, if a file has changed since the last call."""
         found = [each.read_if_changed() if each else None for each in self._files]
         problems: list[str] = []
         for place, text in enumerate(found):
@@ -72,7 +72,7 @@ class PodFiles:
 
 
 def _read(path: str) -> tuple[str | None, tuple[int, int, int]]:
-    """The text, and the stamp of what was read; no text: it is not what it should be."""
+    """The text, and the stamp of what was read; no text: the file is not of the right kind."""
     # NONBLOCK: a pipe of that name must not stop the loop.
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:

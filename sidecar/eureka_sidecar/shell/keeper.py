@@ -32,7 +32,7 @@ async def keep(
     """Send the requests of a lease until it is finished, or until cancelled.
 
     `servers` are those of its registry, in order. `wish_event` happens when something else is
-    wished; `on_answer` is called when the lease has changed.
+    wanted; `on_answer` is called when the lease has changed.
     """
     try:
         while not lease.finished:

@@ -61,7 +61,7 @@ class ListenError(OSError):
 
 @record
 class Sources:
-    """What the process gives in.
+    """What the process provides.
 
     `fetch` asks the registry for JSON at a path below its base URL (`vips/orders`), with a deadline
     of its own, and takes bodies up to `core.lookup.MAX_BODY_BYTES`; `None`: no answer came.
@@ -254,7 +254,7 @@ class LocalServer:
         return self._answer_with_age(known, jsontext.dumps(hosts).encode())
 
     async def _look_up(self, kind: Kind, name: str) -> CacheEntry | Answer:
-        """What is known of a name, after its first fetch if it is new; or what is answered."""
+        """What is known of a name, after its first fetch if it is new; else the answer."""
         until_ms = self._loop.now_ms() + FIRST_FETCH_MS
         try:
             known = self._directory.ask(kind, name, self._loop.now_ms())
@@ -275,7 +275,7 @@ class LocalServer:
         return Answer(200, body, headers=(("Age", str(age_s)),))
 
     async def _receive(self, connection: socket.socket, until_ms: int) -> bytes:
-        """What comes next; empty: nothing in time, or the end."""
+        """The next bytes; empty: none came in time, or the connection ended."""
         while await self._loop.readable(connection.fileno(), until_ms):
             try:
                 return connection.recv(_READ_BYTES)
@@ -284,7 +284,7 @@ class LocalServer:
         return b""
 
     async def _send(self, connection: socket.socket, reply: Answer) -> bool:
-        """Send it; `False`: it was not read in time."""
+        """Send bytes; `False`: they were not read in time."""
         left = memoryview(_bytes(reply))
         until_ms = self._loop.now_ms() + _SEND_MS
         while left:
@@ -296,7 +296,7 @@ class LocalServer:
         return True
 
     async def _linger(self, connection: socket.socket) -> None:
-        """Read what was still sent: closed before, the kernel takes the answer back."""
+        """Read what the client still sends: if closed before, the kernel drops the answer."""
         connection.shutdown(socket.SHUT_WR)
         until_ms = self._loop.now_ms() + _LINGER_MS
         for _ in range(_LINGER_READS):
@@ -316,7 +316,7 @@ def _error(status: int, sentence: str) -> Answer:
 
 
 def _turn_away(connection: socket.socket) -> None:
-    """Answer that there are too many, as far as this goes without waiting."""
+    """Answer that there are too many connections, if that is possible without waiting."""
     error = _error(503, f"{MAX_CONNECTIONS} connections are open already: close those not in use")
     with connection:
         try:

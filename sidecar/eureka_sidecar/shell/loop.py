@@ -47,17 +47,17 @@ class Event:
         self._waiting: list[Task] = []
 
     def happen(self) -> None:
-        """Let all tasks that wait go on."""
+        """Wake up all tasks that wait."""
         waiting, self._waiting = self._waiting, []
         for task in waiting:
             task.resume(in_time=True)
 
     def add(self, task: Task) -> None:
-        """For the loop: a task waits."""
+        """For the loop: add a waiting task."""
         self._waiting.append(task)
 
     def discard(self, task: Task) -> None:
-        """For the loop: a task waits no longer."""
+        """For the loop: remove a waiting task."""
         if task in self._waiting:
             self._waiting.remove(task)
 
@@ -115,7 +115,7 @@ class Loop:
         self._running = False
 
     def now_ms(self) -> int:
-        """Milliseconds of a clock that never jumps."""
+        """The time in milliseconds, by a monotonic clock."""
         return time.monotonic_ns() // 1_000_000
 
     def start(self, coroutine: Coroutine[Wait, bool, Any]) -> Task:
@@ -159,12 +159,12 @@ class Loop:
         await Wait(until_ms=until_ms)
 
     def schedule(self, task: Task, in_time: bool) -> None:  # noqa: FBT001 - the result of a wait
-        """For tasks and events: run it next. What it waited for otherwise is forgotten."""
+        """For tasks and events: run the task next. Its other waits are forgotten."""
         self.forget(task)
         self._ready[task] = in_time
 
     def forget(self, task: Task) -> None:
-        """For tasks: it waits no longer."""
+        """For tasks: remove the task's waits."""
         wait = task.wait
         self._waiting.pop(task, None)
         self._ready.pop(task, None)
@@ -177,7 +177,7 @@ class Loop:
             self._poll.unregister(wait.fd)
 
     def wait_for(self, task: Task) -> None:
-        """For tasks: it waits for `task.wait`.
+        """For tasks: add the wait `task.wait`.
 
         Raises:
             RuntimeError: another task waits for its file descriptor, and would never go on.

@@ -74,7 +74,7 @@ async def _ask_http(stream: Stream, check: Check, host: str, at: str) -> tuple[b
 async def _http_status(stream: Stream) -> int:
     """The status of the answer. Its body is read, so that the application sees no reset.
 
-    What is wrong with a body, such as its length, is no matter of health.
+    Faults of a body, such as its length, do not count.
     """
     reader = http1.ResponseReader(_MAX_BODY_BYTES)
     answer = None

@@ -22,7 +22,7 @@ MAX_ADDRESSES = 8
 
 
 class ResolveError(Exception):
-    """A name has no address, or none is known in time; the message is a sentence."""
+    """A name has no address, or none was found in time; the message is a sentence."""
 
 
 class Resolver:
@@ -102,7 +102,7 @@ class _Search:
             os.close(end)
 
     def close(self) -> None:
-        """Give up the pipe of one that is done."""
+        """Close the pipe of a finished search."""
         os.close(self._end)
 
     def _run(self, look_up: LookUp, name: tuple[str, int]) -> None:
@@ -122,10 +122,10 @@ class _Search:
 
 
 def system_addresses(host: str, port: int) -> list[Address]:
-    """What the system's resolver says, for TCP.
+    """The addresses by the system's resolver, for TCP.
 
     Raises:
-        OSError: it knows none.
+        OSError: there is none.
     """
     # Text would load the codec of international names, 0.5 MiB.
     found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)

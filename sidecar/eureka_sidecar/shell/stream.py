@@ -37,7 +37,7 @@ class Stream:
         self._socket: socket.socket | None = None
 
     async def connect(self, address: Address) -> None:
-        """Connect, in place of a connection that there was."""
+        """Connect; a former connection is closed."""
         self.close()
         family, where = address
         self._socket = socket.socket(family, socket.SOCK_STREAM)
@@ -54,7 +54,7 @@ class Stream:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
-        """Speak TLS from now on, with the server of that name."""
+        """Start TLS with the server of that name."""
         # Text would load the codec of international names. A certificate has no final dot.
         name = host.rstrip(".").encode("ascii")
         secure = context.wrap_socket(
@@ -71,11 +71,11 @@ class Stream:
             rest = rest[sent:]
 
     async def receive(self) -> bytes:
-        """What came next; nothing: it was closed."""
+        """The next bytes; empty: the connection was closed."""
         return await self._retry_until_ready(READABLE, self._open().recv, _PIECE_BYTES)
 
     def is_quiet(self) -> bool:
-        """Whether it is open and nothing has come: neither its end nor what nobody asked for."""
+        """Whether it is open and idle: no end of it and no unexpected bytes have come."""
         try:
             # TLS has to be read to know: its session tickets are no answer.
             self._open().recv(1)
@@ -106,7 +106,7 @@ class Stream:
 
 
 def _wait_mask(error: OSError, mask: int) -> int:
-    """What has to be waited for before another try; 0: it failed."""
+    """The events to wait for before another try; 0: it failed."""
     if isinstance(error, BlockingIOError):
         return mask
     tls = sys.modules.get("ssl")  # which has not been loaded if there is no TLS

@@ -82,7 +82,7 @@ class AnswerReader:
         self._grpc_status: int | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """Take what was received. Returns what to send: acknowledgements."""
+        """Take in received bytes. Returns bytes to send: acknowledgements."""
         self._received += len(data)
         self._buffer += data
         if not self._settled and not self._is_http2():
@@ -95,7 +95,7 @@ class AnswerReader:
         return reply
 
     def eof(self) -> None:
-        """Take that the server closed."""
+        """Take in that the server has closed."""
         if self.outcome is None:
             self._fail(self._answer or "closes the connection without an answer")
 

@@ -18,7 +18,7 @@ _BODIES = frozenset({"POST", "PUT", "PATCH"})
 
 
 class ProtocolError(Exception):
-    """What came is no answer of HTTP/1, or is too large; the message goes on after "it"."""
+    """The received bytes are no answer of HTTP/1, or too large; the message goes on after "it"."""
 
 
 @record
@@ -85,7 +85,7 @@ class ResponseReader:
         next(self._reading)
 
     def feed(self, data: bytes) -> Response | None:
-        """Take what was received; the answer once it is complete.
+        """Take in received bytes; returns the answer once it is complete.
 
         Raises:
             ProtocolError: it never becomes one.
@@ -95,10 +95,10 @@ class ResponseReader:
         return self._go_on()
 
     def eof(self) -> Response | None:
-        """Take that the server closed: the end of an answer without a length.
+        """Take in that the server has closed: the end of an answer without a length.
 
         Raises:
-            ProtocolError: it is broken off.
+            ProtocolError: it is incomplete.
         """
         self._ended = True
         return self._go_on()

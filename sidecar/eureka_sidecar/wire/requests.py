@@ -60,10 +60,10 @@ class RequestReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Request | None:
-        """Take what was received, or nothing; the next request once it is complete.
+        """Take in received bytes, or none; returns the next request once it is complete.
 
         Raises:
-            Refused: it never becomes one that is answered.
+            Refused: it can never become a request that is served.
         """
         self._buffer += data
         end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)

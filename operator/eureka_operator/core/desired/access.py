@@ -19,10 +19,11 @@ def service_account(cluster: Cluster) -> Object:
 
 
 def network_policy(cluster: Cluster, environment: Environment) -> Object | None:
-    """What may reach peers: clients and peers the registry, monitoring the rest, the operator both.
+    """Who may connect to peers: clients and peers to the registry, monitoring to the rest.
 
     The operator removes leases of pods that are gone, pauses instances and registers others there.
-    Ingress only: what peers may reach (DNS, outside peers, other regions) is up to the namespace.
+    The operator may connect to both. Ingress only: what peers may reach (DNS, outside peers, other
+    regions) is up to the namespace.
     """
     policy = cluster.spec.network_policy
     if not policy.enabled:

@@ -17,7 +17,7 @@ _USAGES: Final = ["digital signature", "key encipherment", "server auth", "clien
 
 
 def certificate(cluster: Cluster, environment: Environment) -> Object | None:
-    """One for all peers; `None` if not wished, or if the API server has no Certificates."""
+    """One for all peers; `None` if not asked for, or if the API server has no Certificates."""
     wanted = cluster.spec.tls.cert_manager if cluster.spec.tls else None
     if wanted is None or not environment.certificates:
         return None

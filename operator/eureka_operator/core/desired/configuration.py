@@ -129,7 +129,7 @@ def _ports(cluster: Cluster) -> dict[str, int]:
 
 
 def _tls(tls: Tls) -> dict[str, str]:
-    """Peers always ask for certificates, so that they see each other's; clients need have none."""
+    """Peers always ask for certificates, to see each other's; clients need not have one."""
     own = f"{names.TLS_FOLDER}/ca.crt"
     vouches = f"{names.CONFIG_FOLDER}/{names.CLIENT_AUTHORITIES}"
     return {
@@ -142,7 +142,7 @@ def _tls(tls: Tls) -> dict[str, str]:
 
 
 def _resolve_references(cluster: Cluster, references: Mapping[tuple[str, str], str]) -> Spec:
-    """The spec with the URL of each `clusterRef`; one that is not there yet has none."""
+    """The spec with the URL of each `clusterRef`; a cluster that does not exist yet has no URL."""
     registry = cluster.spec.registry
     regions = [
         region

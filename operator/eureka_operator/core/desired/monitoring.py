@@ -9,7 +9,7 @@ from eureka_operator.core.kinds import SERVICE_MONITOR, Object
 
 
 def service_monitor(cluster: Cluster, environment: Environment) -> Object | None:
-    """Each peer's metrics; `None` if not wished, or if the API server has no ServiceMonitors."""
+    """Each peer's metrics; `None` if not asked for, or if there are no ServiceMonitors."""
     monitoring = cluster.spec.monitoring
     if not monitoring.service_monitor or not environment.monitors:
         return None

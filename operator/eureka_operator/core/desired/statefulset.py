@@ -28,7 +28,7 @@ _RESOURCES: Final = {
 
 
 def image(cluster: Cluster, environment: Environment) -> str:
-    """The image of a peer: the operator's own choice but for what the object names."""
+    """The image of a peer: the operator's default but for the parts that the object names."""
     given = cluster.spec.image
     repository, mark, version = _split_image(environment.registry_image)
     repository = given.repository or repository
@@ -52,7 +52,7 @@ def _split_image(name: str) -> tuple[str, str, str]:
 def stateful_set(cluster: Cluster, zone: Zone | None, replicas: int, fence: Fence) -> Object:
     """The StatefulSet whose peers are in `zone`; `None`: no zones are named.
 
-    Peers start in parallel: none has to wait for another one that cannot become ready.
+    Peers start in parallel: no peer waits for another one that cannot become ready.
     """
     zone_name = zone.name if zone else ""
     name = names.stateful_set(cluster.name, zone_name)

@@ -56,7 +56,7 @@ Port = int | str
 
 
 class SidecarOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pod wishes of its sidecar; `None` and empty: nothing, so a default holds.
+    """What a pod's annotations ask of its sidecar; `None` and empty: the default is used.
 
     `registry` is one entry for each registry: `NAME`, `NAMESPACE/NAME`, or URLs. Metadata, zone and
     pause are only checked here: the sidecar reads them itself, and sees changes.
@@ -90,7 +90,7 @@ class Annotation(msgspec.Struct, frozen=True):
 
 
 def read(annotations: Mapping[str, str]) -> tuple[SidecarOptions, tuple[Finding, ...]]:
-    """The wishes that are possible, and findings: those that are not, and unknown keys."""
+    """The options that can be followed, and findings: values that cannot, and unknown keys."""
     keys = sorted(each for each in annotations if each.startswith(PREFIX))
     unknown = [each for each in keys if _row(each) is None and each not in _OTHERS]
     found = [_unknown(each) for each in unknown[:_MOST_UNKNOWN]]
@@ -243,7 +243,7 @@ def _instances(text: str) -> tuple[Object, ...]:
 
 
 def _check_instance(entry: Object) -> None:
-    """What would not be found by the sidecar's own rules, which come last."""
+    """Check what the sidecar's own rules, which come last, would not find."""
     for field in ("port", "securePort"):
         if isinstance(entry.get(field), str):
             port(entry[field])

@@ -56,7 +56,7 @@ class RegistryTarget(msgspec.Struct, frozen=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """What the injector decides by.
+    """What the injector's decisions are based on.
 
     `image` is the sidecar's, `version` Eurekube's own, `resources` those of each sidecar.
     `allow_urls`: pods may name any Eureka by URL. `own_namespace` is the injector's, empty outside
@@ -80,10 +80,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 def read_registry(document: Mapping[str, Any], domain: str) -> RegistryTarget | tuple[Problem, ...]:
     """Read a registry from its EurekaCluster, or say everything that is wrong with that.
 
-    A pod knows its zone only when it is bound to a node. So its sidecar gets all peers with their
-    zones, and begins with one of its own; and last the Service, which outlives changes of peers.
-    Before there is a status it is the Service alone. Scheme and port are those of the spec, which
-    may be newer than the status: what went out in plain text once has been read.
+    A pod has a zone only when it is bound to a node. So its sidecar gets all peers with their zones
+    and begins with one of its own zone. The Service comes last: it stays when peers change. Before
+    there is a status it is the Service alone. Scheme and port are those of the spec, which may be
+    newer than the status: what went out in plain text once has been read.
     """
     cluster = read(document)
     if not isinstance(cluster, Cluster):
@@ -105,7 +105,7 @@ def read_registry(document: Mapping[str, Any], domain: str) -> RegistryTarget | 
 
 
 def _sidecar_url(url: str, cluster: Cluster) -> str:
-    """A URL as sidecars use it: by https if the cluster has it, whatever else is served."""
+    """A URL as sidecars use it: https if the cluster serves it."""
     tls, found = cluster.spec.tls, _URL.match(url)
     if tls is None or found is None:
         return url

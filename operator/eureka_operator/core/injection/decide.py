@@ -49,14 +49,14 @@ class Inject(msgspec.Struct, frozen=True):
 
 
 class Skip(msgspec.Struct, frozen=True):
-    """The pod gets no sidecar, and starts all the same; `patch` notes the reason on it."""
+    """The pod gets no sidecar, and starts without it; `patch` notes the reason on it."""
 
     finding: Finding
     patch: tuple[Operation, ...] = ()
 
 
 class Refuse(msgspec.Struct, frozen=True):
-    """The pod asked for a sidecar that it cannot have: whoever makes it is told."""
+    """The pod asked for a sidecar that it cannot have: its creator gets the message."""
 
     finding: Finding
 
@@ -73,10 +73,10 @@ def decide(
     config: Config,
     owner: Owner | None = None,
 ) -> Decision:
-    """Decide about a pod that is being made; for a pod that was injected, what changes.
+    """Decide about a pod that is being created; for a pod that was injected, decide what changes.
 
     Args:
-        pod: as it came; nothing is taken for granted.
+        pod: as it was sent; nothing in it is trusted.
         namespace: its namespace with labels.
         config: what the injector is run with.
         owner: its owner; `None`: the one that the pod names.
@@ -121,7 +121,7 @@ def _negative(
 def _parts(
     pod: Mapping[str, Any], namespace: Mapping[str, Any], config: Config, owner: Owner
 ) -> PodParts | Finding:
-    """What a pod without parts of ours gets, or why that cannot be."""
+    """The parts for a pod that has none of ours, or why it cannot have them."""
     wishes, findings = read(pods.annotations_of(pod))
     if wishes.embedded:
         return Finding(reasons.EMBEDDED_CLIENT)
@@ -170,7 +170,7 @@ def _make_parts(
 def _patch(
     pod: Mapping[str, Any], original: Mapping[str, Any], before: Status | None, new_parts: PodParts
 ) -> tuple[Operation, ...]:
-    """What changes; nothing if all parts of this hash are there.
+    """The changes; none if all parts with this hash are there.
 
     They are not compared: the API server and other injectors may have filled in fields. A container
     that another injector has added since then may lack its hook.

@@ -66,7 +66,7 @@ def inject_document(
     *,
     note_skips: bool = True,
 ) -> Result:
-    """Inject the pods of a document; one that is refused stays as it is.
+    """Inject the pods of a document; a refused pod stays as it is.
 
     Args:
         document: of any kind.

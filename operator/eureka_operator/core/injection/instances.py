@@ -40,7 +40,7 @@ are not in the file from which `inject -f` makes the same.
 
 
 class Instances(msgspec.Struct, frozen=True):
-    """Instances in the sidecar's configuration, and what is worth knowing of them."""
+    """Instances in the sidecar's configuration, and findings about them."""
 
     entries: tuple[Object, ...]
     notes: tuple[Finding, ...] = ()
@@ -69,7 +69,7 @@ def app_name(pod: Mapping[str, Any], options: SidecarOptions, owner: Owner) -> s
 
 
 def instances(pod: Mapping[str, Any], options: SidecarOptions, app: str) -> Instances | Finding:
-    """All instances of the pod, or why there can be none."""
+    """All instances of the pod, or why it can have none."""
     if options.instances:
         return _annotated_instances(pod, options.instances, app)
     found = _ports(pod, options)
@@ -131,7 +131,7 @@ def _port_number(pod: Mapping[str, Any], port: Port | None) -> int | Finding:
 
 
 def _default_port(pod: Mapping[str, Any], secure: int) -> _Ports | Finding:
-    """The port that is meant where the pod does not say; `secure` is not it."""
+    """The port to register where the pod does not name one; it is never `secure`."""
     declared = _port_names(pod, secure)
     probed = _probe_ports(pod, secure)
     services = {number: name for number, name in declared.items() if name in _SERVICES}
@@ -198,9 +198,9 @@ def _no_port(pod: Mapping[str, Any], port_names: Mapping[int, str]) -> Finding:
 
 
 def _health(pod: Mapping[str, Any], port: int, path: str) -> tuple[Object, tuple[Finding, ...]]:
-    """The check that is wished, else the readiness probe of the container that serves the port.
+    """The check of the annotation, else the readiness probe of the container that serves the port.
 
-    Without either the sidecar connects to the port. Liveness says nothing of being ready.
+    Without both, the sidecar connects to the port. Liveness does not say whether it is ready.
     """
     if path:
         return {"check": path}, ()
@@ -245,7 +245,7 @@ def _probe(container: Mapping[str, Any]) -> Object:
 
 
 def _non_defaults(values: Mapping[str, Any], defaults: Mapping[str, object]) -> Object:
-    """What is said beside defaults; zero and empty are as if nothing were said, as in Go."""
+    """The values that differ from the defaults; zero and empty count as not given, as in Go."""
     return {
         key: values[key] for key in defaults if values.get(key) and values[key] != defaults[key]
     }

@@ -90,7 +90,7 @@ class Drain(msgspec.Struct, frozen=True):
 
 
 def drain(pod: Mapping[str, Any], options: SidecarOptions, registries: Registries) -> Drain:
-    """The hold that is wished, within the pod's grace period, which is never changed."""
+    """The hold that is asked for, within the pod's grace period, which is never changed."""
     asked_s = _FOREIGN_DRAIN_S if registries.is_foreign else _OWN_DRAIN_S
     for each in (registries.injection.drain.seconds, options.drain_s):
         asked_s = asked_s if each is None else each
@@ -137,7 +137,7 @@ def _registries(registries: Registries) -> Iterator[Object]:
 
 
 def _credential_files(registries: Registries, place: int) -> dict[str, str]:
-    """The files by which the sidecar knows a registry, and is known there."""
+    """The files that prove the registry to the sidecar, and the sidecar to the registry."""
     known = registries.targets[place] if place < len(registries.targets) else None
     files = {}
     if known is not None and known.tls:
@@ -148,7 +148,7 @@ def _credential_files(registries: Registries, place: int) -> dict[str, str]:
 
 
 def _authorities_file(registries: Registries, place: int) -> str:
-    """Of each registry its own: none is believed because another one is."""
+    """Each registry has its own: a CA is trusted for one registry only."""
     return names.AUTHORITIES_KEY if len(registries.urls) == 1 else f"ca-{place}.crt"
 
 
@@ -176,7 +176,7 @@ def _authorities_source(target: RegistryTarget, file: str) -> Object:
 
 
 def credentials_notes(registries: Registries) -> tuple[Finding, ...]:
-    """What the sidecar would need and cannot be given."""
+    """Findings about credentials that the sidecar would need and cannot get."""
     lacking = [str(known) for known in registries.targets if known and known.auth in _BY_SECRET]
     return (Finding(reasons.NO_CREDENTIALS, ", ".join(lacking)),) if lacking else ()
 
@@ -218,7 +218,7 @@ def container(
 
 
 def _resources(requested: SidecarResources, usual: Mapping[str, Any]) -> Object:
-    """The usual requests and limits with those that are wished; each request within its limit."""
+    """The default requests and limits with those of the pod; each request within its limit."""
     requests = {**usual.get("requests", {}), **_quantities(requested.requests)}
     limits = {**usual.get("limits", {}), **_quantities(requested.limits)}
     for resource in requests.keys() & limits.keys():
@@ -245,7 +245,7 @@ def _literal(text: str) -> str:
 
 
 def _security(pod: Mapping[str, Any]) -> Object:
-    """The image's own user where the pod's is root, which a container that must not be refuses."""
+    """The image's own user if the pod's is root: a container with runAsNonRoot would not start."""
     given = pods.mapping(pod["spec"].get("securityContext"))
     is_root = given.get("runAsUser") == 0
     return {**_RESTRICTED, "runAsUser": _IMAGE_USER} if is_root else dict(_RESTRICTED)
@@ -261,7 +261,7 @@ def _volume() -> Object:
 
 
 class PodParts(msgspec.Struct, frozen=True):
-    """Parts for a pod, their hash, and what is worth knowing of them."""
+    """Parts for a pod, their hash, and findings about them."""
 
     parts: Parts
     hash: str
@@ -276,7 +276,7 @@ def parts_for(
     notes: tuple[Finding, ...],
     credentials: Object | None = None,
 ) -> PodParts:
-    """All parts for a pod that has none of ours, with the annotation that tells of them.
+    """All parts for a pod that has none of ours, with the annotation that lists them.
 
     `credentials` is the volume with CAs and token; `None`: there is none.
     """
@@ -325,16 +325,16 @@ def skip_parts(pod: Mapping[str, Any], code: str, version: str) -> Parts:
 
 
 def _containers_without_hook(pod: Mapping[str, Any], drain_time: Drain) -> list[Object]:
-    """Containers to be held that have no hook of their own; proxies of a mesh among them.
+    """Containers to hold that have no hook of their own, proxies of a mesh included.
 
-    Without its proxy an application that is held could not be called.
+    Without its proxy, an application that is held could not be called.
     """
     found = pods.items(pod, "containers") if drain_time.granted_s else []
     return [each for each in found if not pods.mapping(each.get("lifecycle")).get("preStop")]
 
 
 def _with_hooks(pod: Mapping[str, Any], status: Status, drain_time: Drain) -> Status:
-    """A status with hooks for as many containers as can be noted in it."""
+    """A status with hooks for as many containers as have room in it."""
     for each in _containers_without_hook(pod, drain_time):
         name = each["name"]
         lifecycle = pods.mapping(each.get("lifecycle"))

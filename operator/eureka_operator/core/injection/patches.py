@@ -55,7 +55,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def with_parts(pod: Mapping[str, Any], parts: Parts) -> Object:
-    """A pod that has no parts of ours, with them."""
+    """A pod without parts of ours, after they were added."""
     result = dict(pod)
     metadata = result["metadata"] = dict(pod.get("metadata") or {})
     metadata["annotations"] = {**pods.annotations_of(pod), **parts.annotations}
@@ -100,7 +100,7 @@ def _with_hold(container: Object, hold_s: int) -> Object:
 
 
 def without_parts(pod: Mapping[str, Any], status: Status) -> Object:
-    """A pod as it was before the injector did what the status says."""
+    """A pod as it was before the injector made the changes in the status."""
     result = dict(pod)
     metadata = dict(pod.get("metadata") or {})
     ours = {STATUS, DEFAULT_CONTAINER} if status.default else {STATUS}
@@ -129,7 +129,7 @@ def _spec_without(spec: Mapping[str, Any], status: Status) -> Object:
 
 
 def _without_hold(container: Object, status: Status) -> Object:
-    """A container without the hook that we gave it; one that somebody wrote since then stays."""
+    """A container without the hook that we added; a hook that somebody else has written stays."""
     lifecycle = container.get("lifecycle") or {}
     hook = lifecycle.get("preStop")
     if not isinstance(hook, Mapping) or hook.keys() != {"sleep"}:
@@ -143,7 +143,7 @@ def _without_hold(container: Object, status: Status) -> Object:
 def _set_or_restore(
     holder: Object, field: str, value: object, status: Status, container: str = ""
 ) -> None:
-    """Set a field; what is empty now is as it was, which may be absent."""
+    """Set a field; if it would be empty, restore what was there, which may be nothing."""
     key = empty_key(field, container)
     if value:
         holder[field] = value

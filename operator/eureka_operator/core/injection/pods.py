@@ -39,9 +39,9 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 def problem(pod: object, namespace: object) -> str:
-    """Why the two cannot be read as a pod and its namespace, in words; empty: they can.
+    """Why the two are no pod and its namespace, in words; empty: they are.
 
-    Only what the decision rests on is looked at. A missing or null part counts as empty.
+    Only what decisions are based on is checked. A missing or null part counts as empty.
     """
     for what, node in (("the pod", pod), ("the namespace", namespace)):
         if not isinstance(node, Mapping):
@@ -116,7 +116,7 @@ def owner(pod: Mapping[str, Any]) -> Owner:
 
 
 def workload(pod: Mapping[str, Any], owner: Owner) -> str:
-    """What a user calls it: the owner's name without what controllers add; else the pod's."""
+    """The name that a user gave it: the owner's without what controllers add; else the pod's."""
     if owner.name:
         found = owner.name
         for key in _TEMPLATE_HASHES:

@@ -21,9 +21,9 @@ _EITHER: Final = "refused if the pod asked, else skipped"
 class Reason(msgspec.Struct, frozen=True):
     """A row of the table.
 
-    `outcome` is what becomes of the pod: a noted one is injected all the same. A pod asks by its
-    own label; that of its namespace must not keep it from starting. `cure` is empty if nothing is
-    to be done.
+    `outcome` is what happens to the pod: a noted one is injected anyway. A pod asks by its own
+    label; the label of its namespace must not keep it from starting. `cure` is empty if there is
+    nothing to do.
     """
 
     code: str
@@ -33,7 +33,7 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A reason with what was found in this pod; `own`: what it asks for itself is impossible."""
+    """A reason with what was found in this pod; `own`: the pod asks for something impossible."""
 
     reason: Reason
     detail: str = ""
@@ -238,8 +238,8 @@ CONFIGURATION_REFUSED: Final = Reason(
 NO_CREDENTIALS: Final = Reason(
     "no_credentials",
     _NOTED,
-    "the registry knows clients by a password or token of its Secret (spec.auth.type Basic or"
-    " Bearer), which no injected sidecar has, so it does not let this pod in",
+    "the registry admits clients by a password or token of its Secret (spec.auth.type Basic or"
+    " Bearer), which no injected sidecar has, so it refuses to register this pod",
     "Set spec.auth.type of the EurekaCluster to ServiceAccount, or write the sidecar into the pod"
     " by hand (docs/sidecar.md).",
 )

@@ -18,8 +18,8 @@ class Registries(msgspec.Struct, frozen=True):
     """URLs of each registry, and which sidecars the first EurekaCluster among them wants.
 
     `zones` are those of its first URLs, for each registry, as `RegistryTarget` has them.
-    `is_foreign`: one of them is no EurekaCluster, and may have caches that ours have not. `targets`
-    are the EurekaClusters, for each registry; `None`: it is none.
+    `is_foreign`: one of them is not an EurekaCluster, and may have caches that ours do not have.
+    `targets` are the EurekaClusters, for each registry; `None`: it is none.
     """
 
     urls: tuple[tuple[str, ...], ...]

@@ -25,7 +25,7 @@ _PRODUCT: Final = "eurekube"
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """That a pod is to have a sidecar; `is_requested`: its own label says so."""
+    """A pod should have a sidecar; `is_requested`: its own label says so."""
 
     is_requested: bool
 
@@ -38,9 +38,9 @@ def choice(
     *,
     is_copy: bool,
 ) -> Choice | Finding:
-    """Whether the pod, without parts of ours, is to have a sidecar, or why not.
+    """Whether the pod, without parts of ours, should have a sidecar, or why not.
 
-    A pod that was `copied` from an injected one has to ask itself (`status.is_copy`).
+    A pod that was `copied` from an injected one has to ask by its own label (`status.is_copy`).
     """
     if excluded := _exclusion(pod, namespace, config):
         return excluded
@@ -53,7 +53,7 @@ def choice(
 def _exclusion(
     pod: Mapping[str, Any], namespace: Mapping[str, Any], config: Config
 ) -> Finding | None:
-    """Why a pod never gets one, whatever its labels say."""
+    """Why a pod never gets a sidecar, whatever its labels say."""
     if _MIRROR in pods.annotations_of(pod):
         return Finding(reasons.MIRROR_POD)
     if _is_own(pods.labels_of(pod)):
@@ -115,7 +115,7 @@ def covers(registry: RegistryTarget, namespace: Mapping[str, Any]) -> bool:
 
 
 def _by_nature(pod: Mapping[str, Any], owner: Owner, *, is_requested: bool) -> Finding | None:
-    """Why such a pod gets none."""
+    """Why a pod of this kind gets no sidecar."""
     spec = pod["spec"]
     systems = (
         pods.mapping(spec.get("os")).get("name"),
@@ -132,7 +132,7 @@ def _by_nature(pod: Mapping[str, Any], owner: Owner, *, is_requested: bool) -> F
 
 
 def obstacle(pod: Mapping[str, Any], config: Config) -> Finding | None:
-    """Why a pod that is chosen cannot be served, before anything is asked of its containers."""
+    """Why a selected pod cannot get a sidecar; its containers are not looked at yet."""
     if config.api_server < OLDEST_API_SERVER:
         major, minor = config.api_server
         return Finding(reasons.OLD_KUBERNETES, f"the API server is {major}.{minor}")

@@ -22,9 +22,9 @@ MAX_BYTES: Final = 512
 class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """What was done.
 
-    `hash` is that of the parts that were added, `reasons` are codes. `drain` tells what was granted
-    of what was asked for. `hooks` are containers that got a preStop hook, `default`: the annotation
-    of kubectl was added, `own_label`: the label was there before. `was` are parts that
+    `hash` is that of the parts that were added, `reasons` are codes. `drain` says how much of the
+    requested drain was granted. `hooks` are containers that got a preStop hook, `default`: the
+    annotation of kubectl was added, `own_label`: the label was there before. `was` are parts that
     were there but empty, `[]`, `{}` or null, by their name and, of a container, its name.
     """
 
@@ -45,7 +45,7 @@ def encode(status: Status) -> str:
 
 
 def of(pod: Mapping[str, Any]) -> Status | None:
-    """What the injector did to the pod before; `None`: nothing, or somebody else wrote it."""
+    """What the injector did to the pod before; `None`: nothing, or the annotation is not ours."""
     text = pods.annotations_of(pod).get(STATUS)
     if text is None or len(text) > MAX_BYTES:
         return None
@@ -57,12 +57,12 @@ def of(pod: Mapping[str, Any]) -> Status | None:
 
 
 def is_foreign(pod: Mapping[str, Any]) -> bool:
-    """Whether the annotation is there and none of ours: it is never overwritten."""
+    """Whether the annotation is there and not ours: it is never overwritten."""
     return STATUS in pods.annotations_of(pod) and of(pod) is None
 
 
 def is_copy(pod: Mapping[str, Any]) -> bool:
-    """Whether it is a copy of an injected pod that was made to be looked at.
+    """Whether it is a copy of an injected pod, made for debugging.
 
     `kubectl debug --copy-to` copies annotations and leaves out labels, so that no Service finds the
     copy; other copies and a second admission have both. A copy stays one.

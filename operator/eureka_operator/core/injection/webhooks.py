@@ -22,7 +22,7 @@ _WITHOUT_LABEL: Final[Object] = {"key": INJECT, "operator": "DoesNotExist"}
 
 
 def is_selected(webhook: Mapping[str, Any]) -> bool:
-    """Whether it is one of those that are made here."""
+    """Whether the webhook is one of those that this module makes."""
     return str(webhook.get("name", "")).endswith(_SUFFIX)
 
 
@@ -51,7 +51,7 @@ def selected_webhooks(
 
 
 def _webhook(of_chart: Object, name: str, selector: Object) -> Object:
-    """A copy for other namespaces; those that are never injected stay excluded."""
+    """A copy for other namespaces; namespaces that are never injected stay excluded."""
     given = of_chart.get("namespaceSelector", {}).get("matchExpressions", ())
     excluded = [each for each in given if each["key"] != INJECT]
     conditions = [*excluded, *selector.get("matchExpressions", ()), _WITHOUT_LABEL]
@@ -64,7 +64,7 @@ def _webhook(of_chart: Object, name: str, selector: Object) -> Object:
 
 
 def _document(selector: Selector) -> Object:
-    """A selector as the API server gives it back: nothing empty is in it."""
+    """A selector as the API server returns it: without empty fields."""
     conditions = [
         {"key": each.key, "operator": each.operator}
         | ({"values": each.values} if each.values else {})

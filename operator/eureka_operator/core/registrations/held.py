@@ -36,7 +36,7 @@ _DIFFERENT: Final = Content("")
 
 
 class _Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An instance; its document's fields are looked at only if it bears our marks."""
+    """An instance; the fields of its document are read only if it has our metadata."""
 
     app: str
     instance_id: str = ""
@@ -76,7 +76,7 @@ class RegisteredInstance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_registered(body: bytes, cluster_uid: str) -> dict[Key, RegisteredInstance]:
-    """The instances of this Kubernetes that bear our marks, of the answer to `GET apps`.
+    """The instances with our metadata, and of this Kubernetes, in the answer to `GET apps`.
 
     Raises:
         NoInstancesError: It is another document.
@@ -85,7 +85,7 @@ def read_registered(body: bytes, cluster_uid: str) -> dict[Key, RegisteredInstan
 
 
 def registered_content(instance: RegisteredInstance, wanted: DesiredInstance) -> Content:
-    """What of a wanted instance is held; it equals nothing if its other fields are different.
+    """The content of a wanted instance at the registry; unequal to any if other fields differ.
 
     An override hides what was registered: such an instance is registered again.
     """
@@ -101,7 +101,7 @@ def registered_content(instance: RegisteredInstance, wanted: DesiredInstance) ->
 
 
 def removable_instance(instance: RegisteredInstance) -> Instance:
-    """Enough of an instance that is held to remove it."""
+    """The parts of a registered instance that are needed to remove it."""
     return Instance(
         app=instance.key.app,
         id=instance.key.id,

@@ -56,7 +56,7 @@ def refusal(
 def shares(
     registrations: Iterable[tuple[Registration, DesiredInstances]],
 ) -> dict[str, DesiredInstances]:
-    """What each registration of one EurekaCluster gets, by its uid: the oldest chooses first.
+    """The instances of each registration of one EurekaCluster, by uid: the oldest comes first.
 
     What was registered first is what clients know.
     """

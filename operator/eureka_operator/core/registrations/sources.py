@@ -61,7 +61,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_service(document: Object) -> Service:
-    """Keep of a Service what matters."""
+    """Read the parts of a Service that matter."""
     metadata, spec = document["metadata"], document.get("spec") or {}
     address = spec.get("clusterIP") or ""
     families: list[str] = spec.get("ipFamilies") or [""]
@@ -77,7 +77,7 @@ def read_service(document: Object) -> Service:
 
 
 def read_slice(document: Object) -> Slice:
-    """Keep of an EndpointSlice what matters."""
+    """Read the parts of an EndpointSlice that matter."""
     metadata = document["metadata"]
     return Slice(
         namespace=metadata["namespace"],

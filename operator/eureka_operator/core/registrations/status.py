@@ -25,7 +25,8 @@ _MOST_APPS: Final = 3
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """An instance as its registry has confirmed it; the status is empty if it has not.
 
-    `settled`: it is as it is wanted. `problem` is why not, if something is known to be wrong.
+    `settled`: the registry holds what is wanted. `problem` is why not, if something is known to be
+    wrong.
     """
 
     app: str
@@ -61,7 +62,7 @@ def status(
 
 
 def is_due(before: Object, after: Object) -> bool:
-    """Whether a status is worth a write: it differs, or its last renewal is from long ago."""
+    """Whether a status should be written: it differs, or its last renewal is too old."""
     if _without_renewal(before) != _without_renewal(after):
         return True
     old, new = before.get("lastRenewal"), after.get("lastRenewal")
@@ -71,7 +72,7 @@ def is_due(before: Object, after: Object) -> bool:
 
 
 def change(before: Object, after: Object) -> Event | None:
-    """What to tell about a change of the condition; progress alone is not told."""
+    """The event for a change of the condition; progress alone makes none."""
     old, new = condition(before), condition(after)
     if new["reason"] in ("Registering", old.get("reason")):
         return None

@@ -44,7 +44,7 @@ class Key(NamedTuple):
 
 
 class DesiredInstance(NamedTuple):
-    """An instance that is to be registered, and of which Service and slice it was made, if any."""
+    """An instance that should be registered, with the Service and slice it comes from, if any."""
 
     instance: Instance
     content: Content
@@ -65,7 +65,7 @@ class Finding(NamedTuple):
 
 
 class DesiredInstances(NamedTuple):
-    """What is wanted, and what stands in the way of more."""
+    """The wanted instances, and why there are not more."""
 
     instances: dict[Key, DesiredInstance]
     findings: tuple[Finding, ...] = ()
@@ -214,7 +214,7 @@ def _of_name(
 def _addresses(
     registration: Registration, slices: Iterable[Slice]
 ) -> dict[tuple[str, _Ports], tuple[Address, str]]:
-    """Each address once, with its slice; in two while it moves, it is ready if one says so."""
+    """Each address once, with its slice; if two slices have it, it is ready if one says so."""
     found: dict[tuple[str, _Ports], tuple[Address, str]] = {}
     for each in slices:
         ports = _ports(registration, each.ports)
@@ -244,7 +244,7 @@ def _no_port(registration: Registration, service: str) -> Finding:
 
 
 def _ports(registration: Registration, ports: tuple[ServicePort, ...]) -> _Ports | None:
-    """The port and the one with TLS; `None`: there is neither, or not the one that is named."""
+    """The plain port and the TLS port; `None`: there is neither, or the named one is missing."""
     spec = registration.spec
     by_name = {each.name: each.port for each in ports}
     for name in (spec.port_name, spec.secure_port_name):
@@ -266,7 +266,7 @@ def _status(registration: Registration, *, ready: bool) -> str | None:
 
 
 def _app(registration: Registration, service: Service) -> str:
-    """Empty if it is to come from a label that the Service has not."""
+    """Empty if it should come from a label that the Service does not have."""
     spec = registration.spec
     if spec.app_from == "AppLabel":
         return service.labels.get(APP_LABEL, "")

@@ -33,10 +33,10 @@ _KILLED: Final = 128
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure; 0 if all went well, 1 if not, 128 and a signal's number if one came.
+    """Measure; returns 0 if all went well, 1 if not, 128 + N after signal N.
 
     Raises:
-        ConfigurationError: the command line asks for what cannot be done.
+        ConfigurationError: an argument cannot be used.
     """
     bench = Bench(plan(options))
     code = uvloop.run(bench.carry_out())
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class Bench:
-    """One run of the command; `report` is there once something was measured."""
+    """One run of the command; `report` is set once something was measured."""
 
     def __init__(self, wanted: Plan) -> None:
         self.report: Report | None = None
@@ -63,7 +63,7 @@ class Bench:
         self._servers: list[Server] = []
 
     async def carry_out(self) -> int:
-        """Do it; the exit code."""
+        """Carry out the run; returns the exit code."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for the type checker
         for number in _SIGNALS:
@@ -83,7 +83,7 @@ class Bench:
         return self._exit_code()
 
     def _on_signal(self, number: int, task: asyncio.Task[object]) -> None:
-        """Stop: gently if something has to be removed, and at once if not, or the second time."""
+        """Stop: gently if something has to be removed; at once if not, or the second time."""
         first = self._signal is None
         self._signal = self._signal or signal.Signals(number)
         self._stop.set()
@@ -151,7 +151,7 @@ class Bench:
         )
 
     def _fail(self, sentence: str) -> None:
-        """Say why nothing was measured."""
+        """Print why nothing was measured."""
         self.report = None
         self._progress.say(f"eureka-registry: {sentence}")
         if left := self._remainder("no answer"):

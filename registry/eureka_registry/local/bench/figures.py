@@ -25,7 +25,7 @@ def rank(share: float, count: int) -> int:
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Milliseconds that so many per cent of the answers did not exceed."""
+    """Percentiles of answers' durations, in milliseconds."""
 
     p50: float
     p90: float
@@ -47,11 +47,11 @@ class Samples:
         return self._counts.total()
 
     def add(self, seconds: float) -> None:
-        """Take one in."""
+        """Add a duration."""
         self._counts[round(seconds * _US_PER_S)] += 1
 
     def latency(self) -> Latency | None:
-        """Sum them up; `None` if there are none."""
+        """The percentiles; `None` if there are no durations."""
         count = len(self)
         if not count:
             return None
@@ -66,14 +66,13 @@ class Samples:
 
 
 class Phase(msgspec.Struct, frozen=True):
-    """What came of one kind of operation.
+    """The results of one kind of operation.
 
-    `count` is how many were sent and `errors` how many of them were not answered as they should
-    be; `answers` counts all by status, or by what went wrong where no answer came. `per_second` and
-    `latency_ms` are of the good ones only; `latency_ms` is `None` if there was none, or if they
-    are of several kinds.
-    `bytes_per_answer` are those on the wire, without headers. `generator_share` is the part of one
-    core that this program itself took meanwhile.
+    `count` is how many were sent, and `errors` how many of them did not get the right answer;
+    `answers` counts all by status, or by the failure where no answer came. `per_second` and
+    `latency_ms` are of the good ones only; `latency_ms` is `None` if there was none, or if they are
+    of several kinds. `bytes_per_answer` are those on the wire, without headers. `generator_share`
+    is the part of one core that this program itself took meanwhile.
     """
 
     name: str
@@ -120,7 +119,7 @@ class Tally:
         self._bytes = 0
 
     def add(self, answer: str, seconds: float, size: int, *, good: bool) -> None:
-        """Count one: its status or trouble in words, how long it took, bytes of its body."""
+        """Count an operation: its status or failure, its duration, the bytes of its body."""
         self.done += 1
         self.answers[answer] += 1
         if good:
@@ -130,7 +129,7 @@ class Tally:
             self.errors += 1
 
     def phase(self, moment: float, cpu_s: float) -> Phase:
-        """Sum up at the end."""
+        """The results at the end."""
         seconds = moment - self.moment
         good = len(self.good)
         return Phase(

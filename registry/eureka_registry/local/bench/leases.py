@@ -36,8 +36,8 @@ class Kind(Enum):
 class Operation(msgspec.Struct, frozen=True):
     """One request below a service URL; `number` is that of the instance, `None` for a read.
 
-    If it `may_miss`, 404 is a good answer: who cancels what is gone has what he wants, and who
-    waits for an instance at another peer looks again.
+    If it `may_miss`, 404 is a good answer: a cancellation of what is gone, or a look-up at a peer
+    that has not heard of the instance yet.
     """
 
     kind: Kind
@@ -48,7 +48,7 @@ class Operation(msgspec.Struct, frozen=True):
     may_miss: bool = False
 
     def is_good(self, status: int) -> bool:
-        """Whether this is an answer it should get."""
+        """Whether this is a right answer to it."""
         if self.may_miss and status == HTTPStatus.NOT_FOUND:
             return True
         return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
@@ -59,7 +59,7 @@ DELTA: Final = Operation(Kind.READ, "GET", "apps/delta")
 
 
 class Leases:
-    """What we have registered, as far as we can know.
+    """The instances that we have registered, as far as we can know.
 
     An instance counts as held from before its registration is sent until its cancellation is
     answered: a registration without an answer may have been carried out.
@@ -69,9 +69,9 @@ class Leases:
         """Prepare.
 
         Args:
-            token: random, ours alone, fit for a name.
+            token: random, of this run only, usable in a name.
             began_ms: epoch milliseconds; later documents have larger `lastDirtyTimestamp`s.
-            origin: who runs this and where, for whoever finds the instances.
+            origin: who runs this and where, for people who find the instances.
         """
         self.app = PREFIX + token.upper()
         self._origin = origin
@@ -90,7 +90,7 @@ class Leases:
         return f"{self.app.lower()}-{number}"
 
     def registration(self, number: int, note: str = "") -> Operation:
-        """Register an instance, or change it; `note` makes one change known from others."""
+        """Register an instance, or change it; `note` tells one change from others."""
         self._next_dirty_ms += 1
         self._sent_dirty_ms[number] = self._next_dirty_ms
         lease = (INTERVAL_S, DURATION_S)
@@ -121,7 +121,7 @@ class Leases:
         return Operation(Kind.CANCEL, "DELETE", path, number=number, may_miss=True)
 
     def look_up(self, number: int) -> Operation:
-        """Read one instance; Netflix's server does not take this from its cache."""
+        """Read one instance; Netflix's server does not answer this from its cache."""
         return Operation(Kind.READ, "GET", f"apps/{self.app}/{self.id(number)}", may_miss=True)
 
     @property
@@ -130,12 +130,12 @@ class Leases:
         return Operation(Kind.READ, "GET", f"apps/{self.app}")
 
     def note_request(self, operation: Operation, now_s: float) -> None:
-        """An operation goes out."""
+        """Note that an operation is sent."""
         if operation.kind is Kind.REGISTER and operation.number is not None:
             self._prolonged_at[operation.number] = now_s
 
     def note_answer(self, operation: Operation, status: int, sent_at_s: float) -> None:
-        """An operation was answered, or has failed (0)."""
+        """Note that an operation was answered, or has failed (0)."""
         number = operation.number
         if number is None:
             return
@@ -162,5 +162,5 @@ class Leases:
 
 
 def _is_refusal(status: int) -> bool:
-    """Whether the server has said no: then it holds nothing."""
+    """Whether the server refused: then it holds nothing."""
     return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR

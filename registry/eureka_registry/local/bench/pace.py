@@ -10,9 +10,9 @@ import time
 class Pace:
     """Turns at equal distances, or at once if there is no rate.
 
-    Who asks late because every connection was busy gets a turn that lies in the past. Timed from
-    there, a server that stalls is slow for all the requests it kept waiting, not only for those
-    that it had already got (the mistake called coordinated omission).
+    A turn that is taken late, because every connection was busy, lies in the past. Measured from
+    there, a server that stalls is slow for all requests that had to wait, not only for those that
+    it had received (otherwise: coordinated omission).
     """
 
     def __init__(self, rate: float | None) -> None:
@@ -20,11 +20,11 @@ class Pace:
         self._next = time.perf_counter()
 
     def restart(self) -> None:
-        """Forget turns that nobody took."""
+        """Forget turns that were not taken."""
         self._next = time.perf_counter()
 
     async def turn(self, stop: asyncio.Event | None = None) -> float:
-        """Wait for the next one; the moment (`perf_counter`) from which to time it.
+        """Wait for the next turn; returns the moment (`perf_counter`) from which to measure it.
 
         `stop` ends the waiting early.
         """
@@ -39,15 +39,15 @@ class Pace:
         return time.perf_counter()  # a timer that is late is our fault, not the server's
 
     def spend(self) -> None:
-        """Take a turn without waiting for it: the next one has to wait longer instead.
+        """Take a turn without waiting for it; the next one has to wait longer instead.
 
-        For what would be measured wrongly if it had to wait.
+        For operations that a wait would falsify.
         """
         self._next += self._interval_s
 
 
 async def pause(seconds: float, stop: asyncio.Event | None) -> None:
-    """Wait so long, or until `stop` is set."""
+    """Wait so many seconds, or until `stop` is set."""
     if stop is None:
         await asyncio.sleep(seconds)
         return

@@ -39,10 +39,10 @@ _MOST_SECONDS: Final = 86_400.0
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What the user wants.
+    """The user's options.
 
     `urls` are service URLs with their passwords; the first is written to. `rate` is operations a
-    second in all, `None` for as many as go. `patience_s` is the longest wait for a change.
+    second in all, `None` for as many as possible. `patience_s` is the longest wait for a change.
     """
 
     urls: list[str]
@@ -54,10 +54,10 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def plan(options: argparse.Namespace) -> Plan:
-    """Check what the command line says.
+    """Check the arguments.
 
     Raises:
-        ConfigurationError: some of it cannot be done; the sentence says what can.
+        ConfigurationError: an argument cannot be used; the text says what is possible.
     """
     urls = [valid_url(url, "argument URL") for url in options.urls]
     if len(set(urls)) < len(urls):

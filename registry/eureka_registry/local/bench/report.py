@@ -9,7 +9,7 @@ from eureka_registry.local.bench.server import RegistrySize
 
 
 class Sight(msgspec.Struct, frozen=True):
-    """How soon changes at the first server could be read at one of them, from its own registry.
+    """How soon changes at the first server could be read at one of the servers, by instance.
 
     `after_ms` runs from before the change is sent to the end of the look-up that shows it; `None`
     if none was ever seen. `unseen` changes did not show within the patience.
@@ -35,7 +35,7 @@ class Freshness(msgspec.Struct, frozen=True):
 
 
 class Remainder(msgspec.Struct, frozen=True):
-    """What could not be removed: how many instances, and when their leases end (ISO 8601, UTC).
+    """Instances that could not be removed: how many, and when their leases end (ISO 8601, UTC).
 
     `until` is by the configured duration, `until_netflix` by that of Netflix's servers, which count
     it twice (`Lease.renew`). `remove` is a command that removes them.
@@ -51,9 +51,9 @@ class Remainder(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All of it.
 
-    `found` is what the servers held before, by URL. `patience_s` is the longest wait until a change
-    is seen. `freshness` is `None` if the run ended before.
-    `interrupted_by` names the signal, `gave_up` says why the run ended early.
+    `found` is the size of the servers' registries before, by URL. `patience_s` is the longest wait
+    until a change is seen. `freshness` is `None` if the run ended before. `interrupted_by` names
+    the signal, `gave_up` says why the run ended early.
     """
 
     version: str

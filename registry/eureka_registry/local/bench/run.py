@@ -67,7 +67,7 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether to begin nothing more."""
+        """Whether nothing more should begin."""
         return self._stop.is_set() or self.gave_up is not None
 
     async def measure(self) -> None:
@@ -116,7 +116,7 @@ class Run:
     # -- Phases
 
     async def _register(self) -> None:
-        """Register all; the first one alone, to see whether we may."""
+        """Register all; the first one alone, to see whether it is allowed."""
         tally = self._begin("register", self._plan.instances)
         answer = await self._send(self._servers[0], self._leases.registration(0), tally)
         if tally.errors:
@@ -247,7 +247,7 @@ class Run:
         return answer
 
     async def _note_silence(self, answer: Answer, now: float) -> None:
-        """Take note of whether the first server still answers."""
+        """Note whether the first server still answers."""
         if answer.status:
             self._last_answer_at = now
         elif now - self._last_answer_at > SILENCE_S:
@@ -265,7 +265,7 @@ class Run:
             yield f"{self._leases.app}-change-{time.perf_counter_ns()}", held[count % len(held)]
 
     async def _apply(self, number: int, note: str, tally: Tally) -> float | None:
-        """Make a change; the moment before it, `None` if it was not accepted."""
+        """Make a change; returns the moment before it, `None` if it was not accepted."""
         await self._pace.turn(self._stop)
         began = time.perf_counter()
         operation = self._leases.registration(number, note)
@@ -275,9 +275,9 @@ class Run:
     async def _wait_until_visible(
         self, server: Server, look: Operation, note: str, tally: Tally, began: float
     ) -> tuple[int, float | None]:
-        """Look until the note is there: how often, and the seconds since `began`.
+        """Look until the note is visible; returns how often, and the seconds since `began`.
 
-        The seconds are `None` if it is not there within the patience, or when it is time to stop.
+        The seconds are `None` if it is not visible within the patience, or when it is time to stop.
         """
         wanted = note.encode()
         for looks in itertools.count(1):
@@ -292,7 +292,7 @@ class Run:
         raise AssertionError  # the count never ends
 
     async def _keep(self, tally: Tally) -> None:
-        """Renew what the phases leave unrenewed for an interval, until cancelled."""
+        """Renew leases that the phases have not renewed for an interval, until cancelled."""
         while True:
             for number in self._leases.due(time.perf_counter()):
                 if self.is_over:
@@ -313,9 +313,9 @@ class Run:
                 return
 
     async def _cancel_at(self, server: Server, number: int, tally: Tally) -> bool:
-        """Cancel one lease at a server; whether it is gone.
+        """Cancel one lease at a server; returns whether it is gone.
 
-        That another server than the first does not know it proves nothing: it may not have heard.
+        A 404 of another server than the first proves nothing: it may not have been told.
         """
         operation = self._leases.cancellation(number)
         began = time.perf_counter()

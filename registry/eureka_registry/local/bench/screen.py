@@ -32,7 +32,7 @@ Row = tuple[str | Text, ...]
 
 
 class Progress:
-    """A line on standard error that says what is being done; nothing unless it is a terminal."""
+    """A line on standard error that says what is being done; only on a terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
@@ -40,11 +40,11 @@ class Progress:
         self._tally: Tally | None = None
 
     def begin(self, tally: Tally) -> None:
-        """Show this one from now on."""
+        """Show this phase from now on."""
         self._tally = tally
 
     async def draw(self) -> None:
-        """Draw again and again, until cancelled."""
+        """Draw at intervals, until cancelled."""
         if not self._console.is_terminal:
             return
         with self._live:
@@ -55,12 +55,12 @@ class Progress:
                 await asyncio.sleep(_DRAW_EVERY_S)
 
     def say(self, sentence: str) -> None:
-        """Say something that must be read, terminal or not."""
+        """Print a line, on a terminal or not."""
         self._console.print(escape(sentence), highlight=False, soft_wrap=True)
 
 
 def phase_line(tally: Tally, now_s: float) -> str:
-    """A phase under way, in a line."""
+    """The line for a phase under way."""
     of = "" if tally.goal is None else f" of {tally.goal:,}"
     errors = f", {tally.errors:,} errors" if tally.errors else ""
     return f"{tally.name}: {tally.done:,}{of}{errors}, {now_s - tally.moment:.1f} s"
@@ -93,7 +93,7 @@ def as_json(report: Report) -> str:
 
 
 def headline(report: Report) -> str:
-    """What was done to whom."""
+    """What was measured, at which server."""
     rate = "as fast as it goes" if report.rate is None else f"{report.rate:g} operations a second"
     holding = report.found[report.urls[0]]
     return (
@@ -105,7 +105,7 @@ def headline(report: Report) -> str:
 
 
 def phase_rows(phases: list[Phase]) -> list[Row]:
-    """Each kind of operation, with how many, how fast, and how long they took."""
+    """A row for each kind of operation: how many, how fast, and how long they took."""
     return [("operation", "sent", "errors", "a second", "bytes", *_LATENCIES), *map(_row, phases)]
 
 
@@ -121,7 +121,7 @@ def _row(phase: Phase) -> Row:
 
 
 def sight_rows(report: Report) -> list[Row]:
-    """How soon a change could be read, and where."""
+    """Rows for how soon a change could be read, and where."""
     rows: list[Row] = [("a change can be read", "changes", "never", *_LATENCIES)]
     seen: list[tuple[str, Freshness | Sight]] = []
     if report.freshness is not None:
@@ -134,7 +134,7 @@ def sight_rows(report: Report) -> list[Row]:
 
 
 def fit_table(console: Console, rows: list[Row]) -> Table:
-    """A table, on a narrow terminal without what can be spared; the first row has the headings."""
+    """A table, on a narrow terminal without optional columns; the first row has the headings."""
     table = _table(rows)
     unbounded = console.options.update(max_width=_UNBOUNDED)
     for spared in _SPARE:
@@ -164,7 +164,7 @@ def _latency(latency: Latency | None) -> list[str]:
 
 
 def _error_count(count: int) -> Text:
-    """A number that is best 0."""
+    """A count of errors, marked unless it is 0."""
     return Text(f"{count:,}", style="red" if count else "")
 
 

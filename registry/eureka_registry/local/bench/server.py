@@ -40,9 +40,9 @@ _MEANINGS: Final[Mapping[int, str]] = {
 
 
 class Answer(NamedTuple):
-    """What came back: `status` is 0 if nothing did, and `trouble` says why.
+    """An answer: `status` is 0 if there was none, and `trouble` says why.
 
-    `date` is the header: the moment by the server's clock; empty: it does not say.
+    `date` is the header: the moment by the server's clock; empty: it is missing.
     """
 
     status: int
@@ -53,7 +53,7 @@ class Answer(NamedTuple):
 
     @property
     def outcome(self) -> str:
-        """The status, or why there is none."""
+        """The status, or why there was no answer."""
         return self.trouble or str(self.status)
 
     @property
@@ -70,14 +70,14 @@ class Answer(NamedTuple):
 
 
 class RegistrySize(msgspec.Struct, frozen=True):
-    """How much a server held before we came."""
+    """The size of a server's registry before the run."""
 
     applications: int
     instances: int
 
 
 class NoEurekaError(Exception):
-    """There is no Eureka server to talk to; the sentence says what to do."""
+    """There is no Eureka server; the text says what to do."""
 
 
 class Server:
@@ -110,7 +110,7 @@ class Server:
         }
 
     async def ask(self, operation: Operation, accept: str = "application/json") -> Answer:
-        """Send one request; redirects are not followed. Never raises for what the network does."""
+        """Send one request; redirects are not followed. Failures of the network raise nothing."""
         try:
             async with self._session.request(
                 operation.method,
@@ -147,7 +147,7 @@ async def find(
         tls_name: for whom the certificate has to be; empty: for the URL's host.
 
     Raises:
-        NoEurekaError: it cannot be reached, refuses us, or is something else.
+        NoEurekaError: it cannot be reached, refuses us, or is not a Eureka server.
     """
     found = []
     for path in _PATHS:
@@ -163,7 +163,7 @@ async def find(
 
 
 def registry_size(answer: Answer) -> RegistrySize | None:
-    """What a list of all applications holds; `None` if the answer is no such list."""
+    """The size of a list of all applications; `None` if the answer is no such list."""
     if answer.status != HTTPStatus.OK:
         return None
     try:
@@ -175,12 +175,12 @@ def registry_size(answer: Answer) -> RegistrySize | None:
 
 
 def ends_search(answer: Answer) -> bool:
-    """Whether another path below the same host would meet the same."""
+    """Whether another path at the same host would get the same answer."""
     return answer.status in _MEANINGS or not answer.status
 
 
 def why_not(answers: Sequence[tuple[str, Answer]]) -> str:
-    """Say why none of these URLs, with what a list of applications was answered, is a Eureka."""
+    """Why none of these URLs is a Eureka, by their answers to a list of applications."""
     url, answer = answers[-1]
     if not answer.status:
         advice = "is it running, and is this its address?"
@@ -198,7 +198,7 @@ def why_not(answers: Sequence[tuple[str, Answer]]) -> str:
 
 
 def _shape(answer: Answer) -> str:
-    """What an answer is that is no list of applications."""
+    """What an answer is, if it is no list of applications."""
     if answer.status == HTTPStatus.OK:
         return "something else"
     if answer.status == HTTPStatus.FORBIDDEN:

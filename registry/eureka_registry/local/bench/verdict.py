@@ -24,7 +24,7 @@ _TROUBLES: Final = 3
 
 
 class Weight(Enum):
-    """How much a sentence matters."""
+    """The importance of a sentence."""
 
     GOOD = "good"
     NOTE = "note"
@@ -39,7 +39,7 @@ class Sentence(msgspec.Struct, frozen=True):
 
 
 def verdict(report: Report) -> list[Sentence]:
-    """All there is to say, what went wrong first."""
+    """All sentences, failures first."""
     said = [
         _interruption_sentence(report),
         *map(_errors, report.phases),
@@ -55,14 +55,14 @@ def verdict(report: Report) -> list[Sentence]:
 
 
 def in_ms(value: float) -> str:
-    """Milliseconds with three figures that matter."""
+    """Milliseconds with three significant figures."""
     if value >= 100:  # noqa: PLR2004
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004
 
 
 def remainder_sentence(remainder: Remainder) -> str:
-    """What is left, and until when."""
+    """The sentence on instances that are left, and until when."""
     return (
         f"{remainder.instances:,} of our instances could not be removed ({remainder.why}). Their"
         f" leases end at {remainder.until} at the latest, at one of Netflix's servers at"
@@ -96,7 +96,7 @@ def _errors(phase: Phase) -> Sentence | None:
 
 
 def _renewal_sentence(report: Report) -> Sentence | None:
-    """The sentence on renewals, the request of which every registry gets most."""
+    """The sentence on renewals, the most frequent request of every registry."""
     if any(phase.errors for phase in report.phases):
         return None
     renewals = next((phase for phase in report.phases if phase.name == "renew"), None)
@@ -166,7 +166,7 @@ def _removal_sentence(report: Report) -> Sentence:
 
 
 def _uncertain(report: Report) -> Sentence | None:
-    """A registration without an answer may be carried out when we are gone."""
+    """The sentence on registrations without an answer: they may be carried out after the run."""
     if report.left is not None:
         return None
     for phase in report.phases:
