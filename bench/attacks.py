@@ -27,7 +27,7 @@ _APP: Final = "/eureka/apps/HOSTILE"
 _WAIT_S: Final = 20.0
 
 
-class Ground:
+class Target:
     """Where an attack takes place, and what it has sent so far."""
 
     def __init__(self, port: int, management_port: int, size: float) -> None:
@@ -63,7 +63,7 @@ class Ground:
         return b""
 
 
-Attack = Callable[[Ground], None]
+Attack = Callable[[Target], None]
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -89,148 +89,148 @@ def packed(pieces: Iterable[bytes]) -> bytes:
 _GZIP: Final = {"Content-Encoding": "gzip"}
 
 
-def empty_items(ground: Ground) -> None:
+def empty_items(target: Target) -> None:
     """Few bytes that become millions of items."""
-    count = len(ground.times(50))
+    count = len(target.times(50))
     items = packed([b'{"replicationList":[', *[b"{}," * 100_000] * count, b"{}]}"])
-    ground.ask(post(_BATCH, items, _GZIP))
+    target.ask(post(_BATCH, items, _GZIP))
 
 
-def plain_items(ground: Ground) -> None:
+def plain_items(target: Target) -> None:
     """As many items as fit into the largest batch."""
-    count = int(5_500_000 * ground.size)
-    ground.ask(post(_BATCH, b'{"replicationList":[' + b"{}," * count + b"{}]}"))
+    count = int(5_500_000 * target.size)
+    target.ask(post(_BATCH, b'{"replicationList":[' + b"{}," * count + b"{}]}"))
 
 
-def largest_batches(ground: Ground) -> None:
+def largest_batches(target: Target) -> None:
     """Batches as large as they are accepted, of registrations of other instances each time."""
     items = []
-    for number in ground.times(5_000):
+    for number in target.times(5_000):
         body = registration(100_000 + number).partition(b"\r\n\r\n")[2]
         document = json.loads(body)["instance"]
         key = {"appName": document["app"], "id": document["instanceId"]}
         items.append({**key, "action": "Register", "instanceInfo": document})
     body = json.dumps({"replicationList": items}, separators=(",", ":")).encode()
-    for _ in ground.times(3):
-        ground.ask(post(_BATCH, body))
+    for _ in target.times(3):
+        target.ask(post(_BATCH, body))
 
 
-def costly_values(ground: Ground) -> None:
+def costly_values(target: Target) -> None:
     """Documents of what takes longest to read: fractions in JSON, attributes in XML."""
     fractions = b"[" + b"1.5," * 250_000 + b"1]"
     attributes = " ".join(f'a{n}="1"' for n in range(90_000))
     xml = f"<instance {attributes}/>".encode()
-    for _ in ground.times(10):
-        ground.ask(post(_APP, fractions))
+    for _ in target.times(10):
+        target.ask(post(_APP, fractions))
         head = f"POST {_APP} HTTP/1.1\r\nHost: x\r\nContent-Type: application/xml\r\n"
-        ground.ask(f"{head}Content-Length: {len(xml)}\r\n\r\n".encode() + xml)
+        target.ask(f"{head}Content-Length: {len(xml)}\r\n\r\n".encode() + xml)
 
 
-def refused_bodies(ground: Ground) -> None:
+def refused_bodies(target: Target) -> None:
     """Compressed bodies sent without credentials, on and on after the refusal."""
     bomb = packed([bytes(_MIB)] * 64) * 16
-    for _ in ground.times(12):
-        made = ground.connect()
+    for _ in target.times(12):
+        made = target.connect()
         head = f"POST {_BATCH} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"
-        ground.send(made, f"{head}Content-Length: {len(bomb)}\r\n\r\n".encode() + bomb)
+        target.send(made, f"{head}Content-Length: {len(bomb)}\r\n\r\n".encode() + bomb)
 
 
-def endless_bodies(ground: Ground) -> None:
+def endless_bodies(target: Target) -> None:
     """Bodies that lack their last byte."""
     length = _MIB - 1
-    for _ in ground.times(200):
-        made = ground.connect()
+    for _ in target.times(200):
+        made = target.connect()
         head = f"POST {_APP} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        ground.send(made, f"{head}Content-Length: {length}\r\n\r\n".encode() + bytes(length - 1))
+        target.send(made, f"{head}Content-Length: {length}\r\n\r\n".encode() + bytes(length - 1))
 
 
-def endless_batches(ground: Ground) -> None:
+def endless_batches(target: Target) -> None:
     """Batches that lack their last byte, compressed to little and inflated to the largest."""
     body = packed([b" " * _MIB] * 15)
-    for _ in ground.times(100):
-        made = ground.connect()
+    for _ in target.times(100):
+        made = target.connect()
         head = f"POST {_BATCH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         head += f"Content-Encoding: gzip\r\nContent-Length: {len(body) + 1}\r\n\r\n"
-        ground.send(made, head.encode() + body)
+        target.send(made, head.encode() + body)
 
 
-def endless_heads(ground: Ground) -> None:
+def endless_heads(target: Target) -> None:
     """Heads without an end."""
     lines = "".join(f"x-{n}: {'y' * 7_000}\r\n" for n in range(90))
-    for _ in ground.times(500):
-        ground.send(ground.connect(), f"GET /eureka/x HTTP/1.1\r\nHost: x\r\n{lines}".encode())
+    for _ in target.times(500):
+        target.send(target.connect(), f"GET /eureka/x HTTP/1.1\r\nHost: x\r\n{lines}".encode())
 
 
-def deaf_readers(ground: Ground) -> None:
+def deaf_readers(target: Target) -> None:
     """Clients that fetch everything after each change, and read nothing."""
-    for number in ground.times(300):
-        ground.ask(registration(200_000, mark=str(number)))
-        made = ground.connect()
+    for number in target.times(300):
+        target.ask(registration(200_000, mark=str(number)))
+        made = target.connect()
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        ground.send(made, request("GET", "/eureka/apps", {"Accept": "application/json"}))
+        target.send(made, request("GET", "/eureka/apps", {"Accept": "application/json"}))
 
 
-def deaf_crowd(ground: Ground) -> None:
+def deaf_crowd(target: Target) -> None:
     """Clients that fetch the same list, and read nothing."""
-    for _ in ground.times(300):
-        made = ground.connect()
+    for _ in target.times(300):
+        made = target.connect()
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        ground.send(made, request("GET", "/eureka/apps", {"Accept": "application/json"}))
+        target.send(made, request("GET", "/eureka/apps", {"Accept": "application/json"}))
 
 
-def deaf_renewals(ground: Ground) -> None:
+def deaf_renewals(target: Target) -> None:
     """Renewals one by one, of which nobody reads the answers."""
     renewal = request("PUT", f"{_APP}/nobody", {})
-    made = ground.connect()
+    made = target.connect()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     made.settimeout(2.0)
-    for _ in ground.times(200_000):
-        before = ground.sent
-        ground.send(made, renewal)
-        if ground.sent == before:
+    for _ in target.times(200_000):
+        before = target.sent
+        target.send(made, renewal)
+        if target.sent == before:
             return
 
 
-def watchers(ground: Ground) -> None:
+def watchers(target: Target) -> None:
     """Ten dashboards that are looked at while instances change."""
     rows = request("GET", "/dashboard/instances", {"Accept-Encoding": "gzip"})
     state = request("GET", "/dashboard/state", {})
-    with Line(ground.port) as line:
-        for number in ground.times(100):
+    with Line(target.port) as line:
+        for number in target.times(100):
             line.ask(registration(number, mark=str(number)))
-            ground.sent += len(rows) + len(state)
+            target.sent += len(rows) + len(state)
             line.ask(rows)
             line.ask(state)
 
 
-def scrapers(ground: Ground) -> None:
+def scrapers(target: Target) -> None:
     """Metrics and the page of peers, with thousands of applications that change."""
-    with Line(ground.port) as line:
-        for number in ground.times(5_000):
+    with Line(target.port) as line:
+        for number in target.times(5_000):
             data = registration(number * 20)
-            ground.sent += len(data)
+            target.sent += len(data)
             line.ask(data)
-    with Line(ground.port) as line, Line(ground.management_port) as scraped:
-        for number in ground.times(50):
+    with Line(target.port) as line, Line(target.management_port) as scraped:
+        for number in target.times(50):
             line.ask(registration(number, mark=str(number)))
             scraped.ask(request("GET", "/metrics", {}))
             scraped.ask(request("GET", "/peers", {}))
 
 
-def silent_connections(ground: Ground) -> None:
+def silent_connections(target: Target) -> None:
     """More connections than the management port has, which say nothing."""
     for _ in range(300):
-        ground.connect(management=True)
+        target.connect(management=True)
 
 
-def names_of_files(ground: Ground) -> None:
+def names_of_files(target: Target) -> None:
     """Assets that do not exist, each under another name."""
     padding = "x" * 4_000
-    with Line(ground.port) as line:
-        for number in ground.times(20_000):
+    with Line(target.port) as line:
+        for number in target.times(20_000):
             data = request("GET", f"/static/{padding}{number}.js", {})
-            ground.sent += len(data)
+            target.sent += len(data)
             line.ask(data)
 
 
@@ -264,9 +264,9 @@ def main(words: Sequence[str]) -> int:
     name, port, management_port, size = words
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
-    ground = Ground(int(port), int(management_port), float(size))
-    KINDS[name].attack(ground)
-    print(ground.sent, flush=True)
+    target = Target(int(port), int(management_port), float(size))
+    KINDS[name].attack(target)
+    print(target.sent, flush=True)
     sys.stdin.read()
     return 0
 

@@ -71,12 +71,13 @@ async def _row(lab: Lab, name: str, kind: Kind) -> Row:
                 await lab.fill(peer, kind.instances)
             held = peer.settings
             victim = Victim(pid_of(peer), held.port, held.management_port)
-            harm = await asyncio.to_thread(run_attack, victim, name, 1.0)
+            impact = await asyncio.to_thread(run_attack, victim, name, 1.0)
     note = (
-        f"{harm.sent / 1e6:,.2f} MB sent, {harm.cpu_s:.2f} s of CPU, {harm.memory_mib:.0f} MiB"
-        f"{f', {harm.unanswered} NOT ANSWERED' if harm.unanswered else ''}"
+        f"{impact.sent / 1e6:,.2f} MB sent, {impact.cpu_s:.2f} s of CPU,"
+        f" {impact.memory_mib:.0f} MiB"
+        f"{f', {impact.unanswered} NOT ANSWERED' if impact.unanswered else ''}"
     )
-    waited = [harm.stall_s * 1000]
+    waited = [impact.stall_s * 1000]
     goal = Goal(_LONGEST_WAIT_MS)
     return Row(f"others wait: {kind.about}", "ms", Better.LESS, waited, goal=goal, note=note)
 
@@ -107,10 +108,10 @@ def _attack(victim: Victim, name: str, size: float, witness: _Witness) -> Impact
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1],
     )  # fmt: skip
     machine.lower_priority(attacker.pid)  # else the witness waits for it, not for the peer
-    said: list[bytes] = []
+    lines: list[bytes] = []
     output = attacker.stdout
     assert output is not None
-    listener = Thread(target=lambda: said.append(output.readline()), daemon=True)
+    listener = Thread(target=lambda: lines.append(output.readline()), daemon=True)
     listener.start()
     try:
         over_s = time.monotonic() + _GIVEN_UP_S
@@ -122,9 +123,9 @@ def _attack(victim: Victim, name: str, size: float, witness: _Witness) -> Impact
     finally:
         attacker.kill()
         attacker.communicate()
-    if not said or not said[0]:
+    if not lines or not lines[0]:
         raise NotMeasuredError(f"the attack {name} did not come to its end")
-    return witness.impact(int(said[0]))
+    return witness.impact(int(lines[0]))
 
 
 class _Witness:

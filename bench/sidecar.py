@@ -118,7 +118,7 @@ class _Bench:
             after = [_cpu_s(each.pid) for each in copies]
             count = sum(1 for _ in self._passage.since(begin))
         hours = seconds / 3600
-        used = [(late - soon) / hours for late, soon in zip(after, before, strict=True)]
+        used = [(end - start) / hours for end, start in zip(after, before, strict=True)]
         words, note = f"lease {renewal_s}/{duration_s}", f"{_COPIES} of them, {seconds} s"
         minutes = _COPIES * seconds / 60
         return [

@@ -35,7 +35,7 @@ PEERS: Final[Mapping[str, object]] = MappingProxyType(
 _PATIENCE_S: Final = 90.0
 
 
-class Weather(msgspec.Struct, frozen=True):
+class StormSettings(msgspec.Struct, frozen=True):
     """How large a storm is: instances, their renewals and leases, and how long something is out."""
 
     instances: int
@@ -59,10 +59,10 @@ class Outcome(msgspec.Struct, frozen=True):
 class Scene:
     """Three peers, the wires between the first two, and the clients."""
 
-    def __init__(self, cluster: Cluster, wires: Sequence[Wire], crowd: Clients) -> None:
+    def __init__(self, cluster: Cluster, wires: Sequence[Wire], clients: Clients) -> None:
         self.cluster = cluster
         self.wires = wires
-        self.crowd = crowd
+        self.crowd = clients
         self.memory_mib = 0.0
         self.backlog = 0
 
@@ -130,22 +130,22 @@ FAILURES: Final[Mapping[str, Callable[[Scene, float], None]]] = MappingProxyType
 )
 
 
-def storm(what: Callable[[Scene, float], None], weather: Weather) -> Outcome:
+def storm(failure: Callable[[Scene, float], None], settings: StormSettings) -> Outcome:
     """Let one thing happen under load.
 
     Raises:
         AssertionError: the peers did not agree again, or lack an instance in the end.
     """
-    with _scene(weather) as scene:
-        crowd, before = scene.crowd, scene.crowd.tally
-        crowd.watch()
-        scene.last(weather.renewal_s)
-        what(scene, weather.outage_s)
-        mended_at = time.monotonic()
+    with _scene(settings) as scene:
+        clients, before = scene.crowd, scene.crowd.tally
+        clients.watch()
+        scene.last(settings.renewal_s)
+        failure(scene, settings.outage_s)
+        repaired_at = time.monotonic()
         until(lambda: scene.look() and _is_complete(scene), _PATIENCE_S)
-        healed_s = time.monotonic() - mended_at
-        crowd.watch()
-        scene.last(weather.lease_s + 1.0)
+        healed_s = time.monotonic() - repaired_at
+        clients.watch()
+        scene.last(settings.lease_s + 1.0)
         assert _is_complete(scene) or until(lambda: _is_complete(scene), _PATIENCE_S)
         return Outcome(
             before.lost, before.unserved, before.reads, before.incomplete,
@@ -156,16 +156,16 @@ def storm(what: Callable[[Scene, float], None], weather: Weather) -> Outcome:
 async def storms(lab: Lab) -> list[Row]:
     """Each failure with 10,000 instances."""
     size = 1_000 if lab.quick else 10_000
-    weather = Weather(size, renewal_s=5.0, lease_s=15, outage_s=8.0 if lab.quick else 24.0)
+    settings = StormSettings(size, renewal_s=5.0, lease_s=15, outage_s=8.0 if lab.quick else 24.0)
     rows: list[Row] = []
-    for words, what in FAILURES.items():
+    for words, failure in FAILURES.items():
         lab.say(f"storm, {size:,} instances: {words}")
-        rows += _rows(words, await asyncio.to_thread(storm, what, weather), weather)
+        rows += _rows(words, await asyncio.to_thread(storm, failure, settings), settings)
     return rows
 
 
-def _rows(words: str, seen: Outcome, weather: Weather) -> list[Row]:
-    about = f"{weather.instances:,} instances, out for {weather.outage_s:g} s"
+def _rows(words: str, seen: Outcome, settings: StormSettings) -> list[Row]:
+    about = f"{settings.instances:,} instances, out for {settings.outage_s:g} s"
     extent = f"{seen.reads} lists read, {seen.incomplete} of them incomplete"
     return [
         Row(f"{words}: all agree again after", "s", Better.LESS, [seen.healed_s], note=about),
@@ -183,7 +183,7 @@ def _rows(words: str, seen: Outcome, weather: Weather) -> list[Row]:
 
 
 @contextlib.contextmanager
-def _scene(weather: Weather) -> Iterator[Scene]:
+def _scene(settings: StormSettings) -> Iterator[Scene]:
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(Cluster(3, **PEERS))
         one, two, three = cluster.peers
@@ -194,12 +194,12 @@ def _scene(weather: Weather) -> Iterator[Scene]:
             peer.settings["snapshot_path"] = str(cluster.directory / f"{peer.name}.snapshot")
         cluster.start()
         ports = [peer.port for peer in cluster.peers]
-        crowd = Clients(
-            ports, weather.instances, renewal_s=weather.renewal_s, lease_s=weather.lease_s
+        clients = Clients(
+            ports, settings.instances, renewal_s=settings.renewal_s, lease_s=settings.lease_s
         )
-        stack.enter_context(crowd)
-        scene = Scene(cluster, (to_one, to_two), crowd)
-        until(crowd.everybody_registered.is_set, _PATIENCE_S)
+        stack.enter_context(clients)
+        scene = Scene(cluster, (to_one, to_two), clients)
+        until(clients.everybody_registered.is_set, _PATIENCE_S)
         until(lambda: _is_complete(scene), _PATIENCE_S)
         yield scene
 

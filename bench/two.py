@@ -98,8 +98,8 @@ async def _lags(lab: Lab, where: Addresses, rounds: int) -> tuple[list[float], l
     """Lags at rest, and then with heartbeats of 10,000 instances at the server written to."""
     (host, port), _ = where
     lab.say("registered at one server, seen at another, at rest")
-    strangers = range(INSTANCES, INSTANCES + 2 * rounds)
-    idle = await asyncio.to_thread(delays_until_visible, where, strangers[:rounds])
+    new_numbers = range(INSTANCES, INSTANCES + 2 * rounds)
+    idle = await asyncio.to_thread(delays_until_visible, where, new_numbers[:rounds])
     lab.say(f"{INSTANCES:,} instances register")
     await lab.load(Plan(port, registrations(INSTANCES), total=INSTANCES, host=host), 204)
     await asyncio.to_thread(_seconds_until_complete, where[1], time.perf_counter())
@@ -107,7 +107,7 @@ async def _lags(lab: Lab, where: Addresses, rounds: int) -> tuple[list[float], l
     plan = Plan(port, mixed(renewal), rate=HEARTBEATS_PER_S, host=host)
     async with lab.loading(plan, 200) as ending:
         await asyncio.sleep(_SETTLE_S)
-        busy = await asyncio.to_thread(delays_until_visible, where, strangers[rounds:])
+        busy = await asyncio.to_thread(delays_until_visible, where, new_numbers[rounds:])
     await ending()
     return idle, busy
 

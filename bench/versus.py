@@ -220,11 +220,13 @@ async def _warm_up(lab: Lab, subjects: Sequence[Subject], each: Subject, traffic
         return (await _load(lab, each, traffic, lab.window_s(first=is_first)))[0]
 
     with _alone(subjects, each):
-        warmth = await warm_up(
+        warming = await warm_up(
             window, lab.warm_limit_s(first=is_first), least_s=lab.warm_least_s(first=is_first)
         )
-    lab.say(f"{traffic.name}: {each.name} {warmth.text}: {', '.join(map(number, warmth.windows))}")
-    return f"{each.name} {warmth.text}"
+    lab.say(
+        f"{traffic.name}: {each.name} {warming.text}: {', '.join(map(number, warming.windows))}"
+    )
+    return f"{each.name} {warming.text}"
 
 
 async def _load(
@@ -249,9 +251,9 @@ async def _change(lab: Lab, subjects: Sequence[Subject], size: int) -> Row:
             return median(await asyncio.to_thread(shown_after, port, FETCH, size, rounds // 3))
 
         with _alone(subjects, each):
-            warmth = await warm_up(window, lab.warm_limit_s(first=False))
+            warming = await warm_up(window, lab.warm_limit_s(first=False))
             times = await asyncio.to_thread(shown_after, each.port, FETCH, size, rounds)
-        notes.append(f"{each.name} {warmth.text}")
+        notes.append(f"{each.name} {warming.text}")
         values[each.name] = times
     goal = Goal(75, 100, times_java=True) if size == INSTANCES else None
     name = f"one change, then a full fetch that shows it, {size:,} instances"

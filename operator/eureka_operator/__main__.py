@@ -43,9 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     options.add_plan_flags(shown)
     options.add_flags(shown)
     shown.set_defaults(run=_plan)
-    beside = commands.add_parser("injector", help="give new pods a sidecar, as a webhook")
-    options.add_injector_flags(beside)
-    beside.set_defaults(run=_injector)
+    injector = commands.add_parser("injector", help="give new pods a sidecar, as a webhook")
+    options.add_injector_flags(injector)
+    injector.set_defaults(run=_injector)
     return parser
 
 

@@ -176,10 +176,12 @@ def _pods(parts: _Parts) -> Iterator[Coroutine[None, None, None]]:
     leads = parts.elector
     changed = asyncio.Event()
     scope = Scope(options.namespaces, options.cluster_domain)
-    truth = PodTruth(parts.kube, parts.metrics, scope, lambda: leads.leading, tell_pods=changed.set)
-    yield truth.run(parts.client)
+    pod_truth = PodTruth(
+        parts.kube, parts.metrics, scope, lambda: leads.leading, tell_pods=changed.set
+    )
+    yield pod_truth.run(parts.client)
     if options.injector is not None:
-        yield _care_for_injection(parts, truth, options.injector, changed)
+        yield _care_for_injection(parts, pod_truth, options.injector, changed)
 
 
 async def _registrations(parts: _Parts) -> None:
@@ -191,7 +193,7 @@ async def _registrations(parts: _Parts) -> None:
 
 
 async def _care_for_injection(
-    parts: _Parts, truth: PodTruth, injector: str, pod_change: asyncio.Event
+    parts: _Parts, pod_truth: PodTruth, injector: str, pod_change: asyncio.Event
 ) -> None:
     """Keep the webhooks for all selected pods, and look after those that the injector changed.
 
@@ -205,14 +207,14 @@ async def _care_for_injection(
         pod_change.set()
 
     view = View(options.cluster_domain, tell=note_cluster)
-    authorities = Authorities(parts.kube, view, lambda: truth.known_injected_pods, pod_change)
+    authorities = Authorities(parts.kube, view, lambda: pod_truth.known_injected_pods, pod_change)
     selection = Selection(view, options.namespace, allow_urls=options.allow_urls)
     missing = MissingSidecars(
         parts.kube,
         parts.metrics,
         selection.wants,
         selection.may_inject,
-        lambda: truth.injected_pods,
+        lambda: pod_truth.injected_pods,
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(view.follow(parts.client))

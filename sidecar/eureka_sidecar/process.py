@@ -160,10 +160,10 @@ class Sidecar:
         while True:
             await self._loop.sleep(self._loop.now_ms() + _LOOK_MS)
             self._check_credentials()
-            wishes = self._pod_files.read_if_changed()
-            if wishes is not None:
-                self._pod_options = wishes
-                for problem in wishes.problems:
+            options = self._pod_files.read_if_changed()
+            if options is not None:
+                self._pod_options = options
+                for problem in options.problems:
                     _log(problem)
                 self._update_leases()
 
@@ -351,15 +351,15 @@ class Sidecar:
     def _metrics(self) -> str:
         now_ms = self._loop.now_ms()
         wall_s = time.time()
-        standings = []
+        states = []
         for place, registry in enumerate(self._registries):
             leases = [each.leases[place][0] for each in self._members]
             registry.counters.switches = sum(each.servers.switches for each in leases)
-            standings.append(metrics.registration_state(registry.counters, leases, now_ms, wall_s))
+            states.append(metrics.registration_state(registry.counters, leases, now_ms, wall_s))
         statuses: dict[str, int] = {}
         for each in self._members:
             statuses[each.health.status] = statuses.get(each.health.status, 0) + 1
-        return metrics.text(standings, statuses, self._checks)
+        return metrics.text(states, statuses, self._checks)
 
 
 class _Member:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from bench.storm import Scene, Weather, cut, kill, restart_all, stall, storm
+from bench.storm import Scene, StormSettings, cut, kill, restart_all, stall, storm
 
-SHORT = Weather(instances=200, renewal_s=1.0, lease_s=3, outage_s=5.0)
+SHORT = StormSettings(instances=200, renewal_s=1.0, lease_s=3, outage_s=5.0)
 
 
 @pytest.mark.parametrize("what", [kill, stall, cut])
@@ -25,6 +25,6 @@ def test_all_peers_at_once_come_back_with_everybody() -> None:
 
     Leases must outlast a start and the age of a snapshot, as those of 90 s do.
     """
-    seen = storm(restart_all, Weather(instances=200, renewal_s=2.0, lease_s=12, outage_s=0.0))
+    seen = storm(restart_all, StormSettings(instances=200, renewal_s=2.0, lease_s=12, outage_s=0.0))
 
     assert (seen.lost, seen.incomplete) == (0, 0)

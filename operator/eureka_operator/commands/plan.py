@@ -151,16 +151,16 @@ def _print(flags: argparse.Namespace, observed: Observed, result: Plan) -> None:
         _print_text(observed.cluster, seen, live=flags.live)
 
 
-def _print_text(cluster: Cluster, outlook: Preview, *, live: bool) -> None:
+def _print_text(cluster: Cluster, consequences: Preview, *, live: bool) -> None:
     console = Console(highlight=False)
     console.print(f"{KIND} [bold]{cluster.namespace}/{cluster.name}[/bold]")
-    if outlook.paused:
+    if consequences.paused:
         console.print("paused: nothing is done until spec.paused and the annotation are gone")
-    elif outlook.rows:
-        console.print(_table(outlook.rows))
+    elif consequences.rows:
+        console.print(_table(consequences.rows))
     else:
         console.print("nothing to do: everything is as the file asks for")
-    for line in _consequences(outlook):
+    for line in _consequences(consequences):
         console.print(line)
     if not live:
         console.print("without --live: as if nothing of it existed yet", style="dim")
@@ -188,17 +188,20 @@ def _value_text(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def _consequences(outlook: Preview) -> list[str]:
+def _consequences(consequences: Preview) -> list[str]:
     lines = []
-    if outlook.joining:
-        lines.append(f"[green]start[/green]: {', '.join(outlook.joining)}")
-    if outlook.leaving:
+    if consequences.joining:
+        lines.append(f"[green]start[/green]: {', '.join(consequences.joining)}")
+    if consequences.leaving:
         lines.append(
-            f"[red]leave[/red]: {', '.join(outlook.leaving)}; each when the others hold all it took"
+            f"[red]leave[/red]: {', '.join(consequences.leaving)}; each when the others hold all"
+            " it took"
         )
-    if outlook.restarting:
-        order = ", then ".join(outlook.restarting)
+    if consequences.restarting:
+        order = ", then ".join(consequences.restarting)
         lines.append(f"[yellow]restart[/yellow], one after the other: {order}")
-    if outlook.reloading:
-        lines.append(f"[green]reload[/green] without a restart: {', '.join(outlook.reloading)}")
+    if consequences.reloading:
+        lines.append(
+            f"[green]reload[/green] without a restart: {', '.join(consequences.reloading)}"
+        )
     return lines

@@ -83,9 +83,9 @@ def _annotations() -> Iterable[str]:
 
 
 def _reasons(outcome: str) -> str:
-    title, said = _OUTCOMES[outcome]
+    title, sentence = _OUTCOMES[outcome]
     rows = "".join(_row(each) for each in REASONS.values() if each.outcome == outcome)
-    return f"\n### {title}\n\n{said}\n\n{_HEADING}{rows}"
+    return f"\n### {title}\n\n{sentence}\n\n{_HEADING}{rows}"
 
 
 def _row(reason: Reason) -> str:

@@ -60,8 +60,8 @@ def username_trouble(username: str) -> Trouble | None:
     if username == PEER_USER:
         return Trouble("Invalid", "username must not be peer: that is what peers call themselves")
     if not username or ":" in username or not username.isprintable():
-        said = "username must be printable, and have no colon: clients send it in front of one"
-        return Trouble("Invalid", said)
+        message = "username must be printable, and have no colon: clients send it in front of one"
+        return Trouble("Invalid", message)
     return None
 
 

@@ -118,13 +118,13 @@ def plan(
     signed is still served. `trusted` are fingerprints of those that have been published for long
     enough to be trusted everywhere.
     """
-    there = content or SecretContent()
+    present = content or SecretContent()
     new_authority = _why_authority(content, now)
-    others = _former_authorities(there, published, now, is_replaced=new_authority is not None)
-    signer = None if new_authority else there.authorities[0].fingerprint
-    if why := "; ".join(_faults(there, {signer, *others}, names, now)):
+    others = _former_authorities(present, published, now, is_replaced=new_authority is not None)
+    signer = None if new_authority else present.authorities[0].fingerprint
+    if why := "; ".join(_faults(present, {signer, *others}, names, now)):
         return Plan(new_authority, why, others)
-    why_renewed = _why_renewed(there.leaf, signer, now)
+    why_renewed = _why_renewed(present.leaf, signer, now)
     if why_renewed is not None and signer not in trusted:
         return Plan(new_authority, None, others, waits=True)
     return Plan(new_authority, why_renewed, others)
@@ -135,11 +135,11 @@ def missing_names(names: Collection[str], wanted: Iterable[str]) -> list[str]:
 
     `*` stands for the first label of a name, whole, as clients see it (RFC 6125, 6.4.3).
     """
-    there = {each.lower() for each in names}
+    valid = {each.lower() for each in names}
     return [
         each
         for each in wanted
-        if each.lower() not in there and f"*.{each.lower().partition('.')[2]}" not in there
+        if each.lower() not in valid and f"*.{each.lower().partition('.')[2]}" not in valid
     ]
 
 

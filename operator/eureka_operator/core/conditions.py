@@ -86,8 +86,8 @@ def ready(facts: Facts) -> Condition:
     if facts.wanted == 0:
         return Condition("Ready", TRUE, "Hibernated", "no peer is wanted: spec.replicas is 0")
     if facts.ready < facts.wanted:
-        said = [f"{facts.ready} of {facts.wanted} peers are ready", *facts.waiting]
-        return Condition("Ready", FALSE, "PeersNotReady", _join(said))
+        messages = [f"{facts.ready} of {facts.wanted} peers are ready", *facts.waiting]
+        return Condition("Ready", FALSE, "PeersNotReady", _join(messages))
     agreement, config = peers_converged(facts), config_synced(facts)
     for each in () if facts.skip_convergence else (agreement, config):
         if each.status != TRUE:
@@ -104,8 +104,8 @@ def available(facts: Facts) -> Condition:
         return Condition("Available", TRUE, "PeersReady", f"{_count(facts.ready)} ready")
     if facts.wanted == 0:
         return Condition("Available", FALSE, "Hibernated", "no peer is wanted: spec.replicas is 0")
-    said = ["no peer is ready", *facts.waiting]
-    return Condition("Available", FALSE, "NoPeerReady", _join(said))
+    messages = ["no peer is ready", *facts.waiting]
+    return Condition("Available", FALSE, "NoPeerReady", _join(messages))
 
 
 def peers_converged(facts: Facts) -> Condition:
@@ -117,8 +117,8 @@ def peers_converged(facts: Facts) -> Condition:
         return Condition("PeersConverged", FALSE, "PeersDiffer", _join(seen.differences))
     if seen.unreachable:
         return Condition("PeersConverged", UNKNOWN, "Unreachable", _unreachable(facts))
-    said = f"{_count(seen.ready)} ready, and what they hold is equal"
-    return Condition("PeersConverged", TRUE, "PeersAgree", said)
+    message = f"{_count(seen.ready)} ready, and what they hold is equal"
+    return Condition("PeersConverged", TRUE, "PeersAgree", message)
 
 
 def config_synced(facts: Facts) -> Condition:
@@ -130,8 +130,8 @@ def config_synced(facts: Facts) -> Condition:
         return Condition("ConfigSynced", FALSE, "PeerBehind", _join(seen.behind))
     if seen.unreachable:
         return Condition("ConfigSynced", UNKNOWN, "Unreachable", _unreachable(facts))
-    said = "all ready peers have the wanted configuration"
-    return Condition("ConfigSynced", TRUE, "Synced", said)
+    message = "all ready peers have the wanted configuration"
+    return Condition("ConfigSynced", TRUE, "Synced", message)
 
 
 def progressing(facts: Facts) -> Condition:
@@ -144,8 +144,8 @@ def progressing(facts: Facts) -> Condition:
 def degraded(facts: Facts) -> Condition:
     """Whether fewer peers are ready than wanted."""
     if facts.ready >= facts.wanted:
-        said = f"{facts.ready} of {facts.wanted} peers are ready"
-        return Condition("Degraded", FALSE, "AsExpected", said)
+        message = f"{facts.ready} of {facts.wanted} peers are ready"
+        return Condition("Degraded", FALSE, "AsExpected", message)
     said_all = [f"{facts.ready} of {facts.wanted} peers are ready", *facts.waiting]
     return Condition("Degraded", TRUE, "PeersNotReady", _join(said_all))
 
@@ -155,8 +155,8 @@ def reconciled(facts: Facts) -> Condition:
     if facts.failures:
         return _failure_condition("Reconciled", FALSE, facts)
     if facts.paused:
-        said = "spec.paused or the annotation eurekube.io/paused is set: nothing is changed"
-        return Condition("Reconciled", UNKNOWN, "Paused", said)
+        message = "spec.paused or the annotation eurekube.io/paused is set: nothing is changed"
+        return Condition("Reconciled", UNKNOWN, "Paused", message)
     return Condition("Reconciled", TRUE, "Applied", "all objects are as they should be")
 
 
@@ -164,8 +164,8 @@ def _exceptional(facts: Facts) -> list[Condition]:
     """Conditions that exist only while they are True."""
     found = []
     if facts.paused:
-        said = "nothing but the status is changed until spec.paused and the annotation are gone"
-        found.append(Condition("Paused", TRUE, "Paused", said))
+        message = "nothing but the status is changed until spec.paused and the annotation are gone"
+        found.append(Condition("Paused", TRUE, "Paused", message))
     now = ready(facts)
     if facts.failures:
         found.append(_failure_condition("Stalled", TRUE, facts))
@@ -182,25 +182,27 @@ def _exceptional(facts: Facts) -> list[Condition]:
 
 def _failure_condition(kind: str, status: str, facts: Facts) -> Condition:
     """The condition for refused steps: the first reason, and all messages."""
-    said = _join([failure.message for failure in facts.failures])
-    return Condition(kind, status, facts.failures[0].reason, said)
+    message = _join([failure.message for failure in facts.failures])
+    return Condition(kind, status, facts.failures[0].reason, message)
 
 
 def _change_condition(kind: str, status: str, facts: Facts) -> Condition:
-    said = _join([said for _, said in facts.changes])
-    return Condition(kind, status, facts.changes[0][0], said)
+    sentence = _join([sentence for _, sentence in facts.changes])
+    return Condition(kind, status, facts.changes[0][0], sentence)
 
 
 def _failed_update_condition(kind: str, status: str, facts: Facts) -> Condition:
     """What became of an update that failed."""
     if facts.taken_back:
-        said = (
+        message = (
             f"{facts.update_failure}. The pod template before it was put back; the failed one is "
             "not tried again until the spec, or the annotation eurekube.io/restart-at, changes"
         )
-        return Condition(kind, status, "RolledBack", said)
-    said = f"{facts.update_failure}. The update stopped there: change the spec, or mend the cause"
-    return Condition(kind, status, "DeadlineExceeded", said)
+        return Condition(kind, status, "RolledBack", message)
+    message = (
+        f"{facts.update_failure}. The update stopped there: change the spec, or mend the cause"
+    )
+    return Condition(kind, status, "DeadlineExceeded", message)
 
 
 def _without_peers(kind: str, status: str, facts: Facts) -> Condition:
@@ -215,12 +217,12 @@ def _unreachable(facts: Facts) -> str:
     If all are ready and none answers, something is in between.
     """
     seen = facts.convergence
-    said = _join(seen.unreachable)
+    message = _join(seen.unreachable)
     if len(seen.unreachable) < seen.ready:
-        return said
+        return message
     where = f" (namespace {facts.operator_namespace})" if facts.operator_namespace else ""
     return (
-        f"{said}; all are ready, so the likely cause is a NetworkPolicy that keeps the operator"
+        f"{message}; all are ready, so the likely cause is a NetworkPolicy that keeps the operator"
         f"{where} from port {facts.management_port}; allow it, or set the annotation "
         "eurekube.io/skip-convergence=true"
     )

@@ -43,10 +43,10 @@ def convergence(
     ]
     cluster = observed.cluster
     reports = [(alias(cluster, seat.number), observed.reports.get(seat.pod)) for seat in ready]
-    heard = [(name, report) for name, report in reports if isinstance(report, Report)]
+    answers = [(name, report) for name, report in reports if isinstance(report, Report)]
     differences = [
         each
-        for name, report in heard
+        for name, report in answers
         for each in _differences(observed, peers.generation, (name, report), ready, domain)
     ]
     return Convergence(
@@ -56,9 +56,9 @@ def convergence(
             for name, report in reports
             if not isinstance(report, Report)
         ),
-        differences=tuple(said for _, said in differences),
-        behind=tuple(each for name, report in heard for each in _behind(config, name, report)),
-        differing={name: said for pair, said in reversed(differences) for name in pair},
+        differences=tuple(sentence for _, sentence in differences),
+        behind=tuple(each for name, report in answers for each in _behind(config, name, report)),
+        differing={name: sentence for pair, sentence in reversed(differences) for name in pair},
     )
 
 

@@ -84,12 +84,12 @@ def _why_not_drained(
     pod = observed.pods.get(leaving_seat.pod)
     if pod is None or pod.deleting or not pod.ready or _is_overdue(observed, name):
         return None
-    survivors = [
+    remaining = [
         seat
         for seat in seats
         if seat.wanted and (other := observed.pods.get(seat.pod)) is not None and other.ready
     ]
-    if not survivors:
+    if not remaining:
         return None
     report = observed.report(leaving_seat.pod)
     if report is None:
@@ -97,7 +97,7 @@ def _why_not_drained(
     return next(
         (
             f"{name}: {reason}"
-            for seat in survivors
+            for seat in remaining
             if (
                 reason := _undelivered_changes(
                     report, alias(cluster, seat.number), peer_url(observed, seat.number, domain)

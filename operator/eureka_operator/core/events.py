@@ -59,23 +59,23 @@ def of_steps(steps: Sequence[Step]) -> list[Event]:
 def _of_step(step: Step) -> Iterator[Event]:
     match step:
         case Create(body, again=True):
-            said = f"{body['kind']} {name_of(body)} was deleted; it was made again"
-            yield Event(WARNING, "DriftCorrected", said)
+            message = f"{body['kind']} {name_of(body)} was deleted; it was made again"
+            yield Event(WARNING, "DriftCorrected", message)
         case Apply(body, live, drift):
             if drift:
                 fields = ", ".join(map(str, drift))
-                said = f"{body['kind']} {name_of(body)}: put right {fields}"
-                yield Event(WARNING, "DriftCorrected", said)
+                message = f"{body['kind']} {name_of(body)}: put right {fields}"
+                yield Event(WARNING, "DriftCorrected", message)
             if kind_of(body) is STATEFUL_SET:
                 yield from _of_stateful_set(body, live)
         case Delete(kind, name, _):
             yield Event(NORMAL, "Deleted", f"{kind.kind} {name} is not wanted any more")
         case Abandon(pod, _, node):
-            said = f"removed pod {pod} by force: node {node} does not end it"
-            yield Event(WARNING, "PeerAbandoned", said)
+            message = f"removed pod {pod} by force: node {node} does not end it"
+            yield Event(WARNING, "PeerAbandoned", message)
         case Recreate(pod, _, peer):
-            said = f"removed pod {pod} of {peer}: it is not ready, and its template not wanted"
-            yield Event(WARNING, "PeerRecreated", said)
+            message = f"removed pod {pod} of {peer}: it is not ready, and its template not wanted"
+            yield Event(WARNING, "PeerRecreated", message)
 
 
 def _of_stateful_set(body: Object, live: Object) -> Iterator[Event]:
@@ -86,8 +86,8 @@ def _of_stateful_set(body: Object, live: Object) -> Iterator[Event]:
     old, new = live["metadata"].get("annotations", {}), body["metadata"]["annotations"]
     failed = new.get(names.FAILED_TEMPLATE)
     if failed and failed != old.get(names.FAILED_TEMPLATE):
-        said = f"{name}: {new[names.FAILED_BECAUSE]}; the template before it is put back"
-        yield Event(WARNING, "RolledBack", said)
+        message = f"{name}: {new[names.FAILED_BECAUSE]}; the template before it is put back"
+        yield Event(WARNING, "RolledBack", message)
     elif old.get(names.TEMPLATE_HASH) not in (None, new[names.TEMPLATE_HASH]) and (
         body["spec"]["template"] != without_nulls(live["spec"].get("template"))
     ):
@@ -101,13 +101,13 @@ def of_change(before: Object, after: Object) -> list[Event]:
     states = {peer["name"]: peer["state"] for peer in before.get("peers", []) if "state" in peer}
     for peer in after.get("peers", []):
         if peer["state"] == DRAINING and states.get(peer["name"], DRAINING) != DRAINING:
-            said = f"{peer['name']} leaves when the others hold all it took"
-            found.append(Event(NORMAL, "PeerDraining", said))
+            message = f"{peer['name']} leaves when the others hold all it took"
+            found.append(Event(NORMAL, "PeerDraining", message))
     found += _of_rollout(before, after)
     was, now = (each.get("registry", {}).get("selfPreservation") for each in (before, after))
     if now and not was:
-        said = "peers keep expired leases, because too few renewals arrive: see their dashboards"
-        found.append(Event(WARNING, "SelfPreservationOn", said))
+        message = "peers keep expired leases, because too few renewals arrive: see their dashboards"
+        found.append(Event(WARNING, "SelfPreservationOn", message))
     if was and not now:
         found.append(Event(NORMAL, "SelfPreservationOff", "expired leases are removed again"))
     return found

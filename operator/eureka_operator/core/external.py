@@ -42,15 +42,15 @@ def _extra_peers(observed: Observed) -> Iterator[Condition]:
     if not urls:
         return
     reports = observed.ready_reports
-    missed = [said for url in urls for said in _unreachable_url(url, reports)]
+    missed = [sentence for url in urls for sentence in _unreachable_url(url, reports)]
     if not reports:
         yield _without_peers(EXTRA_PEERS)
     elif missed:
         yield Condition(EXTRA_PEERS, FALSE, _NOT_REACHED, "; ".join(missed))
     else:
         listed = ", ".join(map(_display_url, urls))
-        said = f"changes at the {len(reports)} peers that are ready reach {listed}"
-        yield Condition(EXTRA_PEERS, TRUE, _REACHED, said)
+        sentence = f"changes at the {len(reports)} peers that are ready reach {listed}"
+        yield Condition(EXTRA_PEERS, TRUE, _REACHED, sentence)
 
 
 def _unreachable_url(url: str, reports: Sequence[Report]) -> Iterator[str]:
@@ -74,9 +74,13 @@ def _remote_regions(observed: Observed) -> Iterator[Condition]:
     regions = observed.cluster.spec.registry.remote_regions
     if not regions:
         return
-    absent = [said for region in regions for said in _absent(observed, region)]
+    absent = [sentence for region in regions for sentence in _absent(observed, region)]
     reports = observed.ready_reports
-    missed = [said for region in regions for said in _unreachable_region(observed, region, reports)]
+    missed = [
+        sentence
+        for region in regions
+        for sentence in _unreachable_region(observed, region, reports)
+    ]
     if absent:
         yield Condition(REMOTE_REGIONS, FALSE, _NOT_FOUND, "; ".join([*absent, *missed]))
     elif not reports:
@@ -85,8 +89,8 @@ def _remote_regions(observed: Observed) -> Iterator[Condition]:
         yield Condition(REMOTE_REGIONS, FALSE, _NOT_REACHED, "; ".join(missed))
     else:
         listed = ", ".join(region.name for region in regions)
-        said = f"the {len(reports)} peers that are ready have the instances of {listed}"
-        yield Condition(REMOTE_REGIONS, TRUE, _REACHED, said)
+        sentence = f"the {len(reports)} peers that are ready have the instances of {listed}"
+        yield Condition(REMOTE_REGIONS, TRUE, _REACHED, sentence)
 
 
 def _absent(observed: Observed, region: RemoteRegion) -> Iterator[str]:

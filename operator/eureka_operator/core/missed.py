@@ -49,12 +49,12 @@ class UninjectedPod(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def event(self) -> Event:
         """The event on the pod: what is wrong, and the cure."""
-        said = (
+        message = (
             "this pod should have a sidecar and has none, so clients do not find it in Eureka: it"
             " was made before injection was enabled, or while the injector did not answer. Make it"
             f" again: {self._cure}"
         )
-        return Event(WARNING, "SidecarMissing", said)
+        return Event(WARNING, "SidecarMissing", message)
 
     @property
     def _cure(self) -> str:
@@ -95,12 +95,12 @@ def evictions(
     for pod in injected_pods:
         siblings[pod.owner].append(pod)
     newest = _newest(pod for each in siblings.values() for pod in each)
-    without: dict[str, list[UninjectedPod]] = defaultdict(list)
+    uninjected: dict[str, list[UninjectedPod]] = defaultdict(list)
     for each in pods:
         if each.owner_kind not in _NOT_EVICTED:
-            without[each.pod.owner].append(each)
+            uninjected[each.pod.owner].append(each)
     chosen = []
-    for owner, group in sorted(without.items()):
+    for owner, group in sorted(uninjected.items()):
         others = siblings[owner]
         first = min(group, key=lambda each: (_creation_s(each.pod), each.pod.name))
         is_proved = newest > _creation_s(first.pod)

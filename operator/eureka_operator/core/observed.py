@@ -269,6 +269,8 @@ def _trouble(status: Mapping[str, Any]) -> str:
     for container in status.get("containerStatuses", []):
         waiting = container.get("state", {}).get("waiting", {})
         if waiting and waiting.get("reason") != "ContainerCreating":
-            said = waiting.get("message", "")
-            return f"{waiting.get('reason', '')}: {said}" if said else str(waiting.get("reason"))
+            message = waiting.get("message", "")
+            return (
+                f"{waiting.get('reason', '')}: {message}" if message else str(waiting.get("reason"))
+            )
     return ""

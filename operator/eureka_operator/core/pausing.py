@@ -182,15 +182,17 @@ def is_concerned(pod: Pod) -> bool:
 
 def pause_event(instance: RegistryInstance) -> Event:
     """The event on the pod for an override."""
-    where = f"{instance.instance} is OUT_OF_SERVICE in EurekaCluster {instance.cluster}"
-    said = f"{where}: the pod has the annotation {PAUSED}"
-    return Event(NORMAL, "Paused", said)
+    place = f"{instance.instance} is OUT_OF_SERVICE in EurekaCluster {instance.cluster}"
+    message = f"{place}: the pod has the annotation {PAUSED}"
+    return Event(NORMAL, "Paused", message)
 
 
 def resume_event(lift: Lift) -> Event:
     """The event on the pod for the end of an override."""
-    said = f"{lift.instance.instance} is no longer paused in EurekaCluster {lift.instance.cluster}"
-    return Event(NORMAL, "Resumed", said)
+    message = (
+        f"{lift.instance.instance} is no longer paused in EurekaCluster {lift.instance.cluster}"
+    )
+    return Event(NORMAL, "Resumed", message)
 
 
 def _override(registry_instance: RegistryInstance, was: Instance) -> Override:

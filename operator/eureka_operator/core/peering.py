@@ -119,13 +119,13 @@ def seats(observed: Observed) -> list[Seat]:
 
 def _leaving_pods(observed: Observed, wanted: set[str]) -> dict[str, str]:
     """Pods, with their zones, that are not wanted but there, or that a StatefulSet will remake."""
-    there = set(observed.pods)
+    present = set(observed.pods)
     for (kind, name), body in observed.children.items():
         if kind is STATEFUL_SET:
             count = int(body["spec"].get("replicas", 0))
-            there |= {f"{name}-{ordinal}" for ordinal in range(1, count + 1)}
+            present |= {f"{name}-{ordinal}" for ordinal in range(1, count + 1)}
     cluster = observed.cluster.name
-    return {pod: names.zone(cluster, pod.rpartition("-")[0]) for pod in there - wanted}
+    return {pod: names.zone(cluster, pod.rpartition("-")[0]) for pod in present - wanted}
 
 
 def _record(observed: Observed, pods: set[str]) -> dict[str, int]:

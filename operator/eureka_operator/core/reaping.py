@@ -144,8 +144,8 @@ def missing_nodes(
 
 def event(removal: Removal) -> Event:
     """The event on the EurekaCluster for a removal."""
-    said = f"removed the lease of {removal.instance}: {removal.why}"
-    return Event(NORMAL, "LeaseRemoved", said)
+    message = f"removed the lease of {removal.instance}: {removal.why}"
+    return Event(NORMAL, "LeaseRemoved", message)
 
 
 class Budget:
@@ -167,13 +167,13 @@ class Budget:
 
 
 def _removal(instance: Instance, state: ClusterState) -> Removal | None:
-    where = f"{instance.namespace}/{instance.pod}"
+    place = f"{instance.namespace}/{instance.pod}"
     pod = state.pods.get(instance.pod_uid)
     if pod is None:
-        said = f"its pod {where} (uid {instance.pod_uid}) is gone"
-        return Removal(instance, Reason.POD_GONE, said)
+        message = f"its pod {place} (uid {instance.pod_uid}) is gone"
+        return Removal(instance, Reason.POD_GONE, message)
     if pod.finished:
-        return Removal(instance, Reason.POD_FINISHED, f"its pod {where} has {_end_reason(pod)}")
+        return Removal(instance, Reason.POD_FINISHED, f"its pod {place} has {_end_reason(pod)}")
     return _of_node(instance, pod, state)
 
 
@@ -201,5 +201,5 @@ def _of_node(instance: Instance, pod: Pod, state: ClusterState) -> Removal | Non
         return None
     if state.now - node.since < NOT_READY_FOR:
         return None
-    said = f"{what}, which is not ready and has the taint {OUT_OF_SERVICE_TAINT}"
-    return Removal(instance, Reason.NODE_OUT_OF_SERVICE, said, pod.node)
+    message = f"{what}, which is not ready and has the taint {OUT_OF_SERVICE_TAINT}"
+    return Removal(instance, Reason.NODE_OUT_OF_SERVICE, message, pod.node)

@@ -194,12 +194,12 @@ def rollout(
     if observed.cluster.spec.updates.strategy != CONVERGED:
         fences = {each.name: Fence(template=each.template, position=0) for each in sets}
         return Rollout(fences=fences)
-    said = _refusal(sets)
+    message = _refusal(sets)
     fences = {each.name: _fence(each, _as_is(each)) for each in sets}
     found = Rollout(
         fences=fences,
-        failed=said,
-        taken_back=bool(said),
+        failed=message,
+        taken_back=bool(message),
         stuck=tuple(_stuck(observed, sets, convergence)),
     )
     due = sorted((each for each in sets if each.is_due), key=_order)
@@ -343,8 +343,8 @@ def _advance(
     """The next step of the StatefulSet whose turn it is."""
     replace = msgspec.structs.replace
     if not active.is_fresh:
-        said = f"the StatefulSet controller has not seen {active.name} yet"
-        return replace(state, waits_for=(said,), **_same_peer(observed, active))
+        message = f"the StatefulSet controller has not seen {active.name} yet"
+        return replace(state, waits_for=(message,), **_same_peer(observed, active))
     judged = next((each for each in active.members if each.position == active.fence), None)
     if judged is not None and active.is_open:
         trouble = _why_not_well(observed, judged, active, convergence)
@@ -388,16 +388,16 @@ def _judge(
     deadline = timedelta(seconds=updates.progress_deadline_seconds)
     if not trouble.is_blamed or observed.now - started <= deadline:
         return msgspec.structs.replace(state, waits_for=(f"{member.peer}: {trouble.reason}",))
-    said = f"{member.peer} was not well after {deadline.total_seconds():.0f} s: {trouble.reason}"
+    message = f"{member.peer} was not well after {deadline.total_seconds():.0f} s: {trouble.reason}"
     if not updates.auto_rollback:
-        return msgspec.structs.replace(state, failed=said)
+        return msgspec.structs.replace(state, failed=message)
     failed = [
         each
         for each in sets
         if each.live is not None and (each is active or each.current != each.update)
     ]
-    fences = {each.name: _fence_taken_back(observed, each, said) for each in failed}
-    return Rollout(fences={**state.fences, **fences}, failed=said, taken_back=True)
+    fences = {each.name: _fence_taken_back(observed, each, message) for each in failed}
+    return Rollout(fences={**state.fences, **fences}, failed=message, taken_back=True)
 
 
 def _fence_taken_back(observed: Observed, each: _Set, because: str) -> Fence:
@@ -407,10 +407,13 @@ def _fence_taken_back(observed: Observed, each: _Set, because: str) -> Fence:
 
 def _start_time(observed: Observed, member: _Member, active: _Set) -> datetime:
     """When the replacement of a peer began."""
-    told = observed.cluster.status.get("rollout", {})
-    same = (told.get("targetRevision"), told.get("currentPeer")) == (active.update, member.peer)
-    if same and "startedAt" in told:
-        return datetime.fromisoformat(told["startedAt"])
+    reported = observed.cluster.status.get("rollout", {})
+    same = (reported.get("targetRevision"), reported.get("currentPeer")) == (
+        active.update,
+        member.peer,
+    )
+    if same and "startedAt" in reported:
+        return datetime.fromisoformat(reported["startedAt"])
     if _is_updated(member, active) and member.pod is not None and member.pod.created is not None:
         return member.pod.created
     return observed.now
@@ -437,8 +440,8 @@ def _why_not_well(
             return _Trouble(f"it holds {report.instances} of {fullest} instances")
     settle = timedelta(seconds=observed.cluster.spec.updates.settle_seconds)
     if pod.ready_since is not None and observed.now - pod.ready_since < settle:
-        said = f"it is ready, for less than {settle.total_seconds():.0f} s"
-        return _Trouble(said, is_blamed=False)
+        message = f"it is ready, for less than {settle.total_seconds():.0f} s"
+        return _Trouble(message, is_blamed=False)
     return None
 
 

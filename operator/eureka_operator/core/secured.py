@@ -28,11 +28,11 @@ def conditions(observed: Observed) -> Iterator[Condition]:
     spec, certificate, access = observed.cluster.spec, observed.certificate, observed.access
     if spec.tls is not None and certificate is not None:
         ends = f"{certificate.ends:%Y-%m-%d %H:%M} UTC" if certificate.ends else "an unknown time"
-        said = f"the certificate of Secret {certificate.secret} is valid until {ends}"
-        yield _condition(TLS, certificate.trouble, "Valid", said)
+        message = f"the certificate of Secret {certificate.secret} is valid until {ends}"
+        yield _condition(TLS, certificate.trouble, "Valid", message)
     if spec.auth.type != auth.NONE and access is not None:
-        said = f"clients prove themselves by {_PROOFS[spec.auth.type]}"
-        yield _condition(AUTH, access.trouble, "Known", said)
+        message = f"clients prove themselves by {_PROOFS[spec.auth.type]}"
+        yield _condition(AUTH, access.trouble, "Known", message)
 
 
 def troubles(observed: Observed) -> Iterator[str]:

@@ -68,12 +68,12 @@ def status(
 def invalid_status(document: Object, problems: Sequence[Problem], now: datetime) -> dict[str, Any]:
     """The status of an object that cannot be read: the parts about the peers stay as they were."""
     before: dict[str, Any] = document.get("status") or {}
-    said = "; ".join(f"{each.field}: {each.message}" for each in problems)
-    said = f"{said}. Nothing was changed: peers run on as they are"
+    message = "; ".join(f"{each.field}: {each.message}" for each in problems)
+    message = f"{message}. Nothing was changed: peers run on as they are"
     found = [
-        Condition("Ready", FALSE, "InvalidSpec", said),
-        Condition("Reconciled", FALSE, "InvalidSpec", said),
-        Condition("Stalled", TRUE, "InvalidSpec", said),
+        Condition("Ready", FALSE, "InvalidSpec", message),
+        Condition("Reconciled", FALSE, "InvalidSpec", message),
+        Condition("Stalled", TRUE, "InvalidSpec", message),
     ]
     generation = document["metadata"]["generation"]
     old = before.get("conditions", [])
@@ -208,9 +208,9 @@ def _ongoing_rollout(observed: Observed, plan: Plan) -> Iterator[tuple[str, str]
 
 def _rollout_sentence(rollout: Rollout) -> str:
     """The progress of an update, and what it waits for."""
-    said = f"{rollout.updated} of {rollout.total} peers have the new template"
+    message = f"{rollout.updated} of {rollout.total} peers have the new template"
     waits = "; ".join(rollout.waits_for) or (f"{rollout.peer} is being replaced")
-    return f"{said}; {waits}" if rollout.peer or rollout.waits_for else said
+    return f"{message}; {waits}" if rollout.peer or rollout.waits_for else message
 
 
 def _rollout(rollout: Rollout) -> dict[str, str]:
@@ -235,9 +235,9 @@ def _unready_reasons(observed: Observed, wanted: Sequence[Seat]) -> Iterator[str
 
 
 def _why_not_ready(observed: Observed, pod: Pod) -> str:
-    said = [each for each in (pod.trouble, node_sentence(observed, pod)) if each]
+    reasons = [each for each in (pod.trouble, node_sentence(observed, pod)) if each]
     report = observed.report(pod.name)
-    return "; ".join(said) or (report.why if report else None) or "starting"
+    return "; ".join(reasons) or (report.why if report else None) or "starting"
 
 
 def _phase(facts: Facts, conditions: Sequence[Condition]) -> str:

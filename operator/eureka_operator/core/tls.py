@@ -87,20 +87,20 @@ def trouble(
     is_issued = _is_issued(cluster)
     if content is None:
         cure = _IS_WRITTEN if is_issued else "create it with tls.crt, tls.key and ca.crt"
-        said = f"there is no Secret {secret}: {cure}. Peers that run keep their certificate"
-        return Trouble("SecretMissing", f"{said}; none can start")
+        message = f"there is no Secret {secret}: {cure}. Peers that run keep their certificate"
+        return Trouble("SecretMissing", f"{message}; none can start")
     keep = "Peers that run keep their last good certificate"
     if content.leaf is None or content.faults:
         cure = _OTHER_ISSUER if is_issued else "Put it right"
-        said = "; ".join(content.faults)
-        return Trouble("Invalid", f"Secret {secret}: {said}. {cure}. {keep}")
+        message = "; ".join(content.faults)
+        return Trouble("Invalid", f"Secret {secret}: {message}. {cure}. {keep}")
     if content.leaf.issuer is None:
         cure = _OTHER_ISSUER if is_issued else "Put both there"
-        said = "no authority in ca.crt vouches for tls.crt"
-        return Trouble("Invalid", f"Secret {secret}: {said}. {cure}. {keep}")
+        message = "no authority in ca.crt vouches for tls.crt"
+        return Trouble("Invalid", f"Secret {secret}: {message}. {cure}. {keep}")
     if missing := missing_names(content.leaf.names, needed_names(cluster, domain)):
-        said = f"tls.crt of Secret {secret} is not valid for {', '.join(missing)}"
-        return Trouble("SANMismatch", f"{said}: have it made with these subjectAltNames")
+        message = f"tls.crt of Secret {secret} is not valid for {', '.join(missing)}"
+        return Trouble("SANMismatch", f"{message}: have it made with these subjectAltNames")
     return _time_trouble(content.leaf, secret, now)
 
 
@@ -117,8 +117,8 @@ def with_issuer(
     """
     if certificate is None or not _is_issued(cluster):
         return certificate
-    said = _issue_trouble(names.certificate(cluster.name), body, has_kind=has_kind)
-    return certificate if said is None else replace(certificate, trouble=said)
+    message = _issue_trouble(names.certificate(cluster.name), body, has_kind=has_kind)
+    return certificate if message is None else replace(certificate, trouble=message)
 
 
 def _is_issued(cluster: Cluster) -> bool:
@@ -130,8 +130,8 @@ def _issue_trouble(name: str, body: Object | None, *, has_kind: bool) -> Trouble
         return Trouble("CertManagerMissing", _NO_CERT_MANAGER)
     if body is None:
         return None
-    said = {each["type"]: each for each in (body.get("status") or {}).get("conditions") or ()}
-    ready, issuing = said.get("Ready"), said.get("Issuing", {})
+    conditions = {each["type"]: each for each in (body.get("status") or {}).get("conditions") or ()}
+    ready, issuing = conditions.get("Ready"), conditions.get("Issuing", {})
     if ready is not None and ready["status"] == "True":
         return None
     words = _NOT_SEEN if ready is None else str(ready.get("message", ""))
@@ -153,8 +153,8 @@ def _time_trouble(leaf: Leaf, secret: str, now: datetime) -> Trouble | None:
         return Trouble("Invalid", f"tls.crt of Secret {secret} holds from {begins} only")
     lasts: timedelta = leaf.not_after - leaf.not_before
     if now >= leaf.not_before + lasts * _SOON:
-        said = f"tls.crt of Secret {secret} ends on {ends}: renew it; peers take it over by then"
-        return Trouble("ExpiresSoon", said)
+        message = f"tls.crt of Secret {secret} ends on {ends}: renew it; peers take it over by then"
+        return Trouble("ExpiresSoon", message)
     return None
 
 

@@ -73,11 +73,11 @@ class AccessReader:
         except _TroubleError as error:
             return Access(trouble=error.trouble)
         except RefusedError as error:
-            said = (
+            message = (
                 f"what spec.auth needs cannot be read: {error}. Give the operator the rights to"
                 " get, create and update secrets, and to list namespaces; the chart does"
             )
-            return Access(trouble=Trouble("Forbidden", said))
+            return Access(trouble=Trouble("Forbidden", message))
         return replace(found, version=f"{version} {found.version}")
 
     def forget(self, uid: str) -> None:
@@ -98,8 +98,8 @@ class AccessReader:
         secret = await self._kube.get(SECRET, cluster.namespace, name)
         keys = auth.needed_keys(cluster.spec.auth)
         if secret is None:
-            said = f"there is no Secret {name}: create it with {' and '.join(keys)}"
-            raise _TroubleError("SecretMissing", f"{said}. Peers that run keep what they have")
+            message = f"there is no Secret {name}: create it with {' and '.join(keys)}"
+            raise _TroubleError("SecretMissing", f"{message}. Peers that run keep what they have")
         texts = texts_of(secret)
         missing = [key for key in keys if not texts.get(key)]
         if missing:
@@ -132,8 +132,8 @@ class AccessReader:
         text = json.dumps(keys, sort_keys=True)
         name = str(discovered.get("issuer", ""))
         if not name or not keys.get("keys") or len(text) > _MOST_KEYS_BYTES:
-            said = f"{_DISCOVERY} and {_KEYS} of the API server name no issuer with keys"
-            raise _TroubleError("KeysUnknown", said)
+            message = f"{_DISCOVERY} and {_KEYS} of the API server name no issuer with keys"
+            raise _TroubleError("KeysUnknown", message)
         self._issuer = _Issuer(name, text, until_s)
         return self._issuer
 
@@ -158,8 +158,8 @@ class AccessReader:
         body = secret or child(cluster, SECRET, name, type="Opaque")
         stored = await self._kube.store(SECRET, body | {"data": encode_base64(_texts(password))})
         if secret is None and cluster.uid in self._passwords:
-            said = f"Secret {name} was deleted; it was made again with what it held"
-            await self._kube.post_event(about(cluster), WARNING, "SecretRestored", said)
+            message = f"Secret {name} was deleted; it was made again with what it held"
+            await self._kube.post_event(about(cluster), WARNING, "SecretRestored", message)
         self._passwords[cluster.uid] = password
         return _version(stored)
 

@@ -140,8 +140,8 @@ def name_conflict(body: Object, owner: str) -> Failure:
     cure = "delete or rename it, or give this EurekaCluster another name"
     if body["kind"] == SERVICE.kind:
         cure += " or another spec.peers.dnsPrefix"
-    said = f"{what} is there and is not of this {CLUSTER.kind} ({owner}): {cure}"
-    return Failure("NameTaken", said)
+    message = f"{what} is there and is not of this {CLUSTER.kind} ({owner}): {cure}"
+    return Failure("NameTaken", message)
 
 
 def _failure(step: Step, error: RefusedError) -> Failure:

@@ -91,8 +91,8 @@ class Authorities:
             except ApiError as error:
                 self._note(str(registry), f"CAs of EurekaCluster {registry}: {error}")
                 continue
-            said = "" if text else f"CAs of EurekaCluster {registry}: there are none; waiting"
-            self._note(str(registry), said)
+            message = "" if text else f"CAs of EurekaCluster {registry}: there are none; waiting"
+            self._note(str(registry), message)
             found[registry.authorities] = text
         return found
 

@@ -163,9 +163,9 @@ class Certificates:
             await self._write(secret, after)
             for what, why in (("CA", plan.authority), ("certificate", plan.leaf)):
                 if why is not None:
-                    said = f"a new {what} for the injector is in {self._secret}: {why}"
-                    _log.info("%s", said)
-                    self._events.append(Event(NORMAL, "CertificateMade", said))
+                    message = f"a new {what} for the injector is in {self._secret}: {why}"
+                    _log.info("%s", message)
+                    self._events.append(Event(NORMAL, "CertificateMade", message))
         return after[BUNDLE]
 
     async def _write(self, secret: Object | None, texts: Mapping[str, str]) -> None:
@@ -207,11 +207,11 @@ class Certificates:
             )
             _log.info("the injector's CAs are published in %s %s", WEBHOOK.kind, self._name)
             if bundle == self._bundle:
-                said = f"caBundle of {WEBHOOK.kind} {self._name} was changed; it was put right"
-                self._events.append(Event(WARNING, "CABundleRestored", said))
+                message = f"caBundle of {WEBHOOK.kind} {self._name} was changed; it was put right"
+                self._events.append(Event(WARNING, "CABundleRestored", message))
         self._bundle = bundle
-        there = authorities(bundle, INJECTOR_AUTHORITY)
-        self._publication.note((each.fingerprint for each in there), self._clock())
+        published = authorities(bundle, INJECTOR_AUTHORITY)
+        self._publication.note((each.fingerprint for each in published), self._clock())
 
 
 def bundle_of(webhook: Object | None) -> str:

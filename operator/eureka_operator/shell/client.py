@@ -199,14 +199,14 @@ def path_of(kind: Kind, namespace: str | None, name: str = "", subresource: str 
 
 def failure(status: int, body: str | bytes) -> ApiError:
     """The error that an answer's status and its `Status` document mean."""
-    said = _status_document(body)
-    message = str(said.get("message") or f"the API server answered {status}")
-    reason = str(said.get("reason") or "")
+    document = _status_document(body)
+    message = str(document.get("message") or f"the API server answered {status}")
+    reason = str(document.get("reason") or "")
     if status == _CONFLICT and reason == "AlreadyExists":
         return AlreadyThereError(message, status, reason)
     if message.startswith(_UNKNOWN_FIELD):
         return RefusedError(message, status, reason)
-    if not 400 <= status < _SERVER_ERROR or _is_transient(status, said):  # noqa: PLR2004
+    if not 400 <= status < _SERVER_ERROR or _is_transient(status, document):  # noqa: PLR2004
         return UnavailableError(message, status, reason)
     return RefusedError(message, status, reason)
 
@@ -271,14 +271,14 @@ async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[Object]:
 
 def _status_document(body: str | bytes) -> dict[str, Any]:
     try:
-        said = json.loads(body)
+        document = json.loads(body)
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
-def _is_transient(status: int, said: dict[str, Any]) -> bool:
-    causes = (said.get("details") or {}).get("causes") or ()
+def _is_transient(status: int, document: dict[str, Any]) -> bool:
+    causes = (document.get("details") or {}).get("causes") or ()
     if any(cause.get("field") == "metadata.uid" for cause in causes):
         return True  # an apply that was meant for an object that is gone
     owned = any(cause.get("reason") == "FieldManagerConflict" for cause in causes)

@@ -94,11 +94,11 @@ class ClusterCertificates:
                 found = await self._read(cluster)
             return await self._with_clients(cluster, found)
         except RefusedError as error:
-            said = (
+            message = (
                 f"Secret {secret} cannot be kept: {error}. Give the operator the rights to get,"
                 " create and update secrets; the chart does"
             )
-            return Certificate(secret=secret, trouble=Trouble("Forbidden", said))
+            return Certificate(secret=secret, trouble=Trouble("Forbidden", message))
 
     def forget(self, uid: str) -> None:
         """Forget a cluster that is gone."""
@@ -137,8 +137,10 @@ class ClusterCertificates:
             secret = await self._kube.store(SECRET, body | {"data": encode_base64(after)})
             await self._tell(cluster, plan, restored=restored)
         memory.texts = after
-        there = authorities(after[BUNDLE], subject.authority)
-        memory.publication.note((each.fingerprint for each in there if each in ours), self._clock())
+        present = authorities(after[BUNDLE], subject.authority)
+        memory.publication.note(
+            (each.fingerprint for each in present if each in ours), self._clock()
+        )
         return replace(self._certificate(cluster, secret), waits=plan.waits)
 
     async def _with_clients(self, cluster: Cluster, certificate: Certificate) -> Certificate:
@@ -150,11 +152,13 @@ class ClusterCertificates:
         clients = texts.get(BUNDLE, "")
         if read_external({BUNDLE: clients}).authorities:
             return replace(certificate, clients=clients)
-        said = (
+        message = (
             f"Secret {name} has no ca.crt that can be used: put there who vouches for clients'"
             " certificates; those that peers knew before are still taken"
         )
-        return replace(certificate, trouble=certificate.trouble or Trouble("ClientCAMissing", said))
+        return replace(
+            certificate, trouble=certificate.trouble or Trouble("ClientCAMissing", message)
+        )
 
     def _certificate(self, cluster: Cluster, secret: Object | None) -> Certificate:
         """The contents of a Secret for peers, whoever made it."""
@@ -174,12 +178,12 @@ class ClusterCertificates:
     async def _tell(self, cluster: Cluster, plan: Plan, *, restored: bool) -> None:
         name = tls.secret_name(cluster)
         if restored:
-            said = f"Secret {name} was deleted; it was made again with what it held"
-            await self._post(cluster, Event(WARNING, "SecretRestored", said))
+            message = f"Secret {name} was deleted; it was made again with what it held"
+            await self._post(cluster, Event(WARNING, "SecretRestored", message))
         for what, why in (("CA", plan.authority), ("certificate", plan.leaf)):
             if why is not None:
-                said = f"a new {what} for the peers is in Secret {name}: {why}"
-                await self._post(cluster, Event(NORMAL, "CertificateMade", said))
+                message = f"a new {what} for the peers is in Secret {name}: {why}"
+                await self._post(cluster, Event(NORMAL, "CertificateMade", message))
 
     async def _post(self, cluster: Cluster, event: Event) -> None:
         _log.info("%s/%s: %s: %s", cluster.namespace, cluster.name, event.reason, event.message)
@@ -200,8 +204,8 @@ def _restore_authorities(
 
 def _name_conflict(cluster: Cluster, secret: Object) -> Certificate:
     name = tls.secret_name(cluster)
-    said = (
+    message = (
         f"Secret {name} is there and is not of this EurekaCluster"
         f" ({owner_phrase(secret, cluster.name)}): delete it, or name it in spec.tls.secretName"
     )
-    return Certificate(secret=name, trouble=Trouble("NameTaken", said))
+    return Certificate(secret=name, trouble=Trouble("NameTaken", message))

@@ -68,12 +68,12 @@ class ClusterLeases:
         held = await self._read(place, anew=bool(new))
         waiting = new if held is None else set()
         self._since = ((self._since | new) & (wanted.keys() | unknown)) - waiting
-        there = held or {}
+        present = held or {}
         for uid in wanted.keys() - waiting:
             for key, each in wanted[uid].instances.items():
-                self._leases.want(self._cluster, uid, each, there.get(key))
+                self._leases.want(self._cluster, uid, each, present.get(key))
         keys = {key for each in wanted.values() for key in each.instances}
-        await self._remove(self._unsure(keys, there, unknown), place)
+        await self._remove(self._unsure(keys, present, unknown), place)
         return waiting
 
     async def _read(self, place: Place, *, anew: bool) -> dict[Key, RegisteredInstance] | None:
@@ -113,9 +113,9 @@ class ClusterLeases:
                 found[owner][1].append(each)
         return found
 
-    async def _remove(self, unsure: Mapping[Owner, Unsure], place: Place) -> None:
+    async def _remove(self, uncertain: Mapping[Owner, Unsure], place: Place) -> None:
         """Remove those that a second look finds unwanted, too."""
-        for owner, (entries, held) in unsure.items():
+        for owner, (entries, held) in uncertain.items():
             instances = [each.wanted for each in entries if each.wanted is not None]
             try:
                 keys = await self._removals.removable(owner, instances, held, place)

@@ -262,8 +262,8 @@ class Kube:
                     "post", path_of(EVENT, namespace), event, field_manager=MANAGER
                 )
             except AlreadyThereError:  # by this operator before it was started again
-                again = await self._patch_event(namespace, name, {})
-                self._remember(name, int(again.get("count") or 1))
+                updated = await self._patch_event(namespace, name, {})
+                self._remember(name, int(updated.get("count") or 1))
             else:
                 self._remember(name, 1)
                 return

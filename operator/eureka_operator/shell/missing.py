@@ -152,9 +152,9 @@ class MissingSidecars:
             "kind": POD.kind,
             "metadata": {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid},
         }
-        told = uninjected.event
-        _log.warning("%s/%s: %s", pod.namespace, pod.name, told.message)
-        await self._kube.post_event(about, told.type, told.reason, told.message)
+        new_event = uninjected.event
+        _log.warning("%s/%s: %s", pod.namespace, pod.name, new_event.message)
+        await self._kube.post_event(about, new_event.type, new_event.reason, new_event.message)
 
     def _note(self, uninjected: UninjectedPod, error: ApiError) -> None:
         """Count why a pod was not evicted; a budget that allows none now is no failure."""

@@ -169,8 +169,8 @@ def add_injector_flags(parser: argparse.ArgumentParser) -> None:
 
 def _add_no_urls(parser: argparse.ArgumentParser) -> None:
     """Declare it; the operator needs it, too, to know which pods should have a sidecar."""
-    said = "pods may name EurekaClusters, and no registry by its URL"
-    parser.add_argument("--no-urls", action="store_true", help=said)
+    help_text = "pods may name EurekaClusters, and no registry by its URL"
+    parser.add_argument("--no-urls", action="store_true", help=help_text)
 
 
 def read_injector(flags: argparse.Namespace, environment: Mapping[str, str]) -> InjectorOptions:

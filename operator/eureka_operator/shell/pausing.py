@@ -49,14 +49,14 @@ class Pauser:
 
     async def pause(self, pods: Iterable[Pod], readings: Readings) -> None:
         """Pause and resume what is due. A failure is logged once, and tried again the next time."""
-        there = {pod.uid: pod for pod in pods if not pod.finished}
+        running = {pod.uid: pod for pod in pods if not pod.finished}
         listings = {cluster: reading.listing for cluster, reading in readings.items()}
-        self._claim(there, listings)
+        self._claim(running, listings)
         concerned = {
-            uid: pod for uid, pod in there.items() if is_concerned(pod) or uid in self._claimed
+            uid: pod for uid, pod in running.items() if is_concerned(pod) or uid in self._claimed
         }
         self._owners |= {
-            each.key: uid for uid in concerned for each in recorded_overrides(there[uid])
+            each.key: uid for uid in concerned for each in recorded_overrides(running[uid])
         }
         for gone in self._problems.keys() - concerned.keys():
             del self._problems[gone]
@@ -65,9 +65,9 @@ class Pauser:
         held = _instances_by_pod(concerned, listings)
         for uid, pod in concerned.items():
             claimed = self._claimed.get(uid, {}).values()
-            wished = changes(pod, held[uid], frozenset(readings), claimed)
+            due = changes(pod, held[uid], frozenset(readings), claimed)
             try:
-                await self._carry_out(pod, wished, readings)
+                await self._carry_out(pod, due, readings)
             except (ApiError, RegistryError) as error:
                 self._note(pod, str(error))
             else:
@@ -104,19 +104,19 @@ class Pauser:
                 self._claimed[held.instance.pod_uid][held.key] = inherited_override(held)
         self._owners = owners
 
-    async def _carry_out(self, pod: Pod, wished: Changes, readings: Readings) -> None:
-        if wished.record is not None:
-            record = {PAUSED_BY_OPERATOR: wished.record or None}
+    async def _carry_out(self, pod: Pod, due: Changes, readings: Readings) -> None:
+        if due.record is not None:
+            record = {PAUSED_BY_OPERATOR: due.record or None}
             await self._kube.annotate(POD, pod.namespace, pod.name, record)
         about = _about(pod)
-        for held in wished.overrides:
+        for held in due.overrides:
             app, name = held.instance.app, held.instance.id
             registry = readings[held.cluster].registry
             if self._may_act() and await registry.override(app, name, OUT_OF_SERVICE):
                 self._metrics.count_pause("pause")
                 event = pause_event(held)
                 await self._kube.post_event(about, event.type, event.reason, event.message)
-        for lift in wished.lifts:
+        for lift in due.lifts:
             app, name = lift.instance.instance.app, lift.instance.instance.id
             registry = readings[lift.instance.cluster].registry
             if self._may_act() and await registry.lift(app, name, lift.status):

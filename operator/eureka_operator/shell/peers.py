@@ -26,9 +26,11 @@ async def reports(
     A peer's answer is its document, or a text that says why there is none.
     """
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
-    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as all_:
+    async with aiohttp.ClientSession(
+        timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
         urls = [f"http://{_host(address)}:{port}/peers" for address in addresses.values()]
-        answers = await asyncio.gather(*(_report(all_, url) for url in urls))
+        answers = await asyncio.gather(*(_report(session, url) for url in urls))
     return dict(zip(addresses, answers, strict=True))
 
 

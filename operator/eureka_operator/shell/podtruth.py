@@ -173,10 +173,10 @@ class ClusterUid:
             found = await self._kube.get(NAMESPACE, "", _SYSTEM)
         except ApiError as error:
             self._next_s = time.monotonic() + _AGAIN_S
-            said = (
+            message = (
                 "the namespace %s cannot be read, so no lease of a pod that is gone is removed: %s"
             )
-            _log.warning(said, _SYSTEM, error)
+            _log.warning(message, _SYSTEM, error)
         else:
             self._uid = "" if found is None else str(found["metadata"]["uid"])
         return self._uid

@@ -133,10 +133,10 @@ class Reaper:
     async def _tell(self, cluster: ClusterName, about: Object | None, removal: Removal) -> None:
         self._problem = ""
         self._metrics.count_removed_lease(removal.reason)
-        told = event(removal)
-        _log.info("%s: %s", cluster, told.message)
+        new_event = event(removal)
+        _log.info("%s: %s", cluster, new_event.message)
         if about is not None:
-            await self._kube.post_event(about, told.type, told.reason, told.message)
+            await self._kube.post_event(about, new_event.type, new_event.reason, new_event.message)
 
     def _postpone(self, proposal: _Proposal) -> None:
         now_s = self._clock()
@@ -149,10 +149,10 @@ class Reaper:
     def _log_limit(self, cluster: ClusterName, remaining: int) -> None:
         """Log once that the minute's share is used up: it may be a fault of ours, or a disaster."""
         if cluster not in self._capped:
-            said = (
+            message = (
                 "%s: %d more leases look as if their pods were gone; they wait for the next minute"
             )
-            _log.warning(said, cluster, remaining)
+            _log.warning(message, cluster, remaining)
         self._capped.add(cluster)
 
 

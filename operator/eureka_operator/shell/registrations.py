@@ -177,12 +177,12 @@ class Registrations:
             return self._derive(
                 registration, (place,), lambda: desired_instances(registration, (), (), place)
             )
-        there = self._sources.of(registration.namespace)
-        if there is None:
+        sources = self._sources.of(registration.namespace)
+        if sources is None:
             return None
         only = registration.spec.service
-        services = tuple(each for each in there.services.values() if only in (None, each.name))
-        slices = tuple(each for each in there.slices.values() if only in (None, each.service))
+        services = tuple(each for each in sources.services.values() if only in (None, each.name))
+        slices = tuple(each for each in sources.slices.values() if only in (None, each.service))
         return self._derive(
             registration,
             (place, services, slices),
@@ -212,10 +212,10 @@ class Registrations:
     ) -> None:
         known_: dict[ClusterName, list[tuple[Registration, DesiredInstances]]] = defaultdict(list)
         for each in state.registrations.values():
-            wishes = desired.get(each.uid)
-            if isinstance(each, Registration) and wishes is not None:
+            instances = desired.get(each.uid)
+            if isinstance(each, Registration) and instances is not None:
                 name = ClusterName(each.cluster_namespace, each.spec.cluster_ref.name)
-                known_[name].append((each, wishes))
+                known_[name].append((each, instances))
         unknown = frozenset(
             each.uid for each in state.registrations.values() if desired.get(each.uid) is None
         )
@@ -246,13 +246,13 @@ class Registrations:
         now = self._now()
         tally: Counter[str] = Counter()
         for uid, each in objects.items():
-            entries, wishes = by_owner.get(uid, []), shared.get(uid)
-            told = _leases(entries, wishes, now)
-            tally.update(lease.status for lease in told if lease.status)
-            findings = self._findings(each, wishes, now, is_waiting=uid in waiting)
+            entries, instances = by_owner.get(uid, []), shared.get(uid)
+            states = _leases(entries, instances, now)
+            tally.update(lease.status for lease in states if lease.status)
+            findings = self._findings(each, instances, now, is_waiting=uid in waiting)
             if findings is None:
                 continue
-            if not await self._statuses.write(each, told, findings, now):
+            if not await self._statuses.write(each, states, findings, now):
                 asyncio.get_running_loop().call_later(_MOST_PAUSE_S, self._changed.set)
         self._metrics.set_registered(tally)
 
@@ -266,8 +266,8 @@ class Registrations:
     ) -> tuple[Finding, ...] | None:
         """Why not everything is registered; `None`: not known yet, for a short time."""
         if isinstance(about, InvalidRegistration):
-            said = "; ".join(f"{each.field}: {each.message}" for each in about.problems)
-            return (Finding("Invalid", said),)
+            message = "; ".join(f"{each.field}: {each.message}" for each in about.problems)
+            return (Finding("Invalid", message),)
         if desired is not None and not is_waiting:
             self._unknown_since.pop(about.uid, None)
             return desired.findings
@@ -276,16 +276,16 @@ class Registrations:
             return None
         if is_waiting:
             name = about.spec.cluster_ref.name
-            said = (
+            message = (
                 f"no peer of EurekaCluster {about.cluster_namespace}/{name} answers: look at"
                 " kubectl get ekc; a NetworkPolicy may keep the operator from it"
             )
-            return (Finding("RegistryUnreachable", said),)
-        said = (
+            return (Finding("RegistryUnreachable", message),)
+        message = (
             "Services, EndpointSlices or namespaces cannot be read: usually a right is missing; the"
             " operator's log says which"
         )
-        return (Finding("NotReadable", said),)
+        return (Finding("NotReadable", message),)
 
     def _forget_others(self, objects: Mapping[str, object]) -> None:
         self._statuses.forget_others(objects)

@@ -70,10 +70,10 @@ class Connections:
             RegistryError: There is no way to it.
         """
         try:
-            way = await self._securities.to(peer)
+            security = await self._securities.to(peer)
         except PeerSecurityError as error:
             raise RegistryError(f"{peer.namespace}/{peer.name}: {error}") from error
-        return Registry(self._session, peer.ip, peer.port, way)
+        return Registry(self._session, peer.ip, peer.port, security)
 
 
 class Registry:
@@ -182,8 +182,8 @@ class Registry:
 
     def _expect(self, answer: _Answer, *statuses: int) -> None:
         if answer.status not in statuses:
-            said = f": {answer.reason}" if answer.reason else ""
-            raise RegistryError(f"{answer.request} answers {answer.status}{said}")
+            message = f": {answer.reason}" if answer.reason else ""
+            raise RegistryError(f"{answer.request} answers {answer.status}{message}")
 
 
 class _Answer(NamedTuple):

@@ -68,8 +68,8 @@ class SelectedNamespaces:
         if live is None:
             return
         wanted = selected_webhooks(self._view.registries, live)
-        there = [each for each in live.get("webhooks") or () if is_selected(each)]
-        if sorted(there, key=lambda each: str(each["name"])) == wanted:
+        present = [each for each in live.get("webhooks") or () if is_selected(each)]
+        if sorted(present, key=lambda each: str(each["name"])) == wanted:
             return
         await self._client.send(
             "patch",
@@ -88,8 +88,8 @@ class SelectedNamespaces:
             await self.turn()
         except ApiError as error:
             if str(error) != self._problem:
-                said = "namespaces chosen by spec.injection are not all injected: %s"
-                _log.warning(said, error)
+                message = "namespaces chosen by spec.injection are not all injected: %s"
+                _log.warning(message, error)
             self._problem = str(error)
             return False
         self._problem = ""

@@ -76,11 +76,11 @@ class RemovalCheck:
             return keys
         if await self._is_refused(registration, owner.cluster, place):
             return keys
-        there = self._sources(owner.namespace)
-        if there is None and registration.spec.endpoints is None:
+        sources = self._sources(owner.namespace)
+        if sources is None and registration.spec.endpoints is None:
             return set()
         fresh = await confirm(
-            there or NamespaceSources({}, {}),
+            sources or NamespaceSources({}, {}),
             owner.namespace,
             sorted({each.service for each in instances if each.service}),
             sorted({each.slice for each in instances if each.slice}),
@@ -89,8 +89,8 @@ class RemovalCheck:
         found = desired_instances(
             registration, fresh.services.values(), fresh.slices.values(), place
         )
-        unsure = () if found.instances else [each.key for each in former]
-        return keys - found.instances.keys() - set(unsure)
+        uncertain = () if found.instances else [each.key for each in former]
+        return keys - found.instances.keys() - set(uncertain)
 
     async def _is_refused(
         self, registration: Registration, cluster: ClusterName, place: Place

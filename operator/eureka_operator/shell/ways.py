@@ -98,17 +98,19 @@ class PeerSecurities:
         try:
             texts = await self._texts(peer)
             same = known is not None and texts == known.texts
-            way = known.security if known is not None and same else self._security(peer, *texts)
+            security = (
+                known.security if known is not None and same else self._security(peer, *texts)
+            )
         except (ApiError, ValueError) as error:
             if known is None:
                 named = " and ".join(each for each in (peer.secret, peer.proof) if each)
-                said = f"what peers are verified by and asked with (Secret {named} in"
+                message = f"what peers are verified by and asked with (Secret {named} in"
                 raise PeerSecurityError(
-                    f"{said} {peer.namespace}) cannot be used: {error}"
+                    f"{message} {peer.namespace}) cannot be used: {error}"
                 ) from error
-            way, texts = known.security, known.texts
-        self._cache[key] = _CachedSecurity(way, texts, until_s)
-        return way
+            security, texts = known.security, known.texts
+        self._cache[key] = _CachedSecurity(security, texts, until_s)
+        return security
 
     async def _texts(self, peer: Peer) -> tuple[Texts, Texts]:
         """The texts of the two Secrets; none where a peer has no Secret."""

@@ -142,9 +142,9 @@ class Progress:
         """Stop drawing."""
         self._live.stop()
 
-    def note(self, what: str) -> None:
+    def note(self, message: str) -> None:
         """Print that something has happened, and after how many seconds."""
-        self._console.print(Text(f"{time.monotonic() - self._began_s:6.1f} s  {what}"))
+        self._console.print(Text(f"{time.monotonic() - self._began_s:6.1f} s  {message}"))
 
     def show(self, doing: str) -> None:
         """Show what is under way, on a terminal only."""

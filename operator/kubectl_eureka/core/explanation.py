@@ -120,17 +120,17 @@ def remarks(decision: Decision) -> tuple[Remark, ...]:
     return (_remark(decision.finding),)
 
 
-def differences(has: Sidecar | None, would: Sidecar | None) -> tuple[Difference, ...]:
+def differences(has: Sidecar | None, wanted: Sidecar | None) -> tuple[Difference, ...]:
     """What is different, field by field."""
-    before, after = _fields(has), _fields(would)
+    before, after = _fields(has), _fields(wanted)
     keys = dict.fromkeys((*before, *after))
     found = tuple(
         Difference(key, before.get(key, "none"), after.get(key, "none"))
         for key in keys
         if before.get(key) != after.get(key)
     )
-    if not found and has is not None and would is not None and has.hash != would.hash:
-        return (Difference("hash of all parts", has.hash, would.hash),)
+    if not found and has is not None and wanted is not None and has.hash != wanted.hash:
+        return (Difference("hash of all parts", has.hash, wanted.hash),)
     return found
 
 
@@ -180,15 +180,15 @@ def _sources(
     pod: Mapping[str, Any], owner: Owner, sidecar: Sidecar, namespace: Object, config: Config
 ) -> Iterator[tuple[str, str]]:
     """The sources of name, port, check and registry."""
-    wishes, _ = read(pods.annotations_of(pod))
-    if wishes.instances:
+    options, _ = read(pods.annotations_of(pod))
+    if options.instances:
         yield "instances", "the annotation eurekube.io/instances"
     else:
-        yield "app", _source_of_app(pod, wishes, owner)
-        yield "port", _source_of_port(pod, wishes, sidecar)
-        yield "check", _source_of_check(pod, wishes)
-    yield "registry", _source_of_registry(wishes, sidecar, namespace, config)
-    if wishes.drain_s is not None:
+        yield "app", _source_of_app(pod, options, owner)
+        yield "port", _source_of_port(pod, options, sidecar)
+        yield "check", _source_of_check(pod, options)
+    yield "registry", _source_of_registry(options, sidecar, namespace, config)
+    if options.drain_s is not None:
         yield "drain", "the annotation eurekube.io/drain-seconds"
 
 

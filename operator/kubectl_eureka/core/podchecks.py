@@ -83,9 +83,9 @@ def read_registry(document: Object, peers: Iterable[str]) -> Registry:
 
 def missing_sidecar_finding(uninjected: UninjectedPod) -> Finding:
     """The finding about a pod without its sidecar; the cure depends on what creates the pod."""
-    said, _, cure = uninjected.event.message.partition(" Make it again: ")
+    message, _, cure = uninjected.event.message.partition(" Make it again: ")
     name = f"Pod {uninjected.pod.namespace}/{uninjected.pod.name}"
-    return Finding("sidecar_missed", name, said.rstrip("."), f"Make it again: {cure}")
+    return Finding("sidecar_missed", name, message.rstrip("."), f"Make it again: {cure}")
 
 
 def check_pods(

@@ -60,5 +60,5 @@ def _states(container: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _because(what: str, body: Mapping[str, Any]) -> str:
-    said = ": ".join(each for each in (body.get("reason"), body.get("message")) if each)
-    return f"{what} ({said})" if said else what
+    message = ": ".join(each for each in (body.get("reason"), body.get("message")) if each)
+    return f"{what} ({message})" if message else what

@@ -160,15 +160,15 @@ def _document(text: str, lines: int) -> Any:  # noqa: ANN401 - of any kind
     except yaml.YAMLError as error:
         raise YamlError(_error_text(error, lines)) from error
     except (ValueError, TypeError, RecursionError) as error:
-        said = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise YamlError(f"the document of line {lines + 1} cannot be read: {said}") from error
+        message = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise YamlError(f"the document of line {lines + 1} cannot be read: {message}") from error
     return found
 
 
 def _error_text(error: yaml.YAMLError, lines: int) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        said = ": ".join(each for each in (error.context, error.problem) if each)
-        return f"line {lines + error.problem_mark.line + 1}: no YAML: {said}"
+        message = ": ".join(each for each in (error.context, error.problem) if each)
+        return f"line {lines + error.problem_mark.line + 1}: no YAML: {message}"
     return f"the document of line {lines + 1} is no YAML: {error}"
 
 

@@ -83,8 +83,8 @@ async def connection(look: Look, *, may_write: bool = False) -> AsyncIterator[Cl
             f" {_OTHERWISE}"
         )
     try:
-        way = await configuration(look.kubeconfig, look.context)
-        async with Client(way, may_write=lambda: may_write) as client:
+        api_configuration = await configuration(look.kubeconfig, look.context)
+        async with Client(api_configuration, may_write=lambda: may_write) as client:
             yield client
     except ApiError as error:
         raise NoAnswerError(_with_cure(error)) from error
@@ -208,8 +208,8 @@ def operator_flags(installed: Operator) -> argparse.Namespace:
     try:
         found, _ = parser.parse_known_args(installed.arguments)
     except argparse.ArgumentError as error:
-        said = f"the flags of the installed operator cannot be read: {error}"
-        raise NoAnswerError(said) from error
+        message = f"the flags of the installed operator cannot be read: {error}"
+        raise NoAnswerError(message) from error
     return found
 
 

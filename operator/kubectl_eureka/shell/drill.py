@@ -56,7 +56,7 @@ _OPERATORS: Final = "kubectl get pods -A -l app.kubernetes.io/name=eurekube"
 class Progress(Protocol):
     """Shows the progress of a drill."""
 
-    def note(self, what: str) -> None:
+    def note(self, message: str) -> None:
         """Say that something has happened."""
 
     def show(self, doing: str) -> None:
@@ -147,12 +147,14 @@ class Drill:
             return  # it was refused, or is somebody else's
         self._progress.show(f"removing namespace {self.namespace}")
         try:
-            said = "" if await _wait_until(self._request_deletion, _DELETE_AGAIN_S) else "no answer"
+            message = (
+                "" if await _wait_until(self._request_deletion, _DELETE_AGAIN_S) else "no answer"
+            )
         except RefusedError as error:
-            said = str(error)
-        if said:
+            message = str(error)
+        if message:
             raise NoAnswerError(
-                f"namespace {self.namespace} is left: {said}; remove it by"
+                f"namespace {self.namespace} is left: {message}; remove it by"
                 f" kubectl delete namespace {self.namespace}"
             )
         await self._kill_pods()
@@ -323,8 +325,8 @@ class Drill:
         except msgspec.MsgspecError as error:
             if not lines.strip():
                 return False
-            said = (await self._last_lines(5)).decode(errors="replace").strip()
-            raise NoAnswerError(f"the clients do not work: {said}") from error
+            text = (await self._last_lines(5)).decode(errors="replace").strip()
+            raise NoAnswerError(f"the clients do not work: {text}") from error
         return True
 
     async def _last_lines(self, count: int) -> bytes:

@@ -96,7 +96,7 @@ async def _registry_lines(
 ) -> tuple[str, ...]:
     """The instances of a pod at each EurekaCluster, or why they are not known."""
     uid = pods.text(pods.mapping(pod.get("metadata")).get("uid"))
-    said: list[str] = []
+    texts: list[str] = []
     for urls in sidecar.registries:
         for registry in surroundings.config.registries:
             if set(registry.urls).isdisjoint(urls):
@@ -105,9 +105,9 @@ async def _registry_lines(
                 try:
                     found = await cluster.instances_of_pod(client, registry, app, uid)
                 except (ApiError, NoInstancesError) as error:
-                    said.append(f"{registry} cannot be asked: {error}")
+                    texts.append(f"{registry} cannot be asked: {error}")
                     continue
-                said.extend(f"{each.status} in {registry} as {each}" for each in found)
+                texts.extend(f"{each.status} in {registry} as {each}" for each in found)
                 if not found:
-                    said.append(f"nothing of {app.upper()} in {registry}")
-    return tuple(said)
+                    texts.append(f"nothing of {app.upper()} in {registry}")
+    return tuple(texts)

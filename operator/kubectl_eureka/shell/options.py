@@ -54,8 +54,8 @@ def command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser
 
 def add_kubeconfig(parser: argparse.ArgumentParser) -> None:
     """Declare the kubeconfig."""
-    said = "default: $KUBECONFIG, else as kubectl"
-    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help=said)
+    help_text = "default: $KUBECONFIG, else as kubectl"
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help=help_text)
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:

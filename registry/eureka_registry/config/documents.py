@@ -189,9 +189,11 @@ def convert_document(document: object, kind: type[_T], source: str) -> _T:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at `$.")
+        message, _, place = str(error).partition(" - at `$.")
         where = f"{source}: key {place.rstrip('`')}" if place else source
-        raise ConfigurationError(where, "is empty" if "got `null`" in said else said) from None
+        raise ConfigurationError(
+            where, "is empty" if "got `null`" in message else message
+        ) from None
 
 
 def _single_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -72,9 +72,9 @@ def is_of_java(name: str, value: str) -> bool:
 
     Service links of Kubernetes do not count.
     """
-    spelt = name.upper().startswith(("EUREKA_", "SPRING_", "SERVER_", "MANAGEMENT_"))
+    is_prefixed = name.upper().startswith(("EUREKA_", "SPRING_", "SERVER_", "MANAGEMENT_"))
     known_there = find(name) is not None or name in (*_JSON_NAMES, _ACTIVE)
-    return bool(value.strip()) and spelt and known_there and not _is_service_link(name, value)
+    return bool(value.strip()) and is_prefixed and known_there and not _is_service_link(name, value)
 
 
 def _from_spring(
@@ -117,9 +117,9 @@ def _link_warning(links: Iterable[str]) -> list[str]:
 
 
 def _unknown(names: Iterable[str]) -> list[str]:
-    spelt = [*_OURS, *(_as_variable(name) for name in known_names())]
+    known = [*_OURS, *(_as_variable(name) for name in known_names())]
     return [
-        f"environment {name}: unknown, ignored{nearest(name, spelt)}"
+        f"environment {name}: unknown, ignored{nearest(name, known)}"
         for name in sorted(names)
         if name.upper().startswith(("EUREKA_", "EUREKA."))
     ]

@@ -148,8 +148,8 @@ def _unknown(key: object, source: str, raw: object) -> ConfigurationError:
         )
     inner = raw if isinstance(raw, dict) else {}
     if found := next((each for each in inner if compact(str(each)) in _BY_COMPACT), None):
-        said = f"is no setting, but {found} below it is: settings stand at the top level"
-        return ConfigurationError(f"{source}: key {key}", said)
+        message = f"is no setting, but {found} below it is: settings stand at the top level"
+        return ConfigurationError(f"{source}: key {key}", message)
     return ConfigurationError(f"{source}: key {key}", f"unknown{nearest(str(key), SETTINGS)}")
 
 

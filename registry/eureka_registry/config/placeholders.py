@@ -127,6 +127,6 @@ def variables(environ: Mapping[str, str]) -> Lookup:
     def lookup(name: str) -> str | None:
         plain = name.replace(".", "_").replace("-", "_")
         spellings = (name, plain, plain.upper())
-        return next((environ[spelt] for spelt in spellings if spelt in environ), None)
+        return next((environ[spelling] for spelling in spellings if spelling in environ), None)
 
     return lookup

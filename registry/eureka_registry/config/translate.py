@@ -247,6 +247,6 @@ def valid_url(url: str, source: str) -> str:
     Raises:
         ConfigurationError: it is not an http(s) URL with a host.
     """
-    if said := urls.problem(url):
-        raise ConfigurationError(source, said, "http(s)://host:port/eureka/")
+    if message := urls.problem(url):
+        raise ConfigurationError(source, message, "http(s)://host:port/eureka/")
     return urls.service_url(url)

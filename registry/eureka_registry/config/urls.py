@@ -39,8 +39,8 @@ def service_url(text: str) -> str:
 def problem(url: str) -> str | None:
     """Say why `url` cannot be a service URL, without showing its password; `None` if it can."""
     shown = repr(redact(url))
-    if said := _slip(url):
-        return f"{shown} {said}"
+    if message := _slip(url):
+        return f"{shown} {message}"
     try:
         parts = urlsplit(url)
         valid_port = parts.port != 0

@@ -87,8 +87,8 @@ def _service_urls(settings: Settings) -> Iterator[_Problem]:
     written += [("remote_regions", url) for url in settings.remote_regions.values()]
     written += [("my_url", settings.my_url)] if settings.my_url else []
     for name, url in written:
-        if said := urls.problem(url):
-            yield (name,), said, _URL
+        if message := urls.problem(url):
+            yield (name,), message, _URL
 
 
 def _hosts(settings: Settings) -> Iterator[_Problem]:
@@ -97,8 +97,8 @@ def _hosts(settings: Settings) -> Iterator[_Problem]:
     for name, value in hosts.items():
         everywhere = value == EVERY_NETWORK and name in ("host", "management_host")
         if value and not everywhere and not _HOST.fullmatch(value):
-            said = f"{urls.redact(getattr(settings, name))!r} is not a host name"
-            yield (name,), said, "a name or an address, without scheme, port and path"
+            message = f"{urls.redact(getattr(settings, name))!r} is not a host name"
+            yield (name,), message, "a name or an address, without scheme, port and path"
     if not settings.host:
         yield ("host",), "is empty", "a name or an address"
 
@@ -107,5 +107,5 @@ def _addresses(settings: Settings) -> Iterator[_Problem]:
     try:
         ipaddress.ip_address(settings.ip_address or "::1")
     except ValueError:
-        said = f"{urls.redact(settings.ip_address)!r} is not an IP address"
-        yield ("ip_address",), said, "an address of IPv4 or IPv6"
+        message = f"{urls.redact(settings.ip_address)!r} is not an IP address"
+        yield ("ip_address",), message, "an address of IPv4 or IPv6"

@@ -87,10 +87,10 @@ class Lease:
 
     def info(self) -> LeaseInfo:
         """The lease as documents show it now; its lengths are the client's own."""
-        wished = self.instance.lease
+        asked = self.instance.lease
         return LeaseInfo(
-            renewal_interval_s=wished.renewal_interval_s,
-            duration_s=wished.duration_s,
+            renewal_interval_s=asked.renewal_interval_s,
+            duration_s=asked.duration_s,
             registered_at_ms=self.registered_at_ms,
             renewed_at_ms=self.renewed_at_ms,
             service_up_at_ms=self.service_up_at_ms,

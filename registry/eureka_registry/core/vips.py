@@ -43,14 +43,14 @@ def _enter(
     groups: dict[str, VipGroup],
     addresses: str | None,
     key: tuple[str, str],
-    who: Instance,
+    instance: Instance,
     version: int,
 ) -> None:
     for name in _names(addresses):
         group = groups.get(name)
         if group is None:
             group = groups[name] = VipGroup()
-        group.members[key] = who
+        group.members[key] = instance
         group.version = version
 
 
@@ -58,15 +58,15 @@ def _leave(
     groups: dict[str, VipGroup],
     addresses: str | None,
     kept: str | None,
-    who: Instance,
+    instance: Instance,
     version: int,
 ) -> None:
-    """Take `who` out of the groups of `addresses` that are not among those `kept`."""
+    """Take `instance` out of the groups of `addresses` that are not among those `kept`."""
     if addresses == kept:
         return
     for name in set(_names(addresses)).difference(_names(kept)):
         group = groups[name]
-        del group.members[who.app, who.id]
+        del group.members[instance.app, instance.id]
         group.version = version
         if not group.members:
             del groups[name]

@@ -118,8 +118,8 @@ class Account(msgspec.Struct, frozen=True):
         """Why it may not register `instance` in the place of `held`; `None` if it may."""
         namespace = namespace_of(instance)
         if namespace != self.namespace:
-            said = f"metadata {NAMESPACE} of the instance is {display_text(namespace)}"
-            return Refusal(Rule.NAMESPACE, f"{said}, and must be {display_text(self.namespace)}")
+            message = f"metadata {NAMESPACE} of the instance is {display_text(namespace)}"
+            return Refusal(Rule.NAMESPACE, f"{message}, and must be {display_text(self.namespace)}")
         if held is not None and (refusal := self._refusal_of_lease(held)) is not None:
             return refusal
         return self._refusal_of_names(instance, index)
@@ -138,15 +138,15 @@ class Account(msgspec.Struct, frozen=True):
         namespace = namespace_of(held.instance)
         if namespace == self.namespace:
             return None
-        whose = f"of namespace {display_text(namespace)}" if namespace else "of no namespace"
-        return Refusal(Rule.NAMESPACE, f"the registered instance is {whose}")
+        owner = f"of namespace {display_text(namespace)}" if namespace else "of no namespace"
+        return Refusal(Rule.NAMESPACE, f"the registered instance is {owner}")
 
     def _refusal_of_names(self, instance: Instance, index: NameIndex) -> Refusal | None:
         for name in names_of(instance):
-            standing = self.names.ownership(self.namespace, name)
-            if standing is NameOwnership.GIVEN:
+            ownership = self.names.ownership(self.namespace, name)
+            if ownership is NameOwnership.GIVEN:
                 continue
-            if standing is NameOwnership.OTHERS:
+            if ownership is NameOwnership.OTHERS:
                 return self.refusal_of_name(name)
             owner = index.owner(name)
             if owner is not None and owner != self.namespace:

@@ -57,22 +57,22 @@ class Outgoing(Generic[_H]):
         self._held: dict[_H, Hashable] = {}
         self._shared: dict[Hashable, tuple[int, int]] = {}
 
-    def hold(self, holder: _H, what: Hashable, size: int) -> None:
+    def hold(self, holder: _H, content: Hashable, size: int) -> None:
         """Count an answer to a holder that holds nothing yet."""
-        sharers, _ = self._shared.get(what, (0, 0))
-        if not sharers:
+        holders, _ = self._shared.get(content, (0, 0))
+        if not holders:
             self.used += size
-        self._shared[what] = (sharers + 1, size)
-        self._held[holder] = what
+        self._shared[content] = (holders + 1, size)
+        self._held[holder] = content
 
     def release(self, holder: _H) -> None:
         """Stop counting a holder."""
         if holder not in self._held:
             return
-        what = self._held.pop(holder)
-        sharers, size = self._shared.pop(what)
-        if sharers > 1:
-            self._shared[what] = (sharers - 1, size)
+        content = self._held.pop(holder)
+        holders, size = self._shared.pop(content)
+        if holders > 1:
+            self._shared[content] = (holders - 1, size)
         else:
             self.used -= size
 

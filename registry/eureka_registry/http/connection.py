@@ -143,15 +143,15 @@ class Connection(RequestHandler):
             self._server.incoming.release(self, left)
 
     @contextmanager
-    def sending(self, what: int, size: int) -> Iterator[None]:
+    def sending(self, content: int, size: int) -> Iterator[None]:
         """Count an answer while it is written, up to the little that the transport takes at once.
 
-        `what` is the same for all who get the same object, `size` is in bytes. If clients leave too
-        much unread, the slowest ones are disconnected.
+        `content` is the same for all who get the same object, `size` is in bytes. If clients leave
+        too much unread, the slowest ones are disconnected.
         """
         outgoing = self._server.outgoing
         encrypted = self.ssl_context is not None  # so it is another text for each connection
-        outgoing.hold(self, self if encrypted else what, size)
+        outgoing.hold(self, self if encrypted else content, size)
         for holder in outgoing.excess(self):
             holder.cut_off()
         try:

@@ -71,8 +71,8 @@ class Dashboard:
             case names:
                 return self._static(_PAGES.get(names, ""))
 
-    def _data(self, what: str, call: Call) -> Answer | Later:
-        match what:
+    def _data(self, name: str, call: Call) -> Answer | Later:
+        match name:
             case "state":
                 return _fresh(self._state(call.now_ms))
             case "instances":

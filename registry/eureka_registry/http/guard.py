@@ -420,8 +420,8 @@ def _read(path: Path) -> _File:
     file = convert_document(document, _File, source)
     for name, user in file.users.items():
         if bool(user.password) == bool(user.password_file) or not name or ":" in name:
-            said = f"user {name!r} needs a name without colon, and password or password_file"
-            raise ConfigurationError(source, said)
+            message = f"user {name!r} needs a name without colon, and password or password_file"
+            raise ConfigurationError(source, message)
         if user.password and (wrong := auth.problem(user.password)):
             raise ConfigurationError(source, f"password of user {name!r} {wrong}")
     return file

@@ -72,8 +72,8 @@ class Node:
         self.registry = Registry(_rules(settings), self.started_ms)
         self.tls = Tls(settings)
         nonces, tls = Nonces(), self.tls.client_context
-        stranger = Identity(self.id, address(settings), nonces=nonces, tls=tls)
-        self.remotes = Remotes(_regions(settings), session, stranger, self.now_ms)
+        region_identity = Identity(self.id, address(settings), nonces=nonces, tls=tls)
+        self.remotes = Remotes(_regions(settings), session, region_identity, self.now_ms)
         credentials = PeerCredentials(settings.peer_credentials_file)
         identity = Identity(
             self.id, address(settings), credentials, self.gate.is_stopping, nonces, tls

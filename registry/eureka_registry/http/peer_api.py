@@ -111,14 +111,14 @@ class PeerApi:
         self, read: tuple[Sequence[Item], Sequence[object]], call: Call
     ) -> Answer:
         renewals, entries = read
-        told = await self._replies(entries, call)
+        item_replies = await self._replies(entries, call)
         replies = []
         for start in range(0, len(renewals), _SLICE_RENEWALS):
             part = renewals[start : start + _SLICE_RENEWALS]
             replies += [apply(self._registry, each, call.now_ms) for each in part]
             await asyncio.sleep(0)
         self.items += len(renewals)
-        return self._json_answer(encode_renewal_replies(replies, join_replies(told)))
+        return self._json_answer(encode_renewal_replies(replies, join_replies(item_replies)))
 
     async def _replies(self, entries: Sequence[object], call: Call) -> list[bytes]:
         """Apply items; large batches one at a time, else others would wait for a slice of each."""
@@ -131,13 +131,13 @@ class PeerApi:
     async def _apply(self, entries: Sequence[object], now_ms: int, *, plain: bool) -> list[bytes]:
         """Apply items in slices; other tasks run between two items, never within one."""
         replies: list[bytes] = []
-        told = work = 0
+        size = work = 0
         for entry in entries:
             reply = apply(self._registry, item(entry, now_ms, plain=plain), now_ms)
-            if reply.entity is not None and told > REPLIES_BYTES:
+            if reply.entity is not None and size > REPLIES_BYTES:
                 reply = Reply(reply.status)
             replies.append(encode_reply(reply))
-            told += len(replies[-1])
+            size += len(replies[-1])
             work += _ITEM_WORK + len(replies[-1]) + size_of(entry)
             if work >= SLICE_BYTES:
                 work = 0

@@ -232,11 +232,14 @@ def fast_lane(node: Node, guard: Guard | None = None) -> FastLane:
     registered = _Template(node.id, 204)
 
     def renew(
-        key: tuple[str, str], dirty_ms: int | None, said: str | None, identity: Identity | None
+        key: tuple[str, str],
+        dirty_ms: int | None,
+        client_status: str | None,
+        identity: Identity | None,
     ) -> bytes | None:
         if identity is not None and not _may_renew(node, identity, key):
             return None
-        status = node.writes.renew_for_client(*key, dirty_ms, said, node.now_ms())
+        status = node.writes.renew_for_client(*key, dirty_ms, client_status, node.now_ms())
         node.counters.note(Resource.INSTANCE, "PUT", status, 0)
         return renewed[status].text()
 

@@ -165,8 +165,8 @@ def _source(
     for reason, field in _ignored_fields(document, inspect.type_info(Cluster), "", source):
         reasons.setdefault(reason, []).append(field)
     cluster = _cluster(document, source, empty)
-    for field, said in violations(cluster):
-        raise ConfigurationError(f"{source}: key {field}", said)
+    for field, sentence in violations(cluster):
+        raise ConfigurationError(f"{source}: key {field}", sentence)
     spec = cluster.spec
     return ClusterSource(
         path=path,
@@ -188,12 +188,12 @@ def _cluster(document: dict[str, Any], source: str, empty: Set[str]) -> Cluster:
         return msgspec.convert(document, Cluster)
     except msgspec.ValidationError as error:
         match = _AT.fullmatch(str(error))
-        said, path = (match[1], match[2]) if match else (str(error), None)
-        if missing := _MISSING.fullmatch(said):
+        message, path = (match[1], match[2]) if match else (str(error), None)
+        if missing := _MISSING.fullmatch(message):
             lacking = ".".join(filter(None, (path, missing[1])))
-            path, said = (lacking, "is empty") if f".{lacking}" in empty else (path, said)
+            path, message = (lacking, "is empty") if f".{lacking}" in empty else (path, message)
         where = f"{source}: key {path}" if path else source
-        raise ConfigurationError(where, said) from None
+        raise ConfigurationError(where, message) from None
 
 
 def _ignored_fields(
@@ -223,8 +223,8 @@ def _ignored_fields_of_struct(
         if key in fields:
             yield from _ignored_fields(value, fields[key], here, source)
         elif kind.forbid_unknown_fields:
-            said = f"unknown{nearest(str(key), fields) or _suggestion(str(key))}"
-            raise ConfigurationError(f"{source}: key {here}", said)
+            message = f"unknown{nearest(str(key), fields) or _suggestion(str(key))}"
+            raise ConfigurationError(f"{source}: key {here}", message)
 
 
 def _suggestion(key: str) -> str:

@@ -45,8 +45,8 @@ def violations(cluster: Cluster) -> Broken:
     """Yield field and sentence for each violated rule of the CRD."""
     spec = cluster.spec
     if re.fullmatch(f"{spec.peers.dns_prefix}[0-9]+", cluster.metadata.name):
-        said = "must not look like a peer's name (spec.peers.dnsPrefix and a number)"
-        yield "metadata.name", said
+        message = "must not look like a peer's name (spec.peers.dnsPrefix and a number)"
+        yield "metadata.name", message
     if 0 < spec.replicas < len(spec.topology.zones):
         yield "spec.replicas", "must be at least the number of spec.topology.zones"
     if spec.peers.port == _MANAGEMENT_PORT:
@@ -89,8 +89,8 @@ def _cert_manager(wanted: CertManager) -> Broken:
         yield "spec.tls.certManager.duration", "must be at least 1h"
     before = wanted.renew_before
     if before is not UNSET and not _minutes("5m") <= _minutes(before) < lasts:
-        said = f"must be at least 5m, and less than duration ({_DURATION} if absent)"
-        yield "spec.tls.certManager.renewBefore", said
+        message = f"must be at least 5m, and less than duration ({_DURATION} if absent)"
+        yield "spec.tls.certManager.renewBefore", message
 
 
 def _injection(injection: Injection) -> Broken:
@@ -104,21 +104,21 @@ def _injection(injection: Injection) -> Broken:
     if lease.duration_seconds is not UNSET and lease.duration_seconds <= 2 * renewal_s:
         yield f"{path}.lease", "durationSeconds must be more than twice renewalSeconds"
     if not all(_METADATA_NAME.fullmatch(key) for key in injection.metadata):
-        said = "names are at most 128 letters, digits, _, - and ., the first a letter or _"
-        yield f"{path}.metadata", said
+        message = "names are at most 128 letters, digits, _, - and ., the first a letter or _"
+        yield f"{path}.metadata", message
     if _OF_PODS & injection.metadata.keys():
-        said = "pod-uid, pod-name, namespace and cluster-uid are set by Eurekube"
-        yield f"{path}.metadata", said
+        message = "pod-uid, pod-name, namespace and cluster-uid are set by Eurekube"
+        yield f"{path}.metadata", message
 
 
 def _selector(selector: NamespaceSelector, path: str) -> Broken:
     if not all(_LABEL_NAME.fullmatch(key) for key in selector.match_labels):
-        said = "names of labels are at most 63 letters, digits, -, _ and ."
-        yield f"{path}.matchLabels", said
+        message = "names of labels are at most 63 letters, digits, -, _ and ."
+        yield f"{path}.matchLabels", message
     for place, each in enumerate(selector.match_expressions):
         if (each.operator in ("In", "NotIn")) != bool(each.values):
-            said = "In and NotIn need values, Exists and DoesNotExist have none"
-            yield f"{path}.matchExpressions[{place}]", said
+            message = "In and NotIn need values, Exists and DoesNotExist have none"
+            yield f"{path}.matchExpressions[{place}]", message
 
 
 def _is_greater(requests: Quantities, limits: Quantities, resource: str) -> bool:

@@ -85,12 +85,12 @@ def _plan_cluster(source: ClusterSource, machine: Machine) -> tuple[list[Setting
     if highest > _HIGHEST_PORT:
         raise ConfigurationError(f"{where}.port", f"the last peer would get port {highest}")
     outside = [valid_url(url, f"{where}.extraPeerURLs") for url in source.extra_peer_urls]
-    wishes = [RequestedPorts(f"{source.dns_prefix}{k}", source.port + k - 1) for k in numbers]
-    ports, lines = assign(wishes, machine.is_free)
-    own = [f"http://127.0.0.1:{got.port}{source.context_path}/eureka/" for got in ports]
+    requested = [RequestedPorts(f"{source.dns_prefix}{k}", source.port + k - 1) for k in numbers]
+    ports, lines = assign(requested, machine.is_free)
+    own = [f"http://127.0.0.1:{assigned.port}{source.context_path}/eureka/" for assigned in ports]
     peers = []
-    for k, got in zip(numbers, ports, strict=True):
-        placed = _own_values(source, k, got, machine)
+    for k, assigned in zip(numbers, ports, strict=True):
+        placed = _own_values(source, k, assigned, machine)
         others = [url for url in own if url != own[k - 1]]
         placed |= {"my_url": own[k - 1], "peers": [*others, *outside]}
         given = {name: SettingValue(value, f"file {source.path}") for name, value in placed.items()}
@@ -133,10 +133,14 @@ def _registration_lines(peers: Sequence[Settings]) -> list[str]:
     """Notes on the meaning of register-with-eureka and fetch-registry here."""
     lines = []
     for (name, value), meaning in _MEANINGS.items():
-        those = [peer for peer in peers if getattr(peer, name) is value]
-        if not those:
+        peers_with_value = [peer for peer in peers if getattr(peer, name) is value]
+        if not peers_with_value:
             continue
-        who = "" if len(those) == len(peers) else f" ({', '.join(peer.name for peer in those)})"
-        said = meaning.format(app=those[0].app_name)
-        lines.append(f"{name.replace('_', '-')}: {str(value).lower()}{who}: {said}")
+        who = (
+            ""
+            if len(peers_with_value) == len(peers)
+            else f" ({', '.join(peer.name for peer in peers_with_value)})"
+        )
+        message = meaning.format(app=peers_with_value[0].app_name)
+        lines.append(f"{name.replace('_', '-')}: {str(value).lower()}{who}: {message}")
     return lines

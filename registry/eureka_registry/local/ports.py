@@ -46,23 +46,25 @@ def assign(
     `is_free` is called for ports that were not requested. A requested port is granted without a
     check: whether it is free shows when the peer starts.
     """
-    wished = {wish.port for wish in requested} | {wish.management for wish in requested}
+    requested_ports = {request.port for request in requested} | {
+        request.management for request in requested
+    }
     holders: dict[int, str] = {}
     ports: list[int] = []
     lines: list[str] = []
-    for wish in requested:
-        port = wish.port
+    for request in requested:
+        port = request.port
         if holder := holders.get(port):
-            port = _next(wish.port + 1, {*wished, *holders}, is_free)
+            port = _next(request.port + 1, {*requested_ports, *holders}, is_free)
             lines.append(
-                f"{wish.peer}: port {wish.port} is {holder}'s already (Java would fail to bind), "
-                f"so {port}"
+                f"{request.peer}: port {request.port} is {holder}'s already"
+                f" (Java would fail to bind), so {port}"
             )
-        holders[port] = wish.peer
+        holders[port] = request.peer
         ports.append(port)
     managements = [
-        _management(wish, port, {*wished, *holders}, holders, is_free)
-        for wish, port in zip(requested, ports, strict=True)
+        _management(request, port, {*requested_ports, *holders}, holders, is_free)
+        for request, port in zip(requested, ports, strict=True)
     ]
     pairs = zip(ports, managements, strict=True)
     return [Ports(port, management) for port, management in pairs], lines

@@ -92,8 +92,8 @@ def _ignored_variables(environ: Mapping[str, str]) -> list[str]:
     names = sorted(name for name, value in environ.items() if is_of_java(name, value))
     if not names:
         return []
-    said = "they would count for every peer; variables only fill the file's placeholders"
-    return [f"not applied: {', '.join(names)} of the environment: {said}"]
+    message = "they would count for every peer; variables only fill the file's placeholders"
+    return [f"not applied: {', '.join(names)} of the environment: {message}"]
 
 
 def _documents(path: Path, profile: str) -> Iterator[Document]:
@@ -164,13 +164,13 @@ class Configuration:
     def _peers(self, wanted: Sequence[str]) -> tuple[list[SpringPeer], list[str]]:
         candidates = self._candidates()
         self._check(wanted)
-        laid_over = [name for name in wanted if name not in candidates]
+        overlays = [name for name in wanted if name not in candidates]
         if not candidates:
             lone = self._single_peer(wanted)
             return [lone], [lone.name]
         chosen = [name for name in dict.fromkeys(wanted) if name in candidates] or candidates
-        self._explain(chosen, laid_over, wanted)
-        peers = [self._peer(name, [name, *laid_over]) for name in candidates]
+        self._explain(chosen, overlays, wanted)
+        peers = [self._peer(name, [name, *overlays]) for name in candidates]
         base = self._base_peer(peers)
         if base is None:
             return peers, chosen
@@ -214,13 +214,13 @@ class Configuration:
         )
 
     def _explain(
-        self, chosen: Sequence[str], laid_over: Sequence[str], wanted: Sequence[str]
+        self, chosen: Sequence[str], overlays: Sequence[str], wanted: Sequence[str]
     ) -> None:
-        left_out = [name for name in self._profiles.names() if name not in (*chosen, *laid_over)]
+        left_out = [name for name in self._profiles.names() if name not in (*chosen, *overlays)]
         left_out = [name for name in left_out if name not in self._profiles.parts()]
         self.lines.append(
             f"peers: the profiles {', '.join(chosen)}"
-            + (f", each with {', '.join(laid_over)}" if laid_over else "")
+            + (f", each with {', '.join(overlays)}" if overlays else "")
         )
         if left_out and not wanted:
             self.lines.append(

@@ -58,15 +58,16 @@ def plan_spring(source: SpringSource, machine: Machine) -> tuple[list[Settings],
         ConfigurationError: a property or URL cannot be used.
     """
     drafts = _running_and_listed(list(_drafts(source)))
-    wishes = [_requested_ports(draft, drafts) for draft in drafts]
-    ports, port_lines = assign(wishes, machine.is_free)
+    requested = [_requested_ports(draft, drafts) for draft in drafts]
+    ports, port_lines = assign(requested, machine.is_free)
     nodes = [
-        _node(draft, wish, got.port) for draft, wish, got in zip(drafts, wishes, ports, strict=True)
+        _node(draft, request, assigned.port)
+        for draft, request, assigned in zip(drafts, requested, ports, strict=True)
     ]
     wiring = wire(nodes, machine)
     peers, host_lines = _settings(drafts, ports, wiring)
     running = [draft for draft in drafts if draft.runs]
-    lines = [*_port_notes(drafts, wishes), *port_lines, *host_lines, *wiring.lines]
+    lines = [*_port_notes(drafts, requested), *port_lines, *host_lines, *wiring.lines]
     lines += [f"warning: {line}" for draft in running for line in draft.translation.warnings]
     return peers, [*source.lines, *dict.fromkeys(lines), *_without(running)]
 
@@ -144,8 +145,8 @@ def _port_of_urls(draft: _Draft, drafts: Sequence[_Draft]) -> int | None:
 
 def _port_notes(drafts: Sequence[_Draft], requested: Sequence[RequestedPorts]) -> list[str]:
     return [
-        f"{draft.name}: no server.port is set (Spring would take 8080), so {wish.port}"
-        for draft, wish in zip(drafts, requested, strict=True)
+        f"{draft.name}: no server.port is set (Spring would take 8080), so {request.port}"
+        for draft, request in zip(drafts, requested, strict=True)
         if not draft.value("port", 0)
     ]
 
@@ -170,8 +171,10 @@ def _settings(
         _context(draft, context) for draft, context in zip(drafts, wiring.contexts, strict=True)
     ]
     own = [
-        f"http://{urls.in_url(_reachable_at(draft, host))}:{got.port}{context}/eureka/"
-        for draft, host, got, context in zip(drafts, wiring.hosts, ports, contexts, strict=True)
+        f"http://{urls.in_url(_reachable_at(draft, host))}:{assigned.port}{context}/eureka/"
+        for draft, host, assigned, context in zip(
+            drafts, wiring.hosts, ports, contexts, strict=True
+        )
     ]
     peers = []
     for place, draft in enumerate(drafts):

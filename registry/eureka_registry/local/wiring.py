@@ -66,11 +66,11 @@ def is_loopback(address: str | None) -> bool:
         return False
 
 
-def owner(nodes: Sequence[Node], url: str, seeker: int) -> int | None:
-    """Return the place of the peer that a URL of the peer `seeker` leads to; `None`: no peer.
+def owner(nodes: Sequence[Node], url: str, lister: int) -> int | None:
+    """Return the place of the peer that a URL of the peer `lister` leads to; `None`: no peer.
 
     The host name decides, the port only among peers with one name. A peer without a host name is
-    found by its own name, or on `localhost` by its port. A URL that could lead to `seeker` itself
+    found by its own name, or on `localhost` by its port. A URL that could lead to `lister` itself
     does.
     """
     host, port = urls.split(url).hostname or "", urls.port_of(url)
@@ -82,7 +82,7 @@ def owner(nodes: Sequence[Node], url: str, seeker: int) -> int | None:
         return named[0]
     pool = named if name != LOCAL else [*named, *(place for place in places if place not in named)]
     fitting = [place for place in pool if nodes[place].wanted_port == port]
-    return seeker if seeker in fitting else next(iter(fitting), None)
+    return lister if lister in fitting else next(iter(fitting), None)
 
 
 def wire(nodes: Sequence[Node], machine: Machine) -> Wiring:

@@ -85,15 +85,15 @@ async def copy_registry(
     try:
         while True:
             asked = list(links())
-            heard = await survey.ask(asked)
-            for link, what in zip(asked, heard, strict=True):
-                if what is PeerReport.COPIED:
+            reports = await survey.ask(asked)
+            for link, report in zip(asked, reports, strict=True):
+                if report is PeerReport.COPIED:
                     return Outcome(link.name, f"copied {registry.size} instances from {link.name}")
-            if _no_peer_has_copy(heard, asyncio.get_running_loop().time() - began):
-                return Outcome(None, _describe(asked, heard))
+            if _no_peer_has_copy(reports, asyncio.get_running_loop().time() - began):
+                return Outcome(None, _describe(asked, reports))
             if copying.is_stuck(began, timeout_s):
-                words = f"gave up after {timeout_s:g} s: {_describe(asked, heard)}"
-                return Outcome(None, words, complete=not copying.lacks(heard))
+                words = f"gave up after {timeout_s:g} s: {_describe(asked, reports)}"
+                return Outcome(None, words, complete=not copying.lacks(reports))
             await asyncio.sleep(RETRY_S)
     finally:
         await survey.end()
@@ -128,18 +128,18 @@ class _Survey:
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
 
-def _no_peer_has_copy(heard: Sequence[PeerReport], waited_s: float) -> bool:
+def _no_peer_has_copy(reports: Sequence[PeerReport], waited_s: float) -> bool:
     gone = {PeerReport.STARTING, PeerReport.OURSELVES}
     if waited_s >= REFUSED_GRACE_S:
         gone.add(PeerReport.ABSENT)
-    return all(what in gone for what in heard)
+    return all(report in gone for report in reports)
 
 
-def _describe(links: Sequence[Link], heard: Sequence[PeerReport]) -> str:
+def _describe(links: Sequence[Link], reports: Sequence[PeerReport]) -> str:
     if not links:
         return "there are no peers"
     return ", ".join(
-        f"{link.name} is {what.value}" for link, what in zip(links, heard, strict=True)
+        f"{link.name} is {report.value}" for link, report in zip(links, reports, strict=True)
     )
 
 
@@ -173,9 +173,9 @@ class _CopyProgress:
         idle_s = now_s - max(began_s, self._moved_s)
         return idle_s > timeout_s or now_s - began_s > LONGEST_COPY * timeout_s
 
-    def lacks(self, heard: Sequence[PeerReport]) -> bool:
+    def lacks(self, reports: Sequence[PeerReport]) -> bool:
         """Whether there is a copy that was not read to its end."""
-        return bool(self._reached) or PeerReport.TOO_LARGE in heard
+        return bool(self._reached) or PeerReport.TOO_LARGE in reports
 
     async def ask(self, link: Link) -> PeerReport:
         """Copy from one peer, from where the last try ended at that process."""

@@ -92,9 +92,10 @@ def parse_urls(service_urls: Iterable[str]) -> PeerList | str:
     if wrong is not None:
         return wrong
     places = {url: urls.host_and_port(url) for url in map(urls.normalise, listed)}
-    sharers = Counter(host for host, _ in places.values())
+    peers_by_host = Counter(host for host, _ in places.values())
     peers = tuple(
-        Peer(host if sharers[host] == 1 else place, url) for url, (host, place) in places.items()
+        Peer(host if peers_by_host[host] == 1 else place, url)
+        for url, (host, place) in places.items()
     )
     return PeerList(peers)
 

@@ -133,19 +133,19 @@ def differing_ids(
     other = {instance.id: instance for instance in theirs}
 
     def differs(instance_id: str) -> bool:
-        held, told = mine.get(instance_id), other.get(instance_id)
-        if held is not None and told is not None and held.digest == content_digest(told):
+        held, received = mine.get(instance_id), other.get(instance_id)
+        if held is not None and received is not None and held.digest == content_digest(received):
             return False
         recent = registry.delta.get(app, instance_id)
         if recent is not None and recent.expired:
             return False
-        only = told if held is None else held.document() if told is None else None
+        only = received if held is None else held.document() if received is None else None
         if only is not None and _is_over(only, now_ms):
             return False
         changed = (
             recent.at_ms if recent else 0,
-            _change_ms(told, now_ms) if told else 0,
-            told.lease.registered_at_ms if told else 0,
+            _change_ms(received, now_ms) if received else 0,
+            received.lease.registered_at_ms if received else 0,
         )
         return max(changed) <= settled_ms
 

@@ -66,13 +66,15 @@ class Packed(NamedTuple):
     def _read_short(self, body: bytes, now_ms: int) -> Outcomes:
         count, others, rest = decode_renewal_replies(body, now_ms)
         items = len(self.items)
-        told = self._read(self.tasks[:items], decode_replies(rest, now_ms))
+        outcomes = self._read(self.tasks[:items], decode_replies(rest, now_ms))
         renewed = self.tasks[items:]
         if count != len(renewed) or any(not 0 <= place < count for place, _ in others):
             return Outcomes(Delivered(), [], mismatch=True)
-        if told.mismatch:
-            return told
-        return told._replace(others=told.others + [(renewed[n], reply) for n, reply in others])
+        if outcomes.mismatch:
+            return outcomes
+        return outcomes._replace(
+            others=outcomes.others + [(renewed[n], reply) for n, reply in others]
+        )
 
     def _read(self, tasks: Sequence[Task], replies: Sequence[Reply]) -> Outcomes:
         if len(replies) != len(tasks):  # as Java does: nobody knows which reply is whose
@@ -98,14 +100,14 @@ def pack(
     size = 0
     for number, task in enumerate(taken):
         is_short = number >= short_from
-        told = renewal(task) if is_short else encode(task)
-        if told is None:
+        encoded = renewal(task) if is_short else encode(task)
+        if encoded is None:
             continue
-        if tasks and (size + len(told) > room.size or len(tasks) >= room.items):
+        if tasks and (size + len(encoded) > room.size or len(tasks) >= room.items):
             return Packed(tasks, items, renewals, size, taken[number:])
-        size += len(told)
+        size += len(encoded)
         tasks.append(task)
-        (renewals if is_short else items).append(told)
+        (renewals if is_short else items).append(encoded)
     return Packed(tasks, items, renewals, size)
 
 

@@ -188,9 +188,9 @@ def _instances(read: Envelope) -> list[Instance]:
     return [instance for _, instances in read.applications for instance in instances]
 
 
-def _fault(read: Envelope, comes_to: str) -> str | None:
+def _fault(read: Envelope, own_hash: str) -> str | None:
     if read.problems:
         return f"{len(read.problems)} instances not readable, such as {read.problems[0]}"
-    if read.hashcode != comes_to:
-        return f"says its hash is {read.hashcode!r:.80}, but what it lists comes to {comes_to!r}"
+    if read.hashcode != own_hash:
+        return f"says its hash is {read.hashcode!r:.80}, but what it lists comes to {own_hash!r}"
     return None

@@ -212,21 +212,21 @@ class Sender:
     def _settle(self, packed: Packed, answer: Answer) -> None:
         """Record the outcome, and hand on the replies that are no plain 200."""
         now_ms = self._now_ms()
-        told = packed.read(answer, now_ms)
+        outcomes = packed.read(answer, now_ms)
         was_failing = self.outbox.failing_since_ms is not None
         spread = _WIDEST_SPREAD * random.random()  # noqa: S311 - spreads retries, hides nothing
-        self.outbox.settle(told.outcome, now_ms, spread)
+        self.outbox.settle(outcomes.outcome, now_ms, spread)
         self._log_turn(now_ms, was_failing=was_failing)
-        match told.outcome:
+        match outcomes.outcome:
             case Delivered() if self._most_items is not None:
                 self._most_items *= 2
                 if self._most_items > RENEWALS_AT_ONCE:
                     self._most_items = None
             case Refused(status) if len(packed.tasks) == 1:
                 self._log_refusal(packed.tasks[0], packed.size, status)
-        if told.mismatch:
+        if outcomes.mismatch:
             self.mismatches += 1
-        for task, reply in told.others:
+        for task, reply in outcomes.others:
             self._hooks.on_reply(task, reply)
 
     def _log_refusal(self, task: Task, size: int, status: int) -> None:

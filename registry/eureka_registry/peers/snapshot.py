@@ -100,14 +100,14 @@ class Snapshot:
                 _log.warning("snapshot not written path=%s reason=%s", self.path, error)
 
     async def _write(self) -> None:
-        beside = temporary_path(self.path)
-        file = await asyncio.to_thread(_begin, beside)
+        temporary = temporary_path(self.path)
+        file = await asyncio.to_thread(_begin, temporary)
         try:
             with file:
                 await self._write_pages(file)
-            await asyncio.to_thread(beside.replace, self.path)
+            await asyncio.to_thread(temporary.replace, self.path)
         finally:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
     async def _write_pages(self, file: IO[bytes]) -> None:
         saved_ms = self._now_ms()
@@ -187,12 +187,12 @@ async def _decode_pages(pages: list[bytes], saved_ms: int) -> list[Instance]:
     return instances
 
 
-def _begin(beside: Path) -> IO[bytes]:
+def _begin(temporary: Path) -> IO[bytes]:
     """Open a new file that only our user can read: metadata may hold private data."""
-    beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside.unlink(missing_ok=True)
+    temporary.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    file = os.fdopen(os.open(beside, flags, 0o600), "wb")
+    file = os.fdopen(os.open(temporary, flags, 0o600), "wb")
     file.write(b" " * (_HEAD_BYTES - 1) + b"\n")
     return file
 

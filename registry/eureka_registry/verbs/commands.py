@@ -89,8 +89,8 @@ async def set_out_of_service(options: argparse.Namespace, asked: Server, streams
     name = read_name(options.instance)
     if not await server.override(asked, name):
         raise _unknown_instance(asked, name)
-    said = f"{name} is out of service; clients stop getting it within 30 s. Its lease is kept"
-    printing.print_line(streams.out, said)
+    message = f"{name} is out of service; clients stop getting it within 30 s. Its lease is kept"
+    printing.print_line(streams.out, message)
     return DONE
 
 
@@ -120,8 +120,8 @@ async def diff(
     found = differences(await server.listing(first), await server.listing(second))
     if found:
         await pause(_SECOND_LOOK_S)
-        again = differences(await server.listing(first), await server.listing(second))
-        found = persistent_differences(found, again)
+        second_look = differences(await server.listing(first), await server.listing(second))
+        found = persistent_differences(found, second_look)
     if options.output in ("json", "yaml"):
         printing.print_document(streams.out, options.output, msgspec.to_builtins(found))
     elif found:

@@ -41,8 +41,8 @@ def differences(first: Listing, second: Listing) -> list[Difference]:
 
 def persistent_differences(before: list[Difference], after: list[Difference]) -> list[Difference]:
     """The differences of the first look that the second one also found: others were under way."""
-    again = set(after)
-    return [each for each in before if each in again]
+    second_look = set(after)
+    return [each for each in before if each in second_look]
 
 
 def difference_table(differences_found: list[Difference], names: tuple[str, str]) -> Table:

@@ -618,12 +618,12 @@ def _problem_of(answer: Answer) -> Problem:
             f"the registry does not accept our credentials, or wants some ({status}): look at the"
             " files of user and password, or of the token",
         )
-    said = _server_text(answer)
+    message = _server_text(answer)
     if status == 403:
         return Problem(
             "forbidden",
             "the registry does not allow this identity what it asks for (403):"
-            f" {said or 'ask whoever runs it for the right'}",
+            f" {message or 'ask whoever runs it for the right'}",
         )
     if 300 <= status < 400:
         return Problem(
@@ -631,10 +631,10 @@ def _problem_of(answer: Answer) -> Problem:
             f"the registry redirects to {answer.location or 'nowhere'} ({status}): write the URL"
             " that it has moved to",
         )
-    also = f": {said}" if said else ""
+    reason = f": {message}" if message else ""
     if status >= 500 or status in (408, 425, 429):
-        return Problem("unavailable", f"the registry answers {status}{also}")
-    return Problem("invalid", f"the registry refuses the registration ({status}){also}")
+        return Problem("unavailable", f"the registry answers {status}{reason}")
+    return Problem("invalid", f"the registry refuses the registration ({status}){reason}")
 
 
 def _server_text(answer: Answer) -> str:

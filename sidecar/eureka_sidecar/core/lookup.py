@@ -139,11 +139,11 @@ class Directory:
         entry = self._entries.get(("svip" if secure else "vip", name))
         if entry is None or entry.known is None:
             return []
-        near: list[bytes] = []
-        far: list[bytes] = []
+        same_zone: list[bytes] = []
+        other_zones: list[bytes] = []
         for each, group in entry.known.places.items():
-            (near if zone and each == zone else far).extend(group)
-        return self._shuffle(near) + self._shuffle(far)
+            (same_zone if zone and each == zone else other_zones).extend(group)
+        return self._shuffle(same_zone) + self._shuffle(other_zones)
 
     def due(self, now_ms: int) -> Want | int:
         """The next fetch, or the time to look again if nobody asks for something new.

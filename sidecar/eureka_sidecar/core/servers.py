@@ -29,9 +29,9 @@ def preferred_order(
     """
     turn = binascii.crc32(instance.encode())
     placed = list(zip(servers, zones))  # noqa: B905 - there may be more servers
-    near = [server for server, its in placed if zone and its == zone]
-    far = [server for server, its in placed if not zone or its != zone]
-    return (*_rotate(near, turn), *_rotate(far, turn), *servers[len(placed) :])
+    same_zone = [server for server, its in placed if zone and its == zone]
+    other_zones = [server for server, its in placed if not zone or its != zone]
+    return (*_rotate(same_zone, turn), *_rotate(other_zones, turn), *servers[len(placed) :])
 
 
 def _rotate(servers: list[str], turn: int) -> list[str]:

@@ -170,8 +170,8 @@ async def _serve_client(loop: Loop, client: socket.socket, answer: Answer) -> No
             request = await _request(loop, client)
             if request is None:
                 return
-            wish = _command_of(request)
-            reply = {"error": _USAGE} if wish is None else await answer(wish)
+            command = _command_of(request)
+            reply = {"error": _USAGE} if command is None else await answer(command)
             await _send(loop, client, _limit_reply(reply))
         except OSError:
             return  # it has gone
@@ -203,8 +203,8 @@ def _command_of(request: bytes) -> str | None:
         document = jsontext.loads(line)
     except (ValueError, RecursionError):
         return None
-    wish = document.get("do") if isinstance(document, dict) else None
-    return wish if isinstance(wish, str) else None
+    command = document.get("do") if isinstance(document, dict) else None
+    return command if isinstance(command, str) else None
 
 
 def _limit_reply(reply: dict[str, Any]) -> bytes:

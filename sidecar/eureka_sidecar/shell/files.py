@@ -67,8 +67,8 @@ class PodFiles:
                 problems += broken
         if found == [None, None]:
             return None
-        wishes = downward.read_options(*self._values)
-        return replace(wishes, problems=(*problems, *wishes.problems))
+        options = downward.read_options(*self._values)
+        return replace(options, problems=(*problems, *options.problems))
 
 
 def _read(path: str) -> tuple[str | None, tuple[int, int, int]]:

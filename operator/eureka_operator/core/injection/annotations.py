@@ -138,8 +138,8 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[Finding]:
     for field in _ONE_INSTANCE:
         if field in values:
             key = next(f"{PREFIX}{each.key}" for each in ANNOTATIONS if each.field == field)
-            said = f"{key} is of one instance, but {PREFIX}instances lists them: write it there"
-            yield Finding(BAD_ANNOTATION, said, own=True)
+            message = f"{key} is of one instance, but {PREFIX}instances lists them: write it there"
+            yield Finding(BAD_ANNOTATION, message, own=True)
 
 
 def _metadata(name: str, text: str) -> None:

@@ -30,12 +30,12 @@ def overrun(pod: Mapping[str, Any], sidecar: Mapping[str, Any]) -> Finding | Non
         whole = _amount(budget, "requests", resource)
         wanted = sum(_of(each, "requests", resource) for each in running)
         if whole is not None and wanted > whole:
-            said = f"requests.{resource} of the pod is {budget['requests'][resource]}"
-            return Finding(POD_BUDGET, f"{said}, less than its containers' with the sidecar's")
+            message = f"requests.{resource} of the pod is {budget['requests'][resource]}"
+            return Finding(POD_BUDGET, f"{message}, less than its containers' with the sidecar's")
         limit = _amount(budget, "limits", resource)
         if limit is not None and _of(sidecar, "limits", resource) > limit:
-            said = f"limits.{resource} of the pod is {budget['limits'][resource]}"
-            return Finding(POD_BUDGET, f"{said}, less than the sidecar's")
+            message = f"limits.{resource} of the pod is {budget['limits'][resource]}"
+            return Finding(POD_BUDGET, f"{message}, less than the sidecar's")
     return None
 
 

@@ -122,18 +122,18 @@ def _parts(
     pod: Mapping[str, Any], namespace: Mapping[str, Any], config: Config, owner: Owner
 ) -> PodParts | Finding:
     """The parts for a pod that has none of ours, or why it cannot have them."""
-    wishes, findings = read(pods.annotations_of(pod))
-    if wishes.embedded:
+    options, findings = read(pods.annotations_of(pod))
+    if options.embedded:
         return Finding(reasons.EMBEDDED_CLIENT)
     wrong = [each for each in findings if each.own]
     if wrong:
         return wrong[0]
     if status.is_foreign(pod):
-        said = f"{status.STATUS} is the injector's own, and this one is not from it"
-        return Finding(reasons.BAD_ANNOTATION, said, own=True)
+        message = f"{status.STATUS} is the injector's own, and this one is not from it"
+        return Finding(reasons.BAD_ANNOTATION, message, own=True)
     if found := obstacle(pod, config):
         return found
-    return _make_parts(pod, namespace, config, owner, (wishes, findings))
+    return _make_parts(pod, namespace, config, owner, (options, findings))
 
 
 def _make_parts(
@@ -143,21 +143,21 @@ def _make_parts(
     owner: Owner,
     annotations: tuple[SidecarOptions, tuple[Finding, ...]],
 ) -> PodParts | Finding:
-    wishes, findings = annotations
-    app = app_name(pod, wishes, owner)
+    options, findings = annotations
+    app = app_name(pod, options, owner)
     if isinstance(app, Finding):
         return app
-    registered = instances(pod, wishes, app)
+    registered = instances(pod, options, app)
     if isinstance(registered, Finding):
         return registered
-    chosen = registries(wishes.registry, namespace, config)
+    chosen = registries(options.registry, namespace, config)
     if isinstance(chosen, Finding):
         return chosen
-    document = configuration(registered, chosen, wishes, config)
+    document = configuration(registered, chosen, options, config)
     if isinstance(document, Finding):
         return document
     sidecar = container(pod, document, chosen, config)
-    held = drain(pod, wishes, chosen)
+    held = drain(pod, options, chosen)
     taken = [each["name"] for each in pods.items(pod, "volumes") if each["name"] in VOLUMES]
     if taken:
         return Finding(reasons.NAME_TAKEN, ", ".join(taken))

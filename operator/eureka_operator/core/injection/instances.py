@@ -126,8 +126,8 @@ def _port_number(pod: Mapping[str, Any], port: Port | None) -> int | Finding:
         for name, number, _ in pods.ports(container):
             if name == port:
                 return number
-    said = f"no container has a port with the name {display_text(port)}"
-    return Finding(reasons.BAD_ANNOTATION, said, own=True)
+    message = f"no container has a port with the name {display_text(port)}"
+    return Finding(reasons.BAD_ANNOTATION, message, own=True)
 
 
 def _default_port(pod: Mapping[str, Any], secure: int) -> _Ports | Finding:
@@ -188,10 +188,10 @@ def _other_service(port: int, services: Mapping[int, str]) -> tuple[Finding, ...
 
 def _no_port(pod: Mapping[str, Any], port_names: Mapping[int, str]) -> Finding:
     if port_names:
-        said = ", ".join(
+        message = ", ".join(
             f"{name or 'no name'} {port}" for port, name in sorted(port_names.items())[:5]
         )
-        return Finding(reasons.AMBIGUOUS_PORT, said)
+        return Finding(reasons.AMBIGUOUS_PORT, message)
     if any(True for each in pods.applications(pod) for _ in pods.ports(each)):
         return Finding(reasons.UDP_PORT)
     return Finding(reasons.NO_PORT)

@@ -355,8 +355,8 @@ def _with_hooks(pod: Mapping[str, Any], status: Status, drain_time: Drain) -> St
 def _drain_notes(pod: Mapping[str, Any], drain_time: Drain) -> tuple[Finding, ...]:
     found = []
     if drain_time.granted_s < drain_time.requested_s:
-        said = f"{drain_time.granted_s} s of {drain_time.requested_s} s are granted"
-        found.append(Finding(reasons.DRAIN_CUT, said))
+        message = f"{drain_time.granted_s} s of {drain_time.requested_s} s are granted"
+        found.append(Finding(reasons.DRAIN_CUT, message))
     kept = [each["name"] for each in _containers_with_hook(pod)]
     if kept:
         found.append(Finding(reasons.APP_HOOK_KEPT, ", ".join(kept[:5])))

@@ -198,13 +198,13 @@ def _members(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> 
 
 def _items(before: list[Object], after: list[Object], path: str) -> Iterator[Operation]:
     """Items are known by their names, and those that stay do not change places."""
-    had = {each["name"]: place for place, each in enumerate(before)}
+    places = {each["name"]: place for place, each in enumerate(before)}
     have = {each["name"] for each in after}
-    for place in reversed([place for name, place in had.items() if name not in have]):
+    for place in reversed([place for name, place in places.items() if name not in have]):
         yield {"op": "remove", "path": f"{path}/{place}"}
     for place, each in enumerate(after):
-        if each["name"] in had:
-            yield from difference(before[had[each["name"]]], each, f"{path}/{place}")
+        if each["name"] in places:
+            yield from difference(before[places[each["name"]]], each, f"{path}/{place}")
         else:
             yield {"op": "add", "path": f"{path}/{place}", "value": each}
 

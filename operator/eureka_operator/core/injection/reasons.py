@@ -47,8 +47,8 @@ class Finding(msgspec.Struct, frozen=True):
     @property
     def message(self) -> str:
         """The whole of it in one line."""
-        said = f"{self.reason.sentence}: {self.detail}" if self.detail else self.reason.sentence
-        return f"{said}. {self.reason.cure}" if self.reason.cure else f"{said}."
+        message = f"{self.reason.sentence}: {self.detail}" if self.detail else self.reason.sentence
+        return f"{message}. {self.reason.cure}" if self.reason.cure else f"{message}."
 
 
 # Not chosen

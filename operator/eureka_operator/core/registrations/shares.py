@@ -33,23 +33,23 @@ def refusal(
         cluster: the EurekaCluster that it names, `None` if there is none that can be used.
         namespace: the registration's own, with its labels; `None` if it may not be read.
     """
-    where = f"{registration.cluster_namespace}/{registration.spec.cluster_ref.name}"
+    cluster_name = f"{registration.cluster_namespace}/{registration.spec.cluster_ref.name}"
     if registration.deleting:
         return Finding("Deleting", "the object is being deleted")
     if cluster is None:
-        said = (
-            f"there is no EurekaCluster {where}: correct spec.clusterRef; kubectl get ekc -A lists"
-            " them"
+        message = (
+            f"there is no EurekaCluster {cluster_name}: correct spec.clusterRef;"
+            " kubectl get ekc -A lists them"
         )
-        return Finding("ClusterNotFound", said)
+        return Finding("ClusterNotFound", message)
     if registration.namespace == cluster.namespace:
         return None
     if namespace is None or not covers(cluster, namespace):
-        said = (
-            f"EurekaCluster {where} is not for namespace {registration.namespace}: its"
+        message = (
+            f"EurekaCluster {cluster_name} is not for namespace {registration.namespace}: its"
             " spec.injection.namespaceSelector has to select it"
         )
-        return Finding("NotAllowed", said)
+        return Finding("NotAllowed", message)
     return None
 
 
@@ -62,21 +62,21 @@ def shares(
     """
     given: dict[str, DesiredInstances] = {}
     owners: dict[Key, Registration] = {}
-    for registration, wished in sorted(registrations, key=lambda each: _age(each[0])):
-        findings = list(wished.findings)
-        taken = [key for key in wished.instances if key in owners]
-        kept: Mapping[Key, DesiredInstance] = wished.instances
+    for registration, wanted in sorted(registrations, key=lambda each: _age(each[0])):
+        findings = list(wanted.findings)
+        taken = [key for key in wanted.instances if key in owners]
+        kept: Mapping[Key, DesiredInstance] = wanted.instances
         if taken:
             kept = {key: each for key, each in kept.items() if key not in owners}
             findings.append(_conflict(taken, owners[taken[0]]))
         room = MOST_IN_ALL - len(owners)
         if len(kept) > room:
             kept = {key: kept[key] for key in sorted(kept)[:room]}
-            said = (
+            message = (
                 f"registrations of one EurekaCluster have at most {MOST_IN_ALL} instances in all:"
                 " let some register with another one"
             )
-            findings.append(Finding("TooManyInstances", said))
+            findings.append(Finding("TooManyInstances", message))
         owners |= dict.fromkeys(kept, registration)
         given[registration.uid] = DesiredInstances(dict(kept), tuple(findings))
     return given
@@ -88,8 +88,8 @@ def _age(registration: Registration) -> tuple[str, str, str]:
 
 def _conflict(keys: list[Key], owner: Registration) -> Finding:
     more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-    said = (
+    message = (
         f"{keys[0]}{more} is registered by EurekaRegistration {owner}, which is older: give one of"
         " them another spec.app, or delete it"
     )
-    return Finding("Conflict", said)
+    return Finding("Conflict", message)

@@ -87,15 +87,15 @@ def condition(before: Object) -> Object:
 
 def _sync_condition(leases: Sequence[Lease], findings: Sequence[Finding]) -> tuple[str, Finding]:
     if findings:
-        said = "; ".join(dict.fromkeys(each.message for each in findings))
-        return "False", Finding(findings[0].reason, said[:1024])
+        message = "; ".join(dict.fromkeys(each.message for each in findings))
+        return "False", Finding(findings[0].reason, message[:1024])
     problem = next((each.problem for each in leases if each.problem is not None), None)
     if problem is not None:
         return "False", problem
     missing = sum(not each.settled for each in leases)
     if missing:
-        said = f"{missing} of {len(leases)} instances are not as wanted yet"
-        return "False", Finding("Registering", said)
+        message = f"{missing} of {len(leases)} instances are not as wanted yet"
+        return "False", Finding("Registering", message)
     return "True", Finding(SYNCED, "the registry holds what is wanted")
 
 

@@ -117,11 +117,11 @@ def _limit(
 ) -> DesiredInstances:
     by_key = {each.key: each for each in instances}
     if len(by_key) > MOST_INSTANCES:
-        said = (
+        message = (
             f"{registration} stands for {len(by_key)} instances: the first {MOST_INSTANCES} by"
             " their ids are registered; write several registrations"
         )
-        findings.append(Finding("TooManyInstances", said))
+        findings.append(Finding("TooManyInstances", message))
     kept = sorted(by_key)[:MOST_INSTANCES]
     return DesiredInstances({key: by_key[key] for key in kept}, tuple(findings))
 
@@ -136,14 +136,14 @@ def _select_services(
         return [each for each in found if not each.is_external], []
     found = [each for each in here if each.name == spec.service]
     if not found:
-        said = (
+        message = (
             f"there is no Service {spec.service} in namespace {registration.namespace}: create it,"
             " or correct spec.service"
         )
-        return [], [Finding("ServiceNotFound", said)]
+        return [], [Finding("ServiceNotFound", message)]
     if found[0].is_external:
-        said = f"Service {spec.service} is an ExternalName: write its host into spec.endpoints"
-        return [], [Finding("NoEndpoints", said)]
+        message = f"Service {spec.service} is an ExternalName: write its host into spec.endpoints"
+        return [], [Finding("NoEndpoints", message)]
     return found, []
 
 
@@ -152,11 +152,11 @@ def _of_service(
 ) -> Iterator[DesiredInstance | Finding]:
     app = _app(registration, service)
     if not app:
-        said = (
+        message = (
             f"Service {service.name} has no label {APP_LABEL}: set it, or let the Service's name be"
             " the application's (spec.appFrom: ServiceName)"
         )
-        yield Finding("NoAppLabel", said)
+        yield Finding("NoAppLabel", message)
         return
     read = [
         each for each in slices if service.family in ("", each.family) or each.family == _ANY_NAME
@@ -235,12 +235,12 @@ def _without_port(
 
 
 def _no_port(registration: Registration, service: str) -> Finding:
-    wished = [
+    wanted = [
         each for each in (registration.spec.port_name, registration.spec.secure_port_name) if each
     ]
-    named = f" of the name {' or '.join(wished)}" if wished else ""
-    said = f"Service {service} has no TCP port{named}: set spec.portName to one that it has"
-    return Finding("PortNotFound", said)
+    named = f" of the name {' or '.join(wanted)}" if wanted else ""
+    message = f"Service {service} has no TCP port{named}: set spec.portName to one that it has"
+    return Finding("PortNotFound", message)
 
 
 def _ports(registration: Registration, ports: tuple[ServicePort, ...]) -> _Ports | None:

@@ -40,7 +40,7 @@ class Sentence(msgspec.Struct, frozen=True):
 
 def verdict(report: Report) -> list[Sentence]:
     """All sentences, failures first."""
-    said = [
+    sentences = [
         _interruption_sentence(report),
         *map(_errors, report.phases),
         _renewal_sentence(report),
@@ -51,7 +51,7 @@ def verdict(report: Report) -> list[Sentence]:
         _removal_sentence(report),
         _uncertain(report),
     ]
-    return [sentence for sentence in said if sentence is not None]
+    return [sentence for sentence in sentences if sentence is not None]
 
 
 def in_ms(value: float) -> str:
