@@ -44,11 +44,11 @@ def start_inside(
     Raises:
         OSError: the kernel refuses, or `pid` is gone.
     """
-    words = [*entering(pid, "net", "mnt", "uts", "ipc"), *command]
+    words = [*nsenter_command(pid, "net", "mnt", "uts", "ipc"), *command]
     return _start_in_namespace(lambda: _join_process_namespace(pid), words, environment, (log, log))
 
 
-def entering(pid: int, *kinds: str) -> list[str]:
+def nsenter_command(pid: int, *kinds: str) -> list[str]:
     """The start of a command line that runs the rest in namespaces of `pid` without forking."""
     flags = {"net": "--net", "mnt": "--mount", "uts": "--uts", "ipc": "--ipc"}
     return ["nsenter", *(f"{flags[kind]}=/proc/{pid}/ns/{kind}" for kind in kinds), "--"]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from . import plan as plans
 from .errors import ClusterError
-from .namespaces import entering
+from .namespaces import nsenter_command
 from .plan import CONTROL, Node, Plan
 
 _CONTROL_SETTINGS = ("net.ipv4.ip_forward=1",)
@@ -84,7 +84,11 @@ def in_place(pid: int, command: Sequence[str], text: str = "") -> str:
         ClusterError: it fails.
     """
     run = subprocess.run(
-        [*entering(pid, "net"), *command], input=text, capture_output=True, text=True, check=False
+        [*nsenter_command(pid, "net"), *command],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if run.returncode != 0:
         said = run.stderr.strip() or run.stdout.strip()

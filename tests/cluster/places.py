@@ -146,7 +146,7 @@ def run_in(
     plan: Plan, place: str, command: Sequence[str], data: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in the network and with the files of a place, `data` as its input."""
-    words = [*namespaces.entering(lifeline(plan, place).pid, "net", "mnt", "uts"), *command]
+    words = [*namespaces.nsenter_command(lifeline(plan, place).pid, "net", "mnt", "uts"), *command]
     with (data or Path("/dev/null")).open("rb") as given:
         return subprocess.run(words, stdin=given, capture_output=True, text=True, check=False)
 
@@ -162,10 +162,18 @@ def inside(plan: Plan, place: str) -> list[str]:
     """
     pid = lifeline(plan, place).pid
     if place != CONTROL:
-        return namespaces.entering(pid, "net", "mnt", "uts", "ipc")
+        return namespaces.nsenter_command(pid, "net", "mnt", "uts", "ipc")
     script = 'mount --bind "$0" /etc/resolv.conf; exec "$@"'
     names = str(plan.home(place) / "resolv.conf")
-    return [*namespaces.entering(pid, "net"), "unshare", "--mount", "sh", "-ec", script, names]
+    return [
+        *namespaces.nsenter_command(pid, "net"),
+        "unshare",
+        "--mount",
+        "sh",
+        "-ec",
+        script,
+        names,
+    ]
 
 
 def _end_of(log: Path) -> str:

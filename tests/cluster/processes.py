@@ -98,13 +98,13 @@ def kill_all(work: Path) -> int:
     if not wait(gone, _KILL_S):
         names = ", ".join(f"{found.label} ({found.pid})" for found in _marked(work))
         raise TimeoutError(f"not ended {_KILL_S:g} s after a kill: {names}")
-    wait(lambda: bury(killed), _KILL_S)
+    wait(lambda: reap_children(killed), _KILL_S)
     return len(killed)
 
 
 def alive(pid: int) -> bool:
     """Whether a process runs; one that only waits for its parent to bury it does not."""
-    bury()
+    reap_children()
     return _stat(Path(f"/proc/{pid}"))[1] not in {"", "Z", "X"}
 
 
@@ -118,7 +118,7 @@ def wait(what: Callable[[], bool], within_s: float) -> bool:
     return True
 
 
-def bury(wanted: Collection[int] = ()) -> bool:
+def reap_children(wanted: Collection[int] = ()) -> bool:
     """Take notice of the children that ended, so that the kernel can forget them.
 
     Whether none of those `wanted` is left.
@@ -130,7 +130,7 @@ def bury(wanted: Collection[int] = ()) -> bool:
 
 
 def _marked(work: Path) -> Iterator[Process]:
-    bury()
+    reap_children()
     mark = f"{MARK_CLUSTER}={work}".encode()
     label = f"{MARK_PART}=".encode()
     for folder in Path("/proc").iterdir():

@@ -40,7 +40,7 @@ class Names(AbstractResolver):
         """Nothing is held."""
 
 
-class Frozen:
+class SilentPeer:
     """A peer whose node loses its power: until then it answers, then nobody even refuses."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ async def test_name_that_is_not_known_yet_is_asked_for_soon(start: Start, names:
 
 async def test_peer_with_another_address_is_found_again(start: Start, names: Names) -> None:
     """Its old address does not even refuse: connections to it are given up, not waited for."""
-    two, old = await start(), Frozen()
+    two, old = await start(), SilentPeer()
     server = web.Server(old.handle)
     listening = await asyncio.get_running_loop().create_server(server, SECOND, two.port)
     names.address = SECOND

@@ -41,7 +41,7 @@ def connections(node: Running) -> list[Connection]:
     return found
 
 
-def busy_ones(node: Running) -> list[Connection]:
+def busy_connections(node: Running) -> list[Connection]:
     """Those with a request that has not been answered."""
     return [each for each in connections(node) if each.idle_since is None]
 
@@ -170,7 +170,7 @@ async def test_too_many_busy_connections_are_refused_politely() -> None:
         async with await node.connect() as one, await node.connect() as two:
             for busy in (one, two):
                 await busy.send(head)
-            await _until(node, lambda: len(busy_ones(node)) == 2)
+            await _until(node, lambda: len(busy_connections(node)) == 2)
             async with await node.connect() as three:
                 answer = await three.response()
                 assert await is_closed(three)

@@ -379,7 +379,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Checks]:
     checks = Checks()
     monkeypatch.setattr(auth, "is_password", checks.is_password)
     yield checks
-    checks.let_go()
+    checks.release()
 
 
 class Checks:
@@ -403,7 +403,7 @@ class Checks:
         assert await asyncio.to_thread(self._one_began.wait, 60)
         return first
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Let all checks end."""
         self._leave.set()
 
@@ -425,7 +425,7 @@ async def test_guesses_keep_nobody_out(
     await finished(guesses, over)
     client = asyncio.create_task(guarded.get("/apps", **basic(ORDERS)))
     sent_away = await finished(guesses, over + 1)  # one more had to go: it is in
-    checks.let_go()
+    checks.release()
 
     assert (await client).status == 200
     assert checks.begun.index(ORDERS_PASSWORD.encode()) <= 2
@@ -443,7 +443,7 @@ async def test_a_full_queue_does_not_tell_who_exists(
     guesses = [asyncio.create_task(guarded.get("/apps", **basic(f"{user}:{n}"))) for n in range(30)]
     over = 30 - limits.MAX_CHECKS_PER_USER
     sent_away = await finished(guesses, over)
-    checks.let_go()
+    checks.release()
 
     assert {guess.result().status for guess in sent_away} == {503}
     statuses = [answer.status for answer in await asyncio.gather(*guesses)]
@@ -510,7 +510,7 @@ async def test_auth_file_is_read_again(
     assert (await guarded.get("/apps", **bearer(TOKEN))).status == 401
 
 
-class Wall:
+class SettableClock:
     """A clock that a test sets, in seconds."""
 
     def __init__(self) -> None:
@@ -533,7 +533,7 @@ async def test_a_secret_that_was_replaced_is_taken_for_ten_minutes_more(
 ) -> None:
     """Whoever uses it learns of the new one by and by; on both ways, and not a second longer."""
     async with secured(auth_file=str(auth_file)) as guarded:
-        wall = Wall()
+        wall = SettableClock()
         guard = guarded.peer._guard
         assert guard is not None
         guard._now_s = wall

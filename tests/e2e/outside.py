@@ -32,4 +32,4 @@ def outside_client(peers: Peers, name: str) -> Iterator[RealClient]:
         with RealClient([sys.executable, str(_PROGRAM)], settings) as client:
             yield client
             client.stop()
-        until(lambda: peers.nowhere("OUTSIDE"), PATIENCE_S)
+        until(lambda: peers.is_absent("OUTSIDE"), PATIENCE_S)

@@ -73,7 +73,7 @@ class Peers:
         """Whether every peer lists an application."""
         return all(app in self.apps(name) for name in NAMES)
 
-    def nowhere(self, app: str) -> bool:
+    def is_absent(self, app: str) -> bool:
         """Whether every peer answers, and none lists an application."""
         return all(self._others(name) and app not in self.apps(name) for name in NAMES)
 

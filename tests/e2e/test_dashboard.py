@@ -86,7 +86,7 @@ def test_search_filters_keys_and_actions_through_a_forwarded_port(
 ) -> None:
     """All that a person does; what is changed is changed at the other peers, too."""
     page = opened(browser, f"http://localhost:{port}/")
-    shoot(page, pictures / "dashboard.png")
+    save_screenshot(page, pictures / "dashboard.png")
 
     page.key("/")
     page.write("catalog-5")
@@ -109,7 +109,7 @@ def test_search_filters_keys_and_actions_through_a_forwarded_port(
     page.key("ArrowDown")
     page.key("Enter")
     until(lambda: page.run("document.getElementById('instance-dialog').open"))
-    shoot(page, pictures / "instance.png")
+    save_screenshot(page, pictures / "instance.png")
     click(page, "#dialog-buttons button", "Take out of service")
     click(page, "#dialog-buttons button.solid")
     until(lambda: _status(cluster, "orders-1") == "OUT_OF_SERVICE", PATIENCE_S)
@@ -142,7 +142,7 @@ def test_zone_that_is_lost_is_shown(
     with target.faults.cut_off(lost):
         until(lambda: page.run(UNAVAILABLE) == 2, PATIENCE_S)
         said = page.run("document.querySelector('#replicas .trouble').textContent")
-        shoot(page, pictures / "zone-lost.png")
+        save_screenshot(page, pictures / "zone-lost.png")
 
     assert said.startswith("peer3")
     until(lambda: page.run(UNAVAILABLE) == 0, PATIENCE_S)
@@ -170,7 +170,7 @@ def check_clean(page: Page, url: str) -> None:
     assert {each for each in page.asked_for if not each.startswith(url)} == set()
 
 
-def shoot(page: Page, file: Path) -> None:
+def save_screenshot(page: Page, file: Path) -> None:
     """A picture, small enough for a repository."""
     page.picture(file, WIDTH, HEIGHT)
     assert file.stat().st_size < MOST_BYTES

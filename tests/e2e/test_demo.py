@@ -20,7 +20,7 @@ from conformance.realclient import not_run
 from demo import objects
 from e2e.clusters import Target
 from e2e.operator.installed import Operator
-from e2e.operator.newcomer import Newcomer
+from e2e.operator.typist import Typist
 
 KINDS: Final = (
     "namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,"
@@ -31,9 +31,9 @@ _PATIENCE_S: Final = 240.0
 
 
 @pytest.fixture
-def types(target: Target, tmp_path: Path) -> Newcomer:
+def types(target: Target, tmp_path: Path) -> Typist:
     """Somebody with kubectl and Helm on the path, and the cluster in KUBECONFIG."""
-    return Newcomer(target, target.kubectl, tmp_path)
+    return Typist(target, target.kubectl, tmp_path)
 
 
 def test_readme_begins_with_it() -> None:
@@ -44,7 +44,7 @@ def test_readme_begins_with_it() -> None:
 
 
 def test_two_services_call_each_other_and_ctrl_c_leaves_nothing(
-    target: Target, operator: Operator, types: Newcomer
+    target: Target, operator: Operator, types: Typist
 ) -> None:
     """On a cluster that has never seen Eurekube; a second Ctrl-C does not hurt."""
     operator.uninstall()
@@ -70,7 +70,7 @@ def test_two_services_call_each_other_and_ctrl_c_leaves_nothing(
 
 
 def test_end_in_the_middle_of_a_step_leaves_what_was_there_before(
-    target: Target, operator: Operator, types: Newcomer
+    target: Target, operator: Operator, types: Typist
 ) -> None:
     """SIGTERM while peers start; the operator of the cluster is used, and stays."""
     before = _objects(target)
@@ -86,7 +86,7 @@ def test_end_in_the_middle_of_a_step_leaves_what_was_there_before(
 
 
 @contextmanager
-def _demo(target: Target, types: Newcomer) -> Iterator[subprocess.Popen[str]]:
+def _demo(target: Target, types: Typist) -> Iterator[subprocess.Popen[str]]:
     """The command, with its output in a pipe."""
     registry, found, tag = target.image(OPERATOR).rpartition("/eurekube/operator:")
     if not found:

@@ -15,7 +15,7 @@ from conformance.realclient import not_run
 from e2e.clusters import Target
 from e2e.outside import outside_client
 from e2e.peers import NAMES, PATIENCE_S, Peers
-from processes.cluster import throughout, until
+from processes.cluster import check_throughout, until
 from support.kubectl import Kubectl
 
 CONNECTS = """
@@ -42,7 +42,7 @@ def test_cut_off_node_comes_back_and_agrees(faults: Faults, peers: Peers) -> Non
             until(lambda: peers.sees("peer2", "peer1").get("available") is False, PATIENCE_S)
             meanwhile.enter_context(outside_client(peers, "peer2"))
             until(lambda: "OUTSIDE" in peers.apps("peer3"))
-            throughout(lambda: "OUTSIDE" in peers.apps("peer3"), 5.0)
+            check_throughout(lambda: "OUTSIDE" in peers.apps("peer3"), 5.0)
 
         peers.agree()
         until(lambda: peers.everywhere("OUTSIDE"))

@@ -19,10 +19,10 @@ def test_clients_inside_and_outside_see_each_other(target: Target, peers: Peers)
         seen = {"INSIDE": {"inside:1": "UP"}, "OUTSIDE": {"outside:1": "UP"}}
         until(lambda: all(peers.apps(name) == seen for name in NAMES), PATIENCE_S)
         until(lambda: _has(outside.ask("apps"), seen))
-        until(lambda: _has(_last_words(peers), seen))
+        until(lambda: _has(_last_view(peers), seen))
 
     peers.kubectl("delete", "pod", "inside", "--wait=false")
-    until(lambda: peers.nowhere("INSIDE"), PATIENCE_S)
+    until(lambda: peers.is_absent("INSIDE"), PATIENCE_S)
 
 
 def test_peers_are_spread_over_zones_and_run_without_rights(peers: Peers) -> None:
@@ -69,7 +69,7 @@ def _has(seen: dict[str, Any], wanted: dict[str, dict[str, str]]) -> bool:
     return all(seen.get(app) == instances for app, instances in wanted.items())
 
 
-def _last_words(peers: Peers) -> dict[str, Any]:
+def _last_view(peers: Peers) -> dict[str, Any]:
     """What the client in the pod saw last."""
     lines = peers.kubectl.run_unchecked("logs", "inside", "--tail=20").stdout.splitlines()
     seen = [line for line in lines if line.startswith("{")]

@@ -41,7 +41,7 @@ def name(built: None) -> Iterator[str]:  # noqa: ARG001 - must be there
 
 
 @contextmanager
-def half_way_up(name: str) -> Iterator[subprocess.Popen[bytes]]:
+def partly_started_cluster(name: str) -> Iterator[subprocess.Popen[bytes]]:
     """`up` of one node, with some of its programs started."""
     words = [*TOOL, "up", "--name", name, "--nodes", "1"]
     with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL) as up:
@@ -73,7 +73,7 @@ def test_second_cluster_beside_the_first(api: Kubectl, name: str) -> None:
 
 def test_down_after_up_was_killed_in_the_middle(name: str) -> None:
     """No process, mount, control group or file is left."""
-    with half_way_up(name) as up:
+    with partly_started_cluster(name) as up:
         up.send_signal(signal.SIGKILL)
     assert traces(name) != []
 
@@ -85,7 +85,7 @@ def test_down_after_up_was_killed_in_the_middle(name: str) -> None:
 
 def test_ctrl_c_in_the_middle_takes_it_down(name: str) -> None:
     """Whoever changes their mind has nothing to clean up."""
-    with half_way_up(name) as up:
+    with partly_started_cluster(name) as up:
         up.send_signal(signal.SIGINT)
         assert up.wait(60.0) != 0
 

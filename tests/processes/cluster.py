@@ -123,7 +123,7 @@ def until(what: Callable[[], _T | None], within_s: float = PATIENCE_S) -> _T:
         time.sleep(_POLL_S)
 
 
-def throughout(what: Callable[[], object], span_s: float) -> None:
+def check_throughout(what: Callable[[], object], span_s: float) -> None:
     """Look for `span_s` seconds that `what` stays true."""
     end = time.monotonic() + span_s
     while time.monotonic() < end:

@@ -277,7 +277,7 @@ def _unreadable(operator: Metrics, _: InjectorMetrics) -> None:
     operator.count_registry_read("failed")
 
 
-def _let_in(_: Metrics, injector: InjectorMetrics) -> None:
+def _allow_unreviewed(_: Metrics, injector: InjectorMetrics) -> None:
     injector.answer(Verdict("allowed", "overload"), 2.0, 100)
 
 
@@ -286,7 +286,7 @@ def _let_in(_: Metrics, injector: InjectorMetrics) -> None:
     [
         ("EurekaReconcileErrors", _error),
         ("EurekaRegistryUnreadable", _unreadable),
-        ("EurekaPodsNotLookedAt", _let_in),
+        ("EurekaPodsNotLookedAt", _allow_unreviewed),
     ],
 )
 def test_what_happens_again_and_again(
@@ -308,7 +308,7 @@ def test_what_happens_again_and_again(
 def test_pod_let_in_once_is_told(program: Path) -> None:
     """Its series was not there before, so it has no increase."""
     operator, injector = well()
-    _let_in(operator, injector)
+    _allow_unreviewed(operator, injector)
     late = [
         {**each, "values": f"_x{promtool.MINUTES - 6} {each['values'].partition('+')[0]}x6"}
         for each in series(exposed(operator, injector))

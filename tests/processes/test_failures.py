@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processes.cluster import AT_ONCE_S, LONG, Cluster, slowest_look_up, throughout, until
+from processes.cluster import AT_ONCE_S, LONG, Cluster, check_throughout, slowest_look_up, until
 from processes.fleet import Fleet
 
 
@@ -66,7 +66,7 @@ def test_peer_that_wakes_does_not_lose_the_leases_it_slept_through() -> None:
             slowest_look_up([one], 3.5)
             two.resume()
 
-            throughout(lambda: two.ids("ORDERS") == fleet.ids, 2.0)
+            check_throughout(lambda: two.ids("ORDERS") == fleet.ids, 2.0)
 
 
 def test_start_does_not_wait_for_a_stalled_peer_when_another_has_everything() -> None:
@@ -100,7 +100,9 @@ def test_cancellation_is_not_undone_by_a_peer_that_missed_it(how: str) -> None:
             two.kill()
         assert one.ask("DELETE", "/apps/GONE/a").status == 200
         until(lambda: not three.ids("GONE"))
-        throughout(lambda: not one.ids("GONE"), 1.0)  # longer than the change is worth sending
+        check_throughout(
+            lambda: not one.ids("GONE"), 1.0
+        )  # longer than the change is worth sending
 
         if how == "stopped":
             two.resume()
@@ -109,5 +111,5 @@ def test_cancellation_is_not_undone_by_a_peer_that_missed_it(how: str) -> None:
             two.ready()
 
         until(lambda: cluster.everywhere("GONE", ()))
-        throughout(lambda: cluster.everywhere("GONE", ()), 1.5)
+        check_throughout(lambda: cluster.everywhere("GONE", ()), 1.5)
         assert cluster.everywhere("STAYS", {"b"})

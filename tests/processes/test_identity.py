@@ -8,8 +8,8 @@ import socket
 import pytest
 from aiohttp import web
 
-from processes.cluster import LONG, Cluster, throughout, until
-from processes.liar import NODE_HEADER, Liar
+from processes.cluster import LONG, Cluster, check_throughout, until
+from processes.lying_peer import NODE_HEADER, LyingPeer
 
 
 def test_two_peers_on_one_host_replicate() -> None:
@@ -67,7 +67,7 @@ def test_same_peer_under_two_urls_is_told_by_both() -> None:
 
 def test_alias_takes_over_when_the_first_url_stops_working() -> None:
     """One of two addresses of a peer fails: renewals must go through the other."""
-    with Liar() as relay, Cluster(2) as cluster:
+    with LyingPeer() as relay, Cluster(2) as cluster:
         one, two = cluster.peers
         relay.forward_to(two.port)
         one.settings["peers"] = [relay.url, two.url]
@@ -84,7 +84,7 @@ def test_alias_takes_over_when_the_first_url_stops_working() -> None:
 
 def test_url_that_led_to_ourselves_may_lead_to_another_later() -> None:
     """Addresses of pods are used again, names move: nobody is taken for oneself for ever."""
-    with Liar() as relay, Cluster(2) as cluster:
+    with LyingPeer() as relay, Cluster(2) as cluster:
         one, two = cluster.peers
         relay.forward_to(one.port)
         one.settings["peers"] = [relay.url]
@@ -103,7 +103,7 @@ def test_url_that_led_to_ourselves_may_lead_to_another_later() -> None:
 
 def test_url_that_leads_to_several_in_turn_is_told() -> None:
     """A Kubernetes Service in a list of peers: each change would reach only one of them."""
-    with Liar() as service, Cluster(3) as cluster:
+    with LyingPeer() as service, Cluster(3) as cluster:
         one, two, three = cluster.peers
         service.forward_in_turn(two.port, three.port)
         one.settings["peers"] = [service.url]
@@ -118,7 +118,7 @@ def test_url_that_leads_to_several_in_turn_is_told() -> None:
 @pytest.mark.parametrize("first", [True, False])
 def test_who_claims_the_node_id_of_another_does_not_make_him_vanish(*, first: bool) -> None:
     """He is told of changes all the same, wherever he stands in the list."""
-    with Liar() as liar, Cluster(2) as cluster:
+    with LyingPeer() as liar, Cluster(2) as cluster:
         one, two = cluster.peers
         one.settings["peers"] = [liar.url, two.url] if first else [two.url, liar.url]
         two.settings["peers"] = []
@@ -154,5 +154,5 @@ def test_peer_listed_under_a_path_it_does_not_serve_is_not_available() -> None:
         why = "answers 404 below /wrong/: not a path it serves"
         until(lambda: one.edge(two)["why"] == why)
         one.register("LOST", "a", leaseInfo=LONG)
-        throughout(lambda: not one.edge(two)["available"], 1.0)
+        check_throughout(lambda: not one.edge(two)["available"], 1.0)
         until(lambda: one.edge(two)["why"] == why)

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from processes.cluster import LONG, Cluster, PeerProcess, document, until
-from processes.liar import Liar
+from processes.lying_peer import LyingPeer
 
 ITEM = {"appName", "id", "lastDirtyTimestamp", "status", "overriddenStatus", "instanceInfo"}
 INSTANCE = {
@@ -105,14 +105,14 @@ def java() -> JavaLike:
 
 
 @pytest.fixture
-def server(java: JavaLike) -> Iterator[Liar]:
+def server(java: JavaLike) -> Iterator[LyingPeer]:
     """The server it answers through."""
-    with Liar(java.answer) as server:
+    with LyingPeer(java.answer) as server:
         yield server
 
 
 @pytest.fixture
-def cluster(server: Liar) -> Iterator[Cluster]:
+def cluster(server: LyingPeer) -> Iterator[Cluster]:
     """Two peers of ours that have it in their lists, not started."""
     with Cluster(2) as cluster:
         cluster.wire(server.url)
@@ -120,7 +120,7 @@ def cluster(server: Liar) -> Iterator[Cluster]:
 
 
 def test_story_of_an_instance_is_told_in_strict_batches(
-    cluster: Cluster, server: Liar, java: JavaLike
+    cluster: Cluster, server: LyingPeer, java: JavaLike
 ) -> None:
     """Every action once; only the peer whose client it is tells it."""
     one, two = cluster.start().peers
@@ -147,7 +147,7 @@ def test_story_of_an_instance_is_told_in_strict_batches(
         assert "x-netflix-discovery-replication" not in {name.lower() for name in headers}
 
 
-def test_peer_is_shown_as_java_and_available(cluster: Cluster, server: Liar) -> None:
+def test_peer_is_shown_as_java_and_available(cluster: Cluster, server: LyingPeer) -> None:
     """No digest is no failure: agreement stays unknown, and nothing is repaired."""
     one, _ = cluster.start().peers
 
@@ -160,7 +160,7 @@ def test_peer_is_shown_as_java_and_available(cluster: Cluster, server: Liar) -> 
 
 
 def test_register_follows_when_it_lost_the_lease(
-    cluster: Cluster, server: Liar, java: JavaLike
+    cluster: Cluster, server: LyingPeer, java: JavaLike
 ) -> None:
     """A Java peer that restarted or evicted says 404 to a renewal."""
     one, _ = cluster.start().peers
@@ -211,6 +211,6 @@ def _version(peer: PeerProcess) -> object:
     return instance["metadata"].get("v")
 
 
-def _java_edge(cluster: Cluster, server: Liar) -> dict[str, Any] | None:
+def _java_edge(cluster: Cluster, server: LyingPeer) -> dict[str, Any] | None:
     edge = cluster.peers[0].edges()[str(server.port)]
     return edge if edge["kind"] == "java" else None

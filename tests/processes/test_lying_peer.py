@@ -12,7 +12,7 @@ from aiohttp import web
 
 from processes.cluster import AT_ONCE_S, LONG, Cluster, document, slowest_look_up, until
 from processes.fleet import Fleet
-from processes.liar import NODE_HEADER, Answer, Liar, garbage
+from processes.lying_peer import NODE_HEADER, Answer, LyingPeer, garbage
 
 DIGEST = {"node": "liar", "name": "liar", "stage": "ready", "instances": 3, "sees": {}}
 NONSENSE: list[object] = [
@@ -70,7 +70,7 @@ async def endless(request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
         await response.write(b"[" * 65_536)
 
 
-async def drip(request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
+async def send_slowly(request: web.BaseRequest, _body: bytes) -> web.StreamResponse:
     """A body without end, and hardly a beginning: a byte now and then."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
@@ -140,7 +140,7 @@ LIES: dict[str, Answer] = {
         nonsense_conflicts,
         foreign_conflicts,
         endless,
-        drip,
+        send_slowly,
         silence,
         nesting,
         failure,
@@ -153,17 +153,17 @@ LIES: dict[str, Answer] = {
 
 
 @pytest.fixture(scope="module")
-def liar() -> Iterator[Liar]:
+def lying_peer() -> Iterator[LyingPeer]:
     """One liar for the module."""
-    with Liar() as liar:
-        yield liar
+    with LyingPeer() as lying_peer:
+        yield lying_peer
 
 
 @pytest.fixture(scope="module")
-def cluster(liar: Liar) -> Iterator[Cluster]:
+def cluster(lying_peer: LyingPeer) -> Iterator[Cluster]:
     """Two honest peers that have the liar in their lists."""
     with Cluster(2) as cluster:
-        cluster.wire(liar.url)
+        cluster.wire(lying_peer.url)
         yield cluster.start()
 
 
@@ -176,16 +176,16 @@ def fleet(cluster: Cluster) -> Iterator[Fleet]:
 
 @pytest.mark.parametrize("name", LIES)
 def test_lie_changes_nothing_among_the_honest(
-    cluster: Cluster, liar: Liar, fleet: Fleet, name: str
+    cluster: Cluster, lying_peer: LyingPeer, fleet: Fleet, name: str
 ) -> None:
     """Registrations travel, look-ups are answered at once, nothing appears that nobody sent."""
     one, two = cluster.peers
-    liar.answer = honest
-    until(lambda: all(peer.edges()[str(liar.port)]["available"] for peer in cluster.peers))
-    liar.answer = LIES[name]
-    batches, asked = len(liar.batches), len(liar.asked)
-    until(lambda: len(liar.asked) > asked + 2)
-    until(lambda: len(liar.batches) > batches)
+    lying_peer.answer = honest
+    until(lambda: all(peer.edges()[str(lying_peer.port)]["available"] for peer in cluster.peers))
+    lying_peer.answer = LIES[name]
+    batches, asked = len(lying_peer.batches), len(lying_peer.asked)
+    until(lambda: len(lying_peer.asked) > asked + 2)
+    until(lambda: len(lying_peer.batches) > batches)
 
     one.register("HONEST", name, leaseInfo=LONG)
     until(lambda: name in two.ids("HONEST"), within_s=15.0)
@@ -199,7 +199,7 @@ def test_lie_changes_nothing_among_the_honest(
     until(lambda: one.ids() == two.ids() == fleet.ids)
     until(lambda: one.edge(two)["available"])
     assert one.edge(two)["backlog"] <= 2 * len(fleet.ids)
-    liar_edge = one.edges()[str(liar.port)]
+    liar_edge = one.edges()[str(lying_peer.port)]
     assert liar_edge["backlog"] <= 2 * len(fleet.ids) + 2 * len(LIES)
     assert (fleet.failed, fleet.lost) == (0, 0)
 
@@ -209,13 +209,13 @@ def test_lie_changes_nothing_among_the_honest(
 )
 def test_start_with_a_liar_takes_the_honest_copy(name: str) -> None:
     """What the liar says is not taken for a registry, and nobody waits for it."""
-    with Liar(LIES[name]) as liar, Cluster(2, sync_timeout_s=90) as cluster:
-        cluster.wire(liar.url)
+    with LyingPeer(LIES[name]) as lying_peer, Cluster(2, sync_timeout_s=90) as cluster:
+        cluster.wire(lying_peer.url)
         one, two = cluster.peers
         one.settings["peers"] = []
         cluster.start([one])
         one.register("HONEST", "a", leaseInfo=LONG)
-        two.settings["peers"] = [liar.url, one.url]
+        two.settings["peers"] = [lying_peer.url, one.url]
 
         two.start()
         two.ready(within_s=50)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from processes.cluster import LONG, PATIENCE_S, Cluster, PeerProcess, ask, throughout, until
+from processes.cluster import LONG, PATIENCE_S, Cluster, PeerProcess, ask, check_throughout, until
 from processes.mount import Mount
 
 NAMES = {"eureka-peer-1": "peer1", "eureka-peer-2": "peer2"}
@@ -73,7 +73,7 @@ def test_pod_without_a_name_is_not_ready_and_says_why(cluster: Cluster, mount: M
     until(
         lambda: reason(one) == f"starting: pod eureka-peer-1 is not in names of {mount.peers} yet"
     )
-    throughout(lambda: not one.is_ready and one.view["name"] == "eureka-peer-1", 0.5)
+    check_throughout(lambda: not one.is_ready and one.view["name"] == "eureka-peer-1", 0.5)
     mount.list(2, one, two, names=NAMES)
     cluster.start([two])
 
@@ -107,7 +107,7 @@ def test_peer_copies_once_it_is_listed(cluster: Cluster, mount: Mount) -> None:
     two.start()
 
     until(lambda: reason(two) == "starting: peer2 is not in the peer list yet")
-    throughout(lambda: not two.is_ready, 0.5)
+    check_throughout(lambda: not two.is_ready, 0.5)
     mount.list(2, one, two, names=NAMES)
 
     two.ready()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from processes.cluster import LONG, Cluster, throughout, until
+from processes.cluster import LONG, Cluster, check_throughout, until
 from processes.mount import Mount
 
 
@@ -106,7 +106,7 @@ def test_peer_that_returns_to_the_list_gets_what_it_missed(cluster: Cluster, mou
     until(lambda: one.view["generation"] == two.view["generation"] == 2)
     one.register("LISTED", "a", leaseInfo=LONG)
     assert one.view["peers"] == []
-    throughout(lambda: two.ids() == set(), 0.8)
+    check_throughout(lambda: two.ids() == set(), 0.8)
 
     mount.list(3, one, two)
 

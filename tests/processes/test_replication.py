@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from processes.cluster import LONG, REPLICATION, Cluster, document, throughout, until
+from processes.cluster import LONG, REPLICATION, Cluster, check_throughout, document, until
 from processes.fleet import Fleet
 
 
@@ -72,7 +72,7 @@ def test_cancelled_instance_goes_everywhere_and_stays_away(cluster: Cluster) -> 
     assert three.ask("DELETE", "/apps/GONE/a").status == 200
 
     until(lambda: cluster.everywhere("GONE", ()))
-    throughout(lambda: cluster.everywhere("GONE", ()), 1.0)
+    check_throughout(lambda: cluster.everywhere("GONE", ()), 1.0)
 
 
 def test_renewals_at_one_peer_keep_the_lease_at_all(cluster: Cluster) -> None:
@@ -80,7 +80,7 @@ def test_renewals_at_one_peer_keep_the_lease_at_all(cluster: Cluster) -> None:
     with Fleet(cluster.peers[:1], "KEPT", 5) as fleet:
         until(lambda: cluster.everywhere("KEPT", fleet.ids))
 
-        throughout(lambda: cluster.everywhere("KEPT", fleet.ids), 5.0)
+        check_throughout(lambda: cluster.everywhere("KEPT", fleet.ids), 5.0)
 
         assert fleet.lost == 0
 
@@ -92,7 +92,7 @@ def test_lease_that_ends_is_evicted_everywhere_and_stays_away(cluster: Cluster) 
 
     until(lambda: cluster.everywhere("SHORT", ()))
 
-    throughout(lambda: cluster.everywhere("SHORT", ()), 1.0)
+    check_throughout(lambda: cluster.everywhere("SHORT", ()), 1.0)
 
 
 def test_divergence_is_shown_by_name_and_repaired() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from processes.cluster import LONG, Cluster, PeerProcess, ask, free_port, throughout, until
-from processes.liar import Liar
+from processes.cluster import LONG, Cluster, PeerProcess, ask, check_throughout, free_port, until
+from processes.lying_peer import LyingPeer
 from processes.mount import Mount
 
 
@@ -56,22 +56,22 @@ def digest(text: str) -> str:
 
 def test_log_level_and_format(peer: PeerProcess) -> None:
     """To look closer while it happens, without losing what is being looked at."""
-    provoke(peer)
+    send_nonsense(peer)
     assert "no HTTP" not in peer.log
 
     change(peer, log_level="DEBUG", log_format="json")
 
-    provoke(peer)
+    send_nonsense(peer)
     line = until(lambda: next((one for one in peer.log.splitlines() if "no HTTP" in one), None))
     assert json.loads(line)["level"] == "DEBUG"
     change(peer, log_level="ERROR", log_format="text")
     lines = len(peer.log.splitlines())
-    provoke(peer)
+    send_nonsense(peer)
     change(peer, zone="b")
     assert len(peer.log.splitlines()) == lines
 
 
-def provoke(peer: PeerProcess) -> None:
+def send_nonsense(peer: PeerProcess) -> None:
     """Send what is no HTTP, which is logged at DEBUG."""
     with socket.create_connection(("127.0.0.1", peer.port)) as client:
         client.sendall(b"nonsense\r\n\r\n")
@@ -101,7 +101,7 @@ def test_eviction_interval(peer: PeerProcess) -> None:
     change(peer, eviction_interval_s=3600)
     peer.register("GONE", "a")
     until(lambda: peer.ask("GET", "/apps/GONE/a").status == 404)
-    throughout(lambda: peer.ids() == {"a"}, 1.0)
+    check_throughout(lambda: peer.ids() == {"a"}, 1.0)
 
     change(peer, eviction_interval_s=0.2)
 
@@ -114,7 +114,7 @@ def test_self_preservation_and_its_thresholds(peer: PeerProcess) -> None:
     for number in range(4):
         peer.register("SILENT", f"s{number}")
     until(lambda: peer.view["preserving"])
-    throughout(lambda: len(peer.ids()) == 4, 1.0)
+    check_throughout(lambda: len(peer.ids()) == 4, 1.0)
 
     change(peer, self_preservation_floor=9, renewal_threshold=0.0)
 
@@ -181,7 +181,7 @@ def test_read_only_cache(peer: PeerProcess) -> None:
 
 def test_pace_of_replication(cluster: Cluster) -> None:
     """Batches are as small as it says, and digests as rare."""
-    with Liar() as liar:
+    with LyingPeer() as liar:
         one, _ = cluster.peers
         liar.answer = java_like
         one.settings.update(peers=[liar.url], fetch_registry=False, digest_interval_s=3600)
@@ -258,7 +258,7 @@ def test_snapshot_interval(cluster: Cluster) -> None:
     path = cluster.directory / "snapshot"
     one.settings.update(peers=[], snapshot_path=str(path), snapshot_interval_s=3600)
     cluster.start([one])
-    throughout(lambda: not path.exists(), 1.0)
+    check_throughout(lambda: not path.exists(), 1.0)
 
     change(one, snapshot_interval_s=0.2)
 

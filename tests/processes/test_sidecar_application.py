@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from processes.cluster import PeerProcess, free_port, throughout, until
+from processes.cluster import PeerProcess, check_throughout, free_port, until
 from support.faultproxy import Fault, FaultProxy
 from support.sidecars import SOON, Application, Sidecar
 
@@ -38,7 +38,9 @@ def test_application_that_is_not_ready_stays_starting(registry: PeerProcess) -> 
 
         with Application(port, status=503) as application:
             until(lambda: "answered 503" in _reason(sidecar))
-            throughout(lambda: _shown(registry, sidecar) == "STARTING", 3.5)  # longer than a lease
+            check_throughout(
+                lambda: _shown(registry, sidecar) == "STARTING", 3.5
+            )  # longer than a lease
 
             application.status = 200
             until(lambda: _shown(registry, sidecar) == "UP")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from processes.cluster import PeerProcess, free_port, throughout, until
+from processes.cluster import PeerProcess, check_throughout, free_port, until
 from support.faultproxy import AFTERWARDS_S, Fault, FaultProxy
 from support.sidecars import SOON, Application, Sidecar
 
@@ -71,7 +71,7 @@ def test_paused_instance_is_out_of_service_until_it_is_resumed(
         until(lambda: sidecar.lease()["status"] == "DOWN")
         application.status = 200
         until(lambda: sidecar.lease()["status"] == "UP")
-        throughout(lambda: _shown(registry, sidecar) == "OUT_OF_SERVICE", 1.5)
+        check_throughout(lambda: _shown(registry, sidecar) == "OUT_OF_SERVICE", 1.5)
         assert "it shows OUT_OF_SERVICE" in sidecar.ask("status").stdout
 
         resumed = sidecar.ask("resume")
@@ -103,7 +103,7 @@ def test_nothing_registers_after_drain(
 
             application.status = 503
             annotations.write_text('eurekube.io/metadata.tier="gold"\neurekube.io/paused="true"\n')
-            throughout(
+            check_throughout(
                 lambda: registry.instance(sidecar.app, sidecar.id) is None, LONGER_THAN_A_LOOK_S
             )
             application.status = 200
@@ -157,7 +157,9 @@ def test_registration_under_way_at_sigterm_leaves_nothing(registry: PeerProcess)
         with Sidecar("hasty", free_port(), *flags) as sidecar:
             until(lambda: proxy.seen)
             assert sidecar.terminate() == 0
-        throughout(lambda: registry.instance(sidecar.app, sidecar.id) is None, 5 * AFTERWARDS_S)
+        check_throughout(
+            lambda: registry.instance(sidecar.app, sidecar.id) is None, 5 * AFTERWARDS_S
+        )
         assert [each.method for each in proxy.seen][:2] == ["POST", "DELETE"]
 
 

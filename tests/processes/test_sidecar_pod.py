@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from processes.cluster import Cluster, PeerProcess, throughout, until
+from processes.cluster import Cluster, PeerProcess, check_throughout, until
 from support.faultproxy import Fault, FaultProxy
 from support.sidecars import SOON, Application, Sidecar
 
@@ -121,7 +121,9 @@ def test_refused_metadata_costs_nobody_the_lease(
             refuses = True
             pod.write({"eurekube.io/metadata.tier": "gold"})
             until(lambda: sidecar.problem() == "invalid")
-            throughout(lambda: _shown(registry, sidecar) == "UP", 5.0)  # longer than the lease
+            check_throughout(
+                lambda: _shown(registry, sidecar) == "UP", 5.0
+            )  # longer than the lease
             assert sidecar.problem() == "invalid"
 
             refuses = False
@@ -186,7 +188,7 @@ def test_override_of_an_operator_stays(registry: PeerProcess, application: Appli
 
         where = f"/apps/{sidecar.app}/{sidecar.id}/status"
         assert registry.ask("PUT", f"{where}?value=OUT_OF_SERVICE").status == 200
-        throughout(lambda: _shown(registry, sidecar) == "OUT_OF_SERVICE", 2.5)
+        check_throughout(lambda: _shown(registry, sidecar) == "OUT_OF_SERVICE", 2.5)
 
         assert sidecar.ask("resume").returncode == 0
         assert _shown(registry, sidecar) == "UP"

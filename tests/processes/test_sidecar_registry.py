@@ -18,8 +18,8 @@ from processes.cluster import (
     PeerProcess,
     Reply,
     ask,
+    check_throughout,
     free_port,
-    throughout,
     until,
 )
 from support.faultproxy import Fault, FaultProxy
@@ -92,11 +92,11 @@ def test_preferred_peer_is_kept_until_it_dies(application: Application) -> None:
         with Sidecar("sticky", application.port, "--registry", urls, *SOON) as sidecar:
             until(lambda: cluster.everywhere("STICKY", {sidecar.id}))
             until(lambda: all(_shown(peer, sidecar) == "UP" for peer in cluster.peers))
-            throughout(lambda: sidecar.lease()["url"] == first.url, 2.5)
+            check_throughout(lambda: sidecar.lease()["url"] == first.url, 2.5)
 
             first.kill()
             until(lambda: sidecar.lease()["url"] == second.url)
-            throughout(lambda: _shown(third, sidecar) == "UP", 4.0)  # longer than its lease
+            check_throughout(lambda: _shown(third, sidecar) == "UP", 4.0)  # longer than its lease
 
             assert sidecar.lease()["url"] == second.url
             assert "does not know the lease" not in sidecar.log

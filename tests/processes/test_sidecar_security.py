@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from processes.cluster import Cluster, PeerProcess, free_port, throughout, until
+from processes.cluster import Cluster, PeerProcess, check_throughout, free_port, until
 from processes.secured import PASSWORD, TOKEN, Secured, write_policy
 from processes.secured import secured as secured_registry
 from support.authority import Authority
@@ -169,7 +169,7 @@ def test_registry_of_an_unknown_authority_is_not_believed(
         until(lambda: sidecar.problem() == "unreachable")
         assert "the certificate of localhost" in sidecar.ask("status").stdout
         assert "is not valid" in sidecar.ask("status").stdout
-        throughout(lambda: _shown(secured, sidecar) == "", 1.0)
+        check_throughout(lambda: _shown(secured, sidecar) == "", 1.0)
 
         _replace(Path(bundle), Path(secured.authority.path).read_text())
         until(lambda: _shown(secured, sidecar) == "UP")

@@ -14,7 +14,7 @@ from eureka_operator.shell.keypairs import make_authority, make_leaf
 HOST: Final = "localhost"
 
 
-class Certified:
+class SignedPair:
     """A CA, and a leaf that it has signed, as the API server has them."""
 
     def __init__(self) -> None:

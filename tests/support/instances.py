@@ -47,14 +47,14 @@ class Fields(TypedDict, total=False):
     action: ActionType | None
 
 
-class Described(Fields, total=False):
+class FullFields(Fields, total=False):
     """And about its lease."""
 
     interval_s: int
     duration_s: int
 
 
-class Registered(Described, total=False):
+class Registered(FullFields, total=False):
     """And about its registration."""
 
     at: int
@@ -93,7 +93,7 @@ def register(
     *,
     at: int = 0,
     origin: Origin = Origin.CLIENT,
-    **fields: Unpack[Described],
+    **fields: Unpack[FullFields],
 ) -> Instance:
     """Register a document and give what the registry made of it."""
     made = held.register(instance(instance_id, app, **fields), origin, at)

@@ -9,7 +9,7 @@ from typing import Final
 
 from .. import control, debian, lifecycle, parts, places, records
 from ..errors import CannotRunError, ClusterError
-from ..namespaces import entering
+from ..namespaces import nsenter_command
 from ..parts import Part
 from ..plan import Plan
 from ..progress import doing
@@ -109,7 +109,7 @@ def _kind(plan: Plan, *words: str) -> None:
         ClusterError: it fails; with its last lines.
     """
     program = parts.build(programs.kind()) / "kind"
-    inside = entering(places.lifeline(plan, engine.PLACE).pid, "net")
+    inside = nsenter_command(places.lifeline(plan, engine.PLACE).pid, "net")
     log = plan.log(engine.PLACE, "kind")
     with log.open("ab") as said:
         run = subprocess.run(

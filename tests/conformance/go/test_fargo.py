@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from conformance.realclient import RealClient
-from processes.cluster import LONG, Cluster, throughout, until
+from processes.cluster import LONG, Cluster, check_throughout, until
 from processes.secured import PASSWORD, USER, Secured
 
 
@@ -55,7 +55,9 @@ def test_whole_life(cluster: Cluster, programs: Path, form: str) -> None:
     with RealClient([str(programs / "fargo")], settings) as real:
         assert real.ask("register") == "done"
         until(lambda: cluster.everywhere(app, {own}))
-        throughout(lambda: real.ask("renew") == "done" and cluster.everywhere(app, {own}), 4.0)
+        check_throughout(
+            lambda: real.ask("renew") == "done" and cluster.everywhere(app, {own}), 4.0
+        )
 
         assert real.ask("describe", key="colour", value="blue") == "done"
         until(lambda: real.ask("metadata", key="colour") == "blue")

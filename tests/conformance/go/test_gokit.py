@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conformance.realclient import RealClient
-from processes.cluster import LONG, Cluster, throughout, until
+from processes.cluster import LONG, Cluster, check_throughout, until
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_whole_life(cluster: Cluster, programs: Path) -> None:
         until(lambda: cluster.everywhere("KIT", {"kit:1"}))
         until(lambda: len(real.ask("followed") or []) == 1)
 
-        throughout(lambda: cluster.everywhere("KIT", {"kit:1"}), 4.0)  # longer than its lease
+        check_throughout(lambda: cluster.everywhere("KIT", {"kit:1"}), 4.0)  # longer than its lease
 
         two.register("KITOTHER", "o-2", leaseInfo=LONG)
         until(lambda: len(real.ask("followed") or []) == 2)

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.java.server import ALONE, BUILD, LIVE, JavaServer
 from conformance.realclient import not_run
-from processes.cluster import ask, throughout, until
+from processes.cluster import ask, check_throughout, until
 from processes.test_sidecar_registry import TEN_MINUTES_BEHIND
 from support.builds import NotBuiltError, built, need
 from support.faultyleases import Leases
@@ -81,10 +81,12 @@ def test_life_at_a_java_server(java: JavaServer, application: Application) -> No
 
         assert sidecar.ask("pause").returncode == 0
         assert _shown(java, sidecar) == "OUT_OF_SERVICE"
-        throughout(lambda: _shown(java, sidecar) == "OUT_OF_SERVICE", 4.0)  # longer than its lease
+        check_throughout(
+            lambda: _shown(java, sidecar) == "OUT_OF_SERVICE", 4.0
+        )  # longer than its lease
         assert sidecar.ask("resume").returncode == 0
         assert _shown(java, sidecar) == "UP"
-        throughout(lambda: _shown(java, sidecar) == "UP", 2.0)
+        check_throughout(lambda: _shown(java, sidecar) == "UP", 2.0)
 
         assert sidecar.terminate() == 0
         assert _shown(java, sidecar) == ""
@@ -184,6 +186,6 @@ def test_java_server_that_was_restarted_has_it_back_as_it_was(
 
         until(lambda: not sidecar.problem(), PATIENCE_S)
         assert _shown(java, sidecar) == "OUT_OF_SERVICE"
-        throughout(lambda: _shown(java, sidecar) == "OUT_OF_SERVICE", 2.0)
+        check_throughout(lambda: _shown(java, sidecar) == "OUT_OF_SERVICE", 2.0)
         assert sidecar.ask("resume").returncode == 0
         assert _shown(java, sidecar) == "UP"

@@ -19,8 +19,8 @@ from processes.cluster import (
     Cluster,
     PeerProcess,
     Reply,
+    check_throughout,
     document,
-    throughout,
     until,
 )
 
@@ -68,7 +68,7 @@ class Server(Protocol):
         """Make a request below `/eureka`."""
 
 
-class Mixed:
+class MixedCluster:
     """Four servers that list each other; none is started yet."""
 
     def __init__(self, jar: Path, cluster: Cluster) -> None:
@@ -111,10 +111,10 @@ class Mixed:
 
 
 @pytest.fixture
-def mixed(java_jar: Path) -> Iterator[Mixed]:
+def mixed(java_jar: Path) -> Iterator[MixedCluster]:
     """Four servers for one test, ended afterwards."""
     with Cluster(size=0) as cluster:
-        servers = Mixed(java_jar, cluster)
+        servers = MixedCluster(java_jar, cluster)
         try:
             yield servers
         finally:
@@ -123,7 +123,7 @@ def mixed(java_jar: Path) -> Iterator[Mixed]:
 
 
 @pytest.mark.parametrize("order", [("ours", "java"), ("java", "ours")], ids=" then ".join)
-def test_what_is_done_at_one_is_so_at_all(mixed: Mixed, order: tuple[str, str]) -> None:
+def test_what_is_done_at_one_is_so_at_all(mixed: MixedCluster, order: tuple[str, str]) -> None:
     """Registration, renewal, override and cancellation in both directions, and the first copy."""
     first = mixed.ours[0] if order[0] == "ours" else mixed.java[0]
     mixed.start(order[0])
@@ -138,7 +138,7 @@ def test_what_is_done_at_one_is_so_at_all(mixed: Mixed, order: tuple[str, str]) 
     _all_list_each_other(mixed)
 
 
-def test_expiry_agrees(mixed: Mixed) -> None:
+def test_expiry_agrees(mixed: MixedCluster) -> None:
     """What nobody renews goes everywhere, what is renewed at one server stays everywhere."""
     mixed.start("ours", "java")
     for number, server in enumerate(mixed.servers):
@@ -157,12 +157,12 @@ def test_expiry_agrees(mixed: Mixed) -> None:
                 assert server.ask("PUT", f"/apps/KEPT/k-{number}?{_TIMED}").status == 200
         return all(_statuses(server, "KEPT").keys() == kept for server in mixed.servers)
 
-    throughout(renewed_and_kept, QUIET_S)
+    check_throughout(renewed_and_kept, QUIET_S)
     _all(mixed, lambda server: not _statuses(server, "LOST"))
 
 
 @pytest.mark.parametrize("kind", ["java", pytest.param("ours", marks=pytest.mark.long)])
-def test_one_is_killed_and_comes_back(mixed: Mixed, kind: str) -> None:
+def test_one_is_killed_and_comes_back(mixed: MixedCluster, kind: str) -> None:
     """It copies what came meanwhile, and what it is told afterwards arrives."""
     mixed.start("ours", "java")
     group: list[JavaServer] | list[PeerProcess] = mixed.java if kind == "java" else mixed.ours
@@ -182,7 +182,7 @@ def test_one_is_killed_and_comes_back(mixed: Mixed, kind: str) -> None:
     _life_of_instance(mixed, victim, "AFTER")
 
 
-def test_nothing_goes_back_and_forth(mixed: Mixed) -> None:
+def test_nothing_goes_back_and_forth(mixed: MixedCluster) -> None:
     """So many renewals are told to each peer once; nobody passes on what a peer said."""
     mixed.start("ours", "java")
     _register(mixed.ours[0], "STILL", "s-1", leaseInfo=LONG)
@@ -192,7 +192,9 @@ def test_nothing_goes_back_and_forth(mixed: Mixed) -> None:
     before = [peer.counter("replicated_items") for peer in mixed.ours]
     versions = [_delta_of(server, "STILL") for server in mixed.servers]
 
-    throughout(lambda: all(s.ask("GET", "/apps").status == 200 for s in mixed.servers), QUIET_S)
+    check_throughout(
+        lambda: all(s.ask("GET", "/apps").status == 200 for s in mixed.servers), QUIET_S
+    )
 
     # Each server renews itself about once a second at one other server, which tells the rest.
     bound = 4 * 2 * (QUIET_S + 2)
@@ -208,7 +210,7 @@ def _at(host: str) -> dict[str, object]:
     return {"host": host, "hostname": host, "management_host": "127.0.0.1"}
 
 
-def _life_of_instance(mixed: Mixed, server: Server, app: str) -> None:
+def _life_of_instance(mixed: MixedCluster, server: Server, app: str) -> None:
     """An instance that only this server is told of."""
     _register(server, app, f"{app}-1", leaseInfo=LONG)
     _all(mixed, lambda each: _statuses(each, app) == {f"{app}-1": "UP"})
@@ -221,7 +223,7 @@ def _life_of_instance(mixed: Mixed, server: Server, app: str) -> None:
     _all(mixed, lambda each: not _statuses(each, app))
 
 
-def _all_list_each_other(mixed: Mixed) -> None:
+def _all_list_each_other(mixed: MixedCluster) -> None:
     """Each shows the three others as available replicas, in Java's words."""
     _all(mixed, lambda server: len(_replicas(server, "available")) == 3)
     assert [_replicas(server, "unavailable") for server in mixed.servers] == [set()] * 4
@@ -233,7 +235,7 @@ def _replicas(server: Server, which: str) -> set[str]:
     return {each.strip() for each in found.group(1).split(",") if each.strip()} if found else set()
 
 
-def _all(mixed: Mixed, holds: Callable[[Server], bool]) -> None:
+def _all(mixed: MixedCluster, holds: Callable[[Server], bool]) -> None:
     until(lambda: all(holds(server) for server in mixed.servers), PATIENCE_S)
 
 

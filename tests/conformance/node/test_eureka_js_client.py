@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conformance.realclient import RealClient, not_run
-from processes.cluster import DEFAULT_CLASS, LONG, Cluster, throughout, until
+from processes.cluster import DEFAULT_CLASS, LONG, Cluster, check_throughout, until
 from processes.secured import PASSWORD, TOKEN, USER, Secured
 from support.builds import NotBuiltError, built, need, output
 
@@ -87,7 +87,7 @@ def test_registers_renews_and_deregisters(cluster: Cluster, *, delta: bool) -> N
     with client(cluster, app, delta=delta) as real:
         until(lambda: cluster.everywhere(app.upper(), ids))
 
-        throughout(lambda: cluster.everywhere(app.upper(), ids), 3.0)
+        check_throughout(lambda: cluster.everywhere(app.upper(), ids), 3.0)
 
         real.stop()
         until(lambda: cluster.everywhere(app.upper(), ()))
@@ -132,7 +132,9 @@ def test_is_overridden_and_back_and_described(cluster: Cluster, *, delta: bool) 
 
         two.ask("PUT", f"/apps/{app}/{own}/status?value=OUT_OF_SERVICE")
         until(lambda: _is_absent_or_out(real.ask("apps").get(app)))
-        throughout(lambda: _is_absent_or_out(real.ask("apps").get(app)), 1.5)  # its renewals say UP
+        check_throughout(
+            lambda: _is_absent_or_out(real.ask("apps").get(app)), 1.5
+        )  # its renewals say UP
         two.ask("DELETE", f"/apps/{app}/{own}/status?value=UP")
 
         until(lambda: real.ask("apps").get(app) == {own: "UP"})
@@ -167,7 +169,7 @@ def test_goes_on_with_the_next_server_when_its_own_is_killed(
         until(lambda: cluster.everywhere(app, {f"{app.lower()}:1"}))
         first.kill()
 
-        throughout(lambda: all(p.ids(app) == {f"{app.lower()}:1"} for p in others), 3.0)
+        check_throughout(lambda: all(p.ids(app) == {f"{app.lower()}:1"} for p in others), 3.0)
 
         others[0].register(f"{app}NEW", "n-1", leaseInfo=LONG)
         until(lambda: real.ask("apps").get(f"{app}NEW") == {"n-1": "UP"})

@@ -8,19 +8,19 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from processes.liar import Liar
+from processes.liar import LyingPeer
 
 BATCH: Final = "/peerreplication/batch/"
 _EMPTY: Final = {"applications": {"versions__delta": "1", "apps__hashcode": "", "application": []}}
 
 
 class Recorder:
-    """An honest peer in a `Liar`'s place, which remembers items, refused ones too."""
+    """An honest peer in a `LyingPeer`'s place, which remembers items, refused ones too."""
 
     def __init__(self) -> None:
         self._item_answers: dict[str, list[dict[str, Any]]] = {}
         self._batch_answers: list[int] = []
-        self.liar: Final = Liar(self._answer)
+        self.liar: Final = LyingPeer(self._answer)
 
     @property
     def sizes(self) -> list[int]:

@@ -14,7 +14,7 @@ import pytest
 from conformance.java.server import ALONE, LIVE, JavaServer
 from conformance.oracle.conftest import PATIENT
 from conformance.oracle.recorder import Recorder
-from processes.cluster import Cluster, PeerProcess, document, throughout, until
+from processes.cluster import Cluster, PeerProcess, check_throughout, document, until
 
 SHORT = {"renewalIntervalInSecs": 1, "durationInSecs": 2}
 QUICK = {
@@ -77,7 +77,7 @@ def test_renewed_lease_lasts_twice_its_duration(evicting: Servers) -> None:
         _register(server, "TWICE")
         assert server.ask("PUT", f"/apps/TWICE/TWICE-1?{QUERY}").status == 200
 
-    throughout(lambda: all(_listed(server, "TWICE") for server in evicting), 2.6)
+    check_throughout(lambda: all(_listed(server, "TWICE") for server in evicting), 2.6)
 
     until(lambda: not any(_listed(server, "TWICE") for server in evicting))
 

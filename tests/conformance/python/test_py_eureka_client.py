@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from conformance.realclient import RealClient, not_run
-from processes.cluster import LONG, Cluster, PeerProcess, throughout, until
+from processes.cluster import LONG, Cluster, PeerProcess, check_throughout, until
 from processes.secured import PASSWORD, TOKEN, USER, Secured
 
 CLIENT = Path(__file__).with_name("client.py")
@@ -54,7 +54,7 @@ def test_registers_renews_and_deregisters(cluster: Cluster) -> None:
         assert instance["port"] == {"$": 9090, "@enabled": "true"}
         assert instance["metadata"]["colour"] == "red"
 
-        throughout(lambda: cluster.everywhere("PYLIFE", {"pylife:1"}), 4.0)
+        check_throughout(lambda: cluster.everywhere("PYLIFE", {"pylife:1"}), 4.0)
 
         real.stop()
         until(lambda: cluster.everywhere("PYLIFE", ()))
@@ -69,7 +69,9 @@ def test_status_change_and_back_show_at_every_peer(cluster: Cluster) -> None:
         real.ask("status", status="OUT_OF_SERVICE")
 
         until(lambda: _statuses(cluster, "PYSTATUS", "pystatus:1") == {"OUT_OF_SERVICE"})
-        throughout(lambda: _statuses(cluster, "PYSTATUS", "pystatus:1") == {"OUT_OF_SERVICE"}, 1.5)
+        check_throughout(
+            lambda: _statuses(cluster, "PYSTATUS", "pystatus:1") == {"OUT_OF_SERVICE"}, 1.5
+        )
         real.ask("back")
         until(lambda: _statuses(cluster, "PYSTATUS", "pystatus:1") == {"UP"})
 
@@ -128,7 +130,7 @@ def test_goes_on_with_the_next_server_when_its_own_is_killed(cluster: Cluster) -
         others = [peer for peer in cluster.peers if peer is not used]
         used.kill()
 
-        throughout(lambda: all(p.ids("PYKILL") == {"pykill:1"} for p in others), 4.0)
+        check_throughout(lambda: all(p.ids("PYKILL") == {"pykill:1"} for p in others), 4.0)
 
         until(lambda: real.ask("server") in [peer.url for peer in others])
         used.start()

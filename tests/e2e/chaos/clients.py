@@ -45,7 +45,7 @@ _STALLED_S: Final = 1.0
 tells nothing about peers."""
 
 
-class Pulse:
+class StallMeter:
     """How long this program has stood still, in seconds since its start."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Pulse:
 class LookUps:
     """Clients that look up an instance at one peer, and once more at another one."""
 
-    def __init__(self, session: aiohttp.ClientSession, holder: Holder, pulse: Pulse) -> None:
+    def __init__(self, session: aiohttp.ClientSession, holder: Holder, pulse: StallMeter) -> None:
         self._session = session
         self._holder = holder
         self._pulse = pulse
@@ -151,7 +151,7 @@ async def main() -> None:
     ):
         holder = Holder(clients, looks, urls, lease_s=_LEASE_S)
         visitors = Holder(clients, looks, urls, _VISITORS, _LEASE_S)
-        pulse = Pulse()
+        pulse = StallMeter()
         look_ups = LookUps(looks, holder, pulse)
         room = asyncio.Semaphore(_AT_ONCE)
         for number in range(wanted["count"]):

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.plan import Plan
 from e2e.chaos.report import Report
-from e2e.chaos.run import Scene
+from e2e.chaos.run import ChaosTarget
 from e2e.clusters import Target
 from e2e.operator.ekc import EkcCluster
 from e2e.operator.installed import Operator
@@ -47,6 +47,6 @@ def cluster(target: Target, operator: Operator) -> Iterator[EkcCluster]:  # noqa
 
 
 @pytest.fixture
-def scene(plan: Plan, cluster: EkcCluster, operator: Operator) -> Scene:
+def scene(plan: Plan, cluster: EkcCluster, operator: Operator) -> ChaosTarget:
     """Cluster, EurekaCluster and operator."""
-    return Scene(plan, cluster, operator)
+    return ChaosTarget(plan, cluster, operator)

@@ -14,7 +14,7 @@ than in peace (bench/RESULTS.md), which Python keeps; here there are a tenth of 
 
 
 @dataclass(frozen=True)
-class Breach:
+class Violation:
     """An invariant that did not hold."""
 
     at: str

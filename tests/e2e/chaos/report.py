@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from e2e.chaos.invariants import Breach
+from e2e.chaos.invariants import Violation
 from e2e.chaos.schedule import Step
 
 _TITLE: Final = 46
@@ -37,7 +37,7 @@ class Report:
     finished: bool = False
     """Whether nothing has ended it before its time."""
     outcomes: list[Outcome] = field(default_factory=list)
-    breaches: list[Breach] = field(default_factory=list)
+    breaches: list[Violation] = field(default_factory=list)
     memory_mib: dict[str, list[float]] = field(default_factory=dict)
     """Of peers and operator: the largest process at the first and at the last calm."""
     look_ups: int = 0

@@ -36,7 +36,7 @@ Say = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
-class Scene:
+class ChaosTarget:
     """What meets the faults."""
 
     plan: Plan
@@ -44,14 +44,14 @@ class Scene:
     operator: Operator
 
 
-class UnrestError(Exception):
+class UnsettledError(Exception):
     """It does not become calm; the sentence says what is missing."""
 
 
 class Run:
     """A run of a schedule."""
 
-    def __init__(self, scene: Scene, report: Report, say: Say) -> None:
+    def __init__(self, scene: ChaosTarget, report: Report, say: Say) -> None:
         self._report = report
         self._say = say
         self._actions = Actions(scene.plan, scene.cluster, scene.operator)
@@ -72,7 +72,7 @@ class Run:
             try:
                 self._meet_faults(crowd)
                 self._report.finished = True
-            except UnrestError as error:
+            except UnsettledError as error:
                 self._watch.broken(str(error))
             finally:
                 self._report.breaches = self._watch.breaches
@@ -105,7 +105,7 @@ class Run:
         self._say(reports.start(step, began_s), "")
         calm_s, why_not = None, ""
         try:
-            calm_s = self._hurt(step, crowd)
+            calm_s = self._inject_fault(step, crowd)
         except NotPossibleError as error:
             why_not = str(error)
         self._actions.victims = frozenset()
@@ -116,7 +116,7 @@ class Run:
         self._say(reports.end(outcome), "\n")
         self._note_cost(before, after)
 
-    def _hurt(self, step: Step, crowd: ClientState) -> float:
+    def _inject_fault(self, step: Step, crowd: ClientState) -> float:
         """Seconds from the end of the faults until all is well."""
         mended: list[Mended] = []
         with self._actions.doing(step.fault) as main:
@@ -137,7 +137,7 @@ class Run:
             if not unrest:
                 return
             if time.monotonic() > end:
-                raise UnrestError(f"not calm after {CALM_S:g} s: {'; '.join(unrest)}")
+                raise UnsettledError(f"not calm after {CALM_S:g} s: {'; '.join(unrest)}")
             time.sleep(_POLL_S)
 
     def _unrest(self, crowd: ClientState, mended: list[Mended]) -> list[str]:

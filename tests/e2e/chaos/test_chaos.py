@@ -13,12 +13,12 @@ import pytest
 
 from e2e.chaos.conftest import planned
 from e2e.chaos.report import closing, table
-from e2e.chaos.run import Run, Scene
+from e2e.chaos.run import ChaosTarget, Run
 
 
 @pytest.mark.long
 def test_nothing_is_lost_whatever_happens(
-    scene: Scene, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
+    scene: ChaosTarget, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
 ) -> None:
     """No lease that was renewed, no look-up with one retry; and peers agree again after each fault.
 

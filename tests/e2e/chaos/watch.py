@@ -13,7 +13,7 @@ from urllib.parse import quote
 from cluster.api import Api
 from cluster.errors import ClusterError
 from cluster.plan import Plan
-from e2e.chaos.invariants import Breach, Departures, out_of_memory, sighting, unsettled
+from e2e.chaos.invariants import Departures, Violation, out_of_memory, sighting, unsettled
 from e2e.operator.ekc import LABEL, EkcCluster
 from e2e.operator.installed import Operator
 from support.kubectl import Kubectl
@@ -39,7 +39,7 @@ class Watch:
         """How many peers are wanted."""
         self.fault = ""
         """What is under way."""
-        self.breaches: list[Breach] = []
+        self.breaches: list[Violation] = []
         self._api = Api(plan.kubeconfig)
         self._cluster = cluster
         self._operator = operator
@@ -51,7 +51,7 @@ class Watch:
         """Note that an invariant does not hold; once for each fault."""
         if all((each.fault, each.what) != (self.fault, what) for each in self.breaches):
             at = datetime.now(UTC).isoformat(timespec="milliseconds")
-            self.breaches.append(Breach(at, self.fault, what))
+            self.breaches.append(Violation(at, self.fault, what))
 
     @contextmanager
     def looking(self) -> Iterator[None]:

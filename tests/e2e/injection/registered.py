@@ -30,7 +30,7 @@ def instances(cluster: EkcCluster, app: str, peer: str = "eureka-peer-1") -> dic
     return _by_id(json.loads(said)) if said else {}
 
 
-def ups(found: Mapping[str, Instance]) -> set[str]:
+def ids_up(found: Mapping[str, Instance]) -> set[str]:
     """The ids of those that are UP."""
     return {name for name, each in found.items() if each["status"] == UP}
 
@@ -49,10 +49,10 @@ class Direct:
 
     def up_everywhere(self, app: str) -> set[str]:
         """The ids that each peer that answers has as UP; empty if none answers."""
-        found = [ups(each) for each in self.everywhere(app)]
+        found = [ids_up(each) for each in self.everywhere(app)]
         return set.intersection(*found) if found else set()
 
-    def nowhere(self, app: str) -> bool:
+    def is_absent(self, app: str) -> bool:
         """Whether all peers answer, and none has an instance of it."""
         return self.everywhere(app) == [{}] * len(self._addresses)
 

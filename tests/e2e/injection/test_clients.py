@@ -15,7 +15,7 @@ from cluster.images import CLIENT
 from e2e.clusters import Target
 from e2e.injection import manifests
 from e2e.injection.manifests import pod_spec, serving
-from e2e.injection.registered import has_sidecar, instances, pods_of, result_of, ups
+from e2e.injection.registered import has_sidecar, ids_up, instances, pods_of, result_of
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.test_clients import SOON
 from e2e.sidecar.manifests import listed
@@ -39,7 +39,7 @@ os._exit(0)
 def orders(target: Target, shop: EkcCluster) -> EkcCluster:
     """An application with a label, and without a word about Eureka."""
     shop.kubectl.apply(listed([manifests.deployment(APP, pod_spec(serving(target)), REPLICAS)]))
-    until(lambda: len(ups(instances(shop, APP))) == REPLICAS, PATIENCE_S)
+    until(lambda: len(ids_up(instances(shop, APP))) == REPLICAS, PATIENCE_S)
     return shop
 
 
@@ -88,7 +88,7 @@ def test_python_inside_calls_it_by_name(target: Target, orders: EkcCluster) -> N
     }
     inside = manifests.pod("inside", {"containers": [client]}, {}, client="embedded")
     kubectl.apply(listed([inside]))
-    until(lambda: ups(instances(orders, "inside")), PATIENCE_S)
+    until(lambda: ids_up(instances(orders, "inside")), PATIENCE_S)
 
     said = kubectl("exec", "inside", "--", "/opt/client/bin/python3", "-c", CALL, urls).split()
 

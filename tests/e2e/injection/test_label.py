@@ -23,11 +23,11 @@ from e2e.injection.manifests import ASKS, Document, container, pod_spec, serving
 from e2e.injection.registered import (
     Direct,
     has_sidecar,
+    ids_up,
     instances,
     pods_of,
     restarts,
     result_of,
-    ups,
 )
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.sidecar.manifests import PORT, listed
@@ -35,7 +35,7 @@ from eureka_operator import __version__
 from eureka_operator.core.injection.config import Config, RegistryTarget, read_registry
 from eureka_operator.core.injection.decide import Inject, Skip, decide
 from eureka_operator.core.injection.reasons import HOST_NETWORK
-from processes.cluster import throughout, until
+from processes.cluster import check_throughout, until
 from support.kubectl import Kubectl
 
 Record = Callable[[str, object], None]
@@ -146,7 +146,7 @@ def test_pod_that_declines_is_left_alone(target: Target, workloads: EkcCluster) 
 def test_jobs_end(workloads: EkcCluster) -> None:
     """Also one that asked for a sidecar: that ends with it, and its lease is gone."""
     kubectl = workloads.kubectl
-    until(lambda: ups(instances(workloads, "worker")), PATIENCE_S)
+    until(lambda: ids_up(instances(workloads, "worker")), PATIENCE_S)
     kubectl("exec", "job/worker", "--container=application", "--", "touch", OVER)
     for name in ("once", "nightly-now", "worker"):
         kubectl("wait", "--for=condition=Complete", f"job/{name}", "--timeout=150s")
@@ -157,7 +157,7 @@ def test_jobs_end(workloads: EkcCluster) -> None:
 
 def test_slow_starter_is_not_up_before_it_serves(workloads: EkcCluster) -> None:
     """It is registered all the same: as STARTING, so that everybody sees that it comes."""
-    until(lambda: ups(instances(workloads, "slow")), PATIENCE_S)
+    until(lambda: ids_up(instances(workloads, "slow")), PATIENCE_S)
     (pod,) = pods_of(workloads.kubectl, "slow").values()
     (found,) = instances(workloads, "slow").values()
     (container_status,) = pod["status"]["containerStatuses"]
@@ -179,7 +179,7 @@ def test_crash_looper_is_never_up(workloads: EkcCluster) -> None:
         return restarts(found, "application") > 1
 
     until(has_crashed, PATIENCE_S)
-    throughout(lambda: not ups(instances(workloads, "unstable")), 3.0)
+    check_throughout(lambda: not ids_up(instances(workloads, "unstable")), 3.0)
     (found,) = instances(workloads, "unstable").values()
     assert found["leaseInfo"]["serviceUpTimestamp"] == 0
     assert restarts(workloads.kubectl.get("pod", name)) == 0
@@ -198,7 +198,7 @@ def test_pod_that_asks_and_cannot_be_served_is_refused(target: Target, shop: Ekc
 
 def test_sidecar_has_no_api_token(workloads: EkcCluster) -> None:
     """The API server mounts one into every container that has nothing at its place."""
-    until(lambda: ups(instances(workloads, "store")), PATIENCE_S)
+    until(lambda: ids_up(instances(workloads, "store")), PATIENCE_S)
     look = ("--", "python3", "-c", f"import os; print(os.path.exists('{TOKEN}'))")
 
     def has_token(name: str) -> str:
@@ -234,7 +234,7 @@ def test_seconds_to_be_seen_and_to_be_gone(
 
     begin = time.monotonic()
     kubectl("delete", "pod", "timed", "--wait=false")
-    until(lambda: direct.nowhere("timed"), PATIENCE_S)
+    until(lambda: direct.is_absent("timed"), PATIENCE_S)
     record_property("kubectl delete pod to gone at every peer", f"{time.monotonic() - begin:.2f} s")
     assert kubectl.get("pod", "timed")["status"]["phase"] == "Running"
 
@@ -250,7 +250,7 @@ def _explained(target: Target, kubectl: Kubectl, pod: str) -> list[dict[str, Any
 
 
 def _has_up(cluster: EkcCluster, app: str, count: int) -> Callable[[], bool]:
-    return lambda: len(ups(instances(cluster, app))) == count
+    return lambda: len(ids_up(instances(cluster, app))) == count
 
 
 def _has_pods(kubectl: Kubectl, app: str) -> Callable[[], bool]:

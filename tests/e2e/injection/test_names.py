@@ -55,7 +55,7 @@ def owner(target: Target, operator: Operator) -> Iterator[EkcCluster]:  # noqa: 
 
 
 @pytest.fixture(scope="module")
-def intruder(target: Target, owner: EkcCluster) -> Iterator[Kubectl]:
+def attacker(target: Target, owner: EkcCluster) -> Iterator[Kubectl]:
     """A pod of another namespace with a token of its own, and the registry's CAs."""
     trusted = owner.kubectl.get("configmap", "eureka-ca")["data"]
     with target.kubectl.in_a_namespace("team-b") as kubectl:
@@ -76,13 +76,13 @@ def test_pods_of_a_namespace_register_by_their_own_token(owner: EkcCluster) -> N
 
 
 def test_nobody_else_gets_at_its_instances(
-    target: Target, owner: EkcCluster, intruder: Kubectl
+    target: Target, owner: EkcCluster, attacker: Kubectl
 ) -> None:
     """Each attempt of a hand-written client is refused and logged; the lease is untouched."""
     ((name, before),) = _instances(owner).items()
     forged = _forged(target.plan, owner.kubectl.namespace) if target.plan is not None else {}
 
-    answered = _answers_to(owner, intruder, name, forged)
+    answered = _answers_to(owner, attacker, name, forged)
 
     if forged:  # or the refusals of the others prove nothing
         assert answered.pop("renew with a token of its owner") == HTTPStatus.OK
@@ -91,12 +91,12 @@ def test_nobody_else_gets_at_its_instances(
     (after,) = _instances(owner).values()
     assert {**after, "leaseInfo": None} == {**before, "leaseInfo": None}
     logs = "".join(owner.kubectl("logs", pod) for pod in owner.pods)
-    assert f"system:serviceaccount:{intruder.namespace}:default" in logs
+    assert f"system:serviceaccount:{attacker.namespace}:default" in logs
     assert "eyJ" not in logs  # where each token begins
 
 
 def test_nobody_else_is_injected_into_its_name(
-    target: Target, owner: EkcCluster, intruder: Kubectl
+    target: Target, owner: EkcCluster, attacker: Kubectl
 ) -> None:
     """The pod runs, its sidecar says why it is not registered, and the lease is untouched."""
     before = _instances(owner)
@@ -106,16 +106,16 @@ def test_nobody_else_is_injected_into_its_name(
         app=APP,
         registry=f"{owner.kubectl.namespace}/{owner.name}",
     )
-    intruder.apply(listed([other]))
+    attacker.apply(listed([other]))
 
-    until(lambda: "is held by namespace" in _sidecar_logs(intruder), PATIENCE_S)
+    until(lambda: "is held by namespace" in _sidecar_logs(attacker), PATIENCE_S)
 
     assert _instances(owner).keys() == before.keys()
 
 
 @pytest.mark.long
 def test_keys_of_the_issuer_are_replaced(
-    plan: Plan, faults: Faults, owner: EkcCluster, intruder: Kubectl
+    plan: Plan, faults: Faults, owner: EkcCluster, attacker: Kubectl
 ) -> None:
     """As administrators do it: the new key is known first, then it signs. Old tokens go on."""
     files, new = IssuerFiles(plan), Key()
@@ -125,7 +125,7 @@ def test_keys_of_the_issuer_are_replaced(
 
     def answers(**tokens: str) -> set[int]:
         proofs = {what: f"Bearer {token}" for what, token in tokens.items()}
-        answered = _answers_to(owner, intruder, name, proofs)
+        answered = _answers_to(owner, attacker, name, proofs)
         return {answered[f"renew with {what}"] for what in proofs}
 
     with faults.killed(f"{CONTROL}/kube-apiserver"):
@@ -156,7 +156,7 @@ def test_registry_that_speaks_https_is_explained(
     assert held in capsys.readouterr().out
 
 
-def test_nothing_secret_is_shown(operator: Operator, owner: EkcCluster, intruder: Kubectl) -> None:
+def test_nothing_secret_is_shown(operator: Operator, owner: EkcCluster, attacker: Kubectl) -> None:
     """Neither what Secrets hold, nor what was sent, nor passwords of URLs."""
     url = f"https://user:{_IN_A_URL}@west.example:8443/eureka/"
     sent = {
@@ -164,7 +164,7 @@ def test_nothing_secret_is_shown(operator: Operator, owner: EkcCluster, intruder
         "a password": f"Basic {base64.b64encode(f'user:{_SENT}'.encode()).decode()}",
     }
     (name,) = _instances(owner)
-    _answers_to(owner, intruder, name, sent)
+    _answers_to(owner, attacker, name, sent)
     owner.change(
         {
             "peers": {"extraPeerURLs": [url]},
@@ -173,7 +173,7 @@ def test_nothing_secret_is_shown(operator: Operator, owner: EkcCluster, intruder
     )
     until(lambda: owner.is_so("RemoteRegionsAvailable", "False"), PATIENCE_S)
     until(lambda: owner.is_so("ExtraPeersAvailable", "False"), PATIENCE_S)
-    refused = intruder.run_unchecked("apply", "-f", "-", given=json.dumps(_with_a_password(url)))
+    refused = attacker.run_unchecked("apply", "-f", "-", given=json.dumps(_with_a_password(url)))
     assert refused.returncode != 0
 
     secrets = {
@@ -182,7 +182,7 @@ def test_nothing_secret_is_shown(operator: Operator, owner: EkcCluster, intruder
         "what was sent, encoded": sent["a password"].partition(" ")[2],
         _IN_A_URL: _IN_A_URL,
     }
-    places = {**visible_texts(operator, owner, intruder), "what kubectl says": refused.stderr}
+    places = {**visible_texts(operator, owner, attacker), "what kubectl says": refused.stderr}
     leaks = {
         (where, what)
         for where, text in places.items()
@@ -193,7 +193,7 @@ def test_nothing_secret_is_shown(operator: Operator, owner: EkcCluster, intruder
 
 
 def _answers_to(
-    owner: EkcCluster, intruder: Kubectl, instance: str, proofs: Mapping[str, str]
+    owner: EkcCluster, attacker: Kubectl, instance: str, proofs: Mapping[str, str]
 ) -> dict[str, int]:
     """What the intruder is answered, by what it tries; see `intruder.py`."""
     wanted = {
@@ -201,10 +201,10 @@ def _answers_to(
         "app": APP.upper(),
         "id": instance,
         "namespace": owner.kubectl.namespace,
-        "own": intruder.namespace,
+        "own": attacker.namespace,
         "proofs": proofs,
     }
-    said = intruder("exec", INTRUDER, "--", "python3", "/program/intruder.py", json.dumps(wanted))
+    said = attacker("exec", INTRUDER, "--", "python3", "/program/intruder.py", json.dumps(wanted))
     found: dict[str, int] = json.loads(said)
     return found
 

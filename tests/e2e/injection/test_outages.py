@@ -25,15 +25,15 @@ from e2e.injection.registered import (
     SIDECAR,
     Direct,
     has_sidecar,
+    ids_up,
     instances,
     pods_of,
     restarts,
-    ups,
 )
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from e2e.sidecar.manifests import listed, programs
-from processes.cluster import throughout, until
+from processes.cluster import check_throughout, until
 from support.kubectl import Kubectl
 
 Record = Callable[[str, object], None]
@@ -88,7 +88,7 @@ def orders(target: Target, plan: Plan, shop: EkcCluster) -> Orders:
         APP, pod_spec(serving(target)), REPLICAS, renewal_seconds="2"
     )
     shop.kubectl.apply(listed([application]))
-    until(lambda: len(ups(instances(shop, APP))) == REPLICAS, PATIENCE_S)
+    until(lambda: len(ids_up(instances(shop, APP))) == REPLICAS, PATIENCE_S)
     shop.wait_ready()
     found = Orders(plan, shop, frozenset(instances(shop, APP)))
     until(found.are_back, PATIENCE_S)
@@ -138,7 +138,7 @@ def test_leases_are_kept_without(
     before, direct = orders.restart_counts, orders.direct
     with outage(faults, operator):
         begin_ms = time.time() * 1000
-        throughout(lambda: direct.up_everywhere(APP) == orders.ids, OUTAGE_S)
+        check_throughout(lambda: direct.up_everywhere(APP) == orders.ids, OUTAGE_S)
         for each in orders.ids:
             assert min(direct.renewed_at_ms(APP, each)) > begin_ms
 
@@ -241,7 +241,7 @@ def test_pod_that_starts_without_a_registry_registers_later(
 
     registry.scale(1)
     begin = time.monotonic()
-    until(lambda: ups(instances(registry, "here", "late-peer-1")), PATIENCE_S)
+    until(lambda: ids_up(instances(registry, "here", "late-peer-1")), PATIENCE_S)
     record_property(
         "registry Ready to pods that waited for it", f"{time.monotonic() - begin:.1f} s"
     )
@@ -249,7 +249,7 @@ def test_pod_that_starts_without_a_registry_registers_later(
 
     begin = time.monotonic()
     late("delete", "namespace", late.namespace, "--wait=false")
-    until(lambda: orders.direct.nowhere("elsewhere"), PATIENCE_S)
+    until(lambda: orders.direct.is_absent("elsewhere"), PATIENCE_S)
     record_property("namespace deleted to leases gone", f"{time.monotonic() - begin:.1f} s")
     until(
         lambda: late.run_unchecked("get", "namespace", late.namespace).returncode != 0, PATIENCE_S
@@ -279,7 +279,7 @@ def test_pods_that_start_without_an_injector_are_found(
     cure = _CURE.search(message)
     assert cure is not None, message
     kubectl(*shlex.split(cure[0])[1:])
-    until(lambda: len(ups(instances(orders.cluster, "missed"))) == 1, PATIENCE_S)
+    until(lambda: len(ids_up(instances(orders.cluster, "missed"))) == 1, PATIENCE_S)
     assert (
         len(
             kubectl.get(
@@ -308,7 +308,7 @@ def test_uninstall_leaves_pods_running_and_no_webhook(
         (pod,) = pods_of(kubectl, "after").values()
         assert not has_sidecar(pod)
 
-        throughout(lambda: direct.up_everywhere(APP) == orders.ids, OUTAGE_S)
+        check_throughout(lambda: direct.up_everywhere(APP) == orders.ids, OUTAGE_S)
         for each in orders.ids:
             assert min(direct.renewed_at_ms(APP, each)) > begin_ms
         assert orders.restart_counts == before

@@ -26,7 +26,7 @@ from e2e.injection.orders import (
 from e2e.operator.changes import restart
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from processes.cluster import throughout, until
+from processes.cluster import check_throughout, until
 from support.kubectl import Kubectl
 
 PAUSED: Final = "eurekube.io/paused"
@@ -67,7 +67,7 @@ def test_annotation_acts_at_every_peer(
         # It hears of it later, by a file, and would else pause the pod when it is resumed already.
         until(lambda wanted=wanted: _sidecar_pauses(shared.kubectl, name) is wanted, PATIENCE_S)  # type: ignore[misc] # likewise
 
-    throughout(lambda: holdings.are(uid, "UP"), LONGER_S)
+    check_throughout(lambda: holdings.are(uid, "UP"), LONGER_S)
     until(lambda: {"Paused", "Resumed"} <= _events(shared.kubectl, name), PATIENCE_S)
 
 
@@ -87,16 +87,16 @@ def test_pause_survives_whatever_is_restarted(
 
     faults.kill_in_pod(kubectl.namespace, name, SIDECAR)
     until(lambda: _restarts(kubectl, name, SIDECAR) == 1, PATIENCE_S)
-    throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)
+    check_throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)
 
     faults.kill_in_pod(kubectl.namespace, name, CONTAINER)
     until(lambda: _restarts(kubectl, name, CONTAINER) == 1, PATIENCE_S)
-    throughout(lambda: "UP" not in _statuses(holdings, uid), LONGER_S)
+    check_throughout(lambda: "UP" not in _statuses(holdings, uid), LONGER_S)
     until(lambda: holdings.are(uid, OUT_OF_SERVICE), PATIENCE_S)
 
     restart(operator)
     until(lambda: operator.leader in {_name(each) for each in operator.pods}, PATIENCE_S)
-    throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)
+    check_throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)
 
     before = shared.restart_counts
     kubectl("delete", "pods", *PEERS)
@@ -105,7 +105,7 @@ def test_pause_survives_whatever_is_restarted(
     until(lambda: uid in {each.uid for each in anew.all[0]}, PATIENCE_S)
     assert "UP" not in _statuses(anew, uid)
     until(lambda: anew.are(uid, OUT_OF_SERVICE), PATIENCE_S)
-    throughout(lambda: anew.are(uid, OUT_OF_SERVICE), LONGER_S)
+    check_throughout(lambda: anew.are(uid, OUT_OF_SERVICE), LONGER_S)
 
     _annotate(kubectl, name, paused=False)
     until(lambda: anew.are(uid, "UP"), PATIENCE_S)
@@ -123,7 +123,7 @@ def test_annotation_that_is_removed_while_the_sidecar_is_down(
     _resume_without_its_sidecar(faults, kubectl, holdings, name)
 
     until(lambda: holdings.are(uid, "UP"), PATIENCE_S)
-    throughout(lambda: holdings.are(uid, "UP"), LONGER_S)
+    check_throughout(lambda: holdings.are(uid, "UP"), LONGER_S)
 
 
 def test_pod_that_was_made_paused_is_resumed_without_its_sidecar(
@@ -142,7 +142,7 @@ def test_pod_that_was_made_paused_is_resumed_without_its_sidecar(
     _resume_without_its_sidecar(faults, kubectl, holdings, "born")
 
     until(lambda: holdings.are(uid, "UP"), PATIENCE_S)
-    throughout(lambda: holdings.are(uid, "UP"), LONGER_S)
+    check_throughout(lambda: holdings.are(uid, "UP"), LONGER_S)
     kubectl("delete", "pod", "born")
 
 
@@ -163,7 +163,7 @@ def test_successor_of_a_paused_pod_is_called(
     (new,) = uids(kubectl, "stock")
 
     until(lambda: holdings.are(new, "UP"), PATIENCE_S)
-    throughout(lambda: holdings.are(new, "UP"), LONGER_S)
+    check_throughout(lambda: holdings.are(new, "UP"), LONGER_S)
     kubectl("delete", "statefulset", "stock", "--wait=false")
 
 
@@ -176,11 +176,11 @@ def test_override_by_hand_stays(
     assert holdings.ask("PUT", f"{instance}?value={OUT_OF_SERVICE}").status == 200
     until(lambda: holdings.are(uid, OUT_OF_SERVICE), PATIENCE_S)
 
-    throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)
+    check_throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)
     before = until(lambda: operator.leader, PATIENCE_S)
     operator.kubectl("delete", "pod", before)
     until(lambda: operator.leader not in ("", before), PATIENCE_S)
-    throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)
+    check_throughout(lambda: holdings.are(uid, OUT_OF_SERVICE), LONGER_S)
 
     assert holdings.ask("DELETE", f"{instance}?value=UP").status == 200
     until(lambda: holdings.are(uid, "UP"), PATIENCE_S)

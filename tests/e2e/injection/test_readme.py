@@ -12,9 +12,9 @@ import pytest
 
 from cluster.images import REGISTRY, ROOT
 from e2e.clusters import Target
-from e2e.injection.registered import instances, pods_of, ups
+from e2e.injection.registered import ids_up, instances, pods_of
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
-from e2e.operator.newcomer import Newcomer
+from e2e.operator.typist import Typist
 from processes.cluster import until
 
 README: Final = (ROOT / "README.md").read_text()
@@ -31,13 +31,13 @@ _VARIES: Final = (
 
 
 @pytest.fixture(scope="module")
-def types(target: Target, shared: EkcCluster, tmp_path_factory: pytest.TempPathFactory) -> Newcomer:
+def types(target: Target, shared: EkcCluster, tmp_path_factory: pytest.TempPathFactory) -> Typist:
     """Somebody who has done what the README says before: the namespace has a registry."""
-    return Newcomer(target, shared.kubectl, tmp_path_factory.mktemp("newcomer"))
+    return Typist(target, shared.kubectl, tmp_path_factory.mktemp("newcomer"))
 
 
 def test_three_commands_put_a_deployment_into_the_registry(
-    target: Target, shared: EkcCluster, types: Newcomer, tmp_path_factory: pytest.TempPathFactory
+    target: Target, shared: EkcCluster, types: Typist, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """And the sidecar's own words are those that the README shows."""
     label, apply, wait = BLOCKS[0].splitlines()
@@ -49,7 +49,7 @@ def test_three_commands_put_a_deployment_into_the_registry(
     types(apply.replace(EXAMPLE, str(example)))
     types(wait)
 
-    until(lambda: len(ups(instances(shared, "ORDERS"))) == 2, PATIENCE_S)
+    until(lambda: len(ids_up(instances(shared, "ORDERS"))) == 2, PATIENCE_S)
     assert {each["metadata"]["pod-name"] for each in instances(shared, "ORDERS").values()} == {
         *pods_of(shared.kubectl, "orders")
     }

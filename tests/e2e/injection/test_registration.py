@@ -11,11 +11,11 @@ import pytest
 
 from e2e.clusters import Target
 from e2e.injection import manifests
-from e2e.injection.registered import instances, pods_of, ups
+from e2e.injection.registered import ids_up, instances, pods_of
 from e2e.operator.changes import wait_available
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from processes.cluster import throughout, until
+from processes.cluster import check_throughout, until
 from support.kubectl import Kubectl
 
 NAME: Final = "legacy"
@@ -46,7 +46,7 @@ def legacy(target: Target, shared: EkcCluster) -> Kubectl:
     }
     kubectl.apply(json.dumps(service))
     kubectl.apply(registration(NAME, service=NAME))
-    until(lambda: len(ups(instances(shared, NAME))) == 2, PATIENCE_S)
+    until(lambda: len(ids_up(instances(shared, NAME))) == 2, PATIENCE_S)
     return kubectl
 
 
@@ -104,10 +104,10 @@ def test_pod_that_is_replaced_is_replaced_in_the_registry(
     name, address = min(addresses(legacy).items())
     begun = time.monotonic()
     legacy("delete", "pod", name, "--wait=false")
-    until(lambda: address not in ups_by_address(shared), PATIENCE_S)
+    until(lambda: address not in addresses_up(shared), PATIENCE_S)
     _record(record_property, "from delete to not UP", begun)
 
-    until(lambda: len(ups(instances(shared, NAME))) == 2, PATIENCE_S)
+    until(lambda: len(ids_up(instances(shared, NAME))) == 2, PATIENCE_S)
     until(lambda: set(statuses(shared)) == set(addresses(legacy).values()), PATIENCE_S)
 
 
@@ -117,7 +117,7 @@ def test_restart_of_the_operator_loses_no_lease(
     """The next leader goes on with what it finds."""
     before = _registered_at(shared)
     operator.kubectl("rollout", "restart", f"deployment/{operator.deployment}")
-    throughout(lambda: len(ups(instances(shared, NAME))) == 2, 30)
+    check_throughout(lambda: len(ids_up(instances(shared, NAME))) == 2, 30)
     wait_available(operator)
 
     assert _registered_at(shared) == before
@@ -138,7 +138,7 @@ def test_fixed_addresses_are_there_until_the_object_is_gone(
     _record(record_property, "from delete of the object to gone", begun)
 
 
-def ups_by_address(cluster: EkcCluster) -> set[str]:
+def addresses_up(cluster: EkcCluster) -> set[str]:
     """The addresses that clients call."""
     return {address for address, status in statuses(cluster).items() if status == "UP"}
 

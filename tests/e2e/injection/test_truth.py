@@ -31,7 +31,7 @@ from e2e.injection.orders import (
 from e2e.operator.audited import LEASES, SETTLING_S, Requests
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from processes.cluster import throughout, until
+from processes.cluster import check_throughout, until
 from support.kubectl import Kubectl
 
 LONGER_S: Final = 8.0
@@ -130,7 +130,7 @@ def test_pod_that_is_restarted_in_place_keeps_its_lease(
 
     until(has_restarted, PATIENCE_S)
     until(lambda: holdings.are(uid, "UP"), PATIENCE_S)
-    throughout(lambda: holdings.are(uid, "UP"), LONGER_S)
+    check_throughout(lambda: holdings.are(uid, "UP"), LONGER_S)
     assert _event_text(shared, "again") == ""
     kubectl("delete", "pod", "again")
 
@@ -150,7 +150,7 @@ def test_pod_that_comes_back_under_its_name(
     until(lambda: new in holdings.uids(), PATIENCE_S)
 
     until(lambda: holdings.are(new, "UP"), PATIENCE_S)
-    throughout(lambda: holdings.are(new, "UP"), LONGER_S)
+    check_throughout(lambda: holdings.are(new, "UP"), LONGER_S)
     until(lambda: holdings.lack([old]), PATIENCE_S)
     assert new not in _event_text(shared, "ledger-0")
 
@@ -170,7 +170,7 @@ def test_pod_that_moves_to_another_node(
     (new,) = uids(kubectl, "moved")
     until(lambda: holdings.are(new, "UP"), PATIENCE_S)
 
-    throughout(lambda: holdings.are(new, "UP"), LONGER_S)
+    check_throughout(lambda: holdings.are(new, "UP"), LONGER_S)
     until(lambda: holdings.lack([old]), PATIENCE_S)
     assert new not in _event_text(shared, "moved-0")
     kubectl("delete", "statefulset", "moved", "--wait=false")
@@ -187,7 +187,7 @@ def test_records_of_others_stay(
         until(lambda: {"uid-of-foreign", "uid-of-unsaid"} <= holdings.uids(), PATIENCE_S)
         until(lambda: holdings.lack(["uid-of-ours"]), PATIENCE_S)
         _record(record_property, "from a lease without a pod to its end", begin)
-        throughout(lambda: {"uid-of-foreign", "uid-of-unsaid"} <= holdings.uids(), LONGER_S)
+        check_throughout(lambda: {"uid-of-foreign", "uid-of-unsaid"} <= holdings.uids(), LONGER_S)
 
 
 @pytest.mark.long
@@ -243,7 +243,7 @@ def test_api_server_that_is_away(
     namespace, ours = shared.kubectl.namespace, cluster_uid(target)
     with faults.without_api(), registered(holdings, namespace, {"gone": ours}):
         until(lambda: "uid-of-gone" in holdings.uids(), PATIENCE_S)
-        throughout(lambda: "uid-of-gone" in holdings.uids(), LONGER_S)
+        check_throughout(lambda: "uid-of-gone" in holdings.uids(), LONGER_S)
 
     with registered(holdings, namespace, {"gone": ours}):
         until(lambda: holdings.lack(["uid-of-gone"]), LOST_S)
@@ -265,7 +265,7 @@ def test_many_pods_gone_at_once_and_the_leader_in_the_middle(
     held = len(holdings.all[0]) + MANY
     begin = time.monotonic()
     with registered(holdings, shared.kubectl.namespace, many):
-        throughout(lambda: len(holdings.all[0]) >= held - held * 15 // 100, CAPPED_S)
+        check_throughout(lambda: len(holdings.all[0]) >= held - held * 15 // 100, CAPPED_S)
 
         until(lambda: held - len(holdings.all[0]) > 1, PATIENCE_S)
         left = len(holdings.all[0])

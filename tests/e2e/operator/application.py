@@ -61,7 +61,7 @@ class Application:
 
     async def _hold(self, number: int, room: asyncio.Semaphore) -> None:
         name = (self._app, number)
-        client = LeaseClient(self._session, self._urls, name, self._tally, self._take_trouble)
+        client = LeaseClient(self._session, self._urls, name, self._tally, self._add_failure)
         while True:
             try:
                 async with room:
@@ -71,7 +71,7 @@ class Application:
             except RuntimeError:  # no server takes it: it is tried again, as by every client
                 await asyncio.sleep(_AGAIN_S)
 
-    def _take_trouble(self, words: str) -> None:
+    def _add_failure(self, words: str) -> None:
         lost, self._tally.leases_lost = self._tally.leases_lost, 0
         if lost and self._ready:
             self._lost.append(f"{_now()} {words}")

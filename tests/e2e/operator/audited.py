@@ -64,7 +64,7 @@ def takeover_time(found: Iterable[Entry], pod: str) -> datetime | None:
     return next((each.at for each in found if takes(each) and each.pod != pod), None)
 
 
-def unentitled(found: Iterable[Entry]) -> list[Entry]:
+def unauthorized(found: Iterable[Entry]) -> list[Entry]:
     """Writes of a replica that was not the last one to write the Lease.
 
     Requests before the Lease was first written are left out: who had it is not known.

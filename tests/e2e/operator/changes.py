@@ -18,7 +18,7 @@ def has_interval(cluster: EkcCluster, seconds: int) -> bool:
     return f'"eviction_interval_s": {seconds}' in config
 
 
-def take_away(cluster: EkcCluster, service: str) -> None:
+def delete_service(cluster: EkcCluster, service: str) -> None:
     """Delete a Service of the cluster's."""
     cluster.kubectl("delete", "service", service)
 

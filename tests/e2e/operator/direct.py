@@ -39,7 +39,7 @@ class PermanentLease:
         return all(self._is_at(each) for each in self._addresses)
 
     @property
-    def anywhere(self) -> bool:
+    def is_anywhere(self) -> bool:
         """Whether a peer has it."""
         return any(self._is_at(each) for each in self._addresses)
 

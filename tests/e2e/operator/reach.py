@@ -48,8 +48,8 @@ def place(plan: Plan, name: str) -> Source:
     """From a node, or from where the API server runs."""
 
     def run(program: str, argument: str) -> str:
-        entering = namespaces.entering(places.lifeline(plan, name).pid, "net")
-        words = [*entering, sys.executable, "-c", program, argument]
+        nsenter_command = namespaces.nsenter_command(places.lifeline(plan, name).pid, "net")
+        words = [*nsenter_command, sys.executable, "-c", program, argument]
         return _printed(subprocess.run(words, capture_output=True, text=True, check=False))
 
     return run

@@ -15,7 +15,7 @@ from cluster import versions
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from processes.cluster import throughout, until
+from processes.cluster import check_throughout, until
 from support.kubectl import Kubectl
 
 UID: Final = 1_000_700_000
@@ -99,7 +99,7 @@ def test_operator_of_some_namespaces_leaves_others_alone(
         unseen = EkcCluster(elsewhere)
         unseen.apply({"replicas": 1})
         cluster.start({"replicas": 2})
-        throughout(lambda: unseen.status == {} and not unseen.pods, UNSEEN_S)
+        check_throughout(lambda: unseen.status == {} and not unseen.pods, UNSEEN_S)
 
         chosen.install()
         unseen.wait_ready()

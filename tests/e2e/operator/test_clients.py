@@ -82,7 +82,7 @@ def test_those_that_leave_are_gone_at_every_peer(clients: EkcCluster) -> None:
 
     clients.kubectl("delete", "pods", *PODS, "--wait=false")
 
-    until(lambda: _nowhere(clients), PATIENCE_S)
+    until(lambda: _is_absent(clients), PATIENCE_S)
 
 
 def _spring(name: str, image: str, urls: str) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _everywhere(cluster: EkcCluster) -> bool:
     return len(pods) == 3 and all(IDS.items() <= cluster.apps(pod).items() for pod in pods)
 
 
-def _nowhere(cluster: EkcCluster) -> bool:
+def _is_absent(cluster: EkcCluster) -> bool:
     """Whether each of three peers answers, and lists no client."""
     listed = [cluster.apps(pod).keys() for pod in cluster.pods]
     return len(listed) == 3 and all(each and not each & IDS.keys() for each in listed)

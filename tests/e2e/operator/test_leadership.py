@@ -15,7 +15,7 @@ import pytest
 
 from cluster.faults import Faults
 from cluster.plan import Plan
-from e2e.operator.audited import Requests, takeover_time, takes, unentitled
+from e2e.operator.audited import Requests, takeover_time, takes, unauthorized
 from e2e.operator.changes import choose_interval, has_interval, wait_available
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
@@ -48,9 +48,9 @@ def test_leader_that_is_stopped_hands_over_at_once(
         assert (at - _last_held(requests, old)).total_seconds() < LEASE_S
         until(lambda: has_interval(shared, 31), PATIENCE_S)
 
-    _all_is_well(operator, shared)
+    _check_health(operator, shared)
     assert shared.restart_counts == before
-    assert unentitled(requests.all) == []
+    assert unauthorized(requests.all) == []
 
 
 def test_leader_that_dies_is_replaced_when_its_lease_expires(
@@ -73,9 +73,9 @@ def test_leader_that_dies_is_replaced_when_its_lease_expires(
         record_property("hand-over after SIGKILL", _seconds(begin, _acquired(operator)))
         until(lambda: has_interval(shared, 32), PATIENCE_S)
 
-    _all_is_well(operator, shared)
+    _check_health(operator, shared)
     assert shared.restart_counts == before
-    assert unentitled(requests.all) == []
+    assert unauthorized(requests.all) == []
 
 
 def test_leader_that_stood_still_writes_nothing_when_it_goes_on(
@@ -91,10 +91,10 @@ def test_leader_that_stood_still_writes_nothing_when_it_goes_on(
             until(lambda: has_interval(shared, 33), PATIENCE_S)
         until(lambda: _restarts(operator, old) > restarts, PATIENCE_S)
 
-    _all_is_well(operator, shared)
+    _check_health(operator, shared)
     assert shared.restart_counts == before
     assert [each for each in requests.writes if each.pod == old and each.at > at] == []
-    assert unentitled(requests.all) == []
+    assert unauthorized(requests.all) == []
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def _edited(cluster: EkcCluster) -> Iterator[None]:
         thread.join()
 
 
-def _all_is_well(operator: Operator, cluster: EkcCluster) -> None:
+def _check_health(operator: Operator, cluster: EkcCluster) -> None:
     """Wait until nothing is under way, and all replicas are ready for the next test."""
     cluster.wait_ready()
     until(lambda: _part_of(cluster) == "eureka", PATIENCE_S)

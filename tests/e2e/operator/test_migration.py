@@ -22,7 +22,7 @@ from conformance.realclient import not_run
 from e2e.clusters import Target
 from e2e.operator.applications import Applications
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
-from e2e.operator.newcomer import Newcomer
+from e2e.operator.typist import Typist
 from processes.cluster import until
 from support import springimage
 from support.builds import NotBuiltError
@@ -78,7 +78,7 @@ def test_move_as_the_readme_types_it(
     record_property: Record,
 ) -> None:
     """Peers beside Java, clients one application after the other, Java away; no peer restarts."""
-    types = _Typist(Newcomer(target, cluster.kubectl, tmp_path), record_property)
+    types = _Typist(Typist(target, cluster.kubectl, tmp_path), record_property)
     _wait_for_all(cluster, JAVA, applications)
 
     types("peers beside the Java servers, and these in their turn", BESIDE)
@@ -111,7 +111,7 @@ def test_move_as_the_readme_types_it(
 class _Typist:
     """Types blocks of the README, and records how long each takes."""
 
-    def __init__(self, types: Newcomer, record: Record) -> None:
+    def __init__(self, types: Typist, record: Record) -> None:
         self._types = types
         self._record = record
 

@@ -29,7 +29,7 @@ from e2e.operator.leases import Leases, Report, hold_leases
 from e2e.operator.lookups import LookUps, run_lookups
 from e2e.operator.volumes import local_volumes
 from e2e.operator.watched import watched_pods
-from processes.cluster import throughout, until
+from processes.cluster import check_throughout, until
 from support.kubectl import Kubectl
 
 LEASES: Final = 300
@@ -160,12 +160,12 @@ def test_peer_that_was_cut_off_for_a_moment_brings_no_lease_back(
         assert _holds(plan, pods[cut].node, pods[cut].address)
 
     begin = time.monotonic()
-    until(lambda: not lease.anywhere, PATIENCE_S)
+    until(lambda: not lease.is_anywhere, PATIENCE_S)
     shared.wait_agreed()
     clients.wait_complete()
     clients.excuse(_numbers(shared)[cut], cut_at)
     _record(record_property, "from a node's return to three peers that agree", begin)
-    throughout(lambda: not lease.anywhere, DIGESTS_S)
+    check_throughout(lambda: not lease.is_anywhere, DIGESTS_S)
     assert shared.restart_counts == before
 
 
@@ -205,7 +205,7 @@ def test_peer_of_a_lost_node_is_replaced_elsewhere(
     until(lambda: _are_listed(plan, shared), PATIENCE_S)
     _record(record_property, "from a node's return to the old peer's end, and all listed", begin)
     _wait_for_node(shared, node)
-    assert not PermanentLease(plan, [pod.address for pod in shared.pods.values()]).anywhere
+    assert not PermanentLease(plan, [pod.address for pod in shared.pods.values()]).is_anywhere
     assert shared.restart_counts == after
     assert {name: after[name] for name in PODS if pods[name].node != node} == {
         name: before[name] for name in PODS if pods[name].node != node

@@ -20,17 +20,17 @@ from e2e.clusters import Target
 from e2e.operator.audited import Requests
 from e2e.operator.changes import (
     choose_interval,
+    delete_service,
     has_interval,
     is_there,
     log,
     restart,
     restarts,
-    take_away,
 )
 from e2e.operator.direct import PermanentLease
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from processes.cluster import throughout, until
+from processes.cluster import check_throughout, until
 from support.kubectl import Kubectl
 
 Recorded = Callable[[str, object], None]
@@ -78,7 +78,7 @@ def test_api_server_that_stands_still(
     """
     before, started = shared.restart_counts, restarts(operator)
     with faults.stopped("control/kube-apiserver"):
-        throughout(lambda: lease_at_all_peers.everywhere, outage_s)
+        check_throughout(lambda: lease_at_all_peers.everywhere, outage_s)
     until(lambda: operator.kubectl.run_unchecked("get", "pods").returncode == 0, PATIENCE_S)
     until(lambda: restarts(operator) > started, PATIENCE_S)
 
@@ -127,7 +127,7 @@ def test_permissions_that_are_taken_away_and_given_back(
     requests = Requests(plan, operator.namespace, operator.account)
     with _without_permissions(target.kubectl, operator.deployment):
         choose_interval(shared, 44)
-        take_away(shared, "peer2")
+        delete_service(shared, "peer2")
         until(lambda: any(each.code == _FORBIDDEN for each in requests.all), PATIENCE_S)
         operator.kubectl("delete", "pods", f"--selector={operator.selector}")
         until(lambda: "cannot be listed" in log(operator), PATIENCE_S)
@@ -141,7 +141,7 @@ def test_permissions_that_are_taken_away_and_given_back(
 def _catches_up(cluster: EkcCluster, interval: int, record: Recorded, what: str) -> None:
     """Change the object and delete a child, and wait until both are seen to."""
     choose_interval(cluster, interval)
-    take_away(cluster, "peer2")
+    delete_service(cluster, "peer2")
     _is_caught_up(cluster, interval, record, what)
 
 

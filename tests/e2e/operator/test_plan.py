@@ -31,7 +31,7 @@ _MISSING: Final = {
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlanResult:
     """What `plan` says: pods by name, in the order in which it happens to them."""
 
     joining: list[str]
@@ -62,7 +62,7 @@ class Change:
         self._apply()
         self.cluster.wait_ready()
 
-    def to(self, spec: Mapping[str, Any] | None = None, **metadata: dict[str, str]) -> Planned:
+    def to(self, spec: Mapping[str, Any] | None = None, **metadata: dict[str, str]) -> PlanResult:
         """Plan a change, make it, and see that each peer meets what was said; what was said.
 
         `metadata` are the object's `labels` and `annotations` from now on; `None` removes a field
@@ -101,13 +101,13 @@ class Change:
         self._labels = metadata.get("labels", self._labels)
         self._annotations = metadata.get("annotations", self._annotations)
 
-    def _planned(self) -> Planned:
+    def _planned(self) -> PlanResult:
         document = json.loads(self._run_plan("json"))
         names = {
             key: [_pod(each) for each in document[key]]
             for key in ("joining", "leaving", "restarting", "reloading")
         }
-        return Planned(**names)
+        return PlanResult(**names)
 
     def _run_plan(self, output: str) -> str:
         where = (f"--namespace={self.cluster.kubectl.namespace}", "--file=-")
@@ -137,7 +137,7 @@ class Change:
         self.cluster.kubectl.apply(json.dumps(self._document))
 
     def _wait(
-        self, found: Planned, before: Mapping[str, tuple[str, int]], pods: Replacements
+        self, found: PlanResult, before: Mapping[str, tuple[str, int]], pods: Replacements
     ) -> None:
         """Wait until what was said has happened, and nothing is under way."""
         wanted = (before.keys() | {*found.joining}) - {*found.leaving}

@@ -26,7 +26,7 @@ from e2e.operator import reach
 from e2e.operator.ekc import PATIENCE_S, EkcCluster, is_agreed
 from e2e.operator.installed import Operator
 from e2e.operator.rollouts import ROLLED_S, UPDATES, template_change, wait_rolling
-from processes.cluster import throughout, until
+from processes.cluster import check_throughout, until
 from support.kubectl import Kubectl
 from support.ownclusters import show_progress
 
@@ -65,7 +65,7 @@ class Namespaces:
         return (self.clients, self.monitoring, self.other)
 
 
-class ShutOut:
+class UnreachablePeers:
     """What the operator says of peers that it does not hear."""
 
     def __init__(self, cluster: EkcCluster) -> None:
@@ -196,7 +196,7 @@ def test_without_a_network_policy_everybody_comes_in(pair: EkcCluster, look: Loo
 
 
 @pytest.fixture(scope="module")
-def shut_out(pair: EkcCluster) -> Iterator[ShutOut]:
+def unreachable_peers(pair: EkcCluster) -> Iterator[UnreachablePeers]:
     """The operator reaches the registry of the peers, but not their management port."""
     kubectl = pair.kubectl
     pair.change({"networkPolicy": {"enabled": False}})
@@ -204,7 +204,7 @@ def shut_out(pair: EkcCluster) -> Iterator[ShutOut]:
     begin = time.monotonic()
     kubectl.apply(json.dumps(_only_the_registry(kubectl.namespace)))
     try:
-        found = ShutOut(pair)
+        found = UnreachablePeers(pair)
         until(lambda: found.is_said, PATIENCE_S)
         found.after_s = time.monotonic() - begin
         yield found
@@ -213,13 +213,16 @@ def shut_out(pair: EkcCluster) -> Iterator[ShutOut]:
 
 
 def test_operator_that_is_shut_out_says_why(
-    pair: EkcCluster, operator: Operator, shut_out: ShutOut, record_property: Record
+    pair: EkcCluster,
+    operator: Operator,
+    unreachable_peers: UnreachablePeers,
+    record_property: Record,
 ) -> None:
     """Nothing is known of the peers, which is not the same as that they differ."""
     _record(
         record_property,
         "from a policy that shuts the operator out to Unreachable",
-        shut_out.after_s,
+        unreachable_peers.after_s,
     )
     said = pair.condition("PeersConverged")["message"]
     for word in ("NetworkPolicy", f"namespace {operator.namespace}", str(MANAGEMENT), _SKIP):
@@ -229,28 +232,30 @@ def test_operator_that_is_shut_out_says_why(
 
 
 def test_operator_that_is_shut_out_goes_on_creating_scaling_and_healing(
-    pair: EkcCluster, shut_out: ShutOut
+    pair: EkcCluster, unreachable_peers: UnreachablePeers
 ) -> None:
     """Whatever needs no agreement; the peers say themselves that they agree."""
     kubectl = pair.kubectl
     second = EkcCluster(kubectl, "second")
     second.apply({"replicas": 1, "networkPolicy": {"enabled": False}})
-    until(lambda: shut_out.is_said and second.is_so("Available"), PATIENCE_S)
+    until(lambda: unreachable_peers.is_said and second.is_so("Available"), PATIENCE_S)
     second.delete()
 
     kubectl("scale", f"eurekacluster/{pair.name}", "--replicas=3")
-    until(lambda: shut_out.is_said and _all_agree(pair, 3), PATIENCE_S)
+    until(lambda: unreachable_peers.is_said and _all_agree(pair, 3), PATIENCE_S)
 
     old = pair.pods[PEERS[1]].uid
     kubectl("delete", "pod", PEERS[1], "--timeout=150s")
     until(lambda: PEERS[1] in pair.pods and pair.pods[PEERS[1]].uid != old, PATIENCE_S)
-    until(lambda: shut_out.is_said and _all_agree(pair, 3), PATIENCE_S)
-    assert "PeersDiffer" not in shut_out.reasons
+    until(lambda: unreachable_peers.is_said and _all_agree(pair, 3), PATIENCE_S)
+    assert "PeersDiffer" not in unreachable_peers.reasons
 
 
-def test_who_knows_better_skips_convergence(pair: EkcCluster, shut_out: ShutOut) -> None:
+def test_who_knows_better_skips_convergence(
+    pair: EkcCluster, unreachable_peers: UnreachablePeers
+) -> None:
     """By the annotation that the message names; without it the object waits again."""
-    until(lambda: shut_out.is_said, PATIENCE_S)
+    until(lambda: unreachable_peers.is_said, PATIENCE_S)
     pair.kubectl("annotate", f"eurekacluster/{pair.name}", f"{_SKIP}=true")
     pair.wait_ready()
 
@@ -259,23 +264,23 @@ def test_who_knows_better_skips_convergence(pair: EkcCluster, shut_out: ShutOut)
 
 
 def test_rolling_update_waits_until_the_peers_are_heard(
-    pair: EkcCluster, shut_out: ShutOut
+    pair: EkcCluster, unreachable_peers: UnreachablePeers
 ) -> None:
     """A peer is replaced while the others agree, and nobody can say so."""
     before = pair.restart_counts
     pair.change(template_change("waits"))
 
     until(lambda: pair.is_so("Progressing", reason="RollingUpdate"), PATIENCE_S)
-    until(lambda: shut_out.is_said, PATIENCE_S)
-    throughout(lambda: pair.restart_counts == before, WAITS_S)
+    until(lambda: unreachable_peers.is_said, PATIENCE_S)
+    check_throughout(lambda: pair.restart_counts == before, WAITS_S)
     assert "currentPeer" not in pair.status.get("rollout", {})
 
 
 def test_operator_that_is_let_in_again_hears_the_peers(
-    pair: EkcCluster, shut_out: ShutOut, record_property: Record
+    pair: EkcCluster, unreachable_peers: UnreachablePeers, record_property: Record
 ) -> None:
     """Nothing is left to be done by hand: the update that waited reaches every peer."""
-    until(lambda: shut_out.is_said, PATIENCE_S)
+    until(lambda: unreachable_peers.is_said, PATIENCE_S)
     before = pair.restart_counts
     begin = time.monotonic()
     pair.kubectl("delete", "networkpolicy", FOREIGN)

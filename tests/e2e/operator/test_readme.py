@@ -16,7 +16,7 @@ from conformance.realclient import not_run
 from e2e.clusters import Target
 from e2e.operator.ekc import PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
-from e2e.operator.newcomer import Newcomer
+from e2e.operator.typist import Typist
 from processes.cluster import until
 
 README: Final = (ROOT / "README.md").read_text()
@@ -47,10 +47,10 @@ Record = Callable[[str, object], None]
 
 
 @dataclass(frozen=True)
-class Tour:
+class Walkthrough:
     """What a newcomer has after the first three commands."""
 
-    types: Newcomer
+    types: Typist
     cluster: EkcCluster
     from_install_s: float
     from_apply_s: float
@@ -61,16 +61,16 @@ class Tour:
 
 
 @pytest.fixture(scope="module")
-def tour(
+def walkthrough(
     target: Target, operator: Operator, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Tour]:
+) -> Iterator[Walkthrough]:
     """Three peers by the README's first three commands, from nothing."""
     images = _images(target)
     operator.uninstall()
     target.kubectl("delete", "crd", CRD)
     try:
         with target.kubectl.in_a_namespace("readme") as kubectl:
-            types = Newcomer(target, kubectl, tmp_path_factory.mktemp("newcomer"))
+            types = Typist(target, kubectl, tmp_path_factory.mktemp("newcomer"))
             begin = time.monotonic()
             types(f"{INSTALL} {images}")
             applied = time.monotonic()
@@ -78,40 +78,42 @@ def tour(
             types(WAIT)
             ready = time.monotonic()
             cluster = EkcCluster(kubectl)
-            yield Tour(types, cluster, ready - begin, ready - applied)
+            yield Walkthrough(types, cluster, ready - begin, ready - applied)
     finally:
         operator.install()
 
 
-def test_three_commands_give_three_peers_that_agree(tour: Tour, record_property: Record) -> None:
+def test_three_commands_give_three_peers_that_agree(
+    walkthrough: Walkthrough, record_property: Record
+) -> None:
     """Nobody has to type more."""
-    record_property("README, from apply to Ready", f"{tour.from_apply_s:.1f} s")
-    record_property("README, from helm install to Ready", f"{tour.from_install_s:.1f} s")
-    assert len(tour.cluster.pods) == 3
-    tour.cluster.wait_agreed()
+    record_property("README, from apply to Ready", f"{walkthrough.from_apply_s:.1f} s")
+    record_property("README, from helm install to Ready", f"{walkthrough.from_install_s:.1f} s")
+    assert len(walkthrough.cluster.pods) == 3
+    walkthrough.cluster.wait_agreed()
 
 
-def test_each_peer_lists_the_others_as_available_replicas(tour: Tour) -> None:
+def test_each_peer_lists_the_others_as_available_replicas(walkthrough: Walkthrough) -> None:
     """At the URLs that the README gives to clients, in the words of every Eureka dashboard."""
     (urls,) = SPRING
     full = [
-        f"http://peer{k}.{tour.cluster.kubectl.namespace}.svc.cluster.local:8761/eureka/"
+        f"http://peer{k}.{walkthrough.cluster.kubectl.namespace}.svc.cluster.local:8761/eureka/"
         for k in (1, 2, 3)
     ]
     wanted = [({*full} - {own}, "") for own in full]
 
     def shown() -> list[tuple[set[str], str]]:
-        said = tour.types(f"kubectl exec eureka-peer-1 -- python3 -c '{REPLICAS}' {urls}")
+        said = walkthrough.types(f"kubectl exec eureka-peer-1 -- python3 -c '{REPLICAS}' {urls}")
         return [_replicas(json.loads(line)) for line in said.splitlines()]
 
     until(lambda: shown() == wanted, PATIENCE_S)
 
 
 def test_urls_of_the_status_lead_to_the_peers_from_elsewhere(
-    tour: Tour, operator: Operator
+    walkthrough: Walkthrough, operator: Operator
 ) -> None:
     """From another namespace: the operator's own, which has a Python."""
-    urls = tour.types(_typed("jsonpath"))
+    urls = walkthrough.types(_typed("jsonpath"))
     pod = f"deployment/{operator.deployment}"
 
     said = operator.kubectl("exec", pod, "--", "python3", "-c", ANSWERS, urls)
@@ -119,50 +121,50 @@ def test_urls_of_the_status_lead_to_the_peers_from_elsewhere(
     assert said.split() == ["200"] * 3
 
 
-def test_table_of_the_readme_is_what_kubectl_prints(tour: Tour) -> None:
+def test_table_of_the_readme_is_what_kubectl_prints(walkthrough: Walkthrough) -> None:
     """All of it but the age."""
     command, *shown = SHOWN
 
-    printed = tour.types(command.removeprefix("$ ")).splitlines()
+    printed = walkthrough.types(command.removeprefix("$ ")).splitlines()
 
     assert _cells(printed)[0] == _cells(shown)[0]
     assert _cells(printed)[1][:-1] == _cells(shown)[1][:-1]
     assert len(printed) == 2
 
 
-def test_describe_and_explain_say_what_the_readme_promises(tour: Tour) -> None:
+def test_describe_and_explain_say_what_the_readme_promises(walkthrough: Walkthrough) -> None:
     """Conditions, peers and events; every field with its description."""
-    described = tour.types(_typed("describe"))
+    described = walkthrough.types(_typed("describe"))
     for words in ("PeersConverged", "peer3", "Events:", "Created"):
         assert words in described
-    explained = tour.types(_typed("explain"))
+    explained = walkthrough.types(_typed("explain"))
     assert "replicas\t<integer>" in explained
 
 
-def test_scaling_as_the_readme_types_it(tour: Tour) -> None:
+def test_scaling_as_the_readme_types_it(walkthrough: Walkthrough) -> None:
     """Two peers join, and none of the others restarts."""
-    before = tour.cluster.restart_counts
+    before = walkthrough.cluster.restart_counts
 
-    tour.types(_typed("scale"))
-    tour.wait()
+    walkthrough.types(_typed("scale"))
+    walkthrough.wait()
 
-    tour.cluster.wait_agreed()
-    assert len(tour.cluster.pods) == 5
-    assert before.items() <= tour.cluster.restart_counts.items()
-    tour.cluster.scale(3)
-    until(lambda: len(tour.cluster.pods) == 3, PATIENCE_S)
+    walkthrough.cluster.wait_agreed()
+    assert len(walkthrough.cluster.pods) == 5
+    assert before.items() <= walkthrough.cluster.restart_counts.items()
+    walkthrough.cluster.scale(3)
+    until(lambda: len(walkthrough.cluster.pods) == 3, PATIENCE_S)
 
 
 @pytest.mark.parametrize("command", PLANS)
-def test_plan_shows_what_would_happen(tour: Tour, command: str) -> None:
+def test_plan_shows_what_would_happen(walkthrough: Walkthrough, command: str) -> None:
     """Without a cluster all peers would start; beside the one that is there none has to."""
-    before = tour.cluster.document
+    before = walkthrough.cluster.document
 
-    done = tour.types.run_unchecked(command)
+    done = walkthrough.types.run_unchecked(command)
 
     assert done.returncode == 0, done.stderr
     assert ("start: peer1" in done.stdout) == ("--live" not in command), done.stdout
-    assert tour.cluster.document == before
+    assert walkthrough.cluster.document == before
 
 
 def _replicas(stats: dict[str, str]) -> tuple[set[str], str]:

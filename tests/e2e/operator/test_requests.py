@@ -15,7 +15,7 @@ from cluster.plan import Plan
 from e2e.clusters import Target
 from e2e.injection.orders import Holdings, cluster_uid, listed, registered, unscheduled
 from e2e.operator.audited import LEASES, SETTLING_S, Requests
-from e2e.operator.changes import is_there, restart, take_away
+from e2e.operator.changes import delete_service, is_there, restart
 from e2e.operator.ekc import LABEL, PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from processes.cluster import until
@@ -122,7 +122,7 @@ def _lacks_a_name(cluster: EkcCluster) -> bool:
 def _lose_the_same_child_twice(cluster: EkcCluster) -> None:
     """The second time there is an event with the same words: its count goes up."""
     for _ in range(2):
-        take_away(cluster, "peer1")
+        delete_service(cluster, "peer1")
         until(lambda: is_there(cluster, "peer1"), PATIENCE_S)
 
 

@@ -66,7 +66,7 @@ def _rule(resource: str, *verbs: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def somebody(cluster: Plan, kubectl: Kubectl, tmp_path: Path) -> Iterator[Path]:
+def user_kubeconfig(cluster: Plan, kubectl: Kubectl, tmp_path: Path) -> Iterator[Path]:
     """The kubeconfig of an account that may make namespaces, list pods and read logs."""
     name = kubectl.namespace
     role = json.dumps(
@@ -108,10 +108,10 @@ def test_a_cluster_without_eurekube_is_a_sentence(cluster: Plan, api: Kubectl) -
 
 @pytest.mark.usefixtures("crd")
 def test_rights_that_are_missing_are_named_before_anything_is_made(
-    somebody: Path, api: Kubectl
+    user_kubeconfig: Path, api: Kubectl
 ) -> None:
     """All of them at once, and none of those that are there."""
-    done = run_drill(somebody)
+    done = run_drill(user_kubeconfig)
 
     assert done.returncode == NO_ANSWER
     missing = done.stderr.partition("missing in a new namespace: ")[2].partition(";")[0].split(", ")

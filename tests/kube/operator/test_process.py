@@ -18,7 +18,7 @@ from cluster.faults import Faults
 from cluster.plan import Plan
 from kube.operator.objects import CHILD, DEAD_API, eureka_cluster, lease
 from kube.operator.replica import Replica
-from processes.cluster import throughout, until
+from processes.cluster import check_throughout, until
 from support.kubectl import Kubectl
 
 SHORT_LEASE = ("--lease-duration=6", "--renew-deadline=4", "--retry-period=0.5")
@@ -217,7 +217,7 @@ def test_replica_outlives_any_absence_of_the_api_server(cluster: Plan, kubectl: 
         Replica(cluster.kubeconfig, kubectl.namespace, *SHORT_LEASE) as replica,
     ):
         replica.wait_for_text("cannot be reached")
-        throughout(lambda: replica.answer("/livez")[0] == 200, 5)
+        check_throughout(lambda: replica.answer("/livez")[0] == 200, 5)
         said = replica.log_text()
 
     assert said.count("cannot be reached") == 1

@@ -22,7 +22,7 @@ from kube.operator.registered import (
     synced,
 )
 from kube.operator.replica import Replica
-from processes.cluster import Cluster, PeerProcess, throughout, until
+from processes.cluster import Cluster, PeerProcess, check_throughout, until
 from support.apiproxy import ApiProxy
 from support.kubectl import Kubectl
 
@@ -147,7 +147,7 @@ def test_change_of_leaders_loses_no_lease_and_registers_nothing_again(
             renewed = 'registration_requests_total{operation="renew",result="done"}'
             until(lambda: renewed in standby.answer("/metrics")[1], PATIENCE_S)
 
-            throughout(lambda: instances_at(peer) == BOTH, 2)
+            check_throughout(lambda: instances_at(peer) == BOTH, 2)
             after = peer.instance("DB", name)
             assert before is not None
             assert after is not None
@@ -176,7 +176,7 @@ def test_lists_that_are_empty_or_fail_remove_nothing(
             proxy.cut()
             until(partial(is_spoilt, proxy, kind), PATIENCE_S)
 
-            throughout(lambda: instances_at(peer) == BOTH, 3)
+            check_throughout(lambda: instances_at(peer) == BOTH, 3)
 
         proxy.spoil = lambda _method, _path: 0
         proxy.cut()

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from conformance.realclient import RealClient, not_run
-from processes.cluster import LONG, Cluster, PeerProcess, throughout, until
+from processes.cluster import LONG, Cluster, PeerProcess, check_throughout, until
 from support.builds import NotBuiltError, built, need
 
 TIER: Final = "Netflix's Java clients"
@@ -101,7 +101,7 @@ def test_whole_life(cluster: Cluster, program: Path, version: str, codec: Codec)
         until(lambda: real.ask("apps").get(other) == {"o-1": "UP"})
         fetched = real.log().count(FULL_FETCH)
 
-        throughout(lambda: cluster.everywhere(app, {own}), 4.0)  # longer than its lease
+        check_throughout(lambda: cluster.everywhere(app, {own}), 4.0)  # longer than its lease
 
         _is_overridden_and_back(cluster, real, app, own)
         real.ask("describe", key="colour", value="blue & green")
@@ -133,7 +133,7 @@ def test_goes_on_when_its_first_peer_is_killed(
         first.kill()
 
         until(lambda: all(peer.ids(app) == {own} for peer in others))
-        throughout(lambda: all(peer.ids(app) == {own} for peer in others), 4.0)
+        check_throughout(lambda: all(peer.ids(app) == {own} for peer in others), 4.0)
 
         others[0].register(f"{app}NEW", "n-1", leaseInfo=LONG)
         until(lambda: real.ask("apps").get(f"{app}NEW") == {"n-1": "UP"})

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.java.server import BUILD, QUICK_START, JavaServer, trusting
 from conformance.realclient import not_run
-from processes.cluster import LONG, Cluster, ask, throughout, until
+from processes.cluster import LONG, Cluster, ask, check_throughout, until
 from processes.secured import PASSWORD, USER, Secured
 from support.builds import NotBuiltError, built, need
 
@@ -94,7 +94,7 @@ def test_one_calls_the_other_by_name(cluster: Cluster, jar: Path, transport: str
         first, *others = cluster.peers
         first.kill()
         until(lambda: all(p.ids("GREETER") == {ids["greeter"]} for p in others), PATIENCE_S)
-        throughout(lambda: caller.calls("greeter"), 4.0)  # longer than its lease
+        check_throughout(lambda: caller.calls("greeter"), 4.0)  # longer than its lease
 
         greeter.terminate()
         until(lambda: all(not peer.ids("GREETER") for peer in others), PATIENCE_S)

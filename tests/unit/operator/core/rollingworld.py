@@ -41,7 +41,7 @@ class RollingWorld(World):
 
     # What people and machines do
 
-    def weaken(self, pod: str, seconds: int) -> None:
+    def make_unready(self, pod: str, seconds: int) -> None:
         """Let a peer not be ready for some time, and let it get well by itself."""
         self._weak_until[pod] = self.now + timedelta(seconds=seconds)
         self._look_at(self.peers[pod])
@@ -86,7 +86,7 @@ class RollingWorld(World):
 
     def _do(self, step: Step) -> bool:
         if isinstance(step, Recreate):
-            self.take_away(step.pod)
+            self.note_deletion(step.pod)
         return super()._do(step)
 
     # What the others do
@@ -114,7 +114,7 @@ class RollingWorld(World):
         for ordinal in done.deleted:
             pod = f"{name}-{ordinal}"
             if ordinal <= int(spec["replicas"]):
-                self.take_away(pod)
+                self.note_deletion(pod)
             self.kill(pod)
         for ordinal, revision in done.created.items():
             self._made += 1
@@ -123,7 +123,7 @@ class RollingWorld(World):
             self.peers[pod] = _Peer(pod, self._uid(), revision, address, self.now)
         managed.touch({**done.status, "observedGeneration": managed.generation})
 
-    def take_away(self, pod: str) -> None:
+    def note_deletion(self, pod: str) -> None:
         """Remember that a pod is deleted for an update."""
         self.away.add(pod)
         self.restarted.append(pod)

@@ -85,7 +85,12 @@ def test_event_says_how_it_is_cured(pod: Object, cure: str) -> None:
     assert found.event.message.endswith(f"Make it again: {cure}")
 
 
-def lacking(name: str, made_s: int = 0, owner: str = "owner-1", **rest: Any) -> UninjectedPod:  # noqa: ANN401
+def pod_without_sidecar(
+    name: str,
+    made_s: int = 0,
+    owner: str = "owner-1",
+    **rest: Any,  # noqa: ANN401 - fields of different types
+) -> UninjectedPod:
     """A pod without its sidecar; ready unless something else is said."""
     return UninjectedPod(
         pod=pod(name, made_s, owner, **rest), owner_kind="Deployment", owner_name="a"
@@ -111,31 +116,35 @@ def chosen(found: list[UninjectedPod], injected: list[Pod], **evicted: datetime)
 
 def test_one_pod_of_each_owner_is_evicted() -> None:
     """The oldest."""
-    found = [lacking("b", 2), lacking("a", 1), lacking("c", 3, "owner-2")]
+    found = [
+        pod_without_sidecar("b", 2),
+        pod_without_sidecar("a", 1),
+        pod_without_sidecar("c", 3, "owner-2"),
+    ]
 
     assert chosen(found, [WORKS]) == ["a", "c"]
 
 
 def test_nothing_is_evicted_while_the_injector_does_not_work() -> None:
     """The next pod would have no sidecar either."""
-    assert chosen([lacking("a")], []) == []
-    assert chosen([lacking("a", 2_000)], [WORKS]) == []
+    assert chosen([pod_without_sidecar("a")], []) == []
+    assert chosen([pod_without_sidecar("a", 2_000)], [WORKS]) == []
 
 
 @pytest.mark.parametrize("state", [{"ready": False}, {"deleting": True}])
 def test_owner_whose_pods_are_not_all_ready_is_left_alone(state: dict[str, Any]) -> None:
     """One at a time, as a rollout would do it."""
-    assert chosen([lacking("a"), lacking("b", **state)], [WORKS]) == []
-    assert chosen([lacking("a")], [pod("c", 5, **state), WORKS]) == []
+    assert chosen([pod_without_sidecar("a"), pod_without_sidecar("b", **state)], [WORKS]) == []
+    assert chosen([pod_without_sidecar("a")], [pod("c", 5, **state), WORKS]) == []
 
 
 def test_second_eviction_waits_for_the_first_ones_successor() -> None:
     """One that has a sidecar; else the webhook never sees these pods, and it would never end."""
     at = START + timedelta(seconds=100)
 
-    assert chosen([lacking("a")], [WORKS], owner_1=at) == []
-    assert chosen([lacking("a")], [pod("old", 50), WORKS], owner_1=at) == []
-    assert chosen([lacking("a")], [pod("new", 101), WORKS], owner_1=at) == ["a"]
+    assert chosen([pod_without_sidecar("a")], [WORKS], owner_1=at) == []
+    assert chosen([pod_without_sidecar("a")], [pod("old", 50), WORKS], owner_1=at) == []
+    assert chosen([pod_without_sidecar("a")], [pod("new", 101), WORKS], owner_1=at) == ["a"]
 
 
 @pytest.mark.parametrize("kind", ["", "Job"])
@@ -148,7 +157,7 @@ def test_pod_that_nobody_makes_anew_is_not_evicted(kind: str) -> None:
 
 def test_eviction_is_meant_for_that_one_pod() -> None:
     """A StatefulSet's next pod has the same name."""
-    body = eviction(lacking("a"))
+    body = eviction(pod_without_sidecar("a"))
 
     assert body["metadata"] == {"namespace": "shop", "name": "a"}
     assert body["deleteOptions"] == {"preconditions": {"uid": "uid-a"}}

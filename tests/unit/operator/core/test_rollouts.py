@@ -95,10 +95,10 @@ class Rollouts(RuleBasedStateMachine):
     # Machines
 
     @rule(data=st.data(), seconds=st.integers(1, 20))
-    def weaken(self, data: st.DataObject, seconds: int) -> None:
+    def make_unready(self, data: st.DataObject, seconds: int) -> None:
         """A peer is not ready for a while."""
         if self.world.peers:
-            self.world.weaken(data.draw(st.sampled_from(sorted(self.world.peers))), seconds)
+            self.world.make_unready(data.draw(st.sampled_from(sorted(self.world.peers))), seconds)
 
     @rule(data=st.data())
     def kill_pod(self, data: st.DataObject) -> None:

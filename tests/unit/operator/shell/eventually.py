@@ -22,7 +22,7 @@ async def eventually(what: Callable[[], Awaitable[object]], expected: object) ->
         assert last == expected
 
 
-async def throughout(
+async def check_throughout(
     what: Callable[[], Awaitable[object]], expected: object, span_s: float
 ) -> None:
     """Look for so many seconds that it gives this."""

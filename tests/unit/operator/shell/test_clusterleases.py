@@ -49,7 +49,7 @@ class SecondLook(RemovalCheck):
         return keys if self.confirms else set()
 
 
-class Compared:
+class LeaseComparison:
     """One cluster's leases, its second look, and a clock that the test sets."""
 
     def __init__(self, leases: Leases) -> None:
@@ -66,10 +66,10 @@ class Compared:
 
 
 @asynccontextmanager
-async def compared(peer: Running) -> AsyncIterator[Compared]:
+async def compared(peer: Running) -> AsyncIterator[LeaseComparison]:
     """A leader that has done nothing yet."""
     async with world(at(peer)) as there:
-        yield Compared(there.leases)
+        yield LeaseComparison(there.leases)
 
 
 def db() -> DesiredInstances:

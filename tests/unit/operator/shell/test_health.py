@@ -24,7 +24,7 @@ class Replica:
         self.metrics = Metrics()
         self.health = Health(self.elector, self.metrics, 60.0, lambda: self.now_s)
 
-    def pass_by(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Time passes while the elector turns."""
         self.now_s += seconds
         self.elector.last_turn_s = self.now_s
@@ -33,7 +33,7 @@ class Replica:
 def test_standby_is_live_while_its_elector_turns() -> None:
     """It looks at no cluster, however long."""
     replica = Replica()
-    replica.pass_by(100_000)
+    replica.advance(100_000)
     assert replica.health.why_not_live() is None
 
     replica.now_s += 25
@@ -45,10 +45,10 @@ def test_leader_is_live_while_it_looks_at_all_clusters() -> None:
     """A loop that breathes proves nothing."""
     replica = Replica()
     replica.health.note_resync(complete=True)
-    replica.pass_by(210)
+    replica.advance(210)
     assert replica.health.why_not_live() is None
 
-    replica.pass_by(1)
+    replica.advance(1)
 
     assert replica.health.why_not_live() == "the clusters were last looked at 211 s ago"
 
@@ -57,9 +57,9 @@ def test_absent_api_server_is_no_reason_for_a_restart() -> None:
     """It would not come back sooner; but the metric shows it."""
     replica = Replica()
     replica.health.note_resync(complete=True)
-    replica.pass_by(150)
+    replica.advance(150)
     replica.health.note_resync(complete=False)
-    replica.pass_by(150)
+    replica.advance(150)
 
     assert replica.health.why_not_live() is None
     text = replica.metrics.exposition().decode()

@@ -84,7 +84,7 @@ async def until(peer: Running, status: str | None) -> None:
     await eventually(lambda: status_at(peer), status)
 
 
-async def emptied(leases: Leases) -> None:
+async def wait_until_empty(leases: Leases) -> None:
     """Wait until there are none."""
 
     async def left() -> int:
@@ -106,7 +106,7 @@ async def test_instance_is_registered_changed_and_removed() -> None:
         leases.remove(entry)
         await until(peer, None)
 
-        await emptied(leases)
+        await wait_until_empty(leases)
 
 
 async def test_other_document_of_the_same_instance_is_registered() -> None:
@@ -132,7 +132,7 @@ async def test_instance_that_is_wanted_again_while_it_is_removed_comes_back() ->
         leases.remove(entry)
         leases.want(PROD, "u", instance())
         await until(peer, None)
-        await emptied(leases)
+        await wait_until_empty(leases)
         leases.want(PROD, "u", instance())
 
         await until(peer, "UP")
@@ -170,7 +170,7 @@ async def test_lease_that_ended_by_itself_is_not_removed_for_ever() -> None:
         leases.want(PROD, "u", instance())
         leases._wake_event.set()
 
-        await emptied(leases)
+        await wait_until_empty(leases)
 
 
 async def test_whoever_does_not_lead_asks_nothing() -> None:

@@ -20,7 +20,7 @@ ALL = "/api/v1/pods"
 LATER = datetime(2026, 11, 28, 13, tzinfo=UTC)
 
 
-def lacking(name: str = "orders-1", namespace: str = "shop", **labels: str) -> Object:
+def pod_without_sidecar(name: str = "orders-1", namespace: str = "shop", **labels: str) -> Object:
     """A Deployment's pod without a sidecar, with these labels."""
     owner = {"kind": "ReplicaSet", "name": "orders-7d9", "uid": "owner-1", "controller": True}
     metadata = {
@@ -58,7 +58,7 @@ def cluster(where: str, spec: Object | None = None) -> Object:
     return {"metadata": metadata, "spec": spec or {}}
 
 
-def populate(found: World, *pods: Object) -> None:
+def set_pods(found: World, *pods: Object) -> None:
     """Have these pods in the namespace `shop`, which is opted in."""
     found.api.lists[NAMESPACES] = [namespace("shop", "enabled"), namespace("quiet")]
     found.api.lists[SHOP] = [*pods]
@@ -68,7 +68,11 @@ def populate(found: World, *pods: Object) -> None:
 async def test_pod_is_counted_and_told_once() -> None:
     """Again only if another one takes its place."""
     async with world() as found:
-        populate(found, lacking(), lacking("out", **{"eurekube.io/inject": "disabled"}))
+        set_pods(
+            found,
+            pod_without_sidecar(),
+            pod_without_sidecar("out", **{"eurekube.io/inject": "disabled"}),
+        )
         one = missing(found)
         for _ in range(2):
             assert [each.pod.name for each in await one.look(found.client, ())] == ["orders-1"]
@@ -78,7 +82,7 @@ async def test_pod_is_counted_and_told_once() -> None:
         assert found.api.written == []  # where its count would be raised
         assert "kubectl -n shop rollout restart deployment/orders" in message
         assert found.metric("pods_without_sidecar ") == ["eureka_operator_pods_without_sidecar 1.0"]
-        populate(found)
+        set_pods(found)
         await one.look(found.client, ())
         assert found.metric("pods_without_sidecar ") == ["eureka_operator_pods_without_sidecar 0.0"]
 
@@ -86,13 +90,13 @@ async def test_pod_is_counted_and_told_once() -> None:
 async def test_only_namespaces_that_are_opted_in_are_read_whole() -> None:
     """Of others only pods that ask for it themselves."""
     async with world() as found:
-        populate(found)
+        set_pods(found)
         asks = {"eurekube.io/inject": "enabled"}
         found.api.lists[ALL] = [
-            lacking("asks", "quiet", **asks),
-            lacking("new", "not-listed-yet", **asks),
-            lacking("silent", "quiet"),
-            lacking("served", "quiet", **asks, **{"eurekube.io/injected": "true"}),
+            pod_without_sidecar("asks", "quiet", **asks),
+            pod_without_sidecar("new", "not-listed-yet", **asks),
+            pod_without_sidecar("silent", "quiet"),
+            pod_without_sidecar("served", "quiet", **asks, **{"eurekube.io/injected": "true"}),
         ]
 
         names = [each.pod.name for each in await missing(found).look(found.client, ())]
@@ -104,7 +108,7 @@ async def test_only_namespaces_that_are_opted_in_are_read_whole() -> None:
 async def test_operator_of_single_namespaces_reads_only_those() -> None:
     """It may not list namespaces."""
     async with world() as found:
-        populate(found, lacking())
+        set_pods(found, pod_without_sidecar())
         found.api.objects[f"{NAMESPACES}/shop"] = namespace("shop", "enabled")
         found.api.lists[f"{NAMESPACES}/gone/pods"] = []
         found.api.failing |= {NAMESPACES: 403, ALL: 403}
@@ -115,7 +119,7 @@ async def test_operator_of_single_namespaces_reads_only_those() -> None:
 async def test_count_stays_when_not_all_is_known() -> None:
     """An API server that is away is no cure."""
     async with world() as found:
-        populate(found, lacking())
+        set_pods(found, pod_without_sidecar())
         one = missing(found)
         await one.look(found.client, ())
         found.api.failing[SHOP] = 503
@@ -129,7 +133,7 @@ async def test_pod_is_evicted_on_request_and_its_sibling_after_it() -> None:
     """By the eviction API, and only once the first one's successor has a sidecar."""
     works = pod(9, owner="owner-9", created=LATER, ready=True)
     async with world() as found:
-        populate(found, lacking("a"), lacking("b"))
+        set_pods(found, pod_without_sidecar("a"), pod_without_sidecar("b"))
         one = missing(found, works)
         pods = await one.look(found.client, ())
         await one.evict(found.client, pods)
@@ -148,7 +152,7 @@ async def test_eviction_that_is_refused_is_tried_again(status: int, result: str)
     """A budget allows none now, and one later."""
     works = pod(9, owner="owner-9", created=LATER, ready=True)
     async with world() as found:
-        populate(found, lacking("a"))
+        set_pods(found, pod_without_sidecar("a"))
         one = missing(found, works)
         pods = await one.look(found.client, ())
         found.api.failing["/api/v1/namespaces/shop/pods/a/eviction"] = status
@@ -167,7 +171,7 @@ async def test_pod_that_is_gone_when_it_is_to_be_evicted_is_no_failure() -> None
     """It was listed a moment ago."""
     works = pod(9, owner="owner-9", created=LATER, ready=True)
     async with world() as found:
-        populate(found, lacking("a"))
+        set_pods(found, pod_without_sidecar("a"))
         one = missing(found, works)
         pods = await one.look(found.client, ())
         found.api.failing["/api/v1/namespaces/shop/pods/a/eviction"] = 404
@@ -192,16 +196,16 @@ async def test_selection_is_the_injectors() -> None:
     """A pod is missed if the injector would have given it a sidecar, and not if it skips it."""
     serves = {"containers": [{"name": "orders", "ports": [{"containerPort": 8080}]}]}
     async with world() as found:
-        populate(found)
+        set_pods(found)
         shop = await selection(found, cluster("shop"))
-        nowhere = await selection(found)
+        is_absent = await selection(found)
 
     opted_in, quiet = namespace("shop", "enabled"), namespace("shop")
-    pod = lacking() | {"spec": serves}
+    pod = pod_without_sidecar() | {"spec": serves}
     assert shop.wants(pod, opted_in)
     assert not shop.wants(pod | {"spec": serves | {"hostNetwork": True}}, opted_in)
     assert not shop.wants(pod, quiet)
-    assert not nowhere.wants(pod, opted_in)
+    assert not is_absent.wants(pod, opted_in)
 
 
 async def test_selection_forbids_urls_as_the_injector_does() -> None:
@@ -220,7 +224,7 @@ async def test_selection_forbids_urls_as_the_injector_does() -> None:
 async def test_namespace_is_opted_in_by_its_label(label: str, is_in: bool) -> None:  # noqa: FBT001
     """Of others no pods are read but those that ask themselves."""
     async with world() as found:
-        populate(found)
+        set_pods(found)
         chosen = await selection(found, cluster("shop"))
 
     assert chosen.may_inject(namespace("shop", label)) is is_in
@@ -229,7 +233,7 @@ async def test_namespace_is_opted_in_by_its_label(label: str, is_in: bool) -> No
 async def test_namespace_is_opted_in_by_an_eureka_cluster() -> None:
     """Its `spec.injection`; the namespace's own label wins."""
     async with world() as found:
-        populate(found)
+        set_pods(found)
         chosen = await selection(found, cluster("shop", {"injection": {"default": True}}))
 
     assert chosen.may_inject(namespace("shop"))

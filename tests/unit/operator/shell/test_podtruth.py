@@ -51,7 +51,7 @@ def peer(found: World) -> Object:
     }
 
 
-def populate(found: World, *pods: Object) -> None:
+def set_pods(found: World, *pods: Object) -> None:
     """Have these pods in the API server, with a node and a name of this Kubernetes."""
     found.api.lists[PODS] = [peer(found), *pods]
     found.api.lists[NODES] = [{"metadata": {"name": "node-1"}}]
@@ -100,7 +100,7 @@ async def test_lease_goes_with_its_pod() -> None:
         await found.register(1)
         await found.register(2)
         found.api.objects[CLUSTER_PATH] = cluster()
-        populate(found, document(1), document(2))
+        set_pods(found, document(1), document(2))
         async with leading(found):
             await found.api.watches.put(change("DELETED", document(1)))
             await found.api.until(told=1)
@@ -113,7 +113,7 @@ async def test_annotation_acts_by_the_watch() -> None:
     paused = document(1, metadata={"annotations": {"eurekube.io/paused": "true"}})
     async with world() as found:
         await found.register(1)
-        populate(found, document(1))
+        set_pods(found, document(1))
         async with leading(found):
             await found.api.watches.put(change("MODIFIED", paused))
             await found.api.until(told=1)
@@ -130,7 +130,7 @@ async def test_turn_removes_what_was_gone_before() -> None:
     """A leader that is new saw no deletion."""
     async with world() as found:
         await found.register(1)
-        populate(found, document(2))
+        set_pods(found, document(2))
         await turn(found)
 
         assert await found.status(1) is None
@@ -141,7 +141,7 @@ async def test_what_cannot_be_read_removes_nothing(path: str) -> None:
     """Which Kubernetes this is, and which pods there are."""
     async with world() as found:
         await found.register(1)
-        populate(found, document(2))
+        set_pods(found, document(2))
         found.api.failing[path] = 403
         await turn(found)
 
@@ -164,7 +164,7 @@ async def test_failure_removes_nothing_and_its_end_is_enough(
     """A pod that is gone all the while waits for it."""
     async with world() as found:
         await found.register(1)
-        populate(found, document(2))
+        set_pods(found, document(2))
         found.api.failing[path] = status
         await turn(found)
         assert await found.status(1) == ("UP", "UNKNOWN"), what
@@ -178,7 +178,7 @@ async def test_operator_that_has_just_begun_removes_nothing() -> None:
     """It knows of the registry before it knows of the pods."""
     async with world() as found:
         await found.register(1)
-        populate(found, document(2))
+        set_pods(found, document(2))
         truth = PodTruth(found.kube, found.metrics, Scope((), "cluster.local"), lambda: True)
         follows = [mirror.follow(found.client) for mirror in truth._peers]
         async with ended(*follows), session() as over:
@@ -194,7 +194,7 @@ async def test_list_that_lacks_a_pod_removes_nothing() -> None:
     """An API server that is behind: asked for by its name the pod is there."""
     async with world() as found:
         await found.register(1)
-        populate(found, document(2))
+        set_pods(found, document(2))
         found.api.objects[POD_PATH] = document(1)
         await turn(found)
 
@@ -209,7 +209,7 @@ async def test_watch_that_is_wrong_removes_nothing() -> None:
         await found.register(2)
         found.api.objects[POD_PATH] = document(1)
         found.api.objects[CLUSTER_PATH] = cluster()
-        populate(found, document(1), document(2))
+        set_pods(found, document(1), document(2))
         async with leading(found):
             await found.api.watches.put(change("DELETED", document(1)))
             await found.api.watches.put(change("DELETED", document(2)))
@@ -225,7 +225,7 @@ async def test_pod_that_comes_back_under_its_name_keeps_its_lease() -> None:
         await found.register(1, pod_uid="uid-new")
         again = document(1)
         again["metadata"]["uid"] = "uid-new"
-        populate(found, again, document(2))
+        set_pods(found, again, document(2))
         found.api.objects[POD_PATH] = again
         await turn(found)
 
@@ -236,7 +236,7 @@ async def test_list_of_no_pods_at_all_removes_nothing() -> None:
     """It is what a failure looks like."""
     async with world() as found:
         await found.register(1)
-        populate(found)
+        set_pods(found)
         await turn(found)
 
         assert await found.status(1) == ("UP", "UNKNOWN")
@@ -248,7 +248,7 @@ async def test_operator_of_single_namespaces_works_without_nodes() -> None:
     """It may not read them: pods are gone all the same."""
     async with world() as found:
         await found.register(1)
-        populate(found)
+        set_pods(found)
         found.api.failing[NODES] = 403
         found.api.lists["/api/v1/namespaces/prod/pods"] = [peer(found)]
         found.api.lists["/api/v1/namespaces/shop/pods"] = [document(2)]
@@ -260,7 +260,7 @@ async def test_operator_of_single_namespaces_works_without_nodes() -> None:
 async def test_pods_with_a_sidecar_are_known_to_others() -> None:
     """Who evicts pods without one goes by them; while they are not all known, there are none."""
     async with world() as found:
-        populate(found, document(1))
+        set_pods(found, document(1))
         before = PodTruth(found.kube, found.metrics, Scope((), "cluster.local"), lambda: True)
         after = await turn(found)
 

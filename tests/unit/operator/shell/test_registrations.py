@@ -21,7 +21,7 @@ from support.apiserver import ApiServer
 from support.clusterobjects import document as cluster_document
 from support.registrationobjects import CLUSTER, ENDPOINT, SERVICE, document
 from support.server import Running, running
-from unit.operator.shell.eventually import eventually, throughout
+from unit.operator.shell.eventually import check_throughout, eventually
 
 NAMESPACES = "/api/v1/namespaces"
 PODS = f"{NAMESPACES}/shop/pods"
@@ -188,7 +188,7 @@ async def test_what_cannot_be_read_removes_nothing(path: str) -> None:
             found.api.refused[path] = 403
             await found.have_slice(a1=True)
             await found.api.end_watches()
-            await throughout(found.instances_of, BOTH, 0.5)
+            await check_throughout(found.instances_of, BOTH, 0.5)
 
             found.api.refused.clear()
             await eventually(found.instances_of, {"10.9.0.1": "UP"})
@@ -234,10 +234,10 @@ async def test_cluster_of_another_namespace_lets_in_whom_it_selects() -> None:
 async def test_reasons_are_told_on_the_object() -> None:
     """Each in a word, as an event in a sentence."""
     broken = {**CLUSTER, "service": "db", "endpoints": [ENDPOINT]}
-    nowhere = {"clusterRef": {"name": "none"}, "service": "db"}
+    is_absent = {"clusterRef": {"name": "none"}, "service": "db"}
     async with world() as found:
         await found.have(broken, "broken")
-        await found.have(nowhere, "nowhere")
+        await found.have(is_absent, "nowhere")
         await found.have({**CLUSTER, "service": "none"}, "none")
         async with found.leading():
             await eventually(found.reason("broken"), "Invalid")
@@ -258,7 +258,7 @@ async def test_status_is_not_written_without_a_change() -> None:
             async def more() -> int:
                 return len(found.api.writes) - before
 
-            await throughout(more, 0, 1.0)
+            await check_throughout(more, 0, 1.0)
 
 
 async def test_cluster_without_peers_is_told_after_a_while(

@@ -9,13 +9,13 @@ import pytest
 
 from eureka_operator.core.certificates import SETTLE_S
 from eureka_operator.shell.served import ServedLeaf
-from support.certified import HOST, Certified, configuration, secret
+from support.certified import HOST, SignedPair, configuration, secret
 
 
 @pytest.mark.parametrize("missing", ["tls.crt", "tls.key"])
 def test_half_a_secret_is_named(missing: str) -> None:
     """And nothing is served."""
-    certified, leaf = Certified(), ServedLeaf(HOST)
+    certified, leaf = SignedPair(), ServedLeaf(HOST)
     half = certified.secret()
     del half["data"][missing]
 
@@ -27,7 +27,7 @@ def test_half_a_secret_is_named(missing: str) -> None:
 
 def test_reason_why_a_leaf_is_not_trusted_is_in_words() -> None:
     """The probe's text is all that a person sees."""
-    certified, other = Certified(), Certified()
+    certified, other = SignedPair(), SignedPair()
     leaf = ServedLeaf(HOST)
     good = certified.secret()
     assert leaf.problem == "no certificate was read yet"
@@ -55,7 +55,7 @@ def test_reason_why_a_leaf_is_not_trusted_is_in_words() -> None:
 
 def test_leaf_of_another_name_is_not_trusted() -> None:
     """The API server asks for the Service's name."""
-    certified, leaf = Certified(), ServedLeaf("other.eurekube.svc")
+    certified, leaf = SignedPair(), ServedLeaf("other.eurekube.svc")
 
     leaf.consider(certified.secret(), configuration(certified.bundle))
 
@@ -66,7 +66,7 @@ def test_leaf_that_has_ended_makes_a_replica_unready() -> None:
     """Nothing changes then that would make anybody look."""
     now_s = datetime.now(UTC).timestamp()
     clock = [now_s]
-    certified, leaf = Certified(), ServedLeaf(HOST, lambda: clock[0])
+    certified, leaf = SignedPair(), ServedLeaf(HOST, lambda: clock[0])
     leaf.consider(certified.secret(), configuration(certified.bundle))
     assert now_s + 89 * 86_400 < leaf.ends_s < now_s + 91 * 86_400
 
@@ -78,7 +78,7 @@ def test_leaf_that_has_ended_makes_a_replica_unready() -> None:
 def test_leaf_waits_while_its_ca_is_new_to_api_servers() -> None:
     """They learn of `caBundle` by their own watches, some later than this replica."""
     clock = [100.0]
-    old, new = Certified(), Certified()
+    old, new = SignedPair(), SignedPair()
     leaf = ServedLeaf(HOST, clock=lambda: clock[0])
     assert leaf.consider(old.secret(), configuration(old.bundle)) == 0.0
     both = configuration(new.bundle + old.bundle)
@@ -97,7 +97,7 @@ def test_leaf_waits_while_its_ca_is_new_to_api_servers() -> None:
 
 def test_leaf_does_not_wait_when_the_one_before_is_trusted_no_more() -> None:
     """Then there is nothing to go on with."""
-    old, new = Certified(), Certified()
+    old, new = SignedPair(), SignedPair()
     leaf = ServedLeaf(HOST, clock=lambda: 100.0)
     leaf.consider(old.secret(), configuration(old.bundle))
 
@@ -109,7 +109,7 @@ def test_leaf_does_not_wait_when_the_one_before_is_trusted_no_more() -> None:
 def test_key_is_not_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenSSL takes it from a file only."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    certified, leaf = Certified(), ServedLeaf(HOST)
+    certified, leaf = SignedPair(), ServedLeaf(HOST)
 
     leaf.consider(certified.secret(), configuration(certified.bundle))
 
@@ -117,6 +117,6 @@ def test_key_is_not_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [*tmp_path.iterdir()] == []
 
 
-def _serves(leaf: ServedLeaf, certified: Certified) -> bool:
+def _serves(leaf: ServedLeaf, certified: SignedPair) -> bool:
     """Whether it is what a new connection gets."""
     return leaf._served is not None and leaf._served.pair.leaf == certified.leaf

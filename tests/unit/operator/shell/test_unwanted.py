@@ -76,7 +76,7 @@ async def serving() -> AsyncIterator[tuple[ApiServer, RemovalCheck]]:
         yield api, RemovalCheck(Kube(client), lambda _: NOTHING)
 
 
-async def may_go(unwanted: RemovalCheck, owner: Owner = OWNER) -> bool:
+async def may_be_removed(unwanted: RemovalCheck, owner: Owner = OWNER) -> bool:
     """Whether the instance may be removed."""
     return await unwanted.removable(owner, [instance()], [], PLACE) == {instance().key}
 
@@ -84,7 +84,7 @@ async def may_go(unwanted: RemovalCheck, owner: Owner = OWNER) -> bool:
 async def test_instance_that_a_list_has_lost_stays() -> None:
     """Everything is there when it is asked for by name."""
     async with serving() as (_, unwanted):
-        assert not await may_go(unwanted)
+        assert not await may_be_removed(unwanted)
 
 
 @pytest.mark.parametrize("path", [REGISTRATION, EUREKA, DB, SLICE])
@@ -93,7 +93,7 @@ async def test_instance_goes_with_what_it_was_made_of(path: str) -> None:
     async with serving() as (api, unwanted):
         await api.delete(path)
 
-        assert await may_go(unwanted)
+        assert await may_be_removed(unwanted)
 
 
 @pytest.mark.parametrize("path", [REGISTRATION, EUREKA, DB, SLICE])
@@ -102,13 +102,13 @@ async def test_what_cannot_be_read_is_no_proof(path: str) -> None:
     async with serving() as (api, unwanted):
         api.refused[path] = 503
         with pytest.raises(ApiError, match="503"):
-            await may_go(unwanted)
+            await may_be_removed(unwanted)
 
 
 async def test_another_object_of_the_name_is_another() -> None:
     """It was deleted and made again: its leases begin anew."""
     async with serving() as (_, unwanted):
-        assert await may_go(unwanted, OWNER._replace(uid="former"))
+        assert await may_be_removed(unwanted, OWNER._replace(uid="former"))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ async def test_registration_that_was_changed_is_believed(spec: Any, expected: bo
     async with serving() as (api, unwanted):
         await api.put(REGISTRATION, document(spec) | {"metadata": {"uid": "uid-of-db"}})
 
-        assert await may_go(unwanted) is expected
+        assert await may_be_removed(unwanted) is expected
 
 
 async def test_cluster_that_cannot_be_read_removes_nothing() -> None:
@@ -133,7 +133,7 @@ async def test_cluster_that_cannot_be_read_removes_nothing() -> None:
     async with serving() as (api, unwanted):
         await api.put(EUREKA, cluster_document({"replicas": "many"}))
 
-        assert not await may_go(unwanted)
+        assert not await may_be_removed(unwanted)
 
 
 async def test_what_a_former_leader_left_goes_only_beside_what_is_wanted() -> None:
@@ -161,7 +161,7 @@ async def test_unknown_sources_keep_everything() -> None:
     async with serving() as (_, unwanted):
         unwanted._sources = lambda _: None
 
-        assert not await may_go(unwanted)
+        assert not await may_be_removed(unwanted)
 
 
 def test_owner_is_known_by_metadata() -> None:

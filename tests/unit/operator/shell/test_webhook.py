@@ -27,7 +27,7 @@ from eureka_operator.shell.webhook import (
     Webhook,
     serve_pages,
 )
-from support.certified import HOST, Certified, configuration
+from support.certified import HOST, SignedPair, configuration
 
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
 PATCH = ({"op": "add", "path": "/metadata/annotations", "value": {"a": "b"}},)
@@ -58,7 +58,7 @@ class Replica:
 
 @asynccontextmanager
 async def answering(
-    *verdicts: Verdict | Exception, certified: Certified | None = None, limits: Limits = LIMITS
+    *verdicts: Verdict | Exception, certified: SignedPair | None = None, limits: Limits = LIMITS
 ) -> AsyncIterator[tuple[Replica, Client]]:
     """A replica that gives these verdicts one after the other, the last again and again."""
     left = list(verdicts)
@@ -69,13 +69,13 @@ async def answering(
             raise verdict
         return verdict
 
-    async with judging(judge, certified or Certified(), limits) as both:
+    async with judging(judge, certified or SignedPair(), limits) as both:
         yield both
 
 
 @asynccontextmanager
 async def judging(
-    judge: Judge, certified: Certified, limits: Limits = LIMITS
+    judge: Judge, certified: SignedPair, limits: Limits = LIMITS
 ) -> AsyncIterator[tuple[Replica, Client]]:
     """A replica that asks this function."""
     metrics, leaf = InjectorMetrics(), ServedLeaf(HOST, clock=lambda: replica.passed_s)
@@ -242,7 +242,7 @@ async def test_question_that_finds_no_room_is_allowed_and_counted() -> None:
         await hold.wait()
         return INJECTED
 
-    async with judging(judge, Certified(), Limits(at_once=1, queue_s=0.05)) as (replica, client):
+    async with judging(judge, SignedPair(), Limits(at_once=1, queue_s=0.05)) as (replica, client):
         first = asyncio.create_task(client.ask())
         await asked.wait()
         assert await client.ask() == {"uid": UID, "allowed": True}
@@ -256,12 +256,12 @@ async def test_question_that_finds_no_room_is_allowed_and_counted() -> None:
 async def test_body_that_does_not_come_is_given_up() -> None:
     """Its place is free again."""
 
-    async def slowly() -> AsyncIterator[bytes]:
+    async def slow_body() -> AsyncIterator[bytes]:
         yield json.dumps(review()).encode()[:150]
         await asyncio.Event().wait()
 
     async with answering(INJECTED, limits=Limits(at_once=1, body_s=0.05)) as (replica, client):
-        assert await client.ask(slowly()) == {"uid": UID, "allowed": True}
+        assert await client.ask(slow_body()) == {"uid": UID, "allowed": True}
         assert "patch" in await client.ask()
 
     assert replica.answer_counts() == {("allowed", "slow_body"): 1, ("injected", "ok"): 1}
@@ -295,7 +295,7 @@ async def test_replica_that_is_about_to_end_sends_clients_away() -> None:
 
 async def test_new_leaf_is_served_without_a_restart() -> None:
     """The listener stays, and so do connections of before."""
-    old, new = Certified(), Certified()
+    old, new = SignedPair(), SignedPair()
     async with answering(INJECTED, certified=old) as (replica, client):
         await client.ask()
         both = configuration(old.bundle + new.bundle)
@@ -313,7 +313,7 @@ async def test_new_leaf_is_served_without_a_restart() -> None:
 
 async def test_leaf_that_is_not_trusted_yet_does_not_replace_one_that_is() -> None:
     """The API server would refuse it, whatever the order in which both become known here."""
-    old, new = Certified(), Certified()
+    old, new = SignedPair(), SignedPair()
     async with answering(INJECTED, certified=old) as (replica, client):
         replica.leaf.consider(new.secret(), configuration(old.bundle, old.bundle))
 

@@ -735,7 +735,7 @@ class PeerStory(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.batch)
     @rule()
-    def stay_away(self) -> None:
+    def be_unreachable(self) -> None:
         """The peer is gone for long enough to be taken for dead."""
         for _ in range(OPEN_AFTER):
             self.send()

@@ -129,7 +129,7 @@ def test_who_has_its_share_may_register_again() -> None:
     assert held.size == 20
 
 
-def crowded() -> Registry:
+def nearly_full() -> Registry:
     """A registry whose documents take nearly all the room that there is."""
     held = holds(40)
     for number in range(4):
@@ -141,7 +141,7 @@ def crowded() -> Registry:
 
 def test_small_document_has_no_room_where_there_is_none() -> None:
     """Many small ones fill it as well."""
-    made = crowded().register(instance("x", metadata={"k": "v" * 600}), Origin.CLIENT, 1)
+    made = nearly_full().register(instance("x", metadata={"k": "v" * 600}), Origin.CLIENT, 1)
 
     assert isinstance(made, Full)
 
@@ -166,7 +166,7 @@ def test_who_is_in_may_stay_as_it_is_when_there_is_less_room() -> None:
 
 def test_document_that_is_replaced_counts_no_more() -> None:
     """Only what one grows by has to have room."""
-    held = crowded()
+    held = nearly_full()
 
     register(held, "0", "APP0", at=1, metadata={"k": "v" * 20_100})
     refused = held.register(instance("0", "APP0", metadata={"k": "v" * 22_000}), Origin.CLIENT, 2)

@@ -25,7 +25,7 @@ from support.batches import decode_batch, encode_replies
 from support.instances import (
     APP,
     DIRTY,
-    Described,
+    FullFields,
     holding,
     instance,
     lease,
@@ -50,7 +50,7 @@ def item(action: str, **fields: object) -> dict[str, Any]:
     return {"appName": APP, "id": "a", "action": action} | fields
 
 
-def registration(**fields: Unpack[Described]) -> dict[str, Any]:
+def registration(**fields: Unpack[FullFields]) -> dict[str, Any]:
     """A Register item with such a document."""
     document = instance(**fields)
     return item("Register", instanceInfo=json.loads(jsoncodec.encode_instance(document)))

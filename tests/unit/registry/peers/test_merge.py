@@ -14,7 +14,7 @@ NOW = 100_000
 NOTHING = MergeResult([], [])
 
 
-def theirs(renewed_at_ms: int = NOW - 10_000, **fields: object) -> Instance:
+def peer_instance(renewed_at_ms: int = NOW - 10_000, **fields: object) -> Instance:
     """ORDERS/a as another peer holds it, renewed there at that moment of our clock."""
     document = instance(**fields)  # type: ignore[arg-type]
     moments = LeaseInfo(renewed_at_ms=renewed_at_ms, registered_at_ms=renewed_at_ms)
@@ -25,20 +25,20 @@ def test_what_we_lack_is_taken_over_with_the_time_it_has_left() -> None:
     """A fresh lease for each copy would let two peers keep a dead instance for ever."""
     mine = registry()
 
-    assert merge(mine, [theirs()], NOW) == MergeResult(["a"], [])
+    assert merge(mine, [peer_instance()], NOW) == MergeResult(["a"], [])
     assert lease(mine).ends_at_ms(java=False) == NOW - 10_000 + 90_000
 
 
 def test_what_is_over_there_is_left() -> None:
     """The other evicts it by itself."""
-    assert merge(registry(), [theirs(NOW - 90_001)], NOW) == NOTHING
+    assert merge(registry(), [peer_instance(NOW - 90_001)], NOW) == NOTHING
 
 
 def test_what_is_over_and_kept_there_is_taken_over_at_the_start() -> None:
     """Self-preservation keeps it; a peer that starts meanwhile would differ until it ends."""
     mine = registry()
 
-    assert merge(mine, [theirs(NOW - 90_001)], NOW, starting=True) == MergeResult(["a"], [])
+    assert merge(mine, [peer_instance(NOW - 90_001)], NOW, starting=True) == MergeResult(["a"], [])
     assert lease(mine).ends_at_ms(java=False) == NOW - 1
 
 
@@ -52,12 +52,12 @@ def cancelled_at(now_ms: int) -> Registry:
 
 def test_what_we_cancelled_since_is_to_be_cancelled_there() -> None:
     """The cancellation got lost; taking the instance back would bring it back for all."""
-    assert merge(cancelled_at(NOW - 5_000), [theirs()], NOW) == MergeResult([], [(APP, "a")])
+    assert merge(cancelled_at(NOW - 5_000), [peer_instance()], NOW) == MergeResult([], [(APP, "a")])
 
 
 def test_what_was_renewed_there_after_we_cancelled_it_lives() -> None:
     """It has come back, and only we do not know."""
-    assert merge(cancelled_at(NOW - 20_000), [theirs()], NOW) == MergeResult(["a"], [])
+    assert merge(cancelled_at(NOW - 20_000), [peer_instance()], NOW) == MergeResult(["a"], [])
 
 
 def test_what_we_evicted_is_left() -> None:
@@ -66,7 +66,7 @@ def test_what_we_evicted_is_left() -> None:
     register(mine)
     assert mine.evict(NOW, lambda _: None)
 
-    assert merge(mine, [theirs(NOW - 20_000)], NOW) == NOTHING
+    assert merge(mine, [peer_instance(NOW - 20_000)], NOW) == NOTHING
     assert mine.size == 0
 
 
@@ -85,7 +85,7 @@ def test_the_newer_document_wins(change: dict[str, object], taken: bool) -> None
     mine = registry()
     register(mine, at=10)
 
-    merged = merge(mine, [msgspec.structs.replace(theirs(), **change)], NOW)
+    merged = merge(mine, [msgspec.structs.replace(peer_instance(), **change)], NOW)
 
     assert bool(merged.taken) is taken
 
@@ -108,7 +108,7 @@ def test_the_later_renewal_counts() -> None:
     mine = registry()
     register(mine)
 
-    assert merge(mine, [theirs(NOW - 7)], NOW) == NOTHING
+    assert merge(mine, [peer_instance(NOW - 7)], NOW) == NOTHING
     assert lease(mine).renewed_at_ms == NOW - 7
 
 
@@ -116,7 +116,7 @@ def test_unfit_documents_are_left() -> None:
     """Whatever a peer says, what could not be registered here is not held."""
     mine = registry()
 
-    assert merge(mine, [theirs(host_name="")], NOW) == NOTHING
+    assert merge(mine, [peer_instance(host_name="")], NOW) == NOTHING
     assert mine.refusals.take(NOW) == ["'ORDERS' 'a': Missing hostname"]
 
 
@@ -124,7 +124,7 @@ def test_what_differs_is_named_unless_it_changed_just_now() -> None:
     """A change of this moment may be under way: that is no divergence."""
     mine = registry()
     register(mine)
-    other = [theirs(metadata={"v": "2"})]
+    other = [peer_instance(metadata={"v": "2"})]
 
     assert differing_ids(mine, APP, other, 0, settled_ms=NOW) == ["a"]
     assert differing_ids(mine, APP, other, 0, settled_ms=-1) == []
@@ -139,5 +139,5 @@ def test_leases_that_are_over_are_no_difference() -> None:
     later = NOW + 90_001
 
     assert differing_ids(mine, APP, [], later, settled_ms=later) == []
-    assert differing_ids(registry(), APP, [theirs(NOW)], later, settled_ms=later) == []
-    assert differing_ids(registry(), APP, [theirs(NOW)], NOW, settled_ms=later) == ["a"]
+    assert differing_ids(registry(), APP, [peer_instance(NOW)], later, settled_ms=later) == []
+    assert differing_ids(registry(), APP, [peer_instance(NOW)], NOW, settled_ms=later) == ["a"]

@@ -64,7 +64,7 @@ class Conversation:
         assert self.ask() == f"GET {INSTANCE_PATH}"
         self.answer(200, self.registry_answer())
 
-    def use_up_pace(self) -> None:
+    def use_up_budget(self) -> None:
         """Hold a lease, and ask as often as may be without a pause."""
         self.hold()
         for content in (UP, Content("DOWN")):
@@ -299,7 +299,7 @@ def test_resume_lifts_the_override_to_the_present_status() -> None:
 def test_pause_and_resume_are_not_held_back() -> None:
     """Somebody waits for them, also after a start that has used up what may follow at once."""
     talk = Conversation(content=STARTING)
-    talk.use_up_pace()
+    talk.use_up_budget()
     before_ms = talk.now_ms
     talk.lease.pause()
     assert talk.ask() == f"PUT {INSTANCE_PATH}/status"
@@ -316,7 +316,7 @@ def test_pause_and_resume_are_not_held_back() -> None:
 def test_pause_does_not_wait_for_what_is_held_back(waiting: str) -> None:
     """A renewal that is due, and a change, wait for the pace; who types `pause` does not."""
     talk = Conversation(content=STARTING)
-    talk.use_up_pace()
+    talk.use_up_budget()
     if waiting == "renewal":
         talk.now_ms = 5_002
     else:
@@ -516,7 +516,7 @@ def test_cause_of_a_loss_is_counted(silent_ms: int, cause: str) -> None:
 def test_removal_does_not_wait_for_the_pace() -> None:
     """The process is about to end."""
     talk = Conversation(content=STARTING)
-    talk.use_up_pace()
+    talk.use_up_budget()
     at_ms = talk.now_ms
     talk.lease.close(at_ms)
 

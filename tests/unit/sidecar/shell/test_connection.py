@@ -128,7 +128,7 @@ def scripted(*pieces: bytes, close: bool = True) -> Callable[[Peer, socket.socke
     return serve
 
 
-class Asking:
+class LoopWithServer:
     """A sidecar's end: a loop and one server."""
 
     def __init__(
@@ -159,7 +159,7 @@ class Asking:
 
 def test_requests_share_a_connection() -> None:
     """One renewal on a kept connection takes a fifth of the processor's time, and no handshake."""
-    with serving(answering) as peer, closing(Asking(peer.port)) as client:
+    with serving(answering) as peer, closing(LoopWithServer(peer.port)) as client:
         statuses = [client.ask(body=b"{}").status for _ in range(3)]
 
     assert statuses == [204, 204, 204]
@@ -175,7 +175,7 @@ def test_requests_share_a_connection() -> None:
 
 def test_server_with_an_ipv6_address() -> None:
     """Clusters with IPv6 only."""
-    with serving(answering, "::1") as peer, closing(Asking(peer.port, "[::1]")) as client:
+    with serving(answering, "::1") as peer, closing(LoopWithServer(peer.port, "[::1]")) as client:
         assert client.ask().status == 204
 
     assert f"Host: [::1]:{peer.port}\r\n".encode() in peer.requests[0]
@@ -185,14 +185,14 @@ def test_answer_may_come_byte_by_byte() -> None:
     """What a slow network or a proxy makes of it."""
     data = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"
     pieces = [data[index : index + 1] for index in range(len(data))]
-    with serving(scripted(*pieces)) as peer, closing(Asking(peer.port)) as client:
+    with serving(scripted(*pieces)) as peer, closing(LoopWithServer(peer.port)) as client:
         assert client.ask() == Response(200, {"content-length": "2"}, b"ab", keep_alive=True)
 
 
 def test_large_body_is_sent_whole() -> None:
     """It does not fit into the socket's buffers at once."""
     body = bytes(range(256)) * 16_000
-    with serving(answering) as peer, closing(Asking(peer.port)) as client:
+    with serving(answering) as peer, closing(LoopWithServer(peer.port)) as client:
         client.ask(method="POST", body=body)
 
     assert peer.requests[0].endswith(body)
@@ -208,7 +208,7 @@ def test_connection_that_the_server_closed_is_noticed_before_use() -> None:
         connection.shutdown(socket.SHUT_RDWR)
         closed.set()
 
-    with serving(once) as peer, closing(Asking(peer.port)) as client:
+    with serving(once) as peer, closing(LoopWithServer(peer.port)) as client:
         client.ask()
         closed.wait(NEVER_MS / 1_000)
         client.ask()
@@ -226,7 +226,7 @@ def test_answer_before_the_whole_request_is_heard() -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
 
-    with serving(refusing) as peer, closing(Asking(peer.port)) as client:
+    with serving(refusing) as peer, closing(LoopWithServer(peer.port)) as client:
         assert client.ask(body=b"x" * 8_000_000).status == 413
 
 
@@ -238,7 +238,7 @@ def test_connection_that_the_server_closed_is_not_written_to() -> None:
         connection.sendall(NO_CONTENT)
         connection.recv(1)
 
-    with serving(once) as peer, closing(Asking(peer.port)) as client:
+    with serving(once) as peer, closing(LoopWithServer(peer.port)) as client:
         client.ask()
         peer.close()
         with pytest.raises(NoAnswer, match="refuses connections") as error:
@@ -260,7 +260,7 @@ def test_answer_that_nobody_asked_for_ends_the_connection() -> None:
             said.set()
         connection.recv(1)
 
-    with serving(impatient) as peer, closing(Asking(peer.port)) as client:
+    with serving(impatient) as peer, closing(LoopWithServer(peer.port)) as client:
         client.ask()
         answered.set()
         said.wait(NEVER_MS / 1_000)
@@ -286,7 +286,7 @@ def test_request_is_repeated_if_a_kept_connection_ends_without_an_answer(*, rese
         else:
             connection.shutdown(socket.SHUT_RDWR)
 
-    with serving(closing_second) as peer, closing(Asking(peer.port)) as client:
+    with serving(closing_second) as peer, closing(LoopWithServer(peer.port)) as client:
         client.ask()
 
         assert client.ask().status == 204
@@ -297,7 +297,7 @@ def test_request_is_repeated_if_a_kept_connection_ends_without_an_answer(*, rese
 
 def test_request_on_a_new_connection_is_not_repeated() -> None:
     """A server that answers nothing is failing: the caller backs off or takes another."""
-    with serving(scripted()) as peer, closing(Asking(peer.port)) as client:
+    with serving(scripted()) as peer, closing(LoopWithServer(peer.port)) as client:
         with pytest.raises(NoAnswer, match="closes the connection without an answer") as error:
             client.ask()
 
@@ -316,7 +316,7 @@ def test_repetition_that_does_not_connect_may_have_had_its_effect() -> None:
         peer._listener.shutdown(socket.SHUT_RDWR)
         connection.shutdown(socket.SHUT_RDWR)
 
-    with serving(dying) as peer, closing(Asking(peer.port)) as client:
+    with serving(dying) as peer, closing(LoopWithServer(peer.port)) as client:
         client.ask()
         with pytest.raises(NoAnswer, match="refuses connections") as error:
             client.ask()
@@ -337,7 +337,7 @@ def test_what_is_no_answer_is_explained(pieces: tuple[bytes, ...], reason: str) 
     """Another program at that port, or an answer that would not fit into the container."""
     with (
         serving(scripted(*pieces)) as peer,
-        closing(Asking(peer.port)) as client,
+        closing(LoopWithServer(peer.port)) as client,
         pytest.raises(NoAnswer, match=reason) as error,
     ):
         client.ask()
@@ -348,7 +348,10 @@ def test_what_is_no_answer_is_explained(pieces: tuple[bytes, ...], reason: str) 
 def test_connection_is_not_used_after_an_answer_that_ends_it() -> None:
     """`Connection: close`, as older Python clients' servers and some proxies say."""
     answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    with serving(scripted(answer, close=False)) as peer, closing(Asking(peer.port)) as client:
+    with (
+        serving(scripted(answer, close=False)) as peer,
+        closing(LoopWithServer(peer.port)) as client,
+    ):
         client.ask()
         client.ask()
 
@@ -364,7 +367,7 @@ def test_silent_server_is_given_up() -> None:
             connection.sendall(NO_CONTENT)
         connection.recv(1)
 
-    with serving(silent_at_first) as peer, closing(Asking(peer.port)) as client:
+    with serving(silent_at_first) as peer, closing(LoopWithServer(peer.port)) as client:
         with pytest.raises(NoAnswer, match=r"does not answer within [\d.]+ s") as error:
             client.ask(SOON_MS)
         assert error.value.sent
@@ -378,7 +381,7 @@ def test_server_that_does_not_read_is_given_up() -> None:
     """A suspended process: the kernel takes connections and the first bytes for it."""
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
-        closing(Asking(listener.getsockname()[1])) as client,
+        closing(LoopWithServer(listener.getsockname()[1])) as client,
         pytest.raises(NoAnswer, match="does not answer within") as error,
     ):
         client.ask(4 * SOON_MS, body=b"x" * 8_000_000)
@@ -388,7 +391,7 @@ def test_server_that_does_not_read_is_given_up() -> None:
 
 def test_no_time_left_is_nothing_sent() -> None:
     """The machine may go on as if it had not been asked."""
-    with serving(answering) as peer, closing(Asking(peer.port)) as client:
+    with serving(answering) as peer, closing(LoopWithServer(peer.port)) as client:
         client.ask()
         with pytest.raises(NoAnswer, match="no time is left") as error:
             client.ask(wait_ms=0)
@@ -399,7 +402,7 @@ def test_no_time_left_is_nothing_sent() -> None:
 
 def test_deadline_that_comes_nearer_ends_the_request() -> None:
     """A drain begins while a renewal waits for a silent server."""
-    with serving(scripted(close=False)) as peer, closing(Asking(peer.port)) as client:
+    with serving(scripted(close=False)) as peer, closing(LoopWithServer(peer.port)) as client:
         loop, changed = client.loop, Event()
         ends_ms = [loop.now_ms() + NEVER_MS]
 
@@ -418,7 +421,10 @@ def test_deadline_that_comes_nearer_ends_the_request() -> None:
 
 def test_cancelled_request_ends_its_connection() -> None:
     """The next request would be answered with the answer to this one."""
-    with serving(scripted(NO_CONTENT, close=False)) as peer, closing(Asking(peer.port)) as client:
+    with (
+        serving(scripted(NO_CONTENT, close=False)) as peer,
+        closing(LoopWithServer(peer.port)) as client,
+    ):
         loop = client.loop
 
         async def ask() -> None:
@@ -439,7 +445,7 @@ def test_cancelled_request_ends_its_connection() -> None:
 
 def test_second_request_at_the_same_time_is_an_error() -> None:
     """Answers have no number: two tasks would take each other's."""
-    with serving(scripted(close=False)) as peer, closing(Asking(peer.port)) as client:
+    with serving(scripted(close=False)) as peer, closing(LoopWithServer(peer.port)) as client:
         loop = client.loop
 
         async def ask() -> None:
@@ -467,7 +473,7 @@ def free_port() -> int:
 def test_server_that_is_not_there_got_nothing() -> None:
     """A registration that was not sent needs no removal."""
     port = free_port()
-    with closing(Asking(port)) as client, pytest.raises(NoAnswer) as error:
+    with closing(LoopWithServer(port)) as client, pytest.raises(NoAnswer) as error:
         client.ask()
 
     assert error.value.reason == f"127.0.0.1:{port} refuses connections"
@@ -482,7 +488,7 @@ def test_name_that_is_not_found_is_said() -> None:
 
     resolver = Resolver(look_up)
     with (
-        closing(Asking(1, "registry.example", resolver=resolver)) as client,
+        closing(LoopWithServer(1, "registry.example", resolver=resolver)) as client,
         pytest.raises(NoAnswer) as error,
     ):
         client.ask()
@@ -496,7 +502,7 @@ def test_addresses_are_tried_in_order() -> None:
     with serving(answering) as peer:
         places = [(socket.AF_INET, (host, peer.port)) for host in ("127.0.0.2", "127.0.0.1")]
         resolver = Resolver(lambda _host, _port: [*places])
-        with closing(Asking(peer.port, "registry", resolver=resolver)) as client:
+        with closing(LoopWithServer(peer.port, "registry", resolver=resolver)) as client:
             assert client.ask().status == 204
 
 
@@ -505,7 +511,7 @@ def test_silent_address_leaves_time_for_the_next() -> None:
     with serving(answering) as peer, full() as (host, port):
         places = [(socket.AF_INET, (host, port)), (socket.AF_INET, ("127.0.0.1", peer.port))]
         resolver = Resolver(lambda _host, _port: [*places])
-        with closing(Asking(peer.port, "registry", resolver=resolver)) as client:
+        with closing(LoopWithServer(peer.port, "registry", resolver=resolver)) as client:
             assert client.ask(2_000).status == 204
 
 
@@ -513,7 +519,7 @@ def test_address_that_takes_no_connection_got_nothing() -> None:
     """The time is over, yet it is sure that nothing was sent."""
     with (
         full() as (host, port),
-        closing(Asking(port, host)) as client,
+        closing(LoopWithServer(port, host)) as client,
         pytest.raises(NoAnswer, match=r"takes no connection within [\d.]+ s") as error,
     ):
         client.ask(SOON_MS)
@@ -545,7 +551,7 @@ def test_all_addresses_that_fail_are_named() -> None:
     places = [(socket.AF_INET, (host, port)) for host in ("127.0.0.1", "127.0.0.2")]
     resolver = Resolver(lambda _host, _port: [*places])
     with (
-        closing(Asking(port, "registry", resolver=resolver)) as client,
+        closing(LoopWithServer(port, "registry", resolver=resolver)) as client,
         pytest.raises(NoAnswer) as error,
     ):
         client.ask()
@@ -563,7 +569,7 @@ def test_credentials_are_sent_and_new_ones_on_a_new_connection(tmp_path: Path) -
     credentials = Credentials(token_file=str(token))
     with (
         serving(answering) as peer,
-        closing(Asking(peer.port, credentials=credentials)) as client,
+        closing(LoopWithServer(peer.port, credentials=credentials)) as client,
     ):
         client.ask()
         client.ask()
@@ -588,7 +594,9 @@ def test_token_that_is_replaced_on_the_way_is_sent_again(tmp_path: Path) -> None
 
     with (
         serving(refuse_and_replace) as peer,
-        closing(Asking(peer.port, credentials=Credentials(token_file=str(token)))) as client,
+        closing(
+            LoopWithServer(peer.port, credentials=Credentials(token_file=str(token)))
+        ) as client,
     ):
         assert client.ask().status == 401
 
@@ -601,7 +609,7 @@ def test_credentials_that_cannot_be_read_are_no_request(tmp_path: Path) -> None:
     credentials = Credentials(token_file=str(tmp_path / "token"))
     with (
         serving(answering) as peer,
-        closing(Asking(peer.port, credentials=credentials)) as client,
+        closing(LoopWithServer(peer.port, credentials=credentials)) as client,
         pytest.raises(NoAnswer, match=r"cannot read .*/token: No such file") as error,
     ):
         client.ask()
@@ -628,7 +636,7 @@ def test_tls_is_kept_too(tmp_path: Path) -> None:
     credentials = Credentials(ca_file=authority.path)
     with (
         serving(answering, context=tls(authority)) as peer,
-        closing(Asking(peer.port, scheme="https", credentials=credentials)) as client,
+        closing(LoopWithServer(peer.port, scheme="https", credentials=credentials)) as client,
     ):
         assert [client.ask(body=b"x" * 300_000).status for _ in range(3)] == [204, 204, 204]
 
@@ -640,7 +648,7 @@ def test_name_in_the_certificate_is_compared_without_its_final_dot(tmp_path: Pat
     authority = Authority(tmp_path)
     with serving(answering, context=tls(authority)) as peer:
         place = (socket.AF_INET, ("127.0.0.1", peer.port))
-        client = Asking(
+        client = LoopWithServer(
             peer.port,
             "registry.example.",
             "https",
@@ -661,7 +669,7 @@ def test_client_certificate_is_shown(tmp_path: Path) -> None:
     )
     with (
         serving(answering, context=context) as peer,
-        closing(Asking(peer.port, scheme="https", credentials=credentials)) as client,
+        closing(LoopWithServer(peer.port, scheme="https", credentials=credentials)) as client,
     ):
         assert client.ask().status == 204
 
@@ -672,7 +680,7 @@ def test_missing_client_certificate_is_explained(tmp_path: Path) -> None:
     credentials = Credentials(ca_file=authority.path)
     with (
         serving(answering, context=tls(authority, verify=True)) as peer,
-        closing(Asking(peer.port, scheme="https", credentials=credentials)) as client,
+        closing(LoopWithServer(peer.port, scheme="https", credentials=credentials)) as client,
         pytest.raises(NoAnswer, match="certificate required"),
     ):
         client.ask()
@@ -686,7 +694,7 @@ def test_certificate_of_another_host_is_refused(tmp_path: Path) -> None:
     credentials = Credentials(ca_file=authority.path)
     with (
         serving(answering, "127.0.0.2", tls(authority)) as peer,
-        closing(Asking(peer.port, "127.0.0.2", "https", credentials)) as client,
+        closing(LoopWithServer(peer.port, "127.0.0.2", "https", credentials)) as client,
         pytest.raises(
             NoAnswer, match=r"certificate of 127\.0\.0\.2.* IP address mismatch"
         ) as error,
@@ -703,7 +711,7 @@ def test_certificate_of_another_authority_is_refused(tmp_path: Path) -> None:
     context = tls(Authority(tmp_path, "other"))
     with (
         serving(answering, context=context) as peer,
-        closing(Asking(peer.port, scheme="https", credentials=credentials)) as client,
+        closing(LoopWithServer(peer.port, scheme="https", credentials=credentials)) as client,
         pytest.raises(NoAnswer, match="is not valid: unable to get local issuer") as error,
     ):
         client.ask()
@@ -719,7 +727,7 @@ def test_named_certificate_is_believed_whoever_signed_it(tmp_path: Path) -> None
     credentials = Credentials(ca_file=own["tls_cert"])
     with (
         serving(answering, context=context) as peer,
-        closing(Asking(peer.port, scheme="https", credentials=credentials)) as client,
+        closing(LoopWithServer(peer.port, scheme="https", credentials=credentials)) as client,
     ):
         assert client.ask().status == 204
 
@@ -730,7 +738,7 @@ def test_expired_certificate_is_refused(tmp_path: Path) -> None:
     credentials = Credentials(ca_file=authority.path)
     with (
         serving(answering, context=tls(authority, valid=False)) as peer,
-        closing(Asking(peer.port, scheme="https", credentials=credentials)) as client,
+        closing(LoopWithServer(peer.port, scheme="https", credentials=credentials)) as client,
         pytest.raises(NoAnswer, match="is not valid: certificate has expired"),
     ):
         client.ask()
@@ -742,7 +750,7 @@ def test_new_authority_makes_a_new_connection(tmp_path: Path) -> None:
     credentials = Credentials(ca_file=authority.path)
     with (
         serving(answering, context=tls(authority)) as peer,
-        closing(Asking(peer.port, scheme="https", credentials=credentials)) as client,
+        closing(LoopWithServer(peer.port, scheme="https", credentials=credentials)) as client,
     ):
         client.ask()
         Path(authority.path).write_text(Path(Authority(tmp_path, "new").path).read_text())
@@ -763,7 +771,7 @@ def test_server_without_tls_is_explained(tmp_path: Path) -> None:
 
     with (
         serving(plain) as peer,
-        closing(Asking(peer.port, scheme="https", credentials=credentials)) as client,
+        closing(LoopWithServer(peer.port, scheme="https", credentials=credentials)) as client,
         pytest.raises(NoAnswer, match="does not speak TLS with us: wrong version") as error,
     ):
         client.ask()
@@ -781,7 +789,7 @@ def test_handshake_that_is_not_answered_is_given_up(tmp_path: Path) -> None:
 
     with (
         serving(silent) as peer,
-        closing(Asking(peer.port, scheme="https", credentials=credentials)) as client,
+        closing(LoopWithServer(peer.port, scheme="https", credentials=credentials)) as client,
         pytest.raises(NoAnswer, match="takes no connection within") as error,
     ):
         client.ask(SOON_MS)

@@ -17,7 +17,7 @@ Answer = Callable[[web.BaseRequest, bytes], Awaitable[web.StreamResponse]]
 NODE_HEADER = "X-Eurekube-Node"
 
 
-class Liar:
+class LyingPeer:
     """Listens on 127.0.0.1 and answers as it is told; `batches` holds what peers sent to it."""
 
     def __init__(self, answer: Answer | None = None) -> None:
@@ -33,7 +33,7 @@ class Liar:
         self._thread = threading.Thread(target=self._loop.run_forever, name="liar")
         self._runner: web.ServerRunner | None = None
 
-    def __enter__(self) -> Liar:
+    def __enter__(self) -> LyingPeer:
         """Begin to listen."""
         self._thread.start()
         self.listen()

@@ -18,7 +18,7 @@ PATIENCE_S: Final = 1_300.0
 """Longer than the time limits of all commands in a block of the README together."""
 
 
-class Newcomer:
+class Typist:
     """Types commands; what names no namespace is in that of `kubectl`."""
 
     def __init__(self, target: Target, kubectl: Kubectl, folder: Path) -> None:
