@@ -61,8 +61,8 @@ def since(at_ms: int, now_ms: int) -> str:
 
 
 def quantity(number: int, noun: str) -> str:
-    """`1 peer`, `3 peers`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """`1 peer`, `3,000 peers`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _two(seconds: int, large_s: int, large: str, small_s: int, small: str) -> str:

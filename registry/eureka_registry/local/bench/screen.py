@@ -18,6 +18,7 @@ from rich.text import Text
 from eureka_registry.local.bench.figures import Latency, Phase, Tally
 from eureka_registry.local.bench.report import Freshness, Report, Sight
 from eureka_registry.local.bench.verdict import Weight, in_ms, verdict
+from eureka_registry.verbs.tables import quantity
 
 _DRAW_EVERY_S: Final = 0.25
 _STYLES: Final = {Weight.GOOD: "green", Weight.NOTE: "yellow", Weight.BAD: "bold red"}
@@ -97,10 +98,10 @@ def headline(report: Report) -> str:
     rate = "as fast as it goes" if report.rate is None else f"{report.rate:g} operations a second"
     holding = report.found[report.urls[0]]
     return (
-        f"{report.application}: {_quantity(report.instances, 'instance')} at {report.urls[0]}, "
-        f"which held {_quantity(holding.instances, 'instance')} of "
-        f"{_quantity(holding.applications, 'application')}; "
-        f"{_quantity(report.connections, 'connection')}, {rate}"
+        f"{report.application}: {quantity(report.instances, 'instance')} at {report.urls[0]}, "
+        f"which held {quantity(holding.instances, 'instance')} of "
+        f"{quantity(holding.applications, 'application')}; "
+        f"{quantity(report.connections, 'connection')}, {rate}"
     )
 
 
@@ -166,7 +167,3 @@ def _latency(latency: Latency | None) -> list[str]:
 def _error_count(count: int) -> Text:
     """A count of errors, marked unless it is 0."""
     return Text(f"{count:,}", style="red" if count else "")
-
-
-def _quantity(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
