@@ -18,7 +18,7 @@ _LONGEST_CHUNK_HEAD_BYTES: Final = 64
 
 
 class BadAnswerError(ValueError):
-    """What came is no answer whose end we can tell."""
+    """What came is not an answer whose end we can tell."""
 
 
 class Head(NamedTuple):
@@ -32,7 +32,7 @@ def read_head(text: bytes) -> Head:
     """Read a head, with the empty line that ends it.
 
     Raises:
-        BadAnswerError: it is no HTTP/1.1, or does not say how long its body is.
+        BadAnswerError: it is not HTTP/1.1, or does not say how long its body is.
     """
     found = _STATUS.match(text)
     if found is None:
@@ -107,7 +107,7 @@ class AnswerReader:
         """Take what came; the statuses of the answers that are now complete, perhaps none.
 
         Raises:
-            BadAnswerError: it is no answer. The connection is of no use any more.
+            BadAnswerError: it is not an answer. The connection is of no use any more.
         """
         if data == self._known and not self._missing and not self._held:
             self.body_bytes += self._known_head.length

@@ -69,7 +69,7 @@ class Line:
 
         Raises:
             OSError: the connection broke or nothing came.
-            BadAnswerError: what came is no answer.
+            BadAnswerError: what came is not an answer.
         """
         self._socket.sendall(request)
         held = self._receive()

@@ -59,7 +59,7 @@ class Injector:
     def why_not_ready(self) -> str | None:
         """Why this replica should get no requests, in words; `None`: it should get them."""
         if self.webhook.closing:
-            return "it is about to end"
+            return "it is stopping"
         return self._why_no_version() or self.view.problem or self._why_no_leaf()
 
     async def follow(self, client: Client) -> None:

@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     speed.set_defaults(run=_bench)
     for verb in arguments.remote(commands.add_parser):
         verb.set_defaults(run=_remote)
-    hashed = commands.add_parser("hash-password", help="read a password, print what is kept of it")
+    hashed = commands.add_parser("hash-password", help="read a password, print its hash")
     hashed.set_defaults(run=_hash_password)
     return parser
 
@@ -139,7 +139,7 @@ def _hash_password(_options: argparse.Namespace) -> int:
     asked = sys.stdin.isatty()
     password = getpass.getpass() if asked else sys.stdin.readline().rstrip("\r\n")
     if not password or (asked and getpass.getpass("Once more: ") != password):
-        print("eureka-registry: no password, or not twice the same", file=sys.stderr)  # noqa: T201
+        print("eureka-registry: no password was given, or the two were different", file=sys.stderr)  # noqa: T201
         return _WRONG_USAGE
     print(hash_password(password.encode(), secrets.token_bytes(16)))  # noqa: T201
     return 0

@@ -69,7 +69,7 @@ _WORDS = {None: "null", True: "true", False: "false"}
 
 
 def _refuse(word: str) -> float:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 class _Options:

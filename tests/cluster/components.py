@@ -105,7 +105,7 @@ def kubeconfig(server: str, authority: str, certificate: str, key: str) -> str:
 
 
 def dns_objects() -> tuple[dict[str, Any], ...]:
-    """The Service of cluster DNS without a selector, and its one endpoint: CoreDNS is no pod."""
+    """The Service of cluster DNS without a selector, and its one endpoint: CoreDNS is not a pod."""
     labels = {"k8s-app": "kube-dns"}
     kinds = (("dns", "UDP"), ("dns-tcp", "TCP"))
     ports = [{"name": name, "port": 53, "protocol": protocol} for name, protocol in kinds]

@@ -48,7 +48,7 @@ def load(plan: Plan, node: Node, archive: Path) -> None:
     """Import an image archive into a node's containerd.
 
     Raises:
-        ClusterError: it is no image, or containerd does not answer.
+        ClusterError: it is not an image, or containerd does not answer.
     """
     run = places.run_in(plan, node.name, [*CTR, "images", "import", "-"], archive)
     if run.returncode != 0:

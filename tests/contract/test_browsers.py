@@ -56,7 +56,7 @@ async def test_the_fast_lane_is_no_way_around(node: Running, mark: dict[str, str
 async def test_bodies_have_the_media_types_of_clients(
     node: Running, content_type: str | None
 ) -> None:
-    """What a page can send without being asked for leave is no document (E4, E16)."""
+    """What a page can send without being asked for leave is not a document (E4, E16)."""
     headers = {} if content_type is None else {"Content-Type": content_type}
     item = {"appName": "BAR", "id": "i1", "action": "Register", "status": "UP",
             "lastDirtyTimestamp": 1, "instanceInfo": instance("BAR")}  # fmt: skip

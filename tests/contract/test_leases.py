@@ -409,7 +409,7 @@ async def test_an_override_may_follow_another(node: Running) -> None:
         pytest.param("?a=b+c", {"k": "v", "a": "b c"}, id="D plus"),
         pytest.param("?a=%zz", {"k": "v", "a": "%zz"}, id="D no escape"),
         pytest.param("?a=%ff", {"k": "v", "a": "\ufffd"}, id="no UTF-8"),
-        pytest.param("?@class=x&a=1", {"k": "v", "a": "1"}, id="ours: Java's word is no key"),
+        pytest.param("?@class=x&a=1", {"k": "v", "a": "1"}, id="ours: Java's word is not a key"),
     ],
 )
 async def test_metadata_is_added(node: Running, query: str, metadata: dict[str, str]) -> None:

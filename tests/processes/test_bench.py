@@ -159,7 +159,7 @@ def interrupt_twice(peer: PeerProcess) -> tuple[int, dict[str, Any]]:
         peer.pause()
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        assert "once more gives up at once" in process.stderr.readline()
+        assert "a second signal gives up at once" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=PATIENCE_S)
         peer.resume()
@@ -249,7 +249,7 @@ def test_a_web_server_is_no_eureka_server(tmp_path: Path) -> None:
         thread.join()
 
     assert (result.returncode, result.stdout) == (1, "")
-    assert f"{url} is no Eureka server" in result.stderr
+    assert f"{url} is not a Eureka server" in result.stderr
     assert f"{url}apps (something else), {url}eureka/apps (404)" in result.stderr
 
 

@@ -112,7 +112,7 @@ def _lease(text: bytes) -> bytes:
 
 
 async def damaged_copy(request: web.BaseRequest, body: bytes) -> web.StreamResponse:
-    """Ready, of another opinion on everything, and a copy that is no text in one place."""
+    """Ready, of another opinion on everything, and a copy that is not a text in one place."""
     if request.method == "POST":
         return _json({"responseList": [{"statusCode": 200}] * _items(body)})
     if request.path.endswith("digest"):

@@ -72,7 +72,7 @@ def test_log_level_and_format(peer: PeerProcess) -> None:
 
 
 def send_nonsense(peer: PeerProcess) -> None:
-    """Send what is no HTTP, which is logged at DEBUG."""
+    """Send what is not HTTP, which is logged at DEBUG."""
     with socket.create_connection(("127.0.0.1", peer.port)) as client:
         client.sendall(b"nonsense\r\n\r\n")
         client.recv(1024)

@@ -142,7 +142,7 @@ def test_something_else_than_eureka_is_no_eureka(run: Run) -> None:
         done = run("ls", "--url", web.url)
 
     assert done.code == 3
-    assert "is no Eureka server" in done.err
+    assert "is not a Eureka server" in done.err
 
 
 def test_servers_are_compared(run: Run, peers: tuple[PeerProcess, PeerProcess]) -> None:

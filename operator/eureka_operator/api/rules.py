@@ -36,7 +36,7 @@ CLIENT_AUTHORITIES: Final = (
 )
 TLS_PORT_IMMUTABLE: Final = "spec.tls.port is immutable: peers and clients know each other by it"
 TLS_STAYS: Final = (
-    "spec.tls cannot be removed while its mode is Strict, for peers would not hear each other:"
+    "spec.tls cannot be removed while its mode is Strict, because peers could not reach each other:"
     " set mode: Permissive, wait for Ready, then remove it"
 )
 CERTIFICATE_DURATION: Final = "spec.tls.certManager.duration must be at least 1h"

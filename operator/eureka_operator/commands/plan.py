@@ -116,7 +116,7 @@ def _document(path: str, namespace: str | None) -> Object:
     """The one EurekaCluster of a file.
 
     Raises:
-        ValueError: there is none, or more than one, or the file is no YAML.
+        ValueError: there is none, or more than one, or the file is not YAML.
         OSError: it cannot be read.
     """
     text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")

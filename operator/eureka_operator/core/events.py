@@ -59,7 +59,7 @@ def of_steps(steps: Sequence[Step]) -> list[Event]:
 def _of_step(step: Step) -> Iterator[Event]:
     match step:
         case Create(body, again=True):
-            message = f"{body['kind']} {name_of(body)} was deleted; it was made again"
+            message = f"{body['kind']} {name_of(body)} was deleted; it was created again"
             yield Event(WARNING, "DriftCorrected", message)
         case Apply(body, live, drift):
             if drift:

@@ -89,7 +89,7 @@ def read_items(body: bytes, item: type[T]) -> Iterator[T]:
     try:
         found: _List[T] = msgspec.json.decode(body, type=_List[item])  # type: ignore[valid-type]
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise NoInstancesError(f"no list of applications: {error}") from error
+        raise NoInstancesError(f"not a list of applications: {error}") from error
     return (each for application in found.applications.application for each in application.instance)
 
 

@@ -125,7 +125,7 @@ def read_node(document: Object) -> Node:
 
 
 def read_peer(document: Object) -> Peer | None:
-    """A peer that can be asked; `None` for one that is not ready, or is no peer.
+    """A peer that can be asked; `None` for one that is not ready, or is not a peer.
 
     Anybody who may make pods may give them the cluster's label; only a StatefulSet's controller
     makes one that belongs to the StatefulSet.

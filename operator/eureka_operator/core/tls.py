@@ -87,20 +87,20 @@ def trouble(
     is_issued = _is_issued(cluster)
     if content is None:
         cure = _IS_WRITTEN if is_issued else "create it with tls.crt, tls.key and ca.crt"
-        message = f"there is no Secret {secret}: {cure}. Peers that run keep their certificate"
+        message = f"there is no Secret {secret}: {cure}. Running peers keep their certificate"
         return Trouble("SecretMissing", f"{message}; none can start")
-    keep = "Peers that run keep their last good certificate"
+    keep = "Running peers keep their last good certificate"
     if content.leaf is None or content.faults:
         cure = _OTHER_ISSUER if is_issued else "Put it right"
         message = "; ".join(content.faults)
         return Trouble("Invalid", f"Secret {secret}: {message}. {cure}. {keep}")
     if content.leaf.issuer is None:
         cure = _OTHER_ISSUER if is_issued else "Put both there"
-        message = "no authority in ca.crt vouches for tls.crt"
+        message = "no CA in ca.crt has signed tls.crt"
         return Trouble("Invalid", f"Secret {secret}: {message}. {cure}. {keep}")
     if missing := missing_names(content.leaf.names, needed_names(cluster, domain)):
         message = f"tls.crt of Secret {secret} is not valid for {', '.join(missing)}"
-        return Trouble("SANMismatch", f"{message}: have it made with these subjectAltNames")
+        return Trouble("SANMismatch", f"{message}: issue it with these subjectAltNames")
     return _time_trouble(content.leaf, secret, now)
 
 
@@ -140,7 +140,7 @@ def _issue_trouble(name: str, body: Object | None, *, has_kind: bool) -> Trouble
     return Trouble(
         "CertificateNotReady",
         f"Certificate {name} is not ready: {words[:_MOST_SAID]}; kubectl describe certificate"
-        f" {name} says more. Peers that run keep their last good certificate",
+        f" {name} says more. Running peers keep their last good certificate",
     )
 
 

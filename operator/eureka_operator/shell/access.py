@@ -99,7 +99,7 @@ class AccessReader:
         keys = auth.needed_keys(cluster.spec.auth)
         if secret is None:
             message = f"there is no Secret {name}: create it with {' and '.join(keys)}"
-            raise _TroubleError("SecretMissing", f"{message}. Peers that run keep what they have")
+            raise _TroubleError("SecretMissing", f"{message}. Running peers keep what they have")
         texts = texts_of(secret)
         missing = [key for key in keys if not texts.get(key)]
         if missing:
@@ -144,7 +144,7 @@ class AccessReader:
         if secret is not None and controller_uid(secret) != cluster.uid:
             raise _TroubleError(
                 "NameTaken",
-                f"Secret {name} is there and is not of this EurekaCluster"
+                f"Secret {name} exists and does not belong to this EurekaCluster"
                 f" ({owner_phrase(secret, cluster.name)}): delete it",
             )
         texts = texts_of(secret)
@@ -158,7 +158,7 @@ class AccessReader:
         body = secret or child(cluster, SECRET, name, type="Opaque")
         stored = await self._kube.store(SECRET, body | {"data": encode_base64(_texts(password))})
         if secret is None and cluster.uid in self._passwords:
-            message = f"Secret {name} was deleted; it was made again with what it held"
+            message = f"Secret {name} was deleted; it was created again with its former contents"
             await self._kube.post_event(about(cluster), WARNING, "SecretRestored", message)
         self._passwords[cluster.uid] = password
         return _version(stored)

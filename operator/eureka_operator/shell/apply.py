@@ -140,7 +140,7 @@ def name_conflict(body: Object, owner: str) -> Failure:
     cure = "delete or rename it, or give this EurekaCluster another name"
     if body["kind"] == SERVICE.kind:
         cure += " or another spec.peers.dnsPrefix"
-    message = f"{what} is there and is not of this {CLUSTER.kind} ({owner}): {cure}"
+    message = f"{what} exists and does not belong to this {CLUSTER.kind} ({owner}): {cure}"
     return Failure("NameTaken", message)
 
 

@@ -153,8 +153,8 @@ class ClusterCertificates:
         if read_external({BUNDLE: clients}).authorities:
             return replace(certificate, clients=clients)
         message = (
-            f"Secret {name} has no ca.crt that can be used: put there who vouches for clients'"
-            " certificates; those that peers knew before are still taken"
+            f"Secret {name} has no ca.crt that can be used: put the CAs of clients' certificates"
+            " there; those that peers knew before still count"
         )
         return replace(
             certificate, trouble=certificate.trouble or Trouble("ClientCAMissing", message)
@@ -178,7 +178,7 @@ class ClusterCertificates:
     async def _tell(self, cluster: Cluster, plan: Plan, *, restored: bool) -> None:
         name = tls.secret_name(cluster)
         if restored:
-            message = f"Secret {name} was deleted; it was made again with what it held"
+            message = f"Secret {name} was deleted; it was created again with its former contents"
             await self._post(cluster, Event(WARNING, "SecretRestored", message))
         for what, why in (("CA", plan.authority), ("certificate", plan.leaf)):
             if why is not None:
@@ -205,7 +205,7 @@ def _restore_authorities(
 def _name_conflict(cluster: Cluster, secret: Object) -> Certificate:
     name = tls.secret_name(cluster)
     message = (
-        f"Secret {name} is there and is not of this EurekaCluster"
+        f"Secret {name} exists and does not belong to this EurekaCluster"
         f" ({owner_phrase(secret, cluster.name)}): delete it, or name it in spec.tls.secretName"
     )
     return Certificate(secret=name, trouble=Trouble("NameTaken", message))

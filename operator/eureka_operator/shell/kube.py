@@ -100,7 +100,7 @@ class Kube:
         return await self._own_as_applier(kind, made)
 
     async def read(self, path: str) -> Object:
-        """A JSON document that is no object, whatever its media type is."""
+        """A JSON document that is not an object, whatever its media type is."""
         headers = {"Accept": "application/json, */*"}
         return await self._client.send("get", path, header_params=headers)
 

@@ -114,7 +114,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="evict pods that missed their sidecar, within their budgets",
     )
-    flag("--resync", type=float, default=Options.resync_s, metavar="S", help="look at all so often")
+    flag(
+        "--resync",
+        type=float,
+        default=Options.resync_s,
+        metavar="S",
+        help="interval of looking at everything",
+    )
     flag("--host", default=None, help="address of health and metrics (default: all)")
     flag("--port", type=int, default=Options.port, help="their port; 0: any free one")
     flag("--log-level", choices=_LEVELS, default=Options.log_level)
@@ -169,7 +175,7 @@ def add_injector_flags(parser: argparse.ArgumentParser) -> None:
 
 def _add_no_urls(parser: argparse.ArgumentParser) -> None:
     """Declare it; the operator needs it, too, to know which pods should have a sidecar."""
-    help_text = "pods may name EurekaClusters, and no registry by its URL"
+    help_text = "pods may name EurekaClusters, but no registry by its URL"
     parser.add_argument("--no-urls", action="store_true", help=help_text)
 
 
@@ -248,7 +254,7 @@ def _lease_times(flags: argparse.Namespace) -> LeaseTimes:
 def _image(flag: str, image: str) -> str:
     if not image or any(letter.isspace() for letter in image):
         such = f"eurekube/{flag.removeprefix('--').removesuffix('-image')}:{__version__}"
-        raise OptionsError(f"{flag} '{image}': no image; such as {such}")
+        raise OptionsError(f"{flag} '{image}': not an image; such as {such}")
     return image
 
 
@@ -260,13 +266,13 @@ def _injector(flags: argparse.Namespace) -> str | None:
         ("--evict-missed", flags.evict_missed),
     ):
         if given:
-            raise OptionsError(f"{flag}: of which injector? add --injector NAME")
+            raise OptionsError(f"{flag}: needs --injector NAME")
     return None
 
 
 def _object_name(flag: str, name: str) -> str:
     if not _DNS_NAME.fullmatch(name):
-        raise OptionsError(f"{flag} '{name}': no name of an object; such as eurekube-injector")
+        raise OptionsError(f"{flag} '{name}': not the name of an object; such as eurekube-injector")
     return name
 
 
@@ -274,19 +280,21 @@ def _namespaces(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
         if not _DNS_LABEL.fullmatch(name):
-            raise OptionsError(f"--namespaces: '{name}' is no name of a namespace; such as a,b")
+            raise OptionsError(
+                f"--namespaces: '{name}' is not the name of a namespace; such as a,b"
+            )
     return names
 
 
 def _domain(domain: str) -> str:
     if not _DNS_NAME.fullmatch(domain):
-        raise OptionsError(f"--cluster-domain '{domain}': no DNS name; such as cluster.local")
+        raise OptionsError(f"--cluster-domain '{domain}': not a DNS name; such as cluster.local")
     return domain
 
 
 def _port(flag: str, port: int) -> int:
     if not 0 <= port <= _HIGHEST_PORT:
-        raise OptionsError(f"{flag} {port}: no port; allowed: 0 to {_HIGHEST_PORT}")
+        raise OptionsError(f"{flag} {port}: not a port; allowed: 0 to {_HIGHEST_PORT}")
     return port
 
 

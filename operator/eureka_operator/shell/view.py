@@ -83,7 +83,10 @@ class View:
         metadata = document["metadata"]
         wrong = "; ".join(f"{each.field}: {each.message}" for each in read)
         _log.warning(
-            "EurekaCluster %s/%s is no registry: %s", metadata["namespace"], metadata["name"], wrong
+            "EurekaCluster %s/%s is not a registry: %s",
+            metadata["namespace"],
+            metadata["name"],
+            wrong,
         )
         return None
 

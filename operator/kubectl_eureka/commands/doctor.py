@@ -16,7 +16,7 @@ from kubectl_eureka.shell.errors import UsageError
 
 def add_command(commands_: options.Commands) -> None:
     """Declare it."""
-    one = options.command(commands_, "doctor", "find what is wrong, each with its cure")
+    one = options.command(commands_, "doctor", "find problems, each with its cure")
     arguments.doctor(one)
     options.add_place(one)
     options.add_everywhere(one)

@@ -110,7 +110,7 @@ class _Command:
         self._signal = self._signal or signal.Signals(number)
         if first:
             name = self._signal.name
-            self._progress.note(f"{name}: what was made is removed; once more does not wait for it")
+            self._progress.note(f"{name}: removing what was made; a second signal ends the waiting")
         task.cancel()
 
     def _show(self, report: Report) -> None:

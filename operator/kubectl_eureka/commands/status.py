@@ -18,7 +18,7 @@ NOT_READY = 1
 
 def add_command(commands: options.Commands) -> None:
     """Declare it."""
-    one = options.command(commands, "status", "show EurekaClusters, peers, and what is amiss")
+    one = options.command(commands, "status", "show EurekaClusters, peers, and problems")
     one.add_argument("name", nargs="?", default="", metavar="NAME", help="one EurekaCluster")
     arguments.output(one)
     options.add_place(one)

@@ -135,7 +135,7 @@ def _registry(surroundings: Surroundings, document: Object, namespace: str) -> R
     if isinstance(found, RegistryTarget):
         return found
     wrong = "; ".join(f"{each.field}: {each.message}".lstrip(": ") for each in found)
-    return f"EurekaCluster {place}/{name} is no registry: {wrong}"
+    return f"EurekaCluster {place}/{name} is not a registry: {wrong}"
 
 
 def _merge_namespace(before: Object, after: Object) -> Object:

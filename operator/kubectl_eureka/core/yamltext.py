@@ -168,8 +168,8 @@ def _document(text: str, lines: int) -> Any:  # noqa: ANN401 - of any kind
 def _error_text(error: yaml.YAMLError, lines: int) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         message = ": ".join(each for each in (error.context, error.problem) if each)
-        return f"line {lines + error.problem_mark.line + 1}: no YAML: {message}"
-    return f"the document of line {lines + 1} is no YAML: {error}"
+        return f"line {lines + error.problem_mark.line + 1}: not YAML: {message}"
+    return f"the document of line {lines + 1} is not YAML: {error}"
 
 
 def _size(node: object, sizes: dict[int, tuple[int, int]], depth: int = 0) -> tuple[int, int]:

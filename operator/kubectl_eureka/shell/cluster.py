@@ -50,7 +50,7 @@ _FORBIDDEN: Final = 403
 _UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
 _WANTS_CREDENTIALS: Final = (
-    "it lets nobody read who does not prove himself, and the API server passes no proof on: see"
+    "it lets only authenticated clients read, and the API server does not forward credentials: see"
     " spec.auth.readOnlyAnonymous"
 )
 _DIGITS: Final = re.compile(r"\d+")
@@ -143,7 +143,7 @@ async def instances_of_pod(
 
     Raises:
         ApiError: It cannot be asked.
-        NoInstancesError: What answers is no registry.
+        NoInstancesError: What answers is not a registry.
     """
     url = URL(registry.urls[-1])
     scheme = "https:" if url.scheme == "https" else ""
@@ -226,7 +226,7 @@ async def _cluster_uid(kube: Kube) -> tuple[str, tuple[str, ...]]:
     except RefusedError as error:
         if error.status != _FORBIDDEN:
             raise
-        note = f"the mark of this cluster is left out of the registrations: {error}"
+        note = f"registrations do not get this cluster's uid: {error}"
         return "", (note,)
     return str((found or {}).get("metadata", {}).get("uid", "")), ()
 

@@ -52,7 +52,7 @@ def _read(name: str) -> File:
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror or error}") from error
     except ValueError as error:
-        raise UsageError(f"{name}: no UTF-8: {error}") from error
+        raise UsageError(f"{name}: not UTF-8: {error}") from error
     try:
         return File(name, parts(text))
     except YamlError as error:

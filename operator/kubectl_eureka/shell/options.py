@@ -144,7 +144,7 @@ def read(flags: argparse.Namespace) -> Look:
     """
     image = flags.sidecar_image
     if any(letter.isspace() for letter in image):
-        raise UsageError(f"--sidecar-image '{image}': no image; such as {SIDECAR_IMAGE}")
+        raise UsageError(f"--sidecar-image '{image}': not an image; such as {SIDECAR_IMAGE}")
     return Look(
         namespace=flags.namespace,
         offline=flags.offline,
@@ -179,4 +179,4 @@ def _check(kubeconfig: Path) -> None:
     except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"kubeconfig {kubeconfig}: no YAML") from error
     if not isinstance(found, dict) or found.get("kind", "Config") != "Config":
-        raise UsageError(f"kubeconfig {kubeconfig}: no kubeconfig: it has no kind: Config")
+        raise UsageError(f"kubeconfig {kubeconfig}: not a kubeconfig: it has no kind: Config")

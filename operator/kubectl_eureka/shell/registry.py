@@ -214,7 +214,7 @@ async def report_of(client: Client, namespace: str, pod: str) -> Object:
 
     Raises:
         ApiError: It cannot be asked.
-        msgspec.MsgspecError: What answers is no peer.
+        msgspec.MsgspecError: What answers is not a peer.
     """
     place = path_of(POD, namespace, f"{pod}:{MANAGEMENT_PORT}", "proxy")
     body, _ = await client.fetch("get", f"{place}/peers", JSON, _MOST_REPORT_BYTES)

@@ -24,7 +24,7 @@ def content_of(path: Path) -> bytes:
     """Return a file's content.
 
     Raises:
-        ValueError: it cannot be read, is no regular file or is too large; the sentence holds
+        ValueError: it cannot be read, is not a regular file or is too large; the sentence holds
             neither the path nor anything of the content.
     """
     try:

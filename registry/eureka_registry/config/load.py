@@ -99,7 +99,7 @@ def _from_content(content: bytes, path: Path, *, lenient: bool) -> Layer:
     """Read a file of settings; a key without a value counts as not set.
 
     Raises:
-        ConfigurationError: it is no mapping, a key is unknown or a value not possible.
+        ConfigurationError: it is not a mapping, a key is unknown or a value not possible.
     """
     source = f"file {path}"
     document = _document(content, path, source)
@@ -134,7 +134,7 @@ def _document(content: bytes, path: Path, source: str) -> object:
 
 
 def _unknown(key: object, source: str, raw: object) -> ConfigurationError:
-    """Say what a key that is no setting may have been meant to be."""
+    """Say what a key that is not a setting may have been meant to be."""
     if str(key) in _SPRING_KEYS or "." in str(key):
         return ConfigurationError(
             f"{source}: key {key}",
@@ -148,7 +148,7 @@ def _unknown(key: object, source: str, raw: object) -> ConfigurationError:
         )
     inner = raw if isinstance(raw, dict) else {}
     if found := next((each for each in inner if compact(str(each)) in _BY_COMPACT), None):
-        message = f"is no setting, but {found} below it is: settings stand at the top level"
+        message = f"is not a setting, but {found} below it is: settings stand at the top level"
         return ConfigurationError(f"{source}: key {key}", message)
     return ConfigurationError(f"{source}: key {key}", f"unknown{nearest(str(key), SETTINGS)}")
 

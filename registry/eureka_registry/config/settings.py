@@ -316,7 +316,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tls_cert: Annotated[
         str,
         _about(
-            "PEM file of this peer's certificate and those that vouch for it; with it the port of "
+            "PEM file of this peer's certificate and those of its chain; with it the port of "
             "the API speaks HTTPS only, unless there is `tls_port`. Certificates, keys and the "
             "files below are watched"
         ),

@@ -113,7 +113,7 @@ def _is_filled(item: _Property, warnings: list[str]) -> bool:
     found = _UNFILLED.search(item.value)
     if found is None or ("://" in item.value and found[0].startswith("@")):
         return True
-    why = "Maven fills it in at a build" if found[0].startswith("@") else "nobody fills it in"
+    why = "Maven fills it in at a build" if found[0].startswith("@") else "nothing fills it in"
     if item.row.setting not in _ONLY_SHOWN:
         raise ConfigurationError(
             item.source,

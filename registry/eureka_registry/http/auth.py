@@ -176,7 +176,7 @@ def decoy(hash_text: str, chance: bytes) -> str:
 
 
 def problem(hash_text: str) -> str | None:
-    """Why `hash_text` is no stored password, without showing it; `None` if it is one."""
+    """Why `hash_text` is not a stored password, without showing it; `None` if it is one."""
     try:
         (log2_n, block, passes), _, key = _parts(hash_text)
     except ValueError:

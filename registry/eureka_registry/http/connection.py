@@ -202,7 +202,7 @@ class Connection(RequestHandler):
             message = None
         else:
             message = _without_quotation(message or "")
-            _log.debug("no HTTP from=%s reason=%s", request.remote, message)
+            _log.debug("not HTTP from=%s reason=%s", request.remote, message)
         line = message or ""
         response = web.Response(status=status, text=line, headers={"Server": SERVER_NAME})
         response.force_close()

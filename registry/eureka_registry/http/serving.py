@@ -223,7 +223,7 @@ async def _send_continue(request: web.BaseRequest) -> None:
     expected = request.headers.get("Expect", "").lower()
     if expected == "100-continue" and request.version >= HttpVersion11:
         await request.writer.write(_CONTINUE)
-        request.writer.output_size = 0  # it is no answer: errors may still get one
+        request.writer.output_size = 0  # it is not an answer: errors may still get one
 
 
 def fast_lane(node: Node, guard: Guard | None = None) -> FastLane:

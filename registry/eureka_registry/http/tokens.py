@@ -105,7 +105,7 @@ def _read(text: bytes) -> Mapping[str, jwt.PyJWK]:
     try:
         listed = msgspec.json.decode(text, type=_Keys).keys
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise ValueError("is no JSON Web Key Set") from None
+        raise ValueError("is not a JSON Web Key Set") from None
     if len(listed) > _MOST_KEYS:
         raise ValueError(f"holds more than {_MOST_KEYS} keys")
     found: dict[str, jwt.PyJWK] = {}

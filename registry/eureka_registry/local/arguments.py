@@ -92,7 +92,7 @@ def remote(add: Callable[..., P]) -> list[P]:
             ("in", "put an instance back in service"),
             ("diff", "show what two servers hold differently"),
             ("watch", "show what registers, renews late and leaves"),
-            ("doctor", "show what is wrong, with its cure"),
+            ("doctor", "show problems, each with its cure"),
         )
     }
     for name, parser in found.items():
@@ -124,7 +124,7 @@ def _verb(add: Callable[..., P], name: str, text: str) -> P:
     parser.set_defaults(verb=name)
     flag = parser.add_argument
     flag("--ca-file", type=Path, metavar="FILE", help="authorities to trust, as PEM")
-    flag("--tls-name", default="", metavar="HOST", help="for whom the certificate has to be")
+    flag("--tls-name", default="", metavar="HOST", help="name that the certificate must have")
     flag("--cert-file", type=Path, metavar="FILE", help="to show, with its key, as PEM")
     flag("--user-file", type=Path, metavar="FILE", help="with user:password")
     flag("--token-file", type=Path, metavar="FILE", help="with a bearer token")

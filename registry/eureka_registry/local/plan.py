@@ -52,7 +52,7 @@ def read_source(
     if file.is_dir() or file.suffix == ".properties" or not _is_kubernetes(file):
         return springfile.read(file, environ, profiles)
     if profiles:
-        raise ConfigurationError("flag --profile", f"{file} is no Spring file")
+        raise ConfigurationError("flag --profile", f"{file} is not a Spring file")
     return clusterfile.read(file)
 
 

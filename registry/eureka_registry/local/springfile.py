@@ -67,7 +67,7 @@ def read(path: Path, environ: Mapping[str, str], profiles: Sequence[str] = ()) -
     """Read a file, with `application-<profile>` files beside it, or a folder of such files.
 
     `environ` is for placeholders only. `profiles` names the peers to run, none: all; a profile
-    among them that is no peer is active at every peer.
+    among them that is not a peer is active at every peer.
 
     Raises:
         ConfigurationError: a file cannot be read, or a profile does not exist.

@@ -248,7 +248,7 @@ class Link:
             case Refused(status):
                 return f"answers {status} to a batch below {path}"
             case Delivered() if not _are_replies(answer.body, now_ms):
-                return f"is no Eureka server below {path}"
+                return f"is not a Eureka server below {path}"
             case _:
                 return None
 

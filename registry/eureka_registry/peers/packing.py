@@ -61,7 +61,7 @@ class Packed(NamedTuple):
                 return self._read_short(answer.body, now_ms)
             return self._read(self.tasks, decode_replies(answer.body, now_ms))
         except BadDocument:
-            return Outcomes(Unreachable("answer is no replication answer"), [])
+            return Outcomes(Unreachable("answer is not a replication answer"), [])
 
     def _read_short(self, body: bytes, now_ms: int) -> Outcomes:
         count, others, rest = decode_renewal_replies(body, now_ms)

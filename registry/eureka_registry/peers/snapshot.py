@@ -143,7 +143,7 @@ def read(path: Path) -> tuple[int, list[bytes]]:
     """When a snapshot was written (epoch ms), and its pages.
 
     Raises:
-        SnapshotError: the file is damaged, has another format, or is no snapshot.
+        SnapshotError: the file is damaged, has another format, or is not a snapshot.
         OSError: it cannot be read; `FileNotFoundError`: there is none.
     """
     line, _, body = _content(path).partition(b"\n")

@@ -22,7 +22,7 @@ class NoAnswerError(Exception):
 
 
 class BadNameError(ValueError):
-    """An argument is no name of an instance; the text says what to type."""
+    """An argument is not a name of an instance; the text says what to type."""
 
 
 class Answer(NamedTuple):
@@ -89,7 +89,7 @@ async def listing(server: Server, app: str = "") -> Listing:
 
     Raises:
         BadNameError: It cannot be the name of an application.
-        NoAnswerError: The server cannot be asked, or is no Eureka server.
+        NoAnswerError: The server cannot be asked, or is not a Eureka server.
     """
     if app in _NO_NAMES - {""} or "/" in app:
         raise BadNameError(f"'{app}' names no application")
@@ -107,7 +107,7 @@ async def instance(server: Server, name: Name) -> FoundInstance | None:
     """One instance, with the present state of its lease; `None`: the server does not know it.
 
     Raises:
-        NoAnswerError: The server cannot be asked, or is no Eureka server.
+        NoAnswerError: The server cannot be asked, or is not a Eureka server.
     """
     if not _NO_NAMES.isdisjoint(name):
         return None  # a list may hold anything

@@ -70,7 +70,7 @@ def read_integer(
         value: a number, or a text that should hold one.
         where: the field's name.
         bound: the largest number allowed, and one less the smallest.
-        otherwise: the value for a text that is no number; `None`: the document is refused.
+        otherwise: the value for a text that is not a number; `None`: the document is refused.
 
     Raises:
         BadDocument: it is an object, an array or a number out of bounds.
@@ -127,7 +127,7 @@ def metadata(value: object) -> dict[str, str]:
     """Read a map of texts; objects and arrays in it are left out, and so is Java's `@class`.
 
     Raises:
-        BadDocument: it is no map. Java's parser spins for ever on an array.
+        BadDocument: it is not a map. Java's parser spins for ever on an array.
     """
     if value is None:
         return {}

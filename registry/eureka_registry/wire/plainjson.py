@@ -1,7 +1,7 @@
 """Reads registrations in the form of Java's clients, in a third of the time.
 
-Every field has one type here, which msgspec checks while it reads. What has a field of another
-type, or one that is not listed, is no plain document: `documents.instance` reads it, with all its
+Every field has one type here, which msgspec checks while it reads. A document with a field of
+another type, or one that is not listed, is not plain: `documents.instance` reads it, with all its
 lenience. Where this module gives an instance, it is the one that `documents.instance` gives.
 """
 

@@ -44,7 +44,9 @@ def ask(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"eureka-sidecar: {error}\n")
         return _USAGE
     except (LookupError, TypeError, ValueError):
-        sys.stderr.write(f"eureka-sidecar: what answers at {name} is no sidecar of this version\n")
+        sys.stderr.write(
+            f"eureka-sidecar: what answers at {name} is not a sidecar of this version\n"
+        )
         return _USAGE
     text = json.dumps(document, indent=2) if options.get("-o") == "json" else "\n".join(lines)
     print(text, flush=True)  # noqa: T201 - it is a command

@@ -116,7 +116,7 @@ def _text(path: str) -> str:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is not loaded
             text = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "it is not a text in UTF-8"
         raise Problems([f"cannot read the configuration {path}: {reason}"]) from None
     if len(text) > MAX_BYTES:
         raise Problems([f"cannot use the configuration {path}: it is longer than {MAX_BYTES}"])

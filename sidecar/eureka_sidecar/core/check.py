@@ -69,7 +69,7 @@ def _place(place: str, text: str) -> tuple[str, int]:
         host = host[1:-1]
     elif not consists_of(host, _HOST):
         raise ValueError(
-            f"the host of the check {display_text(text)} is no name and no address; an IPv6"
+            f"the host of the check {display_text(text)} is neither a name nor an address; an IPv6"
             " address is written in brackets, as in http://[::1]:8080/health"
         )
     port = number(digits)
@@ -92,7 +92,7 @@ def from_probe(probe: Mapping[str, Any], port: int, host: str) -> tuple[Check, s
     it may come from a pod of any version of Kubernetes.
 
     Raises:
-        ValueError: it is no probe; the message is a sentence.
+        ValueError: it is not a probe; the message is a sentence.
     """
     untimed, note = _handler(probe, port, host)
     timed = replace(
@@ -142,7 +142,7 @@ def _headers(get: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     given = get.get("httpHeaders") or []
     if not isinstance(given, list) or len(given) > _MOST_HEADERS:
         raise ValueError(
-            f"httpHeaders of the readiness probe is no list of at most {_MOST_HEADERS} headers"
+            f"httpHeaders of the readiness probe is not a list of at most {_MOST_HEADERS} headers"
         )
     return tuple(_header(each) for each in given)
 
@@ -150,7 +150,7 @@ def _headers(get: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 def _header(header: object) -> tuple[str, str]:
     if not isinstance(header, dict):
         raise ValueError(  # noqa: TRY004 - of a document
-            "a header of the readiness probe is no object with name and value"
+            "a header of the readiness probe is not an object with name and value"
         )
     name, value = _text(header, "name"), _text(header, "value")
     if not name or not consists_of(name, _TOKEN):
@@ -170,7 +170,8 @@ def _host(handler: Mapping[str, Any], default: str) -> str:
     host = _text(handler, "host")
     if not (consists_of(host, _HOST) or _is_ipv6(host)):
         raise ValueError(
-            f"the host of the readiness probe is no name and no address: {display_text(host)}"
+            "the host of the readiness probe is neither a name nor an address:"
+            f" {display_text(host)}"
         )
     return host or default
 
@@ -182,7 +183,7 @@ def _text(mapping: Mapping[str, Any], field: str) -> str:
         return ""
     if not isinstance(value, str) or len(value) > 1_024:
         raise ValueError(
-            f"{field} of the readiness probe is no text, or too long: {display_text(value)}"
+            f"{field} of the readiness probe is not a text, or too long: {display_text(value)}"
         )
     return value
 
@@ -194,7 +195,7 @@ def _number(probe: Mapping[str, Any], field: str, default: int) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_NUMBER:
         return value
     raise ValueError(
-        f"{field} of the readiness probe is no number from 1 to {_MOST_NUMBER}:"
+        f"{field} of the readiness probe is not a number from 1 to {_MOST_NUMBER}:"
         f" {display_text(value)}"
     )
 
@@ -207,6 +208,6 @@ def _port(handler: Mapping[str, Any]) -> int:
     if isinstance(port, int) and not isinstance(port, bool) and 0 < port <= _LAST_PORT:
         return port
     raise ValueError(
-        f"the port of the readiness probe is no number from 1 to {_LAST_PORT}:"
+        f"the port of the readiness probe is not a number from 1 to {_LAST_PORT}:"
         f" {display_text(port)}; the sidecar does not know the names of the application's ports"
     )

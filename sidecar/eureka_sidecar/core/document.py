@@ -107,7 +107,7 @@ def _long(value: str | int) -> int:
     """A number that fits into a Java long, so that it can be sent back."""
     number = int(value)
     if not 0 <= number < 2**63:
-        raise ValueError("it is no time")
+        raise ValueError("it is not a time")
     return number
 
 

@@ -66,7 +66,7 @@ def sentences(document: dict[str, Any]) -> list[str]:
     """A document as lines for people, who may not know Eureka.
 
     Raises:
-        LookupError, TypeError, ValueError: it is no document of a sidecar of this version.
+        LookupError, TypeError, ValueError: it is not a document of a sidecar of this version.
     """
     lines = []
     for each in document["instances"]:
@@ -92,7 +92,9 @@ def _verdict(instance: dict[str, Any], *, paused: bool) -> str:
     if any(each["state"] in ("removing", "removed") for each in registries):
         return "may still find it: it is being removed" if showing else "do not find it any more"
     if showing == len(registries):
-        return "find it" if status == "UP" else "find it still: the registry is about to be told"
+        return (
+            "find it" if status == "UP" else "still find it: the registry will be told in a moment"
+        )
     if paused:
         return "do not find it: it is paused; eureka-sidecar resume ends that"
     if status != "UP":
@@ -151,7 +153,7 @@ def _registry_lines(registry: dict[str, Any], *, paused: bool) -> list[str]:
         elif not registry["settled"]:
             why = "a change is under way"
         else:
-            why = "whoever runs it has overridden the status; eureka-sidecar resume lifts that"
+            why = "an operator has overridden the status; eureka-sidecar resume lifts that"
         lines.append(f"it shows {registry['shown']}: {why}")
     if "problem" in registry:
         lines.append(f"{registry['problem']['text']} ({registry['problem']['code']})")

@@ -148,7 +148,10 @@ def from_flags(arguments: Sequence[str]) -> tuple[Document, str]:
         if not word.startswith("-"):
             # Not repeated: it may be a password.
             raise Problems(
-                [f"argument {place} is no flag (eureka-sidecar --help); a command follows after --"]
+                [
+                    f"argument {place} is not a flag (eureka-sidecar --help);"
+                    " a command follows after --"
+                ]
             )
         flag, sign, value = word.partition("=")
         setting = _setting(flag)
@@ -203,7 +206,7 @@ def parse(text: str, where: str) -> Document:
     try:
         found = jsontext.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Problems([f"{where} is no JSON: {error}"]) from None
+        raise Problems([f"{where} is not JSON: {error}"]) from None
     if not isinstance(found, dict):
         raise Problems([f"{where} must be a JSON object"])
     return found

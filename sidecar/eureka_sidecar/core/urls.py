@@ -104,7 +104,7 @@ def _split_port(authority: str, text: str) -> tuple[str, str | None]:
         host, colon, port = authority.partition(":")
         if not _HOST_CHARACTERS.issuperset(host) or ":" in port:
             raise ValueError(
-                f"the registry URL {text!r} has a host that is no name and no address:"
+                f"the registry URL {text!r} has a host that is neither a name nor an address:"
                 " an IPv6 address is written in brackets, as in http://[::1]:8761/eureka/"
             )
         return host, port if colon else None

@@ -108,7 +108,7 @@ def _start_error(name: str, error: OSError | ValueError) -> StartError:
         where = "or its interpreter is not" if "/" in name else "PATH does not have it"
         return StartError(_NOT_FOUND, f"cannot start {name}: it is not found, {where}")
     if error.errno == errno.ENOEXEC:
-        return StartError(_NOT_STARTED, f"cannot start {name}: it is no program of this machine")
+        return StartError(_NOT_STARTED, f"cannot start {name}: it is not a program of this machine")
     return StartError(_NOT_STARTED, f"cannot start {name}: {error.strerror}")
 
 

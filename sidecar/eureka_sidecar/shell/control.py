@@ -195,7 +195,7 @@ async def _request(loop: Loop, client: socket.socket) -> bytes | None:
 
 
 def _command_of(request: bytes) -> str | None:
-    """The command in a request; `None`: it is no request."""
+    """The command in a request; `None`: it is not a request."""
     line = request.partition(b"\n")[0]
     if len(line) > MAX_REQUEST_BYTES:
         return None

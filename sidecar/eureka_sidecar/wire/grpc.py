@@ -153,7 +153,7 @@ class AnswerReader:
         self._message += content
         size = int.from_bytes(self._message[1:5], "big")
         if len(self._message) >= 5 and (self._message[0] or size > _MAX_MESSAGE_BYTES):
-            self._fail("sends a message that is no answer to a health check")
+            self._fail("sends a message that is not an answer to a health check")
         elif len(self._message) >= 5:
             self._take_message(_serving_status(bytes(self._message[5 : 5 + size])))
         if self.outcome is None and flags & _END_STREAM:

@@ -41,7 +41,7 @@ def request(
         ValueError: a name or value could end its line, or names a header that is written here.
     """
     if not _TOKEN.issuperset(method) or not method:
-        raise ValueError(f"the method {method!r} is no word")
+        raise ValueError(f"the method {method!r} is not a word")
     if not target.startswith("/") or not all("!" <= letter <= "~" for letter in target):
         raise ValueError(f"the target {target!r} does not begin with '/', or has blanks in it")
     lines = [f"{method} {target} HTTP/1.1", f"Host: {_value('Host', host)}"]
@@ -205,7 +205,7 @@ class ResponseReader:
         values = {value.strip(" \t") for value in text.split(",")}
         value = values.pop()
         if values or not value.isdecimal() or not value.isascii() or len(value) > 15:
-            raise ProtocolError("sends a Content-Length that is no number")
+            raise ProtocolError("sends a Content-Length that is not a number")
         self._check_size(int(value))
         return int(value)
 
@@ -220,7 +220,7 @@ def _status_line(line: str) -> tuple[str, int]:
     if version not in {"HTTP/1.1", "HTTP/1.0"} or rest[3:4] not in {"", " "}:
         raise ProtocolError("does not speak HTTP/1.1")
     if not (code.isascii() and code.isdecimal() and 100 <= int(code) < 600 and len(code) == 3):
-        raise ProtocolError("sends a status that is no number from 100 to 599")
+        raise ProtocolError("sends a status that is not a number from 100 to 599")
     return version, int(code)
 
 

@@ -156,4 +156,4 @@ def _unquote(text: str) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise Refused(400, "what is asked for is no UTF-8") from None
+        raise Refused(400, "what is asked for is not UTF-8") from None

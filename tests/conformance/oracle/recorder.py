@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
-
 from processes.liar import LyingPeer
 
 BATCH: Final = "/peerreplication/batch/"

@@ -360,7 +360,7 @@ def _delta_of_departure(port: int, instance_id: str) -> bytes:
 
 
 def _send_nonsense(port: int) -> None:
-    """Send what is no HTTP, which is logged at DEBUG."""
+    """Send what is not HTTP, which is logged at DEBUG."""
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(b"nonsense\r\n\r\n")
         client.recv(1024)

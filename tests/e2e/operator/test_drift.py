@@ -127,7 +127,7 @@ def test_deleted_child_is_made_again(
 
     _record(record_property, f"deleted {ref}", begin)
     until(lambda: _content(kubectl.get(ref)) == _content(old), PATIENCE_S)
-    said = f"{kind} {name} was deleted; it was made again"
+    said = f"{kind} {name} was deleted; it was created again"
     until(lambda: _drift_event(stable_peers, said), PATIENCE_S)
 
 
@@ -166,7 +166,7 @@ def test_services_of_others_are_left_alone_until_they_are_gone(cluster: EkcClust
     until(lambda: cluster.is_so("Reconciled", "False", "NameTaken"), PATIENCE_S)
     said = cluster.condition("Reconciled")["message"]
     for name in theirs:
-        assert f"Service {name} is there and is not of this EurekaCluster" in said
+        assert f"Service {name} exists and does not belong to this EurekaCluster" in said
     assert "delete or rename it, or give this EurekaCluster another name" in said
     assert "spec.peers.dnsPrefix" in said
     until(lambda: _see_each_other(cluster, "eureka-peer-1", "eureka-peer-3"), PATIENCE_S)
@@ -189,7 +189,9 @@ def test_config_map_of_others_is_left_alone_until_it_is_gone(cluster: EkcCluster
     cluster.apply({"replicas": 1})
 
     until(lambda: cluster.is_so("Reconciled", "False", "NameTaken"), PATIENCE_S)
-    said = "ConfigMap eureka-config is there and is not of this EurekaCluster (it has no owner)"
+    said = (
+        "ConfigMap eureka-config exists and does not belong to this EurekaCluster (it has no owner)"
+    )
     assert said in cluster.condition("Reconciled")["message"]
     assert cluster.kubectl.get("configmap/eureka-config") == theirs
     assert cluster.pods == {}

@@ -157,7 +157,7 @@ def test_questions_under_way_are_answered_after_sigterm(release: Chain) -> None:
     under_way.endheaders(body[:100])
 
     ending.process.send_signal(signal.SIGTERM)
-    until(lambda: ending.page("/readyz") == (503, "it is about to end\n"))
+    until(lambda: ending.page("/readyz") == (503, "it is stopping\n"))
     under_way.send(body[100:])
 
     first = under_way.getresponse()

@@ -249,7 +249,7 @@ async def test_replica_that_ends_is_unready_first_and_answers_on() -> None:
         running.stop.set()
         await until(lambda: running.answering.injector.webhook.closing)
 
-        assert await running.page("/readyz") == "it is about to end\n"
+        assert await running.page("/readyz") == "it is stopping\n"
         assert sidecars(await running.ask(POD)) == ["eureka-sidecar"]
         assert await running.end == 0
 

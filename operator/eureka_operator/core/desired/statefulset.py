@@ -39,7 +39,7 @@ def image(cluster: Cluster, environment: Environment) -> str:
 
 
 def _split_image(name: str) -> tuple[str, str, str]:
-    """Repository, `:` or `@` or nothing, and tag or digest; a port is no tag."""
+    """Repository, `:` or `@` or nothing, and tag or digest; a port is not a tag."""
     repository, mark, digest = name.partition("@")
     if mark:
         return repository, mark, digest

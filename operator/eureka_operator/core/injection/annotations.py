@@ -229,7 +229,7 @@ def _instances(text: str) -> tuple[Object, ...]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("it is no JSON") from None
+        raise ValueError("it is not JSON") from None
     if not isinstance(found, list) or not 0 < len(found) <= _MOST_INSTANCES:
         raise ValueError(f"it must be a JSON list of 1 to {_MOST_INSTANCES} instances")
     for each in found:

@@ -45,10 +45,10 @@ def problem(pod: object, namespace: object) -> str:
     """
     for what, node in (("the pod", pod), ("the namespace", namespace)):
         if not isinstance(node, Mapping):
-            return f"{what} is no object"
+            return f"{what} is not an object"
         metadata = node.get("metadata")
         if not isinstance(metadata, Mapping | None):
-            return f"metadata of {what} is no object"
+            return f"metadata of {what} is not an object"
         for field in MAPPINGS:
             if not _is_texts((metadata or {}).get(field)):
                 return f"metadata.{field} of {what} are no texts by name"
@@ -61,7 +61,7 @@ def _problem_of_spec(spec: object) -> str:
     for field in LISTS:
         items = spec.get(field)
         if not isinstance(items, list | None):
-            return f"spec.{field} is no list"
+            return f"spec.{field} is not a list"
         found = [each.get("name") if isinstance(each, Mapping) else None for each in items or ()]
         if not all(isinstance(name, str) for name in found):
             return f"an item of spec.{field} has no name"
@@ -69,7 +69,7 @@ def _problem_of_spec(spec: object) -> str:
             return f"two items of spec.{field} have the same name"
     for each in spec.get("containers") or ():
         if not isinstance(each.get("lifecycle"), Mapping | None):
-            return "lifecycle of a container is no object"
+            return "lifecycle of a container is not an object"
     return ""
 
 

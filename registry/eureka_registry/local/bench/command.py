@@ -90,7 +90,7 @@ class Bench:
         if first and self._leases.held_numbers:
             self._progress.say(
                 f"{self._signal.name}: removing {len(self._leases.held_numbers):,} instances of "
-                f"{self._leases.app}; once more gives up at once"
+                f"{self._leases.app}; a second signal gives up at once"
             )
             return
         self._is_aborted = True

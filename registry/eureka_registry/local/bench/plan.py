@@ -81,7 +81,7 @@ def _check_rate(rate: float, instances: int) -> None:
     """All leases must be begun, and each renewed, within one interval."""
     least = instances / INTERVAL_S
     if not math.isfinite(rate) or rate <= 0:
-        raise ConfigurationError("flag --rate", f"{rate:g} is no rate", "a number above 0")
+        raise ConfigurationError("flag --rate", f"{rate:g} is not a rate", "a number above 0")
     if rate < least:
         raise ConfigurationError(
             "flag --rate",

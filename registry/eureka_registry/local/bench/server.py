@@ -144,7 +144,7 @@ async def find(
         session: leaves bodies compressed.
         url: with or without the path of the API.
         headers: sent with each request besides.
-        tls_name: for whom the certificate has to be; empty: for the URL's host.
+        tls_name: name that the certificate must have; empty: for the URL's host.
 
     Raises:
         NoEurekaError: it cannot be reached, refuses us, or is not a Eureka server.
@@ -192,13 +192,13 @@ def why_not(answers: Sequence[tuple[str, Answer]]) -> str:
         return f"{url} answers {answer.status}: {meaning}"
     tried = ", ".join(f"{url}apps ({_shape(answer)})" for url, answer in answers)
     return (
-        f"{answers[0][0]} is no Eureka server: no list of applications at {tried}; give its"
+        f"{answers[0][0]} is not a Eureka server: no list of applications at {tried}; give its"
         f" service URL, such as http://host:8761/eureka/"
     )
 
 
 def _shape(answer: Answer) -> str:
-    """What an answer is, if it is no list of applications."""
+    """What an answer is, if it is not a list of applications."""
     if answer.status == HTTPStatus.OK:
         return "something else"
     if answer.status == HTTPStatus.FORBIDDEN:

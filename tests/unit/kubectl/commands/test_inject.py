@@ -160,7 +160,7 @@ def test_documents_without_a_namespace_are_in_the_named_one(program: Program) ->
 def test_standard_input_and_folders_are_files_too(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the order of their names; what is no YAML by its name is left alone."""
+    """In the order of their names; what is not YAML by its name is left alone."""
     program.file("b.yml", DEPLOYMENT)
     program.file("a.yaml", CLUSTER)
     program.file("README.md", "# no YAML: [")

@@ -71,7 +71,7 @@ def test_registry_that_cannot_be_one_is_noted() -> None:
     )
 
     assert urls(found) == {}
-    assert found.notes[-1].startswith("EurekaCluster infra/main is no registry: spec.peers: 7")
+    assert found.notes[-1].startswith("EurekaCluster infra/main is not a registry: spec.peers: 7")
 
 
 def test_registry_by_name_is_made_up_only_without_a_cluster() -> None:
@@ -102,7 +102,7 @@ def test_annotation_is_set_on_pods_alone() -> None:
 
 
 def test_objects_of_lists_are_found() -> None:
-    """And what is no object is passed over."""
+    """And what is not an object is passed over."""
     assert objects([{"items": [{"kind": "A"}, 7]}, {"kind": "B"}, None, "x"]) == [
         {"kind": "A"},
         {"kind": "B"},

@@ -47,7 +47,9 @@ def test_deleted_child_is_told() -> None:
     world.reconcile()
 
     assert (
-        Event(WARNING, "DriftCorrected", "ConfigMap eureka-config was deleted; it was made again")
+        Event(
+            WARNING, "DriftCorrected", "ConfigMap eureka-config was deleted; it was created again"
+        )
         in world.events
     )
 

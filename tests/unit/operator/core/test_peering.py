@@ -366,7 +366,7 @@ def test_broken_list_is_replaced(text: str) -> None:
 
 
 def test_outside_peers_are_listed_with_names_of_their_own() -> None:
-    """A Java Eureka, for example; the password in a URL is no name."""
+    """A Java Eureka, for example; the password in a URL is not a name."""
     urls = ["http://user:secret@java:8761/eureka/", "http://java:8761/other/"]
     found = _list(observed(cluster({"replicas": 0, "peers": {"extraPeerURLs": urls}})))
 

@@ -27,7 +27,7 @@ def test_reconciles_are_counted_by_result_and_timed() -> None:
 
 
 def test_requests_and_drift_are_counted() -> None:
-    """Code 0 is no answer."""
+    """Code 0 is not an answer."""
     metrics = Metrics()
     metrics.request("patch", 200)
     metrics.request("get", 0)

@@ -149,7 +149,7 @@ async def test_history_that_is_too_short_is_read_anew_without_a_word() -> None:
 
 
 async def test_watch_goes_on_where_the_last_one_ended() -> None:
-    """At a bookmark, which is no object."""
+    """At a bookmark, which is not an object."""
     asked: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:

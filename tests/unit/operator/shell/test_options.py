@@ -72,7 +72,7 @@ def test_operator_is_told_what_the_injector_is_told() -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--namespaces=Prod"], "--namespaces: 'Prod' is no name of a namespace; such as a,b"),
+        (["--namespaces=Prod"], "--namespaces: 'Prod' is not the name of a namespace; such as a,b"),
         (
             ["--lease-duration=10"],
             f"--lease-duration 10, --renew-deadline 10, --retry-period 2: {IN_ORDER}",
@@ -84,18 +84,21 @@ def test_operator_is_told_what_the_injector_is_told() -> None:
         (["--retry-period=0"], "--retry-period 0: too small; allowed: 0.1 or more"),
         (["--workers=0"], "--workers 0: too small; allowed: 1 or more"),
         (["--resync=nan"], "--resync nan: too small; allowed: 1 or more"),
-        (["--port=70000"], "--port 70000: no port; allowed: 0 to 65535"),
-        (["--cluster-domain=a_b"], "--cluster-domain 'a_b': no DNS name; such as cluster.local"),
+        (["--port=70000"], "--port 70000: not a port; allowed: 0 to 65535"),
+        (["--cluster-domain=a_b"], "--cluster-domain 'a_b': not a DNS name; such as cluster.local"),
         (
             ["--injector=A_B"],
-            "--injector 'A_B': no name of an object; such as eurekube-injector",
+            "--injector 'A_B': not the name of an object; such as eurekube-injector",
         ),
         (
             ["--injector-certificates"],
-            "--injector-certificates: of which injector? add --injector NAME",
+            "--injector-certificates: needs --injector NAME",
         ),
-        (["--evict-missed"], "--evict-missed: of which injector? add --injector NAME"),
-        (["--registry-image="], "--registry-image '': no image; such as eurekube/registry:0.1.0"),
+        (["--evict-missed"], "--evict-missed: needs --injector NAME"),
+        (
+            ["--registry-image="],
+            "--registry-image '': not an image; such as eurekube/registry:0.1.0",
+        ),
     ],
 )
 def test_value_that_cannot_be_used_is_named_with_what_can(words: list[str], sentence: str) -> None:
@@ -130,10 +133,13 @@ def test_urls_can_be_forbidden() -> None:
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
-        ("--name=A", "--name 'A': no name of an object; such as eurekube-injector"),
-        ("--secret=a/b", "--secret 'a/b': no name of an object; such as eurekube-injector"),
-        ("--health-port=-1", "--health-port -1: no port; allowed: 0 to 65535"),
-        ("--sidecar-image=a b", "--sidecar-image 'a b': no image; such as eurekube/sidecar:0.1.0"),
+        ("--name=A", "--name 'A': not the name of an object; such as eurekube-injector"),
+        ("--secret=a/b", "--secret 'a/b': not the name of an object; such as eurekube-injector"),
+        ("--health-port=-1", "--health-port -1: not a port; allowed: 0 to 65535"),
+        (
+            "--sidecar-image=a b",
+            "--sidecar-image 'a b': not an image; such as eurekube/sidecar:0.1.0",
+        ),
     ],
 )
 def test_injectors_value_that_cannot_be_used_is_named(word: str, sentence: str) -> None:

@@ -44,7 +44,7 @@ def test_the_programs_own_arguments_are_passed_over() -> None:
 
 @pytest.mark.parametrize("name", ["x.yaml", "x.yml", "x.json"])
 def test_files_are_yaml_or_json(tmp_path: Path, name: str) -> None:
-    """JSON with tabs is no YAML."""
+    """JSON with tabs is not YAML."""
     text = '{\n\t"self-preservation": false, "peers": ["http://a:1/"], "zone": null}'
     file = write(tmp_path, text if name == "x.json" else text.replace("\t", ""), name)
 

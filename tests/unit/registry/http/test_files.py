@@ -24,7 +24,7 @@ def test_a_file_is_loaded_when_it_changes_and_only_then(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b" \n", b"a\nb", b"a\x00b", b"\xff"])
 def test_a_secret_is_one_line(tmp_path: Path, content: bytes) -> None:
-    """What is no text would end up in a header."""
+    """What is not a text would end up in a header."""
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(ValueError, match=str(tmp_path)):
         secret(tmp_path / "a")

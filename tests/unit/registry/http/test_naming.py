@@ -53,7 +53,7 @@ def test_name_is_kept_while_the_entry_is_waited_for() -> None:
 
 
 def test_list_without_names_leaves_the_configured_one() -> None:
-    """It is no list of pods."""
+    """It is not a list of pods."""
     naming = Naming(POD)
 
     assert naming.take(naming.first, PeerList((ENTRY,), 1)).name == "configured"

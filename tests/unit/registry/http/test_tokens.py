@@ -136,10 +136,10 @@ def test_forged_tokens_are_refused(how: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ("", "is no JSON Web Key Set"),
-        ("[]", "is no JSON Web Key Set"),
-        ('{"keys": [1]}', "is no JSON Web Key Set"),
-        ("[" * 100_000, "is no JSON Web Key Set"),
+        ("", "is not a JSON Web Key Set"),
+        ("[]", "is not a JSON Web Key Set"),
+        ('{"keys": [1]}', "is not a JSON Web Key Set"),
+        ("[" * 100_000, "is not a JSON Web Key Set"),
         ('{"keys": []}', "holds no RSA or EC key"),
         ('{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a"}]}', "holds no RSA or EC key"),
         ('{"keys": [{"kty": "RSA", "kid": "a"}]}', "key 1 cannot be read"),

@@ -81,7 +81,7 @@ def test_a_file_without_profiles_is_one_peer(tmp_path: Path) -> None:
 
 
 def test_profiles_that_are_no_peers_are_left_out_and_told(tmp_path: Path) -> None:
-    """`dev` sets a log level; it is no server."""
+    """`dev` sets a log level; it is not a server."""
     write(
         tmp_path,
         application__yml="spring.profiles: peer1\nserver.port: 1\n---\n"

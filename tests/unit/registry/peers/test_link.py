@@ -87,7 +87,7 @@ async def test_server_without_digests_is_java() -> None:
         ((404, b""), "answers 404 below /eureka/: not a path it serves"),
         ((405, b""), "answers 405 to a batch below /eureka/"),
         ((307, b""), "answers 307 to a batch below /eureka/"),
-        ((200, b"<html>"), "is no Eureka server below /eureka/"),
+        ((200, b"<html>"), "is not a Eureka server below /eureka/"),
         ((503, b""), "answered 503"),
     ],
 )

@@ -77,8 +77,8 @@ def test_tasks_and_what_is_told_of_them_stand_in_one_order(short_from: int) -> N
             Delivered(),
             [("a", 500), ("c", 404)],
         ),
-        ("{}", Unreachable("answer is no replication answer"), []),
-        ("<html>", Unreachable("answer is no replication answer"), []),
+        ("{}", Unreachable("answer is not a replication answer"), []),
+        ("<html>", Unreachable("answer is not a replication answer"), []),
     ],
 )
 def test_replies_are_told_apart(body: str, outcome: Outcome, others: list[tuple[str, int]]) -> None:

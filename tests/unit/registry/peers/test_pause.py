@@ -8,7 +8,7 @@ from eureka_registry.peers.pause import pause
 
 
 async def test_pause_ends_when_its_time_is_over() -> None:
-    """The plain case; nothing at all is no time."""
+    """The plain case; nothing at all is not a time."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
 

@@ -114,10 +114,13 @@ def test_a_zone_of_nobody_is_found_where_zones_are_known() -> None:
 def test_what_cannot_be_read_is_a_finding() -> None:
     """With the reason that the reader gives."""
     (one,) = check(
-        CheckContext(Listing(now_ms=NOW_MS, problems=("ORDERS: port is no number",)), {})
+        CheckContext(Listing(now_ms=NOW_MS, problems=("ORDERS: port is not a number",)), {})
     )
 
-    assert (one.code, one.sentence.endswith("ORDERS: port is no number")) == ("not_readable", True)
+    assert (one.code, one.sentence.endswith("ORDERS: port is not a number")) == (
+        "not_readable",
+        True,
+    )
 
 
 def test_findings_of_one_kind_stand_together_and_can_be_ignored() -> None:

@@ -127,7 +127,7 @@ def test_leases_that_cannot_be_read_are_refused(value: object) -> None:
     ],
 )
 def test_dirty_timestamps(dialect: object, given: object, moment: int) -> None:
-    """XML takes the server's time for what is no number."""
+    """XML takes the server's time for what is not a number."""
     fields = {"app": "FOO", "lastDirtyTimestamp": given}
 
     shown = instance(fields, NOW, XML if dialect is XML else JSON)

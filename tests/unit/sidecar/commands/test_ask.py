@@ -186,7 +186,7 @@ def test_answer_of_another_version_is_no_traceback(
 
     assert ask(["status", "--socket", sidecar.name]) == 2
     assert capsys.readouterr().err == (
-        f"eureka-sidecar: what answers at {sidecar.name} is no sidecar of this version\n"
+        f"eureka-sidecar: what answers at {sidecar.name} is not a sidecar of this version\n"
     )
 
 

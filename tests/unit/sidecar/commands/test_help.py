@@ -30,7 +30,7 @@ def test_each_setting_is_told_with_its_flag_and_its_name_in_json(
 
 
 def test_each_command_is_told(text: str) -> None:
-    """Also the file, which is no setting."""
+    """Also the file, which is not a setting."""
     for each in ("[run]", "status", "drain [--hold SECONDS]", "pause | resume", "--config FILE"):
         assert each in text
 

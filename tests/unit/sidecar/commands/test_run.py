@@ -129,7 +129,7 @@ def test_empty_variable_is_none() -> None:
     ("content", "sentence"),
     [
         (None, "cannot read the configuration {path}: No such file or directory"),
-        (b"\xff\xfe", "cannot read the configuration {path}: it is no text in UTF-8"),
+        (b"\xff\xfe", "cannot read the configuration {path}: it is not a text in UTF-8"),
         (b" " * (MAX_BYTES + 1), "cannot use the configuration {path}: it is longer than 262144"),
         (b"[]", "{path} must be a JSON object"),
     ],
@@ -195,5 +195,5 @@ def test_broken_json_is_a_sentence_in_the_program_itself() -> None:
     found = program(EUREKA_SIDECAR_CONFIG='{"a')
 
     assert found.returncode == 2
-    assert found.stderr.startswith("eureka-sidecar: EUREKA_SIDECAR_CONFIG is no JSON: ")
+    assert found.stderr.startswith("eureka-sidecar: EUREKA_SIDECAR_CONFIG is not JSON: ")
     assert found.stderr.count("\n") == 1

@@ -115,7 +115,7 @@ def test_own_zone_comes_first() -> None:
 
 
 def test_instances_without_zone_are_not_preferred_by_who_has_none() -> None:
-    """An unknown zone is no zone that both are in."""
+    """An unknown zone is not a zone that both are in."""
     chance = Random(7)  # noqa: S311 - no secret
     known = Directory(chance.random)
     known.ask("vip", "orders", 0)

@@ -138,7 +138,7 @@ def test_application_that_fails(active_report: Shown) -> None:
     for second in (20, 21, 22):
         active_report.check(second, ok=False)
     assert active_report.text(22)[1:3] == [
-        "  clients      find it still: the registry is about to be told",
+        "  clients      still find it: the registry will be told in a moment",
         "  application  DOWN for 0 s: 127.0.0.1:8080 refuses connections",
     ]
 
@@ -221,7 +221,7 @@ def test_override_by_others(active_report: Shown) -> None:
         "  clients      do not find it: no registry shows it as UP, for the reasons below"
     )
     assert active_report.text(400)[-1] == (
-        "               it shows OUT_OF_SERVICE: whoever runs it has overridden the status;"
+        "               it shows OUT_OF_SERVICE: an operator has overridden the status;"
         " eureka-sidecar resume lifts that"
     )
 

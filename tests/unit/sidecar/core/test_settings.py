@@ -339,10 +339,10 @@ def test_words_after_the_dashes_belong_to_the_command() -> None:
         (("--apps", "a"), "unknown flag '--apps': eureka-sidecar --help lists them"),
         (("-a",), "unknown flag '-a': eureka-sidecar --help lists them"),
         (("--password=secret",), "unknown flag '--password': eureka-sidecar --help lists them"),
-        ((*LEAST, "secret"), ("argument 7 is no flag (eureka-sidecar --help); a command"
+        ((*LEAST, "secret"), ("argument 7 is not a flag (eureka-sidecar --help); a command"
          " follows after --")),
         (("--metadata", "secret"), "--metadata needs KEY=VALUE, with '='"),
-        (("--readiness-probe", ""), "--readiness-probe is no JSON: no value at character 0"),
+        (("--readiness-probe", ""), "--readiness-probe is not JSON: no value at character 0"),
         (("--readiness-probe", "[]"), "--readiness-probe must be a JSON object"),
         ((*LEAST, "--"), "command (--) must be a command: a list of 1 to 1024 texts"),
         ((*LEAST, "--", ""), ("command (--) must be a command: a list of texts, the first the"
@@ -561,13 +561,13 @@ def test_machine_without_an_address_has_to_be_told_one(ip: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "CONFIG is no JSON: no value at character 0"),
-        ("{", "CONFIG is no JSON: "),
-        ("{} {}", "CONFIG is no JSON: something follows the value at character 2"),
+        ("", "CONFIG is not JSON: no value at character 0"),
+        ("{", "CONFIG is not JSON: "),
+        ("{} {}", "CONFIG is not JSON: something follows the value at character 2"),
         ("[]", "CONFIG must be a JSON object"),
         ("null", "CONFIG must be a JSON object"),
-        ("[" * 100_000, "CONFIG is no JSON: "),
-        ('{"a": ' + "9" * 5_000 + "}", "CONFIG is no JSON: "),
+        ("[" * 100_000, "CONFIG is not JSON: "),
+        ('{"a": ' + "9" * 5_000 + "}", "CONFIG is not JSON: "),
     ],
 )
 def test_document_that_is_no_object_is_explained(text: str, sentence: str) -> None:

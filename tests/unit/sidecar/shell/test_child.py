@@ -164,7 +164,7 @@ def test_script_without_an_interpreter_is_said(tmp_path: Path) -> None:
     with pytest.raises(StartError) as failed:
         start([str(script)])
 
-    assert str(failed.value) == f"cannot start {script}: it is no program of this machine"
+    assert str(failed.value) == f"cannot start {script}: it is not a program of this machine"
 
 
 def test_command_inherits_no_descriptor_of_ours(

@@ -248,7 +248,7 @@ def test_connection_that_the_server_closed_is_not_written_to() -> None:
 
 
 def test_answer_that_nobody_asked_for_ends_the_connection() -> None:
-    """HAProxy says 408 on an idle connection: that is no answer to the next renewal."""
+    """HAProxy says 408 on an idle connection: that is not an answer to the next renewal."""
     answered, said = threading.Event(), threading.Event()
 
     def impatient(peer: Peer, connection: socket.socket, number: int) -> None:

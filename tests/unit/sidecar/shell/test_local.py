@@ -347,7 +347,7 @@ def test_request_for_loopback_is_answered(host: str) -> None:
 
 
 def test_request_without_host_is_refused() -> None:
-    """Nothing says that it is no page's."""
+    """Nothing says that it is not a page's."""
     with running() as it:
         assert it.raw(b"GET /v1/self HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 403 ")
 

@@ -24,7 +24,7 @@ def refusal(*lines: str) -> int:
 
 
 def test_request_is_read_and_decoded() -> None:
-    """Percent signs and plus are how clients write what is no letter."""
+    """Percent signs and plus are how clients write what is not a letter."""
     request = read("GET /v1/a%70ps/X?vip=a%3A7001&zone=z+1&secure HTTP/1.1", "HOST: LocalHost:80 ")
 
     query = {"vip": "a:7001", "zone": "z 1", "secure": ""}

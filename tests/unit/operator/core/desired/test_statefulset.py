@@ -79,7 +79,7 @@ def test_empty_storage_class_is_not_the_default_one() -> None:
     ],
 )
 def test_image(given: object, version: str | None, expected: str) -> None:
-    """A digest wins over a tag, a tag over the version; a registry's port is no tag."""
+    """A digest wins over a tag, a tag over the version; a registry's port is not a tag."""
     spec = {"image": given, **({"version": version} if version else {})}
     environment = type(ENVIRONMENT)(registry_image="here:5000/registry:1")
 

@@ -88,7 +88,7 @@ def test_registry_with_tls_is_reached_by_https_alone(mode: str) -> None:
     ],
 )
 def test_urls_of_the_status_are_rewritten(url: str, reached: str) -> None:
-    """Of any form; what is no URL is the sidecar's to refuse."""
+    """Of any form; what is not a URL is the sidecar's to refuse."""
     body = document({"tls": {}})
     body["status"] = {"endpoints": {"defaultZone": url}}
 

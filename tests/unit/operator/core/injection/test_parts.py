@@ -146,7 +146,7 @@ def test_image_and_resources_are_the_registrys_choice() -> None:
 def test_resources_are_wished_one_by_one(
     requests: dict[str, str], limits: dict[str, str], said: tuple[str, str]
 ) -> None:
-    """There are always requests and a limit of memory; a request above its limit is no pod."""
+    """There are always requests and a limit of memory; a request above its limit is not a pod."""
     wished = SidecarResources(Quantities(**requests), Quantities(**limits))
     chosen = Registries(_URLS, Injection(sidecar=Sidecar(resources=wished)))
 

@@ -17,16 +17,16 @@ def _pod(**metadata: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("pod", "said"),
     [
-        ([], "the pod is no object"),
+        ([], "the pod is not an object"),
         ({}, "the pod has no spec"),
-        ({"metadata": [], "spec": {}}, "metadata of the pod is no object"),
+        ({"metadata": [], "spec": {}}, "metadata of the pod is not an object"),
         (_pod(labels={"a": 1}), "metadata.labels of the pod are no texts by name"),
-        ({"spec": {"containers": {}}}, "spec.containers is no list"),
+        ({"spec": {"containers": {}}}, "spec.containers is not a list"),
         ({"spec": {"volumes": [{}]}}, "an item of spec.volumes has no name"),
         ({"spec": {"containers": [{"name": "a"}] * 2}},
          "two items of spec.containers have the same name"),
         ({"spec": {"containers": [{"name": "a", "lifecycle": 1}]}},
-         "lifecycle of a container is no object"),
+         "lifecycle of a container is not an object"),
     ],
 )  # fmt: skip
 def test_broken_pod_is_described(pod: object, said: str) -> None:

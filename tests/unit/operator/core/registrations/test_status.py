@@ -91,7 +91,7 @@ def test_findings_are_told_together_and_once() -> None:
 
 
 def test_many_applications_are_counted() -> None:
-    """A column is no list."""
+    """A column is not a list."""
     found = status_of(*(lease(app=name) for name in "EDCBAA"), lease(app="X", status=""))
 
     assert found["app"] == "A, B, C, 2 more"

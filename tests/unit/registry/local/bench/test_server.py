@@ -54,7 +54,7 @@ def test_anything_else_is_no_eureka(answer: Answer) -> None:
         (Answer(503), "answers 503: it, or what stands before it, is not ready"),
         (
             Answer(200, b"hello"),
-            "is no Eureka server: no list of applications at http://one:8761/a",
+            "is not a Eureka server: no list of applications at http://one:8761/a",
         ),
         (Answer(302), "(302, a redirect)"),
         (Answer(403), "(403, forbidden to this user or not ready)"),
