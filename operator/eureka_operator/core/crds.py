@@ -114,8 +114,8 @@ def warning(crd: str, missing_fields: Iterable[str]) -> str:
     """The message about missing fields."""
     return (
         f"the CustomResourceDefinition {crd} is older than this operator: it lacks"
-        f" {', '.join(missing_fields)}; values set there are dropped silently, everything else works."
-        " To get them: kubectl apply --server-side -f crds/, of the operator's release"
+        f" {', '.join(missing_fields)}; values set there are dropped silently, everything else"
+        " works. To get them: kubectl apply --server-side -f crds/, of the operator's release"
     )
 
 

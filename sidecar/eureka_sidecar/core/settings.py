@@ -147,12 +147,8 @@ def from_flags(arguments: Sequence[str]) -> tuple[Document, str]:
             break
         if not word.startswith("-"):
             # Not repeated: it may be a password.
-            raise Problems(
-                [
-                    f"argument {place} is not a flag (eureka-sidecar --help);"
-                    " a command follows after --"
-                ]
-            )
+            what = f"argument {place} is not a flag (eureka-sidecar --help)"
+            raise Problems([f"{what}; write -- before a command"])
         flag, sign, value = word.partition("=")
         setting = _setting(flag)
         if not sign:

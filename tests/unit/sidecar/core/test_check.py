@@ -181,7 +181,7 @@ def http(**fields: object) -> dict[str, Any]:
         ({}, "the readiness probe has none of httpGet, tcpSocket, grpc and exec"),
         ({"httpGet": None, "exec": None}, "has none of"),
         ({"httpGet": "http://x"}, "has none of"),
-        (http(port="web"), "the port of the readiness probe is not a number from 1 to 65535: 'web'"),
+        (http(port="web"), "the port of the readiness probe is not a number from 1 to"),
         (http(port="web"), "the sidecar does not know the names of the application's ports"),
         (http(port=None), "the port of the readiness probe"),
         (http(port=0), "the port of the readiness probe"),

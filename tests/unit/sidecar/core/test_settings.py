@@ -339,8 +339,8 @@ def test_words_after_the_dashes_belong_to_the_command() -> None:
         (("--apps", "a"), "unknown flag '--apps': eureka-sidecar --help lists them"),
         (("-a",), "unknown flag '-a': eureka-sidecar --help lists them"),
         (("--password=secret",), "unknown flag '--password': eureka-sidecar --help lists them"),
-        ((*LEAST, "secret"), ("argument 7 is not a flag (eureka-sidecar --help); a command"
-         " follows after --")),
+        ((*LEAST, "secret"), ("argument 7 is not a flag (eureka-sidecar --help); write --"
+         " before a command")),
         (("--metadata", "secret"), "--metadata needs KEY=VALUE, with '='"),
         (("--readiness-probe", ""), "--readiness-probe is not JSON: no value at character 0"),
         (("--readiness-probe", "[]"), "--readiness-probe must be a JSON object"),
