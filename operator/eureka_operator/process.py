@@ -120,7 +120,7 @@ async def _wait_for_end(parts: _Parts, reconcile: Reconcile) -> int:
     stopping = asyncio.create_task(parts.stop.wait(), name="stop")
     tasks = (electing, leading, stopping)
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    if electing in done:  # another replica may lead by now: not a moment is lost
+    if electing in done:  # another replica may lead by now: end at once
         _say_why(electing)
         return 1
     if leading in done:

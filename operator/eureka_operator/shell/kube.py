@@ -75,7 +75,7 @@ class Kube:
             query["_continue"] = page["metadata"].get("continue")
             if not query["_continue"]:
                 break
-        for item in found:  # items of a list do not say what they are
+        for item in found:  # items of a list have no apiVersion and kind
             item["apiVersion"], item["kind"] = kind.api_version, kind.kind
         return found
 

@@ -52,7 +52,7 @@ async def _check_operator(client: Client) -> None:
     """Refuse where no installed operator would look after a new namespace."""
     found = await cluster.installed_operators(client)
     if found is None:
-        return  # they may not be seen: whether one looks will show
+        return  # not to be listed by us: a later step shows
     if not found:
         raise NoAnswerError(
             "no operator is installed: no Deployment has the labels that the chart gives it"

@@ -83,7 +83,7 @@ async def serve(configuration: Configuration, *, stop_with_stdin: bool = False) 
             peer = Peer(Node(settings, session, configuration=configuration))
             await peer.run(api_sockets, management_sockets, stop, tls_sockets=tls_sockets)
     finally:
-        # Else the end waits for names of peers that are still to be resolved, one after the other.
+        # Else the process waits at its end for look-ups of peers' names, one after the other.
         threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -270,7 +270,7 @@ class Peer:
         was_ready = node.gate.stage is Stage.READY
         node.gate.stage = Stage.STOPPING
         node.gate.why_not_ready = "it was told to stop"
-        if self._snapshot is not None and was_ready:  # a start given up must not spoil the last
+        if self._snapshot is not None and was_ready:  # an incomplete start must not replace it
             await self._snapshot.save()
         if settings.register_with_eureka:
             key = own_key(settings)
@@ -278,7 +278,7 @@ class Peer:
                 node.mesh.publish(PeerAction.CANCEL, *key)
         await asyncio.sleep(settings.drain_s)
         ends_s = asyncio.get_running_loop().time() + settings.stop_timeout_s
-        await node.mesh.flush(settings.stop_timeout_s)  # who stops, too, still reaches us
+        await node.mesh.flush(settings.stop_timeout_s)  # peers that stop, too, still reach us
         for server in listening:
             server.close()
         self._server.pre_shutdown()

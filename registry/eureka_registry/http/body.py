@@ -70,7 +70,7 @@ async def read(request: web.BaseRequest, bounds: Bounds, hold: Hold, share: Loop
     """
     content = request.content
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding == "identity" and content.is_eof():  # as nearly all are: come with their head
+    if coding == "identity" and content.is_eof():  # the usual case: it came with its head
         return _check(content.read_nowait(), bounds)
     if coding not in _WINDOWS:
         raise UnknownEncodingError

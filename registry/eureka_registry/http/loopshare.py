@@ -38,7 +38,7 @@ class LoopShare:
         self._left = self._amount
         while self._waiting and self._left > 0:
             turn, amount = self._waiting.popleft()
-            if not turn.done():  # who was cut off meanwhile takes nothing
+            if not turn.done():  # a waiter cancelled meanwhile takes nothing
                 self._left -= amount
                 turn.set_result(None)
         if self._left < self._amount:

@@ -530,7 +530,7 @@ class Lease:
         if self.problem.code == "auth":
             self._wait_for_servers(now_ms)
         elif self.problem.code == "forbidden":
-            # Those whose right was taken together do not come back together.
+            # Clients that lost a right at one time do not come back at one time.
             pause_ms = _EXPLAINED_MS if self.held is None else self._interval_ms
             self._retry_ms = now_ms + pace.renewal_pause_ms(pause_ms, self._chance)
         else:
