@@ -53,7 +53,7 @@ def _items(live: Sequence[object], desired: Sequence[object], path: str) -> Iter
             yield from differences(before, item, f"{path}[{place}]")
     wanted = {_name(item) for item in desired}
     for name, item in named.items():
-        if name.startswith("key=") and name not in wanted:  # items of a shared list may be other owners'
+        if name.startswith("key=") and name not in wanted:  # items may be other owners'
             yield Difference(f"{path}[{name}]", item, None)
     for place, item in enumerate(live[len(desired) :], len(desired)):
         if not _name(item):
