@@ -21,6 +21,8 @@ from support.kubectl import Kubectl
 PROGRAM: Final = [sys.executable, "-m", "kubectl_eureka", "drill"]
 PATIENCE_S: Final = 60
 NO_ANSWER: Final = 3
+_FINALIZERS: Final = '{"metadata": {"finalizers": ["example.com/held"]}}'
+_NO_FINALIZERS: Final = '{"metadata": {"finalizers": null}}'
 LABELS: Final = {
     "app.kubernetes.io/name": "eurekube",
     "app.kubernetes.io/component": "operator",
@@ -161,9 +163,43 @@ def test_a_signal_removes_what_was_made(
 
         assert process.returncode == 128 + number
         assert f"kubectl delete namespace {other}" in said
-        assert f"{number.name}: what was made is removed" in said
+        assert f"{number.name}: removing what was made" in said
         assert "is removed\n" in said
         assert {*drill_namespaces(api)} - before == {other}
     finally:
         api("delete", "namespace", other, "--wait=false")
+        kubectl("delete", "deployment", "eurekube-operator")
+
+
+@pytest.mark.usefixtures("crd")
+def test_a_second_signal_does_not_wait_for_the_removal(
+    cluster: Plan, kubectl: Kubectl, api: Kubectl
+) -> None:
+    """The namespace is being removed by then; a finalizer in it takes its time."""
+    before = {*drill_namespaces(api)}
+    kubectl.apply(operator())
+    held: tuple[str, ...] = ()
+    try:
+        with subprocess.Popen(
+            [*PROGRAM, f"--kubeconfig={cluster.kubeconfig}"], stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                until(lambda: {*drill_namespaces(api)} - before)
+                (name,) = {*drill_namespaces(api)} - before
+                held = ("configmap/held", f"--namespace={name}", "--type=merge")
+                api("create", "configmap", "held", f"--namespace={name}")
+                api("patch", *held, f"--patch={_FINALIZERS}")
+                process.send_signal(signal.SIGINT)
+                until(lambda: "deletionTimestamp" in api.get("namespace", name)["metadata"])
+                process.send_signal(signal.SIGINT)
+                _, output = process.communicate(timeout=PATIENCE_S)
+            finally:
+                process.kill()
+
+        assert process.returncode == 128 + signal.SIGINT
+        assert f"not waited for: kubectl delete namespace {name} removes what is left" in output
+        assert name in drill_namespaces(api)
+    finally:
+        if held:
+            api("patch", *held, f"--patch={_NO_FINALIZERS}")
         kubectl("delete", "deployment", "eurekube-operator")
