@@ -10,7 +10,7 @@ from typing import Final
 
 from e2e.clusters import Target
 from e2e.injection.manifests import deployment, pod_spec, serving
-from e2e.injection.registered import has_sidecar, instances, pods_of, ups
+from e2e.injection.registered import has_sidecar, ids_up, instances, pods_of
 from e2e.operator.ekc import LABEL, PATIENCE_S, EkcCluster
 from e2e.operator.installed import Operator
 from processes.cluster import until
@@ -35,7 +35,7 @@ def test_three_peers_are_ready_and_agree(peers: EkcCluster) -> None:
 def test_injected_pod_is_registered_while_it_is_there(target: Target, peers: EkcCluster) -> None:
     """Nothing in the Deployment is about Eureka: the webhook is called, and the sidecar works."""
     peers.kubectl.apply(json.dumps(deployment(APP, pod_spec(serving(target)))))
-    until(lambda: len(ups(instances(peers, APP))) == 1, PATIENCE_S)
+    until(lambda: len(ids_up(instances(peers, APP))) == 1, PATIENCE_S)
     (pod,) = pods_of(peers.kubectl, APP).values()
     (instance,) = instances(peers, APP).values()
     assert has_sidecar(pod)

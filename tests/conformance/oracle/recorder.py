@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiohttp import web
-from processes.liar import LyingPeer
+
+from processes.lying_peer import LyingPeer
 
 BATCH: Final = "/peerreplication/batch/"
 _EMPTY: Final = {"applications": {"versions__delta": "1", "apps__hashcode": "", "application": []}}

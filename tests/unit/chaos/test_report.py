@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from e2e.chaos import report as reports
-from e2e.chaos.invariants import Breach
+from e2e.chaos.invariants import Violation
 from e2e.chaos.report import Outcome, Report
 from e2e.chaos.schedule import Fault, Kind, Step
 
@@ -27,7 +27,7 @@ def full() -> Report:
             Outcome(KILL, 50.0, 8.0, 0, 2),
             Outcome(CUT, 60.0, None, 0, 0, "peer1 and peer2 are both on node-2"),
         ],
-        breaches=[Breach("12:00:00.000", "kill a container peer2", "it was lost")],
+        breaches=[Violation("12:00:00.000", "kill a container peer2", "it was lost")],
         memory_mib={"peer": [61.2, 80.0]},
         look_ups=100,
         retried=3,

@@ -225,11 +225,11 @@ def test_json_is_yaml(program: Program) -> None:
     [
         (["inject"], 2, "required: -f"),
         (["inject", "--offline", "-f", "/none"], 2, "kubectl-eureka: /none: No such file"),
-        (["inject", "--offline", "--sidecar-image", "a b", "-f", "-"], 2, "no image; such as"),
+        (["inject", "--offline", "--sidecar-image", "a b", "-f", "-"], 2, "not an image; such as"),
         (["inject", "-f", "FILE"], 3, "there is no kubeconfig"),
         (["inject", "-f", "FILE", "--kubeconfig", "/none"], 2, "kubeconfig /none: there is no"),
-        (["inject", "-f", "FILE", "--kubeconfig", "FILE"], 2, "no kubeconfig"),
-        (["inject", "--offline", "-f", "BAD"], 2, "bad.yaml: line 1: no YAML"),
+        (["inject", "-f", "FILE", "--kubeconfig", "FILE"], 2, "not a kubeconfig"),
+        (["inject", "--offline", "-f", "BAD"], 2, "bad.yaml: line 1: not YAML"),
         (["inject", "--offline", "-f", "EMPTY"], 0, "no document has pods"),
     ],
 )

@@ -106,7 +106,7 @@ def test_documents_of_several_files_are_kept_apart() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\n---\nb: [\n", "line 4: no YAML"),
+        ("a: 1\n---\nb: [\n", "line 4: not YAML"),
         ("a: 1\n---\nb: c: d\n", "line 3: not YAML: mapping values are not allowed"),
         ("a: !!binary aGk=\n", "could not determine a constructor"),
         ("a: !Secret x\n", "could not determine a constructor"),

@@ -94,7 +94,7 @@ async def test_injector_of_another_version_is_noted(server: ApiServer, client: C
     ("path", "status", "note"),
     [
         (f"{DEPLOYMENTS}/deployments", 403, "the injector's flags are not known"),
-        (f"{NAMESPACES}/kube-system", 403, "the mark of this cluster is left out"),
+        (f"{NAMESPACES}/kube-system", 403, "registrations do not get this cluster"),
         (f"{CLUSTERS}/eurekaclusters", 403, "EurekaClusters of other namespaces are not known"),
         (f"{CLUSTERS}/eurekaclusters", 404, "the cluster has no EurekaClusters"),
     ],
@@ -174,7 +174,7 @@ async def test_pod_is_explained_with_what_it_has(server: ApiServer, client: Clie
     [
         (403, "shop/eureka cannot be asked: refused: 403"),
         (503, "shop/eureka cannot be asked: refused: 503"),
-        (401, "shop/eureka cannot be asked: it lets nobody read who does not prove himself"),
+        (401, "shop/eureka cannot be asked: it lets only authenticated clients read"),
         (404, "nothing of ORDERS in shop/eureka"),
     ],
 )

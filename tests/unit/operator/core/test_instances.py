@@ -103,7 +103,7 @@ def test_instance_without_an_id_has_its_host_name() -> None:
 @pytest.mark.parametrize("body", [b"", b"<applications/>", b"[]", b"{}", b'{"applications": 1}'])
 def test_another_document_is_no_empty_list(body: bytes) -> None:
     """Nothing may follow from an answer that is not one."""
-    with pytest.raises(NoInstancesError, match="no list of applications"):
+    with pytest.raises(NoInstancesError, match="not a list of applications"):
         read_list(body)
 
 

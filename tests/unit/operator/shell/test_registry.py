@@ -129,8 +129,8 @@ async def test_id_is_one_segment_of_the_path(odd: str) -> None:
         (403, "", "answers 403"),
         (304, "", "answers 304"),
         (302, "", "answers 302"),
-        (200, "<html>", "no list of applications: JSON is malformed"),
-        (200, "{}", "no list of applications: Object missing required field `applications`"),
+        (200, "<html>", "not a list of applications: JSON is malformed"),
+        (200, "{}", "not a list of applications: Object missing required field `applications`"),
     ],
 )
 async def test_answer_that_is_no_list_is_an_error(status: int, text: str, sentence: str) -> None:

@@ -65,7 +65,7 @@ def test_host_header_leaves_out_the_default_port(text: str, header: str, authori
         ("http://registry:+80/", "no port"),
         ("http://registry:http/", "no port"),
         ("http://::1/", "brackets"),
-        ("http://a,b/", "no name and no address"),
+        ("http://a,b/", "neither a name nor an address"),
         ("http://[::1/", "no IPv6 address"),
         ("http://[registry]/", "no IPv6 address"),
         ("http://[::1]8761/", "after its ']'"),
