@@ -21,6 +21,7 @@ from unit.operator.core.statefulsets import Rule
 _GOOD: Final = ("1", "2", "3")
 _UPDATES: Final = {"settleSeconds": 2, "progressDeadlineSeconds": 30}
 _ZONES: Final = ("a", "b", "c")
+_PARTITION: Final = ("f:spec", "f:updateStrategy", "f:rollingUpdate", "f:partition")
 _PASSES: Final = 250
 """Several templates may be tried, each for 30 s and the time of a restart."""
 
@@ -87,10 +88,9 @@ class Rollouts(RuleBasedStateMachine):
     def edit_partition(self, data: st.DataObject, count: int) -> None:
         """Somebody meddles."""
         sets = sorted(name for kind, name in self.world.objects if kind is STATEFUL_SET)
-        path = ("f:spec", "f:updateStrategy", "f:rollingUpdate", "f:partition")
         if sets:
             name = data.draw(st.sampled_from(sets))
-            self.world.objects[STATEFUL_SET, name].edit(path, count, "kubectl")
+            self.world.objects[STATEFUL_SET, name].edit(_PARTITION, count, "kubectl")
 
     # Machines
 
@@ -212,6 +212,19 @@ def test_bad_template_is_taken_back_and_the_next_good_one_goes_on(tag: str, rule
 
     world.change({"image": {"tag": "2"}})
     assert _is_settled_within(world, 60)
+
+
+def test_partition_that_somebody_lowered_is_raised_again() -> None:
+    """All peers would get a template that no peer has been judged with."""
+    world = _started("1", Rule.ONE_BY_ONE)
+    managed = world.objects[STATEFUL_SET, "eureka-peer"]
+    world.change({"image": {"tag": "2"}})
+    world.reconcile()
+    managed.edit(_PARTITION, 0, "kubectl")
+    world.reconcile()
+
+    assert managed["spec"]["updateStrategy"]["rollingUpdate"]["partition"] == 3
+    assert {world.tag_of(pod) for pod in world.peers} == {"1"}
 
 
 def test_scaling_waits_until_a_template_is_judged() -> None:
