@@ -90,18 +90,19 @@ def _restarted_peers(observed: Observed, plan: Plan) -> list[Seat]:
         live = observed.children.get((STATEFUL_SET, name_of(body)))
         if kind_of(body) is STATEFUL_SET and live is not None:
             found[name_of(body)] = _replaced_peers(observed, plan, live, body)
-    begun = plan.rollout.fences
-    return [
-        seat
-        for _, seats in sorted(
-            found.items(),
-            key=lambda each: (
-                begun[each[0]].position is None,
-                -max((seat.number for seat in each[1]), default=0),
-            ),
-        )
-        for seat in seats
-    ]
+
+    def order(name: str) -> tuple[bool, int]:
+        members = _members(observed, plan, name)
+        highest = max((seat.number for seat in members), default=0)
+        return plan.rollout.fences[name].position is None, -highest
+
+    return [seat for name in sorted(found, key=order) for seat in found[name]]
+
+
+def _members(observed: Observed, plan: Plan, name: str) -> list[Seat]:
+    """The peers of a StatefulSet."""
+    cluster = observed.cluster.name
+    return [s for s in plan.seats if s.wanted and names.stateful_set(cluster, s.zone) == name]
 
 
 def _replaced_peers(observed: Observed, plan: Plan, live: Object, body: Object) -> list[Seat]:
@@ -123,12 +124,7 @@ def _replaced_peers(observed: Observed, plan: Plan, live: Object, body: Object) 
             return changes and fenced and revision != current
         return pod.revision not in ("", revision) if revision else changes
 
-    found = [
-        seat
-        for seat in plan.seats
-        if seat.wanted and names.stateful_set(observed.cluster.name, seat.zone) == name
-        if is_outdated(seat)
-    ]
+    found = [seat for seat in _members(observed, plan, name) if is_outdated(seat)]
     return sorted(found, key=lambda seat: -int(seat.pod.rpartition("-")[2]))
 
 

@@ -66,6 +66,36 @@ def test_template_restarts_all_from_the_highest_ordinal_down() -> None:
     assert found.reloading == ()
 
 
+def test_peer_that_restarts_does_not_reload() -> None:
+    """It reads the whole configuration when it starts."""
+    world = settled()
+    world.change({"image": {"tag": "2"}, "logging": {"level": "DEBUG"}})
+    found = _preview(world)
+
+    assert len(found.restarting) == 3
+    assert found.reloading == ()
+
+
+def test_peer_that_leaves_does_not_reload() -> None:
+    """Only the peers that stay are named."""
+    world = settled()
+    world.change({"replicas": 2, "logging": {"level": "DEBUG"}})
+    found = _preview(world)
+
+    assert found.reloading == ("peer1 (eureka-peer-1)", "peer2 (eureka-peer-2)")
+    assert found.leaving == ("peer3 (eureka-peer-3)",)
+
+
+def test_peer_that_leaves_without_its_pod_does_not_join() -> None:
+    """The StatefulSet would make the pod again; nobody wants it."""
+    world = settled()
+    del world.peers["eureka-peer-3"]
+    world.change({"replicas": 2})
+    found = _preview(world)
+
+    assert (found.joining, found.leaving) == ((), ())
+
+
 def test_peers_join_and_leave() -> None:
     """Nobody else is concerned."""
     world = settled()
@@ -198,6 +228,44 @@ def test_only_peers_with_the_newer_template_are_said_to_go_back() -> None:
     assert _names(_preview(world).restarting) == ["eureka-peer-3"]
     _until_quiet(world)
     assert world.restarted == ["eureka-peer-3"]
+
+
+def _restarts_until_quiet(world: RollingWorld) -> list[str]:
+    world.restarted.clear()
+    _until_quiet(world)
+    return world.restarted
+
+
+def test_zone_that_has_begun_is_finished_before_the_next_one() -> None:
+    """Though the highest peer that is left is in the other zone."""
+    world = _rolling(2, 4, "Converged")
+    world.change({"image": {"tag": "2"}})
+    while world.tag_of("eureka-peer-b-2") != "2":
+        world.reconcile()
+        world.tick()
+    said = _names(_preview(world).restarting)
+
+    assert said == ["eureka-peer-b-1", "eureka-peer-a-2", "eureka-peer-a-1"]
+    assert _restarts_until_quiet(world) == said
+
+
+def test_zone_of_the_highest_peer_comes_first_whoever_of_it_restarts() -> None:
+    """Here the highest peer has the new template already: somebody has deleted its pod.
+
+    Nothing has begun yet, because a peer does not answer.
+    """
+    world = _rolling(2, 4, "OnDelete")
+    world.change({"image": {"tag": "2"}})
+    _until_quiet(world)
+    world.kill("eureka-peer-b-2")
+    _until_quiet(world)
+    world.change({"updates": {**_UPDATES, "strategy": "Converged"}})
+    world.silent.add("eureka-peer-a-1")
+    said = _names(_preview(world).restarting)
+    world.silent.clear()
+
+    assert _restarts_until_quiet(world) == ["eureka-peer-b-1", "eureka-peer-a-2", "eureka-peer-a-1"]
+    assert said == world.restarted
 
 
 def test_nothing_is_said_of_a_paused_cluster() -> None:
