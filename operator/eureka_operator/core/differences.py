@@ -76,10 +76,10 @@ def _document(value: object) -> Object | None:
     if not isinstance(value, str) or not value.startswith("{"):
         return None
     try:
-        found = json.loads(value)
+        found: Object = json.loads(value)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return found
 
 
 def removed_keys(live: Object, desired: Object) -> Iterator[Difference]:

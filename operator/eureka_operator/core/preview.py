@@ -117,15 +117,21 @@ def _replaced_peers(observed: Observed, plan: Plan, live: Object, body: Object) 
     else:
         revision = status.get("updateRevision", "")
     fenced = observed.cluster.spec.updates.strategy == CONVERGED
+    fence = plan.rollout.fences[name].position
 
     def is_outdated(seat: Seat) -> bool:
         pod = observed.pods.get(seat.pod)
-        if pod is None:  # it is made from the current revision while the fence is up
-            return changes and fenced and revision != current
+        if pod is None:  # below the fence it is made from the current revision
+            is_below = fence is None or _ordinal(seat) <= fence
+            return fenced and revision != current and (changes or is_below)
         return pod.revision not in ("", revision) if revision else changes
 
     found = [seat for seat in _members(observed, plan, name) if is_outdated(seat)]
-    return sorted(found, key=lambda seat: -int(seat.pod.rpartition("-")[2]))
+    return sorted(found, key=_ordinal, reverse=True)
+
+
+def _ordinal(seat: Seat) -> int:
+    return int(seat.pod.rpartition("-")[2])
 
 
 def _revision_of(observed: Observed, template: Object) -> str:

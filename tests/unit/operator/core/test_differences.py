@@ -25,6 +25,14 @@ def _found(live: Any, desired: Any) -> list[tuple[str, Any, Any]]:  # noqa: ANN4
             [("p[name=a].v", 1, 2)],
         ),
         ({"labels": {"a/b": "1"}}, {"labels": {"a/b": "2"}}, [("labels[a/b]", "1", "2")]),
+        ({"labels": {"a-b_c": "1"}}, {"labels": {"a-b_c": "2"}}, [("labels.a-b_c", "1", "2")]),
+        ({}, {"a": ["x"]}, [("a", None, ["x"])]),
+        ({"a": "x"}, {"a": ["x"]}, [("a", "x", ["x"])]),
+        ({"a": ["x"]}, {"a": "x"}, [("a", ["x"], "x")]),
+        ({"a": {"b": 1}}, {"a": 1}, [("a", {"b": 1}, 1)]),
+        ({"p": [{"name": "theirs"}]}, {"p": []}, []),
+        ({"p": [{"key": "ours"}]}, {"p": []}, [("p[key=ours]", {"key": "ours"}, None)]),
+        ({"p": [{"key": "a"}]}, {"p": [{"key": "a"}]}, []),
     ],
 )
 def test_fields_that_differ(

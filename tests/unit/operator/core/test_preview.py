@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
 
 from hypothesis import HealthCheck, given, settings
@@ -94,6 +95,40 @@ def test_peer_that_leaves_without_its_pod_does_not_join() -> None:
     found = _preview(world)
 
     assert (found.joining, found.leaving) == ((), ())
+
+
+def test_field_that_is_taken_out_of_the_template_restarts_all() -> None:
+    """Only the record of the API server shows it: the template that is wanted lacks it."""
+    world = settled()
+    world.change({"pod": {"labels": {"team": "a"}}})
+    world.settle(120)
+    world.change({"pod": {}})
+
+    assert len(_preview(world).restarting) == 3
+
+
+def test_setting_that_is_taken_out_is_a_change() -> None:
+    """From its value to none."""
+    world = settled()
+    world.change({"logging": {"level": "DEBUG"}})
+    world.settle()
+    world.change({"logging": {}})
+    (row,) = _preview(world).rows
+
+    assert [(each.field, each.before, each.after) for each in row.changes] == [
+        ("data[config.json].log_level", "DEBUG", None)
+    ]
+
+
+def test_pod_that_is_removed_is_named() -> None:
+    """Its node is lost, so nobody else removes it."""
+    world = settled()
+    world.peers["eureka-peer-2"].lost = True
+    world.kill("eureka-peer-2")
+    world.now += timedelta(seconds=61)
+    (row,) = _preview(world).rows
+
+    assert (row.action, row.object) == ("delete", "Pod eureka-peer-2")
 
 
 def test_peers_join_and_leave() -> None:
@@ -228,6 +263,33 @@ def test_only_peers_with_the_newer_template_are_said_to_go_back() -> None:
     assert _names(_preview(world).restarting) == ["eureka-peer-3"]
     _until_quiet(world)
     assert world.restarted == ["eureka-peer-3"]
+
+
+def test_peer_that_comes_back_with_the_former_template_restarts() -> None:
+    """Its pod was deleted while others got the new one; the fence is above it."""
+    world = _rolling(0, 3, "Converged")
+    world.change({"image": {"tag": "2"}})
+    while world.tag_of("eureka-peer-3") != "2":
+        world.reconcile()
+        world.tick()
+    del world.peers["eureka-peer-1"]
+    found = _preview(world)
+
+    assert found.joining == ("peer1 (eureka-peer-1)",)
+    assert _names(found.restarting) == ["eureka-peer-2", "eureka-peer-1"]
+    assert _restarts_until_quiet(world) == ["eureka-peer-2", "eureka-peer-1"]
+
+
+def test_peer_that_comes_back_with_the_new_template_does_not_restart_again() -> None:
+    """Its pod was taken away for that."""
+    world = _rolling(0, 3, "Converged")
+    world.change({"image": {"tag": "2"}})
+    while world.tag_of("eureka-peer-3") != "2":
+        world.reconcile()
+        world.tick()
+    del world.peers["eureka-peer-3"]
+
+    assert _names(_preview(world).restarting) == ["eureka-peer-2", "eureka-peer-1"]
 
 
 def _restarts_until_quiet(world: RollingWorld) -> list[str]:
