@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from eureka_operator.core import names
 from eureka_operator.core.convergence import Convergence
@@ -288,9 +290,10 @@ def test_deadline_counts_from_the_beginning_of_this_replacement(
     assert _rollout(seen).started == _ago(started)
 
 
-def test_age_of_the_former_pod_is_not_that_of_the_replacement() -> None:
-    """It may be a year old: a deadline that counts from there has passed at once."""
-    found = _rollout(_seen(_peer(1), _peer(2), _peer(3, "old"), partition=2))
+@pytest.mark.parametrize("new_peer", [_away(3, "new", created=None), _peer(3, "old")])
+def test_deadline_begins_now_if_nothing_says_when(new_peer: Pod) -> None:
+    """The former pod may be a year old: a deadline that counts from there has passed at once."""
+    found = _rollout(_seen(_peer(1), _peer(2), new_peer, partition=2))
 
     assert (found.started, found.failed) == (NOW, "")
 
@@ -299,8 +302,9 @@ def test_nothing_goes_on_before_the_controller_has_seen_the_template() -> None:
     """Its revisions are those of the former one. Who is judged stays the same."""
     new_peer = _peer(3, "new", created=_ago(7))
     status = {"observedGeneration": 1}
+    joining = Seat(4, f"{_SET}-4", "")
     begun = _rollout(_seen(_peer(1), _peer(2), new_peer, partition=2, status=status))
-    closed = _rollout(_seen(*_ALL_OLD, status=status))
+    closed = rollout(_seen(*_ALL_OLD, status=status), (*_SEATS, joining), {_SET: _NEW}, _AGREED)
 
     assert begun.waits_for == ("the StatefulSet controller has not seen eureka-peer yet",)
     assert (_position(begun), begun.peer, begun.started) == (2, "peer3", _ago(7))
@@ -326,30 +330,34 @@ def test_other_strategies_leave_it_to_the_controller() -> None:
     found = _rollout(seen)
 
     assert (_position(found), found.target, found.waits_for) == (0, "", ())
+    assert not found.has_turn  # other clusters need not wait
 
 
 @pytest.mark.parametrize(
-    ("peers", "found", "stuck"),
+    ("peers", "partition", "found", "stuck"),
     [
-        ((_peer(1), _peer(2), _away(3, "newer")), _AGREED, [3]),
-        ((_peer(1), _peer(2), _away(3, "new")), _AGREED, []),
-        ((_peer(1), _away(2, "newer"), _away(3, "newer")), _AGREED, [2, 3]),
-        ((_peer(1), _peer(2), _away(3, "newer", deleting_since=NOW)), _AGREED, []),
-        ((_peer(1), _peer(2), _peer(3, "newer")), _AGREED, []),
-        ((_peer(1), _peer(2), _peer(3, "newer")), _DIFFERS, [3]),
-        ((_peer(1), _peer(2), _peer(3)), _DIFFERS, []),
-        ((_peer(1), _away(2), _peer(3, "newer")), _DIFFERS, []),
-        ((_peer(1), _peer(3, "newer")), _DIFFERS, []),
+        ((_peer(1), _peer(2), _away(3, "newer")), 2, _AGREED, [3]),
+        ((_peer(1), _peer(2), _away(3, "new")), 2, _AGREED, []),
+        ((_peer(1), _away(2, "new"), _peer(3, "new")), 2, _AGREED, []),
+        ((_peer(1), _peer(2), _away(3, "newer")), 3, _AGREED, [3]),
+        ((_peer(1), _peer(2), _away(3, "new")), 3, _AGREED, []),
+        ((_peer(1), _away(2, "newer"), _away(3, "newer")), 3, _AGREED, [2, 3]),
+        ((_peer(1), _peer(2), _away(3, "newer", deleting_since=NOW)), 3, _AGREED, []),
+        ((_peer(1), _peer(2), _peer(3, "newer")), 3, _AGREED, []),
+        ((_peer(1), _peer(2), _peer(3, "newer")), 3, _DIFFERS, [3]),
+        ((_peer(1), _peer(2), _peer(3)), 3, _DIFFERS, []),
+        ((_peer(1), _away(2), _peer(3, "newer")), 3, _DIFFERS, []),
+        ((_peer(1), _peer(3, "newer")), 3, _DIFFERS, []),
     ],
 )
 def test_peer_that_is_not_well_with_a_template_of_nobody_is_removed(
-    peers: tuple[Pod, ...], found: Convergence, stuck: list[int]
+    peers: tuple[Pod, ...], partition: int, found: Convergence, stuck: list[int]
 ) -> None:
     """The StatefulSet controller would wait for it for ever (kubernetes/kubernetes#67250).
 
     A ready one goes only while all others are ready.
     """
-    state = _rollout(_seen(*peers), found)
+    state = _rollout(_seen(*peers, partition=partition), found)
 
     assert sorted(state.stuck, key=lambda each: each.pod) == [
         Stuck(f"{_SET}-{number}", f"uid-of-{_SET}-{number}", f"peer{number}") for number in stuck
@@ -378,3 +386,234 @@ def test_unread_report_is_no_word_of_the_fullest_peer() -> None:
     seen = _seen(_away(1), _peer(2), _peer(3, "new"), partition=2, reports=reports, metadata=_SKIP)
 
     assert _position(_rollout(seen)) == 1
+
+
+def test_peer_that_is_ready_since_nobody_knows_when_is_well() -> None:
+    """`lastTransitionTime` may be missing; the update must not wait for ever."""
+    new_peer = _peer(3, "new", ready_since=None)
+
+    assert _rollout(_judged((new_peer,), {}, 1)).peer == "peer2"
+
+
+def test_nothing_is_reported_of_peers_that_are_as_they_should_be() -> None:
+    """An update is shown only while there is one."""
+    peers = tuple(_peer(number, "new") for number in (1, 2, 3))
+    found = _rollout(_seen(*peers, status={"currentRevision": "new"}))
+
+    assert (found.target, found.updated, found.total, found.waits_for) == ("", 0, 0, ())
+    assert _position(found) is None
+
+
+def test_template_is_applied_before_any_peer_is_replaced() -> None:
+    """The revisions at the API server are those of the former template."""
+    wanted: Object = {"metadata": {}, "spec": {"containers": [{"image": "3"}]}}
+    found = _rollout(_seen(*_ALL_OLD), wanted=wanted)
+
+    assert (found.fences[_SET].template, _position(found)) == (wanted, None)
+    assert (found.target, found.peer) == ("", "")
+
+
+@pytest.mark.parametrize("live", [None, {}])
+def test_stateful_set_that_was_just_made_has_nothing_to_replace(live: Object | None) -> None:
+    """It is not there yet, or its controller has not written a status."""
+    seen = _seen()
+    children: dict[Any, Object] = {}
+    if live is not None:
+        children[STATEFUL_SET, _SET] = _live(3)
+        del children[STATEFUL_SET, _SET]["status"]
+    found = _rollout(replace(seen, children=children))
+
+    assert (found.fences[_SET].template, _position(found)) == (_NEW, None)
+    assert (found.target, found.stuck, found.failed) == ("", (), "")
+
+
+def test_stateful_set_without_a_partition_has_replaced_nobody() -> None:
+    """As the strategy OnDelete leaves it behind."""
+    seen = _seen(*_ALL_OLD)
+    live = seen.children[STATEFUL_SET, _SET]
+    live["spec"]["updateStrategy"] = {"type": "OnDelete"}
+
+    assert (_rollout(seen).peer, _position(_rollout(seen))) == ("peer3", 2)
+
+
+def test_peer_that_leaves_is_not_updated() -> None:
+    """It would be replaced, and then removed."""
+    leaving = Seat(3, f"{_SET}-3", "", wanted=False)
+    found = rollout(_seen(*_ALL_OLD), (*_SEATS[:2], leaving), {_SET: _NEW}, _AGREED)
+
+    assert (found.peer, found.total) == ("peer2", 2)
+
+
+def test_restart_by_kubectl_becomes_part_of_the_template() -> None:
+    """Else the operator would take the annotation away, which is another restart."""
+    wanted: Object = {"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}, "spec": {}}
+    seen = _seen(*_ALL_OLD)
+    live = seen.children[STATEFUL_SET, _SET]
+    live["spec"]["template"] = {"metadata": {"annotations": {names.RESTARTED_AT: "noon"}}}
+    found = _rollout(seen, wanted=wanted)
+
+    annotations = {"c": "d", names.RESTARTED_AT: "noon"}
+    assert found.fences[_SET].template == {
+        "metadata": {"labels": {"a": "b"}, "annotations": annotations},
+        "spec": {},
+    }
+
+
+def _taken_back(*peers: Pod, because: str = "why", **rest: Any) -> Observed:  # noqa: ANN401 - fields of different types
+    """The template `_NEW` failed, and that of the current revision is in its place."""
+    seen = _seen(*peers, **rest)
+    seen.children[STATEFUL_SET, _SET]["metadata"]["annotations"] = {
+        names.TEMPLATE_HASH: names.object_digest(_OLD),
+        names.FAILED_TEMPLATE: names.object_digest(_NEW),
+        **({names.FAILED_BECAUSE: because} if because else {}),
+    }
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("because", "said"), [("why", "why"), ("", "the new pod template of eureka-peer failed")]
+)
+def test_template_that_failed_is_not_applied_again(because: str, said: str) -> None:
+    """Not before the spec asks for another one: it would fail again and again."""
+    seen = _taken_back(*_ALL_OLD, because=because, status={"updateRevision": "old"})
+    found = _rollout(seen)
+    fence = found.fences[_SET]
+
+    assert (fence.template, fence.position) == (_OLD, None)
+    assert (fence.failed, fence.because) == (names.object_digest(_NEW), because)
+    assert (found.failed, found.taken_back, found.target) == (said, True, "")
+    other: Object = {"metadata": {}, "spec": {"containers": [{"image": "3"}]}}
+    assert _rollout(seen, wanted=other).fences[_SET].template == other
+    assert _rollout(seen, wanted=other).failed == ""
+
+
+def test_other_strategies_do_not_remember_what_failed() -> None:
+    """Nothing is judged there: what people ask for is applied."""
+    found = _rollout(_taken_back(*_ALL_OLD, updates={"strategy": "RollingUpdate"}))
+
+    assert (found.fences[_SET].template, found.fences[_SET].failed) == (_NEW, "")
+
+
+def test_last_good_template_is_the_live_one_if_its_revision_is_lost() -> None:
+    """A StatefulSet keeps a few revisions only."""
+    seen = _taken_back(*_ALL_OLD)
+    found = _rollout(replace(seen, templates={}))
+
+    assert found.fences[_SET].template == seen.children[STATEFUL_SET, _SET]["spec"]["template"]
+
+
+def test_peers_go_back_one_by_one() -> None:
+    """Those that have the template that failed; the reason stays with the StatefulSet."""
+    status = {"currentRevision": "old", "updateRevision": "old"}
+    peers = (_peer(1), _peer(2, "new"), _peer(3))
+    found = _rollout(_taken_back(*peers, partition=2, status=status))
+    fence = found.fences[_SET]
+
+    assert (found.peer, fence.position, fence.because) == ("peer2", 1, "why")
+    assert (found.failed, found.taken_back, found.has_turn) == ("why", True, True)
+
+
+def test_failed_restart_by_kubectl_is_not_tried_again() -> None:
+    """Its annotation stays in the live template, so the update revision stays the failed one."""
+    peers = (_peer(1), _peer(2), _away(3, "new"))
+    found = _rollout(_taken_back(*peers))
+
+    assert (found.target, _position(found)) == ("", None)
+    assert [each.peer for each in found.stuck] == ["peer3"]
+    assert _position(_rollout(_taken_back(*peers, partition=2))) is None
+
+
+_ZONES: Final = {"topology": {"zones": [{"name": "a"}, {"name": "b"}]}}
+_OF_A, _OF_B = "eureka-peer-a", "eureka-peer-b"
+_ZONE_SEATS: Final = tuple(
+    Seat(number, f"eureka-peer-{zone}-{ordinal}", zone)
+    for number, (zone, ordinal) in enumerate((("a", 1), ("b", 1), ("a", 2), ("b", 2)), 1)
+)
+
+
+def _zoned(
+    revisions: Sequence[str],
+    fences: tuple[int, int] = (2, 2),
+    seats: Sequence[Seat] = _ZONE_SEATS,
+    **rest: Any,  # noqa: ANN401 - fields of different types
+) -> Rollout:
+    """Peers 1 and 3 are in zone a, 2 and 4 in zone b, each with its revision."""
+    running = pods(
+        *(
+            pod(seat.pod, revision=revision, created=_ago(60), ready_since=_ago(60))
+            for seat, revision in zip(seats, revisions, strict=True)
+        )
+    )
+    children = {}
+    for name, fence in zip((_OF_A, _OF_B), fences, strict=True):
+        children[STATEFUL_SET, name] = _live(fence)
+        children[STATEFUL_SET, name]["spec"]["replicas"] = 2
+    seen = observed(
+        cluster({"replicas": 4, "updates": _UPDATES, **_ZONES}),
+        *children.items(),
+        pods=running,
+        reports={each: report(name=each) for each in running},
+        templates={"old": _OLD, "new": _NEW},
+        **rest,
+    )
+    return rollout(seen, seats, {_OF_A: _NEW, _OF_B: _NEW}, _AGREED)
+
+
+def _positions(found: Rollout) -> tuple[int | None, int | None]:
+    return found.fences[_OF_A].position, found.fences[_OF_B].position
+
+
+@pytest.mark.parametrize(
+    ("revisions", "fences", "peer", "positions"),
+    [
+        (("old", "old", "old", "old"), (2, 2), "peer4", (None, 1)),
+        (("old", "old", "old", "new"), (2, 1), "peer2", (None, 0)),
+        (("old", "old", "new", "old"), (1, 2), "peer1", (0, None)),
+    ],
+)
+def test_zone_with_the_highest_peer_comes_first_and_is_finished(
+    revisions: tuple[str, ...],
+    fences: tuple[int, int],
+    peer: str,
+    positions: tuple[int | None, int | None],
+) -> None:
+    """One zone after the other: the other fences stay where they are."""
+    found = _zoned(revisions, fences)
+
+    assert (found.peer, _positions(found)) == (peer, positions)
+    assert (found.updated, found.total) == (revisions.count("new"), 4)
+
+
+def test_former_zone_does_not_hold_up_the_others() -> None:
+    """Its peers leave, and its fence stays as it was."""
+    seats = [Seat(s.number, s.pod, s.zone, wanted=s.zone == "a") for s in _ZONE_SEATS]
+    found = _zoned(("new", "old", "new", "old"), (2, 1), seats)
+
+    assert (found.total, found.failed, found.stuck) == (2, "", ())
+
+
+def test_template_is_taken_back_in_all_zones_that_do_not_have_it_yet() -> None:
+    """A zone that has it on all peers keeps it: its current revision is the new one."""
+    seats = _ZONE_SEATS
+    running = pods(
+        *(pod(each.pod, revision="old") for each in seats[:3]),
+        pod(seats[3].pod, revision="new", ready=False, created=_ago(61)),
+    )
+    children = {(STATEFUL_SET, name): _live(2) for name in (_OF_A, _OF_B)}
+    children[STATEFUL_SET, _OF_B] = _live(1)
+    for each in children.values():
+        each["spec"]["replicas"] = 2
+    owner = cluster({"replicas": 4, "updates": _UPDATES, **_ZONES})
+    seen = observed(owner, *children.items(), pods=running, templates={"old": _OLD, "new": _NEW})
+    wanted = {_OF_A: _NEW, _OF_B: _NEW, "eureka-peer-c": _NEW}
+    found = rollout(seen, seats, wanted, _AGREED)
+    children[STATEFUL_SET, _OF_A]["status"]["currentRevision"] = "new"
+    kept = rollout(seen, seats, wanted, _AGREED)
+
+    assert {name: fence.template for name, fence in found.fences.items()} == {
+        _OF_A: _OLD,
+        _OF_B: _OLD,
+        "eureka-peer-c": _NEW,
+    }
+    assert found.failed.startswith("peer4 was not well after 60 s")
+    assert (kept.fences[_OF_A].template, kept.fences[_OF_B].template) == (_NEW, _OLD)
