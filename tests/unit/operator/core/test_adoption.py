@@ -85,6 +85,8 @@ def test_newer_operator_keeps_what_is_recorded_and_says_what_it_would_do() -> No
         " kubectl -n prod annotate ekc eureka eurekube.io/upgrade=0.2.0 --overwrite"
     )
     assert json.loads(found.annotations[names.ADOPTED])["operator"] == "0.1.0"
+    image = ENVIRONMENT.registry_image
+    assert found.environment(NEWER) == replace(NEWER, registry_image=image, template_revision=1)
 
 
 def test_nothing_is_available_from_the_same_operator() -> None:
@@ -147,6 +149,14 @@ def test_without_a_record_what_runs_was_taken_over(text: str) -> None:
     assert "peers have image eurekube/registry:0.0.9 and pod template 1; operator 0.2.0" in (
         found.available
     )
+
+
+def test_without_a_record_the_image_is_that_of_the_registry() -> None:
+    """Somebody may have added a container of his own."""
+    ref, body = _running("eurekube/registry:0.0.9")
+    body["spec"]["template"]["spec"]["containers"].insert(0, {"name": "agent", "image": "agent:1"})
+
+    assert _choice(_adoption((ref, body))) == ("eurekube/registry:0.0.9", 1)
 
 
 def test_without_a_record_an_image_that_the_object_names_is_not_taken_for_a_default() -> None:

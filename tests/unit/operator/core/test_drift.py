@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eureka_operator.core.drift import Drift, drift
+from eureka_operator.core.drift import Drift, drift, surplus
 from eureka_operator.core.kinds import Object
 from unit.operator.core.edits import EDITS, FILE, Edit
 
@@ -62,6 +62,65 @@ def test_value_of_a_set_is_found() -> None:
     found = drift(desired, {"metadata": {"managedFields": _own(record)}})
 
     assert [str(each) for each in found] == ["metadata.finalizers[b]"]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"name": "a"},
+        {"uid": "7"},
+        {"mountPath": "/a"},
+        {"containerPort": 1},
+        {"port": 1},
+        {"topologyKey": "zone"},
+    ],
+)
+def test_item_that_is_gone_from_the_record_is_named_by_its_key(item: Object) -> None:
+    """The whole item would fill the line."""
+    desired = {"spec": {"items": [{**item, "more": "x"}]}}
+    record: Object = {"f:spec": {"f:items": {".": {}}}}
+    ((key, value),) = item.items()
+
+    found = drift(desired, {"metadata": {"managedFields": _own(record)}})
+
+    assert [str(each) for each in found] == [f"spec.items[{key}={value}]"]
+
+
+def test_item_without_any_key_of_the_record_is_another_one() -> None:
+    """Else whatever the record has would be taken for it."""
+    desired = {"spec": {"items": [{"more": "x"}]}}
+    record: Object = {"f:spec": {"f:items": {'k:{"name":"a"}': {".": {}, "f:more": {}}}}}
+
+    found = drift(desired, {"metadata": {"managedFields": _own(record)}})
+
+    assert [str(each) for each in found] == ["spec.items[more=x]"]
+
+
+@pytest.mark.parametrize(
+    ("desired", "expected"),
+    [
+        ({"spec": {"a": 1, "ports": [{"port": 1, "name": "x"}], "set": ["s"]}}, []),
+        ({"spec": {"ports": [{"port": 1, "name": "x"}], "set": ["s"]}}, ["spec.a"]),
+        ({"spec": {"a": 1, "ports": [{"port": 1}], "set": ["s"]}}, ["spec.ports[port=1].name"]),
+        ({"spec": {"a": 1, "ports": [], "set": ["s"]}}, ["spec.ports[port=1]"]),
+        ({"spec": {"a": 1, "set": []}}, ["spec.ports", "spec.set[s]"]),
+        ({"spec": {"a": {"b": 1}, "ports": [{"port": 1, "name": "x"}], "set": ["s"]}}, []),
+    ],
+)
+def test_field_of_ours_that_is_not_wanted_any_more(desired: Object, expected: list[str]) -> None:
+    """The API server removes it with the next apply. Fields of others stay."""
+    record: Object = {
+        "f:spec": {
+            ".": {},
+            "f:a": {},
+            "f:ports": {".": {}, 'k:{"port":1}': {".": {}, "f:port": {}, "f:name": {}}},
+            "f:set": {'v:"s"': {}},
+        }
+    }
+    theirs = {"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:spec": {"f:b": {}}}}
+    live = {"metadata": {"managedFields": [theirs, *_own(record)]}}
+
+    assert surplus(desired, live) == expected
 
 
 def _own(fields: Object) -> list[Object]:

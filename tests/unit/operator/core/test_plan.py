@@ -26,6 +26,8 @@ from eureka_operator.core.plan import (
     Step,
     corrects_drift,
     kind_and_name,
+    kind_of,
+    name_of,
     plan,
 )
 from unit.operator.core.builders import ENVIRONMENT, NOW, cluster, observed, pod, pods, stateful_set
@@ -86,6 +88,34 @@ def test_child_of_a_new_generation_was_not_deleted() -> None:
 
     assert _refs(found, Create) == [(SERVICE, "peer4")]
     assert not any(corrects_drift(step) for step in found.steps)
+
+
+def test_child_that_could_not_be_made_was_not_deleted() -> None:
+    """Other conditions of this generation may be true: only Reconciled says that all were there."""
+    conditions = [
+        {"type": "Reconciled", "status": "False", "observedGeneration": 1},
+        {"type": "Progressing", "status": "True", "observedGeneration": 1},
+    ]
+    found = _plan(observed(cluster(status={"conditions": conditions})))
+
+    assert _CONFIG in _refs(found, Create)
+    assert not any(corrects_drift(step) for step in found.steps)
+
+
+def test_peers_of_a_zone_run_on_its_nodes() -> None:
+    """`nodeZone` may differ from the zone's name; a zone without it is bound to no node."""
+    zones = [{"name": "a", "nodeZone": "eu-west-1a"}, {"name": "b"}]
+    found = _plan(observed(cluster({"topology": {"zones": zones}})))
+    pinned = {
+        name_of(body): body["spec"]["template"]["spec"].get("nodeSelector")
+        for body in found.objects
+        if kind_of(body) is STATEFUL_SET
+    }
+
+    assert pinned == {
+        "eureka-peer-a": {"topology.kubernetes.io/zone": "eu-west-1a"},
+        "eureka-peer-b": None,
+    }
 
 
 def test_edited_field_is_put_right_and_named() -> None:
