@@ -54,4 +54,5 @@ def test_limit_without_request_and_other_sidecars_count() -> None:
 
     assert _overrun(budget, {"limits": {"memory": "84Mi"}}) == ""
     assert _overrun(budget, {"limits": {"memory": "85Mi"}})
+    assert _overrun(budget, native={"requests": {"memory": "84Mi"}}) == ""
     assert _overrun(budget, native={"requests": {"memory": "85Mi"}})

@@ -121,6 +121,17 @@ def test_part_that_somebody_removed_is_put_back() -> None:
     assert [each["name"] for each in found["spec"]["volumes"]] == ["eurekube-pod"]
 
 
+def test_sidecar_that_somebody_removed_is_put_back_as_the_first() -> None:
+    """What starts after it may already look up other services."""
+    pod = _injected(_pod())
+    pod["spec"]["initContainers"] = [{"name": "migrate"}]
+
+    found = apply_decision(pod, decide(pod, NAMESPACE, config()))
+
+    names = [each["name"] for each in found["spec"]["initContainers"]]
+    assert names == ["eureka-sidecar", "migrate"]
+
+
 def test_credentials_come_and_go_with_the_registrys_security() -> None:
     """As it does not tell who asks any more, or is reached by plain HTTP again."""
     tls: Object = {"tls": {}, "auth": {"type": "ServiceAccount"}}

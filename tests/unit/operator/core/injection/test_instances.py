@@ -97,6 +97,10 @@ def test_name_in_an_annotation_is_looked_up_in_all_containers() -> None:
     assert _one(*containers, port="web")["port"] == 8080
     assert _one(*containers, port="wbe") == "bad_annotation"
     assert _one(*containers, instances=({"port": "wbe"},)) == "bad_annotation"
+    pod = {"spec": {"containers": list(containers)}}
+    slip = instances(pod, SidecarOptions(port="wbe"), "orders")
+    assert isinstance(slip, Finding)
+    assert slip.is_refusal
 
 
 def test_probe_is_that_of_the_container_with_the_port() -> None:
@@ -105,6 +109,15 @@ def test_probe_is_that_of_the_container_with_the_port() -> None:
     second = _container(_port(8080), name="b", readinessProbe={"tcpSocket": {"port": 8080}})
 
     assert _one(first, second)["readinessProbe"] == {"tcpSocket": {"port": 8080}}
+
+
+def test_probe_is_that_of_the_container_that_it_asks_at_the_port() -> None:
+    """No container has to declare a port. Where nobody does, the first container is meant."""
+    first = _container(name="a", readinessProbe={"exec": {"command": ["true"]}})
+    second = _container(name="b", readinessProbe={"tcpSocket": {"port": 8080}})
+
+    assert _one(first, second, port=8080)["readinessProbe"] == {"tcpSocket": {"port": 8080}}
+    assert "readinessProbe" not in _one(_container(name="a"), second, port=8081)
 
 
 def test_check_of_an_annotation_takes_the_place_of_the_probe() -> None:

@@ -48,9 +48,11 @@ def test_several_and_none_are_told_apart() -> None:
 
 def test_many_are_not_all_listed() -> None:
     """The sentence is a line of an event."""
-    known = [registry(f"r{number}", "shop") for number in range(7)]
+    known = [registry(f"r{number}", "shop") for number in reversed(range(7))]
 
-    assert str(_found((), *known)).endswith("shop/r4 and 2 more")
+    five = "ambiguous_registry: shop/r0, shop/r1, shop/r2, shop/r3, shop/r4"
+    for count, found in ((5, five), (6, f"{five} and 1 more"), (7, f"{five} and 2 more")):
+        assert _found((), *known[-count:]) == found
 
 
 def test_named_registry_is_that_of_the_namespace_unless_it_says_another() -> None:
@@ -61,6 +63,9 @@ def test_named_registry_is_that_of_the_namespace_unless_it_says_another() -> Non
         found = Registries((meant.urls,), zones=(meant.zones,), targets=(meant,))
         assert _found((wished,), other, own) == found
     assert _found(("eureka",), other) == "unknown_registry: shop/eureka"
+    unknown = registries(("eureka",), _SHOP, config(registries=(other,)))
+    assert isinstance(unknown, Finding)
+    assert unknown.is_refusal
 
 
 def test_urls_need_permission_and_are_foreign() -> None:

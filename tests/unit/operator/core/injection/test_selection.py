@@ -77,6 +77,35 @@ def test_own_namespace_is_excluded() -> None:
     assert found.reason.code == "excluded_namespace"
 
 
+def test_namespace_without_a_name_is_not_the_injectors_own() -> None:
+    """`inject -f` outside of a cluster knows neither of them."""
+    pod = {"metadata": {}, "spec": {"containers": [{"name": "orders"}]}}
+    namespace = {"metadata": {"labels": _ON}}
+
+    found = choice(pod, namespace, config(own_namespace=""), Owner(), is_copy=False)
+
+    assert found == Choice(is_requested=False)
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        ({"app.kubernetes.io/name": "eurekube"}, "own_component"),
+        (
+            {"app.kubernetes.io/managed-by": "eureka-operator", "eurekube.io/cluster": "eureka"},
+            "own_component",
+        ),
+        ({"eurekube.io/cluster": "eureka"}, Choice(is_requested=False)),
+        ({"app.kubernetes.io/managed-by": "eureka-operator"}, Choice(is_requested=False)),
+    ],
+)
+def test_only_peers_and_controllers_are_own_components(
+    labels: dict[str, str], found: object
+) -> None:
+    """A registry would wait for itself to register there. One label alone may be anybody's."""
+    assert _choice(labels, _ON) == found
+
+
 def test_pod_that_can_be_served_has_no_obstacle() -> None:
     """False, as some charts write it, is not true."""
     pod = {"spec": {"hostNetwork": False, "containers": [{"name": "orders"}]}}
