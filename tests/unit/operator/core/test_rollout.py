@@ -404,10 +404,11 @@ def test_nothing_is_reported_of_peers_that_are_as_they_should_be() -> None:
     assert _position(found) is None
 
 
-def test_template_is_applied_before_any_peer_is_replaced() -> None:
-    """The revisions at the API server are those of the former template."""
+@pytest.mark.parametrize("partition", [3, 1])
+def test_template_is_applied_before_any_peer_is_replaced(partition: int) -> None:
+    """The revisions at the API server are those of the former template; the fence goes up first."""
     wanted: Object = {"metadata": {}, "spec": {"containers": [{"image": "3"}]}}
-    found = _rollout(_seen(*_ALL_OLD), wanted=wanted)
+    found = _rollout(_seen(*_ALL_OLD, partition=partition), wanted=wanted)
 
     assert (found.fences[_SET].template, _position(found)) == (wanted, None)
     assert (found.target, found.peer) == ("", "")
@@ -502,11 +503,12 @@ def test_last_good_template_is_the_live_one_if_its_revision_is_lost() -> None:
     assert found.fences[_SET].template == seen.children[STATEFUL_SET, _SET]["spec"]["template"]
 
 
-def test_peers_go_back_one_by_one() -> None:
+@pytest.mark.parametrize("partition", [3, 2])
+def test_peers_go_back_one_by_one(partition: int) -> None:
     """Those that have the template that failed; the reason stays with the StatefulSet."""
     status = {"currentRevision": "old", "updateRevision": "old"}
     peers = (_peer(1), _peer(2, "new"), _peer(3))
-    found = _rollout(_taken_back(*peers, partition=2, status=status))
+    found = _rollout(_taken_back(*peers, partition=partition, status=status))
     fence = found.fences[_SET]
 
     assert (found.peer, fence.position, fence.because) == ("peer2", 1, "why")
@@ -535,9 +537,12 @@ def _zoned(
     revisions: Sequence[str],
     fences: tuple[int, int] = (2, 2),
     seats: Sequence[Seat] = _ZONE_SEATS,
-    **rest: Any,  # noqa: ANN401 - fields of different types
+    of_b: Object | None = None,
 ) -> Rollout:
-    """Peers 1 and 3 are in zone a, 2 and 4 in zone b, each with its revision."""
+    """Peers 1 and 3 are in zone a, 2 and 4 in zone b, each with its revision.
+
+    `of_b` are fields of the status of zone b's StatefulSet.
+    """
     running = pods(
         *(
             pod(seat.pod, revision=revision, created=_ago(60), ready_since=_ago(60))
@@ -548,13 +553,13 @@ def _zoned(
     for name, fence in zip((_OF_A, _OF_B), fences, strict=True):
         children[STATEFUL_SET, name] = _live(fence)
         children[STATEFUL_SET, name]["spec"]["replicas"] = 2
+    children[STATEFUL_SET, _OF_B]["status"] |= of_b or {}
     seen = observed(
         cluster({"replicas": 4, "updates": _UPDATES, **_ZONES}),
         *children.items(),
         pods=running,
         reports={each: report(name=each) for each in running},
         templates={"old": _OLD, "new": _NEW},
-        **rest,
     )
     return rollout(seen, seats, {_OF_A: _NEW, _OF_B: _NEW}, _AGREED)
 
@@ -616,4 +621,13 @@ def test_template_is_taken_back_in_all_zones_that_do_not_have_it_yet() -> None:
         "eureka-peer-c": _NEW,
     }
     assert found.failed.startswith("peer4 was not well after 60 s")
-    assert (kept.fences[_OF_A].template, kept.fences[_OF_B].template) == (_NEW, _OLD)
+    assert (kept.fences[_OF_A].failed, kept.fences[_OF_B].template) == ("", _OLD)
+
+
+def test_fence_of_one_zone_goes_up_alone() -> None:
+    """The other zone's StatefulSet is wanted all the same."""
+    revisions = ("old", "new", "old", "new")
+    found = _zoned(revisions, (2, 0), of_b={"currentRevision": "new"})
+
+    assert _positions(found) == (None, None)
+    assert (found.target, found.peer) == ("new", "")
