@@ -121,6 +121,47 @@ def test_part_that_somebody_removed_is_put_back() -> None:
     assert [each["name"] for each in found["spec"]["volumes"]] == ["eurekube-pod"]
 
 
+def test_slip_in_a_pod_that_was_injected_is_refused() -> None:
+    """A template that somebody edits: the old sidecar would have the old port, and nobody knew."""
+    pod = _injected(_pod())
+    pod["metadata"]["annotations"] |= {"eurekube.io/port": "0"}
+
+    found = decide(pod, NAMESPACE, config())
+
+    assert isinstance(found, Refuse)
+    assert found.finding.reason.code == "bad_annotation"
+
+
+def test_instances_that_the_sidecar_would_refuse_are_refused() -> None:
+    """It would not start with them, nor would the application."""
+    twice = json.dumps([{"port": 8080}, {"port": 8080}])
+
+    found = decide(_pod(annotations={"eurekube.io/instances": twice}), NAMESPACE, config())
+
+    assert isinstance(found, Refuse)
+    assert found.finding.reason.code == "bad_annotation"
+
+
+def test_status_of_somebody_else_is_not_overwritten() -> None:
+    """A skipped pod has no need of ours."""
+    pod = _pod(annotations={STATUS: "fine"}, labels={"eurekube.io/inject": "disabled"})
+
+    found = decide(pod, NAMESPACE, config())
+
+    assert isinstance(found, Skip)
+    assert (found.finding.reason.code, found.patch) == ("disabled_by_pod", ())
+
+
+def test_label_that_somebody_removed_is_put_back() -> None:
+    """The operator watches pods by it."""
+    pod = _injected(_pod(labels=_ON))
+    del pod["metadata"]["labels"][INJECTED_LABEL]
+
+    found = apply_decision(pod, decide(pod, NAMESPACE, config()))
+
+    assert found["metadata"]["labels"][INJECTED_LABEL] == "true"
+
+
 def test_sidecar_that_somebody_removed_is_put_back_as_the_first() -> None:
     """What starts after it may already look up other services."""
     pod = _injected(_pod())
