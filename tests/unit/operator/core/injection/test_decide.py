@@ -21,6 +21,7 @@ from support.clusterobjects import EVERY_FIELD
 from unit.operator.core.injection.shapes import NAMESPACE, config, registry, shape
 
 _ON = {"eurekube.io/inject": "enabled"}
+_OFF = {"eurekube.io/inject": "disabled"}
 _INJECTION: Final = EVERY_FIELD["injection"]
 _SELECTED_BY: Final = {
     "namespaceSelector.matchLabels": "example.com/team",
@@ -144,7 +145,7 @@ def test_instances_that_the_sidecar_would_refuse_are_refused() -> None:
 
 def test_status_of_somebody_else_is_not_overwritten() -> None:
     """A skipped pod has no need of ours."""
-    pod = _pod(annotations={STATUS: "fine"}, labels={"eurekube.io/inject": "disabled"})
+    pod = _pod(annotations={STATUS: "fine"}, labels=_OFF)
 
     found = decide(pod, NAMESPACE, config())
 
@@ -247,6 +248,20 @@ def test_label_that_was_there_before_stays() -> None:
     pod = _pod(labels={INJECTED_LABEL: "true"})
 
     assert uninject(_injected(pod)) == pod
+
+
+@pytest.mark.parametrize("empty", [None, {}])
+def test_empty_parts_of_a_pod_come_back(empty: object) -> None:
+    """A file in Git must be the same after `inject` and `uninject`."""
+    hooks: Object = {"name": "b", "lifecycle": {"preStop": empty, "postStart": {"exec": {}}}}
+    pod = _pod(hooks, annotations=empty, labels=empty)
+    pod["spec"]["volumes"] = None if empty is None else []
+    off = {**pod, "metadata": {**pod["metadata"], "labels": _OFF}}
+    skipped = apply_decision(off, decide(off, NAMESPACE, config()))
+
+    assert uninject(_injected(pod)) == pod
+    assert skipped != off
+    assert uninject(skipped) == off
 
 
 def test_reason_that_is_gone_is_replaced() -> None:

@@ -32,10 +32,20 @@ def _one(*containers: object, **wishes: Any) -> Any:  # noqa: ANN401 - an instan
     return entry
 
 
-def _notes(*containers: object) -> list[str]:
-    found = instances({"spec": {"containers": list(containers)}}, SidecarOptions(), "orders")
+def _notes(*containers: object, **wishes: Any) -> list[str]:  # noqa: ANN401 - fields of options
+    pod = {"spec": {"containers": list(containers)}}
+    found = instances(pod, SidecarOptions(**wishes), "orders")
     assert isinstance(found, Instances)
     return [each.reason.code for each in found.notes]
+
+
+def _detail(*containers: object) -> str:
+    """What is said of the only finding, besides its reason."""
+    found = instances({"spec": {"containers": list(containers)}}, SidecarOptions(), "orders")
+    if isinstance(found, Finding):
+        return found.detail
+    (note,) = found.notes
+    return note.detail
 
 
 def test_port_of_the_readiness_probe_is_meant() -> None:
@@ -52,6 +62,25 @@ def test_probe_of_another_port_than_that_of_the_service_is_noted() -> None:
 
     assert _one(container)["port"] == 8081
     assert _notes(container) == ["probe_port_differs"]
+
+
+def test_ports_that_are_meant_perhaps_are_listed() -> None:
+    """In their order, and not more than fit into a line."""
+    services = [_port(number, "http") for number in range(7, 0, -1)]
+    others = [_port(number) for number in range(7, 0, -1)]
+    probed = _container(*services, _port(8), readinessProbe=_probe(8))
+
+    listed = "1 (http), 2 (http), 3 (http), 4 (http), 5 (http)"
+    assert _detail(probed) == f"8, not {listed}"
+    assert _detail(_container(*others)) == "no name 1, no name 2, no name 3, no name 4, no name 5"
+
+
+@pytest.mark.parametrize("handler", ["httpGet", "tcpSocket", "grpc"])
+def test_port_of_any_kind_of_probe_is_meant(handler: str) -> None:
+    """Of commands nobody knows what they ask."""
+    probe = {handler: {"port": 8081}}
+
+    assert _one(_container(_port(8080), _port(8081), readinessProbe=probe))["port"] == 8081
 
 
 def test_probes_of_several_ports_leave_it_to_the_name() -> None:
@@ -90,6 +119,16 @@ def test_secure_port_is_not_the_plain_one() -> None:
     }  # fmt: skip
 
 
+def test_secure_port_of_the_annotation_stays() -> None:
+    """Whatever probes ask, and however other ports are called."""
+    probed = _container(_port(8080), _port(8443), readinessProbe=_probe(8443, scheme="HTTPS"))
+    named = _container(_port(9443, "https"), _port(8443))
+
+    assert _one(probed, secure_port=8443)["port"] == 8080
+    assert _one(probed, secure_port=8443)["securePort"] == 8443
+    assert _one(named, secure_port=8443)["securePort"] == 8443
+
+
 def test_name_in_an_annotation_is_looked_up_in_all_containers() -> None:
     """A name that no container has is a slip."""
     containers = (_container(name="a"), _container(_port(8080, "web"), name="b"))
@@ -118,6 +157,28 @@ def test_probe_is_that_of_the_container_that_it_asks_at_the_port() -> None:
 
     assert _one(first, second, port=8080)["readinessProbe"] == {"tcpSocket": {"port": 8080}}
     assert "readinessProbe" not in _one(_container(name="a"), second, port=8081)
+
+
+def test_probe_of_another_container_is_not_noted() -> None:
+    """Only that of the container with the port counts."""
+    command = {"exec": {"command": ["true"]}}
+    first = _container(_port(8081), name="a")
+    second = _container(_port(8080), name="b", readinessProbe=command)
+
+    assert _notes(first, second, port=8080) == ["health_exec_unsupported"]
+    assert _notes(first, second, port=8081) == []
+    assert _notes(first, second, instances=({"port": 8080},)) == ["health_exec_unsupported"]
+
+
+@pytest.mark.parametrize(
+    ("given", "port"), [("web", 8080), ("8080", 8080), ("65535", 65_535), ("080808", None)]
+)
+def test_port_of_a_probe_may_be_a_text(given: str, port: int | None) -> None:
+    """A name of the same container, or digits: the API server takes both."""
+    container = _container(_port(8080, "web"), readinessProbe={"tcpSocket": {"port": given}})
+    found = _one(container, port=8080)
+
+    assert found.get("readinessProbe") == (port and {"tcpSocket": {"port": port}})
 
 
 def test_check_of_an_annotation_takes_the_place_of_the_probe() -> None:
@@ -198,3 +259,20 @@ def test_owner_with_a_long_name_is_no_fault_of_the_pod() -> None:
     assert not found.is_refusal
     assert isinstance(named, Finding)
     assert named.is_refusal
+
+
+@pytest.mark.parametrize("name", ["a" * 63, "A.b_c-1"])
+def test_name_may_have_63_characters(name: str) -> None:
+    """As many as a label; that is where most names come from."""
+    assert app_name({"metadata": {}, "spec": {}}, SidecarOptions(), Owner("Deployment", name)) == (
+        name
+    )
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "..."])
+def test_name_that_is_none_is_said(name: str) -> None:
+    """Of a pod that has no name yet, or a label that somebody wrote by hand."""
+    found = app_name({"metadata": {"name": name}, "spec": {}}, SidecarOptions(), Owner())
+
+    assert isinstance(found, Finding)
+    assert found.detail == repr(name)

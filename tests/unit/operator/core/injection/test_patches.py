@@ -103,6 +103,14 @@ def test_hook_that_was_changed_since_is_left_alone() -> None:
     assert without_parts(pod, _STATUS)["spec"]["containers"] == [{"name": "a", "lifecycle": own}]
 
 
+@pytest.mark.parametrize("spec", [{}, {"containers": None}, {"containers": []}])
+def test_pod_without_containers_has_none_afterwards(spec: dict[str, Any]) -> None:
+    """A template that somebody emptied: it is no pod, but a file that can be read."""
+    pod = {"metadata": {"name": "orders", "annotations": {STATUS: "..."}}, "spec": spec}
+
+    assert without_parts(pod, _STATUS) == {"metadata": {"name": "orders"}, "spec": spec}
+
+
 def test_what_was_not_touched_is_the_same_object() -> None:
     """So a pod may be nested deeper than Python's stack, and costs what is changed in it."""
     affinity: Any = []

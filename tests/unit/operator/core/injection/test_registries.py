@@ -76,4 +76,6 @@ def test_urls_need_permission_and_are_foreign() -> None:
 
     zones = (own.zones, ())
     assert found == Registries((own.urls, _JAVA), is_foreign=True, zones=zones, targets=(own, None))
-    assert str(_found((_JAVA,), own, allow_urls=False)).startswith("urls_not_allowed")
+    refused = registries((_JAVA,), _SHOP, config(registries=(own,), allow_urls=False))
+    assert isinstance(refused, Finding)
+    assert (refused.reason.code, refused.is_refusal) == ("urls_not_allowed", True)
