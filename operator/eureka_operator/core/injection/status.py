@@ -51,7 +51,7 @@ def of(pod: Mapping[str, Any]) -> Status | None:
         return None
     try:
         found = msgspec.convert(json.loads(text), Status)
-    except (ValueError, RecursionError, msgspec.ValidationError):
+    except (ValueError, RecursionError):  # msgspec's are ValueErrors
         return None
     return None if any(found.was.values()) else found
 

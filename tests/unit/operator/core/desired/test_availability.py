@@ -23,3 +23,8 @@ def test_disruption_budget_with_everything_set() -> None:
 def test_no_budget(spec: object) -> None:
     """One for a single peer would keep its node from ever being drained."""
     assert disruption_budget(cluster(spec)) is None
+
+
+def test_two_peers_have_a_budget() -> None:
+    """Else a drain of both their nodes would take both."""
+    assert disruption_budget(cluster({"replicas": 2})) is not None

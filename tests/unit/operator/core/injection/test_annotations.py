@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from eureka_operator.core.injection.annotations import ANNOTATIONS, SidecarOptions, read
@@ -53,6 +55,7 @@ def test_every_annotation_is_read() -> None:
         ("metadata.1", "a"), ("metadata.a", "x" * 1_025), ("instances", ""), ("instances", "{}"),
         ("instances", "[]"), ("instances", "[1]"), ("instances", "[" * 9_999),
         ("instances", '[{"app": "a"}]'), ("instances", '[{"port": "0"}]'),
+        ("instances", "7"), ("instances", "null"), ("instances", '{"port": 1}'),
         ("instances", '[{"port": 1, "id": "other"}]'), ("instances", '[{"port": 1, "app": "a b"}]'),
     ],
 )  # fmt: skip
@@ -63,6 +66,44 @@ def test_impossible_value_is_refused(key: str, text: str) -> None:
     assert wishes == SidecarOptions()
     assert [each.own for each in found] == [True]
     assert _P + key[:3] in found[0].detail
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("app", "x" * 63), ("port", "1"), ("port", "65535"), ("port", "x" * 15),
+        ("port", "1a"), ("vip", "x" * 1_024), ("drain-seconds", "3600"), ("renewal-seconds", "1"),
+        ("renewal-seconds", "3600"), ("registry", "a;b;"), ("registry", "a;" * 8),
+        ("registry", "http://a:8761/,"), ("instances", '[{"securePort": 8443}]'),
+        ("instances", '[{"port": "http"}]'), ("instances", json.dumps([{"port": 1}] * 16)),
+    ],
+)  # fmt: skip
+def test_last_value_that_is_possible_is_taken(key: str, text: str) -> None:
+    """The page of reference promises it."""
+    wishes, found = read({_P + key: text})
+
+    assert found == ()
+    assert wishes != SidecarOptions()
+
+
+def test_separators_at_the_end_say_nothing() -> None:
+    """Lists are often written by a template."""
+    assert _read(registry="a; ;http://a:8761/, ;")[0].registry == ("a", ("http://a:8761/",))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "code"),
+    [
+        ("app", "a@b", "app_not_allowed"),
+        ("vip", "a@b\n", "bad_annotation"),
+        ("registry", "a b", "bad_annotation"),
+    ],
+)
+def test_reason_is_that_of_the_annotation(key: str, text: str, code: str) -> None:
+    """Only in a URL is an @ the sign of a password."""
+    _, found = read({_P + key: text})
+
+    assert [each.reason.code for each in found] == [code]
 
 
 @pytest.mark.parametrize(
@@ -79,6 +120,7 @@ def test_password_in_a_url_is_refused_and_not_repeated(key: str, text: str) -> N
 
     assert [each.reason.code for each in found] == ["credentials_in_annotation"]
     assert "secret" not in found[0].message
+    assert "secret" not in found[0].detail
 
 
 def test_unknown_key_is_noted_with_the_nearest_one() -> None:
@@ -115,9 +157,11 @@ def test_keys_of_eurekube_and_of_others_are_passed_over() -> None:
 def test_one_instance_and_several_contradict_each_other() -> None:
     """Nobody could say which of them the port is of."""
     _, found = _read(instances='[{"port": 1}]', port="8080")
+    _, (finding,) = read({_P + "instances": '[{"port": 1}]', _P + "port": "8080"})
 
     said = "eurekube.io/port is of one instance, but eurekube.io/instances lists them"
     assert found == [f"bad_annotation: {said}: write it there"]
+    assert finding.is_refusal
 
 
 def test_every_annotation_says_what_it_means() -> None:

@@ -27,6 +27,7 @@ def _overrun(budget: object, *containers: object, native: object = None) -> str:
         {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": {"memory": "32Mi"}},
         {"requests": {"memory": 83_886_080}},
         {"requests": {"memory": "1e3"}},
+        {"requests": {"memory": "1Zi"}},
         {"requests": {"memory": ["64Mi"]}, "limits": 7},
     ],
 )
@@ -39,6 +40,7 @@ def test_room_is_enough_or_unknown(budget: object) -> None:
     ("budget", "said"),
     [
         ({"requests": {"memory": "79Mi"}}, "requests.memory of the pod is 79Mi"),
+        ({"requests": {"memory": 82_837_504}}, "requests.memory of the pod is 82837504"),
         ({"requests": {"cpu": "1500m"}}, "requests.cpu of the pod is 1500m"),
         ({"limits": {"memory": "31Mi"}}, "limits.memory of the pod is 31Mi"),
     ],
@@ -54,5 +56,14 @@ def test_limit_without_request_and_other_sidecars_count() -> None:
 
     assert _overrun(budget, {"limits": {"memory": "84Mi"}}) == ""
     assert _overrun(budget, {"limits": {"memory": "85Mi"}})
+    assert _overrun({"requests": {"cpu": "1m"}}, {}, {}) == ""
     assert _overrun(budget, native={"requests": {"memory": "84Mi"}}) == ""
     assert _overrun(budget, native={"requests": {"memory": "85Mi"}})
+
+
+def test_container_that_ends_before_the_others_start_does_not_count() -> None:
+    """Its requests are not added to those of the containers that run."""
+    init = {"name": "migrate", "resources": {"requests": {"memory": "90Mi"}}}
+    spec = {"resources": {"requests": {"memory": "100Mi"}}, "initContainers": [init]}
+
+    assert overrun({"spec": spec}, _SIDECAR) is None

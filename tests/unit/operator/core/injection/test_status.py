@@ -46,6 +46,24 @@ def test_what_is_none_of_ours_is_seen(text: str) -> None:
     assert status.is_foreign(_pod(text))
 
 
+def test_status_of_ours_is_not_foreign_nor_is_none() -> None:
+    """A foreign one keeps a pod from being injected."""
+    assert not status.is_foreign(_pod('{"version":"1","result":"skipped"}'))
+    assert not status.is_foreign({"metadata": {}, "spec": {}})
+
+
+@pytest.mark.parametrize(("spare", "is_read"), [(0, True), (-1, False)])
+def test_status_is_read_up_to_its_greatest_length(spare: int, is_read: bool) -> None:  # noqa: FBT001 - a column of the table
+    """What `encode` may write."""
+    rest = len(status.encode(Status(version="1", result="skipped", hash="x"))) - 1
+    text = status.encode(
+        Status(version="1", result="skipped", hash="x" * (status.MAX_BYTES - rest - spare))
+    )
+
+    assert len(text) == status.MAX_BYTES - spare
+    assert (status.of(_pod(text)) is not None) is is_read
+
+
 def test_status_of_a_newer_version_is_read() -> None:
     """Two versions run side by side while the injector is rolled."""
     assert status.of(_pod('{"version":"9","result":"skipped","new":1}')) is not None

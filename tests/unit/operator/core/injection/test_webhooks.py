@@ -20,7 +20,8 @@ _OF_CHART: Final[Object] = {
     "namespaceSelector": {"matchExpressions": [_EXCLUDED, _LABELLED]},
     "objectSelector": {"matchExpressions": [{**_LABELLED, "operator": "NotIn", "values": ["x"]}]},
 }
-_CONFIGURATION: Final = {"webhooks": [_OF_CHART, {**_OF_CHART, "name": "pod.injector.eurekube.io"}]}
+_OF_PODS: Final = {**_OF_CHART, "name": "pod.injector.eurekube.io", "failurePolicy": "Ignore"}
+_CONFIGURATION: Final = {"webhooks": [_OF_CHART, _OF_PODS]}
 
 
 def _made(*injections: Object, namespace: str = "infra") -> list[Object]:
@@ -39,7 +40,8 @@ def test_only_who_chooses_namespaces_gets_a_webhook() -> None:
 def test_selector_is_taken_over_as_the_api_server_keeps_it() -> None:
     """Else it would look changed for ever. Namespaces with the label have the chart's."""
     condition = {"key": "stage", "operator": "Exists"}
-    selector = {"matchLabels": {"team": "shop"}, "matchExpressions": [condition]}
+    values = {"key": "tier", "operator": "In", "values": ["a", "b"]}
+    selector = {"matchLabels": {"team": "shop"}, "matchExpressions": [condition, values]}
 
     (found,) = _made({"namespaceSelector": selector, "default": True})
 
@@ -48,7 +50,7 @@ def test_selector_is_taken_over_as_the_api_server_keeps_it() -> None:
         "name": "r0.infra.clusters.injector.eurekube.io",
         "namespaceSelector": {
             "matchLabels": {"team": "shop"},
-            "matchExpressions": [_EXCLUDED, condition, _WITHOUT],
+            "matchExpressions": [_EXCLUDED, condition, values, _WITHOUT],
         },
         "objectSelector": {"matchExpressions": [_WITHOUT]},
     }
@@ -70,6 +72,16 @@ def test_own_namespaces_share_one_webhook() -> None:
     own = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team-0", "team-1"]}
     assert found["name"] == "clusters.injector.eurekube.io"
     assert found["namespaceSelector"] == {"matchExpressions": [_EXCLUDED, own, _WITHOUT]}
+
+
+def test_webhooks_are_sorted_by_name() -> None:
+    """In whatever order clusters are listed, the configuration is not written again."""
+    injection: Object = {"namespaceSelector": {}, "default": True}
+    known = [registry(name, "infra", injection) for name in ("b", "c", "a")]
+
+    found = [each["name"].partition(".")[0] for each in selected_webhooks(known, _CONFIGURATION)]
+
+    assert found == ["a", "b", "c"]
 
 
 def test_copies_are_known_and_not_copied() -> None:
