@@ -54,7 +54,7 @@ def _webhook(of_chart: Object, name: str, selector: Object) -> Object:
     """A copy for other namespaces; namespaces that are never injected stay excluded."""
     given = of_chart.get("namespaceSelector", {}).get("matchExpressions", ())
     excluded = [each for each in given if each["key"] != INJECT]
-    conditions = [*excluded, *selector.get("matchExpressions", ()), _WITHOUT_LABEL]
+    conditions = [*excluded, *selector["matchExpressions"], _WITHOUT_LABEL]
     return {
         **of_chart,
         "name": name,
@@ -64,13 +64,13 @@ def _webhook(of_chart: Object, name: str, selector: Object) -> Object:
 
 
 def _document(selector: Selector) -> Object:
-    """A selector as the API server returns it: without empty fields."""
+    """A selector as the API server returns it: without empty labels and values."""
     conditions = [
         {"key": each.key, "operator": each.operator}
         | ({"values": each.values} if each.values else {})
         for each in selector.match_expressions
     ]
-    found: Object = {"matchExpressions": conditions} if conditions else {}
+    found: Object = {"matchExpressions": conditions}
     if selector.match_labels:
         found["matchLabels"] = selector.match_labels
     return found

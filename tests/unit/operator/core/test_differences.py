@@ -49,6 +49,8 @@ def test_documents_are_compared_field_by_field() -> None:
 
     assert _found(live, desired) == [("data[config.json].port", 1, 2)]
     assert [each.field for each in removed_keys(live, desired)] == ["data[config.json].gone"]
+    text = {"data": {"config.json": "no document"}}
+    assert [each.field for each in removed_keys(desired, text)] == ["data[config.json].port"]
 
 
 @pytest.mark.parametrize("text", ["{broken}\n", "{", "[1]", ""])

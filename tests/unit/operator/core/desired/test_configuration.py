@@ -36,6 +36,15 @@ def test_config_map() -> None:
     golden.check("configmap", config_map(cluster(), config, _PEERS))
 
 
+def test_config_map_has_further_files() -> None:
+    """Those of `spec.tls` and `spec.auth`."""
+    config = configuration(cluster(), ENVIRONMENT, {})
+
+    data = config_map(cluster(), config, _PEERS, {"auth.json": "{}"})["data"]
+
+    assert data == {"config.json": config.text, "peers.json": _PEERS.text, "auth.json": "{}"}
+
+
 def test_config_map_with_everything_set() -> None:
     """Every setting that an object can give."""
     config = configuration(cluster(EVERYTHING), ENVIRONMENT, _REFERENCES)

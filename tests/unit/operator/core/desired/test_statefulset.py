@@ -122,3 +122,25 @@ def test_pods_own_labels_win_over_wished_ones() -> None:
 
     assert labels[names.CLUSTER_LABEL] == "eureka"
     assert labels["team"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("spread", "unsatisfiable"), [("Preferred", "ScheduleAnyway"), ("Required", "DoNotSchedule")]
+)
+def test_spread_over_zones_is_as_strong_as_it_is_asked_for(spread: str, unsatisfiable: str) -> None:
+    """A peer that has no place waits, or runs beside another one."""
+    template = pod_template(cluster({"topology": {"spread": spread}}), ENVIRONMENT, None, _STATIC)
+
+    (constraint,) = template["spec"]["topologySpreadConstraints"]
+    assert constraint["whenUnsatisfiable"] == unsatisfiable
+
+
+def test_secret_of_users_is_mounted_without_what_peers_do_not_need() -> None:
+    """The policy of `config.json` names its files."""
+    spec = {"auth": {"type": "Basic", "secretName": "users"}, "tls": {}}
+    template = pod_template(cluster(spec), ENVIRONMENT, None, _STATIC)["spec"]
+
+    mounts = [each for each in template["containers"][0]["volumeMounts"] if each["name"] == "auth"]
+    volumes = [each["secret"] for each in template["volumes"] if each["name"] == "auth"]
+    assert mounts == [{"name": "auth", "mountPath": names.AUTH_FOLDER, "readOnly": True}]
+    assert volumes == [{"secretName": "users", "items": [{"key": "password", "path": "password"}]}]

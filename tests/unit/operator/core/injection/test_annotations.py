@@ -55,7 +55,8 @@ def test_every_annotation_is_read() -> None:
         ("metadata.1", "a"), ("metadata.a", "x" * 1_025), ("instances", ""), ("instances", "{}"),
         ("instances", "[]"), ("instances", "[1]"), ("instances", "[" * 9_999),
         ("instances", '[{"app": "a"}]'), ("instances", '[{"port": "0"}]'),
-        ("instances", "7"), ("instances", "null"), ("instances", '{"port": 1}'),
+        ("instances", '[{"securePort": "0"}]'), ("instances", "7"), ("instances", "null"),
+        ("instances", '{"port": 1}'),
         ("instances", '[{"port": 1, "id": "other"}]'), ("instances", '[{"port": 1, "app": "a b"}]'),
     ],
 )  # fmt: skip

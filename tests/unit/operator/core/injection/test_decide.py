@@ -122,15 +122,44 @@ def test_part_that_somebody_removed_is_put_back() -> None:
     assert [each["name"] for each in found["spec"]["volumes"]] == ["eurekube-pod"]
 
 
-def test_slip_in_a_pod_that_was_injected_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("key", "text", "code"),
+    [
+        ("port", "0", "bad_annotation"),
+        ("port", "web", "bad_annotation"),
+        ("registry", "nowhere", "unknown_registry"),
+        ("registry", "http://java:8761/eureka/", "urls_not_allowed"),
+    ],
+)
+def test_slip_in_a_pod_that_was_injected_is_refused(key: str, text: str, code: str) -> None:
     """A template that somebody edits: the old sidecar would have the old port, and nobody knew."""
     pod = _injected(_pod())
-    pod["metadata"]["annotations"] |= {"eurekube.io/port": "0"}
+    pod["metadata"]["annotations"] |= {f"eurekube.io/{key}": text}
 
-    found = decide(pod, NAMESPACE, config())
+    found = decide(pod, NAMESPACE, config(allow_urls=False))
 
     assert isinstance(found, Refuse)
-    assert found.finding.reason.code == "bad_annotation"
+    assert found.finding.reason.code == code
+
+
+def test_pod_that_was_injected_keeps_its_sidecar_when_its_registry_is_gone() -> None:
+    """That is no slip of the pod."""
+    found = decide(_injected(_pod()), NAMESPACE, config(registries=()))
+
+    assert isinstance(found, Inject)
+    assert found.patch == ()
+
+
+def test_pod_that_was_skipped_is_skipped_again() -> None:
+    """Nothing has changed, so there is nothing to write."""
+    pod = _pod(labels={"app": "a b"})
+    first = decide(pod, NAMESPACE, config())
+
+    again = decide(apply_decision(pod, first), NAMESPACE, config())
+
+    assert isinstance(first, Skip)
+    assert first.finding.reason.code == "app_not_allowed"
+    assert again == Skip(first.finding)
 
 
 def test_instances_that_the_sidecar_would_refuse_are_refused() -> None:

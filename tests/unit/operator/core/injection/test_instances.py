@@ -62,6 +62,8 @@ def test_probe_of_another_port_than_that_of_the_service_is_noted() -> None:
 
     assert _one(container)["port"] == 8081
     assert _notes(container) == ["probe_port_differs"]
+    both = (_port(8080, "http"), _port(9000, "grpc"))
+    assert _notes(_container(*both, readinessProbe=_probe(8080))) == []
 
 
 def test_ports_that_are_meant_perhaps_are_listed() -> None:
@@ -135,6 +137,7 @@ def test_name_in_an_annotation_is_looked_up_in_all_containers() -> None:
 
     assert _one(*containers, port="web")["port"] == 8080
     assert _one(*containers, port="wbe") == "bad_annotation"
+    assert _one(*containers, secure_port="wbe") == "bad_annotation"
     assert _one(*containers, instances=({"port": "wbe"},)) == "bad_annotation"
     pod = {"spec": {"containers": list(containers)}}
     slip = instances(pod, SidecarOptions(port="wbe"), "orders")
@@ -148,6 +151,8 @@ def test_probe_is_that_of_the_container_with_the_port() -> None:
     second = _container(_port(8080), name="b", readinessProbe={"tcpSocket": {"port": 8080}})
 
     assert _one(first, second)["readinessProbe"] == {"tcpSocket": {"port": 8080}}
+    assert "port" not in _one(first, second, secure_port=8080)
+    assert _one(first, second, secure_port=8080)["readinessProbe"] == {"tcpSocket": {"port": 8080}}
 
 
 def test_probe_is_that_of_the_container_that_it_asks_at_the_port() -> None:
@@ -215,6 +220,13 @@ def test_unknown_fields_of_a_probe_stay_out() -> None:
     assert _one(_container(_port(8080), readinessProbe=probe))["readinessProbe"] == {
         "httpGet": {"port": 8080, "httpHeaders": [{"name": "a", "value": "b"}]}
     }
+
+
+def test_header_without_a_value_is_repeated() -> None:
+    """An empty value is left out by whoever writes with Go."""
+    probe = {"httpGet": {"port": 8080, "httpHeaders": [{"name": "a"}]}}
+
+    assert _one(_container(_port(8080), readinessProbe=probe))["readinessProbe"] == probe
 
 
 def test_defaults_of_a_probe_stay_out() -> None:

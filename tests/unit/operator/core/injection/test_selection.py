@@ -6,7 +6,7 @@ import pytest
 
 from eureka_operator.core.injection.pods import Owner
 from eureka_operator.core.injection.reasons import Finding
-from eureka_operator.core.injection.selection import Choice, choice, obstacle
+from eureka_operator.core.injection.selection import Choice, choice, is_default, obstacle
 from unit.operator.core.injection.shapes import config, registry
 
 _ON = {"eurekube.io/inject": "enabled"}
@@ -58,6 +58,28 @@ def test_registry_can_choose_a_namespace_without_labels() -> None:
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}},
     }
     assert _choice(injection=here) == Choice(is_requested=False)
+
+
+def test_one_registry_is_enough_to_choose_a_namespace() -> None:
+    """Others in the cluster are nothing to it."""
+    namespace = {"metadata": {"name": "shop"}}
+    known = (registry("a", "infra"), registry("b", "shop", {"default": True}))
+
+    assert is_default(known, namespace)
+    assert not is_default(known[:1], namespace)
+
+
+@pytest.mark.parametrize("field", ["containers", "initContainers"])
+def test_pod_that_brings_its_sidecar_gets_no_other(field: str) -> None:
+    """By hand, of either kind."""
+    spec: dict[str, Any] = {"containers": [{"name": "orders"}]}
+    spec[field] = [*spec.get(field, []), {"name": "eureka-sidecar"}]
+    namespace = {"metadata": {"name": "shop", "labels": _ON}}
+
+    found = choice({"spec": spec}, namespace, config(), Owner(), is_copy=False)
+
+    assert isinstance(found, Finding)
+    assert found.reason.code == "sidecar_present"
 
 
 def test_copy_for_debugging_has_to_ask() -> None:

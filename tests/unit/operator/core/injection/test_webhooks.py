@@ -71,6 +71,7 @@ def test_own_namespaces_share_one_webhook() -> None:
 
     own = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team-0", "team-1"]}
     assert found["name"] == "clusters.injector.eurekube.io"
+    assert found["failurePolicy"] == _OF_CHART["failurePolicy"]
     assert found["namespaceSelector"] == {"matchExpressions": [_EXCLUDED, own, _WITHOUT]}
 
 
