@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from eureka_operator.api.cluster import Guard
 from eureka_operator.api.settings import SETTINGS
 from eureka_operator.core.desired.configuration import LIVE, config_map, configuration
 from eureka_operator.core.peering import Entry, PeerList, State
@@ -21,6 +23,7 @@ _PEERS = PeerList(
     {"eureka-peer-1": "peer1", "eureka-peer-2": "peer2"},
     (Entry("peer1", url(1)), Entry("peer2", url(2), state=State.JOINING)),
 )
+_CLIENTS = "/etc/eurekube/cluster/client-ca.crt"
 _REFERENCES = {("ap", "eureka"): "http://eureka.ap.svc.cluster.local:8761/eureka/"}
 
 
@@ -117,3 +120,52 @@ def test_region_of_another_cluster_is_left_out_until_it_is_there() -> None:
     assert "remote_region_applications" not in before
     assert after["remote_regions"]["ap"] == "http://eureka.prod:8761/eureka/"
     assert after["remote_region_applications"] == {"ap": ["A"]}
+
+
+@pytest.mark.parametrize(
+    ("tls", "ports"),
+    [
+        (None, {"port": 8761}),
+        ({"mode": "Permissive"}, {"port": 8761, "tls_port": 8443}),
+        ({"mode": "Strict"}, {"port": 8443}),
+    ],
+)
+def test_ports_of_plain_and_of_secure_clients(tls: object, ports: dict[str, int]) -> None:
+    """`port` speaks HTTPS unless there is another port for it."""
+    found = _settings({"tls": tls} if tls else {})
+
+    assert {key: found[key] for key in ("port", "tls_port") if key in found} == ports
+
+
+@pytest.mark.parametrize(
+    ("tls", "file", "demand"),
+    [
+        ({}, "/etc/eurekube/tls/ca.crt", "optional"),
+        ({"clientAuth": "Require"}, "/etc/eurekube/tls/ca.crt", "required"),
+        ({"clientAuth": "Request", "caSecretName": "clients"}, _CLIENTS, "optional"),
+    ],
+)
+def test_certificates_of_clients_are_of_the_authorities_that_were_named(
+    tls: object, file: str, demand: str
+) -> None:
+    """Without a name they are of the peers' own; a client needs none unless that is asked for."""
+    found = _settings({"tls": tls})
+
+    assert (found["tls_client_ca"], found["tls_client_auth"]) == (file, demand)
+    assert found["peer_ca"] == "/etc/eurekube/tls/ca.crt"
+
+
+@pytest.mark.parametrize(
+    ("guard", "files"),
+    [
+        (Guard.OFF, set()),
+        (Guard.PROVES, {"peer_credentials_file"}),
+        (Guard.ASKS, {"peer_credentials_file", "auth_file"}),
+    ],
+)
+def test_peers_prove_themselves_before_anybody_is_asked(guard: Guard, files: set[str]) -> None:
+    """Else those that ask would refuse those that do not prove themselves yet."""
+    owner = replace(cluster({"auth": {"type": "ServiceAccount"}, "tls": {}}), guard=guard)
+    found = json.loads(configuration(owner, ENVIRONMENT, {}).text)
+
+    assert {key for key in found if key in ("peer_credentials_file", "auth_file")} == files
