@@ -410,3 +410,11 @@ def test_pods_are_named_as_their_stateful_sets_name_them() -> None:
 def test_list_is_readable() -> None:
     """People look at it when something is wrong."""
     assert json.loads(_list(_with_list("")).text)["peers"][0] == listed(1)
+
+
+def test_service_whose_name_is_a_number_alone_is_no_alias() -> None:
+    """Names of peers begin with `dnsPrefix`."""
+    selector = {"selector": {names.POD_NAME_LABEL: "eureka-peer-2"}}
+    seen = observed(cluster({"replicas": 2}), own(SERVICE, "1", {"spec": selector}))
+
+    assert numbers(seats(seen)) == {"eureka-peer-1": 1, "eureka-peer-2": 2}
