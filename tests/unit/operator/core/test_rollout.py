@@ -631,3 +631,11 @@ def test_fence_of_one_zone_goes_up_alone() -> None:
 
     assert _positions(found) == (None, None)
     assert (found.target, found.peer) == ("new", "")
+
+
+def test_peer_that_joins_is_not_judged_before_the_update_begins() -> None:
+    """It is waited for as any other peer; its template cannot fail the update."""
+    joining = Seat(4, f"{_SET}-4", "")
+    found = rollout(_seen(*_ALL_OLD), (*_SEATS, joining), {_SET: _NEW}, _AGREED)
+
+    assert (found.waits_for, found.peer) == ((f"peer4 must be ready first; {_GOES_ON}",), "")
