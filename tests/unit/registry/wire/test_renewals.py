@@ -133,14 +133,15 @@ def test_anything_else_is_refused(body: bytes) -> None:
 
 
 def test_unknown_override_fails_alone() -> None:
-    """A later version may have one more."""
+    """A later version may have one more; the log names the instance."""
     body = json.dumps(
         {"renewals": [["A", "i", 1, "UP", "ODD"], ["A", "j", 1, "UP", None]], "replicationList": []}
     )
 
     first, second = decode_renewals(body.encode())[0]
 
-    assert first.problem is not None
+    assert (first.app, first.id) == ("A", "i")
+    assert first.problem == "unknown overriddenStatus: 'ODD'"
     assert second.problem is None
 
 
