@@ -206,6 +206,17 @@ def test_another_status_of_the_client_asks_for_its_document(
     assert reply_list(held, renewal) == [reply]
 
 
+@pytest.mark.parametrize("told", [{"status": "DOWN"}, {"lastDirtyTimestamp": DIRTY + 1}])
+def test_renewal_of_a_peer_asks_the_peer_and_not_the_client(told: dict[str, object]) -> None:
+    """The peer has the document; the client's next renewal here need not be answered 404."""
+    held = holding()
+
+    assert reply_list(held, item("Heartbeat", **{"lastDirtyTimestamp": DIRTY} | told)) == [
+        NOT_FOUND
+    ]
+    assert not lease(held).must_register
+
+
 def test_renewal_of_an_unknown_status_brings_no_override() -> None:
     """Such an instance was not renewed, its client has to register first."""
     held = holding(status=UNKNOWN)
@@ -251,6 +262,20 @@ def test_override_of_the_unknown_is_not_found() -> None:
         NOT_FOUND,
         NOT_FOUND,
     ]
+
+
+@pytest.mark.parametrize("action", ["StatusUpdate", "DeleteStatusOverride"])
+def test_moment_of_a_peers_override_is_not_known(action: str) -> None:
+    """The later change wins a conflict: one told late must not look like the latest."""
+    held = holding()
+    held.set_status(APP, "a", OUT, 1)
+    before = lease(held).instance.last_updated_ms
+
+    told = item(action, status="DOWN", lastDirtyTimestamp=DIRTY)
+
+    assert reply_list(held, told) == [OK]
+    assert status(held)[0] is DOWN
+    assert lease(held).instance.last_updated_ms == before
 
 
 @pytest.mark.parametrize(("given", "after"), [({"status": "UP"}, UP), ({}, UNKNOWN)])
