@@ -219,6 +219,17 @@ def test_changes_age_out_of_the_delta(fetch: Callable[[Mirror, int], object]) ->
     assert mirror.delta.applications == {}
 
 
+def test_memory_is_bounded_by_what_there_is() -> None:
+    """Applications come and go for months, each under a name of its own."""
+    mirror, earlier = mirror_of(), mirror_of()
+    for number in range(100):
+        now_ms = NOW_MS + number * (RETENTION_MS + 1)
+        mirror.replace([instance("i1", f"A{number}")], now_ms)
+        mirror.defer_to([earlier], now_ms)
+
+    assert len(mirror._settled) <= 2
+
+
 def test_departures_are_bounded() -> None:
     """A region that goes away as a whole must not make deltas longer than a full document."""
     mirror = mirror_of(*(instance(f"i{number}") for number in range(MIN_DEPARTURES + 9)))

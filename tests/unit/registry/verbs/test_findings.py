@@ -67,6 +67,12 @@ def test_a_mistake_has_its_code(code: str, wrong: dict[str, object]) -> None:
         {"home_page_url": "http://[broken"},
         {"status": OUT},
         {"lease": LeaseInfo(5, 15, 1, NOW_MS)},
+        {"lease": LeaseInfo(30, 60, 1, NOW_MS)},
+        {"lease": LeaseInfo(30, 600, 1, NOW_MS)},
+        {"lease": LeaseInfo(30, 90, 1, NOW_MS - 90_000)},
+        {"lease": LeaseInfo(30, 90, 1, 0)},
+        {"host_name": "3f4e1b2c9a0d", "ip_addr": "3f4e1b2c9a0d"},
+        {"status": Status.DOWN, "overridden_status": Status.DOWN},
         {"vip_address": None, "secure_vip_address": "orders"},
     ],
 )
