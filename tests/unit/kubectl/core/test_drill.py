@@ -156,8 +156,16 @@ def test_clients_are_of_the_image_of_the_peers_and_may_do_nothing() -> None:
     ]
     assert spec["imagePullSecrets"] == [{"name": "pull"}]
     assert spec["automountServiceAccountToken"] is False
-    assert spec["securityContext"]["runAsNonRoot"] is True
-    assert made["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert made["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert spec["terminationGracePeriodSeconds"] == 0
     assert body["metadata"]["labels"] == {"eurekube.io/inject": "disabled"}
 
 
@@ -165,6 +173,13 @@ def test_the_namespace_is_known_by_its_label() -> None:
     """By which what a killed drill has left is found."""
     assert namespace_document("eureka-drill-x")["metadata"]["labels"][LABEL] == "true"
     assert cluster_document("eureka-drill-x")["metadata"]["namespace"] == "eureka-drill-x"
+
+
+def test_peers_of_a_drill_let_the_api_servers_proxy_in() -> None:
+    """By it they are asked whether they agree, and no policy knows its address."""
+    spec = cluster_document("eureka-drill-x")["spec"]
+
+    assert (spec["replicas"], spec["networkPolicy"]) == (3, {"enabled": False})
 
 
 def test_rights_are_asked_for_where_they_are_needed() -> None:
@@ -200,7 +215,7 @@ def test_what_keeps_pods_from_running_is_said() -> None:
         "pod a: 0/3 nodes are available; pod b: ErrImagePull: no such image"
     )
     assert why_not(cluster("False"), [], []) == "2 of 3 peers are ready"
-    assert why_not(cluster(), [], []) == ""
+    assert why_not(cluster(), [], []) == why_not({}, [], []) == why_not(None, [], []) == ""
 
 
 def test_a_drill_without_losses_passes() -> None:
