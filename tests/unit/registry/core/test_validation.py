@@ -50,6 +50,11 @@ def test_refuses_in_the_java_servers_words(fields: dict[str, Any], sentence: str
     assert problem(document, "FOO") == sentence
 
 
+def test_an_application_needs_a_name() -> None:
+    """Also where the path agrees with the document that it has none."""
+    assert problem(instance("i1", ""), "") == "Missing appName"
+
+
 def test_takes_a_blank_that_is_not_empty() -> None:
     """Java's `isBlank` means empty here (case 222)."""
     assert problem(instance("i1", "FOO", ip_addr=" "), "FOO") is None
@@ -242,3 +247,15 @@ def test_short_documents_are_looked_at_quickly_and_no_less(
 
     assert beyond_short_bounds(changed(instance("i", "FOO"), **{field: most})) is None
     assert beyond_short_bounds(document) is not None or not is_short(text)
+
+
+def test_short_document_with_an_empty_key_is_refused() -> None:
+    """However short it is, no list in XML can hold it."""
+    assert beyond_short_bounds(instance(metadata={"": "v"})) == "metadata has an empty key"
+
+
+def test_document_without_a_data_center_is_within_bounds() -> None:
+    """That it lacks one is said elsewhere, in Java's words."""
+    bare = changed(instance(), data_center=None)
+
+    assert beyond_bounds(bare) is beyond_short_bounds(bare) is unsafe_characters(bare) is None
