@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import time
 from collections.abc import Sequence
 from typing import Final
 
 from bench.answers import BadAnswerError
-from bench.line import Line
+from bench.line import Answer, Line
 from bench.requests import APPS, DELTA, place, registration, request
 from bench.results import Better, Goal, Row
 
 _ZIP: Final = {"Accept-Encoding": "gzip"}
-_CHANGES: Final = 20
+_MOST_CHANGES: Final = 500
+_PAUSE_S: Final = 0.05
+_STEADY: Final = 20
+"""So many answers in a row that are no smaller: the list has settled."""
 TIMES_JAVA: Final = 1.2
 """A full list may be so many times as large as Java's, which is compressed as a whole."""
 
 
 async def sizes(ports: Sequence[int], instances: int) -> list[Row]:
-    """Sizes at one of our servers and at Java's, which hold the same, after some changes."""
+    """Sizes at one of our servers and at Java's, which hold the same.
+
+    Measured while one instance changes all the time. Everything has changed shortly before:
+    our lists are then compressed fast, and densely after a second (`wire/pieces.py`).
+    """
     ours, java = [await asyncio.to_thread(_sizes, port, instances) for port in ports]
     rows = [
         Row(f"bytes of {name}", "kB", Better.LESS, [ours[name] / 1e3], [java[name] / 1e3])
@@ -49,16 +57,28 @@ def _sizes(port: int, instances: int) -> dict[str, int]:
     found = {}
     with Line(port) as line:
         for name, (path, headers) in asked.items():
-            answer = line.demand(request("GET", path, headers), 200)
-            for number in range(_CHANGES):
-                line.demand(registration(number * 499 % instances, f"size-{number}"), 204)
-                answer = line.demand(request("GET", path, headers), 200)
+            answer = _settled_answer(line, request("GET", path, headers))
             if path != app and "Accept-Encoding" in headers and answer.body[:2] != b"\x1f\x8b":
                 raise BadAnswerError(f"{name} is not compressed")
             if path == APPS and not _is_whole(answer.body, instances):
                 raise BadAnswerError(f"{name} does not show {instances:,} instances")
             found[name] = len(answer.body)
     return found
+
+
+def _settled_answer(line: Line, asked: bytes) -> Answer:
+    """The answer once it does not become smaller any more, whatever else changes."""
+    smallest = answer = line.demand(asked, 200)
+    steady = 0
+    for number in range(_MOST_CHANGES):
+        line.demand(registration(0, f"size-{number}"), 204)
+        answer = line.demand(asked, 200)
+        steady = 0 if len(answer.body) < 0.999 * len(smallest.body) else steady + 1
+        if steady == _STEADY:
+            break
+        smallest = min(smallest, answer, key=lambda each: len(each.body))
+        time.sleep(_PAUSE_S)
+    return answer
 
 
 def _accept(kind: str) -> dict[str, str]:

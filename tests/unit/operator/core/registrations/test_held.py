@@ -195,7 +195,7 @@ def test_strange_documents_are_read_or_refused() -> None:
     (each,) = read_registered(text.encode(), "cluster-1").values()
 
     assert (each.registration_uid, each.dirty_ms, each.duration_s) == ("7", 0, 0)
-    with pytest.raises(NoInstancesError, match="no list"):
+    with pytest.raises(NoInstancesError, match="not a list"):
         read_registered(b'{"applications": 3}', "cluster-1")
     instance = removable_instance(each)
     assert (instance.app, instance.id, instance.duration_s) == ("A", "a", 90)
