@@ -118,7 +118,7 @@ def test_bad_peers_json_is_refused_with_a_sentence(text: bytes, words: str) -> N
 
 def test_peers_of_bare_urls_are_named_by_their_hosts() -> None:
     """The name is what dashboards and metrics show."""
-    urls = ["http://peer1:8761/eureka", "http://localhost:1/", "http://localhost:2/", ""]
+    urls = [" http://peer1:8761/eureka ", "http://localhost:1/", "http://localhost:2/", " "]
 
     assert parse_urls(urls) == PeerList(
         (

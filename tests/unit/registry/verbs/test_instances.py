@@ -53,7 +53,16 @@ def test_columns_that_all_leave_empty_are_left_out() -> None:
     shown = instance_table(listing(instance(vip_address=None)), wide=True)
 
     assert shown.titles[3:] == ("address", "age", "host", "renewed", "lease")
-    assert all(isinstance(cell, str) for cell in shown.rows[0])
+
+
+def test_cells_of_an_instance_that_says_less_than_another_are_empty() -> None:
+    """Columns are there as soon as one instance needs them."""
+    bare = instance(vip_address=None)
+    shown = instance_table(listing(bare, instance(metadata=POD)), wide=True)
+
+    first, second = (dict(zip(shown.titles, row, strict=True)) for row in shown.rows)
+    assert (first["namespace"], first["zone"], first["vip"]) == ("", "", "")
+    assert (second["namespace"], second["zone"], second["vip"]) == ("shop", "zone-1", "orders")
 
 
 def test_programs_get_texts_where_a_document_says_nothing() -> None:

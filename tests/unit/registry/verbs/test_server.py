@@ -81,6 +81,24 @@ async def test_another_document_is_said_to_be_no_eureka() -> None:
             await asked
 
 
+async def test_all_instances_or_those_of_an_application_are_listed() -> None:
+    """The moment is that of the answer."""
+    document = json.loads(encode_single(instance()))["instance"]
+    application = {"name": "ORDERS", "instance": [document]}
+    network = Network(
+        {
+            "apps": (200, json.dumps({"applications": {"application": [application]}}).encode()),
+            "apps/ORDERS": (200, json.dumps({"application": application}).encode()),
+        }
+    )
+
+    every, one = await server.listing(network), await server.listing(network, "orders")
+
+    assert every == one
+    assert [each.id for each in every.instances] == ["orders-1"]
+    assert every.now_ms == NOW_MS
+
+
 async def test_an_application_that_is_not_known_has_no_instances() -> None:
     """Eureka answers 404 for it."""
     network = Network({})

@@ -110,6 +110,7 @@ def test_items_travel_beside_renewals() -> None:
         [["A", "", 1, "UP", None]],
         [["A", 5, 1, "UP", None]],
         [["A", "i", 2**63, "UP", None]],
+        [["A", "i", -(2**63) - 1, "UP", None]],
         [["A", "i", 1e300, "UP", None]],
         [["A", "i", 1, [], None]],
         [["A", "i", 1, "UP", None]] * (RENEWALS_ACCEPTED + 1),
@@ -145,6 +146,24 @@ def test_unknown_override_fails_alone() -> None:
     assert (first.app, first.id) == ("A", "i")
     assert first.problem == "unknown overriddenStatus: 'ODD'"
     assert second.problem is None
+
+
+@pytest.mark.parametrize("moment", [2**63 - 1, -(2**63)])
+def test_every_moment_of_java_is_read(moment: int) -> None:
+    """It is a `long`, and clients write what they like."""
+    (told,), _ = decode_renewals(
+        encode_renewals([encode_renewal("A", "i", moment, Status.UP, None)], [])
+    )
+
+    assert told.last_dirty_ms == moment
+
+
+@pytest.mark.parametrize("entity", ["null", "{}", "5", "[]"])
+def test_reply_whose_document_cannot_be_read_has_none(entity: str) -> None:
+    """Its status is what the peer said."""
+    body = f'{{"renewals":1,"others":[[0,409,{entity}]],"responseList":[]}}'
+
+    assert decode_renewal_replies(body.encode(), NOW)[:2] == (1, [(0, Reply(409))])
 
 
 def test_newer_documents_are_bounded() -> None:
