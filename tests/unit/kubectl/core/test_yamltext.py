@@ -92,6 +92,20 @@ def test_long_texts_stay_in_one_line() -> None:
     assert yaml_text({"a": text}) == f"a: {text}\n"
 
 
+def test_letters_of_all_languages_stay_readable() -> None:
+    """An escape is no letter to a person."""
+    assert yaml_text({"name": "\u00fc"}) == "name: \u00fc\n"
+
+
+def test_a_hundred_levels_are_read() -> None:
+    """No object of Kubernetes has as many."""
+    (found,) = parts("[" * 100 + "]" * 100)
+
+    assert found.document
+    with pytest.raises(YamlError, match="100 levels"):
+        parts("[" * 101 + "]" * 101)
+
+
 def test_an_empty_file_has_no_parts() -> None:
     """And one of comments has one."""
     assert parts("") == ()
