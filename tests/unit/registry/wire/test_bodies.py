@@ -465,3 +465,18 @@ def test_whole_departures_and_age_may_change_at_any_time() -> None:
     assert delta_body(bodies, [held], JSON, 6, gzip=False) is whole
     bodies.adopt(short_departures=False, max_age_ms=0)
     assert delta_body(bodies, [held], JSON, 7, gzip=False) is not whole
+
+
+def test_secure_addresses_are_apart_from_the_others() -> None:
+    """E13: an address of one kind may be that of other instances in the other."""
+    held, bodies = registry(), Bodies()
+    held.register(instance("A", "a", vip_address="x", secure_vip_address="y"), Origin.CLIENT, 0)
+    held.register(instance("B", "b", vip_address="y", secure_vip_address="z"), Origin.CLIENT, 0)
+
+    def found(name: str, *, secure: bool) -> list[str]:
+        content = bodies.vip([held], name, JSON, 0, secure=secure).content
+        listed = json.loads(content)["applications"]["application"]
+        return [each["instanceId"] for application in listed for each in application["instance"]]
+
+    assert {name: found(name, secure=True) for name in "xyz"} == {"x": [], "y": ["a"], "z": ["b"]}
+    assert {name: found(name, secure=False) for name in "xyz"} == {"x": ["a"], "y": ["b"], "z": []}
