@@ -57,12 +57,12 @@ def digest(text: str) -> str:
 def test_log_level_and_format(peer: PeerProcess) -> None:
     """To look closer while it happens, without losing what is being looked at."""
     send_nonsense(peer)
-    assert "no HTTP" not in peer.log
+    assert "not HTTP" not in peer.log
 
     change(peer, log_level="DEBUG", log_format="json")
 
     send_nonsense(peer)
-    line = until(lambda: next((one for one in peer.log.splitlines() if "no HTTP" in one), None))
+    line = until(lambda: next((one for one in peer.log.splitlines() if "not HTTP" in one), None))
     assert json.loads(line)["level"] == "DEBUG"
     change(peer, log_level="ERROR", log_format="text")
     lines = len(peer.log.splitlines())

@@ -200,7 +200,7 @@ def _check_first(cluster: EkcCluster, pod: str, port: int) -> None:
     assert "clients expected" in said
     assert "leases expire" in said
     _send_nonsense(port)
-    line = until(lambda: _line(cluster, pod, "no HTTP"), PATIENCE_S)
+    line = until(lambda: _line(cluster, pod, "not HTTP"), PATIENCE_S)
     assert json.loads(line)["level"] == "DEBUG"
     assert b"much" in _delta_of_departure(port, f"first-{pod}")
     assert _statuses(port) == {200}

@@ -211,7 +211,7 @@ def test_second_cluster_in_the_namespace_needs_a_prefix_of_its_own(
     second.apply({"replicas": 1})
     until(lambda: second.is_so("Reconciled", "False", "NameTaken"), PATIENCE_S)
     said = second.condition("Reconciled")["message"]
-    assert "Service peer1 is there" in said
+    assert "Service peer1 exists" in said
     assert "it belongs to EurekaCluster eureka" in said
     second.delete()
 
