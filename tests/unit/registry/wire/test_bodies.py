@@ -480,3 +480,20 @@ def test_secure_addresses_are_apart_from_the_others() -> None:
 
     assert {name: found(name, secure=True) for name in "xyz"} == {"x": [], "y": ["a"], "z": ["b"]}
     assert {name: found(name, secure=False) for name in "xyz"} == {"x": ["a"], "y": ["b"], "z": []}
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_a_large_application_is_whole(form: Form) -> None:
+    """It is kept in several runs: its name stands before the first, its end behind the last."""
+    held, bodies = registry(), Bodies()
+    for number in range(120):
+        large = instance("LARGE", f"i{number:03}", metadata={"k": "v" * 1_000})
+        held.register(large, Origin.CLIENT, 0)
+    held.register(instance("SMALL"), Origin.CLIENT, 0)
+
+    for change in range(3):
+        held.cancel("LARGE", f"i{change * 40:03}", 1)
+        expected = full(held, form)
+
+        assert full_body(bodies, [held], form, 1, gzip=False).content == expected
+        assert gzip.decompress(full_body(bodies, [held], form, 1, gzip=True).content) == expected
