@@ -13,9 +13,9 @@ from eureka_registry.core.model import Instance, LeaseInfo, Port, Status
 from eureka_registry.verbs import commands
 from eureka_registry.verbs.commands import DONE, FOUND, Streams
 from eureka_registry.verbs.findings import Finding
-from eureka_registry.verbs.server import NoAnswerError
+from eureka_registry.verbs.server import JSON, Answer, NoAnswerError
 from eureka_registry.wire.jsoncodec import encode_single
-from unit.registry.verbs.held import NOW_MS, Network, instance
+from unit.registry.verbs.held import NOW_MS, Asked, Network, instance
 
 OUT: Final = Status.OUT_OF_SERVICE
 PATH: Final = "apps/ORDERS/orders-1"
@@ -197,3 +197,84 @@ async def test_watch_prints_each_event_with_its_moment(output: str) -> None:
         assert json.loads(line)["atMs"] == NOW_MS
     else:
         assert line == "11:06:40Z  status      ORDERS/orders-1  UP -> DOWN\n"
+
+
+async def test_out_says_when_clients_notice() -> None:
+    """The lease is kept."""
+    to, path = streams(), f"{PATH}/status?value=OUT_OF_SERVICE"
+
+    assert await commands.set_out_of_service(options(), network(**{path: (200, b"")}), to) == DONE
+    assert printed(to)[0].startswith("ORDERS/orders-1 is out of service; clients stop")
+
+
+class Fickle(Network):
+    """A server that answers some looks only: `silent` says which."""
+
+    def __init__(self, held: Network, silent: set[int]) -> None:
+        super().__init__(held.answers)
+        self.silent = silent
+
+    async def ask(self, method: str, path: str, accept: str = JSON) -> Answer:
+        """Answer, or not."""
+        if len(self.asked) in self.silent:
+            self.asked.append(Asked(method, path, accept))
+            raise NoAnswerError("no answer within 5 s")
+        return await super().ask(method, path, accept)
+
+
+async def test_watch_goes_on_when_the_server_is_away() -> None:
+    """Each trouble is told once; only the first look must not fail."""
+    held, to, pauses = Fickle(network(instance()), {1, 2, 4}), streams(), list[float]()
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    given = options(every=2.0, limit=8.0)
+    assert await commands.watch(given, held, to, pause) == DONE
+    assert printed(to) == ("", "note: no answer within 5 s\n" * 2)
+    assert (len(held.asked), pauses) == (5, [2.0] * 4)
+    with pytest.raises(NoAnswerError):
+        await commands.watch(given, Fickle(network(), {0}), streams(), pause)
+
+
+@pytest.mark.parametrize(
+    ("later", "code", "text"),
+    [
+        (instance(), DONE, "http://one:8761/eureka/ and http://one:8761/eureka/ hold the same\n"),
+        (instance(status=Status.DOWN), FOUND, "status"),
+    ],
+    ids=["under way", "different"],
+)
+async def test_diff_is_what_two_looks_find(later: Instance, code: int, text: str) -> None:
+    """A change that is under way is no difference."""
+    one, other = network(instance()), network(instance(status=Status.DOWN))
+    people, program = streams(), streams()
+
+    async def pause(_: float) -> None:
+        other.answers |= network(later).answers
+
+    assert await commands.diff(options(), (one, other), people, pause) == code
+    assert text in printed(people)[0]
+    assert await commands.diff(options(output="json"), (one, other), program, pause) == code
+    assert len(json.loads(printed(program)[0])) == (1 if code == FOUND else 0)
+
+
+async def test_doctor_leaves_out_what_is_ignored_and_writes_json() -> None:
+    """With findings of the program itself, and of the server's status page."""
+    page = b"""<s><general><unavailable-replicas>no</unavailable-replicas></general>
+      <applicationStats><registered-replicas>no</registered-replicas>
+      <unavailable-replicas>http://p2/,</unavailable-replicas></applicationStats></s>"""
+    held, to = network(instance(vip_address=None), status=(200, page)), streams()
+    own = [Finding("mine", "b", "is so", "do this"), Finding("other", "b", "is so", "do this")]
+
+    given = options(output="json", ignore=["other", "vip_missing"])
+    assert await commands.doctor(given, held, to, own) == FOUND
+
+    found = json.loads(printed(to)[0])
+    assert [each["code"] for each in found] == ["mine", "replicas_not_available"]
+    assert found[1]["sentence"].endswith(": http://p2/")
+
+
+async def test_a_server_without_a_status_page_has_no_such_finding() -> None:
+    """Only Java's and ours have one."""
+    assert await commands.examine(Fickle(network(instance()), {1})) == []
