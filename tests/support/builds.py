@@ -99,7 +99,7 @@ def _run(command: Sequence[str], place: Path) -> None:
             raise NotBuiltError(f"{command[0]} took longer than {_BUILD_S:g} s") from None
     if run.returncode != 0:
         text = log.read_text(errors="replace")
-        lines = text.strip().splitlines() or ["it text nothing"]
+        lines = text.strip().splitlines() or ["it printed nothing"]
         wrong = [line for line in lines if "ERROR" in line or "ERR!" in line] or lines
         kind = NotBuiltError if _OUT_OF_REACH.search(text) else BrokenBuildError
         raise kind(f"{command[0]} failed, see {log}: {' / '.join(wrong[:3])}")

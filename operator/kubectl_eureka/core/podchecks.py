@@ -152,7 +152,7 @@ def _urls(pod: Object, registries: tuple[Registry, ...]) -> Iterator[Finding]:
         for url in urls:
             for code, detail in _wrong(url, pod, namespace, registries):
                 yield finding(code, about, f"{where}: {detail}", CODES)
-        if len(urls) == 1:
+        if len(urls) == 1 and "$(" not in value:  # a variable may hold further URLs
             found = _registry_of(urls[0], namespace, registries)
             if found and found[1] in found[0].peers and len(found[0].peers) > 1:
                 detail = f"{where}: {found[1]} of {len(found[0].peers)} peers"

@@ -150,7 +150,7 @@ def moment_ms(date: str, otherwise_ms: int) -> int:
     """The moment of a `Date` header; `otherwise_ms` if it has none."""
     try:
         return int(parsedate_to_datetime(date).timestamp() * 1000)
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return otherwise_ms
 
 

@@ -120,7 +120,8 @@ def decode_renewal_replies(body: bytes, now_ms: int) -> tuple[int, list[tuple[in
 def _item(renewal: _Renewal) -> Item:
     overridden = known_status(renewal.overridden)
     if overridden is None and renewal.overridden is not None:
-        return Item(problem=f"unknown overriddenStatus: {display_text(renewal.overridden)}")
+        problem = f"unknown overriddenStatus: {display_text(renewal.overridden)}"
+        return Item(None, renewal.app, renewal.id, problem=problem)
     return Item(
         PeerAction.HEARTBEAT,
         renewal.app,

@@ -225,7 +225,12 @@ def _item(entry: object, now_ms: int, *, plain: bool) -> Item:
     try:
         return _read(entry, now_ms, plain=plain)
     except BadDocument as bad:
-        return Item(problem=str(bad))
+        app, id_ = entry.get("appName"), entry.get("id")
+        return Item(None, _word(app), _word(id_), problem=str(bad))
+
+
+def _word(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _read(entry: Mapping[str, object], now_ms: int, *, plain: bool) -> Item:

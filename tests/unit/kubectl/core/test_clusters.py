@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from eureka_operator.core.kinds import Object
 from kubectl_eureka.core.clusters import (
     cluster_status,
@@ -127,6 +129,86 @@ def test_conditions_of_what_a_spec_asks_for_are_good_when_true() -> None:
     assert cluster_status(document({**GOOD, **well}), {}).conditions == ()
     found = cluster_status(document({**GOOD, **ill}), {}).conditions
     assert [each.type for each in found] == [*asked]
+
+
+@pytest.mark.parametrize("kind", ["Available", "PeersConverged", "ConfigSynced", "Reconciled"])
+def test_conditions_that_are_always_there_are_good_when_true(kind: str) -> None:
+    """Only what is amiss takes a line."""
+    well, ill = ((status, "Reason", "it is so") for status in ("True", "False"))
+
+    assert cluster_status(document({**GOOD, kind: well}), {}).conditions == ()
+    (found,) = cluster_status(document({**GOOD, kind: ill}), {}).conditions
+    assert (found.type, found.cure) == (kind, "")
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [
+        ("NameTaken", "spec.peers.dnsPrefix"),
+        ("InvalidSpec", "kubectl -n shop edit ekc eureka"),
+        ("PeersNotReady", "kubectl -n shop describe pods -l eurekube.io/cluster=eureka"),
+        ("NoPeerReady", "kubectl -n shop describe pods -l eurekube.io/cluster=eureka"),
+        ("PeersDiffer", "kubectl eureka -n shop diff PEER PEER"),
+        ("PeerBehind", "the logs of the peer"),
+        ("Paused", "eurekube.io/paused"),
+        ("Hibernated", "kubectl -n shop scale ekc eureka --replicas=3"),
+        ("NewerDefaults", "spec.version"),
+        ("UnknownTemplate", "the operator of the version"),
+        ("Forbidden", "that right"),
+    ],
+)
+def test_a_cure_names_what_to_type(reason: str, command: str) -> None:
+    """Below the condition, with the names of this cluster."""
+    found = cluster_status(document({"Degraded": ("True", reason, "it is so")}), {})
+
+    shown = [f"{each.about}|{each.text}" for each in lines(found)]
+    assert shown[-2] == f"Degraded|True, {reason}: it is so"
+    assert shown[-1] == f"cure|{found.conditions[0].cure}"
+    assert command in found.conditions[0].cure
+
+
+def test_a_peer_that_another_cannot_reach_is_not_available() -> None:
+    """Even if it answers us; what it says of itself and of others does not count for it."""
+    away = {"available": False, "agreement": "agreed", "why": "no answer within 5 s"}
+    reports = {
+        "peer1": report("peer1", peer2=away),
+        "peer2": report("peer2", peer1=AGREED),
+    }
+
+    found = cluster_status(document(GOOD, ("Ready", "Ready")), reports)
+
+    assert [each.available for each in found.peers] == [True, False]
+    assert found.peers[0].agreement == "peer2: no answer within 5 s"
+
+
+def test_a_lone_peer_agrees_with_nobody() -> None:
+    """A cluster of one peer is well."""
+    found = cluster_status(document(GOOD, ("Ready",)), {"peer1": report("peer1")})
+
+    assert [(each.available, each.agreement) for each in found.peers] == [(True, "alone")]
+
+
+def test_wide_rows_say_where_a_peer_runs() -> None:
+    """A column of zones only if there are any."""
+    body = document(GOOD, ("Ready",))
+    (peer,) = body["status"]["peers"]
+    peer |= {"version": "0.1.0", "url": "http://peer1:8761/eureka/", "zone": ""}
+
+    shown = peer_table(cluster_status(body, {"peer1": report("peer1")}), wide=True)
+
+    assert shown.titles[5:] == ("instances", "node", "version", "url")
+    assert shown.rows[0][5:] == ("7", "n", "0.1.0", "http://peer1:8761/eureka/")
+    assert zone_names(body) == frozenset()
+
+
+def test_what_is_no_object_in_a_status_is_left_out() -> None:
+    """A version to come may have something else there."""
+    body = document(GOOD, ("Ready",))
+    body["status"]["peers"].append("peer2")
+    body["status"]["conditions"].append(None)
+
+    assert peer_names(body) == ("peer1",)
+    assert cluster_status(body, {}).ready
 
 
 def test_sentences_that_differ_name_their_peers() -> None:

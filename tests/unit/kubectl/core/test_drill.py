@@ -51,6 +51,12 @@ def peer(number: int, **changes: Any) -> PeerPod:  # noqa: ANN401 - of any shape
     return PeerPod(f"eureka-peer-{number}", f"uid-{number}", ending=False, report=report | changes)
 
 
+def views(changes: dict[str, object]) -> list[dict[str, object]]:
+    """What peer3 says of the two others; of peer1 some of it is changed."""
+    well: dict[str, object] = {"available": True, "agreement": "agreed"}
+    return [{"name": "peer1"} | well | changes, {"name": "peer2"} | well]
+
+
 THREE: Final = (peer(1), peer(2), peer(3))
 
 
@@ -93,9 +99,23 @@ def test_peers_agree_when_each_says_so_of_all_others() -> None:
         peer(3, generation="g0"),
         peer(3, applications={}),
         peer(3, peers=[]),
-        peer(3, peers=[{"name": "peer1", "available": True, "agreement": "diverged"}]),
+        peer(3, peers=views({"agreement": "diverged"})),
+        peer(3, peers=views({"available": False})),
+        peer(3, peers=views({"aliasOf": "peer2"})),
+        peer(3, peers=[*views({}), {"name": "peer4", "available": True, "agreement": "agreed"}]),
     ],
-    ids=["silent", "ending", "starting", "other peers", "other leases", "alone", "diverged"],
+    ids=[
+        "silent",
+        "ending",
+        "starting",
+        "other peers",
+        "other leases",
+        "alone",
+        "diverged",
+        "not available",
+        "one under two names",
+        "one that is gone",
+    ],
 )
 def test_one_that_differs_is_enough_not_to_agree(last: PeerPod) -> None:
     """A step is over only when nothing is under way any more."""
@@ -136,8 +156,16 @@ def test_clients_are_of_the_image_of_the_peers_and_may_do_nothing() -> None:
     ]
     assert spec["imagePullSecrets"] == [{"name": "pull"}]
     assert spec["automountServiceAccountToken"] is False
-    assert spec["securityContext"]["runAsNonRoot"] is True
-    assert made["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert made["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert spec["terminationGracePeriodSeconds"] == 0
     assert body["metadata"]["labels"] == {"eurekube.io/inject": "disabled"}
 
 
@@ -145,6 +173,13 @@ def test_the_namespace_is_known_by_its_label() -> None:
     """By which what a killed drill has left is found."""
     assert namespace_document("eureka-drill-x")["metadata"]["labels"][LABEL] == "true"
     assert cluster_document("eureka-drill-x")["metadata"]["namespace"] == "eureka-drill-x"
+
+
+def test_peers_of_a_drill_let_the_api_servers_proxy_in() -> None:
+    """By it they are asked whether they agree, and no policy knows its address."""
+    spec = cluster_document("eureka-drill-x")["spec"]
+
+    assert (spec["replicas"], spec["networkPolicy"]) == (3, {"enabled": False})
 
 
 def test_rights_are_asked_for_where_they_are_needed() -> None:
@@ -180,7 +215,7 @@ def test_what_keeps_pods_from_running_is_said() -> None:
         "pod a: 0/3 nodes are available; pod b: ErrImagePull: no such image"
     )
     assert why_not(cluster("False"), [], []) == "2 of 3 peers are ready"
-    assert why_not(cluster(), [], []) == ""
+    assert why_not(cluster(), [], []) == why_not({}, [], []) == why_not(None, [], []) == ""
 
 
 def test_a_drill_without_losses_passes() -> None:
@@ -203,9 +238,12 @@ def test_a_lost_lease_fails_and_is_counted() -> None:
     found = report(
         Step("delete", "peer2 deleted by force", 4.0, Tally(lookups_failed=2, leases_lost=1))
     )
+    found.tally.renewals_failed = 1
 
     assert not found.passed
-    assert verdict(found) == "Something was lost: 2 failed look-ups, 1 lost lease."
+    assert verdict(found) == (
+        "Something was lost: 2 failed look-ups, 1 failed renewal, 1 lost lease."
+    )
 
 
 def test_peers_that_never_agree_fail() -> None:

@@ -228,6 +228,31 @@ def test_pod_that_would_not_get_its_sidecar_any_more_is_told_so() -> None:
 
     assert now.outcome == "skipped"
     assert [each.code for each in now.reasons] == ["no_registry"]
+    assert now.sources == {}
+
+
+def test_sidecar_that_comes_or_goes_is_named_with_all_its_parts() -> None:
+    """People ask what they lose, or get."""
+    sidecar = explained(pod()).sidecar
+    assert sidecar is not None
+    parts = {
+        "version": sidecar.version,
+        "app": "orders",
+        "port": "8080",
+        "check": sidecar.instances[0].check,
+        "registries": ", ".join(sidecar.registries[0]),
+        "drain": sidecar.drain,
+    }
+
+    assert differences(sidecar, None) == (
+        Difference("sidecar", sidecar.image, "none"),
+        *(Difference(part, text, "none") for part, text in parts.items()),
+    )
+    assert differences(None, sidecar) == (
+        Difference("sidecar", "none", sidecar.image),
+        *(Difference(part, "none", text) for part, text in parts.items()),
+    )
+    assert differences(None, None) == ()
 
 
 def test_difference_that_is_in_no_field_is_seen_by_the_hash() -> None:

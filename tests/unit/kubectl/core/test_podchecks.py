@@ -52,6 +52,7 @@ def codes(*pods: Object, services: frozenset[tuple[str, str]] = NONE) -> list[st
         ("http://eureka.shop.svc.cluster.local:8761/eureka/apps", "registry_path"),
         ("http://peer1:8761/eureka/", "one_peer_only"),
         ("http://peer2.shop.svc:8761/eureka", "one_peer_only"),
+        ("http://peer1:8761/eureka/,", "one_peer_only"),
         ("http://user:pw@peer1:8761/eureka/", "one_peer_only"),
     ],
 )
@@ -79,6 +80,8 @@ def test_a_wrong_url_has_its_code(url: str, code: str) -> None:
         ALL,
         "http://eureka:8761/eureka/",
         "http://eureka.shop:8761/eureka/v2",
+        "http://eureka.shop:8761/v2/",
+        "http://peer1:8761/eureka/,$(FURTHER_PEERS)",
         "http://p1.front:8761/registry/eureka/",
         "http://peer1.elsewhere:8761/anything",
         "https://eureka.example/registry",
@@ -95,7 +98,29 @@ def test_a_registry_in_the_same_pod_may_be_on_localhost() -> None:
     """Some container declares its port."""
     own = pod({KEY: "http://localhost:8761/eureka/"}, ports=[{"containerPort": 8761}])
 
-    assert codes(own) == []
+    helper = pod({KEY: "http://localhost:8761/eureka/"})
+    helper["spec"]["initContainers"] = [{"name": "eureka", "ports": [{"containerPort": 8761}]}]
+
+    assert codes(own) == codes(helper) == []
+
+
+def test_variables_of_other_programs_are_let_be() -> None:
+    """Somebody may look at peers by their URLs; a variable may hold anything."""
+    watching = pod({"PROBE_TARGETS": "http://peer4:8761/eureka/"})
+    odd = pod()
+    odd["spec"]["containers"][0]["env"] = None
+
+    assert codes(watching, odd) == []
+
+
+def test_one_peer_of_two_is_too_few() -> None:
+    """Two are what an update needs to go unnoticed."""
+    two = SHOP._replace(peers=frozenset({"peer1", "peer2"}))
+
+    (found,) = check_pods([pod({KEY: "http://peer2:8761/eureka/"})], NONE, [two])
+
+    assert found.code == "one_peer_only"
+    assert found.sentence.endswith(f"{KEY}: peer2 of 2 peers")
 
 
 def test_an_annotation_with_urls_is_read_too() -> None:
@@ -148,6 +173,26 @@ def test_pods_of_one_deployment_are_one_finding() -> None:
     assert owner_name(pod()) == "Pod shop/orders-x"
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "about"),
+    [
+        ("StatefulSet", "orders", "StatefulSet shop/orders"),
+        ("ReplicaSet", "orders-5d9c", "Deployment shop/orders"),
+        ("ReplicaSet", "alone", "ReplicaSet shop/alone"),
+        ("Job", "orders-5d9c", "Job shop/orders-5d9c"),
+    ],
+)
+def test_a_pod_is_named_by_what_people_edit(kind: str, name: str, about: str) -> None:
+    """A ReplicaSet is a Deployment's if its name ends in the hash of the template."""
+    one = pod()
+    one["metadata"] |= {
+        "labels": {"pod-template-hash": "5d9c"},
+        "ownerReferences": [{"kind": kind, "name": name, "controller": True}],
+    }
+
+    assert owner_name(one) == about
+
+
 def test_an_instance_of_a_pod_that_is_gone_is_found() -> None:
     """Only where all pods are known."""
     named = {"namespace": "shop", "pod-name": "orders-x", "pod-uid": "u1"}
@@ -166,7 +211,9 @@ def test_a_registry_is_what_urls_name_of_it() -> None:
     spec = {"peers": {"dnsPrefix": "p", "contextPath": "/registry"}}
 
     assert read_registry({"metadata": metadata, "spec": spec}, ["p1"]) == PREFIXED
-    assert read_registry({"metadata": metadata}, []).prefix == "peer"
+    assert read_registry({"metadata": metadata}, []) == Registry(
+        "front", "web", frozenset(), "peer"
+    )
 
 
 def test_the_page_has_every_code() -> None:

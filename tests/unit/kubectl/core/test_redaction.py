@@ -42,14 +42,15 @@ def redacted(document: object, *further: object) -> Any:  # noqa: ANN401 - of an
         {"message": f"-----BEGIN RSA PRIVATE KEY-----\n{PLANTED}\n-----END RSA PRIVATE KEY-----"},
         {"message": f"-----BEGIN PRIVATE KEY-----\n{PLANTED}"},
         {"message": f"eyJhbGciOiJSUzI1NiJ9.{PLANTED}.{PLANTED}"},
+        {"metadata": {"annotations": {"notkubernetes.io/note": PLANTED}}},
+        {"metadata": {"annotations": {"eurekube.io/odd": [PLANTED]}}},
     ],
 )
 def test_a_secret_is_hidden(document: object) -> None:
-    """And that something was hidden shows."""
-    found = json.dumps(redacted(document))
-
-    assert PLANTED not in found
-    assert HIDDEN in found
+    """And that something was hidden shows; also where nobody has seen it before."""
+    for found in map(json.dumps, (redacted(document), Redaction().document(document))):
+        assert PLANTED not in found
+        assert HIDDEN in found
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,14 @@ def test_what_is_known_as_a_secret_is_hidden_in_logs(source: object) -> None:
         {"spec": {"secretName": "eureka-tls", "authType": "Basic"}},
         {"serviceAccountToken": {"audience": "eureka", "path": "token"}},
         {"env": [{"name": "EUREKA_POD_NAME", "value": "eureka-peer-1"}]},
+        {"env": [{"name": "EUREKA_POD_IP", "value": "10.0.0.1"}]},
+        {"env": [{"name": "EUREKA_ZONE", "value": "zone-1"}]},
+        {"env": [{"name": "POD_NAME", "value": "eureka-operator-x"}]},
+        {"env": [{"name": "POD_NAMESPACE", "value": "eurekube"}]},
+        {"env": [{"name": "ODD", "value": None}]},
+        {"args": ["--token", {"path": "token"}, "serve"]},
+        {"metadata": {"annotations": {"injector.eurekube.io/status": "injected"}}},
+        {"metadata": {"annotations": None}},
         {"env": [{"name": "P", "valueFrom": {"secretKeyRef": {"name": "db", "key": "pw"}}}]},
         {"metadata": {"annotations": {"eurekube.io/registry": "shop/eureka"}}},
         {"args": ["serve", "--config=/etc/eurekube/cluster/config.json"]},
@@ -98,9 +107,29 @@ def test_managed_fields_go() -> None:
     }
 
 
+def test_a_secret_that_begins_like_another_is_hidden_as_a_whole() -> None:
+    """Its end would else stay."""
+    redaction = Redaction()
+    values = ("abcde", "abcde-fghij", "abcde-fghij-klmno")
+    redaction.learn([{"env": [{"name": "A", "value": value} for value in values]}])
+
+    assert [redaction.text(value) for value in values] == [HIDDEN] * 3
+
+
+def test_password_of_a_url_is_hidden_in_each_line() -> None:
+    """Nobody has to have seen the URL elsewhere; other lines stay as they are."""
+    text = f"GET http://u:{PLANTED}@h:1/eureka/ failed\n  and http://h:1/ answered\n"
+
+    found = Redaction().text(text)
+
+    assert PLANTED not in found
+    assert found.endswith(" failed\n  and http://h:1/ answered\n")
+
+
 def test_short_values_and_numbers_are_not_hidden_elsewhere() -> None:
     """They are part of many words that have nothing to do with them."""
     redaction = Redaction()
-    redaction.learn([{"env": [{"name": "A", "value": "18761"}, {"name": "B", "value": "false"}]}])
+    values = ("18761", "false", "True", "abcd")
+    redaction.learn([{"env": [{"name": "A", "value": value} for value in values]}])
 
-    assert redaction.text("port 18761 is false") == "port 18761 is false"
+    assert redaction.text("abcd: port 18761 is false") == "abcd: port 18761 is false"

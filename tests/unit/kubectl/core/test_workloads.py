@@ -52,6 +52,12 @@ def test_what_has_no_pods_is_no_name(text: str) -> None:
             {"state": {"terminated": {"exitCode": 1, "reason": "Error"}}, "restartCount": 1},
             "ended with exit code 1 (Error), 1 restart",
         ),
+        (
+            {"state": {"running": {"startedAt": "T"}}, "ready": True},
+            "running since T, ready, 0 restarts",
+        ),
+        ({"state": {"terminated": {"exitCode": 0}}}, "ended with exit code 0, 0 restarts"),
+        ({"state": {"of a version to come": {}}}, "0 restarts"),
         ({}, "0 restarts"),
     ],
 )

@@ -61,6 +61,9 @@ def test_what_is_written_is_read_again(documents: list[Any]) -> None:
         ("yes", True),
         ("y", "y"),
         ("1_000", 1000),
+        (f"-0b{'1' * 64}", 1 - 2**64),
+        ("1" * 67, int("1" * 67)),
+        ("1" * 68, "1" * 68),
         ("~", None),
         ("", None),
         ("'1e3'", "1e3"),
@@ -80,6 +83,33 @@ def test_plain_texts_are_what_kubectl_takes_them_for(text: str, value: object) -
 def test_text_that_some_reader_takes_for_a_number_is_written_in_quotes(text: str) -> None:
     """A label `0812345` would be refused by the API server as a number."""
     assert yaml_text({"label": text}) == f"label: '{text}'\n"
+
+
+def test_long_texts_stay_in_one_line() -> None:
+    """A difference in Git is one line then."""
+    text = "word " * 100 + "end"
+
+    assert yaml_text({"a": text}) == f"a: {text}\n"
+
+
+def test_letters_of_all_languages_stay_readable() -> None:
+    """An escape is no letter to a person."""
+    assert yaml_text({"name": "\u00fc"}) == "name: \u00fc\n"
+
+
+def test_a_hundred_levels_are_read() -> None:
+    """No object of Kubernetes has as many."""
+    (found,) = parts("[" * 100 + "]" * 100)
+
+    assert found.document
+    with pytest.raises(YamlError, match="100 levels"):
+        parts("[" * 101 + "]" * 101)
+
+
+def test_an_empty_file_has_no_parts() -> None:
+    """And one of comments has one."""
+    assert parts("") == ()
+    assert [each.document for each in parts("# nothing\n")] == [None]
 
 
 def test_anchors_are_written_out() -> None:

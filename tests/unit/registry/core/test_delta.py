@@ -38,6 +38,15 @@ def test_shows_each_instance_once_with_its_latest_state() -> None:
     assert sorted(changes_of(made)) == [("a", MODIFIED), ("b", ADDED)]
 
 
+def test_a_departure_is_a_cancellation_unless_it_is_said_to_be_none() -> None:
+    """Peers are told of a cancellation that they missed, of an eviction they are not."""
+    made = delta(("a", DELETED))
+    made.add(instance("b", "APP", action=DELETED), 0, expired=True)
+
+    found = {name: change.expired for name, change in made.applications["APP"].changes.items()}
+    assert found == {"a": False, "b": True}
+
+
 def test_departures_come_last() -> None:
     """A Java client that does not know the application adopts it with its departures."""
     made = delta(("a", ADDED), ("b", DELETED), ("c", ADDED), ("d", DELETED), ("e", MODIFIED))

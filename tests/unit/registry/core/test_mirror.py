@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eureka_registry.core.application import hashcode
-from eureka_registry.core.delta import sorted_changes
+from eureka_registry.core.delta import MIN_DEPARTURES, sorted_changes
+from eureka_registry.core.limits import MOST_OF_ONE_ID
 from eureka_registry.core.mirror import Mirror
 from eureka_registry.core.model import (
     ActionType,
@@ -184,13 +185,65 @@ def test_addresses_lead_to_the_instances() -> None:
     assert sorted(mirror.vips.plain) == ["b", "c"]
 
 
-def test_changes_age_out_of_the_delta() -> None:
+@pytest.mark.parametrize(
+    "change",
+    [instance("i1", status=Status.DOWN), instance("i3"), instance("i2", action=ActionType.DELETED)],
+    ids=["modified", "added", "deleted"],
+)
+def test_version_of_an_application_changes_with_it_alone(change: Instance) -> None:
+    """Encoded lists are kept for as long as it is the same."""
+    mirror = mirror_of(instance("i1"), instance("i2"), instance("i1", "BAR"))
+    before = {name: each.version for name, each in mirror.applications.items()}
+
+    mirror.apply([change], "", NOW_MS)
+
+    after = {name: each.version for name, each in mirror.applications.items()}
+    assert after["FOO"] == mirror.version > before["FOO"]
+    assert after["BAR"] == before["BAR"]
+
+
+@pytest.mark.parametrize(
+    "fetch",
+    [
+        lambda mirror, now_ms: mirror.apply([], "UP_1_", now_ms),
+        lambda mirror, now_ms: mirror.replace([instance("i1")], now_ms),
+    ],
+    ids=["delta", "full"],
+)
+def test_changes_age_out_of_the_delta(fetch: Callable[[Mirror, int], object]) -> None:
     """Else it only grows in a region that nobody asks for."""
     mirror = mirror_of(instance("i1"))
 
-    mirror.apply([], "UP_1_", NOW_MS + RETENTION_MS + 1)
+    fetch(mirror, NOW_MS + RETENTION_MS + 1)
 
     assert mirror.delta.applications == {}
+
+
+def test_memory_is_bounded_by_what_there_is() -> None:
+    """Applications come and go for months, each under a name of its own."""
+    mirror, earlier = mirror_of(), mirror_of()
+    for number in range(100):
+        now_ms = NOW_MS + number * (RETENTION_MS + 1)
+        mirror.replace([instance("i1", f"A{number}")], now_ms)
+        mirror.defer_to([earlier], now_ms)
+
+    assert len(mirror._settled) <= 2
+
+
+def test_departures_are_bounded() -> None:
+    """A region that goes away as a whole must not make deltas longer than a full document."""
+    mirror = mirror_of(*(instance(f"i{number}") for number in range(MIN_DEPARTURES + 9)))
+
+    mirror.replace([], NOW_MS)
+
+    assert len(departed(mirror)) == MIN_DEPARTURES
+
+
+def test_look_up_by_an_id_of_very_many_applications_is_bounded() -> None:
+    """Anybody may register one id in every application."""
+    mirror = mirror_of(*(instance("i1", f"A{number}") for number in range(MOST_OF_ONE_ID + 9)))
+
+    assert len(mirror.by_id("i1")) == MOST_OF_ONE_ID
 
 
 def test_look_ups_find_instances_by_application_and_by_id() -> None:
@@ -409,13 +462,14 @@ def test_hidden_instance_that_is_no_longer_chosen_stays_away() -> None:
 
 def test_other_earlier_sources_are_looked_at_anew() -> None:
     """Their versions may be those of the ones before by chance."""
-    mirror, full, empty = mirror_of(instance()), Mirror(RETENTION_MS), Mirror(RETENTION_MS)
-    full.replace([instance()], NOW_MS)
-    empty.version = full.version
-    mirror.defer_to([full], NOW_MS)
-    assert visible(mirror) == {}
+    mirror, one, other = mirror_of(instance("i1"), instance("i2")), mirror_of(), mirror_of()
+    one.replace([instance("i1")], NOW_MS)
+    other.replace([instance("i2")], NOW_MS)
+    assert one.applications["FOO"].version == other.applications["FOO"].version
+    mirror.defer_to([one], NOW_MS)
+    assert visible(mirror).keys() == {("FOO", "i2")}
 
     mirror.forget_listings()
-    mirror.defer_to([empty], NOW_MS)
+    mirror.defer_to([other], NOW_MS)
 
     assert visible(mirror).keys() == {("FOO", "i1")}

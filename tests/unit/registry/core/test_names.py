@@ -36,6 +36,8 @@ def owner(held: Registry, name: str = "ORDERS") -> str | None:
     [
         ({}, {"ORDERS"}),
         ({"vip_address": "orders", "secure_vip_address": "orders"}, {"ORDERS"}),
+        ({"vip_address": "orders", "secure_vip_address": "s"}, {"ORDERS", "S"}),
+        ({"vip_address": "x", "secure_vip_address": "x"}, {"ORDERS", "X"}),
         ({"vip_address": "Orders"}, {"ORDERS"}),
         ({"vip_address": "a, B,,a"}, {"ORDERS", "A", "B"}),
         ({"secure_vip_address": "s"}, {"ORDERS", "S"}),
@@ -120,6 +122,18 @@ def test_two_peers_that_were_told_different_things_at_once_agree(skew_ms: int) -
         third.copy(peer_document(of("b", "1"), at_a), at_b + 30 + skew_ms)
 
         assert {owner(each) for each in (first, second, third)} == {expected}
+
+
+def test_a_namespace_holds_a_name_since_the_earliest_of_its_leases() -> None:
+    """Peers tell of them in any order: whoever hears last of the first must decide alike."""
+    held = registry()
+    held.register(of("b", "1"), Origin.CLIENT, 100_005)
+    held.register(of("a", "2"), Origin.CLIENT, 100_004)
+    assert owner(held) == "a"
+
+    held.register(peer_document(of("b", "3"), 100_003), Origin.PEER, 100_006)
+
+    assert owner(held) == "b"
 
 
 def test_what_a_client_says_of_its_registration_does_not_count() -> None:

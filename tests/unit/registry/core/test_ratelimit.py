@@ -1,8 +1,9 @@
-"""How many fetches pass."""
+"""How many fetches and warnings pass."""
 
 from __future__ import annotations
 
-from eureka_registry.core.ratelimit import TokenBucket
+from eureka_registry.core.limits import MAX_NOTICED, NOTICES_A_MINUTE
+from eureka_registry.core.ratelimit import Notices, TokenBucket
 
 
 def passed(bucket: TokenBucket, tries: int, at: int) -> int:
@@ -35,3 +36,33 @@ def test_many_tries_do_not_slow_the_refill() -> None:
 
     assert not any(refused)
     assert bucket.take(1_001)
+
+
+def test_a_warning_is_logged_once_for_each_topic() -> None:
+    """The same request comes again and again."""
+    notices = Notices()
+
+    assert [notices.take(topic, 0) for topic in "abab"] == [True, True, False, False]
+    assert not notices.take("a", 86_400_000)
+
+
+def test_warnings_are_so_many_a_minute() -> None:
+    """Whoever names another topic each time must not fill the log; a known one costs nothing."""
+    notices = Notices()
+    every_ms = 60_000 // NOTICES_A_MINUTE
+
+    assert sum(notices.take(f"first {number}", 0) for number in range(100)) == NOTICES_A_MINUTE
+    assert [notices.take(f"next {at}", at) for at in (every_ms - 1, every_ms + 1)] == [False, True]
+    assert not notices.take("first 0", 3 * every_ms)
+    assert notices.take("first 99", 3 * every_ms)
+
+
+def test_memory_of_topics_is_bounded() -> None:
+    """A registry runs for months; what was logged long ago is logged once more."""
+    notices, minute = Notices(), 60_000
+    for number in range(MAX_NOTICED):
+        assert notices.take(f"topic {number}", number * minute)
+
+    assert not notices.take("topic 0", MAX_NOTICED * minute)
+    assert notices.take("one more", MAX_NOTICED * minute)
+    assert notices.take("topic 0", MAX_NOTICED * minute)

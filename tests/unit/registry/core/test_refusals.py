@@ -38,3 +38,13 @@ def test_a_flood_writes_a_few_lines_a_minute() -> None:
 
     assert lines <= 2 * NOTICES_A_MINUTE
     assert refusals.total == 60_000
+
+
+def test_of_many_at_once_the_last_are_told() -> None:
+    """No more are kept than may be logged, whatever a peer sends."""
+    refusals = Refusals()
+    for number in range(1_000):
+        refusals.note("APP", str(number), "no room")
+
+    told = range(1_000 - NOTICES_A_MINUTE, 1_000)
+    assert refusals.take(0) == [f"'APP' '{number}': no room" for number in told]

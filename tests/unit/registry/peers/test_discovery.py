@@ -80,6 +80,7 @@ def test_one_url_is_one_peer() -> None:
         {"name": "again", "url": "http://PEER1:8761/eureka/"}]}"""
 
     assert parse_peers(text) == PeerList((PEER1,), 1)
+    assert parse_peers(text.replace("http://peer1", " http://peer1")) == PeerList((PEER1,), 1)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_bad_peers_json_is_refused_with_a_sentence(text: bytes, words: str) -> N
 
 def test_peers_of_bare_urls_are_named_by_their_hosts() -> None:
     """The name is what dashboards and metrics show."""
-    urls = ["http://peer1:8761/eureka", "http://localhost:1/", "http://localhost:2/", ""]
+    urls = [" http://peer1:8761/eureka ", "http://localhost:1/", "http://localhost:2/", " "]
 
     assert parse_urls(urls) == PeerList(
         (
@@ -185,22 +186,31 @@ async def test_every_address_of_a_name_is_a_peer(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    "error", [socket.gaierror(socket.EAI_NONAME, "Name or service not known"), OSError("no DNS")]
+    ("error", "problem"),
+    [
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            "peers: name not known (Name or service not known)",
+        ),
+        (OSError("no DNS"), "peers: no DNS"),
+    ],
 )
 async def test_name_without_addresses_is_a_problem(
-    monkeypatch: pytest.MonkeyPatch, error: OSError
+    monkeypatch: pytest.MonkeyPatch, error: OSError, problem: str
 ) -> None:
     """In a cluster's first seconds names are often not known yet."""
     resolve(monkeypatch, error)
-    problem = await in_dns("peers", 8761)()
 
-    assert isinstance(problem, str)
-    assert problem.startswith("peers: ")
+    assert await in_dns("peers", 8761)() == problem
 
 
 async def test_impossible_name_is_a_problem() -> None:
     """The resolver refuses it with an error of another kind."""
-    assert isinstance(await in_dns("a" * 64, 8761)(), str)
+    problem = await in_dns("a" * 64, 8761)()
+
+    assert isinstance(problem, str)
+    assert problem.startswith(f"{'a' * 64}: ")
+    assert "None" not in problem
 
 
 async def test_only_changes_are_reported() -> None:

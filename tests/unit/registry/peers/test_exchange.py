@@ -10,12 +10,16 @@ from typing import Any, Unpack
 
 import pytest
 
+from eureka_registry.core import room
 from eureka_registry.core.lease import content_digest
 from eureka_registry.core.model import (
+    PeerAction,
     Status,
 )
-from eureka_registry.core.registry import Registry
-from eureka_registry.peers.exchange import adopt, apply
+from eureka_registry.core.outbox import Task
+from eureka_registry.core.registry import Registry, Rules
+from eureka_registry.core.room import Room
+from eureka_registry.peers.exchange import ReplyOutcome, adopt, apply, take_reply
 from eureka_registry.wire import jsoncodec
 from eureka_registry.wire.replication import (
     Reply,
@@ -73,6 +77,15 @@ def test_unfit_document_is_answered_200_and_not_held() -> None:
 
     assert reply_list(held, registration(host_name="", ip_addr="")) == [OK]
     assert held.size == 0
+    assert held.refusals.take(NOW) == ["'ORDERS' 'a': Missing hostname"]
+
+
+def test_registration_without_room_is_answered_507() -> None:
+    """404 would have the sender register it again at once; the log says why peers differ."""
+    held = registry(Rules(room=Room(max_instances=0)))
+
+    assert reply_list(held, registration()) == [Reply(507)]
+    assert held.refusals.take(NOW) == ["'ORDERS' 'a': this registry holds its 0 instances already"]
 
 
 def test_document_of_another_application_is_not_held() -> None:
@@ -178,6 +191,32 @@ def test_renewal_of_an_equal_document_brings_no_override() -> None:
     assert status(held) == (UP, UNKNOWN)
 
 
+@pytest.mark.parametrize(
+    ("told", "reply"),
+    [({}, NOT_FOUND), ({"overriddenStatus": "DOWN"}, OK)],
+    ids=["the client's", "an operator's"],
+)
+def test_another_status_of_the_client_asks_for_its_document(
+    told: dict[str, str], reply: Reply
+) -> None:
+    """A registration was lost; but with an override the status is not what the client said."""
+    held = holding()
+    renewal = item("Heartbeat", lastDirtyTimestamp=DIRTY, status="DOWN", **told)
+
+    assert reply_list(held, renewal) == [reply]
+
+
+@pytest.mark.parametrize("told", [{"status": "DOWN"}, {"lastDirtyTimestamp": DIRTY + 1}])
+def test_renewal_of_a_peer_asks_the_peer_and_not_the_client(told: dict[str, object]) -> None:
+    """The peer has the document; the client's next renewal here need not be answered 404."""
+    held = holding()
+
+    assert reply_list(held, item("Heartbeat", **{"lastDirtyTimestamp": DIRTY} | told)) == [
+        NOT_FOUND
+    ]
+    assert not lease(held).must_register
+
+
 def test_renewal_of_an_unknown_status_brings_no_override() -> None:
     """Such an instance was not renewed, its client has to register first."""
     held = holding(status=UNKNOWN)
@@ -225,6 +264,20 @@ def test_override_of_the_unknown_is_not_found() -> None:
     ]
 
 
+@pytest.mark.parametrize("action", ["StatusUpdate", "DeleteStatusOverride"])
+def test_moment_of_a_peers_override_is_not_known(action: str) -> None:
+    """The later change wins a conflict: one told late must not look like the latest."""
+    held = holding()
+    held.set_status(APP, "a", OUT, 1)
+    before = lease(held).instance.last_updated_ms
+
+    told = item(action, status="DOWN", lastDirtyTimestamp=DIRTY)
+
+    assert reply_list(held, told) == [OK]
+    assert status(held)[0] is DOWN
+    assert lease(held).instance.last_updated_ms == before
+
+
 @pytest.mark.parametrize(("given", "after"), [({"status": "UP"}, UP), ({}, UNKNOWN)])
 def test_cleared_override_leaves_the_status_told(given: dict[str, str], after: Status) -> None:
     """Case 168; without a status it is UNKNOWN, as over HTTP."""
@@ -269,6 +322,15 @@ def test_broken_item_fails_alone(broken: object) -> None:
     assert replies == [OK, BROKEN, OK]
 
 
+def test_item_with_a_problem_is_counted_and_named() -> None:
+    """Peers differ for as long as it is refused."""
+    held = registry()
+
+    assert reply_list(held, item("Heartbeat", overriddenStatus="ODD")) == [BROKEN]
+    assert held.refusals.total == 1
+    assert held.refusals.take(NOW) == ["'ORDERS' 'a': unknown overriddenStatus: 'ODD'"]
+
+
 # -- Adopting
 
 
@@ -306,4 +368,59 @@ def test_a_lease_that_ended_meanwhile_is_not_brought_back() -> None:
     held.cancel(APP, "a", 1)
 
     assert not adopt(held, instance(last_dirty_ms=2_000), NOW)
+    assert held.size == 0
+
+
+def test_larger_document_without_room_is_not_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither is its override: the two belong together."""
+    monkeypatch.setattr(room, "MIN_REGISTRY_BYTES", 1_000)
+    monkeypatch.setattr(room, "MEAN_INSTANCE_BYTES", 1_000)
+    held = registry(Rules(room=Room(max_instances=1)))
+    held.copy(instance(), 0)
+    large = instance(
+        last_dirty_ms=2_000, status=OUT, overridden_status=OUT, metadata={"k": "v" * 20_000}
+    )
+
+    assert not adopt(held, large, NOW)
+    assert status(held) == (UP, UNKNOWN)
+
+
+# -- Replies
+
+
+NEWER = instance(last_dirty_ms=2_000)
+
+
+@pytest.mark.parametrize(
+    ("action", "reply", "outcome"),
+    [
+        (PeerAction.HEARTBEAT, OK, ReplyOutcome.NOTHING),
+        (PeerAction.HEARTBEAT, NOT_FOUND, ReplyOutcome.MUST_REGISTER),
+        (PeerAction.REGISTER, NOT_FOUND, ReplyOutcome.NOTHING),
+        (PeerAction.STATUS_UPDATE, Reply(409, NEWER), ReplyOutcome.NOTHING),
+        (PeerAction.HEARTBEAT, Reply(409), ReplyOutcome.NOTHING),
+        (PeerAction.HEARTBEAT, Reply(409, NEWER), ReplyOutcome.ADOPTED),
+        (PeerAction.HEARTBEAT, Reply(409, instance(ip_addr="")), ReplyOutcome.LEFT),
+        (PeerAction.HEARTBEAT, Reply(409, instance("b")), ReplyOutcome.NOTHING),
+        (PeerAction.HEARTBEAT, Reply(409, instance("a", "OTHER")), ReplyOutcome.NOTHING),
+    ],
+)
+def test_only_the_reply_to_a_renewal_asks_for_something(
+    action: PeerAction, reply: Reply, outcome: ReplyOutcome
+) -> None:
+    """And only about the instance that was renewed: a peer must not write what it likes."""
+    held = holding()
+
+    assert take_reply(held, Task(action, APP, "a", 0, NOW), reply, NOW) is outcome
+    adopted = outcome is ReplyOutcome.ADOPTED
+    assert lease(held).instance.last_dirty_ms == (2_000 if adopted else DIRTY)
+    assert held.size == 1
+
+
+def test_reply_about_a_lease_that_ended_meanwhile_is_left() -> None:
+    """The client cancelled here while the batch was under way."""
+    held = registry()
+    task = Task(PeerAction.HEARTBEAT, APP, "a", 0, NOW)
+
+    assert take_reply(held, task, Reply(409, NEWER), NOW) is ReplyOutcome.LEFT
     assert held.size == 0

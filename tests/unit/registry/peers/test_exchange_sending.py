@@ -22,7 +22,7 @@ from eureka_registry.core.model import (
 )
 from eureka_registry.core.outbox import Task
 from eureka_registry.core.registry import Registry
-from eureka_registry.peers.exchange import apply, encode
+from eureka_registry.peers.exchange import apply, encode, renewal
 from eureka_registry.wire.replication import (
     Reply,
     decode_replies,
@@ -77,8 +77,10 @@ def test_registration_is_sent_with_the_bare_document_and_its_lease() -> None:
     held = registry()
     register(held, at=10_000)
     held.renew(APP, "a", 40_000)
-    document = sent(held, PeerAction.REGISTER)["instanceInfo"]
+    told = sent(held, PeerAction.REGISTER)
+    document = told["instanceInfo"]
 
+    assert (told["lastDirtyTimestamp"], told["status"]) == (DIRTY, "UP")
     assert document["app"] == APP
     assert document["leaseInfo"]["renewalIntervalInSecs"] == 30
     assert document["leaseInfo"]["lastRenewalTimestamp"] == 40_000
@@ -108,6 +110,28 @@ def test_renewal_is_written_once_for_all_peers() -> None:
     assert encode(held, task) is before
 
 
+def test_short_renewal_is_written_once_for_all_peers() -> None:
+    """As the item is."""
+    held = holding()
+    task = Task(PeerAction.HEARTBEAT, APP, "a", 0, NOW)
+    before = renewal(held, task)
+    held.renew(APP, "a", 1)
+
+    assert before is not None
+    assert renewal(held, task) is before
+
+
+def test_short_renewal_is_that_of_the_lease_the_task_names() -> None:
+    """The look-up is saved; without a lease there is nothing to send."""
+    held, empty = holding(), registry()
+    task = Task(PeerAction.HEARTBEAT, APP, "a", 0, NOW)
+
+    named = renewal(empty, Task(PeerAction.HEARTBEAT, APP, "a", 0, NOW, lease(held)))
+
+    assert named == renewal(held, task)
+    assert renewal(empty, task) is None
+
+
 CHANGES: list[Callable[[Registry], object]] = [
     lambda held: held.set_status(APP, "a", OUT, 1, DIRTY + 1),
     lambda held: held.clear_status(APP, "a", UP, 2, DIRTY + 2),
@@ -119,28 +143,35 @@ CHANGES: list[Callable[[Registry], object]] = [
 ]
 
 
-def test_renewal_tells_of_the_lease_as_it_is_now() -> None:
+@pytest.mark.parametrize("write", [encode, renewal])
+def test_renewal_tells_of_the_lease_as_it_is_now(
+    write: Callable[[Registry, Task], bytes | None],
+) -> None:
     """What was written for an earlier renewal is never sent after a change."""
     held = holding()
-    items = [sent(held, PeerAction.HEARTBEAT)]
+    task = Task(PeerAction.HEARTBEAT, APP, "a", 0, NOW)
+    items = [write(held, task)]
     for number, change in enumerate(CHANGES, start=1):
         silent = holding()  # has written no renewal so far
         for earlier in CHANGES[:number]:
             earlier(silent)
         change(held)
-        items.append(sent(held, PeerAction.HEARTBEAT))
+        items.append(write(held, task))
 
-        assert items[-1] == sent(silent, PeerAction.HEARTBEAT)
+        assert items[-1] == write(silent, task)
         assert items[-1] != items[-2]
 
 
 def test_renewal_tells_of_a_new_override_even_if_the_document_is_the_old() -> None:
     """`Registry` changes both together, but what peers are told must not rest on that."""
     held = holding()
+    task = Task(PeerAction.HEARTBEAT, APP, "a", 0, NOW)
     sent(held, PeerAction.HEARTBEAT)
+    before = renewal(held, task)
     lease(held).override = OUT
 
     assert sent(held, PeerAction.HEARTBEAT)["overriddenStatus"] == "OUT_OF_SERVICE"
+    assert renewal(held, task) != before
 
 
 def test_cancellation_names_the_lease_and_nothing_else() -> None:
@@ -175,6 +206,20 @@ def test_cleared_override_is_sent_with_the_status_after_it() -> None:
     held.clear_status(APP, "a", UNKNOWN, 2)
 
     assert sent(held, PeerAction.DELETE_STATUS_OVERRIDE)["status"] == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("action", "override"),
+    [(PeerAction.DELETE_STATUS_OVERRIDE, OUT), (PeerAction.STATUS_UPDATE, None)],
+)
+def test_status_is_the_instances_if_an_operator_decided_otherwise_meanwhile(
+    action: PeerAction, override: Status | None
+) -> None:
+    """A task is read when it is sent; an item without a status fails at the peer."""
+    held = holding(status=DOWN)
+    lease(held).override = override
+
+    assert sent(held, action)["status"] == "DOWN"
 
 
 @pytest.mark.parametrize("action", [a for a in PeerAction if a is not PeerAction.CANCEL])

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -14,6 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from eureka_registry.core.mirror import Mirror
+from eureka_registry.peers import regions
 from eureka_registry.peers.client import Limits, Node, open_session
 from eureka_registry.peers.identity import NODE_HEADER
 from eureka_registry.peers.regions import TRUSTED_MS, Bounds, Region, RegionClient
@@ -367,6 +369,43 @@ async def test_region_that_goes_away_and_comes_back_is_fetched_again(
 
     said = [record.getMessage().split(" region=")[0] for record in caplog.records]
     assert said == ["region has a problem", "region is well"]
+
+
+async def test_pauses_grow_with_each_failure_up_to_the_interval(
+    session: aiohttp.ClientSession, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A region that restarts is fetched soon, one that is away is not asked all the time."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 5:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(regions, "asyncio", SimpleNamespace(sleep=sleep))
+    nobody = region_at("http://127.0.0.1:1/eureka/", session, clock, bounds=Bounds(interval_s=5))
+
+    with suppress(asyncio.CancelledError):
+        await nobody.run()
+
+    assert pauses == [1, 2, 4, 5, 5]
+
+
+async def test_region_is_left_alone_until_the_interval_is_over(
+    elsewhere: Place, session: aiohttp.ClientSession, clock: Clock
+) -> None:
+    """A good fetch is not followed by another at once."""
+    place, url = elsewhere
+    region = region_at(url, session, clock, bounds=Bounds(interval_s=3_600))
+    task = asyncio.create_task(region.run())
+    await until(lambda: region.full_fetches == 1)
+
+    for _ in range(3):
+        await region.client.get("apps/ours", {})
+    task.cancel()
+    await asyncio.wait({task}, timeout=10)
+
+    assert place.asked == [FULL, *["/eureka/apps/ours"] * 3]
 
 
 async def test_stop_does_not_wait_for_a_region_that_hangs(

@@ -43,6 +43,14 @@ def test_instances_come_go_and_change() -> None:
     assert kinds(watcher, *back) == []
 
 
+def test_a_renewal_in_the_list_is_no_change() -> None:
+    """It comes every 30 s from each instance."""
+    watcher = Watcher()
+    kinds(watcher, renewed(NOW_MS - 30_000))
+
+    assert kinds(watcher, renewed(NOW_MS)) == []
+
+
 def test_a_late_renewal_is_said_once_and_its_end_once() -> None:
     """The list may be old: the instance itself is asked, and only then it is late."""
     watcher = Watcher()
@@ -57,6 +65,8 @@ def test_a_late_renewal_is_said_once_and_its_end_once() -> None:
     ]
     assert kinds(watcher, listed, looked=(late,)) == []
     assert kinds(watcher, listed, looked=(renewed(NOW_MS),)) == ["renewed orders-1: renewed 0s ago"]
+    assert kinds(watcher, listed, looked=(renewed(NOW_MS - 1),)) == []
+    assert kinds(watcher, listed, looked=(late,))[0].startswith("late orders-1")
 
 
 def test_no_more_than_some_are_asked_at_one_look() -> None:

@@ -64,9 +64,16 @@ def test_a_mistake_has_its_code(code: str, wrong: dict[str, object]) -> None:
         {"host_name": "orders.shop.svc.cluster.local"},
         {"host_name": "orders"},
         {"host_name": "eureka-peer-1"},
+        {"home_page_url": "http://orders.example:8080/"},
         {"home_page_url": "http://[broken"},
         {"status": OUT},
         {"lease": LeaseInfo(5, 15, 1, NOW_MS)},
+        {"lease": LeaseInfo(30, 60, 1, NOW_MS)},
+        {"lease": LeaseInfo(30, 600, 1, NOW_MS)},
+        {"lease": LeaseInfo(30, 90, 1, NOW_MS - 90_000)},
+        {"lease": LeaseInfo(30, 90, 1, 0)},
+        {"host_name": "3f4e1b2c9a0d", "ip_addr": "3f4e1b2c9a0d"},
+        {"status": Status.DOWN, "overridden_status": Status.DOWN},
         {"vip_address": None, "secure_vip_address": "orders"},
     ],
 )
@@ -97,6 +104,41 @@ def test_instances_of_one_application_are_compared() -> None:
     assert found(one, other, elsewhere) == [
         ("same_address", "ORDERS/b"),
         ("zone_missing", "ORDERS/b"),
+    ]
+
+
+def test_two_ports_of_one_address_are_one_finding() -> None:
+    """People look for one dead instance, not for two."""
+    secure = Port(8443, enabled=True)
+    one, other = instance(secure_port=secure), instance(instance_id="b", secure_port=secure)
+
+    assert found(one, other) == [("same_address", "ORDERS/b")]
+
+
+def test_a_finding_has_the_sentence_and_the_cure_of_its_code() -> None:
+    """With a detail only where there is one."""
+    without_vip, localhost = instance(vip_address=None), instance(host_name="localhost")
+
+    assert check(CheckContext(listing(without_vip, localhost), {})) == [
+        Finding(
+            "vip_missing",
+            "ORDERS/orders-1",
+            "it has no vipAddress, by which Spring's clients look it up",
+            CODES["vip_missing"].cure,
+        ),
+        Finding(
+            "address_localhost",
+            "ORDERS/orders-1",
+            "it registers localhost, which is another machine for each client: localhost",
+            CODES["address_localhost"].cure,
+        ),
+        Finding(
+            "same_address",
+            "ORDERS/orders-1",
+            "two instances of the application have the same address and port:"
+            " 10.0.0.1:8080 is also that of orders-1",
+            CODES["same_address"].cure,
+        ),
     ]
 
 

@@ -41,9 +41,41 @@ def test_wide_rows_show_leases_and_overrides() -> None:
 
     found = dict(zip(shown.titles, shown.rows[0], strict=True))
     assert found["address"] == "[fd00::1]:8080, [fd00::1]:8443"
+    assert found["host"] == "10.0.0.1"
+    assert found["vip"] == "orders"
     assert found["renewed"] == "10s"
     assert found["lease"] == "30s/90s"
     assert found["override"] == "OUT_OF_SERVICE"
+
+
+def test_columns_that_all_leave_empty_are_left_out() -> None:
+    """A document need not say where clients look it up."""
+    shown = instance_table(listing(instance(vip_address=None)), wide=True)
+
+    assert shown.titles[3:] == ("address", "age", "host", "renewed", "lease")
+
+
+def test_cells_of_an_instance_that_says_less_than_another_are_empty() -> None:
+    """Columns are there as soon as one instance needs them."""
+    bare = instance(vip_address=None)
+    shown = instance_table(listing(bare, instance(metadata=POD)), wide=True)
+
+    first, second = (dict(zip(shown.titles, row, strict=True)) for row in shown.rows)
+    assert (first["namespace"], first["zone"], first["vip"]) == ("", "", "")
+    assert (second["namespace"], second["zone"], second["vip"]) == ("shop", "zone-1", "orders")
+
+
+def test_programs_get_texts_where_a_document_says_nothing() -> None:
+    """They need not tell null from empty."""
+    (plain, overridden) = rows(
+        listing(
+            instance(vip_address=None),
+            instance(status=Status.DOWN, overridden_status=Status.DOWN),
+        )
+    )
+
+    assert (plain.namespace, plain.zone, plain.vip_address, plain.override) == ("", "", "", "")
+    assert (overridden.vip_address, overridden.override) == ("orders", "DOWN")
 
 
 def test_programs_get_numbers_and_names() -> None:
@@ -105,3 +137,15 @@ def test_a_lease_that_is_over_and_a_moment_of_no_clock_are_shown() -> None:
 
     assert found["ends"] == "110s ago, and it is kept; the renewal is 2m35s late"
     assert found["registered"] == f"{2**62} ms"
+
+
+def test_a_lease_ends_when_its_duration_is_over() -> None:
+    """At that moment it is still there; one that was never renewed has no end."""
+    ending = LeaseInfo(30, 90, 1, NOW_MS - 90_000)
+    never = LeaseInfo(30, 90, 1, 0)
+
+    found = {each.about: each.text for each in lines(instance(lease=ending), NOW_MS)}
+
+    assert found["ends"] == "in 0s; the renewal is 45s late"
+    about = [each.about for each in lines(instance(lease=never, data_center=None), NOW_MS)]
+    assert not {"ends", "renewed", "data center"} & {*about}

@@ -25,10 +25,14 @@ JAVA_STATUS = b"""<com.netflix.eureka.util.StatusInfo>
 def test_a_name_is_an_application_and_an_id_with_anything_in_it() -> None:
     """Ids have colons, and may have slashes."""
     assert read_name("orders/host:orders:8080") == Name("ORDERS", "host:orders:8080")
+    assert read_name("orders/a/b") == Name("ORDERS", "a/b")
     assert Name("A B", "x/y?z").path == "apps/A%20B/x%2Fy%3Fz"
+    assert str(Name("ORDERS", "a/b")) == "ORDERS/a/b"
 
 
-@pytest.mark.parametrize("text", ["orders", "/x", "orders/", "../x", "orders/..", ""])
+@pytest.mark.parametrize(
+    "text", ["orders", "/x", "orders/", "../x", "./x", "orders/..", "orders/.", ""]
+)
 def test_what_names_no_instance_is_refused(text: str) -> None:
     """Nothing that would lead to another resource is sent."""
     with pytest.raises(BadNameError, match="APP/ID"):
@@ -59,18 +63,59 @@ async def test_an_id_that_leads_elsewhere_is_not_asked_for() -> None:
 
 async def test_another_document_is_said_to_be_no_eureka() -> None:
     """With the URL and what to look at."""
-    network = Network({"apps": (200, b"<html>"), "apps/A/b": (200, b"{}")})
+    network = Network(
+        {
+            "apps": (200, b"<html>"),
+            "apps/A/b": (200, b"{}"),
+            "apps/A/c": (200, b"[]"),
+            "apps/A/d": (200, b'{"instance": 5}'),
+        }
+    )
 
-    for asked in (server.listing(network), server.instance(network, Name("A", "b"))):
+    for asked in (
+        server.listing(network),
+        server.listing(Network({})),
+        *(server.instance(network, Name("A", name)) for name in "bcd"),
+    ):
         with pytest.raises(NoAnswerError, match=r"http://one:8761/eureka/ answers .*base path"):
             await asked
 
 
+async def test_all_instances_or_those_of_an_application_are_listed() -> None:
+    """The moment is that of the answer."""
+    document = json.loads(encode_single(instance()))["instance"]
+    application = {"name": "ORDERS", "instance": [document]}
+    network = Network(
+        {
+            "apps": (200, json.dumps({"applications": {"application": [application]}}).encode()),
+            "apps/ORDERS": (200, json.dumps({"application": application}).encode()),
+        }
+    )
+
+    every, one = await server.listing(network), await server.listing(network, "orders")
+
+    assert every == one
+    assert [each.id for each in every.instances] == ["orders-1"]
+    assert every.now_ms == NOW_MS
+
+
 async def test_an_application_that_is_not_known_has_no_instances() -> None:
     """Eureka answers 404 for it."""
-    assert (await server.listing(Network({}), "orders")).instances == ()
+    network = Network({})
+
+    assert (await server.listing(network, "orders")).instances == ()
+    assert (await server.listing(network, "a b")).instances == ()
+    assert [each.path for each in network.asked] == ["apps/ORDERS", "apps/A%20B"]
+
+
+@pytest.mark.parametrize("app", [".", "..", "a/b"])
+async def test_what_names_no_application_is_not_asked_for(app: str) -> None:
+    """It would lead to another resource."""
+    network = Network({})
+
     with pytest.raises(BadNameError):
-        await server.listing(Network({}), "..")
+        await server.listing(network, app)
+    assert network.asked == []
 
 
 async def test_out_and_in_are_what_the_dashboard_sends() -> None:
@@ -104,3 +149,4 @@ def test_the_moment_is_the_servers() -> None:
     """If it says one."""
     assert moment_ms("Wed, 18 Nov 2026 11:06:40 GMT", 5) == NOW_MS
     assert moment_ms("", 5) == moment_ms("no date", 5) == 5
+    assert moment_ms(f"Wed, 18 Nov {'9' * 20} 11:06:40 GMT", 5) == 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eureka_registry.verbs.tables import quantity, span, table
+from eureka_registry.verbs.tables import quantity, since, span, table
 
 
 @pytest.mark.parametrize(
@@ -15,10 +15,11 @@ from eureka_registry.verbs.tables import quantity, span, table
         (119.9, "119s"),
         (120, "2m"),
         (330, "5m30s"),
+        (610, "10m"),
         (660, "11m"),
         (3 * 3600, "3h"),
         (3 * 3600 + 300, "3h5m"),
-        (9 * 3600 + 300, "9h"),
+        (8 * 3600 + 300, "8h"),
         (47 * 3600, "47h"),
         (48 * 3600, "2d"),
     ],
@@ -26,6 +27,11 @@ from eureka_registry.verbs.tables import quantity, span, table
 def test_a_span_is_written_as_kubectl_writes_ages(seconds: float, words: str) -> None:
     """By `HumanDuration` of apimachinery."""
     assert span(int(seconds * 1000)) == words
+
+
+def test_the_moment_0_means_never() -> None:
+    """A document need not have every moment."""
+    assert (since(1_000, 61_000), since(0, 61_000)) == ("60s", "")
 
 
 def test_an_optional_column_is_there_if_a_row_has_something_in_it() -> None:

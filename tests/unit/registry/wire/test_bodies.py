@@ -465,3 +465,35 @@ def test_whole_departures_and_age_may_change_at_any_time() -> None:
     assert delta_body(bodies, [held], JSON, 6, gzip=False) is whole
     bodies.adopt(short_departures=False, max_age_ms=0)
     assert delta_body(bodies, [held], JSON, 7, gzip=False) is not whole
+
+
+def test_secure_addresses_are_apart_from_the_others() -> None:
+    """E13: an address of one kind may be that of other instances in the other."""
+    held, bodies = registry(), Bodies()
+    held.register(instance("A", "a", vip_address="x", secure_vip_address="y"), Origin.CLIENT, 0)
+    held.register(instance("B", "b", vip_address="y", secure_vip_address="z"), Origin.CLIENT, 0)
+
+    def found(name: str, *, secure: bool) -> list[str]:
+        content = bodies.vip([held], name, JSON, 0, secure=secure).content
+        listed = json.loads(content)["applications"]["application"]
+        return [each["instanceId"] for application in listed for each in application["instance"]]
+
+    assert {name: found(name, secure=True) for name in "xyz"} == {"x": [], "y": ["a"], "z": ["b"]}
+    assert {name: found(name, secure=False) for name in "xyz"} == {"x": ["a"], "y": ["b"], "z": []}
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_a_large_application_is_whole(form: Form) -> None:
+    """It is kept in several runs: its name stands before the first, its end behind the last."""
+    held, bodies = registry(), Bodies()
+    for number in range(120):
+        large = instance("LARGE", f"i{number:03}", metadata={"k": "v" * 1_000})
+        held.register(large, Origin.CLIENT, 0)
+    held.register(instance("SMALL"), Origin.CLIENT, 0)
+
+    for change in range(3):
+        held.cancel("LARGE", f"i{change * 40:03}", 1)
+        expected = full(held, form)
+
+        assert full_body(bodies, [held], form, 1, gzip=False).content == expected
+        assert gzip.decompress(full_body(bodies, [held], form, 1, gzip=True).content) == expected

@@ -8,6 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eureka_registry.core.limits import (
+    COPIED_AT_ONCE,
+    COPY_PAGE_BYTES,
+    NAME_LENGTH,
+    PEERS_SEEN,
+)
 from eureka_registry.core.model import DataCenter, Instance, Origin, Status
 from eureka_registry.core.registry import Registry, Rules
 from eureka_registry.wire.copies import (
@@ -20,6 +26,7 @@ from eureka_registry.wire.copies import (
     encode_digest,
 )
 from eureka_registry.wire.documents import BadDocument
+from support.instances import instance
 
 
 def registry() -> Registry:
@@ -68,8 +75,8 @@ def test_a_copied_registry_is_the_same() -> None:
     page = decode_page(encoded_page(there))
     instances, problems = decode_leases(page.leases, 10_000)
     here = Registry(Rules(), 0)
-    for instance in instances:
-        here.copy(instance, 10_000)
+    for each in instances:
+        here.copy(each, 10_000)
 
     assert (page.node, page.stage, page.next, problems) == ("n", "ready", None, [])
     assert here.digest() == there.digest()
@@ -77,6 +84,36 @@ def test_a_copied_registry_is_the_same() -> None:
     lease = here.lease("A", "i2")
     assert lease is not None
     assert lease.override is Status.OUT_OF_SERVICE
+
+
+def large_registry(count: int, size: int) -> Registry:
+    """One with so many leases, each with so many characters of metadata."""
+    held = Registry(Rules(), 0)
+    for number in range(count):
+        held.copy(instance(f"i{number:03}", metadata={"k": "v" * size}), 0)
+    return held
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "held", "further"),
+    [
+        (COPIED_AT_ONCE, 0, COPIED_AT_ONCE, None),
+        (COPIED_AT_ONCE + 1, 0, COPIED_AT_ONCE, ("ORDERS", f"i{COPIED_AT_ONCE - 1:03}")),
+        (3, COPY_PAGE_BYTES // 2, 2, ("ORDERS", "i001")),
+        (2, COPY_PAGE_BYTES // 2, 2, None),
+        (2, COPY_PAGE_BYTES, 1, ("ORDERS", "i000")),
+    ],
+    ids=["all", "one more", "large", "two large ones", "one is a page"],
+)
+def test_a_page_ends_by_number_and_by_size(
+    count: int, size: int, held: int, further: tuple[str, str] | None
+) -> None:
+    """And names its last lease, behind which the next page begins."""
+    body, after = encode_copy(large_registry(count, size).leases(), "n", "ready", 0)
+    page = decode_page(body)
+
+    assert len(page.leases) == held
+    assert page.next == after == further
 
 
 def test_a_bad_document_costs_only_itself() -> None:
@@ -115,6 +152,29 @@ def test_a_digest_whose_names_cannot_be_shown_is_refused(names: dict[str, object
         decode_digest(json.dumps(wire).encode())
 
 
+def test_names_and_numbers_of_a_digest_are_bounded() -> None:
+    """A peer must not fill logs and dashboards; what is at the bound is taken."""
+    sight = Sight(available=True, lag_ms=0, backlog=0, agreement="agreed")
+
+    def read_back(name: str, peers: int) -> Digest:
+        seen = {f"peer{number}": sight for number in range(peers)}
+        return decode_digest(encode_digest(Digest("n", name, "ready", {}, 0, seen)))
+
+    assert len(read_back("a" * NAME_LENGTH, PEERS_SEEN).sees) == PEERS_SEEN
+    with pytest.raises(BadDocument, match="cannot be shown"):
+        read_back("a" * (NAME_LENGTH + 1), 0)
+    with pytest.raises(BadDocument, match="more than 1000 peers"):
+        read_back("a", PEERS_SEEN + 1)
+
+
+def test_a_peer_of_an_earlier_version_takes_no_short_renewals() -> None:
+    """It does not say so; it must be sent Java's items."""
+    wire = json.loads(encode_digest(Digest("n", "p", "ready", {}, 0, renewals=True)))
+    del wire["renewals"]
+
+    assert not decode_digest(json.dumps(wire).encode()).renewals
+
+
 def test_a_digest_is_read_as_it_was_written() -> None:
     """With how its writer sees others."""
     sight = Sight(available=False, lag_ms=5, backlog=2, agreement="unknown", why="refused")
@@ -131,7 +191,12 @@ def test_later_versions_may_say_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b"null", b"[" * 100_000, b"\xff", b'{"node":1}', b"<html>"]
+    "body",
+    [
+        *(b"", b"{}", b"[]", b"null", b"[" * 100_000, b"\xff", b'{"node":1}', b"<html>"),
+        b'{"odd":' + b"[" * 100_000,
+        b'{"node":"\xff"}',
+    ],
 )
 def test_anything_else_is_refused(body: bytes) -> None:
     """A Java server, or a proxy, may answer anything."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eureka_registry.core.limits import RENEWALS_ACCEPTED, REPLIES_BYTES
@@ -110,6 +110,7 @@ def test_items_travel_beside_renewals() -> None:
         [["A", "", 1, "UP", None]],
         [["A", 5, 1, "UP", None]],
         [["A", "i", 2**63, "UP", None]],
+        [["A", "i", -(2**63) - 1, "UP", None]],
         [["A", "i", 1e300, "UP", None]],
         [["A", "i", 1, [], None]],
         [["A", "i", 1, "UP", None]] * (RENEWALS_ACCEPTED + 1),
@@ -123,7 +124,9 @@ def test_what_is_no_list_of_renewals_is_refused(renewals: object) -> None:
         decode_renewals(body)
 
 
-@given(body=st.binary(max_size=60) | st.just(b"[" * 100_000))
+@given(body=st.binary(max_size=60))
+@example(body=b"[" * 100_000)
+@example(body=b'{"odd":' + b"[" * 100_000)
 def test_anything_else_is_refused(body: bytes) -> None:
     """With this error, and no other."""
     with pytest.raises(BadDocument):
@@ -133,15 +136,34 @@ def test_anything_else_is_refused(body: bytes) -> None:
 
 
 def test_unknown_override_fails_alone() -> None:
-    """A later version may have one more."""
+    """A later version may have one more; the log names the instance."""
     body = json.dumps(
         {"renewals": [["A", "i", 1, "UP", "ODD"], ["A", "j", 1, "UP", None]], "replicationList": []}
     )
 
     first, second = decode_renewals(body.encode())[0]
 
-    assert first.problem is not None
+    assert (first.app, first.id) == ("A", "i")
+    assert first.problem == "unknown overriddenStatus: 'ODD'"
     assert second.problem is None
+
+
+@pytest.mark.parametrize("moment", [2**63 - 1, -(2**63)])
+def test_every_moment_of_java_is_read(moment: int) -> None:
+    """It is a `long`, and clients write what they like."""
+    (told,), _ = decode_renewals(
+        encode_renewals([encode_renewal("A", "i", moment, Status.UP, None)], [])
+    )
+
+    assert told.last_dirty_ms == moment
+
+
+@pytest.mark.parametrize("entity", ["null", "{}", "5", "[]"])
+def test_reply_whose_document_cannot_be_read_has_none(entity: str) -> None:
+    """Its status is what the peer said."""
+    body = f'{{"renewals":1,"others":[[0,409,{entity}]],"responseList":[]}}'
+
+    assert decode_renewal_replies(body.encode(), NOW)[:2] == (1, [(0, Reply(409))])
 
 
 def test_newer_documents_are_bounded() -> None:

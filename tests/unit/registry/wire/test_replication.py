@@ -157,6 +157,23 @@ def test_a_bad_item_fails_alone(bad: object, problem: str) -> None:
     assert (before.problem, after.problem) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("bad", "named"),
+    [
+        (_entry("Explode"), ("ORDERS", ID)),
+        (_entry(overriddenStatus="bogus"), ("ORDERS", ID)),
+        (_entry(id={}), ("ORDERS", None)),
+        ({"id": "i"}, (None, "i")),
+        (None, (None, None)),
+    ],
+)
+def test_a_bad_item_names_its_instance(bad: object, named: tuple[str | None, str | None]) -> None:
+    """The log says which one was refused; nobody finds it otherwise."""
+    (item,) = _batch(bad)
+
+    assert (item.app, item.id) == named
+
+
 def test_unknown_keys_are_ignored() -> None:
     """An object under such a key, too."""
     (item,) = _batch(_entry(more={"action": "Cancel"}, instanceInfo=5))

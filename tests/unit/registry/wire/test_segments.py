@@ -85,6 +85,15 @@ def test_a_window_makes_a_piece_smaller() -> None:
     ]
 
 
+def test_dense_pieces_are_smaller() -> None:
+    """They take three times as long; unless asked for, a piece is fast."""
+    text = b"".join(b'{"instanceId":"orders-%d","port":%d}' % (n * n, n % 7) for n in range(500))
+    fast, dense = compress(text), compress(text, dense=True)
+
+    assert (fast.is_dense, dense.is_dense) == (False, True)
+    assert len(dense.deflated) < len(fast.deflated)
+
+
 def test_a_piece_knows_its_text() -> None:
     """Size and checksum are those of the plain text."""
     assert compress(b"hello").checksum == (zlib.crc32(b"hello"), 5)
