@@ -33,6 +33,7 @@ Section = tuple[str, Callable[[Lab], Awaitable[list[Row]]]]
 SECTIONS: Final[Mapping[str, Section]] = MappingProxyType(
     {
         "versus": ("Beside a Java server, each alone", versus.side_by_side),
+        "sizes": ("Bytes of lists", versus.sizes),
         "starts": ("Start", versus.starts),
         "two": ("Two servers", two.two),
         "failing": ("What peers cost, well and failing", failures.failing_peers),

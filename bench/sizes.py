@@ -1,4 +1,4 @@
-"""Bytes of the answers that clients fetch most: ours beside Java's."""
+"""Bytes of the lists that clients fetch: ours beside Java's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from bench.answers import BadAnswerError
 from bench.line import Answer, Line
-from bench.requests import APPS, DELTA, place, registration, request
+from bench.requests import APPS, place, registration, request
 from bench.results import Better, Goal, Row
 
 _ZIP: Final = {"Accept-Encoding": "gzip"}
@@ -22,7 +22,7 @@ TIMES_JAVA: Final = 1.2
 """A full list may be so many times as large as Java's, which is compressed as a whole."""
 
 
-async def sizes(ports: Sequence[int], instances: int) -> list[Row]:
+async def bytes_of_lists(ports: Sequence[int], instances: int) -> list[Row]:
     """Sizes at one of our servers and at Java's, which hold the same.
 
     Measured while one instance changes all the time. Everything has changed shortly before:
@@ -51,7 +51,6 @@ def _sizes(port: int, instances: int) -> dict[str, int]:
         "a full list, XML, gzip": (APPS, _accept("xml")),
         "a full list, compact JSON, gzip": (APPS, {**_accept("json"), **compact}),
         "a full list, JSON, plain": (APPS, {"Accept": "application/json"}),
-        "a delta, JSON, gzip": (DELTA, _accept("json")),
         "one application, JSON; Java compresses none": (app, _accept("json")),
     }
     found = {}

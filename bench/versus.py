@@ -33,7 +33,7 @@ from bench.requests import (
     request,
 )
 from bench.results import Better, Goal, Row
-from bench.sizes import sizes
+from bench.sizes import bytes_of_lists
 from bench.table import number
 from bench.warming import warm_up
 from conformance.java.server import ALONE, LIVE, JavaServer, server_jar
@@ -106,9 +106,19 @@ async def side_by_side(lab: Lab) -> list[Row]:
             rows += await _memory(lab, subjects, size) if size >= INSTANCES else []
             if size == INSTANCES:
                 rows += await _rates(lab, subjects)
-                rows += await sizes([each.port for each in subjects], size)
             rows.append(await _change(lab, subjects, size))
     return rows
+
+
+async def sizes(lab: Lab) -> list[Row]:
+    """The bytes of lists."""
+    async with pair(lab) as subjects:
+        for each in subjects:
+            lab.say(f"{INSTANCES:,} instances register, {each.name}")
+            plan = Plan(each.port, registrations(INSTANCES), total=INSTANCES)
+            await lab.load(plan, 204)
+        lab.say("bytes of lists, while one instance changes")
+        return await bytes_of_lists([each.port for each in subjects], INSTANCES)
 
 
 @contextlib.contextmanager
