@@ -115,7 +115,9 @@ def cluster_status(document: Object, reports: Mapping[str, Object | str]) -> Clu
         message=str(ready.get("message", "the operator has not looked at it yet: does it run?")),
         preserving=any(each.get("preserving") is True for each in answers.values()),
         self_preservation={
-            name: str(each.get("selfPreservation", "")) for name, each in sorted(answers.items())
+            name: str(sentence)
+            for name, each in sorted(answers.items())
+            if (sentence := each.get("selfPreservation"))
         },
         peers=tuple(_peer(each, reports) for each in _items(status.get("peers"))),
         conditions=tuple(_amiss(found, metadata)),

@@ -242,3 +242,11 @@ def test_names_are_those_of_the_status() -> None:
 
     assert (peer_names(found), ready_peers(found)) == (("peer1", "peer2"), ("peer1",))
     assert zone_names(found) == {"zone-1", "zone-2"}
+
+
+def test_peer_that_says_nothing_of_self_preservation_has_no_line() -> None:
+    """Another program may answer in its place."""
+    silent = {**report("peer2"), "selfPreservation": ""}
+    found = cluster_status(document(GOOD), {"peer1": report("peer1"), "peer2": silent})
+
+    assert [*lines(found)][1:] == [("self-preservation", "All 7 leases are on time.")]
