@@ -62,7 +62,7 @@ class Scene:
     def __init__(self, cluster: Cluster, wires: Sequence[Wire], clients: Clients) -> None:
         self.cluster = cluster
         self.wires = wires
-        self.crowd = clients
+        self.clients = clients
         self.memory_mib = 0.0
         self.backlog = 0
 
@@ -114,7 +114,7 @@ def cut(scene: Scene, outage_s: float) -> None:
 
 def restart_all(scene: Scene, _outage_s: float) -> None:
     """All peers are killed at once, and started again: nobody has a copy but their snapshots."""
-    scene.crowd.look_away()
+    scene.clients.look_away()
     for peer in scene.peers:
         peer.kill()
     scene.cluster.start()
@@ -137,7 +137,7 @@ def storm(failure: Callable[[Scene, float], None], settings: StormSettings) -> O
         AssertionError: the peers did not agree again, or lack an instance in the end.
     """
     with _scene(settings) as scene:
-        clients, before = scene.crowd, scene.crowd.tally
+        clients, before = scene.clients, scene.clients.tally
         clients.watch()
         scene.last(settings.renewal_s)
         failure(scene, settings.outage_s)
@@ -209,7 +209,7 @@ def _is_complete(scene: Scene) -> bool:
     views = [peer.view for peer in scene.peers]
     counts = [view["instances"] for view in views]
     same = all(view["applications"] == views[0]["applications"] for view in views)
-    return same and counts == [scene.crowd.size] * len(counts)
+    return same and counts == [scene.clients.size] * len(counts)
 
 
 def _backlog(peer: PeerProcess) -> int:

@@ -187,8 +187,8 @@ def _failure_condition(kind: str, status: str, facts: Facts) -> Condition:
 
 
 def _change_condition(kind: str, status: str, facts: Facts) -> Condition:
-    sentence = _join([sentence for _, sentence in facts.changes])
-    return Condition(kind, status, facts.changes[0][0], sentence)
+    message = _join([message for _, message in facts.changes])
+    return Condition(kind, status, facts.changes[0][0], message)
 
 
 def _failed_update_condition(kind: str, status: str, facts: Facts) -> Condition:

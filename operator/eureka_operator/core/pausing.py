@@ -182,8 +182,8 @@ def is_concerned(pod: Pod) -> bool:
 
 def pause_event(instance: RegistryInstance) -> Event:
     """The event on the pod for an override."""
-    place = f"{instance.instance} is OUT_OF_SERVICE in EurekaCluster {instance.cluster}"
-    message = f"{place}: the pod has the annotation {PAUSED}"
+    sentence = f"{instance.instance} is OUT_OF_SERVICE in EurekaCluster {instance.cluster}"
+    message = f"{sentence}: the pod has the annotation {PAUSED}"
     return Event(NORMAL, "Paused", message)
 
 

@@ -117,8 +117,8 @@ def with_issuer(
     """
     if certificate is None or not _is_issued(cluster):
         return certificate
-    message = _issue_trouble(names.certificate(cluster.name), body, has_kind=has_kind)
-    return certificate if message is None else replace(certificate, trouble=message)
+    issue = _issue_trouble(names.certificate(cluster.name), body, has_kind=has_kind)
+    return certificate if issue is None else replace(certificate, trouble=issue)
 
 
 def _is_issued(cluster: Cluster) -> bool:

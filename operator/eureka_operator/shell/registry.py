@@ -182,8 +182,8 @@ class Registry:
 
     def _expect(self, answer: _Answer, *statuses: int) -> None:
         if answer.status not in statuses:
-            message = f": {answer.reason}" if answer.reason else ""
-            raise RegistryError(f"{answer.request} answers {answer.status}{message}")
+            reason = f": {answer.reason}" if answer.reason else ""
+            raise RegistryError(f"{answer.request} answers {answer.status}{reason}")
 
 
 class _Answer(NamedTuple):

@@ -27,18 +27,18 @@ def lines(explanation: Explanation) -> Iterator[Line]:
 
 
 def _verdict(explanation: Explanation) -> str:
-    verdicts = {
+    verdict = {
         "injected": "gets a sidecar",
         "skipped": "starts without a sidecar",
         "refused": "is refused",
     }[explanation.outcome]
     if explanation.now is None:
         return (
-            f"Each pod made from it {verdicts}." if explanation.kind != "Pod" else f"It {verdicts}."
+            f"Each pod made from it {verdict}." if explanation.kind != "Pod" else f"It {verdict}."
         )
     has = "has a sidecar" if explanation.now.sidecar is not None else "has no sidecar"
     if (explanation.now.sidecar is not None) != (explanation.outcome == "injected"):
-        return f"It {has}; made anew it {verdicts}."
+        return f"It {has}; made anew it {verdict}."
     if explanation.now.differences:
         return f"It {has}; made anew it gets another one."
     return f"It {has}; made anew it is the same."

@@ -147,14 +147,14 @@ class Drill:
             return  # it was refused, or is somebody else's
         self._progress.show(f"removing namespace {self.namespace}")
         try:
-            message = (
+            reason = (
                 "" if await _wait_until(self._request_deletion, _DELETE_AGAIN_S) else "no answer"
             )
         except RefusedError as error:
-            message = str(error)
-        if message:
+            reason = str(error)
+        if reason:
             raise NoAnswerError(
-                f"namespace {self.namespace} is left: {message}; remove it by"
+                f"namespace {self.namespace} is left: {reason}; remove it by"
                 f" kubectl delete namespace {self.namespace}"
             )
         await self._kill_pods()

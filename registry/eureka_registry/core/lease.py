@@ -87,10 +87,10 @@ class Lease:
 
     def info(self) -> LeaseInfo:
         """The lease as documents show it now; its lengths are the client's own."""
-        asked = self.instance.lease
+        lengths = self.instance.lease
         return LeaseInfo(
-            renewal_interval_s=asked.renewal_interval_s,
-            duration_s=asked.duration_s,
+            renewal_interval_s=lengths.renewal_interval_s,
+            duration_s=lengths.duration_s,
             registered_at_ms=self.registered_at_ms,
             renewed_at_ms=self.renewed_at_ms,
             service_up_at_ms=self.service_up_at_ms,

@@ -114,10 +114,10 @@ def _lease(instance: Instance, now_ms: int) -> Iterator[Line]:
     )
     if at_ms:
         left_ms = at_ms + lease.duration_s * 1000 - now_ms
-        message = f"in {span(left_ms)}" if left_ms >= 0 else f"{span(-left_ms)} ago, and it is kept"
+        end = f"in {span(left_ms)}" if left_ms >= 0 else f"{span(-left_ms)} ago, and it is kept"
         late_ms = overdue_ms(instance, now_ms)
         late = f"; the renewal is {span(late_ms)} late" if late_ms else ""
-        yield Line("ends", f"{message}{late}")
+        yield Line("ends", f"{end}{late}")
     yield from _nonempty_lines(
         ("first UP", _moment(lease.service_up_at_ms, now_ms)),
         ("changed", _moment(instance.last_updated_ms, now_ms)),

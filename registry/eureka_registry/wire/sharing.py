@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 from eureka_registry.core.model import DataCenter, Port
@@ -19,6 +20,9 @@ _LONGEST: Final = 64
 _MOST_PAIRS: Final = 16
 """Pairs of metadata that is likely to come again."""
 
+_KNOWN_METADATA: Final = 1_024
+"""Few, as each may hold `_MOST_PAIRS` pairs: strangers fill it with some 12 MiB at most."""
+
 
 def shared_text(text: str) -> str:
     """The text, if possible as the same object as in other documents."""
@@ -28,7 +32,8 @@ def shared_text(text: str) -> str:
 def shared_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """Metadata, if possible as the same object as in other documents: never change it in place."""
     pairs = tuple(metadata.items())
-    if len(pairs) <= _MOST_PAIRS and all(len(value) <= _LONGEST for value in metadata.values()):
+    texts = chain.from_iterable(pairs)
+    if len(pairs) <= _MOST_PAIRS and all(len(text) <= _LONGEST for text in texts):
         return _shared_metadata(pairs)
     return {key: shared_text(value) for key, value in pairs}
 
@@ -54,6 +59,6 @@ def _shared(text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=_KNOWN)
+@lru_cache(maxsize=_KNOWN_METADATA)
 def _shared_metadata(pairs: tuple[tuple[str, str], ...]) -> dict[str, str]:
     return {key: _shared(value) for key, value in pairs}

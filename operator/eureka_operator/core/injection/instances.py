@@ -188,10 +188,10 @@ def _other_service(port: int, services: Mapping[int, str]) -> tuple[Finding, ...
 
 def _no_port(pod: Mapping[str, Any], port_names: Mapping[int, str]) -> Finding:
     if port_names:
-        message = ", ".join(
+        detail = ", ".join(
             f"{name or 'no name'} {port}" for port, name in sorted(port_names.items())[:5]
         )
-        return Finding(reasons.AMBIGUOUS_PORT, message)
+        return Finding(reasons.AMBIGUOUS_PORT, detail)
     if any(True for each in pods.applications(pod) for _ in pods.ports(each)):
         return Finding(reasons.UDP_PORT)
     return Finding(reasons.NO_PORT)

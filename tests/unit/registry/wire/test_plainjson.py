@@ -170,5 +170,6 @@ def test_what_is_shared_is_bounded() -> None:
     assert shared_metadata(many) is not shared_metadata(many)
     assert shared_metadata({"key": long})["key"] is long
     assert shared_metadata({"key": long}) is not shared_metadata({"key": long})
+    assert shared_metadata({long: "value"}) is not shared_metadata({long: "value"})
     assert shared_port.cache_info().currsize <= 4096
     assert shared_center.cache_info().currsize <= 16
